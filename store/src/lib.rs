@@ -1,1 +1,56 @@
+//! Keeps air-quality readings and hands out any filtered part of them.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), store::Error> {
+//! use store::{Memory, Query, Reading, Store, Window, csv};
+//!
+//! let store = Memory::new();
+//! let mut reading = Reading::new(28842, Window::Day24, "2020-06-11T09:40:41Z".parse().unwrap());
+//! reading.pm10 = Some("51".parse().unwrap()); // µg/m³
+//! reading.country = Some("DE".parse().unwrap());
+//! store.put(&[reading]).await?;
+//!
+//! let day = Query::new("2020-06-11T00:00:00Z".parse().unwrap(), "2020-06-11T23:59:59Z".parse().unwrap());
+//! let page = store.query(&day, None).await?;
+//! let mut text = Vec::new();
+//! csv::write_page(&mut text, &page, csv::Column::DEFAULT);
+//! assert_eq!(text, b",2020-06-11T09:40:41Z,51,,,,,,DE,4,Moderate\n");
+//! # Ok(()) }
+//! ```
+//!
+//! - [`Reading`] is one mean of one sensor; its index, band and quality flags follow
+//!   from what it holds. [`Query`] says which readings are wanted.
+//! - [`Store`] is the contract: [`put`](Store::put), [`query`](Store::query) page by
+//!   page, [`summary`](Store::summary). [`Memory`] and [`Embedded`] (one file, durable)
+//!   keep it; [`open`] chooses by URL. `conformance` (feature) tests its sentences.
+//! - [`Page`] is columns: shared [`Block`]s and the runs of rows that match.
+//! - [`csv`] writes pages as the feed's users know them and reads them back, exactly.
+//!
+//! What this crate does not do: it knows no HTTP, no queue and no feed format.
 
+mod block;
+mod cache;
+mod codec;
+mod contract;
+mod country;
+pub mod csv;
+mod directory;
+mod embedded;
+mod error;
+mod memory;
+mod open;
+mod query;
+mod reading;
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
+
+pub use block::{Block, Row};
+pub use contract::{Page, Position, Run, Store, Summary};
+pub use country::Country;
+pub use embedded::{Embedded, Options};
+pub use error::{Error, ErrorKind};
+pub use memory::Memory;
+pub use open::open;
+pub use query::Query;
+pub use reading::{Flags, Reading, SensorType, Window};

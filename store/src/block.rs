@@ -1,0 +1,313 @@
+//! Readings of one UTC day and one country, as columns in the order of rows.
+
+use std::collections::HashMap;
+use std::ops::{Range, RangeInclusive};
+
+use aqi::{Band, Decimal, Index};
+use jiff::Timestamp;
+
+use crate::{Country, Flags, Position, Query, Reading, SensorType, Window};
+
+pub(crate) const SECONDS_A_DAY: i64 = 86_400;
+
+/// The days that a reading can lie in: 0000-01-01, where four-digit years begin, to
+/// 9999-12-29, the last day that jiff can represent to its end.
+pub(crate) const DAYS: RangeInclusive<i32> = -719_528..=2_932_894;
+
+/// Immutable columns of readings of one UTC day and one country, sorted by timestamp,
+/// sensor and window. What many rows share (the sensor's model and place) is kept once.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Block {
+    pub(crate) day: i32,
+    pub(crate) country: Option<Country>,
+    /// Seconds of the day.
+    pub(crate) seconds: Vec<u32>,
+    pub(crate) sensors: Vec<u64>,
+    pub(crate) windows: Vec<Window>,
+    /// 0 for no index.
+    pub(crate) indices: Vec<u8>,
+    pub(crate) pm10: Vec<Option<Decimal>>,
+    pub(crate) pm25: Vec<Option<Decimal>>,
+    pub(crate) measurements: Vec<Option<u64>>,
+    /// For every row, its station's number in `stations`.
+    pub(crate) station: Vec<u32>,
+    pub(crate) stations: Vec<Station>,
+}
+
+/// What the readings of a sensor have in common as long as it stays where it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Station {
+    pub(crate) sensor_type: Option<SensorType>,
+    pub(crate) location: Option<u64>,
+    pub(crate) latitude: Option<Decimal>,
+    pub(crate) longitude: Option<Decimal>,
+    pub(crate) altitude: Option<Decimal>,
+    pub(crate) indoor: Option<bool>,
+    pub(crate) exact: Option<bool>,
+}
+
+impl Station {
+    fn of(reading: &Reading) -> Self {
+        Self {
+            sensor_type: reading.sensor_type,
+            location: reading.location,
+            latitude: reading.latitude,
+            longitude: reading.longitude,
+            altitude: reading.altitude,
+            indoor: reading.indoor,
+            exact: reading.exact,
+        }
+    }
+
+    /// A key that tells `2.0` from `2.00`, which compare equal but print differently.
+    fn key(&self) -> (Self, [Option<u32>; 3]) {
+        let scale = |number: Option<Decimal>| number.map(|number| number.scale());
+        (
+            *self,
+            [
+                scale(self.latitude),
+                scale(self.longitude),
+                scale(self.altitude),
+            ],
+        )
+    }
+}
+
+impl Block {
+    /// From readings of one day and country, in order, without two of one identity.
+    pub(crate) fn from_sorted(readings: &[Reading]) -> Self {
+        let rows = readings.len();
+        let mut block = Self {
+            day: readings
+                .first()
+                .map_or(0, |first| day_and_second(first.timestamp).0),
+            country: readings.first().and_then(|first| first.country),
+            seconds: Vec::with_capacity(rows),
+            sensors: Vec::with_capacity(rows),
+            windows: Vec::with_capacity(rows),
+            indices: Vec::with_capacity(rows),
+            pm10: Vec::with_capacity(rows),
+            pm25: Vec::with_capacity(rows),
+            measurements: Vec::with_capacity(rows),
+            station: Vec::with_capacity(rows),
+            stations: Vec::new(),
+        };
+        let mut numbers = HashMap::new();
+        for reading in readings {
+            let station = Station::of(reading);
+            let number = *numbers.entry(station.key()).or_insert_with(|| {
+                block.stations.push(station);
+                block.stations.len() as u32 - 1
+            });
+            block.station.push(number);
+            block.seconds.push(day_and_second(reading.timestamp).1);
+            block.sensors.push(reading.sensor);
+            block.windows.push(reading.window);
+            block.indices.push(reading.index().map_or(0, Index::get));
+            block.pm10.push(reading.pm10);
+            block.pm25.push(reading.pm25);
+            block.measurements.push(reading.measurement);
+        }
+        block
+    }
+
+    /// The number of rows.
+    pub fn len(&self) -> usize {
+        self.seconds.len()
+    }
+
+    /// Whether there are no rows; a store hands out no such block.
+    pub fn is_empty(&self) -> bool {
+        self.seconds.is_empty()
+    }
+
+    /// One row. Panics when `row` is not below [`len`](Self::len), as a slice does.
+    pub fn row(&self, row: usize) -> Row<'_> {
+        assert!(row < self.len(), "row {row} of a block of {}", self.len());
+        Row { block: self, row }
+    }
+
+    pub(crate) fn position(&self, row: usize) -> Position {
+        Position {
+            day: self.day,
+            country: self.country,
+            second: self.seconds[row],
+            sensor: self.sensors[row],
+            window: self.windows[row],
+        }
+    }
+
+    /// A bit for each index that occurs; bit 0 for rows without one.
+    pub(crate) fn index_bits(&self) -> u16 {
+        self.indices.iter().fold(0, |bits, index| bits | 1 << index)
+    }
+
+    /// Bytes of memory, roughly.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let row = size_of::<(u32, u64, Window, u8, u32)>()
+            + 2 * size_of::<Option<Decimal>>()
+            + size_of::<Option<u64>>();
+        self.len() * row + self.stations.len() * size_of::<Station>() + size_of::<Self>()
+    }
+
+    /// The runs of rows after a position that match, in order.
+    pub(crate) fn select(&self, query: &Query, after: Option<Position>) -> Vec<Range<usize>> {
+        let span = self.time_span(query, after);
+        let accepted = query.accepted_indices();
+        let Some(stations) = self.accepted_stations(query) else {
+            return match accepted.iter().all(|index| *index) {
+                true if span.is_empty() => Vec::new(),
+                true => vec![span],
+                false => runs(span, |row| accepted[usize::from(self.indices[row])]),
+            };
+        };
+        runs(span, |row| {
+            accepted[usize::from(self.indices[row])]
+                && stations[self.station[row] as usize]
+                && (query.sensors.is_empty() || query.sensors.contains(&self.sensors[row]))
+                && (query.windows.is_empty() || query.windows.contains(&self.windows[row]))
+        })
+    }
+
+    fn time_span(&self, query: &Query, after: Option<Position>) -> Range<usize> {
+        let midnight = i64::from(self.day) * SECONDS_A_DAY;
+        let second_of = |row: &u32| midnight + i64::from(*row);
+        let from = whole_seconds_up(query.from);
+        let until = query.until.as_second();
+        let mut start = self.seconds.partition_point(|row| second_of(row) < from);
+        let end = self.seconds.partition_point(|row| second_of(row) <= until);
+        if let Some(after) = after {
+            let (mut low, mut high) = (0, self.len());
+            while low < high {
+                let middle = low.midpoint(high);
+                match self.position(middle) <= after {
+                    true => low = middle + 1,
+                    false => high = middle,
+                }
+            }
+            start = start.max(low);
+        }
+        start..end.max(start)
+    }
+
+    /// For every station whether it is wanted; `None` when no filter looks at anything
+    /// but time and index.
+    fn accepted_stations(&self, query: &Query) -> Option<Vec<bool>> {
+        let Query {
+            sensors,
+            sensor_types,
+            windows,
+            indoor,
+            ..
+        } = query;
+        if sensors.is_empty() && sensor_types.is_empty() && windows.is_empty() && indoor.is_none() {
+            return None;
+        }
+        let accepts = |station: &Station| {
+            (sensor_types.is_empty()
+                || station
+                    .sensor_type
+                    .is_some_and(|kind| sensor_types.contains(&kind)))
+                && (indoor.is_none() || *indoor == station.indoor)
+        };
+        Some(self.stations.iter().map(accepts).collect())
+    }
+}
+
+/// The runs of rows within a span that pass a test.
+fn runs(span: Range<usize>, test: impl Fn(usize) -> bool) -> Vec<Range<usize>> {
+    let mut runs: Vec<Range<usize>> = Vec::new();
+    for row in span {
+        if !test(row) {
+            continue;
+        }
+        match runs.last_mut() {
+            Some(run) if run.end == row => run.end += 1,
+            _ => runs.push(row..row + 1),
+        }
+    }
+    runs
+}
+
+/// One row of a block.
+#[derive(Debug, Clone, Copy)]
+pub struct Row<'a> {
+    pub(crate) block: &'a Block,
+    pub(crate) row: usize,
+}
+
+impl Row<'_> {
+    /// The index, as it follows from the values.
+    pub fn index(&self) -> Option<Index> {
+        Index::new(self.block.indices[self.row]).ok()
+    }
+
+    /// The band of the index.
+    pub fn band(&self) -> Option<Band> {
+        self.index().map(Index::band)
+    }
+
+    /// What is doubtful about the reading.
+    pub fn flags(&self) -> Flags {
+        let station = self.station();
+        let (pm10, pm25) = (self.block.pm10[self.row], self.block.pm25[self.row]);
+        Flags::of(station.sensor_type, station.location, pm10, pm25)
+    }
+
+    /// The end of the averaging window, UTC.
+    pub fn timestamp(&self) -> Timestamp {
+        let midnight = i64::from(self.block.day) * SECONDS_A_DAY;
+        let second = midnight + i64::from(self.block.seconds[self.row]);
+        // Blocks are made from timestamps, or decoded with their range checked.
+        Timestamp::from_second(second).unwrap_or_default()
+    }
+
+    /// The row as a reading of its own.
+    pub fn reading(&self) -> Reading {
+        let Self { block, row } = *self;
+        let station = self.station();
+        Reading {
+            sensor: block.sensors[row],
+            window: block.windows[row],
+            timestamp: self.timestamp(),
+            measurement: block.measurements[row],
+            pm10: block.pm10[row],
+            pm25: block.pm25[row],
+            sensor_type: station.sensor_type,
+            location: station.location,
+            latitude: station.latitude,
+            longitude: station.longitude,
+            altitude: station.altitude,
+            country: block.country,
+            indoor: station.indoor,
+            exact: station.exact,
+        }
+    }
+
+    pub(crate) fn station(&self) -> &Station {
+        &self.block.stations[self.block.station[self.row] as usize]
+    }
+}
+
+/// Why a reading cannot have this timestamp.
+pub(crate) fn timestamp_problem(timestamp: Timestamp) -> Option<&'static str> {
+    if timestamp.subsec_nanosecond() != 0 {
+        return Some("has a fraction of a second; timestamps are whole seconds");
+    }
+    let in_range = DAYS.contains(&day_and_second(timestamp).0);
+    (!in_range).then_some("is outside the years 0 to 9999")
+}
+
+/// The UTC day since 1970 and the second of that day.
+pub(crate) fn day_and_second(timestamp: Timestamp) -> (i32, u32) {
+    let second = timestamp.as_second();
+    // A Timestamp's years run from -9999 to 9999: the days fit.
+    (
+        second.div_euclid(SECONDS_A_DAY) as i32,
+        second.rem_euclid(SECONDS_A_DAY) as u32,
+    )
+}
+
+fn whole_seconds_up(timestamp: Timestamp) -> i64 {
+    timestamp.as_second() + i64::from(timestamp.subsec_nanosecond() > 0)
+}

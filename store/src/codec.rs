@@ -1,0 +1,282 @@
+//! A block as bytes: its columns one after another, each column byte plane by byte
+//! plane (all lowest bytes, then all second ones, …), then zstd with a checksum.
+//!
+//! ```text
+//! format 1: rows u32 | stations u32 | day i32 | country 2 bytes (0 0: none)
+//!   rows:     second u32, sensor u64, window u8, pm10, pm25, measurement, station u32
+//!   stations: sensor type (length u8, then all texts), location, latitude, longitude,
+//!             altitude, indoor u8, exact u8
+//! numbers that can be absent carry a column u8 of presence; decimals are
+//! presence and sign, scale u8, and the mantissa's three u32, all little-endian.
+//! ```
+//!
+//! The index is not written: it follows from the values.
+
+use aqi::{Decimal, Index};
+
+use crate::block::{Block, DAYS, SECONDS_A_DAY, Station};
+use crate::{Country, Error, ErrorKind, Window};
+
+/// zstd's fastest ordinary level: blocks are written far more often than shipped.
+const LEVEL: i32 = 1;
+
+/// More than any block holds; a length above it is damage, not data.
+const MAX_ROWS: usize = 1 << 20;
+
+/// The block as it is kept on disk.
+pub(crate) fn encode(block: &Block) -> Result<Vec<u8>, Error> {
+    let mut plain = Vec::with_capacity(block.len() * 64);
+    plain.extend((block.len() as u32).to_le_bytes());
+    plain.extend((block.stations.len() as u32).to_le_bytes());
+    plain.extend(block.day.to_le_bytes());
+    plain.extend(block.country.map_or([0, 0], Country::bytes));
+
+    put(&mut plain, block.seconds.iter().map(|v| v.to_le_bytes()));
+    put(&mut plain, block.sensors.iter().map(|v| v.to_le_bytes()));
+    put(&mut plain, block.windows.iter().map(|v| [*v as u8]));
+    put_decimals(&mut plain, &block.pm10);
+    put_decimals(&mut plain, &block.pm25);
+    put_numbers(&mut plain, &block.measurements);
+    put(&mut plain, block.station.iter().map(|v| v.to_le_bytes()));
+
+    let stations = &block.stations;
+    let name = |s: &Station| s.sensor_type.map_or(String::new(), |kind| kind.to_string());
+    put(&mut plain, stations.iter().map(|s| [name(s).len() as u8])); // at most 24
+    stations
+        .iter()
+        .for_each(|s| plain.extend(name(s).as_bytes()));
+    put_numbers(&mut plain, &column(stations, |s| s.location));
+    put_decimals(&mut plain, &column(stations, |s| s.latitude));
+    put_decimals(&mut plain, &column(stations, |s| s.longitude));
+    put_decimals(&mut plain, &column(stations, |s| s.altitude));
+    put(&mut plain, stations.iter().map(|s| [flag_byte(s.indoor)]));
+    put(&mut plain, stations.iter().map(|s| [flag_byte(s.exact)]));
+
+    let compressed = (|| {
+        let mut compressor = zstd::bulk::Compressor::new(LEVEL)?;
+        compressor.include_checksum(true)?;
+        compressor.compress(&plain)
+    })();
+    compressed.map_err(|e| Error::new(ErrorKind::Io, "could not compress a block").because(e))
+}
+
+/// The block back from its bytes. Whatever the bytes are, this returns.
+pub(crate) fn decode(bytes: &[u8]) -> Result<Block, Error> {
+    let limit = MAX_ROWS * 128;
+    let plain = zstd::bulk::decompress(bytes, limit.min(bytes.len().saturating_mul(1 << 12)))
+        .map_err(|e| damaged("it does not decompress").because(e))?;
+    let mut input = Input(&plain);
+    let rows = u32::from_le_bytes(input.array()?) as usize;
+    let station_count = u32::from_le_bytes(input.array()?) as usize;
+    if rows == 0 || rows > MAX_ROWS || station_count > rows {
+        return Err(damaged("its lengths are impossible"));
+    }
+    let day = i32::from_le_bytes(input.array()?);
+    let country = match input.array()? {
+        [0, 0] => None,
+        code => Some(decode_country(code)?),
+    };
+
+    let seconds = input.column(rows, u32::from_le_bytes)?;
+    let sensors = input.column(rows, u64::from_le_bytes)?;
+    let windows = input.column(rows, |[byte]| Window::ALL.get(usize::from(byte)).copied())?;
+    let windows = windows.into_iter().collect::<Option<Vec<_>>>();
+    let windows = windows.ok_or_else(|| damaged("a window is unknown"))?;
+    let pm10 = input.decimals(rows)?;
+    let pm25 = input.decimals(rows)?;
+    let measurements = input.numbers(rows)?;
+    let station = input.column(rows, u32::from_le_bytes)?;
+
+    let lengths = input.column(station_count, |[length]| usize::from(length))?;
+    let mut sensor_types = Vec::with_capacity(station_count);
+    for length in lengths {
+        let text = std::str::from_utf8(input.take(length)?).unwrap_or_default();
+        let kind = if length == 0 {
+            None
+        } else {
+            Some(text.parse())
+        };
+        sensor_types.push(
+            kind.transpose()
+                .map_err(|e| damaged("a sensor type").because(e))?,
+        );
+    }
+    let locations = input.numbers(station_count)?;
+    let latitudes = input.decimals(station_count)?;
+    let longitudes = input.decimals(station_count)?;
+    let altitudes = input.decimals(station_count)?;
+    let indoor = input.column(station_count, |[byte]| byte_flag(byte))?;
+    let exact = input.column(station_count, |[byte]| byte_flag(byte))?;
+    let stations = (0..station_count).map(|i| Station {
+        sensor_type: sensor_types[i],
+        location: locations[i],
+        latitude: latitudes[i],
+        longitude: longitudes[i],
+        altitude: altitudes[i],
+        indoor: indoor[i],
+        exact: exact[i],
+    });
+    let mut block = Block {
+        day,
+        country,
+        seconds,
+        sensors,
+        windows,
+        indices: Vec::new(),
+        pm10,
+        pm25,
+        measurements,
+        station,
+        stations: stations.collect(),
+    };
+    check(&block)?;
+    block.indices = (0..rows)
+        .map(|row| block.row(row).reading().index().map_or(0, Index::get))
+        .collect();
+    Ok(block)
+}
+
+/// What the rest of the crate relies on without looking again.
+fn check(block: &Block) -> Result<(), Error> {
+    if !DAYS.contains(&block.day) {
+        return Err(damaged("its day is out of range"));
+    }
+    if block
+        .seconds
+        .iter()
+        .any(|second| i64::from(*second) >= SECONDS_A_DAY)
+    {
+        return Err(damaged("a row is outside its day"));
+    }
+    if block
+        .station
+        .iter()
+        .any(|number| *number as usize >= block.stations.len())
+    {
+        return Err(damaged("a row names a station that is not there"));
+    }
+    if (1..block.len()).any(|row| block.position(row - 1) >= block.position(row)) {
+        return Err(damaged("its rows are out of order"));
+    }
+    Ok(())
+}
+
+fn damaged(what: &str) -> Error {
+    Error::new(
+        ErrorKind::Damaged,
+        format!("a block of readings is damaged: {what}"),
+    )
+}
+
+fn decode_country(code: [u8; 2]) -> Result<Country, Error> {
+    let text = std::str::from_utf8(&code).unwrap_or_default();
+    text.parse().map_err(|e| damaged("its country").because(e))
+}
+
+fn column<T>(stations: &[Station], field: impl Fn(&Station) -> T) -> Vec<T> {
+    stations.iter().map(field).collect()
+}
+
+fn put<const N: usize>(out: &mut Vec<u8>, values: impl ExactSizeIterator<Item = [u8; N]>) {
+    let start = out.len();
+    let count = values.len();
+    out.resize(start + count * N, 0);
+    for (row, bytes) in values.enumerate() {
+        for (plane, byte) in bytes.into_iter().enumerate() {
+            out[start + plane * count + row] = byte;
+        }
+    }
+}
+
+fn put_numbers(out: &mut Vec<u8>, values: &[Option<u64>]) {
+    put(out, values.iter().map(|v| [u8::from(v.is_some())]));
+    put(out, values.iter().map(|v| v.unwrap_or(0).to_le_bytes()));
+}
+
+fn put_decimals(out: &mut Vec<u8>, values: &[Option<Decimal>]) {
+    let presence = |v: &Option<Decimal>| match v {
+        None => 0,
+        Some(v) if v.is_sign_negative() => 2,
+        Some(_) => 1,
+    };
+    put(out, values.iter().map(|v| [presence(v)]));
+    put(
+        out,
+        values.iter().map(|v| [v.map_or(0, |v| v.scale() as u8)]),
+    ); // at most 28
+    put(
+        out,
+        values.iter().map(|v| {
+            let mantissa = v.map_or(0, |v| v.mantissa().unsigned_abs()).to_le_bytes();
+            std::array::from_fn::<u8, 12, _>(|i| mantissa[i]) // 96 bits
+        }),
+    );
+}
+
+fn flag_byte(flag: Option<bool>) -> u8 {
+    flag.map_or(0, |flag| 1 + u8::from(flag))
+}
+
+fn byte_flag(byte: u8) -> Option<bool> {
+    match byte {
+        1 => Some(false),
+        2 => Some(true),
+        _ => None,
+    }
+}
+
+struct Input<'a>(&'a [u8]);
+
+impl<'a> Input<'a> {
+    fn take(&mut self, bytes: usize) -> Result<&'a [u8], Error> {
+        let (taken, rest) = self
+            .0
+            .split_at_checked(bytes)
+            .ok_or_else(|| damaged("it is cut"))?;
+        self.0 = rest;
+        Ok(taken)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], Error> {
+        let taken = self.take(N)?;
+        Ok(std::array::from_fn(|i| taken[i]))
+    }
+
+    fn column<const N: usize, T>(
+        &mut self,
+        count: usize,
+        value: impl Fn([u8; N]) -> T,
+    ) -> Result<Vec<T>, Error> {
+        let planes = self.take(count * N)?;
+        let bytes = |row| std::array::from_fn(|plane| planes[plane * count + row]);
+        Ok((0..count).map(|row| value(bytes(row))).collect())
+    }
+
+    fn numbers(&mut self, count: usize) -> Result<Vec<Option<u64>>, Error> {
+        let presence = self.column(count, |[byte]| byte)?;
+        let values = self.column(count, u64::from_le_bytes)?;
+        let pairs = presence.into_iter().zip(values);
+        Ok(pairs
+            .map(|(present, value)| (present != 0).then_some(value))
+            .collect())
+    }
+
+    fn decimals(&mut self, count: usize) -> Result<Vec<Option<Decimal>>, Error> {
+        let presence = self.column(count, |[byte]| byte)?;
+        let scales = self.column(count, |[byte]| u32::from(byte))?;
+        let mantissas = self.column(count, |bytes: [u8; 12]| {
+            let word = |i: usize| u32::from_le_bytes(std::array::from_fn(|j| bytes[4 * i + j]));
+            [word(0), word(1), word(2)]
+        })?;
+        if scales.iter().any(|scale| *scale > Decimal::MAX_SCALE) {
+            return Err(damaged("a number has too many decimal places"));
+        }
+        let rows = presence.into_iter().zip(scales).zip(mantissas);
+        Ok(rows
+            .map(|((presence, scale), [low, middle, high])| match presence {
+                0 => None,
+                sign => Some(Decimal::from_parts(low, middle, high, sign == 2, scale)),
+            })
+            .collect())
+    }
+}

@@ -1,0 +1,508 @@
+//! The sentences of [`Store`]'s contract as tests, for whoever writes a store, and
+//! readings to try them with.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")] async fn main() {
+//! store::conformance::run(|| async { store::Memory::new() }).await;
+//! # }
+//! ```
+//!
+//! [`Model`] is the slow, obvious store that others are held against; [`readings`] and
+//! [`query`] generate what to hold them against with.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+
+use aqi::{Band, Decimal, Index};
+use jiff::Timestamp;
+use proptest::prelude::*;
+
+use crate::csv::{self, Column};
+use crate::{Country, Position, Query, Reading, Store, Summary, Window};
+
+/// Runs every test; `empty` makes an empty store for each. Panics where the contract
+/// is broken.
+pub async fn run<S: Store, F: Future<Output = S>>(empty: impl Fn() -> F) {
+    an_empty_store_answers_with_nothing(&empty().await).await;
+    what_was_put_comes_back(&empty().await).await;
+    putting_twice_changes_nothing(&empty().await).await;
+    the_same_identity_replaces(&empty().await).await;
+    the_later_of_a_batch_wins(&empty().await).await;
+    a_bad_reading_leaves_the_whole_batch_out(&empty().await).await;
+    both_ends_of_the_time_range_belong_to_it(&empty().await).await;
+    every_filter_filters(&empty().await).await;
+    pages_go_on_where_they_ended(&empty().await).await;
+}
+
+async fn an_empty_store_answers_with_nothing(store: &impl Store) {
+    store
+        .put(&[])
+        .await
+        .expect("an empty batch is not an error");
+    assert_eq!(all(store, &Query::everything()).await, []);
+    assert_eq!(store.summary().await.expect("summary"), Summary::default());
+}
+
+async fn what_was_put_comes_back(store: &impl Store) {
+    let readings = sample();
+    store.put(&readings).await.expect("put");
+    let mut expected = readings.clone();
+    expected.sort_by_key(Position::of);
+    assert_same(&all(store, &Query::everything()).await, &expected);
+
+    let summary = store.summary().await.expect("summary");
+    assert_eq!(summary.readings(), readings.len() as u64);
+    assert_eq!(summary.extent, Some((at(0), at(2 * 86_400))));
+    let mut countries: Vec<_> = readings.iter().map(|r| r.country).collect();
+    countries.sort();
+    countries.dedup();
+    let counted: Vec<_> = summary
+        .countries
+        .iter()
+        .map(|(country, _)| *country)
+        .collect();
+    assert_eq!(counted, countries);
+}
+
+async fn putting_twice_changes_nothing(store: &impl Store) {
+    store.put(&sample()).await.expect("put");
+    let (before, summary) = (
+        all(store, &Query::everything()).await,
+        store.summary().await,
+    );
+    store.put(&sample()).await.expect("put again");
+    assert_same(&all(store, &Query::everything()).await, &before);
+    assert_eq!(
+        store.summary().await.expect("summary"),
+        summary.expect("summary")
+    );
+}
+
+async fn the_same_identity_replaces(store: &impl Store) {
+    let old = reading(7, 1000, Some("DE"), "5.0");
+    let other_window = Reading {
+        window: Window::Hour,
+        ..old.clone()
+    };
+    store
+        .put(&[old.clone(), other_window.clone()])
+        .await
+        .expect("put");
+    let digits = Reading {
+        pm10: Some("5.00".parse().expect("decimal")),
+        ..old.clone()
+    };
+    store
+        .put(std::slice::from_ref(&digits))
+        .await
+        .expect("put with other digits");
+    assert_same(
+        &all(store, &Query::everything()).await,
+        &[other_window.clone(), digits],
+    );
+    for country in [Some("FR"), None, Some("DE")] {
+        let new = reading(7, 1000, country, "60");
+        store
+            .put(std::slice::from_ref(&new))
+            .await
+            .expect("put with another country");
+        let mut expected = [other_window.clone(), new];
+        expected.sort_by_key(Position::of);
+        assert_same(&all(store, &Query::everything()).await, &expected);
+    }
+}
+
+async fn the_later_of_a_batch_wins(store: &impl Store) {
+    let first = reading(7, 1000, Some("DE"), "5");
+    let second = reading(7, 1000, Some("FR"), "6");
+    let third = reading(7, 1000, Some("DE"), "7");
+    store
+        .put(&[first, second, third.clone()])
+        .await
+        .expect("put");
+    assert_same(&all(store, &Query::everything()).await, &[third]);
+}
+
+async fn a_bad_reading_leaves_the_whole_batch_out(store: &impl Store) {
+    let good = reading(7, 1000, Some("DE"), "5");
+    let half = Timestamp::new(1000, 500_000_000).expect("a timestamp");
+    for timestamp in [half, at(-719_528 * 86_400 - 1), at(2_932_895 * 86_400)] {
+        let bad = Reading {
+            timestamp,
+            ..good.clone()
+        };
+        let error = store
+            .put(&[good.clone(), bad])
+            .await
+            .expect_err("not a time for a reading");
+        assert_eq!(error.kind(), crate::ErrorKind::Invalid);
+        assert_eq!(all(store, &Query::everything()).await, []);
+    }
+}
+
+async fn both_ends_of_the_time_range_belong_to_it(store: &impl Store) {
+    let readings: Vec<_> = [-1, 0, 86_399, 86_400]
+        .map(|s| reading(7, s, None, "5"))
+        .into();
+    store.put(&readings).await.expect("put");
+    let day = Query::new(at(0), at(86_399));
+    assert_same(&all(store, &day).await, &readings[1..3]);
+    let moment = Query::new(at(0), at(0));
+    assert_same(&all(store, &moment).await, &readings[1..2]);
+    let between = Timestamp::new(0, 1).expect("a timestamp");
+    assert_same(
+        &all(store, &Query::new(between, at(86_399))).await,
+        &readings[2..3],
+    );
+    assert_eq!(all(store, &Query::new(at(1), at(0))).await, []);
+}
+
+async fn every_filter_filters(store: &impl Store) {
+    let readings = sample();
+    store.put(&readings).await.expect("put");
+    let model = Model::default();
+    model.put(&readings);
+    for query in sample_queries() {
+        let expected = model.query(&query);
+        assert_same(&all(store, &query).await, &expected);
+        assert!(!expected.is_empty(), "the sample does not try {query:?}");
+    }
+}
+
+async fn pages_go_on_where_they_ended(store: &impl Store) {
+    let many: Vec<_> = (0..60_000)
+        .map(|n| {
+            reading(
+                n % 9_973,
+                (n / 3) as i64,
+                [Some("DE"), None][n as usize % 2],
+                "5",
+            )
+        })
+        .collect();
+    let model = Model::default();
+    for batch in many.chunks(25_000) {
+        store.put(batch).await.expect("put");
+        model.put(batch);
+    }
+    let every_hundredth = Query {
+        sensors: (0..100).collect(),
+        ..Query::everything()
+    };
+    for query in [Query::everything(), every_hundredth] {
+        let expected = model.query(&query);
+        assert_same(&all(store, &query).await, &expected);
+        let halfway = &expected[expected.len() / 2];
+        let mut rest = Vec::new();
+        let mut next = Some(Position::of(halfway));
+        while let Some(after) = next {
+            let page = store.query(&query, Some(after)).await.expect("query");
+            rest.extend(page.rows().map(|row| row.reading()));
+            next = page.next;
+        }
+        assert_same(&rest, &expected[expected.len() / 2 + 1..]);
+    }
+}
+
+/// Every reading that a store answers with, page by page.
+pub async fn all(store: &impl Store, query: &Query) -> Vec<Reading> {
+    let mut readings = Vec::new();
+    let mut after = None;
+    loop {
+        let page = store.query(query, after).await.expect("query");
+        readings.extend(page.rows().map(|row| row.reading()));
+        match page.next {
+            None => return readings,
+            next => after = next,
+        }
+    }
+}
+
+/// Equal to the last digit, with a short message where not.
+pub fn assert_same(actual: &[Reading], expected: &[Reading]) {
+    for (actual, expected) in actual.iter().zip(expected) {
+        assert_eq!(format!("{actual:?}"), format!("{expected:?}"));
+    }
+    assert_eq!(actual.len(), expected.len(), "number of readings");
+}
+
+/// The obvious store: a map by identity, read from end to end for each query.
+#[derive(Debug, Default)]
+pub struct Model(std::sync::Mutex<BTreeMap<(u64, Window, Timestamp), Reading>>);
+
+impl Model {
+    /// Keeps readings; the later replaces the earlier.
+    pub fn put(&self, batch: &[Reading]) {
+        let mut kept = self.0.lock().expect("the model");
+        for reading in batch {
+            let identity = (reading.sensor, reading.window, reading.timestamp);
+            kept.insert(identity, reading.clone());
+        }
+    }
+
+    /// What matches, in the order of rows.
+    pub fn query(&self, query: &Query) -> Vec<Reading> {
+        let wanted = |reading: &Reading| {
+            let in_list = |empty: bool, found: bool| empty || found;
+            query.from <= reading.timestamp
+                && reading.timestamp <= query.until
+                && in_list(
+                    query.countries.is_empty(),
+                    query.countries.iter().any(|c| Some(*c) == reading.country),
+                )
+                && query.indices.is_none_or(|(low, high)| {
+                    reading.index().is_some_and(|i| low <= i && i <= high)
+                })
+                && in_list(
+                    query.bands.is_empty(),
+                    query.bands.iter().any(|b| Some(*b) == reading.band()),
+                )
+                && in_list(
+                    query.sensors.is_empty(),
+                    query.sensors.contains(&reading.sensor),
+                )
+                && in_list(
+                    query.sensor_types.is_empty(),
+                    query
+                        .sensor_types
+                        .iter()
+                        .any(|t| Some(*t) == reading.sensor_type),
+                )
+                && in_list(
+                    query.windows.is_empty(),
+                    query.windows.contains(&reading.window),
+                )
+                && (query.indoor.is_none() || query.indoor == reading.indoor)
+        };
+        let kept = self.0.lock().expect("the model");
+        let mut found: Vec<_> = kept.values().filter(|r| wanted(r)).cloned().collect();
+        found.sort_by_key(Position::of);
+        found
+    }
+}
+
+/// Readings as the network has them, in all variety, few enough identities that they
+/// meet: the batches of a proptest.
+pub fn readings() -> impl Strategy<Value = Vec<Reading>> {
+    proptest::collection::vec(any_reading(), 0..40)
+}
+
+/// A query over the readings that [`readings`] makes.
+pub fn query() -> impl Strategy<Value = Query> {
+    let list = |strategy| proptest::collection::vec(strategy, 0..3);
+    let country = proptest::sample::select(vec!["DE", "FR", "XK", "US"]);
+    (
+        (any_second(), any_second(), list(country)),
+        proptest::option::of((1u8..=10, 1u8..=10)),
+        proptest::collection::vec(proptest::sample::select(Band::ALL.to_vec()), 0..3),
+        proptest::collection::vec(1u64..6, 0..3),
+        proptest::option::of(proptest::sample::select(Window::ALL.to_vec())),
+        (proptest::option::of(any::<bool>()), any::<bool>()),
+    )
+        .prop_map(
+            |((from, until, countries), indices, bands, sensors, window, rest)| Query {
+                countries: countries.iter().filter_map(|c| c.parse().ok()).collect(),
+                indices: indices.and_then(|(a, b)| {
+                    Some((Index::new(a.min(b)).ok()?, Index::new(a.max(b)).ok()?))
+                }),
+                bands,
+                sensors,
+                windows: window.into_iter().collect(),
+                sensor_types: rest
+                    .1
+                    .then(|| "SDS011".parse().ok())
+                    .flatten()
+                    .into_iter()
+                    .collect(),
+                indoor: rest.0,
+                ..Query::new(at(from.min(until)), at(from.max(until)))
+            },
+        )
+}
+
+/// A reading of any kind.
+pub fn any_reading() -> impl Strategy<Value = Reading> {
+    let number = || proptest::option::of(any_decimal());
+    let kind = proptest::sample::select(vec!["SDS011", "PPD42NS", "SEN5X (a+b)/c.d"]);
+    let country = proptest::sample::select(vec!["DE", "FR", "XK", "GB"]);
+    (
+        (
+            1u64..6,
+            proptest::sample::select(Window::ALL.to_vec()),
+            any_second(),
+        ),
+        (any_decimal(), number(), any::<bool>()),
+        (
+            proptest::option::of(any::<u64>()),
+            proptest::option::of(kind),
+        ),
+        (proptest::option::of(0u64..30), number(), number(), number()),
+        proptest::option::of(country),
+        (
+            proptest::option::of(any::<bool>()),
+            proptest::option::of(any::<bool>()),
+        ),
+    )
+        .prop_map(
+            |(identity, values, (measurement, kind), place, country, (indoor, exact))| {
+                let (sensor, window, second) = identity;
+                let (first, second_value, swap) = values;
+                let (pm10, pm25) = if swap {
+                    (second_value, Some(first))
+                } else {
+                    (Some(first), second_value)
+                };
+                let (location, latitude, longitude, altitude) = place;
+                Reading {
+                    measurement,
+                    pm10,
+                    pm25,
+                    sensor_type: kind.and_then(|kind| kind.parse().ok()),
+                    location,
+                    latitude,
+                    longitude,
+                    altitude,
+                    country: country.and_then(|country| country.parse().ok()),
+                    indoor,
+                    exact,
+                    ..Reading::new(sensor, window, at(second))
+                }
+            },
+        )
+}
+
+/// Times near each other, around two midnights, and a few at the ends of the calendar.
+fn any_second() -> impl Strategy<Value = i64> {
+    prop_oneof![
+        8 => -3i64..3,
+        8 => 86_397i64..86_403,
+        1 => proptest::sample::select(vec![
+            -719_528 * 86_400,
+            2_932_895 * 86_400 - 1,
+        ]),
+    ]
+}
+
+fn any_decimal() -> impl Strategy<Value = Decimal> {
+    prop_oneof![
+        (0i64..2_000_000, 0u32..4).prop_map(|(mantissa, scale)| Decimal::new(mantissa, scale)),
+        (any::<[u32; 3]>(), any::<bool>(), 0u32..=28).prop_map(
+            |([low, middle, high], negative, scale)| {
+                Decimal::from_parts(low, middle, high, negative, scale)
+            }
+        ),
+    ]
+}
+
+/// The CSV of readings, all columns, as a store's pages print it.
+pub async fn csv_of(store: &impl Store, query: &Query) -> Vec<u8> {
+    let mut text = Vec::new();
+    csv::write_header(&mut text, Column::ALL);
+    let mut after = None;
+    loop {
+        let page = store.query(query, after).await.expect("query");
+        csv::write_page(&mut text, &page, Column::ALL);
+        match page.next {
+            None => return text,
+            next => after = next,
+        }
+    }
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).expect("a second within the calendar")
+}
+
+fn reading(sensor: u64, second: i64, country: Option<&str>, pm10: &str) -> Reading {
+    let country: Option<Country> = country.map(|code| code.parse().expect("a country"));
+    let pm10 = Some(pm10.parse().expect("a decimal"));
+    Reading {
+        country,
+        pm10,
+        ..Reading::new(sensor, Window::Day24, at(second))
+    }
+}
+
+/// Three days, several countries, every window, type and index.
+fn sample() -> Vec<Reading> {
+    let countries = [Some("DE"), None, Some("GB"), Some("XK")];
+    (0..=240u64)
+        .map(|n| {
+            let second = n as i64 * 720;
+            let place = Some(Decimal::new(n as i64 * 7, 3));
+            Reading {
+                measurement: (n % 3 > 0).then_some(n * 1_000_000_007),
+                pm25: (n % 5 > 0).then(|| Decimal::new(n as i64 * 4, 1)),
+                sensor_type: ["SDS011", "PPD42NS", ""][n as usize % 7 % 3].parse().ok(),
+                location: Some(n % 13),
+                latitude: place,
+                longitude: place.map(|p| -p),
+                altitude: (n % 2 == 0).then_some(Decimal::ONE),
+                indoor: [None, Some(false), Some(true)][n as usize % 3],
+                exact: [Some(true), None][n as usize % 2],
+                window: Window::ALL[n as usize % 4],
+                ..reading(
+                    n % 17,
+                    second,
+                    countries[n as usize % 4],
+                    &format!("{}.{}", n, n % 10),
+                )
+            }
+        })
+        .collect()
+}
+
+fn sample_queries() -> Vec<Query> {
+    let everything = Query::everything();
+    let country = |code: &str| code.parse::<Country>().expect("a country");
+    let index = |value| Index::new(value).expect("an index");
+    vec![
+        Query {
+            countries: vec![country("DE")],
+            ..everything.clone()
+        },
+        Query {
+            countries: vec![country("GB"), country("XK")],
+            ..everything.clone()
+        },
+        Query {
+            indices: Some((index(4), index(6))),
+            ..everything.clone()
+        },
+        Query {
+            indices: Some((index(1), index(10))),
+            ..everything.clone()
+        },
+        Query {
+            bands: vec![Band::Low, Band::VeryHigh],
+            ..everything.clone()
+        },
+        Query {
+            indices: Some((index(2), index(5))),
+            bands: vec![Band::Moderate],
+            ..everything.clone()
+        },
+        Query {
+            sensors: vec![3, 16],
+            ..everything.clone()
+        },
+        Query {
+            sensor_types: vec!["SDS011".parse().expect("a type")],
+            ..everything.clone()
+        },
+        Query {
+            windows: vec![Window::Hour, Window::Day],
+            ..everything.clone()
+        },
+        Query {
+            indoor: Some(true),
+            ..everything.clone()
+        },
+        Query {
+            countries: vec![country("DE")],
+            bands: vec![Band::Low],
+            indoor: Some(false),
+            ..Query::new(at(3600), at(100_000))
+        },
+    ]
+}

@@ -1,0 +1,79 @@
+use std::fmt;
+use std::str::FromStr;
+
+/// An ISO 3166-1 alpha-2 country code, and `XK`, which the network uses for Kosovo.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Country([u8; 2]);
+
+/// The officially assigned codes (ISO 3166-1, 249 of them) and `XK`, in order.
+const CODES: &str = "\
+    AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO \
+    BQ BR BS BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ \
+    DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP \
+    GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG \
+    KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML \
+    MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE \
+    PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL \
+    SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM \
+    US UY UZ VA VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW";
+
+impl Country {
+    /// Every code, in alphabetical order.
+    pub fn all() -> impl Iterator<Item = Self> {
+        CODES
+            .as_bytes()
+            .chunks(3)
+            .map(|code| Self([code[0], code[1]]))
+    }
+
+    /// The two letters, upper case.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    pub(crate) fn bytes(self) -> [u8; 2] {
+        self.0
+    }
+}
+
+impl FromStr for Country {
+    type Err = UnknownCountry;
+
+    /// Reads the code in any case; a code that ISO has not assigned is refused.
+    fn from_str(text: &str) -> Result<Self, UnknownCountry> {
+        let &[first, second] = text.as_bytes() else {
+            return Err(UnknownCountry);
+        };
+        let code = [first.to_ascii_uppercase(), second.to_ascii_uppercase()];
+        let known = CODES.as_bytes().chunks(3).any(|known| known[..2] == code);
+        if known {
+            Ok(Self(code))
+        } else {
+            Err(UnknownCountry)
+        }
+    }
+}
+
+impl fmt::Display for Country {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl fmt::Debug for Country {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Country({self})")
+    }
+}
+
+/// The text is not a country code that ISO has assigned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnknownCountry;
+
+impl fmt::Display for UnknownCountry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not an ISO 3166-1 alpha-2 country code such as DE")
+    }
+}
+
+impl std::error::Error for UnknownCountry {}

@@ -1,0 +1,75 @@
+use aqi::{Band, Index};
+use jiff::Timestamp;
+
+use crate::{Country, SensorType, Window};
+
+/// Which readings are wanted: those that pass every filter.
+///
+/// An empty list or `None` filters nothing.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Query {
+    /// The first moment wanted, UTC, included.
+    pub from: Timestamp,
+    /// The last moment wanted, UTC, included.
+    pub until: Timestamp,
+    /// Only these countries. A reading without a country is in none of them.
+    pub countries: Vec<Country>,
+    /// Only indices from the first to the second, both included. A reading without an
+    /// index is in no range.
+    pub indices: Option<(Index, Index)>,
+    /// Only these bands. A reading without an index is in none of them.
+    pub bands: Vec<Band>,
+    /// Only these sensors.
+    pub sensors: Vec<u64>,
+    /// Only these models.
+    pub sensor_types: Vec<SensorType>,
+    /// Only these averaging windows.
+    pub windows: Vec<Window>,
+    /// Only indoor (`true`) or only outdoor (`false`) sensors. A reading that does not
+    /// say is neither.
+    pub indoor: Option<bool>,
+}
+
+impl Query {
+    /// Every reading from one moment to another, both included.
+    pub fn new(from: Timestamp, until: Timestamp) -> Self {
+        Self {
+            from,
+            until,
+            countries: Vec::new(),
+            indices: None,
+            bands: Vec::new(),
+            sensors: Vec::new(),
+            sensor_types: Vec::new(),
+            windows: Vec::new(),
+            indoor: None,
+        }
+    }
+
+    /// Every reading that there is.
+    pub fn everything() -> Self {
+        Self::new(Timestamp::MIN, Timestamp::MAX)
+    }
+
+    pub(crate) fn accepts_country(&self, country: Option<Country>) -> bool {
+        self.countries.is_empty() || country.is_some_and(|c| self.countries.contains(&c))
+    }
+
+    /// For every index 1 to 10, and at 0 for none, whether it is wanted.
+    pub(crate) fn accepted_indices(&self) -> [bool; 11] {
+        let mut accepted = [true; 11];
+        accepted[0] = self.indices.is_none() && self.bands.is_empty();
+        for value in 1..=10 {
+            let Ok(index) = Index::new(value) else {
+                continue;
+            };
+            let in_range = self
+                .indices
+                .is_none_or(|(low, high)| (low..=high).contains(&index));
+            let in_band = self.bands.is_empty() || self.bands.contains(&index.band());
+            accepted[usize::from(value)] = in_range && in_band;
+        }
+        accepted
+    }
+}

@@ -1,0 +1,205 @@
+//! Both stores against the contract and against the obvious model; CSV there and back.
+#![allow(clippy::unwrap_used)]
+
+use proptest::prelude::*;
+use store::conformance::{self, Model, all, assert_same, csv_of};
+use store::{Embedded, ErrorKind, Memory, Options, Query, Reading, Store, csv};
+
+#[tokio::test]
+async fn memory_keeps_the_contract() {
+    conformance::run(|| async { Memory::new() }).await;
+}
+
+#[tokio::test]
+async fn embedded_keeps_the_contract() {
+    let folder = tempfile::tempdir().unwrap();
+    let number = std::cell::Cell::new(0);
+    conformance::run(|| async {
+        number.set(number.get() + 1);
+        open(&folder, &format!("{}.redb", number.get()))
+    })
+    .await;
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Put(Vec<Reading>),
+    Query(Query),
+    Reopen,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        4 => conformance::readings().prop_map(Step::Put),
+        4 => conformance::query().prop_map(Step::Query),
+        1 => Just(Step::Reopen),
+    ];
+    proptest::collection::vec(step, 1..20)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn memory_does_what_the_model_does(steps in steps()) {
+        block_on(async {
+            let (store, model) = (Memory::new(), Model::default());
+            for step in steps {
+                match step {
+                    Step::Put(batch) => put_both(&store, &model, &batch).await,
+                    Step::Query(query) => assert_same(&all(&store, &query).await, &model.query(&query)),
+                    Step::Reopen => {}
+                }
+            }
+            assert_agree(&store, &model).await;
+        });
+    }
+
+    #[test]
+    fn embedded_does_what_the_model_does(steps in steps()) {
+        block_on(async {
+            let folder = tempfile::tempdir().unwrap();
+            let (mut store, model) = (open(&folder, "readings"), Model::default());
+            for step in steps {
+                match step {
+                    Step::Put(batch) => put_both(&store, &model, &batch).await,
+                    Step::Query(query) => assert_same(&all(&store, &query).await, &model.query(&query)),
+                    Step::Reopen => {
+                        drop(store);
+                        store = open(&folder, "readings");
+                    }
+                }
+            }
+            assert_agree(&store, &model).await;
+        });
+    }
+
+    #[test]
+    fn csv_with_all_columns_reads_back_unchanged(batch in conformance::readings()) {
+        block_on(async {
+            let (store, copy) = (Memory::new(), Memory::new());
+            store.put(&batch).await.unwrap();
+            let text = csv_of(&store, &Query::everything()).await;
+            let rows: Result<Vec<_>, _> = csv::Rows::new(text.as_slice()).unwrap().collect();
+            let rows = rows.unwrap();
+            assert_same(&rows, &all(&store, &Query::everything()).await);
+            copy.put(&rows).await.unwrap();
+            assert_eq!(csv_of(&copy, &Query::everything()).await, text);
+        });
+    }
+}
+
+#[test]
+fn a_row_that_cannot_be_kept_is_refused_with_its_line() {
+    let cases = [
+        ("7,24h,2024-01-01T00:00:00Z,5,1,Low", None),
+        (
+            ",24h,2024-01-01T00:00:00Z,5,1,Low",
+            Some("line 2: sensor_id is empty"),
+        ),
+        (
+            "7,2h,2024-01-01T00:00:00Z,5,1,Low",
+            Some("line 2: window: the averaging windows are 5min, 1h, 24h and day"),
+        ),
+        (
+            "7,24h,2024-01-01T00:00:00.5Z,5,1,Low",
+            Some(
+                "line 2: timestamp: 2024-01-01T00:00:00.5Z has a fraction of a second; timestamps are whole seconds",
+            ),
+        ),
+        (
+            "7,24h,2024-01-01T00:00:00Z,,1,Low",
+            Some("line 2: neither P1 nor P2"),
+        ),
+        (
+            "7,24h,2024-01-01T00:00:00Z,nan,1,Low",
+            Some("line 2: P1: not a decimal number"),
+        ),
+        (
+            "7,24h,2024-01-01T00:00:00Z,5,2,Low",
+            Some("line 2: AQI does not follow from P1 and P2"),
+        ),
+        (
+            "7,24h,2024-01-01T00:00:00Z,5,11,Low",
+            Some("line 2: AQI: the index runs from 1 to 10"),
+        ),
+        (
+            "7,24h,2024-01-01T00:00:00Z,5,1,High",
+            Some("line 2: Range does not follow from P1 and P2"),
+        ),
+        (
+            "7,24h",
+            Some("line 2: 2 cells, where the header has 6 columns"),
+        ),
+    ];
+    for (row, refusal) in cases {
+        let text = format!("sensor_id,window,timestamp,P1,AQI,Range\n{row}\n");
+        let first = csv::Rows::new(text.as_bytes()).unwrap().next().unwrap();
+        assert_eq!(
+            first.err().map(|e| e.to_string()).as_deref(),
+            refusal,
+            "{row}"
+        );
+    }
+    let error = csv::Rows::new(&b"id,timestamp\n"[..]).err().unwrap();
+    assert!(error.to_string().contains("sensor_id"), "{error}");
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_store_is_refused_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notes.txt");
+    let text = "These are notes, not readings.\n".repeat(1000);
+    std::fs::write(&path, &text).unwrap();
+    let error = Embedded::open(&path, Options::default()).err().unwrap();
+    assert!(error.to_string().contains("notes.txt"), "{error}");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+}
+
+#[tokio::test]
+async fn a_second_opener_is_told_that_the_store_is_in_use() {
+    let folder = tempfile::tempdir().unwrap();
+    let held = open(&folder, "readings");
+    let error = Embedded::open(folder.path().join("readings"), Options::default())
+        .err()
+        .unwrap();
+    assert_eq!(error.kind(), ErrorKind::Locked);
+    drop(held);
+    open(&folder, "readings");
+}
+
+#[tokio::test]
+async fn urls_choose_the_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("file:{}", folder.path().join("new/readings.redb").display());
+    for url in ["memory:", &url] {
+        let store = store::open(url, Options::default()).await.unwrap();
+        assert_eq!(store.summary().await.unwrap().readings(), 0);
+    }
+    for url in ["", "file:", "redis:x", "/tmp/x"] {
+        let error = store::open(url, Options::default()).await.err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{url}");
+    }
+}
+
+fn open(folder: &tempfile::TempDir, name: &str) -> Embedded {
+    Embedded::open(folder.path().join(name), Options::default()).unwrap()
+}
+
+async fn put_both(store: &impl Store, model: &Model, batch: &[Reading]) {
+    store.put(batch).await.unwrap();
+    model.put(batch);
+}
+
+async fn assert_agree(store: &impl Store, model: &Model) {
+    let kept = model.query(&Query::everything());
+    assert_same(&all(store, &Query::everything()).await, &kept);
+    assert_eq!(store.summary().await.unwrap().readings(), kept.len() as u64);
+}
+
+fn block_on(future: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    runtime.block_on(future);
+}
