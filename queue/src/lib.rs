@@ -1,1 +1,38 @@
+//! A small at-least-once message queue.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), queue::Error> {
+//! use std::time::Duration;
+//! use queue::{Channel, Options, Queue};
+//!
+//! let queue = Channel::new(Options::default());
+//! queue.send("say hello").await?;
+//! let (hidden, wait) = (Duration::from_secs(30), Duration::ZERO);
+//! for delivery in queue.receive(10, hidden, wait).await? {
+//!     assert_eq!(delivery.body, "say hello");
+//!     queue.ack(&delivery.receipt).await?;
+//! }
+//! # Ok(()) }
+//! ```
+//!
+//! - [`Queue`] is the contract: send, receive with a visibility timeout and a wait,
+//!   acknowledge, extend. [`Channel`] keeps it within one process; `conformance`
+//!   (feature) tests its sentences. [`open`] chooses by URL.
+//! - A [`Delivery`] carries the message, how often it was received, and the
+//!   [`Receipt`] to acknowledge it with.
+//!
+//! What this crate does not do: it knows nothing of what the messages say. They are
+//! small: what to do, never the data it is done with.
 
+mod channel;
+mod contract;
+mod error;
+mod open;
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
+
+pub use channel::{Channel, Options};
+pub use contract::{Delivery, Queue, Receipt};
+pub use error::{Error, ErrorKind};
+pub use open::{Queues, open};

@@ -1,0 +1,202 @@
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
+
+use crate::{Delivery, Error, ErrorKind, Queue, Receipt};
+
+/// A queue within one process, gone with it. Clones are the same queue.
+#[derive(Debug, Clone)]
+pub struct Channel(Arc<Shared>);
+
+/// How a [`Channel`] behaves.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Options {
+    /// The number of messages that it holds, hidden ones included; default 10,000.
+    pub capacity: usize,
+    /// How often a message is received before it is given up; default 5.
+    pub max_receives: u32,
+    /// Where given-up messages go; by default nowhere.
+    pub dead_letters: Option<Channel>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            capacity: 10_000,
+            max_receives: 5,
+            dead_letters: None,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Shared {
+    options: Options,
+    state: Mutex<State>,
+    /// Somebody who waits may find something now.
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    ready: VecDeque<Message>,
+    /// Received and not acknowledged, by the number on the receipt.
+    hidden: HashMap<u64, Hidden>,
+    next_receipt: u64,
+}
+
+#[derive(Debug)]
+struct Message {
+    body: String,
+    receives: u32,
+}
+
+#[derive(Debug)]
+struct Hidden {
+    message: Message,
+    until: Instant,
+}
+
+impl Channel {
+    /// An empty queue.
+    pub fn new(options: Options) -> Self {
+        let state = Mutex::default();
+        Self(Arc::new(Shared {
+            options,
+            state,
+            changed: Notify::new(),
+        }))
+    }
+
+    /// The number of messages that wait, and of those that were received and are not
+    /// acknowledged.
+    pub fn depth(&self) -> (usize, usize) {
+        let state = self.state();
+        (state.ready.len(), state.hidden.len())
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes what is ready now, and says when more may be.
+    fn take(&self, max: usize, visibility: Duration) -> (Vec<Delivery>, Option<Instant>) {
+        let now = Instant::now();
+        let mut state = self.state();
+        self.uncover(&mut state, now);
+        let mut taken = Vec::new();
+        while taken.len() < max
+            && let Some(mut message) = state.ready.pop_front()
+        {
+            message.receives += 1;
+            let number = state.next_receipt;
+            state.next_receipt += 1;
+            taken.push(Delivery {
+                body: message.body.clone(),
+                receives: message.receives,
+                receipt: Receipt(number.to_string()),
+            });
+            state.hidden.insert(
+                number,
+                Hidden {
+                    message,
+                    until: now + visibility,
+                },
+            );
+        }
+        (
+            taken,
+            state.hidden.values().map(|hidden| hidden.until).min(),
+        )
+    }
+
+    /// Messages whose time has passed become ready again, or are given up.
+    fn uncover(&self, state: &mut State, now: Instant) {
+        let mut due: Vec<_> = state
+            .hidden
+            .extract_if(|_, hidden| hidden.until <= now)
+            .collect();
+        due.sort_unstable_by_key(|(number, _)| *number);
+        for (_, Hidden { message, .. }) in due {
+            if message.receives < self.0.options.max_receives {
+                state.ready.push_back(message);
+            } else if let Some(dead_letters) = &self.0.options.dead_letters {
+                let body = message.body;
+                // Beyond its capacity too: a given-up message must not vanish.
+                dead_letters
+                    .state()
+                    .ready
+                    .push_back(Message { body, receives: 0 });
+                dead_letters.0.changed.notify_waiters();
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Queue for Channel {
+    async fn send(&self, body: &str) -> Result<(), Error> {
+        let mut state = self.state();
+        let capacity = self.0.options.capacity;
+        if state.ready.len() + state.hidden.len() >= capacity {
+            let message = format!("the queue holds its {capacity} messages; try again later");
+            return Err(Error::new(ErrorKind::Full, message));
+        }
+        state.ready.push_back(Message {
+            body: body.to_owned(),
+            receives: 0,
+        });
+        drop(state);
+        self.0.changed.notify_waiters();
+        Ok(())
+    }
+
+    async fn receive(
+        &self,
+        max: usize,
+        visibility: Duration,
+        wait: Duration,
+    ) -> Result<Vec<Delivery>, Error> {
+        let deadline = Instant::now() + wait;
+        loop {
+            let changed = self.0.changed.notified();
+            tokio::pin!(changed);
+            // Registered before looking, so that a send in between is not missed.
+            changed.as_mut().enable();
+            let (taken, next) = self.take(max, visibility);
+            if !taken.is_empty() || max == 0 || Instant::now() >= deadline {
+                return Ok(taken);
+            }
+            let look_again = next.map_or(deadline, |next| next.min(deadline));
+            // Woken or timed out: either way, look again.
+            let _ = timeout_at(look_again, changed).await;
+        }
+    }
+
+    async fn ack(&self, receipt: &Receipt) -> Result<(), Error> {
+        if let Ok(number) = receipt.0.parse() {
+            self.state().hidden.remove(&number);
+        }
+        Ok(())
+    }
+
+    async fn extend(&self, receipt: &Receipt, visibility: Duration) -> Result<(), Error> {
+        let now = Instant::now();
+        let number: Option<u64> = receipt.0.parse().ok();
+        let mut state = self.state();
+        let found = number.and_then(|number| state.hidden.get_mut(&number));
+        let Some(hidden) = found.filter(|hidden| hidden.until > now) else {
+            let message = "the visibility timeout has passed; the message is another receiver's";
+            return Err(Error::new(ErrorKind::Expired, message));
+        };
+        hidden.until = now + visibility;
+        drop(state);
+        self.0.changed.notify_waiters();
+        Ok(())
+    }
+}

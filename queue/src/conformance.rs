@@ -1,0 +1,147 @@
+//! The sentences of [`Queue`]'s contract as tests, for whoever writes a queue.
+//!
+//! Visibility timeouts are whole seconds, as SQS has them; with tokio's paused time a
+//! queue within the process passes without waiting.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use crate::{Delivery, ErrorKind, Queue};
+
+const SHORT: Duration = Duration::from_secs(2);
+const LONG: Duration = Duration::from_secs(60);
+
+/// Runs every test; `empty` makes an empty queue that gives a message up after three
+/// receives, and its dead-letter queue. Panics where the contract is broken.
+pub async fn run<Q: Queue, F: Future<Output = (Q, Q)>>(empty: impl Fn() -> F) {
+    an_empty_queue_waits_and_gives_nothing(&empty().await.0).await;
+    every_message_arrives_and_once_acknowledged_never_again(&empty().await.0).await;
+    what_is_not_acknowledged_comes_again(&empty().await.0).await;
+    extending_hides_longer_and_zero_hands_back(&empty().await.0).await;
+    a_receipt_that_ran_out_extends_nothing(&empty().await.0).await;
+    a_message_never_acknowledged_is_given_up(empty().await).await;
+    a_send_wakes_who_waits(&empty().await.0).await;
+    dropping_a_receive_loses_nothing(&empty().await.0).await;
+}
+
+async fn an_empty_queue_waits_and_gives_nothing(queue: &impl Queue) {
+    let start = Instant::now();
+    assert_eq!(receive(queue, 10, LONG, SHORT).await, []);
+    assert!(start.elapsed() >= SHORT.mul_f32(0.9), "it must wait");
+}
+
+async fn every_message_arrives_and_once_acknowledged_never_again(queue: &impl Queue) {
+    let sent: BTreeSet<_> = (0..25).map(|n| format!("message {n} 🌫")).collect();
+    for body in &sent {
+        queue.send(body).await.expect("send");
+    }
+    let mut arrived = BTreeSet::new();
+    while arrived.len() < sent.len() {
+        let deliveries = receive(queue, 10, SHORT, LONG).await;
+        assert!(
+            (1..=10).contains(&deliveries.len()),
+            "at least one, at most what was asked"
+        );
+        for delivery in deliveries {
+            assert_eq!(delivery.receives, 1);
+            queue.ack(&delivery.receipt).await.expect("ack");
+            queue
+                .ack(&delivery.receipt)
+                .await
+                .expect("a second ack is no error");
+            arrived.insert(delivery.body);
+        }
+    }
+    assert_eq!(arrived, sent);
+    assert_eq!(receive(queue, 10, SHORT, SHORT * 2).await, []);
+}
+
+async fn what_is_not_acknowledged_comes_again(queue: &impl Queue) {
+    queue.send("a").await.expect("send");
+    let first = one(queue, SHORT).await;
+    assert_eq!(receive(queue, 1, SHORT, Duration::ZERO).await, [], "hidden");
+    let again = one(queue, SHORT).await;
+    assert_eq!((again.body.as_str(), again.receives), ("a", 2));
+    queue
+        .ack(&first.receipt)
+        .await
+        .expect("a late ack is no error");
+}
+
+async fn extending_hides_longer_and_zero_hands_back(queue: &impl Queue) {
+    queue.send("a").await.expect("send");
+    let first = one(queue, SHORT).await;
+    queue.extend(&first.receipt, LONG).await.expect("extend");
+    assert_eq!(
+        receive(queue, 1, SHORT, SHORT * 2).await,
+        [],
+        "still hidden"
+    );
+    queue
+        .extend(&first.receipt, Duration::ZERO)
+        .await
+        .expect("hand back");
+    let start = Instant::now();
+    assert_eq!(one(queue, LONG).await.receives, 2);
+    assert!(start.elapsed() < LONG / 2, "handed back at once");
+}
+
+async fn a_receipt_that_ran_out_extends_nothing(queue: &impl Queue) {
+    queue.send("a").await.expect("send");
+    let first = one(queue, SHORT).await;
+    let second = one(queue, LONG).await;
+    queue.ack(&second.receipt).await.expect("ack");
+    let error = queue
+        .extend(&first.receipt, LONG)
+        .await
+        .expect_err("it ran out");
+    assert_eq!(error.kind(), ErrorKind::Expired);
+}
+
+async fn a_message_never_acknowledged_is_given_up((queue, dead): (impl Queue, impl Queue)) {
+    queue.send("poison").await.expect("send");
+    for receives in 1..=3 {
+        assert_eq!(one(&queue, SHORT).await.receives, receives);
+    }
+    assert_eq!(receive(&queue, 1, SHORT, SHORT * 2).await, [], "given up");
+    assert_eq!(one(&dead, LONG).await.body, "poison");
+}
+
+async fn a_send_wakes_who_waits(queue: &impl Queue) {
+    let start = Instant::now();
+    let send = async {
+        sleep(Duration::from_secs(1)).await;
+        queue.send("a").await.expect("send");
+    };
+    let (deliveries, ()) = tokio::join!(receive(queue, 1, LONG, LONG), send);
+    assert_eq!(deliveries.len(), 1);
+    assert!(
+        start.elapsed() < LONG / 2,
+        "woken by the send, not by the end of the wait"
+    );
+}
+
+async fn dropping_a_receive_loses_nothing(queue: &impl Queue) {
+    let dropped = tokio::time::timeout(SHORT, receive(queue, 1, LONG, LONG)).await;
+    assert!(dropped.is_err(), "nothing was there");
+    queue.send("a").await.expect("send");
+    assert_eq!(one(queue, SHORT).await.body, "a");
+}
+
+async fn one(queue: &impl Queue, visibility: Duration) -> Delivery {
+    let mut deliveries = receive(queue, 1, visibility, LONG).await;
+    assert_eq!(deliveries.len(), 1);
+    deliveries.remove(0)
+}
+
+async fn receive(
+    queue: &impl Queue,
+    max: usize,
+    visibility: Duration,
+    wait: Duration,
+) -> Vec<Delivery> {
+    queue.receive(max, visibility, wait).await.expect("receive")
+}

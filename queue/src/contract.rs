@@ -1,0 +1,53 @@
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::Error;
+
+/// Messages from some to others, each handled by one of them, at least once.
+///
+/// - A message that was sent is delivered until it is acknowledged. It can be delivered
+///   twice: handling must bear that.
+/// - A delivered message is hidden from other receivers for the visibility timeout;
+///   not acknowledged by then, it is delivered again.
+/// - A message that was received as often as the queue allows and never acknowledged
+///   moves to the queue's dead-letter queue, where it has one.
+/// - Order is not promised.
+#[async_trait]
+pub trait Queue: Send + Sync + 'static {
+    /// Sends a message. [`Full`](crate::ErrorKind::Full) when the queue is bounded and
+    /// full; then it was not sent.
+    async fn send(&self, body: &str) -> Result<(), Error>;
+
+    /// Receives up to `max` messages and hides each for `visibility`. Returns as soon
+    /// as there is one, or with none after `wait`. Dropping the future loses nothing.
+    async fn receive(
+        &self,
+        max: usize,
+        visibility: Duration,
+        wait: Duration,
+    ) -> Result<Vec<Delivery>, Error>;
+
+    /// The message has been handled: never deliver it again. Too late (it was delivered
+    /// again meanwhile) or twice is not an error.
+    async fn ack(&self, receipt: &Receipt) -> Result<(), Error>;
+
+    /// Hides the message for `visibility` from now on; zero hands it back at once.
+    /// [`Expired`](crate::ErrorKind::Expired) when it is no longer the receiver's.
+    async fn extend(&self, receipt: &Receipt, visibility: Duration) -> Result<(), Error>;
+}
+
+/// A message as it was received.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// The message.
+    pub body: String,
+    /// How often it has been received, this time included.
+    pub receives: u32,
+    /// What [`Queue::ack`] and [`Queue::extend`] ask for.
+    pub receipt: Receipt,
+}
+
+/// Names one delivery of one message.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Receipt(pub(crate) String);

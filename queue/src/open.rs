@@ -1,0 +1,40 @@
+use std::sync::Arc;
+
+use crate::{Channel, Error, ErrorKind, Options, Queue};
+
+/// The queues of a system of servers and workers.
+#[derive(Clone)]
+pub struct Queues {
+    /// What is to be done: from servers to workers.
+    pub requests: Arc<dyn Queue>,
+    /// Requests that were given up.
+    pub dead_requests: Arc<dyn Queue>,
+    /// What is done: from workers to servers.
+    pub responses: Arc<dyn Queue>,
+    /// Whether other processes see the same queues.
+    pub shared: bool,
+}
+
+/// Opens the queues that a URL names: `channel:`, within this process.
+///
+/// `capacity` is the number of requests that a queue within this process holds.
+/// [`Invalid`](ErrorKind::Invalid) for any other URL.
+pub async fn open(url: &str, capacity: usize) -> Result<Queues, Error> {
+    if url != "channel:" {
+        let message = format!("`{url}` is no queue: give channel:");
+        return Err(Error::new(ErrorKind::Invalid, message));
+    }
+    let dead_requests = Channel::new(Options::default());
+    let dead_letters = Some(dead_requests.clone());
+    let requests = Channel::new(Options {
+        capacity,
+        dead_letters,
+        ..Options::default()
+    });
+    Ok(Queues {
+        requests: Arc::new(requests),
+        dead_requests: Arc::new(dead_requests),
+        responses: Arc::new(Channel::new(Options::default())),
+        shared: false,
+    })
+}
