@@ -1,1 +1,26 @@
+//! Airshed's parts as functions to run.
+//!
+//! Readings come in: [`source`] fetches the feed, [`feed`] reads it, [`collector`] puts
+//! its readings into a [`store::Store`] when [`schedule`] says so. Answers go out:
+//! [`request`] reads what is asked for, [`server`] answers at once or hands the query to
+//! [`jobs`] and a queue, [`worker`] does what is queued. [`transfer`] moves CSV files in
+//! and out, [`index`] answers for the index alone, [`demo`] simulates the network.
+//!
+//! Each daemon is a `run(parts, stop)`: it ends when the token is cancelled, and reads
+//! neither the environment nor the wall clock nor signals; the binary does.
 
+pub mod collector;
+pub mod demo;
+pub mod feed;
+pub mod index;
+pub mod jobs;
+pub mod request;
+pub mod schedule;
+pub mod server;
+pub mod source;
+pub mod telemetry;
+pub mod transfer;
+pub mod worker;
+
+/// The time, as an argument.
+pub type Clock = std::sync::Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>;

@@ -17,7 +17,7 @@ use crate::{Country, Error, ErrorKind, Position, Query, Reading, Window};
 /// disk, about a millisecond to decode.
 const BLOCK_ROWS: usize = 16_384;
 
-/// A page ends with the block that brings it to this many matching rows…
+/// A page ends after this many matching rows: some 1.4 MB of CSV…
 const PAGE_ROWS: usize = 16_384;
 
 /// …or after this many blocks were looked into, so that no page takes long.
@@ -102,15 +102,22 @@ impl<P: Clone> Directory<P> {
         let (mut rows, mut blocks) = (0, 0);
         for entry in self.candidates(query, after) {
             let block = load(&entry.place)?;
-            for run in block.select(query, after) {
+            for mut run in block.select(query, after) {
+                run.end = run.end.min(run.start + PAGE_ROWS - rows);
                 rows += run.len();
+                if rows == PAGE_ROWS {
+                    page.next = Some(block.position(run.end - 1));
+                }
                 page.runs.push(Run {
                     block: Arc::clone(&block),
                     rows: run,
                 });
+                if page.next.is_some() {
+                    return Ok(page);
+                }
             }
             blocks += 1;
-            if rows >= PAGE_ROWS || blocks >= PAGE_BLOCKS {
+            if blocks == PAGE_BLOCKS {
                 page.next = Some(entry.last);
                 break;
             }

@@ -1,0 +1,408 @@
+//! The commands that run until they are stopped.
+
+use std::future::Future;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use airshed::Clock;
+use airshed::collector::{self, FeedStatus, reason};
+use airshed::demo::network::Network;
+use airshed::demo::{self, FEED_PATH};
+use airshed::jobs::Jobs;
+use airshed::schedule::Schedule;
+use airshed::server::{self, Desk};
+use airshed::source::Source;
+use airshed::worker::{self, Worker};
+use clap::Args;
+use queue::Queues;
+use store::Store;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use super::logging::Logging;
+use super::settings::{FeedFlags, HttpFlags, JobFlags, StoreFlags, WorkerFlags, collector};
+use super::{Failure, stop_on_signals, wall_clock};
+
+/// How often expired results are deleted.
+const SWEEP_EVERY: Duration = Duration::from_secs(600);
+
+#[derive(Args)]
+pub(super) struct Serve {
+    #[command(flatten)]
+    store: StoreFlags,
+    #[command(flatten)]
+    feed: FeedFlags,
+    #[command(flatten)]
+    jobs: JobFlags,
+    #[command(flatten)]
+    http: HttpFlags,
+    #[command(flatten)]
+    worker: WorkerFlags,
+    #[command(flatten)]
+    logging: Logging,
+}
+
+impl Serve {
+    pub(super) async fn run(self) -> Result<ExitCode, Failure> {
+        self.logging.start()?;
+        let (stop, clock) = (stop_on_signals()?, wall_clock());
+        let store = self.store.open().await?;
+        let status = Arc::new(FeedStatus::default());
+        let collector =
+            self.feed
+                .collector(Arc::clone(&store), clock.clone(), Arc::clone(&status))?;
+        let mut tasks = Tasks::new(stop.clone());
+        let parts = Parts {
+            store,
+            clock,
+            status: Some(status),
+        };
+        parts
+            .serve_and_work(
+                &mut tasks,
+                &self.store,
+                &self.jobs,
+                &self.http,
+                &self.worker,
+            )
+            .await?;
+        tasks.add(
+            "collector",
+            collector::run(collector, self.feed.schedule, stop),
+        );
+        tasks.run().await
+    }
+}
+
+#[derive(Args)]
+pub(super) struct Demo {
+    #[command(flatten)]
+    store: DemoStore,
+    /// Simulated sensors.
+    #[arg(long, default_value_t = 25_000, value_name = "N")]
+    sensors: usize,
+    /// Hours of the past to collect, one fetch for each.
+    #[arg(long, default_value_t = 24, value_name = "HOURS")]
+    history: u32,
+    /// The network's seed: the same seed, the same network.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// When to fetch: a cron expression in UTC. There is a fetch at the start as well.
+    #[arg(long, default_value = "*/5 * * * *", value_name = "CRON")]
+    schedule: Schedule,
+    #[command(flatten)]
+    jobs: JobFlags,
+    #[command(flatten)]
+    http: HttpFlags,
+    #[command(flatten)]
+    worker: WorkerFlags,
+    #[command(flatten)]
+    logging: Logging,
+}
+
+#[derive(Args)]
+struct DemoStore {
+    /// Directory to keep the simulated readings in [default: a temporary one, deleted at
+    /// the end]
+    #[arg(long, value_name = "DIR")]
+    data: Option<std::path::PathBuf>,
+}
+
+impl Demo {
+    pub(super) async fn run(self) -> Result<ExitCode, Failure> {
+        self.logging.start()?;
+        let (stop, clock) = (stop_on_signals()?, wall_clock());
+        let temporary = tempfile::Builder::new().prefix("airshed-demo-").tempdir()?;
+        let data = self
+            .store
+            .data
+            .unwrap_or_else(|| temporary.path().to_owned());
+        let store = StoreFlags::in_folder(data);
+        let parts = Parts {
+            store: store.open().await?,
+            clock: clock.clone(),
+            status: Some(Arc::new(FeedStatus::default())),
+        };
+        let mut tasks = Tasks::new(stop.clone());
+
+        let network = Network::new(self.sensors, self.seed);
+        let feed = TcpListener::bind("127.0.0.1:0").await?;
+        let origin = format!("http://{}", feed.local_addr()?);
+        info!(
+            feed = format!("{origin}{FEED_PATH}"),
+            sensors = self.sensors,
+            "simulated network"
+        );
+        tasks.add(
+            "network",
+            demo::run(network, feed, clock.clone(), stop.clone()),
+        );
+
+        parts
+            .serve_and_work(&mut tasks, &store, &self.jobs, &self.http, &self.worker)
+            .await?;
+        let status = parts.status.clone().unwrap_or_default();
+        let live: Source = format!("{origin}{FEED_PATH}").parse()?;
+        let live = collector(
+            live,
+            None,
+            None,
+            Arc::clone(&parts.store),
+            clock.clone(),
+            status,
+        )?;
+        let now = clock().as_second();
+        let past = (1..=i64::from(self.history))
+            .map(|hour| now - hour * 3600)
+            .collect();
+        tasks.add(
+            "collector",
+            collector::run(live, self.schedule, stop.clone()),
+        );
+        tasks.add("history", collect_past(parts, origin, past, stop));
+        tasks.run().await
+    }
+}
+
+/// Fetches what the network was, like the collector would have, then waits for the end.
+async fn collect_past(parts: Parts, origin: String, past: Vec<i64>, stop: CancellationToken) {
+    for moment in past {
+        let Ok(source) = format!("{origin}/at/{moment}{FEED_PATH}").parse() else {
+            continue;
+        };
+        let status = Arc::new(FeedStatus::default());
+        let (store, clock) = (Arc::clone(&parts.store), parts.clock.clone());
+        match collector(source, None, None, store, clock, status) {
+            Ok(mut collector) => drop(collector.collect_patiently(&stop).await),
+            Err(failure) => warn!(reason = reason(failure.as_ref()), "no collector"),
+        }
+        if stop.is_cancelled() {
+            return;
+        }
+    }
+    stop.cancelled().await;
+}
+
+#[derive(Args)]
+pub(super) struct Collect {
+    #[command(flatten)]
+    store: StoreFlags,
+    #[command(flatten)]
+    feed: FeedFlags,
+    /// Fetch once (and again while that fails), then end: for a cron job of your own.
+    #[arg(long)]
+    once: bool,
+    #[command(flatten)]
+    logging: Logging,
+}
+
+impl Collect {
+    pub(super) async fn run(self) -> Result<ExitCode, Failure> {
+        self.logging.start()?;
+        let (stop, clock) = (stop_on_signals()?, wall_clock());
+        let store = self.store.open().await?;
+        let mut collector = self.feed.collector(store, clock, Arc::default())?;
+        if self.once {
+            let collected = collector.collect_patiently(&stop).await;
+            return Ok(if collected {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            });
+        }
+        let mut tasks = Tasks::new(stop.clone());
+        tasks.add(
+            "collector",
+            collector::run(collector, self.feed.schedule, stop),
+        );
+        tasks.run().await
+    }
+}
+
+#[derive(Args)]
+pub(super) struct Serving {
+    #[command(flatten)]
+    store: StoreFlags,
+    #[command(flatten)]
+    jobs: JobFlags,
+    #[command(flatten)]
+    http: HttpFlags,
+    #[command(flatten)]
+    logging: Logging,
+}
+
+impl Serving {
+    pub(super) async fn run(self) -> Result<ExitCode, Failure> {
+        self.logging.start()?;
+        let (stop, clock) = (stop_on_signals()?, wall_clock());
+        let store = self.store.open().await?;
+        let queues = self.jobs.queues().await?;
+        let desk = if queues.shared {
+            Some(Desk {
+                jobs: self.jobs.jobs(&self.store.data, clock.clone())?,
+                queues,
+            })
+        } else {
+            warn!(
+                "the queue channel: has no worker in this process: queries beyond --in-flight \
+                 are refused (503). `airshed serve` has workers"
+            );
+            None
+        };
+        let mut tasks = Tasks::new(stop.clone());
+        if let Some(desk) = &desk {
+            tasks.add("sweeper", sweep(desk.jobs.clone(), stop.clone()));
+        }
+        let server = self.http.server(store, desk, None, clock)?;
+        let listener = self.http.listen().await?;
+        tasks.add("server", server::run(server, listener, stop));
+        tasks.run().await
+    }
+}
+
+#[derive(Args)]
+pub(super) struct Working {
+    #[command(flatten)]
+    store: StoreFlags,
+    #[command(flatten)]
+    jobs: JobFlags,
+    #[command(flatten)]
+    worker: WorkerFlags,
+    #[command(flatten)]
+    logging: Logging,
+}
+
+impl Working {
+    pub(super) async fn run(self) -> Result<ExitCode, Failure> {
+        self.logging.start()?;
+        let queues = self.jobs.queues().await?;
+        if !queues.shared {
+            return Err(
+                "a worker of its own needs a queue that other processes reach; \
+                        channel: ends with its process. `airshed serve` has workers inside"
+                    .into(),
+            );
+        }
+        let (stop, clock) = (stop_on_signals()?, wall_clock());
+        let store = self.store.open().await?;
+        let jobs = self.jobs.jobs(&self.store.data, clock)?;
+        let concurrency = self.worker.concurrency;
+        let worker = Worker {
+            store,
+            queues,
+            jobs,
+            concurrency,
+        };
+        let mut tasks = Tasks::new(stop.clone());
+        tasks.add("worker", worker::run(worker, stop));
+        tasks.run().await
+    }
+}
+
+/// What `serve` and `demo` have in common.
+struct Parts {
+    store: Arc<dyn Store>,
+    clock: Clock,
+    status: Option<Arc<FeedStatus>>,
+}
+
+impl Parts {
+    /// A server, workers and a sweeper over one queue.
+    async fn serve_and_work(
+        &self,
+        tasks: &mut Tasks,
+        store: &StoreFlags,
+        jobs: &JobFlags,
+        http: &HttpFlags,
+        worker: &WorkerFlags,
+    ) -> Result<(), Failure> {
+        let queues: Queues = jobs.queues().await?;
+        let jobs = jobs.jobs(&store.data, self.clock.clone())?;
+        if !queues.shared {
+            let resumed = worker::resume(&jobs, queues.requests.as_ref()).await?;
+            if resumed > 0 {
+                info!(
+                    jobs = resumed,
+                    "taking up the jobs that the last stop interrupted"
+                );
+            }
+        }
+        let desk = Desk {
+            jobs: jobs.clone(),
+            queues: queues.clone(),
+        };
+        let store = Arc::clone(&self.store);
+        let status = self.status.clone();
+        let server = http.server(Arc::clone(&store), Some(desk), status, self.clock.clone())?;
+        let listener = http.listen().await?;
+        let stop = tasks.stop.clone();
+        let concurrency = worker.concurrency;
+        let worker = Worker {
+            store,
+            queues,
+            jobs: jobs.clone(),
+            concurrency,
+        };
+        tasks.add("server", server::run(server, listener, stop.clone()));
+        tasks.add("worker", worker::run(worker, stop.clone()));
+        tasks.add("sweeper", sweep(jobs, stop));
+        Ok(())
+    }
+}
+
+async fn sweep(jobs: Jobs, stop: CancellationToken) {
+    loop {
+        if let Err(error) = jobs.sweep().await {
+            warn!(
+                reason = reason(&error),
+                "expired results could not be deleted"
+            );
+        }
+        tokio::select! {
+            () = tokio::time::sleep(SWEEP_EVERY) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+/// Daemons that live and stop together.
+struct Tasks {
+    set: JoinSet<&'static str>,
+    stop: CancellationToken,
+}
+
+impl Tasks {
+    fn new(stop: CancellationToken) -> Self {
+        Self {
+            set: JoinSet::new(),
+            stop,
+        }
+    }
+
+    fn add(&mut self, name: &'static str, daemon: impl Future<Output = ()> + Send + 'static) {
+        self.set.spawn(async move {
+            daemon.await;
+            name
+        });
+    }
+
+    /// Until all have ended; one that ends by itself ends the others.
+    async fn run(mut self) -> Result<ExitCode, Failure> {
+        let mut code = ExitCode::SUCCESS;
+        while let Some(ended) = self.set.join_next().await {
+            if !self.stop.is_cancelled() {
+                match ended {
+                    Ok(name) => error!(name, "ended unasked; stopping"),
+                    Err(panic) => error!(reason = reason(&panic), "panicked; stopping"),
+                }
+                code = ExitCode::FAILURE;
+                self.stop.cancel();
+            }
+        }
+        info!("stopped");
+        Ok(code)
+    }
+}

@@ -1,0 +1,118 @@
+mod daemons;
+mod files;
+mod index;
+mod logging;
+mod settings;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use airshed::Clock;
+use airshed::collector::reason;
+use clap::{Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// Air-quality readings from Sensor.Community: collected, indexed, kept, handed out.
+///
+/// Data: Sensor.Community contributors, database ODbL 1.0, contents DbCL 1.0.
+#[derive(Parser)]
+#[command(name = "airshed", version, propagate_version = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Collect, serve and work in one process, with a durable store in a directory.
+    ///
+    /// Example: airshed serve --contact you@example.org
+    Serve(daemons::Serve),
+    /// The same over a simulated sensor network: no network needed, nothing kept.
+    Demo(daemons::Demo),
+    /// Only collect: fetch the feed and store its readings.
+    Collect(daemons::Collect),
+    /// Only serve queries.
+    Server(daemons::Serving),
+    /// Only work: write the results of queued queries.
+    Worker(daemons::Working),
+    /// Put readings from CSV files (all columns) into a store.
+    Import(files::Import),
+    /// Write readings from a store as CSV.
+    Export(files::Export),
+    /// The air-quality index of given concentrations.
+    ///
+    /// Example: airshed index uk_daqi PM2.5=11.5 PM10=20
+    Index(index::Index),
+}
+
+/// What goes wrong at the top, in words for the person at the terminal.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// The time that a stopping daemon has, all in all.
+const STOP_WITHIN: Duration = Duration::from_secs(10);
+
+pub(crate) fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error.into()),
+    };
+    let done = runtime.block_on(async {
+        match arguments.command {
+            Command::Serve(serve) => serve.run().await,
+            Command::Demo(demo) => demo.run().await,
+            Command::Collect(collect) => collect.run().await,
+            Command::Server(server) => server.run().await,
+            Command::Worker(worker) => worker.run().await,
+            Command::Import(import) => import.run().await,
+            Command::Export(export) => export.run().await,
+            Command::Index(index) => index.run(),
+        }
+    });
+    // A put under way on a blocking thread ends or never was: no need to wait for more.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    match done {
+        Ok(code) => code,
+        Err(failure) => fail(&failure),
+    }
+}
+
+fn fail(failure: &Failure) -> ExitCode {
+    eprintln!("airshed: {}", reason(failure.as_ref()));
+    ExitCode::FAILURE
+}
+
+fn wall_clock() -> Clock {
+    Arc::new(jiff::Timestamp::now)
+}
+
+/// A token that Ctrl-C and SIGTERM cancel. A second signal, or a stop that takes too
+/// long, ends the process at once.
+fn stop_on_signals() -> Result<CancellationToken, Failure> {
+    let stop = CancellationToken::new();
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let cancelled = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        tracing::info!("stopping: open answers may end, jobs are handed back");
+        cancelled.cancel();
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            () = tokio::time::sleep(STOP_WITHIN) => {}
+        }
+        tracing::warn!("stopped before everything had ended");
+        std::process::exit(1);
+    });
+    Ok(stop)
+}

@@ -1,0 +1,307 @@
+//! Flags that several commands share, and the parts that they stand for.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use airshed::Clock;
+use airshed::collector::{Backoff, Collector, FeedStatus};
+use airshed::jobs::Jobs;
+use airshed::schedule::Schedule;
+use airshed::server::{CorsOrigins, Desk, Limits, Server};
+use airshed::source::{Fetcher, Source};
+use airshed::telemetry;
+use clap::Args;
+use http::HeaderValue;
+use jiff::SignedDuration;
+use object_store::ObjectStore;
+use object_store::local::LocalFileSystem;
+use object_store::memory::InMemory;
+use queue::Queues;
+use store::{Store, Window};
+use tokio::net::TcpListener;
+
+use super::Failure;
+
+/// Where readings are kept.
+#[derive(Args, Clone)]
+pub(super) struct StoreFlags {
+    /// Directory for everything that is kept.
+    #[arg(
+        long,
+        env = "AIRSHED_DATA",
+        default_value = "./data",
+        value_name = "DIR"
+    )]
+    pub(super) data: PathBuf,
+    /// The store: memory: or file:PATH [default: file:DATA/readings.redb]
+    #[arg(
+        long,
+        env = "AIRSHED_STORE",
+        value_name = "URL",
+        hide_default_value = true
+    )]
+    pub(super) store: Option<String>,
+    /// MiB of memory for readings that were asked for lately.
+    #[arg(
+        long,
+        env = "AIRSHED_CACHE_MIB",
+        default_value_t = 256,
+        value_name = "MIB"
+    )]
+    cache_mib: u32,
+}
+
+impl StoreFlags {
+    /// A store in a directory, with the usual memory.
+    pub(super) fn in_folder(data: PathBuf) -> Self {
+        Self {
+            data,
+            store: None,
+            cache_mib: 256,
+        }
+    }
+
+    pub(super) async fn open(&self) -> Result<Arc<dyn Store>, Failure> {
+        let mut options = store::Options::default();
+        options.cache_bytes = u64::from(self.cache_mib) << 20;
+        let url = self.store.clone();
+        let url = url.unwrap_or_else(|| format!("file:{}/readings.redb", self.data.display()));
+        Ok(store::open(&url, options).await?)
+    }
+}
+
+/// Where readings come from, and when.
+#[derive(Args, Clone)]
+pub(super) struct FeedFlags {
+    /// The feed: http(s)://… or file:PATH.
+    #[arg(
+        long,
+        env = "AIRSHED_FEED",
+        default_value = "https://data.sensor.community/static/v2/data.24h.json",
+        value_name = "URL"
+    )]
+    feed: Source,
+    /// What the feed's values are means over: 5min, 1h, 24h or day [default: by the
+    /// feed's file name, 24h where that says nothing]
+    #[arg(long, env = "AIRSHED_WINDOW")]
+    window: Option<Window>,
+    /// When to fetch: a cron expression in UTC. There is a fetch at the start as well.
+    #[arg(
+        long,
+        env = "AIRSHED_SCHEDULE",
+        default_value = "0 0 * * *",
+        value_name = "CRON"
+    )]
+    pub(super) schedule: Schedule,
+    /// Whom the feed's operator may turn to: an e-mail address or a page. Goes into the
+    /// User-Agent; Sensor.Community asks for it.
+    #[arg(long, env = "AIRSHED_CONTACT")]
+    contact: Option<String>,
+}
+
+impl FeedFlags {
+    pub(super) fn collector(
+        &self,
+        store: Arc<dyn Store>,
+        clock: Clock,
+        status: Arc<FeedStatus>,
+    ) -> Result<Collector, Failure> {
+        if self.feed.needs_contact() && self.contact.is_none() {
+            return Err("the feed's operator asks every client for a contact: \
+                        give --contact (or AIRSHED_CONTACT), an e-mail address or a page of yours"
+                .into());
+        }
+        collector(
+            self.feed.clone(),
+            self.window,
+            self.contact.as_deref(),
+            store,
+            clock,
+            status,
+        )
+    }
+}
+
+pub(super) fn collector(
+    feed: Source,
+    window: Option<Window>,
+    contact: Option<&str>,
+    store: Arc<dyn Store>,
+    clock: Clock,
+    status: Arc<FeedStatus>,
+) -> Result<Collector, Failure> {
+    let window = window.unwrap_or_else(|| feed.usual_window());
+    let fetcher = Fetcher::new(feed, contact)?;
+    Ok(Collector {
+        fetcher,
+        window,
+        store,
+        backoff: Backoff::default(),
+        clock,
+        status,
+    })
+}
+
+/// Queue and results.
+#[derive(Args, Clone)]
+pub(super) struct JobFlags {
+    /// The queue: channel: (within this process).
+    #[arg(
+        long,
+        env = "AIRSHED_QUEUE",
+        default_value = "channel:",
+        value_name = "URL"
+    )]
+    queue: String,
+    /// Queries that may wait in the queue; further ones are refused.
+    #[arg(
+        long,
+        env = "AIRSHED_QUEUE_CAPACITY",
+        default_value_t = 10_000,
+        value_name = "N"
+    )]
+    queue_capacity: usize,
+    /// Where results are kept: memory: or file:DIR [default: file:DATA/results]
+    #[arg(long, env = "AIRSHED_RESULTS", value_name = "URL")]
+    results: Option<String>,
+    /// Hours that a result is kept.
+    #[arg(
+        long,
+        env = "AIRSHED_KEEP_RESULTS",
+        default_value_t = 24,
+        value_name = "HOURS"
+    )]
+    keep_results: u32,
+}
+
+impl JobFlags {
+    pub(super) async fn queues(&self) -> Result<Queues, Failure> {
+        Ok(queue::open(&self.queue, self.queue_capacity).await?)
+    }
+
+    pub(super) fn jobs(&self, data: &std::path::Path, clock: Clock) -> Result<Jobs, Failure> {
+        let default = || format!("file:{}/results", data.display());
+        let url = self.results.clone().unwrap_or_else(default);
+        let kept_for = SignedDuration::from_hours(i64::from(self.keep_results));
+        Ok(Jobs::new(open_results(&url)?, clock, kept_for))
+    }
+}
+
+fn open_results(url: &str) -> Result<Arc<dyn ObjectStore>, Failure> {
+    if url == "memory:" {
+        return Ok(Arc::new(InMemory::new()));
+    }
+    let Some(folder) = url
+        .strip_prefix("file:")
+        .filter(|folder| !folder.is_empty())
+    else {
+        return Err(format!("--results `{url}`: give memory: or file:DIR").into());
+    };
+    std::fs::create_dir_all(folder)
+        .map_err(|error| format!("cannot make the results' folder {folder}: {error}"))?;
+    let files = LocalFileSystem::new_with_prefix(folder)?;
+    Ok(Arc::new(files.with_fsync(true)))
+}
+
+/// How queries are answered.
+#[derive(Args, Clone)]
+pub(super) struct HttpFlags {
+    /// Address and port to serve on; port 0 takes a free one.
+    #[arg(
+        long,
+        env = "AIRSHED_LISTEN",
+        default_value = "127.0.0.1:8501",
+        value_name = "ADDRESS"
+    )]
+    listen: SocketAddr,
+    /// Queries answered directly at the same time; further ones become jobs.
+    #[arg(
+        long,
+        env = "AIRSHED_IN_FLIGHT",
+        default_value_t = 100,
+        value_name = "N"
+    )]
+    in_flight: usize,
+    /// Seconds that a client may take nothing of its answer before it is cut off.
+    #[arg(
+        long,
+        env = "AIRSHED_STALL",
+        default_value_t = 60,
+        value_name = "SECONDS"
+    )]
+    stall: u64,
+    /// Whose pages may ask: * for all, none, or origins such as https://example.org.
+    #[arg(long, env = "AIRSHED_CORS", default_value = "*", value_delimiter = ',')]
+    cors: Vec<String>,
+}
+
+impl HttpFlags {
+    pub(super) async fn listen(&self) -> Result<TcpListener, Failure> {
+        let listener = TcpListener::bind(self.listen).await.map_err(|error| {
+            format!(
+                "cannot serve on {}: {error}; give another --listen",
+                self.listen
+            )
+        })?;
+        let address = listener.local_addr()?;
+        tracing::info!(address = %format!("http://{address}"), "listening");
+        Ok(listener)
+    }
+
+    pub(super) fn server(
+        &self,
+        store: Arc<dyn Store>,
+        desk: Option<Desk>,
+        feed: Option<Arc<FeedStatus>>,
+        clock: Clock,
+    ) -> Result<Server, Failure> {
+        let stall = Duration::from_secs(self.stall.max(1));
+        let limits = Limits {
+            in_flight: self.in_flight,
+            stall,
+            ..Limits::default()
+        };
+        let metrics = telemetry::prometheus().ok_or("the metrics could not be started")?;
+        Ok(Server {
+            store,
+            desk,
+            feed,
+            metrics,
+            clock,
+            limits,
+            cors: self.cors()?,
+        })
+    }
+
+    fn cors(&self) -> Result<CorsOrigins, Failure> {
+        match self.cors.as_slice() {
+            [one] if one == "*" => Ok(CorsOrigins::Any),
+            [one] if one == "none" => Ok(CorsOrigins::Only(Vec::new())),
+            origins => {
+                let read = |origin: &String| {
+                    let plain = origin.starts_with("http://") || origin.starts_with("https://");
+                    let value = HeaderValue::from_str(origin).ok().filter(|_| plain);
+                    value.ok_or_else(|| format!("--cors `{origin}` is no origin"))
+                };
+                Ok(CorsOrigins::Only(
+                    origins.iter().map(read).collect::<Result<_, _>>()?,
+                ))
+            }
+        }
+    }
+}
+
+/// How many jobs at a time.
+#[derive(Args, Clone)]
+pub(super) struct WorkerFlags {
+    /// Jobs done at the same time.
+    #[arg(
+        long = "workers",
+        alias = "concurrency",
+        env = "AIRSHED_WORKERS",
+        default_value_t = 2
+    )]
+    pub(super) concurrency: usize,
+}

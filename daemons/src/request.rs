@@ -1,0 +1,299 @@
+//! What a client asks for: the report's contract (`startDate`, `endDate`, `country`,
+//! `range`, `minAqi`, `maxAqi`) and ours (`columns`, `sensor`, `sensorType`, `window`,
+//! `indoor`), from JSON, a form or a query string, all read by the same rules.
+
+use std::fmt;
+use std::str::FromStr;
+
+use aqi::{Band, Index};
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+use serde_json::{Map, Value};
+use store::Query;
+use store::csv::Column;
+
+/// The fields that a request can have.
+pub const FIELDS: [&str; 11] = [
+    "startDate",
+    "endDate",
+    "country",
+    "range",
+    "minAqi",
+    "maxAqi",
+    "columns",
+    "sensor",
+    "sensorType",
+    "window",
+    "indoor",
+];
+
+/// Values that a list may hold: enough for every country there is.
+const LONGEST_LIST: usize = 300;
+
+/// A request that has been understood.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ask {
+    /// The readings that are wanted.
+    pub query: Query,
+    /// The columns of the answer.
+    pub columns: Vec<Column>,
+    fields: Vec<(String, String)>,
+}
+
+/// A request that cannot be understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadRequest {
+    /// The field that is wrong, or the part of the request.
+    pub field: String,
+    /// What is wrong with it, and what would be right.
+    pub reason: String,
+}
+
+impl BadRequest {
+    /// A field and what is wrong with it.
+    pub fn new(field: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self {
+            field: field.into(),
+            reason: reason.into(),
+        }
+    }
+}
+
+impl fmt::Display for BadRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.field, self.reason)
+    }
+}
+
+impl Ask {
+    /// From a JSON object. Lists may be arrays, numbers may be strings.
+    pub fn from_json(body: &[u8]) -> Result<Self, BadRequest> {
+        let not_an_object =
+            |e: serde_json::Error| BadRequest::new("body", format!("not a JSON object: {e}"));
+        let object: Map<String, Value> = serde_json::from_slice(body).map_err(not_an_object)?;
+        Self::from_object(object)
+    }
+
+    /// From a form or a query string.
+    pub fn from_form(text: &[u8]) -> Result<Self, BadRequest> {
+        let pairs = form_urlencoded::parse(text);
+        Self::from_fields(pairs.map(|(name, value)| (name.into_owned(), value.into_owned())))
+    }
+
+    /// From what [`to_object`](Self::to_object) gave.
+    pub fn from_object(object: Map<String, Value>) -> Result<Self, BadRequest> {
+        let mut fields = Vec::new();
+        for (name, value) in object {
+            match value {
+                Value::Array(values) => {
+                    for value in values {
+                        fields.push((name.clone(), scalar(&name, value)?));
+                    }
+                }
+                value => {
+                    let value = scalar(&name, value)?;
+                    fields.push((name, value));
+                }
+            }
+        }
+        Self::from_fields(fields)
+    }
+
+    /// The request as a JSON object.
+    pub fn to_object(&self) -> Map<String, Value> {
+        let mut object = Map::new();
+        for (name, value) in &self.fields {
+            match object.get_mut(name) {
+                None => {
+                    object.insert(name.clone(), Value::String(value.clone()));
+                }
+                Some(Value::String(earlier)) => {
+                    earlier.push(',');
+                    earlier.push_str(value);
+                }
+                Some(_) => {}
+            }
+        }
+        object
+    }
+
+    /// The file name to suggest for the answer.
+    pub fn file_name(&self) -> String {
+        let plain = |moment: Timestamp| moment.strftime("%Y%m%dT%H%M%SZ").to_string();
+        format!(
+            "airshed-{}-{}.csv",
+            plain(self.query.from),
+            plain(self.query.until)
+        )
+    }
+
+    fn from_fields(fields: impl IntoIterator<Item = (String, String)>) -> Result<Self, BadRequest> {
+        // An empty field is what an untouched form sends.
+        let fields: Vec<_> = fields
+            .into_iter()
+            .map(|(name, value)| (name, value.trim().to_owned()))
+            .filter(|(name, value)| !FIELDS.contains(&name.as_str()) || !value.is_empty())
+            .collect();
+        if let Some((name, _)) = fields
+            .iter()
+            .find(|(name, _)| !FIELDS.contains(&name.as_str()))
+        {
+            let shown: String = name.chars().take(40).collect();
+            let reason = format!("unknown; the fields are {}", FIELDS.join(", "));
+            return Err(BadRequest::new(shown, reason));
+        }
+        let given = Given(&fields);
+        let from = given.one("startDate", |text| read_moment(text, false))?;
+        let until = given.one("endDate", |text| read_moment(text, true))?;
+        let from = from.ok_or_else(|| BadRequest::new("startDate", "missing"))?;
+        let until = until.ok_or_else(|| BadRequest::new("endDate", "missing"))?;
+        if until < from {
+            return Err(BadRequest::new(
+                "endDate",
+                format!("{until} is before startDate {from}"),
+            ));
+        }
+        let lowest = given.one("minAqi", read_index)?;
+        let highest = given.one("maxAqi", read_index)?;
+        let mut query = Query::new(from, until);
+        query.indices = match (lowest, highest) {
+            (None, None) => None,
+            (low, high) => Some((low.unwrap_or(Index::MIN), high.unwrap_or(Index::MAX))),
+        };
+        if let Some((low, high)) = query.indices.filter(|(low, high)| low > high) {
+            return Err(BadRequest::new(
+                "minAqi",
+                format!("{low} is above maxAqi {high}"),
+            ));
+        }
+        query.countries = given.list("country", parsed)?;
+        query.bands = given.list("range", |text| {
+            let words = "the ranges are Low, Moderate (or Medium), High and Very High";
+            text.parse::<Band>().map_err(|_| words.to_owned())
+        })?;
+        query.sensors = given.list("sensor", parsed)?;
+        query.sensor_types = given.list("sensorType", parsed)?;
+        query.windows = given.list("window", parsed)?;
+        query.indoor = given.one("indoor", |text| match text {
+            "true" | "1" => Ok(true),
+            "false" | "0" => Ok(false),
+            _ => Err("true or false".to_owned()),
+        })?;
+        let columns = match given.values("columns").next() {
+            None => Column::DEFAULT.to_vec(),
+            Some("all") => Column::ALL.to_vec(),
+            Some(_) => given.list("columns", parsed)?,
+        };
+        Ok(Self {
+            query,
+            columns,
+            fields,
+        })
+    }
+}
+
+/// The non-empty fields of a request.
+#[derive(Clone, Copy)]
+struct Given<'a>(&'a [(String, String)]);
+
+impl<'a> Given<'a> {
+    fn values(self, name: &'static str) -> impl Iterator<Item = &'a str> {
+        let named = self.0.iter().filter(move |(field, _)| field == name);
+        named.map(|(_, value)| value.as_str())
+    }
+
+    fn one<T>(
+        self,
+        name: &'static str,
+        read: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<Option<T>, BadRequest> {
+        let mut values = self.values(name);
+        let value = values.next();
+        if values.next().is_some() {
+            return Err(BadRequest::new(name, "given more than once"));
+        }
+        let read = value.map(|text| read(text).map_err(|reason| refused(name, text, &reason)));
+        read.transpose()
+    }
+
+    fn list<T>(
+        self,
+        name: &'static str,
+        read: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<Vec<T>, BadRequest> {
+        let texts = self
+            .values(name)
+            .flat_map(|value| value.split(','))
+            .map(str::trim);
+        let texts: Vec<_> = texts
+            .filter(|text| !text.is_empty())
+            .take(LONGEST_LIST + 1)
+            .collect();
+        if texts.len() > LONGEST_LIST {
+            return Err(BadRequest::new(
+                name,
+                format!("more than {LONGEST_LIST} values"),
+            ));
+        }
+        let read = |text: &&str| read(text).map_err(|reason| refused(name, text, &reason));
+        texts.iter().map(read).collect()
+    }
+}
+
+fn refused(name: &str, text: &str, reason: &str) -> BadRequest {
+    let shown: String = text.chars().take(40).collect();
+    BadRequest::new(name, format!("`{shown}`: {reason}"))
+}
+
+fn parsed<T: FromStr<Err: fmt::Display>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|error: T::Err| error.to_string())
+}
+
+fn scalar(name: &str, value: Value) -> Result<String, BadRequest> {
+    match value {
+        Value::Null => Ok(String::new()),
+        Value::Bool(value) => Ok(value.to_string()),
+        Value::Number(value) => Ok(value.to_string()),
+        Value::String(value) => Ok(value),
+        Value::Array(_) | Value::Object(_) => {
+            let shown: String = name.chars().take(40).collect();
+            Err(BadRequest::new(
+                shown,
+                "must be a text, a number or a list of them",
+            ))
+        }
+    }
+}
+
+fn read_index(text: &str) -> Result<Index, String> {
+    let number = text.parse::<u8>().ok();
+    let index = number.and_then(|number| Index::new(number).ok());
+    index.ok_or_else(|| "the AQI is a whole number from 1 to 10".to_owned())
+}
+
+/// `2020-06-11 09:40:41` or RFC 3339; UTC where no offset is given. A date alone is the
+/// whole day: its first second as a start, its last as an end.
+fn read_moment(text: &str, end: bool) -> Result<Timestamp, String> {
+    let timestamp = || text.parse::<Timestamp>().ok();
+    let date = || {
+        let date: Date = text
+            .parse()
+            .ok()
+            .filter(|_| text.len() == "2020-06-11".len())?;
+        let time = if end {
+            date.at(23, 59, 59, 0)
+        } else {
+            date.at(0, 0, 0, 0)
+        };
+        TimeZone::UTC.to_timestamp(time).ok()
+    };
+    let civil = || {
+        TimeZone::UTC
+            .to_timestamp(text.parse::<DateTime>().ok()?)
+            .ok()
+    };
+    timestamp().or_else(date).or_else(civil).ok_or_else(|| {
+        "not a date such as 2020-06-11 09:40:41 or 2020-06-11T09:40:41Z (UTC)".to_owned()
+    })
+}

@@ -1,0 +1,61 @@
+//! What operators and their tools ask: alive, ready, how much, how old.
+
+use http::StatusCode;
+use serde_json::json;
+
+use super::Shared;
+use super::answer::{Answer, json as respond_json, respond};
+use super::problem::Problem;
+use crate::collector::reason;
+
+/// Whether queries can be answered, and how old the newest reading is. A feed that
+/// fails does not make the server unready: what is stored is served.
+pub(super) async fn ready(shared: &Shared) -> Answer {
+    let summary = match shared.server.store.summary().await {
+        Ok(summary) => summary,
+        Err(error) => {
+            tracing::error!(reason = reason(&error), "not ready: the store fails");
+            let body = json!({ "ready": false, "reason": "the store fails; the log tells why" });
+            return respond_json(StatusCode::SERVICE_UNAVAILABLE, &body);
+        }
+    };
+    let newest = summary.extent.map(|(_, newest)| newest);
+    let now = (shared.server.clock)();
+    let mut body = json!({
+        "ready": true,
+        "readings": summary.readings(),
+        "newestReading": newest,
+        "dataAgeSeconds": newest.map(|newest| (now - newest).as_secs().max(0)),
+    });
+    if let Some(feed) = &shared.server.feed {
+        let state = feed.get();
+        body["feed"] = json!({
+            "lastSuccess": state.last_success,
+            "failure": state.failure.map(|(at, reason)| json!({ "at": at, "reason": reason })),
+        });
+    }
+    if shared.stop.is_cancelled() {
+        body["ready"] = false.into();
+        body["reason"] = "stopping".into();
+        return respond_json(StatusCode::SERVICE_UNAVAILABLE, &body);
+    }
+    respond_json(StatusCode::OK, &body)
+}
+
+/// Prometheus' text format.
+pub(super) async fn metrics(shared: &Shared) -> Result<Answer, Problem> {
+    let summary = shared.server.store.summary().await?;
+    metrics::gauge!("airshed_readings").set(summary.readings() as f64);
+    if let Some((_, newest)) = summary.extent {
+        let age = (shared.server.clock)() - newest;
+        metrics::gauge!("airshed_data_age_seconds").set(age.as_secs_f64().max(0.0));
+    }
+    let in_flight = shared.server.limits.in_flight - shared.room.available_permits();
+    metrics::gauge!("airshed_queries_in_flight").set(in_flight as f64);
+    let text = shared.server.metrics.render();
+    Ok(respond(
+        StatusCode::OK,
+        "text/plain; version=0.0.4; charset=utf-8",
+        text,
+    ))
+}

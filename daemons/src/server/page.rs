@@ -1,0 +1,163 @@
+//! What people see: the form, and errors and waiting in words. Works without scripts;
+//! with them, a job is followed on the spot.
+
+use std::fmt::Write;
+
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY};
+use http::{HeaderMap, Response, StatusCode};
+use jiff::SignedDuration;
+use store::Country;
+
+use super::Shared;
+use super::answer::{Answer, full, respond, set};
+use super::problem::Problem;
+
+/// A file of the page.
+pub(super) struct Asset {
+    pub(super) path: &'static str,
+    kind: &'static str,
+    text: &'static str,
+}
+
+pub(super) const ASSETS: &[Asset] = &[
+    Asset {
+        path: "/assets/page.js",
+        kind: "text/javascript; charset=utf-8",
+        text: include_str!("../../page/page.js"),
+    },
+    Asset {
+        path: "/assets/page.css",
+        kind: "text/css; charset=utf-8",
+        text: include_str!("../../page/page.css"),
+    },
+    Asset {
+        path: "/favicon.ico",
+        kind: "image/svg+xml",
+        text: include_str!("../../page/icon.svg"),
+    },
+];
+
+const FORM: &str = include_str!("../../page/form.html");
+const MESSAGE: &str = include_str!("../../page/message.html");
+
+/// Nothing from elsewhere, nothing inline.
+const POLICY: &str = "default-src 'self'; base-uri 'none'; form-action 'self'; \
+                      frame-ancestors 'none'; object-src 'none'";
+
+/// Whether a person's browser asks for something to look at.
+pub(super) fn is_browser(headers: &HeaderMap) -> bool {
+    let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
+    accept.is_some_and(|accept| accept.contains("text/html"))
+}
+
+pub(super) fn asset(asset: &'static Asset) -> Answer {
+    let mut answer = Response::new(full(asset.text));
+    set(&mut answer, http::header::CONTENT_TYPE, asset.kind);
+    set(&mut answer, CACHE_CONTROL, "max-age=300");
+    set(&mut answer, http::header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    answer
+}
+
+/// The form, with the countries and the days that there are.
+pub(super) async fn form(shared: &Shared) -> Result<Answer, Problem> {
+    let summary = shared.server.store.summary().await?;
+    let mut countries = String::new();
+    for (country, readings) in &summary.countries {
+        if let Some(country) = country {
+            let _ = writeln!(
+                countries,
+                "<option value=\"{country}\">{country} ({})</option>",
+                grouped(*readings)
+            );
+        }
+    }
+    if countries.is_empty() {
+        for country in Country::all() {
+            let _ = writeln!(countries, "<option value=\"{country}\">{country}</option>");
+        }
+    }
+    let now = (shared.server.clock)();
+    let newest = summary.extent.map_or(now, |(_, newest)| newest);
+    let day = SignedDuration::from_hours(24);
+    let start = newest.saturating_sub(day).unwrap_or(newest);
+    let state = match summary.extent {
+        None => "There are no readings yet: the first fetch is under way or has failed.".to_owned(),
+        Some((oldest, newest)) => format!(
+            "{} readings from {} to {} (UTC); the newest is {} old.",
+            grouped(summary.readings()),
+            spoken(oldest),
+            spoken(newest),
+            age((now - newest).as_secs())
+        ),
+    };
+    let html = FORM
+        .replace("{{countries}}", &countries)
+        .replace("{{start}}", &spoken(start))
+        .replace("{{end}}", &spoken(newest))
+        .replace("{{state}}", &escaped(&state));
+    Ok(html_page(StatusCode::OK, html))
+}
+
+/// An error in words.
+pub(super) fn message(status: StatusCode, title: &str, detail: &str) -> Answer {
+    let html = MESSAGE
+        .replace("{{refresh}}", "")
+        .replace("{{title}}", &escaped(title))
+        .replace("{{detail}}", &escaped(detail));
+    html_page(status, html)
+}
+
+/// Waiting, in words; the page asks again by itself.
+pub(super) fn progress(state: &str, rows: Option<u64>) -> Answer {
+    let rows = rows.map_or(String::new(), |rows| {
+        format!(" {} rows so far.", grouped(rows))
+    });
+    let detail =
+        format!("The answer is {state}.{rows} It will be downloaded as soon as it is there.");
+    let html = MESSAGE
+        .replace("{{refresh}}", "<meta http-equiv=\"refresh\" content=\"2\">")
+        .replace("{{title}}", "Being prepared")
+        .replace("{{detail}}", &escaped(&detail));
+    html_page(StatusCode::ACCEPTED, html)
+}
+
+fn html_page(status: StatusCode, html: String) -> Answer {
+    let mut answer = respond(status, "text/html; charset=utf-8", html);
+    set(&mut answer, CONTENT_SECURITY_POLICY, POLICY);
+    set(&mut answer, http::header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set(&mut answer, http::header::REFERRER_POLICY, "no-referrer");
+    answer
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+}
+
+fn spoken(moment: jiff::Timestamp) -> String {
+    moment.strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+fn age(seconds: i64) -> String {
+    match seconds.max(0) {
+        0..120 => format!("{} s", seconds.max(0)),
+        120..7200 => format!("{} min", seconds / 60),
+        7200..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} days", grouped((seconds / 86_400).unsigned_abs())),
+    }
+}
+
+/// 1234567 as 1,234,567.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}

@@ -1,0 +1,228 @@
+//! `/api/query`: rows at once while there is room, a job with an id beyond.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{
+    CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, LINK, LOCATION, RETRY_AFTER,
+};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http_body_util::channel::{Channel, Sender};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use serde_json::json;
+use store::{Page, csv};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
+
+use super::answer::{Answer, BoxError, full, json as respond_json, respond, set};
+use super::problem::Problem;
+use super::{Shared, page};
+use crate::collector::reason;
+use crate::request::{Ask, BadRequest};
+use crate::worker;
+
+const MAX_BODY_BYTES: usize = 64 << 10;
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The licence of what we hand out, as a header.
+pub(super) const LICENCE_LINK: &str =
+    "<https://opendatacommons.org/licenses/odbl/1-0/>; rel=\"license\"";
+
+pub(super) async fn answer(
+    shared: &Arc<Shared>,
+    request: Request<Incoming>,
+) -> Result<Answer, Problem> {
+    if shared.stop.is_cancelled() {
+        return Err(Problem::Stopping);
+    }
+    let headers = request.headers().clone();
+    let ask = read(request).await?;
+    let room = Arc::clone(&shared.room).try_acquire_owned();
+    match room {
+        Ok(permit) if !prefers_a_job(&headers) || shared.server.desk.is_none() => {
+            directly(shared, ask, permit).await
+        }
+        _ => as_job(shared, ask, &headers).await,
+    }
+}
+
+async fn read(request: Request<Incoming>) -> Result<Ask, Problem> {
+    if request.method() != Method::POST {
+        return Ok(Ask::from_form(
+            request.uri().query().unwrap_or_default().as_bytes(),
+        )?);
+    }
+    if request.uri().query().is_some_and(|query| !query.is_empty()) {
+        let reason = "a POST carries its fields in the body, not in the query string";
+        return Err(BadRequest::new("query string", reason).into());
+    }
+    let kind = request
+        .headers()
+        .get(CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok());
+    let kind = kind
+        .and_then(|kind| kind.split(';').next())
+        .unwrap_or_default();
+    let kind = kind.trim().to_ascii_lowercase();
+    let read = match kind.as_str() {
+        "application/json" => Ask::from_json,
+        "application/x-www-form-urlencoded" => Ask::from_form,
+        _ => {
+            let reason = "must be application/json (or application/x-www-form-urlencoded)";
+            return Err(BadRequest::new("Content-Type", reason).into());
+        }
+    };
+    let body = Limited::new(request.into_body(), MAX_BODY_BYTES).collect();
+    match timeout(BODY_TIMEOUT, body).await {
+        Ok(Ok(body)) => Ok(read(&body.to_bytes())?),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            Err(BadRequest::new("body", format!("longer than {MAX_BODY_BYTES} bytes")).into())
+        }
+        Ok(Err(_)) => Err(BadRequest::new("body", "did not arrive whole").into()),
+        Err(_) => Err(Problem::TooSlow),
+    }
+}
+
+/// `Prefer: respond-async` (RFC 7240).
+fn prefers_a_job(headers: &HeaderMap) -> bool {
+    let values = headers
+        .get_all("prefer")
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    let mut wishes = values.flat_map(|value| value.split([',', ';']));
+    wishes.any(|wish| wish.trim().eq_ignore_ascii_case("respond-async"))
+}
+
+async fn directly(
+    shared: &Arc<Shared>,
+    ask: Ask,
+    permit: OwnedSemaphorePermit,
+) -> Result<Answer, Problem> {
+    metrics::counter!("airshed_queries_total", "path" => "direct").increment(1);
+    let mut first = shared.server.store.query(&ask.query, None).await?;
+    while first.is_empty() {
+        match first.next {
+            None => return Err(Problem::NoData),
+            after => first = shared.server.store.query(&ask.query, after).await?,
+        }
+    }
+    let mut text = Vec::with_capacity(first.len() * 96 + 256);
+    csv::write_header(&mut text, &ask.columns);
+    csv::write_page(&mut text, &first, &ask.columns);
+    count_rows(&first);
+    let mut answer = if first.next.is_none() {
+        Response::new(full(text))
+    } else {
+        let (mut sender, body) = Channel::<Bytes, BoxError>::new(1);
+        let (shared, ask, after) = (Arc::clone(shared), ask.clone(), first.next);
+        tokio::spawn(async move {
+            let _in_flight = permit;
+            if let Err(error) = stream(&shared, &ask, text, after, &mut sender).await {
+                metrics::counter!("airshed_answers_cut_total").increment(1);
+                sender.abort(error);
+            }
+        });
+        Response::new(body.boxed_unsync())
+    };
+    describe_file(&mut answer, &ask.file_name());
+    Ok(answer)
+}
+
+/// Sends the rest of an answer. An error here breaks the transfer off, so that a cut
+/// file is never taken for a whole one.
+async fn stream(
+    shared: &Shared,
+    ask: &Ask,
+    mut text: Vec<u8>,
+    mut after: Option<store::Position>,
+    sender: &mut Sender<Bytes, BoxError>,
+) -> Result<(), BoxError> {
+    loop {
+        let length = text.len();
+        match timeout(shared.server.limits.stall, sender.send_data(text.into())).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => return Ok(()), // the client has gone
+            Err(_) => return Err("the client takes nothing".into()),
+        }
+        let Some(position) = after else { return Ok(()) };
+        let page = shared.server.store.query(&ask.query, Some(position)).await;
+        let page = page.inspect_err(|error| {
+            tracing::error!(reason = reason(error), "an answer was cut off");
+        })?;
+        text = Vec::with_capacity(length);
+        csv::write_page(&mut text, &page, &ask.columns);
+        count_rows(&page);
+        after = page.next;
+    }
+}
+
+async fn as_job(shared: &Arc<Shared>, ask: Ask, headers: &HeaderMap) -> Result<Answer, Problem> {
+    if shared.server.desk.is_none() {
+        metrics::counter!("airshed_queries_total", "path" => "refused").increment(1);
+        return Err(Problem::Busy(
+            "All places are taken. Ask again in a moment.",
+        ));
+    }
+    // The handler is dropped when its client goes; the job is taken in all the same.
+    let taken_in = tokio::spawn(take_in(Arc::clone(shared), ask)).await;
+    let id = taken_in.map_err(|panic| Problem::Internal {
+        log: reason(&panic),
+        transient: false,
+    })??;
+    let location = format!("/api/results/{id}");
+    let mut answer = if page::is_browser(headers) {
+        respond(
+            StatusCode::SEE_OTHER,
+            "text/plain",
+            "The answer is being prepared.\n",
+        )
+    } else {
+        let body = json!({ "id": id, "status": "queued", "location": location });
+        respond_json(StatusCode::ACCEPTED, &body)
+    };
+    set(&mut answer, LOCATION, &location);
+    set(&mut answer, RETRY_AFTER, "1");
+    Ok(answer)
+}
+
+async fn take_in(shared: Arc<Shared>, ask: Ask) -> Result<uuid::Uuid, Problem> {
+    let Some(desk) = &shared.server.desk else {
+        return Err(Problem::NoSuchPath);
+    };
+    let job = desk.jobs.create(ask.to_object()).await?;
+    if let Err(error) = desk.queues.requests.send(&worker::message(job.id)).await {
+        desk.jobs.withdraw(job.id).await?;
+        metrics::counter!("airshed_queries_total", "path" => "refused").increment(1);
+        tracing::warn!(reason = reason(&error), "a query was refused");
+        return Err(Problem::Busy(
+            "All places are taken, in the queue too. Ask again later.",
+        ));
+    }
+    metrics::counter!("airshed_queries_total", "path" => "job").increment(1);
+    metrics::counter!("airshed_jobs_total", "state" => "queued").increment(1);
+    Ok(job.id)
+}
+
+fn count_rows(page: &Page) {
+    metrics::counter!("airshed_query_rows_total").increment(page.len() as u64);
+}
+
+/// The headers of a CSV file.
+pub(super) fn describe_file(answer: &mut Answer, name: &str) {
+    set(
+        answer,
+        CONTENT_TYPE,
+        "text/csv; charset=utf-8; header=present",
+    );
+    set(
+        answer,
+        CONTENT_DISPOSITION,
+        &format!("attachment; filename=\"{name}\""),
+    );
+    set(answer, LINK, LICENCE_LINK);
+    if let Some(length) = hyper::body::Body::size_hint(answer.body()).exact() {
+        set(answer, CONTENT_LENGTH, &length.to_string());
+    }
+}

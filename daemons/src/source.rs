@@ -1,0 +1,218 @@
+//! Where the feed comes from: a URL that is asked politely, or a file.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::header::{ETAG, HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH};
+use reqwest::header::{LAST_MODIFIED, RETRY_AFTER};
+use reqwest::{Client, StatusCode, Url};
+use store::Window;
+
+/// The feed's place: `http(s)://…` or `file:PATH`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// Asked for over HTTP.
+    Url(Url),
+    /// Read from the file system.
+    File(PathBuf),
+}
+
+impl Source {
+    /// The averaging window that the feed's own file names stand for: `data.1h.json`,
+    /// `data.json` (five minutes), and 24 hours for the rest.
+    pub fn usual_window(&self) -> Window {
+        let name = match self {
+            Self::Url(url) => url.path().rsplit('/').next().unwrap_or_default().to_owned(),
+            Self::File(path) => path
+                .file_name()
+                .map_or(String::new(), |name| name.to_string_lossy().into_owned()),
+        };
+        match name.as_str() {
+            "data.json" => Window::FiveMinutes,
+            "data.1h.json" => Window::Hour,
+            _ => Window::Day24,
+        }
+    }
+
+    /// Whether asking needs a contact in the `User-Agent`, as Sensor.Community asks of
+    /// everybody: any server but one on this machine.
+    pub fn needs_contact(&self) -> bool {
+        let Self::Url(url) = self else { return false };
+        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+        let loopback = host
+            .parse()
+            .is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
+        !loopback && host != "localhost"
+    }
+}
+
+impl FromStr for Source {
+    type Err = BadSource;
+
+    fn from_str(text: &str) -> Result<Self, BadSource> {
+        if let Some(path) = text.strip_prefix("file:") {
+            let path = path.strip_prefix("//").unwrap_or(path);
+            return if path.is_empty() {
+                Err(BadSource)
+            } else {
+                Ok(Self::File(path.into()))
+            };
+        }
+        let url = Url::parse(text).map_err(|_| BadSource)?;
+        match url.scheme() {
+            "http" | "https" if url.has_host() => Ok(Self::Url(url)),
+            _ => Err(BadSource),
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Url(url) => write!(f, "{url}"),
+            Self::File(path) => write!(f, "file:{}", path.display()),
+        }
+    }
+}
+
+/// The text names no feed.
+#[derive(Debug, thiserror::Error)]
+#[error("a feed is http://…, https://… or file:PATH")]
+pub struct BadSource;
+
+/// Why a fetch failed.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// The file cannot be read.
+    #[error("cannot read {path}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// No whole answer came.
+    #[error("no whole answer")]
+    Transport(#[from] reqwest::Error),
+    /// The server refused or failed.
+    #[error("the server answered {status}")]
+    Status {
+        /// Its status.
+        status: StatusCode,
+        /// How long it asks to be left alone.
+        retry_after: Option<Duration>,
+    },
+    /// The body is longer than any feed.
+    #[error("the answer is larger than {MAX_FEED_BYTES} bytes")]
+    TooLarge,
+}
+
+/// Ten times the largest feed there is.
+const MAX_FEED_BYTES: usize = 512 << 20;
+
+/// Fetches a feed again and again, and only when it has changed.
+#[derive(Debug)]
+pub struct Fetcher {
+    source: Source,
+    client: Client,
+    /// What the server gave to recognise the last answer that was kept by.
+    validators: HeaderMap,
+}
+
+/// What a fetch brought.
+#[derive(Debug)]
+pub enum Fetched {
+    /// The feed, and what to recognise it by: hand it to [`Fetcher::keep`] when the
+    /// feed was good.
+    Feed(Bytes, HeaderMap),
+    /// Nothing new since the feed that was kept last.
+    Unchanged,
+}
+
+impl Fetcher {
+    /// A fetcher that names itself and, as the operator asks, whom to contact.
+    pub fn new(source: Source, contact: Option<&str>) -> Result<Self, reqwest::Error> {
+        let version = env!("CARGO_PKG_VERSION");
+        let agent = match contact {
+            Some(contact) => format!("airshed/{version} ({contact})"),
+            None => format!("airshed/{version}"),
+        };
+        let client = Client::builder()
+            .user_agent(agent)
+            .connect_timeout(Duration::from_secs(10))
+            .read_timeout(Duration::from_secs(30))
+            .timeout(Duration::from_secs(300))
+            .build()?;
+        Ok(Self {
+            source,
+            client,
+            validators: HeaderMap::new(),
+        })
+    }
+
+    /// The feed's place.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// Fetches once.
+    pub async fn fetch(&self) -> Result<Fetched, FetchError> {
+        match &self.source {
+            Source::File(path) => match tokio::fs::read(path).await {
+                Ok(bytes) => Ok(Fetched::Feed(bytes.into(), HeaderMap::new())),
+                Err(cause) => Err(FetchError::File {
+                    path: path.clone(),
+                    cause,
+                }),
+            },
+            Source::Url(url) => self.fetch_url(url.clone()).await,
+        }
+    }
+
+    /// The feed that came with these validators was good: do not ask for it again.
+    pub fn keep(&mut self, validators: HeaderMap) {
+        self.validators = validators;
+    }
+
+    async fn fetch_url(&self, url: Url) -> Result<Fetched, FetchError> {
+        let request = self.client.get(url).headers(self.validators.clone());
+        let mut response = request.send().await?;
+        let status = response.status();
+        if status == StatusCode::NOT_MODIFIED {
+            return Ok(Fetched::Unchanged);
+        }
+        if status != StatusCode::OK {
+            let header = response.headers().get(RETRY_AFTER).map(HeaderValue::to_str);
+            let seconds = header
+                .and_then(Result::ok)
+                .and_then(|text| text.parse().ok());
+            let retry_after = seconds.map(Duration::from_secs);
+            return Err(FetchError::Status {
+                status,
+                retry_after,
+            });
+        }
+        let validators = validators_of(response.headers());
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await? {
+            if body.len() + chunk.len() > MAX_FEED_BYTES {
+                return Err(FetchError::TooLarge);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Fetched::Feed(body.into(), validators))
+    }
+}
+
+fn validators_of(answer: &HeaderMap) -> HeaderMap {
+    let pairs = [(ETAG, IF_NONE_MATCH), (LAST_MODIFIED, IF_MODIFIED_SINCE)];
+    let known = pairs.into_iter().filter_map(|(given, asked)| {
+        let value = answer.get(given)?.clone();
+        Some((asked, value))
+    });
+    known.collect()
+}

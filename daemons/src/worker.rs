@@ -1,0 +1,339 @@
+//! The worker: takes jobs from the queue and writes their results.
+//!
+//! Doing a job twice gives the same file, so that a worker may die at any point: the
+//! message comes again. What cannot be done ends as failed, never as silence: by the
+//! worker's own word, after [`MAX_ATTEMPTS`] beginnings, or from the dead letters.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use queue::{Delivery, Queue, Queues};
+use sha2::{Digest, Sha256};
+use store::{Store, csv};
+use tokio::io::AsyncWriteExt;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+use uuid::Uuid;
+
+use crate::collector::reason;
+use crate::jobs::{Job, Jobs, JobsError, State};
+use crate::request::Ask;
+
+/// Beginnings of one job before it is given up.
+const MAX_ATTEMPTS: u32 = 5;
+
+/// How long a message is hidden: a worker that says nothing for so long is dead.
+const VISIBILITY: Duration = Duration::from_secs(30);
+
+/// How often a worker says that it is alive, and how far it has come.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// How long a message is hidden after a failure that may pass.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// The longest wait for messages in one go, as SQS has it.
+const WAIT: Duration = Duration::from_secs(20);
+
+/// What a worker is made of.
+#[derive(Clone)]
+pub struct Worker {
+    /// Where the readings are.
+    pub store: Arc<dyn Store>,
+    /// Where the jobs come from, and where their ends are told.
+    pub queues: Queues,
+    /// The job records and results.
+    pub jobs: Jobs,
+    /// Jobs done at the same time.
+    pub concurrency: usize,
+}
+
+/// Works until told to stop; then hands back what is not finished.
+pub async fn run(worker: Worker, stop: CancellationToken) {
+    let mut tasks = JoinSet::new();
+    for _ in 0..worker.concurrency.max(1) {
+        tasks.spawn(work(worker.clone(), stop.clone()));
+    }
+    tasks.spawn(bury(worker, stop));
+    while tasks.join_next().await.is_some() {}
+}
+
+/// Takes up again the jobs that a queue within the process forgot when it ended.
+pub async fn resume(jobs: &Jobs, requests: &dyn Queue) -> Result<usize, JobsError> {
+    let mut resumed = 0;
+    for job in jobs.unfinished().await? {
+        match requests.send(&message(job.id)).await {
+            Ok(()) => resumed += 1,
+            Err(error) => {
+                jobs.fail(&job, &format!("interrupted, and then: {error}"), true)
+                    .await?;
+            }
+        }
+    }
+    Ok(resumed)
+}
+
+/// What a message on the request queue says.
+pub fn message(id: Uuid) -> String {
+    serde_json::json!({ "id": id }).to_string()
+}
+
+/// The job that a message is about.
+pub fn id_in(message: &str) -> Option<Uuid> {
+    let value: serde_json::Value = serde_json::from_str(message).ok()?;
+    value.get("id")?.as_str()?.parse().ok()
+}
+
+/// Why a job stopped before its end.
+enum Stopped {
+    /// Trying again cannot help.
+    ForGood(String),
+    /// Trying again may help.
+    ForNow(String),
+    /// The worker was told to stop.
+    HandedBack,
+    /// The message is another worker's by now.
+    TakenAway,
+}
+
+impl From<JobsError> for Stopped {
+    fn from(error: JobsError) -> Self {
+        Self::ForNow(reason(&error))
+    }
+}
+
+async fn work(worker: Worker, stop: CancellationToken) {
+    let requests = &worker.queues.requests;
+    while !stop.is_cancelled() {
+        let received = tokio::select! {
+            received = requests.receive(1, VISIBILITY, WAIT) => received,
+            () = stop.cancelled() => return,
+        };
+        match received {
+            Ok(deliveries) => {
+                for delivery in deliveries {
+                    worker.handle(&delivery, &stop).await;
+                }
+            }
+            Err(error) => {
+                warn!(reason = reason(&error), "cannot receive; trying again");
+                pause(&stop).await;
+            }
+        }
+    }
+}
+
+/// Marks the jobs of dead letters as failed.
+async fn bury(worker: Worker, stop: CancellationToken) {
+    let dead = &worker.queues.dead_requests;
+    while !stop.is_cancelled() {
+        let received = tokio::select! {
+            received = dead.receive(10, VISIBILITY, WAIT) => received,
+            () = stop.cancelled() => return,
+        };
+        let Ok(deliveries) = received else {
+            pause(&stop).await;
+            continue;
+        };
+        for delivery in deliveries {
+            if worker.bury_one(&delivery).await.is_ok() {
+                let _ = dead.ack(&delivery.receipt).await;
+            }
+        }
+    }
+}
+
+async fn pause(stop: &CancellationToken) {
+    tokio::select! {
+        () = tokio::time::sleep(PAUSE) => {}
+        () = stop.cancelled() => {}
+    }
+}
+
+impl Worker {
+    async fn handle(&self, delivery: &Delivery, stop: &CancellationToken) {
+        let requests = &self.queues.requests;
+        let Some(id) = id_in(&delivery.body) else {
+            warn!(
+                body = delivery.body,
+                "a message that names no job; left to the dead letters"
+            );
+            return;
+        };
+        let job = match self.jobs.get(id).await {
+            Ok(Some(job)) => job,
+            Ok(None) => {
+                warn!(%id, "a message about a job that has no record; dropped");
+                return drop(requests.ack(&delivery.receipt).await);
+            }
+            Err(error) => {
+                warn!(%id, reason = reason(&error), "cannot read the job's record; later");
+                return drop(requests.extend(&delivery.receipt, PAUSE).await);
+            }
+        };
+        if job.state.is_final() {
+            return self.finish(delivery, id).await;
+        }
+        let job = Job {
+            attempts: job.attempts + 1,
+            ..job
+        };
+        match self.execute(&job, delivery, stop).await {
+            Ok(job) => {
+                info!(%id, state = job.state.name(), attempts = job.attempts, "job done");
+                self.finish(delivery, id).await;
+            }
+            Err(Stopped::ForGood(why)) => self.give_up(&job, delivery, &why, false).await,
+            Err(Stopped::ForNow(why)) if job.attempts >= MAX_ATTEMPTS => {
+                self.give_up(&job, delivery, &why, true).await;
+            }
+            Err(Stopped::ForNow(why)) => {
+                warn!(%id, why, attempts = job.attempts, "job interrupted; trying again");
+                let _ = self.jobs.update(&job, State::Queued).await;
+                let _ = requests.extend(&delivery.receipt, PAUSE).await;
+            }
+            Err(Stopped::HandedBack) => {
+                info!(%id, "stopping; job handed back");
+                let handed_back = Job {
+                    attempts: job.attempts - 1,
+                    ..job
+                };
+                let _ = self.jobs.update(&handed_back, State::Queued).await;
+                let _ = requests.extend(&delivery.receipt, Duration::ZERO).await;
+            }
+            Err(Stopped::TakenAway) => warn!(%id, "job taken over by another worker"),
+        }
+    }
+
+    async fn execute(
+        &self,
+        job: &Job,
+        delivery: &Delivery,
+        stop: &CancellationToken,
+    ) -> Result<Job, Stopped> {
+        if job.attempts > MAX_ATTEMPTS {
+            return Err(Stopped::ForGood(format!(
+                "given up after {MAX_ATTEMPTS} attempts"
+            )));
+        }
+        let ask = Ask::from_object(job.query.clone())
+            .map_err(|error| Stopped::ForGood(format!("the request cannot be read: {error}")))?;
+        self.jobs.update(job, State::Running { rows: 0 }).await?;
+        debug!(id = %job.id, attempts = job.attempts, "job begun");
+
+        let mut writer = self.jobs.result_writer(job.id);
+        let written = self
+            .write_result(&mut writer, &ask, job, delivery, stop)
+            .await;
+        let state = match written {
+            Ok(state) => state,
+            Err(stopped) => {
+                let _ = writer.abort().await;
+                return Err(stopped);
+            }
+        };
+        writer
+            .shutdown()
+            .await
+            .map_err(|e| Stopped::ForNow(reason(&e)))?;
+        Ok(self.jobs.update(job, state).await?)
+    }
+
+    async fn write_result(
+        &self,
+        writer: &mut object_store::buffered::BufWriter,
+        ask: &Ask,
+        job: &Job,
+        delivery: &Delivery,
+        stop: &CancellationToken,
+    ) -> Result<State, Stopped> {
+        let mut text = Vec::new();
+        csv::write_header(&mut text, &ask.columns);
+        let mut hash = Sha256::new();
+        let (mut rows, mut bytes) = (0, 0);
+        let mut after = None;
+        let mut said_alive = tokio::time::Instant::now();
+        loop {
+            let page = self.store.query(&ask.query, after).await.map_err(|error| {
+                let why = reason(&error);
+                if error.is_transient() {
+                    Stopped::ForNow(why)
+                } else {
+                    Stopped::ForGood(why)
+                }
+            })?;
+            csv::write_page(&mut text, &page, &ask.columns);
+            rows += page.len() as u64;
+            bytes += text.len() as u64;
+            hash.update(&text);
+            writer
+                .write_all(&text)
+                .await
+                .map_err(|e| Stopped::ForNow(reason(&e)))?;
+            text.clear();
+            after = page.next;
+            if after.is_none() {
+                let sha256 = hash
+                    .finalize()
+                    .iter()
+                    .map(|byte| format!("{byte:02x}"))
+                    .collect();
+                return Ok(State::Done {
+                    rows,
+                    bytes,
+                    sha256,
+                    expires: self.jobs.expiry(),
+                });
+            }
+            if stop.is_cancelled() {
+                return Err(Stopped::HandedBack);
+            }
+            if said_alive.elapsed() >= HEARTBEAT {
+                let extended = self
+                    .queues
+                    .requests
+                    .extend(&delivery.receipt, VISIBILITY)
+                    .await;
+                extended.map_err(|_| Stopped::TakenAway)?;
+                self.jobs.update(job, State::Running { rows }).await?;
+                said_alive = tokio::time::Instant::now();
+            }
+        }
+    }
+
+    async fn give_up(&self, job: &Job, delivery: &Delivery, why: &str, retryable: bool) {
+        warn!(id = %job.id, why, attempts = job.attempts, "job failed");
+        // Not recorded: the message comes again, and this is tried again.
+        if self.jobs.fail(job, why, retryable).await.is_ok() {
+            self.finish(delivery, job.id).await;
+        }
+    }
+
+    async fn bury_one(&self, delivery: &Delivery) -> Result<(), JobsError> {
+        let Some(id) = id_in(&delivery.body) else {
+            warn!(body = delivery.body, "a dead letter that names no job");
+            return Ok(());
+        };
+        if let Some(job) = self.jobs.get(id).await?.filter(|job| !job.state.is_final()) {
+            warn!(%id, "job failed: its workers died or fell silent");
+            let why = "given up: every worker that began it died or fell silent";
+            self.jobs.fail(&job, why, true).await?;
+            self.tell(id).await;
+        }
+        Ok(())
+    }
+
+    async fn finish(&self, delivery: &Delivery, id: Uuid) {
+        self.tell(id).await;
+        if let Err(error) = self.queues.requests.ack(&delivery.receipt).await {
+            debug!(%id, reason = reason(&error), "not acknowledged; it will come again");
+        }
+    }
+
+    /// Wakes whoever waits for the job. They look by themselves too, only later.
+    async fn tell(&self, id: Uuid) {
+        if let Err(error) = self.queues.responses.send(&message(id)).await {
+            debug!(%id, reason = reason(&error), "nobody was told of the job's end");
+        }
+    }
+}
