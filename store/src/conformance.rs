@@ -34,7 +34,7 @@ pub async fn run<S: Store, F: Future<Output = S>>(empty: impl Fn() -> F) {
     pages_go_on_where_they_ended(&empty().await).await;
 }
 
-async fn an_empty_store_answers_with_nothing(store: &impl Store) {
+async fn an_empty_store_answers_with_nothing(store: &(impl Store + ?Sized)) {
     store
         .put(&[])
         .await
@@ -43,7 +43,7 @@ async fn an_empty_store_answers_with_nothing(store: &impl Store) {
     assert_eq!(store.summary().await.expect("summary"), Summary::default());
 }
 
-async fn what_was_put_comes_back(store: &impl Store) {
+async fn what_was_put_comes_back(store: &(impl Store + ?Sized)) {
     let readings = sample();
     store.put(&readings).await.expect("put");
     let mut expected = readings.clone();
@@ -64,7 +64,7 @@ async fn what_was_put_comes_back(store: &impl Store) {
     assert_eq!(counted, countries);
 }
 
-async fn putting_twice_changes_nothing(store: &impl Store) {
+async fn putting_twice_changes_nothing(store: &(impl Store + ?Sized)) {
     store.put(&sample()).await.expect("put");
     let (before, summary) = (
         all(store, &Query::everything()).await,
@@ -78,7 +78,7 @@ async fn putting_twice_changes_nothing(store: &impl Store) {
     );
 }
 
-async fn the_same_identity_replaces(store: &impl Store) {
+async fn the_same_identity_replaces(store: &(impl Store + ?Sized)) {
     let old = reading(7, 1000, Some("DE"), "5.0");
     let other_window = Reading {
         window: Window::Hour,
@@ -112,7 +112,7 @@ async fn the_same_identity_replaces(store: &impl Store) {
     }
 }
 
-async fn the_later_of_a_batch_wins(store: &impl Store) {
+async fn the_later_of_a_batch_wins(store: &(impl Store + ?Sized)) {
     let first = reading(7, 1000, Some("DE"), "5");
     let second = reading(7, 1000, Some("FR"), "6");
     let third = reading(7, 1000, Some("DE"), "7");
@@ -123,7 +123,7 @@ async fn the_later_of_a_batch_wins(store: &impl Store) {
     assert_same(&all(store, &Query::everything()).await, &[third]);
 }
 
-async fn a_bad_reading_leaves_the_whole_batch_out(store: &impl Store) {
+async fn a_bad_reading_leaves_the_whole_batch_out(store: &(impl Store + ?Sized)) {
     let good = reading(7, 1000, Some("DE"), "5");
     let half = Timestamp::new(1000, 500_000_000).expect("a timestamp");
     for timestamp in [half, at(-719_528 * 86_400 - 1), at(2_932_895 * 86_400)] {
@@ -140,7 +140,7 @@ async fn a_bad_reading_leaves_the_whole_batch_out(store: &impl Store) {
     }
 }
 
-async fn both_ends_of_the_time_range_belong_to_it(store: &impl Store) {
+async fn both_ends_of_the_time_range_belong_to_it(store: &(impl Store + ?Sized)) {
     let readings: Vec<_> = [-1, 0, 86_399, 86_400]
         .map(|s| reading(7, s, None, "5"))
         .into();
@@ -157,7 +157,7 @@ async fn both_ends_of_the_time_range_belong_to_it(store: &impl Store) {
     assert_eq!(all(store, &Query::new(at(1), at(0))).await, []);
 }
 
-async fn every_filter_filters(store: &impl Store) {
+async fn every_filter_filters(store: &(impl Store + ?Sized)) {
     let readings = sample();
     store.put(&readings).await.expect("put");
     let model = Model::default();
@@ -169,7 +169,7 @@ async fn every_filter_filters(store: &impl Store) {
     }
 }
 
-async fn pages_go_on_where_they_ended(store: &impl Store) {
+async fn pages_go_on_where_they_ended(store: &(impl Store + ?Sized)) {
     let many: Vec<_> = (0..60_000)
         .map(|n| {
             reading(
@@ -205,7 +205,7 @@ async fn pages_go_on_where_they_ended(store: &impl Store) {
 }
 
 /// Every reading that a store answers with, page by page.
-pub async fn all(store: &impl Store, query: &Query) -> Vec<Reading> {
+pub async fn all(store: &(impl Store + ?Sized), query: &Query) -> Vec<Reading> {
     let mut readings = Vec::new();
     let mut after = None;
     loop {
@@ -395,7 +395,7 @@ fn any_decimal() -> impl Strategy<Value = Decimal> {
 }
 
 /// The CSV of readings, all columns, as a store's pages print it.
-pub async fn csv_of(store: &impl Store, query: &Query) -> Vec<u8> {
+pub async fn csv_of(store: &(impl Store + ?Sized), query: &Query) -> Vec<u8> {
     let mut text = Vec::new();
     csv::write_header(&mut text, Column::ALL);
     let mut after = None;

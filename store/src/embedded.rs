@@ -164,6 +164,10 @@ impl Shared {
             .sum::<u64>();
         self.write(&snapshot.directory, &changes, first_block)?;
 
+        for first in changes.iter().flat_map(|change| &change.removed) {
+            let replaced = snapshot.directory.get(first).map(|entry| entry.place);
+            replaced.inspect(|number| drop(self.cache.remove(number)));
+        }
         let mut directory = snapshot.directory.clone();
         let mut numbers = first_block..;
         directory.apply(changes, |block| {

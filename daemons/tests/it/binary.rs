@@ -1,0 +1,466 @@
+//! The program itself, driven as a user would.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::support::{feed_of, shared_data};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn airshed(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_airshed"));
+    command.args(arguments);
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("AIRSHED_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+fn output(arguments: &[&str], input: &str) -> Output {
+    let mut command = airshed(arguments);
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // A program that reads nothing has closed its end.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    child.wait_with_output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+/// A daemon and its log, line by line. Killed when dropped.
+pub(super) struct Daemon {
+    pub child: Child,
+    log: Receiver<Value>,
+}
+
+impl Daemon {
+    pub(super) fn start(arguments: &[&str]) -> Self {
+        let mut command = airshed(arguments);
+        command
+            .args(["--log-format", "json"])
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let (sender, log) = channel();
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                let parsed = serde_json::from_str(&line).unwrap_or(Value::String(line));
+                if sender.send(parsed).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { child, log }
+    }
+
+    /// The fields of the next line with this message.
+    pub(super) fn wait_for(&self, message: &str) -> Value {
+        self.wait_within(message, PATIENCE)
+            .unwrap_or_else(|| panic!("no `{message}` in the log"))
+    }
+
+    /// The same; none when the time is over or the log has ended.
+    pub(super) fn wait_within(&self, message: &str, patience: Duration) -> Option<Value> {
+        let deadline = Instant::now() + patience;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let line = self.log.recv_timeout(left).ok()?;
+            if line["fields"]["message"] == message {
+                return Some(line["fields"].clone());
+            }
+        }
+    }
+
+    pub(super) fn base(&self) -> String {
+        self.wait_for("listening")["address"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    pub(super) fn signal(&self, signal: &str) {
+        let killed = Command::new("kill")
+            .args([signal, &self.child.id().to_string()])
+            .status();
+        assert!(killed.unwrap().success());
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn write_feed(folder: &Path) -> String {
+    let path = folder.join("data.24h.json");
+    std::fs::write(&path, feed_of(1..4, "2026-02-01 11:00:00")).unwrap();
+    format!("file:{}", path.display())
+}
+
+#[tokio::test]
+async fn serve_collects_answers_and_stops_within_ten_seconds() {
+    let folder = tempfile::tempdir().unwrap();
+    let feed = write_feed(folder.path());
+    let data = folder.path().join("data");
+    for signal in ["-TERM", "-INT"] {
+        let mut daemon = Daemon::start(&[
+            "serve",
+            "--feed",
+            &feed,
+            "--data",
+            data.to_str().unwrap(),
+            "--listen",
+            "127.0.0.1:0",
+            "--log",
+            "debug",
+        ]);
+        let base = daemon.base();
+        let stored = daemon.wait_for("stored");
+        assert_eq!(
+            (stored["id"].as_u64(), stored["aqi"].as_u64()),
+            (Some(1_000_001), Some(4))
+        );
+        let collected = daemon.wait_for("feed collected");
+        assert_eq!(
+            (collected["records"].as_u64(), collected["stored"].as_u64()),
+            (Some(3), Some(3))
+        );
+        let url = format!("{base}/api/query?startDate=2026-02-01&endDate=2026-02-01");
+        let http = reqwest::Client::new();
+        let direct = http.get(&url).send().await.unwrap().text().await.unwrap();
+        assert_eq!(direct.lines().count(), 4, "{direct}");
+        let queued = http
+            .get(&url)
+            .header("prefer", "respond-async")
+            .send()
+            .await
+            .unwrap();
+        let location = super::support::location(&queued);
+        let result = http
+            .get(format!("{base}{location}?wait=30"))
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(result.text().await.unwrap(), direct);
+
+        daemon.signal(signal);
+        let begun = Instant::now();
+        assert!(daemon.child.wait().unwrap().success(), "{signal}");
+        assert!(begun.elapsed() < Duration::from_secs(10));
+    }
+}
+
+#[tokio::test]
+async fn demo_shows_a_whole_network_without_one() {
+    let daemon = Daemon::start(&[
+        "demo",
+        "--listen",
+        "127.0.0.1:0",
+        "--sensors",
+        "500",
+        "--history",
+        "2",
+        "--in-flight",
+        "0",
+    ]);
+    let base = daemon.base();
+    for _ in 0..3 {
+        assert_eq!(daemon.wait_for("feed collected")["records"], 500);
+    }
+    let http = reqwest::Client::new();
+    let url = format!("{base}/api/query?startDate=2000-01-01&endDate=2100-01-01&columns=all");
+    let queued = http.get(url).send().await.unwrap();
+    assert_eq!(queued.status(), 202);
+    let location = super::support::location(&queued);
+    let result = http
+        .get(format!("{base}{location}?wait=30"))
+        .send()
+        .await
+        .unwrap();
+    let csv = result.text().await.unwrap();
+    let rows = store::csv::Rows::new(csv.as_bytes()).unwrap();
+    assert!(rows.map(|row| row.unwrap()).count() > 3 * 200);
+}
+
+#[tokio::test]
+async fn jobs_that_a_kill_interrupted_are_done_after_the_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let feed = write_feed(folder.path());
+    let data = folder.path().join("data").to_str().unwrap().to_owned();
+    let serve = |workers| {
+        Daemon::start(&[
+            "serve",
+            "--feed",
+            &feed,
+            "--data",
+            &data,
+            "--listen",
+            "127.0.0.1:0",
+            "--in-flight",
+            "0",
+            "--workers",
+            workers,
+        ])
+    };
+    // No worker at all would be one: a queue that nobody reads is made by stopping it.
+    let mut first = serve("1");
+    let base = first.base();
+    first.wait_for("feed collected");
+    let http = reqwest::Client::new();
+    let url = format!("{base}/api/query?startDate=2026-02-01&endDate=2026-02-01");
+    let mut locations = Vec::new();
+    for _ in 0..20 {
+        let queued = http.get(&url).send().await.unwrap();
+        assert_eq!(queued.status(), 202);
+        locations.push(super::support::location(&queued));
+    }
+    first.signal("-KILL");
+    first.child.wait().unwrap();
+
+    let second = serve("2");
+    let base = second.base();
+    for location in locations {
+        let result = http
+            .get(format!("{base}{location}?wait=30"))
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(result.status(), 200);
+        assert_eq!(result.text().await.unwrap().lines().count(), 4);
+    }
+}
+
+#[test]
+fn export_and_import_lose_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let feed = match shared_data("derived/data.24h.json") {
+        Some(path) => format!("file:{}", path.display()),
+        None => write_feed(folder.path()),
+    };
+    let collected = output(
+        &["collect", "--once", "--feed", &feed, "--data", &path("a")],
+        "",
+    );
+    assert!(collected.status.success(), "{}", text(&collected.stderr));
+    let exported = output(
+        &["export", "--data", &path("a"), "--output", &path("a.csv")],
+        "",
+    );
+    assert!(exported.status.success(), "{}", text(&exported.stderr));
+    let first = std::fs::read_to_string(path("a.csv")).unwrap();
+    assert!(first.lines().count() > 3);
+    let imported = output(&["import", "--data", &path("b"), &path("a.csv")], "");
+    assert!(imported.status.success(), "{}", text(&imported.stderr));
+    assert_eq!(
+        text(&output(&["export", "--data", &path("b")], "").stdout),
+        first
+    );
+    let again = output(&["import", "--data", &path("b"), "-"], &first);
+    assert!(again.status.success());
+    assert_eq!(
+        text(&output(&["export", "--data", &path("b")], "").stdout),
+        first
+    );
+    // Bad rows are named, the others kept.
+    let damaged = first.replacen(",24h,", ",42h,", 1);
+    let refused = output(&["import", "--data", &path("c"), "-"], &damaged);
+    assert!(!refused.status.success());
+    assert!(
+        text(&refused.stderr).contains("-: line 2: window"),
+        "{}",
+        text(&refused.stderr)
+    );
+    let rest = output(&["export", "--data", &path("c")], "");
+    assert_eq!(
+        text(&rest.stdout).lines().count(),
+        first.lines().count() - 1
+    );
+    let few = output(
+        &[
+            "export",
+            "--data",
+            &path("b"),
+            "--columns",
+            "P1,AQI",
+            "--max-aqi",
+            "3",
+        ],
+        "",
+    );
+    assert!(text(&few.stdout).starts_with("P1,AQI\n"));
+}
+
+#[test]
+fn index_answers_and_refuses_by_name() {
+    let one = output(&["index", "uk_daqi", "PM2.5=35.5", "PM10=51"], "");
+    let lines: Vec<_> = text(&one.stdout).lines().take(3).collect();
+    assert_eq!(
+        lines,
+        ["index: 4", "band: Moderate", "dominant: PM2.5, PM10"]
+    );
+    let refused = output(&["index", "fr_atmo", "PM2.5=35.5"], "");
+    assert!(!refused.status.success());
+    assert!(text(&refused.stderr).contains("fr_atmo is not supported yet"));
+    let input = "standard,version,pollutant,unit,averaging,concentration\n\
+                 uk_daqi,2013,PM10,ug/m3,24h,100.5\nuk_daqi,2013,PM10,ug/m3,24h,x\n";
+    let batch = output(&["index", "--batch"], input);
+    assert!(batch.status.success());
+    assert_eq!(
+        text(&batch.stdout),
+        "standard,version,pollutant,unit,averaging,concentration,index,category,error\n\
+         uk_daqi,2013,PM10,ug/m3,24h,100.5,10,Very High,\n\
+         uk_daqi,2013,PM10,ug/m3,24h,x,,,concentration `x`: not a decimal number\n"
+    );
+}
+
+#[test]
+fn what_cannot_start_says_why_and_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let feed = write_feed(folder.path());
+    let data = folder.path().join("data").to_str().unwrap().to_owned();
+    let held = Daemon::start(&[
+        "serve",
+        "--feed",
+        &feed,
+        "--data",
+        &data,
+        "--listen",
+        "127.0.0.1:0",
+    ]);
+    let address = held.base().trim_start_matches("http://").to_owned();
+    let other = folder.path().join("other").to_str().unwrap().to_owned();
+    let file = folder
+        .path()
+        .join("data.24h.json")
+        .to_str()
+        .unwrap()
+        .to_owned();
+    let not_a_store = format!("file:{file}");
+    let cases: &[(&[&str], &str)] = &[
+        (
+            &[
+                "serve",
+                "--feed",
+                &feed,
+                "--data",
+                &data,
+                "--listen",
+                "127.0.0.1:0",
+            ],
+            "another process has the store open",
+        ),
+        (
+            &[
+                "serve", "--feed", &feed, "--data", &other, "--listen", &address,
+            ],
+            "give another --listen",
+        ),
+        (&["serve", "--data", &other], "--contact"),
+        (&["serve", "--feed", "nonsense"], "a feed is http://"),
+        (&["serve", "--schedule", "noon"], "not a cron expression"),
+        (
+            &["serve", "--feed", &feed, "--store", "oracle:x"],
+            "give memory: or file:PATH",
+        ),
+        (
+            &["serve", "--feed", &feed, "--store", &not_a_store],
+            "not a store of readings",
+        ),
+        (
+            &[
+                "serve", "--feed", &feed, "--data", &other, "--queue", "kafka:x",
+            ],
+            "give channel:",
+        ),
+        (
+            &[
+                "serve",
+                "--feed",
+                &feed,
+                "--data",
+                &other,
+                "--results",
+                "ftp:x",
+            ],
+            "give memory: or file:DIR",
+        ),
+        (
+            &[
+                "serve",
+                "--feed",
+                &feed,
+                "--data",
+                &other,
+                "--cors",
+                "example.org",
+            ],
+            "is no origin",
+        ),
+        (&["worker", "--data", &other], "airshed serve"),
+        (
+            &["import", "--data", &other, "/nowhere.csv"],
+            "cannot read /nowhere.csv",
+        ),
+        (&["import", "--data", &other, &file], "is missing"),
+        (
+            &["export", "--data", &other, "--country", "ZZ"],
+            "country: `ZZ`",
+        ),
+    ];
+    for (arguments, reason) in cases {
+        let failed = output(arguments, "");
+        assert!(!failed.status.success(), "{arguments:?}");
+        assert!(
+            text(&failed.stderr).contains(reason),
+            "{arguments:?}: {}",
+            text(&failed.stderr)
+        );
+    }
+}
+
+#[test]
+fn a_server_alone_serves_what_a_collector_alone_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let feed = write_feed(folder.path());
+    let data = folder.path().join("data").to_str().unwrap().to_owned();
+    assert!(
+        output(&["collect", "--once", "--feed", &feed, "--data", &data], "")
+            .status
+            .success()
+    );
+    let server = Daemon::start(&["server", "--data", &data, "--listen", "127.0.0.1:0"]);
+    let address = server.base();
+    let mut stream = std::net::TcpStream::connect(address.trim_start_matches("http://")).unwrap();
+    let request = "GET /api/query?startDate=2026-02-01&endDate=2026-02-01&columns=sensor_id HTTP/1.1\r\n\
+                   host: x\r\nconnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.ends_with("\r\n\r\nsensor_id\n1\n2\n3\n"), "{answer}");
+}
+
+#[test]
+fn help_names_every_command() {
+    let help = output(&["--help"], "");
+    let help = text(&help.stdout);
+    for command in [
+        "serve", "demo", "collect", "server", "worker", "import", "export", "index",
+    ] {
+        assert!(help.contains(&format!("  {command}")), "{command}");
+        assert!(output(&[command, "--help"], "").status.success());
+    }
+    assert!(help.contains("Sensor.Community contributors"));
+}

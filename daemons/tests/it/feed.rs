@@ -1,0 +1,356 @@
+//! The feed's parser on real files and on what can go wrong.
+
+use airshed::feed::{Feed, RemarkKind, parse};
+use proptest::prelude::*;
+use store::{Reading, Window};
+
+use super::support::{NOW, at, shared_data};
+
+fn read(text: &str) -> Feed {
+    parse(text.as_bytes(), Window::Day24, at(NOW)).unwrap()
+}
+
+fn offset_of_break(bytes: &[u8]) -> usize {
+    parse(bytes, Window::Day24, at(NOW)).unwrap_err().offset
+}
+
+#[test]
+fn the_days_of_aberdeen() {
+    let Some(path) = shared_data("derived/data.24h.json") else {
+        return;
+    };
+    let file = std::fs::read(path).unwrap();
+    let feed = parse(&file, Window::Day24, at(NOW)).unwrap();
+    assert_eq!(feed.records, 1827);
+    assert_eq!(feed.readings.len(), 914);
+    assert_eq!(feed.count(RemarkKind::Skipped), 913);
+    assert_eq!(feed.remarks.len(), 913);
+    // The DAQI once more, from the values as text: whole number and one more from .5 on.
+    let records: Vec<serde_json::Value> = serde_json::from_slice(&file).unwrap();
+    let value = |record: &serde_json::Value, kind: &str| -> Option<f64> {
+        let values = record["sensordatavalues"].as_array()?;
+        let found = values.iter().find(|value| value["value_type"] == kind)?;
+        found["value"].as_str()?.parse().ok()
+    };
+    let row = |rounded: f64, tops: [f64; 9]| tops.iter().filter(|top| rounded > **top).count() + 1;
+    let pm10_tops = [16., 33., 50., 58., 66., 75., 83., 91., 100.];
+    let pm25_tops = [11., 23., 35., 41., 47., 53., 58., 64., 70.];
+    let expected: Vec<usize> = records
+        .iter()
+        .filter_map(|record| Some((value(record, "P1")?, value(record, "P2")?)))
+        .map(|(pm10, pm25)| {
+            let half_up = |value: f64| (value + 0.5).floor();
+            row(half_up(pm10), pm10_tops).max(row(half_up(pm25), pm25_tops))
+        })
+        .collect();
+    let indices = feed
+        .readings
+        .iter()
+        .map(|r| usize::from(r.index().unwrap().get()));
+    assert_eq!(indices.collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn the_network_of_2017() {
+    let Some(path) = shared_data("live/v1-network-2017-01-16.json") else {
+        return;
+    };
+    let file = std::fs::read(path).unwrap();
+    let feed = parse(&file, Window::FiveMinutes, at(NOW)).unwrap();
+    assert_eq!(feed.records, 1218);
+    assert_eq!(feed.readings.len() + feed.count(RemarkKind::Skipped), 1218);
+    assert_eq!(
+        (feed.readings.len(), feed.count(RemarkKind::Skipped)),
+        (740, 478)
+    );
+    let is_counter = |r: &&Reading| r.sensor_type.is_some_and(|kind| kind.counts_particles());
+    let counters: Vec<_> = feed.readings.iter().filter(is_counter).collect();
+    assert_eq!(counters.len(), 95);
+    assert!(
+        counters
+            .iter()
+            .all(|r| r.index().is_none() && r.flags().names().eq(["counts"]))
+    );
+    assert_eq!(
+        feed.readings.iter().filter(|r| r.index().is_some()).count(),
+        645
+    );
+    // 27 of the 1,218 records have empty coordinates; 18 of those carry P1 and P2.
+    let records: Vec<serde_json::Value> = serde_json::from_slice(&file).unwrap();
+    let empty = records
+        .iter()
+        .filter(|record| record["location"]["latitude"] == "");
+    assert_eq!(empty.count(), 27);
+    assert_eq!(
+        feed.readings
+            .iter()
+            .filter(|r| r.latitude.is_none())
+            .count(),
+        18
+    );
+}
+
+#[test]
+fn the_modern_schema() {
+    let Some(path) = shared_data("live/v2-schema-2-records.json") else {
+        return;
+    };
+    let feed = parse(&std::fs::read(path).unwrap(), Window::Day24, at(NOW)).unwrap();
+    assert_eq!(
+        (feed.records, feed.readings.len(), feed.remarks.len()),
+        (2, 2, 0)
+    );
+    let expected = Reading {
+        measurement: Some(757_225_623),
+        pm10: Some("5.15".parse().unwrap()),
+        pm25: Some("2.87".parse().unwrap()),
+        sensor_type: Some("SDS011".parse().unwrap()),
+        location: Some(15975),
+        latitude: Some("50.55591005174".parse().unwrap()),
+        longitude: Some("8.49543571448".parse().unwrap()),
+        altitude: Some("151.2".parse().unwrap()),
+        country: Some("DE".parse().unwrap()),
+        indoor: Some(false),
+        exact: Some(true),
+        ..Reading::new(28842, Window::Day24, at("2020-06-11T09:40:41Z"))
+    };
+    assert_eq!(feed.readings[0], expected);
+}
+
+#[test]
+fn the_broken_file_is_refused_with_the_offset() {
+    let Some(path) = shared_data("live/broken-2019-04-16.json.txt") else {
+        return;
+    };
+    let file = std::fs::read(path).unwrap();
+    let error = parse(&file, Window::Day24, at(NOW)).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "not a feed: expected the `[` of a JSON array at byte 1"
+    );
+    // With brackets it breaks at the comma before the closing one.
+    let bracketed = [b"[", file.as_slice(), b"]"].concat();
+    let error = parse(&bracketed, Window::Day24, at(NOW)).unwrap_err();
+    assert!(
+        bracketed[error.offset..].starts_with(b"]")
+            || bracketed[error.offset..].starts_with(b"\n]")
+            || bracketed[..error.offset + 1].ends_with(b"]"),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_is_no_array_is_refused_where_it_breaks() {
+    assert_eq!(offset_of_break(b""), 0);
+    assert_eq!(offset_of_break(b" \n "), 3);
+    assert_eq!(offset_of_break(b"{}"), 0);
+    assert_eq!(offset_of_break(b"<html>"), 0);
+    assert_eq!(offset_of_break(b"[{\"id\":1},\n{\"id\":2}"), 19);
+    assert_eq!(offset_of_break(b"[\n\n{\"id\" 1}]"), 9);
+    assert_eq!(offset_of_break(b"[{}] x"), 5);
+    let deep = "[".repeat(10_000);
+    assert!(offset_of_break(deep.as_bytes()) < 200);
+}
+
+/// A record with some of its text replaced.
+fn record(from: &str, to: &str) -> String {
+    let whole = r#"{"id":9,"timestamp":"2026-01-31 10:20:30",
+        "location":{"id":5,"latitude":"50.5","longitude":"8.25","altitude":"3","country":"DE",
+                    "exact_location":1,"indoor":0},
+        "sensor":{"id":7,"sensor_type":{"name":"SDS011"}},
+        "sensordatavalues":[{"value_type":"P1","value":"20"},{"value_type":"P2","value":"5.50"}]}"#;
+    assert!(whole.contains(from), "{from}");
+    format!("[{}]", whole.replace(from, to))
+}
+
+#[test]
+fn values_come_as_text_or_number_or_nonsense() {
+    let cases = [
+        (r#""20""#, "20.25", Some("20.25")),
+        (r#""20""#, "2e1", Some("20")),
+        (r#""20""#, r#"" 20.250 ""#, Some("20.250")),
+        (r#""20""#, r#""\u0032""#, Some("2")),
+        (r#""20""#, r#""""#, None),
+        (r#""20""#, r#""nan""#, None),
+        (r#""20""#, "null", None),
+        (r#""20""#, r#""-78 dBm""#, None),
+        (r#""20""#, r#""1_0""#, None),
+        (r#""20""#, "1e400", None),
+        (r#""20""#, "[]", None),
+        (r#""20""#, r#"{"a":1}"#, None),
+        (r#""20""#, "true", None),
+    ];
+    for (from, to, pm10) in cases {
+        let feed = read(&record(from, to));
+        assert_eq!(feed.readings.len(), 1, "{to}");
+        let value = feed.readings[0].pm10.map(|value| value.to_string());
+        assert_eq!(value.as_deref(), pm10, "{to}");
+        assert_eq!(feed.readings[0].pm25.unwrap().to_string(), "5.50");
+    }
+}
+
+#[test]
+fn fields_may_be_missing_and_doubtful_ones_are_left_out_with_a_remark() {
+    let fine = [
+        (r#""id":9,"#, ""),
+        (r#""id":5,"#, ""),
+        (r#""50.5""#, r#""""#),
+        (r#""50.5""#, "50.5"),
+        (r#""country":"DE","#, ""),
+        (r#""DE""#, r#""""#),
+        (r#","indoor":0"#, ""),
+        (r#","sensor_type":{"name":"SDS011"}"#, ""),
+        (r#"2026-01-31 10"#, "2026-01-31T10"),
+    ];
+    for (from, to) in fine {
+        let feed = read(&record(from, to));
+        assert_eq!(
+            (feed.readings.len(), feed.remarks.len()),
+            (1, 0),
+            "{from} -> {to}"
+        );
+        assert_eq!(feed.readings[0].timestamp, at("2026-01-31T10:20:30Z"));
+    }
+    let doubtful = [
+        (r#""50.5""#, r#""95.1""#, "latitude `95.1` cannot be one"),
+        (r#""50.5""#, r#""north""#, "latitude `north` cannot be one"),
+        (
+            r#""8.25""#,
+            r#""-180.5""#,
+            "longitude `-180.5` cannot be one",
+        ),
+        (r#""DE""#, r#""ZZ""#, "country `ZZ` cannot be one"),
+        (
+            r#""SDS011""#,
+            r#""=HYPERLINK(1)""#,
+            "sensor type `=HYPERLINK(1)` cannot be one",
+        ),
+        (
+            r#""SDS011""#,
+            r#""<script>""#,
+            "sensor type `<script>` cannot be one",
+        ),
+    ];
+    for (from, to, remark) in doubtful {
+        let feed = read(&record(from, to));
+        assert_eq!(feed.readings.len(), 1, "{to}");
+        assert_eq!(feed.remarks[0].kind, RemarkKind::FieldLeftOut);
+        assert_eq!(feed.remarks[0].reason, remark);
+    }
+}
+
+#[test]
+fn a_bad_record_is_refused_alone() {
+    let cases = [
+        (
+            r#""sensor":{"id":7,"#,
+            r#""sensor":{"#,
+            "sensor.id is missing or not a number",
+        ),
+        (
+            r#""sensor":{"id":7,"#,
+            r#""sensor":{"id":-7,"#,
+            "sensor.id is missing or not a number",
+        ),
+        (
+            "2026-01-31 10:20:30",
+            "yesterday",
+            "timestamp is missing or unreadable",
+        ),
+        (
+            "2026-01-31 10:20:30",
+            "2026-13-31 10:20:30",
+            "timestamp is missing or unreadable",
+        ),
+        (
+            "2026-01-31 10:20:30",
+            "9999-12-31 10:20:30",
+            "timestamp is missing or unreadable",
+        ),
+        (
+            "2026-01-31 10:20:30",
+            "2026-02-03 10:20:30",
+            "timestamp 2026-02-03T10:20:30Z is in the future",
+        ),
+    ];
+    let good = record("50.5", "50.5");
+    for (from, to, reason) in cases {
+        let bad = record(from, to);
+        let both = format!(
+            "{},{}",
+            bad.trim_end_matches(']'),
+            good.trim_start_matches('[')
+        );
+        let feed = read(&both);
+        assert_eq!((feed.records, feed.readings.len()), (2, 1), "{to}");
+        assert_eq!(feed.remarks[0].kind, RemarkKind::Refused);
+        assert_eq!(feed.remarks[0].reason, reason);
+    }
+    for bad in [
+        "1",
+        "null",
+        "[]",
+        "\"x\"",
+        r#"{"location":"here"}"#,
+        r#"{"sensor":[]}"#,
+    ] {
+        let feed = read(&format!("[{bad},{}", good.trim_start_matches('[')));
+        assert_eq!(
+            (feed.records, feed.readings.len(), feed.remarks.len()),
+            (2, 1, 1),
+            "{bad}"
+        );
+    }
+}
+
+#[test]
+fn records_without_particulates_are_skipped() {
+    let cases = [
+        (
+            "P1\",\"value\":\"20\"},{\"value_type\":\"P2",
+            "temperature\",\"value\":\"20\"},{\"value_type\":\"humidity",
+            "no P1 or P2",
+        ),
+        (
+            "P1\",\"value\":\"20\"},{\"value_type\":\"P2\",\"value\":\"5.50",
+            "P1\",\"value\":\"\"},{\"value_type\":\"P2\",\"value\":\"nan",
+            "neither P1 nor P2 is a number",
+        ),
+    ];
+    for (from, to, reason) in cases {
+        let feed = read(&record(from, to));
+        assert_eq!((feed.records, feed.readings.len()), (1, 0));
+        assert_eq!(feed.remarks[0].kind, RemarkKind::Skipped);
+        assert_eq!(
+            (feed.remarks[0].id, feed.remarks[0].reason.as_ref()),
+            (Some(9), reason)
+        );
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_the_bytes_are_every_record_is_accounted_for(
+        bytes in proptest::collection::vec(any::<u8>(), 0..200),
+        place in 0usize..400, cut in 0usize..400,
+    ) {
+        let _ = parse(&bytes, Window::Day24, at(NOW));
+        // A good file with something written over it, and cut.
+        let mut file = record("50.5", "50.5").into_bytes();
+        let place = place.min(file.len() - 1);
+        let end = (place + bytes.len().min(5)).min(file.len());
+        file[place..end].copy_from_slice(&bytes[..end - place]);
+        file.truncate(file.len().saturating_sub(cut / 40));
+        if let Ok(feed) = parse(&file, Window::Day24, at(NOW)) {
+            let left_out = feed.count(RemarkKind::Skipped) + feed.count(RemarkKind::Refused);
+            prop_assert_eq!(feed.records, feed.readings.len() + left_out);
+        }
+    }
+
+    #[test]
+    fn a_cut_file_is_never_taken_for_a_whole_one(cut in 1usize..600) {
+        let file = record("50.5", "50.5");
+        let end = file.len() - 1 - cut.min(file.len() - 1);
+        prop_assert!(parse(&file.as_bytes()[..end], Window::Day24, at(NOW)).is_err());
+    }
+}

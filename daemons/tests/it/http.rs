@@ -1,0 +1,464 @@
+//! The HTTP contract, in one process on a free port.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use reqwest::StatusCode;
+use serde_json::json;
+use store::{Embedded, Error, Memory, Page, Position, Query, Reading, Store, Summary};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::support::{Options, Rig, json, location, readings};
+
+const ALL: &str = "/api/query?startDate=2026-01-01&endDate=2026-01-31";
+
+#[tokio::test]
+async fn rows_are_answered_as_the_contract_says() {
+    let rig = Rig::start(Options::default()).await;
+    rig.store.put(&readings(7)).await.unwrap();
+    let answer = rig
+        .http
+        .post(format!("{}/api/query", rig.base))
+        .header("content-type", "application/json; charset=utf-8")
+        .body(
+            json!({ "startDate": "2026-01-01 00:00:00", "endDate": "2026-01-01 00:00:05",
+                    "country": "DE", "range": "Low", "minAqi": 1, "maxAqi": 3 })
+            .to_string(),
+        )
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), 200);
+    let header = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
+    assert_eq!(
+        header("content-type"),
+        "text/csv; charset=utf-8; header=present"
+    );
+    let name = "attachment; filename=\"airshed-20260101T000000Z-20260101T000005Z.csv\"";
+    assert_eq!(header("content-disposition"), name);
+    assert!(header("link").contains("odbl"), "{}", header("link"));
+    assert_eq!(
+        answer.text().await.unwrap(),
+        "id,timestamp,P1,P2,loc_id,loc_lat,loc_long,loc_alt,loc_country,AQI,Range\n\
+         0,2026-01-01T00:00:00Z,0,,,,,,DE,1,Low\n\
+         3,2026-01-01T00:00:03Z,3,,,,,,DE,1,Low\n"
+    );
+    let twin =
+        rig.get("/api/query?startDate=2026-01-01&endDate=2026-01-01&country=DE&columns=id,P1");
+    assert_eq!(twin.await.text().await.unwrap(), "id,P1\n0,0\n3,3\n6,6\n");
+    let nothing = rig
+        .get("/api/query?startDate=2025-01-01&endDate=2025-01-01")
+        .await;
+    assert_eq!(nothing.status(), 404);
+    assert_eq!(json(nothing).await["detail"], "No data found.");
+}
+
+#[tokio::test]
+async fn a_long_answer_is_streamed_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Embedded::open(folder.path().join("r"), store::Options::default()).unwrap();
+    let rig = Rig::start(Options {
+        store: Arc::new(store),
+        ..Options::default()
+    })
+    .await;
+    rig.store.put(&readings(100_000)).await.unwrap();
+    let text = rig
+        .get(&format!("{ALL}&columns=all"))
+        .await
+        .text()
+        .await
+        .unwrap();
+    let expected = store::conformance::csv_of(rig.store.as_ref(), &Query::everything()).await;
+    assert!(
+        text.as_bytes() == expected,
+        "{} bytes for {}",
+        text.len(),
+        expected.len()
+    );
+}
+
+#[tokio::test]
+async fn bad_requests_get_400_with_the_field() {
+    let rig = Rig::start(Options::default()).await;
+    let url = format!("{}/api/query", rig.base);
+    let big = format!("{{\"startDate\":\"{}\"}}", "x".repeat(70_000));
+    let cases = [
+        (
+            "application/json",
+            "{\"startDate\":\"x\",\"endDate\":\"2026-01-01\"}",
+            "startDate",
+        ),
+        ("application/json", "nonsense", "body"),
+        ("application/json", big.as_str(), "body"),
+        ("text/plain", "{}", "Content-Type"),
+        ("application/x-www-form-urlencoded", "minAqi=3", "startDate"),
+    ];
+    for (kind, body, field) in cases {
+        let request = rig
+            .http
+            .post(&url)
+            .header("content-type", kind)
+            .body(body.to_owned());
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), 400, "{field}");
+        assert_eq!(answer.headers()["content-type"], "application/problem+json");
+        assert_eq!(json(answer).await["field"], field);
+    }
+    for (path, field) in [
+        ("/api/query", "startDate"),
+        (
+            "/api/query?startDate=2026-01-01&endDate=2026-01-01&x=1",
+            "x",
+        ),
+        ("/api/query?%ff%fe=%00", "\u{fffd}\u{fffd}"),
+        (
+            "/api/results/00000000-0000-4000-8000-000000000000?wait=soon",
+            "wait",
+        ),
+    ] {
+        let answer = rig.get(path).await;
+        assert_eq!(answer.status(), 400, "{path}");
+        assert_eq!(json(answer).await["field"], field);
+    }
+    let posted = rig
+        .http
+        .post(format!("{url}?startDate=2026-01-01"))
+        .body("{}")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(posted.status(), 400);
+}
+
+#[tokio::test]
+async fn nonsense_on_the_wire_breaks_nothing() {
+    let rig = Rig::start(Options::default()).await;
+    let address = rig.base.trim_start_matches("http://").to_owned();
+    for nonsense in [
+        "\r\n\r\n\r\n",
+        "GET\r\n\r\n",
+        "GET / HTTP/9.9\r\n\r\n",
+        "\u{0}\u{1}\u{2}",
+        "POST /api/query HTTP/1.1\r\nhost: x\r\ncontent-length: -5\r\n\r\n",
+        "POST /api/query HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{",
+        "POST /api/query HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+        "GET /api/query?startDate=%zz&endDate=%c3%28 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
+        "GET /%2e%2e/%2e%2e/etc/passwd HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
+        "GET /api/results/../../x HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
+    ] {
+        let mut stream = TcpStream::connect(&address).await.unwrap();
+        stream.write_all(nonsense.as_bytes()).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        let status = String::from_utf8_lossy(&answer[..answer.len().min(12)]).into_owned();
+        assert!(!status.contains(" 5"), "{nonsense:?}: {status}");
+        assert_eq!(rig.get("/healthz").await.status(), 200, "{nonsense:?}");
+    }
+}
+
+#[tokio::test]
+async fn every_path_answers_its_methods_and_only_those() {
+    let rig = Rig::start(Options::default()).await;
+    for path in [
+        "/",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/openapi.json",
+        "/assets/page.js",
+    ] {
+        assert_eq!(rig.get(path).await.status(), 200, "{path}");
+        let head = rig
+            .http
+            .head(format!("{}{path}", rig.base))
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(head.status(), 200, "HEAD {path}");
+        let posted = rig
+            .http
+            .post(format!("{}{path}", rig.base))
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(posted.status(), 405, "{path}");
+        assert_eq!(posted.headers()["allow"], "GET, HEAD");
+    }
+    assert_eq!(rig.get("/nowhere").await.status(), 404);
+    assert_eq!(rig.get("/api/results/x").await.status(), 404);
+    let deleted = rig
+        .http
+        .delete(format!("{}/api/query", rig.base))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(deleted.status(), 405);
+    let preflight = rig
+        .http
+        .request(reqwest::Method::OPTIONS, format!("{}/api/query", rig.base))
+        .header("origin", "https://example.org")
+        .header("access-control-request-method", "POST")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(preflight.headers()["access-control-allow-origin"], "*");
+}
+
+#[tokio::test]
+async fn the_openapi_document_names_every_field_and_route() {
+    let rig = Rig::start(Options::default()).await;
+    let document = json(rig.get("/openapi.json").await).await;
+    let named = document["components"]["schemas"]["Query"]["properties"]
+        .as_object()
+        .unwrap();
+    let mut named: Vec<_> = named.keys().map(String::as_str).collect();
+    let mut fields = airshed::request::FIELDS;
+    named.sort_unstable();
+    fields.sort_unstable();
+    assert_eq!(named, fields);
+    let routes = [
+        "/api/query",
+        "/api/results/{id}",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+    ];
+    for route in routes {
+        assert!(document["paths"][route].is_object(), "{route}");
+    }
+}
+
+#[tokio::test]
+async fn readiness_and_metrics_tell_the_datas_age() {
+    let rig = Rig::start(Options::default()).await;
+    let empty = json(rig.get("/readyz").await).await;
+    assert_eq!(
+        (&empty["ready"], &empty["dataAgeSeconds"]),
+        (&json!(true), &json!(null))
+    );
+    let newest = Reading::new(
+        1,
+        store::Window::Day24,
+        super::support::at("2026-02-01T11:00:00Z"),
+    );
+    rig.store.put(&[newest]).await.unwrap();
+    let ready = json(rig.get("/readyz").await).await;
+    assert_eq!(
+        (&ready["readings"], &ready["dataAgeSeconds"]),
+        (&json!(1), &json!(3600))
+    );
+    let metrics = rig.get("/metrics").await.text().await.unwrap();
+    // Other servers of this test process measure into the same registry.
+    assert!(
+        metrics.contains("# HELP airshed_data_age_seconds"),
+        "{metrics}"
+    );
+    assert!(metrics.contains("airshed_queries_in_flight"), "{metrics}");
+}
+
+#[tokio::test]
+async fn beyond_the_room_queries_become_jobs_and_beyond_the_queue_they_are_refused() {
+    let options = Options {
+        in_flight: 0,
+        queue_capacity: 2,
+        workers: 0,
+        ..Options::default()
+    };
+    let rig = Rig::start(options).await;
+    rig.store.put(&readings(3)).await.unwrap();
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        let answer = rig.get(ALL).await;
+        assert_eq!(answer.status(), 202);
+        assert_eq!(answer.headers()["retry-after"], "1");
+        let path = location(&answer);
+        let body = json(answer).await;
+        assert_eq!(
+            path,
+            format!("/api/results/{}", body["id"].as_str().unwrap())
+        );
+        let state = rig.get(&path).await;
+        assert_eq!(state.status(), 202);
+        assert_eq!(json(state).await["status"], "queued");
+        ids.push(path);
+    }
+    assert_ne!(ids[0], ids[1]);
+    let refused = rig.get(ALL).await;
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(refused.headers().contains_key("retry-after"));
+    assert_eq!(
+        rig.jobs.unfinished().await.unwrap().len(),
+        2,
+        "a refused query leaves no record"
+    );
+}
+
+#[tokio::test]
+async fn without_workers_within_reach_no_job_is_promised() {
+    let rig = Rig::start(Options {
+        desk: false,
+        in_flight: 0,
+        ..Options::default()
+    })
+    .await;
+    assert_eq!(rig.get(ALL).await.status(), 503);
+    let rig = Rig::start(Options {
+        desk: false,
+        ..Options::default()
+    })
+    .await;
+    rig.store.put(&readings(3)).await.unwrap();
+    assert_eq!(rig.get_as_job(ALL).await.status(), 200);
+}
+
+#[tokio::test]
+async fn a_browser_without_scripts_is_led_to_its_file() {
+    let rig = Rig::start(Options::default()).await;
+    rig.store.put(&readings(3)).await.unwrap();
+    let form = rig.get("/").await;
+    let policy = form.headers()["content-security-policy"]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    assert!(policy.contains("default-src 'self'"), "{policy}");
+    let form = form.text().await.unwrap();
+    assert!(
+        form.contains("<option value=\"DE\">DE (1)</option>"),
+        "{form}"
+    );
+    assert!(form.contains("Sensor.Community"), "the attribution");
+    let ask = rig
+        .http
+        .get(format!("{}{ALL}&country=&minAqi=&range=", rig.base));
+    let ask = ask
+        .header("accept", "text/html,*/*")
+        .header("prefer", "respond-async");
+    // The client follows the redirect; the worker may or may not be done by then.
+    let mut answer = ask.send().await.unwrap();
+    while answer.status() == 202 {
+        let url = answer.url().clone();
+        let page = answer.text().await.unwrap();
+        assert!(page.contains("http-equiv=\"refresh\""), "{page}");
+        answer = rig
+            .http
+            .get(url)
+            .header("accept", "text/html")
+            .send()
+            .await
+            .unwrap();
+    }
+    assert_eq!(answer.text().await.unwrap().lines().count(), 4);
+    let bad = rig
+        .http
+        .get(format!("{}/api/query?startDate=<script>", rig.base));
+    let bad = bad.header("accept", "text/html").send().await.unwrap();
+    assert_eq!(bad.status(), 400);
+    let page = bad.text().await.unwrap();
+    assert!(
+        page.contains("&lt;script&gt;") && !page.contains("`<script"),
+        "{page}"
+    );
+}
+
+/// Answers so many pages, then fails; never ends otherwise.
+struct Endless {
+    pages: Memory,
+    good: usize,
+    asked: AtomicUsize,
+}
+
+#[async_trait]
+impl Store for Endless {
+    async fn put(&self, batch: &[Reading]) -> Result<(), Error> {
+        self.pages.put(batch).await
+    }
+
+    async fn query(&self, query: &Query, _: Option<Position>) -> Result<Page, Error> {
+        if self.asked.fetch_add(1, Ordering::Relaxed) >= self.good {
+            let nowhere = Embedded::open("/proc/nowhere/readings", store::Options::default());
+            return Err(nowhere.err().unwrap());
+        }
+        let mut page = self.pages.query(query, None).await?;
+        let first = page.rows().next().map(|row| Position::of(&row.reading()));
+        page.next = first;
+        Ok(page)
+    }
+
+    async fn summary(&self) -> Result<Summary, Error> {
+        self.pages.summary().await
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_fails_midway_is_broken_off() {
+    let store = Endless {
+        pages: Memory::new(),
+        good: 3,
+        asked: AtomicUsize::new(0),
+    };
+    let rig = Rig::start(Options {
+        store: Arc::new(store),
+        ..Options::default()
+    })
+    .await;
+    rig.store.put(&readings(1000)).await.unwrap();
+    let answer = rig.get(ALL).await;
+    assert_eq!(answer.status(), 200);
+    assert!(
+        answer.bytes().await.is_err(),
+        "a cut file must not look whole"
+    );
+    // Before the first byte it is a plain error, and says nothing of the inside.
+    let failed = rig.get(ALL).await;
+    assert_eq!(failed.status(), 503);
+    assert!(!json(failed).await.to_string().contains("nowhere"));
+}
+
+#[tokio::test]
+async fn a_client_that_takes_nothing_gives_up_its_place() {
+    let store = Endless {
+        pages: Memory::new(),
+        good: usize::MAX,
+        asked: AtomicUsize::new(0),
+    };
+    let options = Options {
+        store: Arc::new(store),
+        in_flight: 1,
+        workers: 0,
+        stall: Duration::from_millis(200),
+        ..Options::default()
+    };
+    let rig = Rig::start(options).await;
+    rig.store.put(&readings(5000)).await.unwrap();
+    let stuck = rig.get(ALL).await;
+    assert_eq!(stuck.status(), 200);
+    assert_eq!(rig.get(ALL).await.status(), 202, "its place is taken");
+    let freed = async {
+        while rig.get(ALL).await.status() != 200 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), freed)
+        .await
+        .expect("its place is given up");
+    drop(stuck);
+}
+
+#[tokio::test]
+async fn a_stop_lets_open_answers_end_and_takes_no_more() {
+    let rig = Rig::start(Options::default()).await;
+    rig.store.put(&readings(100_000)).await.unwrap();
+    let open = rig.get(ALL).await;
+    assert_eq!(open.status(), 200);
+    rig.stop.cancel();
+    let text = open.text().await.unwrap();
+    assert_eq!(text.lines().count(), 100_001);
+    rig.server.await.unwrap();
+    let refused = rig.http.get(format!("{}/healthz", rig.base)).send().await;
+    assert!(refused.is_err(), "{refused:?}");
+}

@@ -1,0 +1,14 @@
+//! The pure parts by data in, data out; the flow in one process on free ports; the
+//! binary as a user drives it.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod binary;
+mod collector;
+mod demo;
+mod durability;
+mod feed;
+mod http;
+mod index;
+mod jobs;
+mod request;
+mod support;

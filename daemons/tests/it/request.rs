@@ -1,0 +1,203 @@
+//! Requests: what is understood, and what is refused by which field.
+
+use airshed::request::{Ask, FIELDS};
+use proptest::prelude::*;
+use store::Query;
+use store::csv::Column;
+
+use super::support::at;
+
+const WHEN: &str = r#""startDate":"2026-01-31 00:00:00","endDate":"2026-01-31T23:59:59Z""#;
+
+fn query(json: &str) -> Query {
+    Ask::from_json(json.as_bytes()).unwrap().query
+}
+
+#[test]
+fn the_reports_payload() {
+    let query = query(
+        r#"{"startDate":"2023-05-11 00:00:00","endDate":"2023-05-11 01:00:00","country":"DE",
+            "range":"Medium","minAqi":1,"maxAqi":"10"}"#,
+    );
+    assert_eq!(
+        (query.from, query.until),
+        (at("2023-05-11T00:00:00Z"), at("2023-05-11T01:00:00Z"))
+    );
+    assert_eq!(query.countries, ["DE".parse().unwrap()]);
+    assert_eq!(query.bands, [aqi::Band::Moderate]);
+    let (low, high) = query.indices.unwrap();
+    assert_eq!((low.get(), high.get()), (1, 10));
+}
+
+#[test]
+fn moments_are_read_as_people_write_them() {
+    let cases = [
+        ("2026-01-31", "2026-01-31T00:00:00Z", "2026-01-31T23:59:59Z"),
+        (
+            "2026-01-31 10:20",
+            "2026-01-31T10:20:00Z",
+            "2026-01-31T10:20:00Z",
+        ),
+        (
+            "2026-01-31T10:20",
+            "2026-01-31T10:20:00Z",
+            "2026-01-31T10:20:00Z",
+        ),
+        (
+            " 2026-01-31T10:20:30+02:00",
+            "2026-01-31T08:20:30Z",
+            "2026-01-31T08:20:30Z",
+        ),
+    ];
+    for (text, from, until) in cases {
+        let query = query(&format!(r#"{{"startDate":"{text}","endDate":"{text}"}}"#));
+        assert_eq!((query.from, query.until), (at(from), at(until)), "{text}");
+    }
+}
+
+#[test]
+fn json_form_and_query_string_say_the_same() {
+    let json = format!(
+        r#"{{{WHEN},"country":["de","FR"],"range":"very high","columns":["P1","AQI"],
+            "sensor":[7,8],"window":"1h","indoor":true,"sensorType":"SDS011","minAqi":null}}"#
+    );
+    let form = "startDate=2026-01-31+00:00:00&endDate=2026-01-31T23:59:59Z&country=de,FR\
+                &range=Very%20High&columns=P1,AQI&sensor=7&sensor=8&window=1h&indoor=1\
+                &sensorType=SDS011&minAqi=&maxAqi=";
+    let (json, form) = (
+        Ask::from_json(json.as_bytes()).unwrap(),
+        Ask::from_form(form.as_bytes()).unwrap(),
+    );
+    assert_eq!(json.query, form.query);
+    assert_eq!(json.columns, [Column::P1, Column::Aqi]);
+    assert_eq!(form.columns, json.columns);
+    assert_eq!(
+        form.file_name(),
+        "airshed-20260131T000000Z-20260131T235959Z.csv"
+    );
+    // What a job record keeps is the same request.
+    for ask in [json, form] {
+        let again = Ask::from_object(ask.to_object()).unwrap();
+        assert_eq!((&again.query, &again.columns), (&ask.query, &ask.columns));
+    }
+}
+
+#[test]
+fn one_bound_of_the_index_is_enough() {
+    let low = query(&format!(r#"{{{WHEN},"minAqi":4}}"#)).indices.unwrap();
+    let high = query(&format!(r#"{{{WHEN},"maxAqi":4}}"#)).indices.unwrap();
+    assert_eq!(
+        (low.0.get(), low.1.get(), high.0.get(), high.1.get()),
+        (4, 10, 1, 4)
+    );
+    assert_eq!(query(&format!("{{{WHEN}}}")).indices, None);
+}
+
+#[test]
+fn what_is_wrong_is_refused_by_its_field() {
+    let cases = [
+        (
+            r#"{"endDate":"2026-01-31"}"#.to_owned(),
+            "startDate",
+            "missing",
+        ),
+        (
+            r#"{"startDate":"2026-01-31","endDate":""}"#.to_owned(),
+            "endDate",
+            "missing",
+        ),
+        (
+            r#"{"startDate":"31.1.2026","endDate":"2026-01-31"}"#.to_owned(),
+            "startDate",
+            "not a date",
+        ),
+        (
+            r#"{"startDate":"2026-02-30","endDate":"2026-03-31"}"#.to_owned(),
+            "startDate",
+            "not a date",
+        ),
+        (
+            r#"{"startDate":5,"endDate":"2026-03-31"}"#.to_owned(),
+            "startDate",
+            "not a date",
+        ),
+        (
+            r#"{"startDate":"2026-02-01","endDate":"2026-01-31"}"#.to_owned(),
+            "endDate",
+            "before",
+        ),
+        (
+            format!(r#"{{{WHEN},"country":"ZZ"}}"#),
+            "country",
+            "ISO 3166",
+        ),
+        (
+            format!(r#"{{{WHEN},"country":"Germany"}}"#),
+            "country",
+            "ISO 3166",
+        ),
+        (
+            format!(r#"{{{WHEN},"range":"Awful"}}"#),
+            "range",
+            "Moderate",
+        ),
+        (format!(r#"{{{WHEN},"minAqi":0}}"#), "minAqi", "1 to 10"),
+        (format!(r#"{{{WHEN},"maxAqi":11}}"#), "maxAqi", "1 to 10"),
+        (format!(r#"{{{WHEN},"maxAqi":2.5}}"#), "maxAqi", "1 to 10"),
+        (
+            format!(r#"{{{WHEN},"maxAqi":[1,2]}}"#),
+            "maxAqi",
+            "more than once",
+        ),
+        (
+            format!(r#"{{{WHEN},"minAqi":7,"maxAqi":3}}"#),
+            "minAqi",
+            "above maxAqi",
+        ),
+        (
+            format!(r#"{{{WHEN},"minAqi":{{}}}}"#),
+            "minAqi",
+            "text, a number",
+        ),
+        (
+            format!(r#"{{{WHEN},"columns":"P3"}}"#),
+            "columns",
+            "the columns are",
+        ),
+        (format!(r#"{{{WHEN},"sensor":"-1"}}"#), "sensor", ""),
+        (format!(r#"{{{WHEN},"window":"2h"}}"#), "window", "5min"),
+        (
+            format!(r#"{{{WHEN},"indoor":"maybe"}}"#),
+            "indoor",
+            "true or false",
+        ),
+        (format!(r#"{{{WHEN},"county":"DE"}}"#), "county", "unknown"),
+        (format!(r#"{{{WHEN},"":""}}"#), "", "unknown"),
+        ("[]".to_owned(), "body", "not a JSON object"),
+        ("{".to_owned(), "body", "not a JSON object"),
+        (String::new(), "body", "not a JSON object"),
+    ];
+    for (json, field, reason) in cases {
+        let bad = Ask::from_json(json.as_bytes()).unwrap_err();
+        assert_eq!(bad.field, field, "{json}");
+        assert!(bad.reason.contains(reason), "{json}: {bad}");
+    }
+    let many = format!(r#"{{{WHEN},"sensor":"{}"}}"#, "1,".repeat(400));
+    assert_eq!(Ask::from_json(many.as_bytes()).unwrap_err().field, "sensor");
+}
+
+proptest! {
+    #[test]
+    fn nothing_asked_for_panics(
+        bytes in proptest::collection::vec(any::<u8>(), 0..300),
+        values in proptest::collection::vec((0usize..FIELDS.len(), ".{0,30}"), 0..5),
+    ) {
+        let _ = Ask::from_json(&bytes);
+        let _ = Ask::from_form(&bytes);
+        let object = values.iter().map(|(f, v)| (FIELDS[*f].to_owned(), v.clone().into())).collect();
+        if let Ok(ask) = Ask::from_object(object) {
+            let again = Ask::from_object(ask.to_object()).unwrap();
+            prop_assert_eq!(again.query, ask.query);
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! What several tests need: real data, a server of our own, a feed that misbehaves.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use airshed::Clock;
+use airshed::collector::{Backoff, Collector, FeedStatus};
+use airshed::jobs::Jobs;
+use airshed::server::{CorsOrigins, Desk, Limits, Server, run};
+use airshed::source::Fetcher;
+use airshed::telemetry;
+use airshed::worker::{self, Worker};
+use jiff::{SignedDuration, Timestamp};
+use object_store::memory::InMemory;
+use queue::Queues;
+use store::{Memory, Reading, Store, Window};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// The real measurements beside the project; they are not part of it.
+pub(super) fn shared_data(path: &str) -> Option<PathBuf> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
+    if !folder.is_dir() {
+        println!("skipped: {} is not here", folder.display());
+        return None;
+    }
+    Some(folder.join(path))
+}
+
+pub(super) fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+/// The time in these tests.
+pub(super) const NOW: &str = "2026-02-01T12:00:00Z";
+
+pub(super) fn clock() -> Clock {
+    Arc::new(|| at(NOW))
+}
+
+/// Readings of one sensor, an hour apart, ending at [`NOW`]'s day.
+pub(super) fn readings(count: usize) -> Vec<Reading> {
+    (0..count)
+        .map(|n| {
+            let timestamp = at("2026-01-01T00:00:00Z") + SignedDuration::from_secs(n as i64);
+            Reading {
+                measurement: Some(n as u64),
+                pm10: Some((n % 120).into()),
+                country: Some(["DE", "FR", "GB"][n % 3].parse().unwrap()),
+                ..Reading::new(100 + n as u64 % 50, Window::Day24, timestamp)
+            }
+        })
+        .collect()
+}
+
+/// A server on a free port, with workers or without.
+pub(super) struct Rig {
+    pub base: String,
+    pub store: Arc<dyn Store>,
+    pub jobs: Jobs,
+    pub queues: Queues,
+    pub stop: CancellationToken,
+    pub server: JoinHandle<()>,
+    pub http: reqwest::Client,
+}
+
+pub(super) struct Options {
+    pub in_flight: usize,
+    pub queue_capacity: usize,
+    pub workers: usize,
+    pub store: Arc<dyn Store>,
+    pub desk: bool,
+    pub stall: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            in_flight: 100,
+            queue_capacity: 100,
+            workers: 1,
+            store: Arc::new(Memory::new()),
+            desk: true,
+            stall: Duration::from_secs(60),
+        }
+    }
+}
+
+impl Rig {
+    pub(super) async fn start(options: Options) -> Self {
+        let objects = Arc::new(InMemory::new());
+        let jobs = Jobs::new(objects, clock(), SignedDuration::from_hours(24));
+        let queues = queue::open("channel:", options.queue_capacity)
+            .await
+            .unwrap();
+        let stop = CancellationToken::new();
+        let desk = Desk {
+            jobs: jobs.clone(),
+            queues: queues.clone(),
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let server = Server {
+            store: Arc::clone(&options.store),
+            desk: options.desk.then_some(desk),
+            feed: Some(Arc::default()),
+            metrics: telemetry::prometheus().unwrap(),
+            clock: clock(),
+            limits: Limits {
+                in_flight: options.in_flight,
+                stall: options.stall,
+                drain: Duration::from_secs(5),
+            },
+            cors: CorsOrigins::Any,
+        };
+        let server = tokio::spawn(run(server, listener, stop.clone()));
+        if options.workers > 0 {
+            let worker = Worker {
+                store: Arc::clone(&options.store),
+                queues: queues.clone(),
+                jobs: jobs.clone(),
+                concurrency: options.workers,
+            };
+            tokio::spawn(worker::run(worker, stop.clone()));
+        }
+        let http = reqwest::Client::new();
+        Self {
+            base,
+            store: options.store,
+            jobs,
+            queues,
+            stop,
+            server,
+            http,
+        }
+    }
+
+    pub(super) async fn get(&self, path: &str) -> reqwest::Response {
+        self.http
+            .get(format!("{}{path}", self.base))
+            .send()
+            .await
+            .unwrap()
+    }
+
+    /// Asks for a job.
+    pub(super) async fn get_as_job(&self, path: &str) -> reqwest::Response {
+        let request = self.http.get(format!("{}{path}", self.base));
+        request
+            .header("Prefer", "respond-async")
+            .send()
+            .await
+            .unwrap()
+    }
+}
+
+pub(super) fn location(answer: &reqwest::Response) -> String {
+    answer.headers()["location"].to_str().unwrap().to_owned()
+}
+
+pub(super) async fn json(answer: reqwest::Response) -> serde_json::Value {
+    serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap()
+}
+
+/// Answers each connection with the next of the raw texts, the last one ever after;
+/// an empty text is no answer at all. Keeps what it was sent.
+pub(super) struct RawServer {
+    pub url: String,
+    pub requests: Arc<Mutex<Vec<String>>>,
+}
+
+impl RawServer {
+    pub(super) async fn start(answers: Vec<String>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!(
+            "http://{}/static/v2/data.24h.json",
+            listener.local_addr().unwrap()
+        );
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&requests);
+        tokio::spawn(async move {
+            let mut silent = Vec::new();
+            for number in 0.. {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut head = [0; 4096];
+                let length = stream.read(&mut head).await.unwrap();
+                seen.lock()
+                    .unwrap()
+                    .push(String::from_utf8_lossy(&head[..length]).into_owned());
+                let answer = answers.get(number).or(answers.last()).unwrap();
+                let _ = stream.write_all(answer.as_bytes()).await;
+                if answer.is_empty() {
+                    silent.push(stream);
+                }
+            }
+        });
+        Self { url, requests }
+    }
+}
+
+/// A whole HTTP answer; the connection closes behind it.
+pub(super) fn answer(status: &str, headers: &str, body: &str) -> String {
+    let length = body.len();
+    format!(
+        "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
+    )
+}
+
+/// A feed with one record of each sensor.
+pub(super) fn feed_of(sensors: std::ops::Range<u64>, timestamp: &str) -> String {
+    let record = |sensor| {
+        format!(
+            r#"{{"id":{},"timestamp":"{timestamp}","location":{{"id":1,"country":"DE"}},
+               "sensor":{{"id":{sensor},"sensor_type":{{"name":"SDS011"}}}},
+               "sensordatavalues":[{{"value_type":"P1","value":"51"}}]}}"#,
+            sensor + 1_000_000
+        )
+    };
+    let records: Vec<_> = sensors.map(record).collect();
+    format!("[{}]", records.join(","))
+}
+
+pub(super) fn collector(url: &str, store: Arc<dyn Store>) -> Collector {
+    let fetcher = Fetcher::new(url.parse().unwrap(), Some("tests@example.org")).unwrap();
+    let (first, longest) = (Duration::from_millis(1), Duration::from_millis(5));
+    Collector {
+        window: fetcher.source().usual_window(),
+        fetcher,
+        store,
+        backoff: Backoff {
+            attempts: 8,
+            first,
+            longest,
+        },
+        clock: clock(),
+        status: Arc::new(FeedStatus::default()),
+    }
+}
