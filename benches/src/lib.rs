@@ -1,1 +1,41 @@
+//! What the benchmarks measure with: a month of readings like the network's.
 
+use std::sync::Arc;
+
+use airshed::demo::network::Network;
+use airshed::feed;
+use jiff::{SignedDuration, Timestamp};
+use store::{Reading, Store, Window};
+
+/// When the month begins.
+pub const START: &str = "2026-01-01T00:00:00Z";
+
+/// The time of the month's begin.
+pub fn start() -> Timestamp {
+    START.parse().unwrap_or_default()
+}
+
+/// The simulated feed of a moment.
+pub fn feed_file(sensors: usize, moment: Timestamp) -> String {
+    Network::new(sensors, 1).feed(moment.as_second())
+}
+
+/// The readings of one fetch of the simulated network, at an hour after [`start`].
+pub fn fetch(network: &Network, hour: i64) -> Vec<Reading> {
+    let moment = start() + SignedDuration::from_hours(hour);
+    let file = network.feed(moment.as_second());
+    let now = moment + SignedDuration::from_hours(1);
+    feed::parse(file.as_bytes(), Window::Day24, now).map_or_else(|_| Vec::new(), |f| f.readings)
+}
+
+/// Puts hourly fetches of the network into a store; the number of readings.
+pub async fn fill(store: Arc<dyn Store>, hours: i64) -> Result<u64, store::Error> {
+    let network = Network::new(25_000, 1);
+    let mut readings = 0;
+    for hour in 0..hours {
+        let fetched = fetch(&network, hour);
+        store.put(&fetched).await?;
+        readings += fetched.len() as u64;
+    }
+    Ok(readings)
+}

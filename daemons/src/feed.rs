@@ -95,7 +95,10 @@ pub fn parse(file: &[u8], window: Window, now: Timestamp) -> Result<Feed, Broken
     let records: Vec<&RawValue> = match serde_json::from_slice(file) {
         Ok(records) => records,
         Err(error) => {
-            let offset = byte_offset(file, error.line(), error.column());
+            let offset = match error.is_eof() {
+                true => file.len(),
+                false => byte_offset(file, error.line(), error.column()),
+            };
             return broken(offset, &error.to_string());
         }
     };
@@ -180,6 +183,16 @@ struct DataValue<'a> {
 }
 
 fn read_record(feed: &mut Feed, number: usize, text: &RawValue, window: Window, now: Timestamp) {
+    if !text.get().starts_with('{') {
+        // serde would take an array for the fields in order.
+        let (kind, reason) = (RemarkKind::Refused, "not a JSON object".into());
+        return feed.remarks.push(Remark {
+            record: number,
+            id: None,
+            kind,
+            reason,
+        });
+    }
     let record: Record<'_> = match serde_json::from_str(text.get()) {
         Ok(record) => record,
         Err(error) => {

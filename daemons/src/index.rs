@@ -59,8 +59,8 @@ pub fn of_pairs(standard: &str, pairs: &[String]) -> Result<daqi::Daqi, Refusal>
             ));
         };
         let pollutant = pollutant_of(pollutant)?;
-        let digits = value.find(|c: char| !c.is_ascii_digit() && !"+-.".contains(c));
-        let (number, unit) = value.split_at(digits.unwrap_or(value.len()));
+        let unit = value.find(|c: char| !c.is_ascii_digit() && !"+-.".contains(c));
+        let (number, unit) = value.split_at(unit.filter(|at| *at > 0).unwrap_or(value.len()));
         let unit = if unit.is_empty() { "ug/m3" } else { unit };
         given.push((pollutant, concentration_of(number, unit)?));
     }
@@ -75,10 +75,7 @@ pub fn batch(input: impl Read, output: impl Write) -> Result<u64, BatchError> {
     let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(output);
     let header = reader.byte_headers()?.clone();
     let place = |name: &str| {
-        let bare = |cell: &[u8]| {
-            let text = String::from_utf8_lossy(cell).into_owned();
-            text.trim_start_matches('\u{feff}').trim() == name
-        };
+        let bare = |cell: &[u8]| cell.trim_ascii() == name.as_bytes();
         header
             .iter()
             .position(bare)

@@ -273,7 +273,7 @@ impl<R: Read> Rows<R> {
         let headers = reader.headers().map_err(|e| {
             Error::new(ErrorKind::Invalid, "the header line cannot be read").because(e)
         })?;
-        let name = |text: &str| text.trim_start_matches('\u{feff}').parse().ok();
+        let name = |text: &str| text.parse().ok();
         let columns: Vec<Option<Column>> = headers.iter().map(name).collect();
         for needed in [Column::SensorId, Column::Window, Column::Timestamp] {
             if !columns.contains(&Some(needed)) {

@@ -24,7 +24,8 @@ fn one_at_a_time() {
         ("uk_daqi", "CO=5", "no pollutant `CO`"),
         ("uk_daqi", "PM10=", "not a decimal number"),
         ("uk_daqi", "PM10=-1", "below zero"),
-        ("uk_daqi", "PM10=nan", "unit `nan`"),
+        ("uk_daqi", "PM10=nan", "`nan`: not a decimal number"),
+        ("uk_daqi", "PM10=5nan", "unit `nan`"),
         ("uk_daqi", "NO2=5ppb", "stated temperature"),
         ("us_aqi", "PM10=5", "us_aqi is not supported yet"),
         ("xx", "PM10=5", "give one of uk_daqi us_aqi"),
@@ -53,7 +54,7 @@ fn by_the_file() {
         i,uk_daqi\n\
         j,uk_daqi,2013,NO2,ug/m3,1h,601,extra\n\
         k,uk_daqi,2013,NO2,ug/m3,1h,601\n";
-    let expected = "\u{feff}site,standard,version,pollutant,unit,averaging,concentration,index,category,error\n\
+    let expected = "site,standard,version,pollutant,unit,averaging,concentration,index,category,error\n\
         a,uk_daqi,2013,PM2.5,ug/m3,24h,11.5,2,Low,\n\
         \"b, c\",uk_daqi,,PM10,mg/m3,24h,0.0584,4,Moderate,\n\
         d,uk_daqi,2013,PM2.5,ug/m3,1h,11.5,,,\"uk_daqi takes PM2.5 as a mean of 24h, not 1h\"\n\

@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 pub(super) fn shared_data(path: &str) -> Option<PathBuf> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
     if !folder.is_dir() {
-        println!("skipped: {} is not here", folder.display());
+        eprintln!("skipped: {} is not here", folder.display());
         return None;
     }
     Some(folder.join(path))

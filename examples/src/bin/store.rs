@@ -1,0 +1,47 @@
+//! A durable store of one's own: put, close, open, query, print as CSV.
+//!
+//! `cargo run -p airshed-examples --bin store`
+#![allow(clippy::print_stdout)]
+
+use std::error::Error;
+
+use store::{Embedded, Options, Query, Reading, Store, Window, csv};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("readings.redb");
+
+    let mut reading = Reading::new(28842, Window::Day24, "2020-06-11T09:40:41Z".parse()?);
+    reading.pm10 = Some("51.5".parse()?); // µg/m³
+    reading.pm25 = Some("20".parse()?);
+    reading.country = Some("DE".parse()?);
+    {
+        let store = Embedded::open(&path, Options::default())?;
+        store.put(&[reading]).await?; // on disk when this returns
+    }
+
+    let store = Embedded::open(&path, Options::default())?;
+    let mut query = Query::new(
+        "2020-06-11T00:00:00Z".parse()?,
+        "2020-06-11T23:59:59Z".parse()?,
+    );
+    query.countries = vec!["DE".parse()?];
+    query.indices = Some((4.try_into()?, 10.try_into()?));
+
+    let mut text = Vec::new();
+    csv::write_header(&mut text, csv::Column::DEFAULT);
+    let mut after = None;
+    loop {
+        let page = store.query(&query, after).await?;
+        csv::write_page(&mut text, &page, csv::Column::DEFAULT);
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    let text = String::from_utf8(text)?;
+    print!("{text}");
+    assert_eq!(text.lines().count(), 2);
+    Ok(())
+}
