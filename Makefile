@@ -1,0 +1,48 @@
+# The commands of the README. Each does its own set-up, or says what is missing.
+
+CARGO ?= cargo
+
+.PHONY: demo test soak bench check-tools check fmt clean
+
+# A simulated network, collected, indexed, kept and served on http://127.0.0.1:8501
+demo: check-tools
+	$(CARGO) run --release --locked --package airshed -- demo
+
+# Everything that has to hold, as CI runs it.
+test: check-tools fmt check
+	$(CARGO) test --locked --workspace
+	$(CARGO) test --locked --package airshed-benches --benches
+	for example in index store server; do \
+		$(CARGO) run --locked --quiet --package airshed-examples --bin $$example > /dev/null || exit 1; \
+	done
+
+fmt:
+	$(CARGO) fmt --all --check
+
+# Warnings are errors; aqi depends on rust_decimal and nothing else, and needs no std.
+check:
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --locked --package airshed-aqi --features serde -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
+	test "$$($(CARGO) tree --locked --package airshed-aqi --edges normal --prefix none | sed 's/ .*//' | sort -u | tr '\n' ' ')" = "airshed-aqi arrayvec num-traits rust_decimal "
+
+bench: check-tools
+	$(CARGO) bench --locked --package airshed-benches
+
+# Long campaigns: 200 kills, more cases for every law, minutes of fuzzing.
+SOAK_SECONDS ?= 300
+soak: check-tools
+	AIRSHED_KILLS=200 $(CARGO) test --locked --package airshed --test it -- durability
+	PROPTEST_CASES=20000 $(CARGO) test --locked --release --package airshed-aqi --package airshed-store --package airshed-fuzz
+	command -v cargo-fuzz > /dev/null || $(CARGO) install --locked cargo-fuzz
+	for law in feed request csv batch daqi; do \
+		$(CARGO) +nightly fuzz run $$law --fuzz-dir fuzz --features libfuzzer -- \
+			-max_total_time=$(SOAK_SECONDS) -rss_limit_mb=4096 || exit 1; \
+	done
+
+check-tools:
+	@command -v $(CARGO) > /dev/null || { echo "Airshed needs Rust 1.95: https://rustup.rs"; exit 1; }
+	@command -v cc > /dev/null || { echo "Airshed needs a C compiler (Debian: apt-get install build-essential)"; exit 1; }
+
+clean:
+	$(CARGO) clean
