@@ -7,7 +7,8 @@
 
 use std::sync::Arc;
 
-use futures::{StreamExt, TryStreamExt};
+use bytes::Bytes;
+use futures::{Stream, StreamExt, TryStreamExt};
 use jiff::{SignedDuration, Timestamp};
 use object_store::buffered::BufWriter;
 use object_store::path::Path;
@@ -17,6 +18,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::Clock;
+use crate::collector::reason;
 
 /// How long an expired job is remembered as such.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -199,17 +201,17 @@ impl Jobs {
         BufWriter::new(Arc::clone(&self.objects), result_path(id))
     }
 
-    /// The result's bytes.
+    /// The result's bytes; `None` when somebody has deleted the file.
     pub async fn result(
         &self,
         id: Uuid,
-    ) -> Result<impl futures::Stream<Item = object_store::Result<bytes::Bytes>> + use<>, JobsError>
-    {
+    ) -> Result<Option<impl Stream<Item = object_store::Result<Bytes>> + use<>>, JobsError> {
         let path = result_path(id);
-        let found = self.objects.get(&path).await;
-        Ok(found
-            .map_err(|source| JobsError { path, source })?
-            .into_stream())
+        match self.objects.get(&path).await {
+            Ok(found) => Ok(Some(found.into_stream())),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(source) => Err(JobsError { path, source }),
+        }
     }
 
     /// Takes back a job that could not be queued.
@@ -262,10 +264,15 @@ impl Jobs {
         let jobs = futures::stream::iter(ids)
             .map(|id| self.get(id))
             .buffer_unordered(16);
-        // A record may go between the listing and the look.
-        jobs.try_filter_map(|job| async { Ok(job) })
-            .try_collect()
-            .await
+        let readable = jobs.filter_map(|job| async {
+            // One record that cannot be read must not hold up the others; one that went
+            // between the listing and the look is none.
+            job.unwrap_or_else(|error| {
+                tracing::warn!(reason = reason(&error), "a job's record was passed over");
+                None
+            })
+        });
+        Ok(readable.collect().await)
     }
 
     /// A result whose time has come is expired, whether it was swept yet or not.

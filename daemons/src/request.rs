@@ -2,6 +2,7 @@
 //! `range`, `minAqi`, `maxAqi`) and ours (`columns`, `sensor`, `sensorType`, `window`,
 //! `indoor`), from JSON, a form or a query string, all read by the same rules.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -185,6 +186,13 @@ impl Ask {
             Some("all") => Column::ALL.to_vec(),
             Some(_) => given.list("columns", parsed)?,
         };
+        let mut seen = HashSet::new();
+        if let Some(twice) = columns.iter().find(|column| !seen.insert(**column)) {
+            return Err(BadRequest::new(
+                "columns",
+                format!("{} is given twice", twice.name()),
+            ));
+        }
         Ok(Self {
             query,
             columns,

@@ -242,7 +242,7 @@ impl Serving {
         let queues = self.jobs.queues().await?;
         let desk = if queues.shared {
             Some(Desk {
-                jobs: self.jobs.jobs(&self.store.data, clock.clone())?,
+                jobs: self.jobs.jobs(&self.store.data, clock.clone(), false)?,
                 queues,
             })
         } else {
@@ -288,7 +288,7 @@ impl Working {
         }
         let (stop, clock) = (stop_on_signals()?, wall_clock());
         let store = self.store.open().await?;
-        let jobs = self.jobs.jobs(&self.store.data, clock)?;
+        let jobs = self.jobs.jobs(&self.store.data, clock, false)?;
         let concurrency = self.worker.concurrency;
         let worker = Worker {
             store,
@@ -320,7 +320,7 @@ impl Parts {
         worker: &WorkerFlags,
     ) -> Result<(), Failure> {
         let queues: Queues = jobs.queues().await?;
-        let jobs = jobs.jobs(&store.data, self.clock.clone())?;
+        let jobs = jobs.jobs(&store.data, self.clock.clone(), !queues.shared)?;
         if !queues.shared {
             let resumed = worker::resume(&jobs, queues.requests.as_ref()).await?;
             if resumed > 0 {

@@ -1,7 +1,6 @@
 //! Flags that several commands share, and the parts that they stand for.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -181,9 +180,13 @@ impl JobFlags {
         Ok(queue::open(&self.queue, self.queue_capacity).await?)
     }
 
-    pub(super) fn jobs(&self, data: &std::path::Path, clock: Clock) -> Result<Jobs, Failure> {
+    /// `alone`: no other process uses the same results.
+    pub(super) fn jobs(&self, data: &Path, clock: Clock, alone: bool) -> Result<Jobs, Failure> {
         let default = || format!("file:{}/results", data.display());
         let url = self.results.clone().unwrap_or_else(default);
+        if let Some(folder) = url.strip_prefix("file:").filter(|_| alone) {
+            remove_unfinished(&Path::new(folder).join("results"));
+        }
         let kept_for = SignedDuration::from_hours(i64::from(self.keep_results));
         Ok(Jobs::new(open_results(&url)?, clock, kept_for))
     }
@@ -205,6 +208,17 @@ fn open_results(url: &str) -> Result<Arc<dyn ObjectStore>, Failure> {
     Ok(Arc::new(files.with_fsync(true)))
 }
 
+/// Deletes what a killed process had begun to write: `object_store` writes a file beside
+/// its place, as `NAME#1`, and moves it there when it is whole.
+fn remove_unfinished(folder: &Path) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().contains('#') {
+            // What cannot be deleted only takes up room.
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
 /// How queries are answered.
 #[derive(Args, Clone)]
 pub(super) struct HttpFlags {
@@ -215,7 +229,7 @@ pub(super) struct HttpFlags {
         default_value = "127.0.0.1:8501",
         value_name = "ADDRESS"
     )]
-    listen: SocketAddr,
+    listen: String,
     /// Queries answered directly at the same time; further ones become jobs.
     #[arg(
         long,
@@ -239,7 +253,7 @@ pub(super) struct HttpFlags {
 
 impl HttpFlags {
     pub(super) async fn listen(&self) -> Result<TcpListener, Failure> {
-        let listener = TcpListener::bind(self.listen).await.map_err(|error| {
+        let listener = TcpListener::bind(&self.listen).await.map_err(|error| {
             format!(
                 "cannot serve on {}: {error}; give another --listen",
                 self.listen

@@ -46,7 +46,7 @@ pub(super) async fn answer(
         State::Done {
             bytes, ref sha256, ..
         } => {
-            let file = desk.jobs.result(id).await?;
+            let file = desk.jobs.result(id).await?.ok_or(Problem::Expired)?;
             let frames = file.map_ok(Frame::data).map_err(BoxError::from);
             let mut answer = Response::new(StreamBody::new(frames).boxed_unsync());
             let name = Ask::from_object(job.query).map(|ask| ask.file_name());

@@ -164,6 +164,11 @@ fn what_is_wrong_is_refused_by_its_field() {
             "columns",
             "the columns are",
         ),
+        (
+            format!(r#"{{{WHEN},"columns":"P1,AQI,P1"}}"#),
+            "columns",
+            "P1 is given twice",
+        ),
         (format!(r#"{{{WHEN},"sensor":"-1"}}"#), "sensor", ""),
         (format!(r#"{{{WHEN},"window":"2h"}}"#), "window", "5min"),
         (
@@ -182,6 +187,11 @@ fn what_is_wrong_is_refused_by_its_field() {
         assert_eq!(bad.field, field, "{json}");
         assert!(bad.reason.contains(reason), "{json}: {bad}");
     }
+    let twice = format!(r#"{{{WHEN},"columns":["P1","AQI","P1"]}}"#);
+    assert_eq!(
+        Ask::from_json(twice.as_bytes()).unwrap_err().reason,
+        "P1 is given twice"
+    );
     let many = format!(r#"{{{WHEN},"sensor":"{}"}}"#, "1,".repeat(400));
     assert_eq!(Ask::from_json(many.as_bytes()).unwrap_err().field, "sensor");
 }
