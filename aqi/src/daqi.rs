@@ -136,10 +136,7 @@ impl FromStr for Band {
         if is("VeryHigh") || is("very-high") || is("very_high") {
             return Ok(Self::VeryHigh);
         }
-        Self::ALL
-            .into_iter()
-            .find(|band| is(band.name()))
-            .ok_or(Error::NotABand)
+        Self::ALL.into_iter().find(|band| is(band.name())).ok_or(Error::NotABand)
     }
 }
 
@@ -205,10 +202,7 @@ pub fn index(concentrations: &[(Pollutant, Concentration)]) -> Result<Daqi, Erro
         *part = Some(sub_index(pollutant, concentration));
     }
     let highest = parts.iter().flatten().map(SubIndex::index).max();
-    Ok(Daqi {
-        index: highest.ok_or(Error::NothingGiven)?,
-        parts,
-    })
+    Ok(Daqi { index: highest.ok_or(Error::NothingGiven)?, parts })
 }
 
 /// The concentrations (µg/m³, before rounding) that have this index: from the first,
@@ -281,9 +275,7 @@ impl Daqi {
 
     /// The pollutants whose sub-index is the index; more than one when they tie.
     pub fn dominant(&self) -> impl Iterator<Item = Pollutant> {
-        self.parts()
-            .filter(|part| part.index == self.index)
-            .map(SubIndex::pollutant)
+        self.parts().filter(|part| part.index == self.index).map(SubIndex::pollutant)
     }
 }
 

@@ -87,16 +87,12 @@ const PUBLISHED: [(Pollutant, [(u32, u32); 10]); 5] = [
 
 fn published_index(pollutant: Pollutant, whole: u32) -> u8 {
     let (_, rows) = PUBLISHED.iter().find(|(p, _)| *p == pollutant).unwrap();
-    let row = rows
-        .iter()
-        .position(|(first, last)| (*first..=*last).contains(&whole));
+    let row = rows.iter().position(|(first, last)| (*first..=*last).contains(&whole));
     row.unwrap() as u8 + 1
 }
 
 fn sub(pollutant: Pollutant, text: &str) -> u8 {
-    daqi::sub_index(pollutant, text.parse().unwrap())
-        .index()
-        .get()
+    daqi::sub_index(pollutant, text.parse().unwrap()).index().get()
 }
 
 #[test]
@@ -105,11 +101,7 @@ fn every_whole_concentration_has_the_published_index() {
         for whole in 0..3000 {
             let given = Concentration::from_whole_micrograms(whole);
             let index = daqi::sub_index(pollutant, given).index();
-            assert_eq!(
-                index.get(),
-                published_index(pollutant, whole),
-                "{pollutant} {whole}"
-            );
+            assert_eq!(index.get(), published_index(pollutant, whole), "{pollutant} {whole}");
         }
     }
 }
@@ -146,15 +138,8 @@ fn the_answer_explains_itself() {
     assert_eq!(answer.index().get(), 4);
     assert_eq!(answer.band(), Band::Moderate);
     assert!(answer.dominant().eq([Pollutant::Pm25, Pollutant::Pm10]));
-    let looked_up: Vec<_> = answer
-        .parts()
-        .map(|p| (p.pollutant(), p.rounded()))
-        .collect();
-    let expected = [
-        (Pollutant::Pm25, 36),
-        (Pollutant::Pm10, 51),
-        (Pollutant::O3, 12),
-    ];
+    let looked_up: Vec<_> = answer.parts().map(|p| (p.pollutant(), p.rounded())).collect();
+    let expected = [(Pollutant::Pm25, 36), (Pollutant::Pm10, 51), (Pollutant::O3, 12)];
     assert_eq!(looked_up, expected);
 }
 
@@ -167,14 +152,8 @@ fn refusals_are_values() {
         Err(Error::GivenTwice(Pollutant::O3))
     );
     assert_eq!("-0.1".parse::<Concentration>(), Err(Error::Negative));
-    for text in [
-        "", "1_000", ".", "+", "nan", "inf", "1e3", "0x1", "1,5", " 1", "-78 dBm", "９",
-    ] {
-        assert_eq!(
-            text.parse::<Concentration>(),
-            Err(Error::NotANumber),
-            "{text:?}"
-        );
+    for text in ["", "1_000", ".", "+", "nan", "inf", "1e3", "0x1", "1,5", " 1", "-78 dBm", "９"] {
+        assert_eq!(text.parse::<Concentration>(), Err(Error::NotANumber), "{text:?}");
     }
     assert_eq!(Index::new(0), Err(Error::NotAnIndex));
     assert_eq!(Index::new(11), Err(Error::NotAnIndex));

@@ -41,15 +41,10 @@ fn parse(c: &mut Criterion) {
 }
 
 fn stores(c: &mut Criterion) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let embedded = Embedded::open(folder.path().join("day"), Options::default()).unwrap();
-    runtime
-        .block_on(fill(Arc::new(embedded.clone()), 24))
-        .unwrap();
+    runtime.block_on(fill(Arc::new(embedded.clone()), 24)).unwrap();
 
     let mut hour = Query::new(start() + SignedDuration::from_hours(9), start());
     hour.until = start() + SignedDuration::from_hours(10);
@@ -74,11 +69,7 @@ fn stores(c: &mut Criterion) {
         })
     };
     let mut group = c.benchmark_group("query as CSV, warm");
-    for (name, query) in [
-        ("hour, DE, Low", hour),
-        ("day, DE", day),
-        ("day, AQI 9 to 10", high),
-    ] {
+    for (name, query) in [("hour, DE, Low", hour), ("day, DE", day), ("day, AQI 9 to 10", high)] {
         group.throughput(Throughput::Bytes(answer(&query)));
         group.bench_function(name, |b| b.iter(|| answer(black_box(&query))));
     }

@@ -49,11 +49,7 @@ pub struct Backoff {
 impl Default for Backoff {
     fn default() -> Self {
         let (first, longest) = (Duration::from_secs(5), Duration::from_secs(300));
-        Self {
-            attempts: 8,
-            first,
-            longest,
-        }
+        Self { attempts: 8, first, longest }
     }
 }
 
@@ -61,9 +57,7 @@ impl Backoff {
     /// Half to whole of the wait's length, at random, so that many do not come at once.
     fn wait(&self, attempt: u32) -> Duration {
         let doubled = self.first.saturating_mul(1 << attempt.min(20));
-        doubled
-            .min(self.longest)
-            .mul_f64(rand::random_range(0.5..=1.0))
+        doubled.min(self.longest).mul_f64(rand::random_range(0.5..=1.0))
     }
 }
 
@@ -83,10 +77,7 @@ pub struct FeedState {
 impl FeedStatus {
     /// A look at it.
     pub fn get(&self) -> FeedState {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn set(&self, change: impl FnOnce(&mut FeedState)) {
@@ -165,14 +156,11 @@ impl Collector {
             };
             let reason = reason(&failure);
             let now = (self.clock)();
-            self.status
-                .set(|state| state.failure = Some((now, reason.clone())));
+            self.status.set(|state| state.failure = Some((now, reason.clone())));
             metrics::counter!("airshed_fetches_total", "outcome" => "failed").increment(1);
             let mut wait = self.backoff.wait(attempt);
-            if let CollectError::Fetch(FetchError::Status {
-                retry_after: Some(asked),
-                ..
-            }) = failure
+            if let CollectError::Fetch(FetchError::Status { retry_after: Some(asked), .. }) =
+                failure
             {
                 wait = wait.max(asked.min(Duration::from_secs(3600)));
             }
@@ -207,12 +195,8 @@ impl Collector {
         let (bytes, window, now) = (file.len(), self.window, (self.clock)());
         let parsed = tokio::task::spawn_blocking(move || feed::parse(&file, window, now)).await;
         // The parser does not panic; were it to, the fetch has failed, not the daemon.
-        let parsed = parsed.unwrap_or_else(|panic| {
-            Err(BrokenFeed {
-                offset: 0,
-                reason: panic.to_string(),
-            })
-        })?;
+        let parsed = parsed
+            .unwrap_or_else(|panic| Err(BrokenFeed { offset: 0, reason: panic.to_string() }))?;
         if parsed.records == 0 {
             return Err(CollectError::Empty);
         }
@@ -244,10 +228,7 @@ impl Collector {
     fn succeeded(&self, outcome: &'static str) {
         let now = (self.clock)();
         self.status.set(|state| {
-            *state = FeedState {
-                last_success: Some(now),
-                failure: None,
-            };
+            *state = FeedState { last_success: Some(now), failure: None };
         });
         metrics::counter!("airshed_fetches_total", "outcome" => outcome).increment(1);
     }
@@ -257,11 +238,7 @@ fn count(feed: &Feed) -> Collected {
     let collected = Collected {
         records: feed.records,
         kept: feed.readings.len(),
-        indexed: feed
-            .readings
-            .iter()
-            .filter(|reading| reading.index().is_some())
-            .count(),
+        indexed: feed.readings.iter().filter(|reading| reading.index().is_some()).count(),
         skipped: feed.count(RemarkKind::Skipped),
         refused: feed.count(RemarkKind::Refused),
         fields_left_out: feed.count(RemarkKind::FieldLeftOut),
@@ -289,12 +266,7 @@ fn log_stored(reading: &Reading) {
 }
 
 fn log_remark(remark: &Remark) {
-    let Remark {
-        record,
-        id,
-        kind,
-        reason,
-    } = remark;
+    let Remark { record, id, kind, reason } = remark;
     match kind {
         RemarkKind::Skipped => debug!(id, record, %reason, "skipped"),
         RemarkKind::Refused => debug!(id, record, %reason, "refused"),

@@ -30,10 +30,7 @@ pub struct Feed {
 impl Feed {
     /// The number of remarks of a kind.
     pub fn count(&self, kind: RemarkKind) -> usize {
-        self.remarks
-            .iter()
-            .filter(|remark| remark.kind == kind)
-            .count()
+        self.remarks.iter().filter(|remark| remark.kind == kind).count()
     }
 }
 
@@ -102,10 +99,7 @@ pub fn parse(file: &[u8], window: Window, now: Timestamp) -> Result<Feed, Broken
             return broken(offset, &error.to_string());
         }
     };
-    let mut feed = Feed {
-        records: records.len(),
-        ..Feed::default()
-    };
+    let mut feed = Feed { records: records.len(), ..Feed::default() };
     for (record, text) in records.iter().enumerate() {
         read_record(&mut feed, record, text, window, now);
     }
@@ -114,11 +108,7 @@ pub fn parse(file: &[u8], window: Window, now: Timestamp) -> Result<Feed, Broken
 
 fn broken(offset: usize, reason: &str) -> Result<Feed, BrokenFeed> {
     // serde_json's line and column are said better by the offset.
-    let reason = reason
-        .split(" at line ")
-        .next()
-        .unwrap_or(reason)
-        .to_owned();
+    let reason = reason.split(" at line ").next().unwrap_or(reason).to_owned();
     Err(BrokenFeed { offset, reason })
 }
 
@@ -186,36 +176,19 @@ fn read_record(feed: &mut Feed, number: usize, text: &RawValue, window: Window, 
     if !text.get().starts_with('{') {
         // serde would take an array for the fields in order.
         let (kind, reason) = (RemarkKind::Refused, "not a JSON object".into());
-        return feed.remarks.push(Remark {
-            record: number,
-            id: None,
-            kind,
-            reason,
-        });
+        return feed.remarks.push(Remark { record: number, id: None, kind, reason });
     }
     let record: Record<'_> = match serde_json::from_str(text.get()) {
         Ok(record) => record,
         Err(error) => {
             let reason = Cow::Owned(error.to_string());
             let kind = RemarkKind::Refused;
-            feed.remarks.push(Remark {
-                record: number,
-                id: None,
-                kind,
-                reason,
-            });
+            feed.remarks.push(Remark { record: number, id: None, kind, reason });
             return;
         }
     };
     let id = read(record.id);
-    let mut remark = |kind, reason| {
-        feed.remarks.push(Remark {
-            record: number,
-            id,
-            kind,
-            reason,
-        })
-    };
+    let mut remark = |kind, reason| feed.remarks.push(Remark { record: number, id, kind, reason });
     let values = record.sensordatavalues.unwrap_or_default();
     let (pm10, pm25) = match (particulates(&values, "P1"), particulates(&values, "P2")) {
         (None, None) => return remark(RemarkKind::Skipped, "no P1 or P2".into()),
@@ -226,26 +199,16 @@ fn read_record(feed: &mut Feed, number: usize, text: &RawValue, window: Window, 
     }
     let sensor = record.sensor.as_ref();
     let Some(sensor_id) = sensor.and_then(|sensor| read(sensor.id)) else {
-        return remark(
-            RemarkKind::Refused,
-            "sensor.id is missing or not a number".into(),
-        );
+        return remark(RemarkKind::Refused, "sensor.id is missing or not a number".into());
     };
-    let timestamp = match record
-        .timestamp
-        .and_then(scalar)
-        .map(|text| read_timestamp(&text))
-    {
+    let timestamp = match record.timestamp.and_then(scalar).map(|text| read_timestamp(&text)) {
         Some(Some(timestamp)) if timestamp <= now + CLOCK_TOLERANCE => timestamp,
         Some(Some(timestamp)) => {
             let reason = format!("timestamp {timestamp} is in the future");
             return remark(RemarkKind::Refused, reason.into());
         }
         _ => {
-            return remark(
-                RemarkKind::Refused,
-                "timestamp is missing or unreadable".into(),
-            );
+            return remark(RemarkKind::Refused, "timestamp is missing or unreadable".into());
         }
     };
     let location = record.location.unwrap_or_default();
@@ -299,19 +262,10 @@ fn parsed<T: std::str::FromStr>(text: &str) -> Option<T> {
 /// The value of a type: `None` when the record has none, `Some(None)` when it is no
 /// number.
 fn particulates(values: &[DataValue<'_>], kind: &str) -> Option<Option<Decimal>> {
-    let is_kind = |value: &&DataValue<'_>| {
-        value
-            .value_type
-            .and_then(scalar)
-            .is_some_and(|name| name == kind)
-    };
+    let is_kind =
+        |value: &&DataValue<'_>| value.value_type.and_then(scalar).is_some_and(|name| name == kind);
     let value = values.iter().find(is_kind)?;
-    Some(
-        value
-            .value
-            .and_then(scalar)
-            .and_then(|text| decimal(text.trim())),
-    )
+    Some(value.value.and_then(scalar).and_then(|text| decimal(text.trim())))
 }
 
 /// An exact decimal. Digits that do not fit are not rounded away: that is no number.
@@ -326,16 +280,10 @@ fn decimal(text: &str) -> Option<Decimal> {
 /// `2020-06-11 09:40:41`, with a `T` between or an offset behind it too; UTC without.
 fn read_timestamp(text: &str) -> Option<Timestamp> {
     let text = text.trim();
-    let civil = || {
-        TimeZone::UTC
-            .to_timestamp(text.parse::<DateTime>().ok()?)
-            .ok()
-    };
+    let civil = || TimeZone::UTC.to_timestamp(text.parse::<DateTime>().ok()?).ok();
     let timestamp = text.parse().ok().or_else(civil)?;
     let whole = Timestamp::from_second(timestamp.as_second()).ok()?;
-    (0..=9998)
-        .contains(&TimeZone::UTC.to_datetime(whole).year())
-        .then_some(whole)
+    (0..=9998).contains(&TimeZone::UTC.to_datetime(whole).year()).then_some(whole)
 }
 
 fn read<T: std::str::FromStr>(text: Option<&RawValue>) -> Option<T> {

@@ -54,9 +54,7 @@ pub fn of_pairs(standard: &str, pairs: &[String]) -> Result<daqi::Daqi, Refusal>
     let mut given = Vec::new();
     for pair in pairs {
         let Some((pollutant, value)) = pair.split_once('=') else {
-            return refuse(format!(
-                "`{pair}`: give POLLUTANT=VALUE, such as PM2.5=11.5"
-            ));
+            return refuse(format!("`{pair}`: give POLLUTANT=VALUE, such as PM2.5=11.5"));
         };
         let pollutant = pollutant_of(pollutant)?;
         let unit = value.find(|c: char| !c.is_ascii_digit() && !"+-.".contains(c));
@@ -76,10 +74,7 @@ pub fn batch(input: impl Read, output: impl Write) -> Result<u64, BatchError> {
     let header = reader.byte_headers()?.clone();
     let place = |name: &str| {
         let bare = |cell: &[u8]| cell.trim_ascii() == name.as_bytes();
-        header
-            .iter()
-            .position(bare)
-            .ok_or_else(|| BatchError::Column(name.to_owned()))
+        header.iter().position(bare).ok_or_else(|| BatchError::Column(name.to_owned()))
     };
     let places = [
         place("standard")?,
@@ -98,18 +93,10 @@ pub fn batch(input: impl Read, output: impl Write) -> Result<u64, BatchError> {
         let cells = places.map(|place| cell(place).trim().to_owned());
         let answer = match record.len() == header.len() {
             true => of_row(&cells),
-            false => refuse(format!(
-                "{} cells, the header has {}",
-                record.len(),
-                header.len()
-            )),
+            false => refuse(format!("{} cells, the header has {}", record.len(), header.len())),
         };
         let (index, category, error) = match answer {
-            Ok(answer) => (
-                answer.index().to_string(),
-                answer.index().band().name(),
-                String::new(),
-            ),
+            Ok(answer) => (answer.index().to_string(), answer.index().band().name(), String::new()),
             Err(refusal) => {
                 refused += 1;
                 (String::new(), "", refusal.to_string())
@@ -148,39 +135,24 @@ fn of_row(cells: &[String; 6]) -> Result<daqi::SubIndex, Refusal> {
     let pollutant = pollutant_of(pollutant)?;
     let wanted = daqi::averaging(pollutant).name();
     if !AVERAGINGS.contains(&averaging.as_str()) {
-        return refuse(format!(
-            "averaging `{averaging}`: give {}",
-            AVERAGINGS.join(", ")
-        ));
+        return refuse(format!("averaging `{averaging}`: give {}", AVERAGINGS.join(", ")));
     }
     if averaging != wanted {
-        return refuse(format!(
-            "uk_daqi takes {pollutant} as a mean of {wanted}, not {averaging}"
-        ));
+        return refuse(format!("uk_daqi takes {pollutant} as a mean of {wanted}, not {averaging}"));
     }
-    Ok(daqi::sub_index(
-        pollutant,
-        concentration_of(concentration, unit)?,
-    ))
+    Ok(daqi::sub_index(pollutant, concentration_of(concentration, unit)?))
 }
 
 fn only_daqi(standard: &str, version: &str) -> Result<(), Refusal> {
     let known = STANDARDS.iter().find(|(name, _)| *name == standard);
     let Some((_, versions)) = known else {
         let names: Vec<_> = STANDARDS.iter().map(|(name, _)| *name).collect();
-        return refuse(format!(
-            "standard `{standard}`: give one of {}",
-            names.join(" ")
-        ));
+        return refuse(format!("standard `{standard}`: give one of {}", names.join(" ")));
     };
     if !version.is_empty() && !versions.contains(&version) {
         return refuse(format!(
             "{standard} has no version `{version}`; it has {}",
-            if versions.is_empty() {
-                "no versions".to_owned()
-            } else {
-                versions.join(", ")
-            }
+            if versions.is_empty() { "no versions".to_owned() } else { versions.join(", ") }
         ));
     }
     if standard != "uk_daqi" {

@@ -52,11 +52,7 @@ pub struct Job {
 
 /// Where a job stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(
-    tag = "status",
-    rename_all = "camelCase",
-    rename_all_fields = "camelCase"
-)]
+#[serde(tag = "status", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum State {
     /// No worker has it.
     Queued,
@@ -118,25 +114,14 @@ pub struct JobsError {
 impl Jobs {
     /// Records and results in an object store, kept for a time after they are done.
     pub fn new(objects: Arc<dyn ObjectStore>, clock: Clock, kept_for: SignedDuration) -> Self {
-        Self {
-            objects,
-            clock,
-            kept_for,
-        }
+        Self { objects, clock, kept_for }
     }
 
     /// A new job, queued and recorded.
     pub async fn create(&self, query: Map<String, Value>) -> Result<Job, JobsError> {
         let now = (self.clock)();
         let (id, state) = (Uuid::new_v4(), State::Queued);
-        let job = Job {
-            id,
-            state,
-            query,
-            created: now,
-            updated: now,
-            attempts: 0,
-        };
+        let job = Job { id, state, query, created: now, updated: now, attempts: 0 };
         self.put(&job).await?;
         Ok(job)
     }
@@ -149,27 +134,17 @@ impl Jobs {
             Err(object_store::Error::NotFound { .. }) => return Ok(None),
             Err(error) => Err(error),
         };
-        let bytes = bytes.map_err(|source| JobsError {
-            path: path.clone(),
-            source,
-        })?;
+        let bytes = bytes.map_err(|source| JobsError { path: path.clone(), source })?;
         let job: Job = serde_json::from_slice(&bytes).map_err(|error| JobsError {
             path: path.clone(),
-            source: object_store::Error::Generic {
-                store: "job record",
-                source: error.into(),
-            },
+            source: object_store::Error::Generic { store: "job record", source: error.into() },
         })?;
         Ok(Some(self.as_of_now(job)))
     }
 
     /// Records a change of state; the job as it now is.
     pub async fn update(&self, job: &Job, state: State) -> Result<Job, JobsError> {
-        let changed = Job {
-            state,
-            updated: (self.clock)(),
-            ..job.clone()
-        };
+        let changed = Job { state, updated: (self.clock)(), ..job.clone() };
         self.put(&changed).await?;
         metrics::counter!("airshed_jobs_total", "state" => changed.state.name()).increment(1);
         Ok(changed)
@@ -178,22 +153,12 @@ impl Jobs {
     /// Records that it will not be done.
     pub async fn fail(&self, job: &Job, reason: &str, retryable: bool) -> Result<Job, JobsError> {
         let expires = self.expiry();
-        self.update(
-            job,
-            State::Failed {
-                reason: reason.to_owned(),
-                retryable,
-                expires,
-            },
-        )
-        .await
+        self.update(job, State::Failed { reason: reason.to_owned(), retryable, expires }).await
     }
 
     /// When a result that is done now will be deleted.
     pub fn expiry(&self) -> Timestamp {
-        (self.clock)()
-            .saturating_add(self.kept_for)
-            .unwrap_or(Timestamp::MAX)
+        (self.clock)().saturating_add(self.kept_for).unwrap_or(Timestamp::MAX)
     }
 
     /// A writer of the result. It appears whole when shut down, and not at all before.
@@ -246,10 +211,7 @@ impl Jobs {
 
     async fn all(&self) -> Result<Vec<Job>, JobsError> {
         let folder = Path::from("jobs");
-        let failed = |source| JobsError {
-            path: folder.clone(),
-            source,
-        };
+        let failed = |source| JobsError { path: folder.clone(), source };
         let paths: Vec<_> = self
             .objects
             .list(Some(&folder))
@@ -257,13 +219,9 @@ impl Jobs {
             .try_collect()
             .await
             .map_err(failed)?;
-        let ids = paths
-            .iter()
-            .filter_map(|path| path.filename()?.strip_suffix(".json"));
+        let ids = paths.iter().filter_map(|path| path.filename()?.strip_suffix(".json"));
         let ids: Vec<Uuid> = ids.filter_map(|id| id.parse().ok()).collect();
-        let jobs = futures::stream::iter(ids)
-            .map(|id| self.get(id))
-            .buffer_unordered(16);
+        let jobs = futures::stream::iter(ids).map(|id| self.get(id)).buffer_unordered(16);
         let readable = jobs.filter_map(|job| async {
             // One record that cannot be read must not hold up the others; one that went
             // between the listing and the look is none.
@@ -281,10 +239,7 @@ impl Jobs {
             State::Done { expires, .. } | State::Failed { expires, .. }
                 if expires <= (self.clock)() =>
             {
-                Job {
-                    state: State::Expired,
-                    ..job
-                }
+                Job { state: State::Expired, ..job }
             }
             _ => job,
         }

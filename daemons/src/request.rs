@@ -54,10 +54,7 @@ pub struct BadRequest {
 impl BadRequest {
     /// A field and what is wrong with it.
     pub fn new(field: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self {
-            field: field.into(),
-            reason: reason.into(),
-        }
+        Self { field: field.into(), reason: reason.into() }
     }
 }
 
@@ -122,11 +119,7 @@ impl Ask {
     /// The file name to suggest for the answer.
     pub fn file_name(&self) -> String {
         let plain = |moment: Timestamp| moment.strftime("%Y%m%dT%H%M%SZ").to_string();
-        format!(
-            "airshed-{}-{}.csv",
-            plain(self.query.from),
-            plain(self.query.until)
-        )
+        format!("airshed-{}-{}.csv", plain(self.query.from), plain(self.query.until))
     }
 
     fn from_fields(fields: impl IntoIterator<Item = (String, String)>) -> Result<Self, BadRequest> {
@@ -136,10 +129,7 @@ impl Ask {
             .map(|(name, value)| (name, value.trim().to_owned()))
             .filter(|(name, value)| !FIELDS.contains(&name.as_str()) || !value.is_empty())
             .collect();
-        if let Some((name, _)) = fields
-            .iter()
-            .find(|(name, _)| !FIELDS.contains(&name.as_str()))
-        {
+        if let Some((name, _)) = fields.iter().find(|(name, _)| !FIELDS.contains(&name.as_str())) {
             let shown: String = name.chars().take(40).collect();
             let reason = format!("unknown; the fields are {}", FIELDS.join(", "));
             return Err(BadRequest::new(shown, reason));
@@ -150,10 +140,7 @@ impl Ask {
         let from = from.ok_or_else(|| BadRequest::new("startDate", "missing"))?;
         let until = until.ok_or_else(|| BadRequest::new("endDate", "missing"))?;
         if until < from {
-            return Err(BadRequest::new(
-                "endDate",
-                format!("{until} is before startDate {from}"),
-            ));
+            return Err(BadRequest::new("endDate", format!("{until} is before startDate {from}")));
         }
         let lowest = given.one("minAqi", read_index)?;
         let highest = given.one("maxAqi", read_index)?;
@@ -163,10 +150,7 @@ impl Ask {
             (low, high) => Some((low.unwrap_or(Index::MIN), high.unwrap_or(Index::MAX))),
         };
         if let Some((low, high)) = query.indices.filter(|(low, high)| low > high) {
-            return Err(BadRequest::new(
-                "minAqi",
-                format!("{low} is above maxAqi {high}"),
-            ));
+            return Err(BadRequest::new("minAqi", format!("{low} is above maxAqi {high}")));
         }
         query.countries = given.list("country", parsed)?;
         query.bands = given.list("range", |text| {
@@ -188,16 +172,9 @@ impl Ask {
         };
         let mut seen = HashSet::new();
         if let Some(twice) = columns.iter().find(|column| !seen.insert(**column)) {
-            return Err(BadRequest::new(
-                "columns",
-                format!("{} is given twice", twice.name()),
-            ));
+            return Err(BadRequest::new("columns", format!("{} is given twice", twice.name())));
         }
-        Ok(Self {
-            query,
-            columns,
-            fields,
-        })
+        Ok(Self { query, columns, fields })
     }
 }
 
@@ -230,19 +207,10 @@ impl<'a> Given<'a> {
         name: &'static str,
         read: impl Fn(&str) -> Result<T, String>,
     ) -> Result<Vec<T>, BadRequest> {
-        let texts = self
-            .values(name)
-            .flat_map(|value| value.split(','))
-            .map(str::trim);
-        let texts: Vec<_> = texts
-            .filter(|text| !text.is_empty())
-            .take(LONGEST_LIST + 1)
-            .collect();
+        let texts = self.values(name).flat_map(|value| value.split(',')).map(str::trim);
+        let texts: Vec<_> = texts.filter(|text| !text.is_empty()).take(LONGEST_LIST + 1).collect();
         if texts.len() > LONGEST_LIST {
-            return Err(BadRequest::new(
-                name,
-                format!("more than {LONGEST_LIST} values"),
-            ));
+            return Err(BadRequest::new(name, format!("more than {LONGEST_LIST} values")));
         }
         let read = |text: &&str| read(text).map_err(|reason| refused(name, text, &reason));
         texts.iter().map(read).collect()
@@ -266,10 +234,7 @@ fn scalar(name: &str, value: Value) -> Result<String, BadRequest> {
         Value::String(value) => Ok(value),
         Value::Array(_) | Value::Object(_) => {
             let shown: String = name.chars().take(40).collect();
-            Err(BadRequest::new(
-                shown,
-                "must be a text, a number or a list of them",
-            ))
+            Err(BadRequest::new(shown, "must be a text, a number or a list of them"))
         }
     }
 }
@@ -285,22 +250,11 @@ fn read_index(text: &str) -> Result<Index, String> {
 fn read_moment(text: &str, end: bool) -> Result<Timestamp, String> {
     let timestamp = || text.parse::<Timestamp>().ok();
     let date = || {
-        let date: Date = text
-            .parse()
-            .ok()
-            .filter(|_| text.len() == "2020-06-11".len())?;
-        let time = if end {
-            date.at(23, 59, 59, 0)
-        } else {
-            date.at(0, 0, 0, 0)
-        };
+        let date: Date = text.parse().ok().filter(|_| text.len() == "2020-06-11".len())?;
+        let time = if end { date.at(23, 59, 59, 0) } else { date.at(0, 0, 0, 0) };
         TimeZone::UTC.to_timestamp(time).ok()
     };
-    let civil = || {
-        TimeZone::UTC
-            .to_timestamp(text.parse::<DateTime>().ok()?)
-            .ok()
-    };
+    let civil = || TimeZone::UTC.to_timestamp(text.parse::<DateTime>().ok()?).ok();
     timestamp().or_else(date).or_else(civil).ok_or_else(|| {
         "not a date such as 2020-06-11 09:40:41 or 2020-06-11T09:40:41Z (UTC)".to_owned()
     })

@@ -26,9 +26,9 @@ impl Source {
     pub fn usual_window(&self) -> Window {
         let name = match self {
             Self::Url(url) => url.path().rsplit('/').next().unwrap_or_default().to_owned(),
-            Self::File(path) => path
-                .file_name()
-                .map_or(String::new(), |name| name.to_string_lossy().into_owned()),
+            Self::File(path) => {
+                path.file_name().map_or(String::new(), |name| name.to_string_lossy().into_owned())
+            }
         };
         match name.as_str() {
             "data.json" => Window::FiveMinutes,
@@ -42,9 +42,7 @@ impl Source {
     pub fn needs_contact(&self) -> bool {
         let Self::Url(url) = self else { return false };
         let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-        let loopback = host
-            .parse()
-            .is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
+        let loopback = host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
         !loopback && host != "localhost"
     }
 }
@@ -55,11 +53,7 @@ impl FromStr for Source {
     fn from_str(text: &str) -> Result<Self, BadSource> {
         if let Some(path) = text.strip_prefix("file:") {
             let path = path.strip_prefix("//").unwrap_or(path);
-            return if path.is_empty() {
-                Err(BadSource)
-            } else {
-                Ok(Self::File(path.into()))
-            };
+            return if path.is_empty() { Err(BadSource) } else { Ok(Self::File(path.into())) };
         }
         let url = Url::parse(text).map_err(|_| BadSource)?;
         match url.scheme() {
@@ -147,11 +141,7 @@ impl Fetcher {
             .read_timeout(Duration::from_secs(30))
             .timeout(Duration::from_secs(300))
             .build()?;
-        Ok(Self {
-            source,
-            client,
-            validators: HeaderMap::new(),
-        })
+        Ok(Self { source, client, validators: HeaderMap::new() })
     }
 
     /// The feed's place.
@@ -164,10 +154,7 @@ impl Fetcher {
         match &self.source {
             Source::File(path) => match tokio::fs::read(path).await {
                 Ok(bytes) => Ok(Fetched::Feed(bytes.into(), HeaderMap::new())),
-                Err(cause) => Err(FetchError::File {
-                    path: path.clone(),
-                    cause,
-                }),
+                Err(cause) => Err(FetchError::File { path: path.clone(), cause }),
             },
             Source::Url(url) => self.fetch_url(url.clone()).await,
         }
@@ -187,14 +174,9 @@ impl Fetcher {
         }
         if status != StatusCode::OK {
             let header = response.headers().get(RETRY_AFTER).map(HeaderValue::to_str);
-            let seconds = header
-                .and_then(Result::ok)
-                .and_then(|text| text.parse().ok());
+            let seconds = header.and_then(Result::ok).and_then(|text| text.parse().ok());
             let retry_after = seconds.map(Duration::from_secs);
-            return Err(FetchError::Status {
-                status,
-                retry_after,
-            });
+            return Err(FetchError::Status { status, retry_after });
         }
         let validators = validators_of(response.headers());
         let mut body = Vec::new();

@@ -6,51 +6,24 @@ use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 const COUNTERS: &[(&str, &str)] = &[
-    (
-        "airshed_fetches_total",
-        "Fetches of the feed by outcome: ok, unchanged, failed.",
-    ),
-    (
-        "airshed_records_total",
-        "Records of the feed by outcome: stored, skipped, refused.",
-    ),
-    (
-        "airshed_queries_total",
-        "Queries by path: direct, job, refused.",
-    ),
+    ("airshed_fetches_total", "Fetches of the feed by outcome: ok, unchanged, failed."),
+    ("airshed_records_total", "Records of the feed by outcome: stored, skipped, refused."),
+    ("airshed_queries_total", "Queries by path: direct, job, refused."),
     ("airshed_query_rows_total", "Rows answered directly."),
-    (
-        "airshed_answers_cut_total",
-        "Direct answers that were broken off.",
-    ),
-    (
-        "airshed_jobs_total",
-        "Jobs by the state they came to: queued, running, done, failed.",
-    ),
-    (
-        "airshed_http_requests_total",
-        "HTTP requests by route and status.",
-    ),
+    ("airshed_answers_cut_total", "Direct answers that were broken off."),
+    ("airshed_jobs_total", "Jobs by the state they came to: queued, running, done, failed."),
+    ("airshed_http_requests_total", "HTTP requests by route and status."),
 ];
 
 const GAUGES: &[(&str, &str)] = &[
     ("airshed_readings", "Readings in the store."),
     ("airshed_data_age_seconds", "Age of the newest reading."),
-    (
-        "airshed_queries_in_flight",
-        "Queries being answered directly now.",
-    ),
+    ("airshed_queries_in_flight", "Queries being answered directly now."),
 ];
 
 const HISTOGRAMS: &[(&str, &str)] = &[
-    (
-        "airshed_put_seconds",
-        "Time to put a batch of readings into the store.",
-    ),
-    (
-        "airshed_http_request_seconds",
-        "Time to the first byte of an answer, by route.",
-    ),
+    ("airshed_put_seconds", "Time to put a batch of readings into the store."),
+    ("airshed_http_request_seconds", "Time to the first byte of an answer, by route."),
 ];
 
 const SECONDS: &[f64] = &[
@@ -65,12 +38,8 @@ pub fn prometheus() -> Option<PrometheusHandle> {
     let handle = HANDLE.get_or_init(|| {
         let builder = PrometheusBuilder::new().set_buckets(SECONDS).ok()?;
         let handle = builder.install_recorder().ok()?;
-        COUNTERS
-            .iter()
-            .for_each(|(name, help)| describe_counter!(*name, *help));
-        GAUGES
-            .iter()
-            .for_each(|(name, help)| describe_gauge!(*name, *help));
+        COUNTERS.iter().for_each(|(name, help)| describe_counter!(*name, *help));
+        GAUGES.iter().for_each(|(name, help)| describe_gauge!(*name, *help));
         for (name, help) in HISTOGRAMS {
             describe_histogram!(*name, Unit::Seconds, *help);
         }

@@ -65,8 +65,7 @@ pub async fn resume(jobs: &Jobs, requests: &dyn Queue) -> Result<usize, JobsErro
         match requests.send(&message(job.id)).await {
             Ok(()) => resumed += 1,
             Err(error) => {
-                jobs.fail(&job, &format!("interrupted, and then: {error}"), true)
-                    .await?;
+                jobs.fail(&job, &format!("interrupted, and then: {error}"), true).await?;
             }
         }
     }
@@ -154,10 +153,7 @@ impl Worker {
     async fn handle(&self, delivery: &Delivery, stop: &CancellationToken) {
         let requests = &self.queues.requests;
         let Some(id) = id_in(&delivery.body) else {
-            warn!(
-                body = delivery.body,
-                "a message that names no job; left to the dead letters"
-            );
+            warn!(body = delivery.body, "a message that names no job; left to the dead letters");
             return;
         };
         let job = match self.jobs.get(id).await {
@@ -174,10 +170,7 @@ impl Worker {
         if job.state.is_final() {
             return self.finish(delivery, id).await;
         }
-        let job = Job {
-            attempts: job.attempts + 1,
-            ..job
-        };
+        let job = Job { attempts: job.attempts + 1, ..job };
         match self.execute(&job, delivery, stop).await {
             Ok(job) => {
                 info!(%id, state = job.state.name(), attempts = job.attempts, "job done");
@@ -194,10 +187,7 @@ impl Worker {
             }
             Err(Stopped::HandedBack) => {
                 info!(%id, "stopping; job handed back");
-                let handed_back = Job {
-                    attempts: job.attempts - 1,
-                    ..job
-                };
+                let handed_back = Job { attempts: job.attempts - 1, ..job };
                 let _ = self.jobs.update(&handed_back, State::Queued).await;
                 let _ = requests.extend(&delivery.receipt, Duration::ZERO).await;
             }
@@ -212,9 +202,7 @@ impl Worker {
         stop: &CancellationToken,
     ) -> Result<Job, Stopped> {
         if job.attempts > MAX_ATTEMPTS {
-            return Err(Stopped::ForGood(format!(
-                "given up after {MAX_ATTEMPTS} attempts"
-            )));
+            return Err(Stopped::ForGood(format!("given up after {MAX_ATTEMPTS} attempts")));
         }
         let ask = Ask::from_object(job.query.clone())
             .map_err(|error| Stopped::ForGood(format!("the request cannot be read: {error}")))?;
@@ -222,9 +210,7 @@ impl Worker {
         debug!(id = %job.id, attempts = job.attempts, "job begun");
 
         let mut writer = self.jobs.result_writer(job.id);
-        let written = self
-            .write_result(&mut writer, &ask, job, delivery, stop)
-            .await;
+        let written = self.write_result(&mut writer, &ask, job, delivery, stop).await;
         let state = match written {
             Ok(state) => state,
             Err(stopped) => {
@@ -232,10 +218,7 @@ impl Worker {
                 return Err(stopped);
             }
         };
-        writer
-            .shutdown()
-            .await
-            .map_err(|e| Stopped::ForNow(reason(&e)))?;
+        writer.shutdown().await.map_err(|e| Stopped::ForNow(reason(&e)))?;
         Ok(self.jobs.update(job, state).await?)
     }
 
@@ -256,44 +239,24 @@ impl Worker {
         loop {
             let page = self.store.query(&ask.query, after).await.map_err(|error| {
                 let why = reason(&error);
-                if error.is_transient() {
-                    Stopped::ForNow(why)
-                } else {
-                    Stopped::ForGood(why)
-                }
+                if error.is_transient() { Stopped::ForNow(why) } else { Stopped::ForGood(why) }
             })?;
             csv::write_page(&mut text, &page, &ask.columns);
             rows += page.len() as u64;
             bytes += text.len() as u64;
             hash.update(&text);
-            writer
-                .write_all(&text)
-                .await
-                .map_err(|e| Stopped::ForNow(reason(&e)))?;
+            writer.write_all(&text).await.map_err(|e| Stopped::ForNow(reason(&e)))?;
             text.clear();
             after = page.next;
             if after.is_none() {
-                let sha256 = hash
-                    .finalize()
-                    .iter()
-                    .map(|byte| format!("{byte:02x}"))
-                    .collect();
-                return Ok(State::Done {
-                    rows,
-                    bytes,
-                    sha256,
-                    expires: self.jobs.expiry(),
-                });
+                let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+                return Ok(State::Done { rows, bytes, sha256, expires: self.jobs.expiry() });
             }
             if stop.is_cancelled() {
                 return Err(Stopped::HandedBack);
             }
             if said_alive.elapsed() >= HEARTBEAT {
-                let extended = self
-                    .queues
-                    .requests
-                    .extend(&delivery.receipt, VISIBILITY)
-                    .await;
+                let extended = self.queues.requests.extend(&delivery.receipt, VISIBILITY).await;
                 extended.map_err(|_| Stopped::TakenAway)?;
                 self.jobs.update(job, State::Running { rows }).await?;
                 said_alive = tokio::time::Instant::now();

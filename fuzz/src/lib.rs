@@ -36,10 +36,7 @@ pub fn every_record_is_accounted_for(bytes: &[u8]) {
 
 /// A request that was understood means the same after a job record kept it.
 pub fn a_request_is_kept_as_it_was_understood(bytes: &[u8]) {
-    for ask in [Ask::from_json(bytes), Ask::from_form(bytes)]
-        .into_iter()
-        .flatten()
-    {
+    for ask in [Ask::from_json(bytes), Ask::from_form(bytes)].into_iter().flatten() {
         let again = Ask::from_object(ask.to_object());
         assert_eq!(again.as_ref().map(|again| &again.query), Ok(&ask.query));
         assert_eq!(again.as_ref().map(|again| &again.columns), Ok(&ask.columns));
@@ -65,9 +62,7 @@ pub fn what_is_read_is_written_the_same(bytes: &[u8]) {
         }
     };
     let first = print(&readings);
-    let again: Result<Vec<_>, _> = Rows::new(first.as_slice())
-        .expect("our own header")
-        .collect();
+    let again: Result<Vec<_>, _> = Rows::new(first.as_slice()).expect("our own header").collect();
     assert_eq!(print(&again.expect("our own rows")), first);
 }
 

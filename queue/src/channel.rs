@@ -26,11 +26,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            capacity: 10_000,
-            max_receives: 5,
-            dead_letters: None,
-        }
+        Self { capacity: 10_000, max_receives: 5, dead_letters: None }
     }
 }
 
@@ -66,11 +62,7 @@ impl Channel {
     /// An empty queue.
     pub fn new(options: Options) -> Self {
         let state = Mutex::default();
-        Self(Arc::new(Shared {
-            options,
-            state,
-            changed: Notify::new(),
-        }))
+        Self(Arc::new(Shared { options, state, changed: Notify::new() }))
     }
 
     /// The number of messages that wait, and of those that were received and are not
@@ -101,26 +93,14 @@ impl Channel {
                 receives: message.receives,
                 receipt: Receipt(number.to_string()),
             });
-            state.hidden.insert(
-                number,
-                Hidden {
-                    message,
-                    until: now + visibility,
-                },
-            );
+            state.hidden.insert(number, Hidden { message, until: now + visibility });
         }
-        (
-            taken,
-            state.hidden.values().map(|hidden| hidden.until).min(),
-        )
+        (taken, state.hidden.values().map(|hidden| hidden.until).min())
     }
 
     /// Messages whose time has passed become ready again, or are given up.
     fn uncover(&self, state: &mut State, now: Instant) {
-        let mut due: Vec<_> = state
-            .hidden
-            .extract_if(|_, hidden| hidden.until <= now)
-            .collect();
+        let mut due: Vec<_> = state.hidden.extract_if(|_, hidden| hidden.until <= now).collect();
         due.sort_unstable_by_key(|(number, _)| *number);
         for (_, Hidden { message, .. }) in due {
             if message.receives < self.0.options.max_receives {
@@ -128,10 +108,7 @@ impl Channel {
             } else if let Some(dead_letters) = &self.0.options.dead_letters {
                 let body = message.body;
                 // Beyond its capacity too: a given-up message must not vanish.
-                dead_letters
-                    .state()
-                    .ready
-                    .push_back(Message { body, receives: 0 });
+                dead_letters.state().ready.push_back(Message { body, receives: 0 });
                 dead_letters.0.changed.notify_waiters();
             }
         }
@@ -147,10 +124,7 @@ impl Queue for Channel {
             let message = format!("the queue holds its {capacity} messages; try again later");
             return Err(Error::new(ErrorKind::Full, message));
         }
-        state.ready.push_back(Message {
-            body: body.to_owned(),
-            receives: 0,
-        });
+        state.ready.push_back(Message { body: body.to_owned(), receives: 0 });
         drop(state);
         self.0.changed.notify_waiters();
         Ok(())

@@ -41,17 +41,11 @@ async fn every_message_arrives_and_once_acknowledged_never_again(queue: &impl Qu
     let mut arrived = BTreeSet::new();
     while arrived.len() < sent.len() {
         let deliveries = receive(queue, 10, SHORT, LONG).await;
-        assert!(
-            (1..=10).contains(&deliveries.len()),
-            "at least one, at most what was asked"
-        );
+        assert!((1..=10).contains(&deliveries.len()), "at least one, at most what was asked");
         for delivery in deliveries {
             assert_eq!(delivery.receives, 1);
             queue.ack(&delivery.receipt).await.expect("ack");
-            queue
-                .ack(&delivery.receipt)
-                .await
-                .expect("a second ack is no error");
+            queue.ack(&delivery.receipt).await.expect("a second ack is no error");
             arrived.insert(delivery.body);
         }
     }
@@ -65,25 +59,15 @@ async fn what_is_not_acknowledged_comes_again(queue: &impl Queue) {
     assert_eq!(receive(queue, 1, SHORT, Duration::ZERO).await, [], "hidden");
     let again = one(queue, SHORT).await;
     assert_eq!((again.body.as_str(), again.receives), ("a", 2));
-    queue
-        .ack(&first.receipt)
-        .await
-        .expect("a late ack is no error");
+    queue.ack(&first.receipt).await.expect("a late ack is no error");
 }
 
 async fn extending_hides_longer_and_zero_hands_back(queue: &impl Queue) {
     queue.send("a").await.expect("send");
     let first = one(queue, SHORT).await;
     queue.extend(&first.receipt, LONG).await.expect("extend");
-    assert_eq!(
-        receive(queue, 1, SHORT, SHORT * 2).await,
-        [],
-        "still hidden"
-    );
-    queue
-        .extend(&first.receipt, Duration::ZERO)
-        .await
-        .expect("hand back");
+    assert_eq!(receive(queue, 1, SHORT, SHORT * 2).await, [], "still hidden");
+    queue.extend(&first.receipt, Duration::ZERO).await.expect("hand back");
     let start = Instant::now();
     assert_eq!(one(queue, LONG).await.receives, 2);
     assert!(start.elapsed() < LONG / 2, "handed back at once");
@@ -94,10 +78,7 @@ async fn a_receipt_that_ran_out_extends_nothing(queue: &impl Queue) {
     let first = one(queue, SHORT).await;
     let second = one(queue, LONG).await;
     queue.ack(&second.receipt).await.expect("ack");
-    let error = queue
-        .extend(&first.receipt, LONG)
-        .await
-        .expect_err("it ran out");
+    let error = queue.extend(&first.receipt, LONG).await.expect_err("it ran out");
     assert_eq!(error.kind(), ErrorKind::Expired);
 }
 
@@ -118,10 +99,7 @@ async fn a_send_wakes_who_waits(queue: &impl Queue) {
     };
     let (deliveries, ()) = tokio::join!(receive(queue, 1, LONG, LONG), send);
     assert_eq!(deliveries.len(), 1);
-    assert!(
-        start.elapsed() < LONG / 2,
-        "woken by the send, not by the end of the wait"
-    );
+    assert!(start.elapsed() < LONG / 2, "woken by the send, not by the end of the wait");
 }
 
 async fn dropping_a_receive_loses_nothing(queue: &impl Queue) {

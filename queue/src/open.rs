@@ -26,11 +26,7 @@ pub async fn open(url: &str, capacity: usize) -> Result<Queues, Error> {
     }
     let dead_requests = Channel::new(Options::default());
     let dead_letters = Some(dead_requests.clone());
-    let requests = Channel::new(Options {
-        capacity,
-        dead_letters,
-        ..Options::default()
-    });
+    let requests = Channel::new(Options { capacity, dead_letters, ..Options::default() });
     Ok(Queues {
         requests: Arc::new(requests),
         dead_requests: Arc::new(dead_requests),

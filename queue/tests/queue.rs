@@ -27,10 +27,7 @@ async fn a_full_channel_refuses_until_something_is_acknowledged() {
     let minute = Duration::from_secs(60);
     let held = queue.receive(1, minute, Duration::ZERO).await.unwrap();
     let error = queue.send("c").await.unwrap_err();
-    assert_eq!(
-        (error.kind(), error.is_transient()),
-        (ErrorKind::Full, true)
-    );
+    assert_eq!((error.kind(), error.is_transient()), (ErrorKind::Full, true));
     assert_eq!(queue.depth(), (1, 1));
     queue.ack(&held[0].receipt).await.unwrap();
     queue.send("c").await.unwrap();

@@ -62,14 +62,7 @@ impl Station {
     /// A key that tells `2.0` from `2.00`, which compare equal but print differently.
     fn key(&self) -> (Self, [Option<u32>; 3]) {
         let scale = |number: Option<Decimal>| number.map(|number| number.scale());
-        (
-            *self,
-            [
-                scale(self.latitude),
-                scale(self.longitude),
-                scale(self.altitude),
-            ],
-        )
+        (*self, [scale(self.latitude), scale(self.longitude), scale(self.altitude)])
     }
 }
 
@@ -78,9 +71,7 @@ impl Block {
     pub(crate) fn from_sorted(readings: &[Reading]) -> Self {
         let rows = readings.len();
         let mut block = Self {
-            day: readings
-                .first()
-                .map_or(0, |first| day_and_second(first.timestamp).0),
+            day: readings.first().map_or(0, |first| day_and_second(first.timestamp).0),
             country: readings.first().and_then(|first| first.country),
             seconds: Vec::with_capacity(rows),
             sensors: Vec::with_capacity(rows),
@@ -193,21 +184,13 @@ impl Block {
     /// For every station whether it is wanted; `None` when no filter looks at anything
     /// but time and index.
     fn accepted_stations(&self, query: &Query) -> Option<Vec<bool>> {
-        let Query {
-            sensors,
-            sensor_types,
-            windows,
-            indoor,
-            ..
-        } = query;
+        let Query { sensors, sensor_types, windows, indoor, .. } = query;
         if sensors.is_empty() && sensor_types.is_empty() && windows.is_empty() && indoor.is_none() {
             return None;
         }
         let accepts = |station: &Station| {
             (sensor_types.is_empty()
-                || station
-                    .sensor_type
-                    .is_some_and(|kind| sensor_types.contains(&kind)))
+                || station.sensor_type.is_some_and(|kind| sensor_types.contains(&kind)))
                 && (indoor.is_none() || *indoor == station.indoor)
         };
         Some(self.stations.iter().map(accepts).collect())
@@ -302,10 +285,7 @@ pub(crate) fn timestamp_problem(timestamp: Timestamp) -> Option<&'static str> {
 pub(crate) fn day_and_second(timestamp: Timestamp) -> (i32, u32) {
     let second = timestamp.as_second();
     // A Timestamp's years run from -9999 to 9999: the days fit.
-    (
-        second.div_euclid(SECONDS_A_DAY) as i32,
-        second.rem_euclid(SECONDS_A_DAY) as u32,
-    )
+    (second.div_euclid(SECONDS_A_DAY) as i32, second.rem_euclid(SECONDS_A_DAY) as u32)
 }
 
 fn whole_seconds_up(timestamp: Timestamp) -> i64 {

@@ -42,9 +42,7 @@ pub(crate) fn encode(block: &Block) -> Result<Vec<u8>, Error> {
     let stations = &block.stations;
     let name = |s: &Station| s.sensor_type.map_or(String::new(), |kind| kind.to_string());
     put(&mut plain, stations.iter().map(|s| [name(s).len() as u8])); // at most 24
-    stations
-        .iter()
-        .for_each(|s| plain.extend(name(s).as_bytes()));
+    stations.iter().for_each(|s| plain.extend(name(s).as_bytes()));
     put_numbers(&mut plain, &column(stations, |s| s.location));
     put_decimals(&mut plain, &column(stations, |s| s.latitude));
     put_decimals(&mut plain, &column(stations, |s| s.longitude));
@@ -91,15 +89,8 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Block, Error> {
     let mut sensor_types = Vec::with_capacity(station_count);
     for length in lengths {
         let text = std::str::from_utf8(input.take(length)?).unwrap_or_default();
-        let kind = if length == 0 {
-            None
-        } else {
-            Some(text.parse())
-        };
-        sensor_types.push(
-            kind.transpose()
-                .map_err(|e| damaged("a sensor type").because(e))?,
-        );
+        let kind = if length == 0 { None } else { Some(text.parse()) };
+        sensor_types.push(kind.transpose().map_err(|e| damaged("a sensor type").because(e))?);
     }
     let locations = input.numbers(station_count)?;
     let latitudes = input.decimals(station_count)?;
@@ -130,9 +121,8 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Block, Error> {
         stations: stations.collect(),
     };
     check(&block)?;
-    block.indices = (0..rows)
-        .map(|row| block.row(row).reading().index().map_or(0, Index::get))
-        .collect();
+    block.indices =
+        (0..rows).map(|row| block.row(row).reading().index().map_or(0, Index::get)).collect();
     Ok(block)
 }
 
@@ -141,18 +131,10 @@ fn check(block: &Block) -> Result<(), Error> {
     if !DAYS.contains(&block.day) {
         return Err(damaged("its day is out of range"));
     }
-    if block
-        .seconds
-        .iter()
-        .any(|second| i64::from(*second) >= SECONDS_A_DAY)
-    {
+    if block.seconds.iter().any(|second| i64::from(*second) >= SECONDS_A_DAY) {
         return Err(damaged("a row is outside its day"));
     }
-    if block
-        .station
-        .iter()
-        .any(|number| *number as usize >= block.stations.len())
-    {
+    if block.station.iter().any(|number| *number as usize >= block.stations.len()) {
         return Err(damaged("a row names a station that is not there"));
     }
     if (1..block.len()).any(|row| block.position(row - 1) >= block.position(row)) {
@@ -162,10 +144,7 @@ fn check(block: &Block) -> Result<(), Error> {
 }
 
 fn damaged(what: &str) -> Error {
-    Error::new(
-        ErrorKind::Damaged,
-        format!("a block of readings is damaged: {what}"),
-    )
+    Error::new(ErrorKind::Damaged, format!("a block of readings is damaged: {what}"))
 }
 
 fn decode_country(code: [u8; 2]) -> Result<Country, Error> {
@@ -200,10 +179,7 @@ fn put_decimals(out: &mut Vec<u8>, values: &[Option<Decimal>]) {
         Some(_) => 1,
     };
     put(out, values.iter().map(|v| [presence(v)]));
-    put(
-        out,
-        values.iter().map(|v| [v.map_or(0, |v| v.scale() as u8)]),
-    ); // at most 28
+    put(out, values.iter().map(|v| [v.map_or(0, |v| v.scale() as u8)])); // at most 28
     put(
         out,
         values.iter().map(|v| {
@@ -229,10 +205,7 @@ struct Input<'a>(&'a [u8]);
 
 impl<'a> Input<'a> {
     fn take(&mut self, bytes: usize) -> Result<&'a [u8], Error> {
-        let (taken, rest) = self
-            .0
-            .split_at_checked(bytes)
-            .ok_or_else(|| damaged("it is cut"))?;
+        let (taken, rest) = self.0.split_at_checked(bytes).ok_or_else(|| damaged("it is cut"))?;
         self.0 = rest;
         Ok(taken)
     }
@@ -256,9 +229,7 @@ impl<'a> Input<'a> {
         let presence = self.column(count, |[byte]| byte)?;
         let values = self.column(count, u64::from_le_bytes)?;
         let pairs = presence.into_iter().zip(values);
-        Ok(pairs
-            .map(|(present, value)| (present != 0).then_some(value))
-            .collect())
+        Ok(pairs.map(|(present, value)| (present != 0).then_some(value)).collect())
     }
 
     fn decimals(&mut self, count: usize) -> Result<Vec<Option<Decimal>>, Error> {

@@ -35,10 +35,7 @@ pub async fn run<S: Store, F: Future<Output = S>>(empty: impl Fn() -> F) {
 }
 
 async fn an_empty_store_answers_with_nothing(store: &(impl Store + ?Sized)) {
-    store
-        .put(&[])
-        .await
-        .expect("an empty batch is not an error");
+    store.put(&[]).await.expect("an empty batch is not an error");
     assert_eq!(all(store, &Query::everything()).await, []);
     assert_eq!(store.summary().await.expect("summary"), Summary::default());
 }
@@ -56,56 +53,28 @@ async fn what_was_put_comes_back(store: &(impl Store + ?Sized)) {
     let mut countries: Vec<_> = readings.iter().map(|r| r.country).collect();
     countries.sort();
     countries.dedup();
-    let counted: Vec<_> = summary
-        .countries
-        .iter()
-        .map(|(country, _)| *country)
-        .collect();
+    let counted: Vec<_> = summary.countries.iter().map(|(country, _)| *country).collect();
     assert_eq!(counted, countries);
 }
 
 async fn putting_twice_changes_nothing(store: &(impl Store + ?Sized)) {
     store.put(&sample()).await.expect("put");
-    let (before, summary) = (
-        all(store, &Query::everything()).await,
-        store.summary().await,
-    );
+    let (before, summary) = (all(store, &Query::everything()).await, store.summary().await);
     store.put(&sample()).await.expect("put again");
     assert_same(&all(store, &Query::everything()).await, &before);
-    assert_eq!(
-        store.summary().await.expect("summary"),
-        summary.expect("summary")
-    );
+    assert_eq!(store.summary().await.expect("summary"), summary.expect("summary"));
 }
 
 async fn the_same_identity_replaces(store: &(impl Store + ?Sized)) {
     let old = reading(7, 1000, Some("DE"), "5.0");
-    let other_window = Reading {
-        window: Window::Hour,
-        ..old.clone()
-    };
-    store
-        .put(&[old.clone(), other_window.clone()])
-        .await
-        .expect("put");
-    let digits = Reading {
-        pm10: Some("5.00".parse().expect("decimal")),
-        ..old.clone()
-    };
-    store
-        .put(std::slice::from_ref(&digits))
-        .await
-        .expect("put with other digits");
-    assert_same(
-        &all(store, &Query::everything()).await,
-        &[other_window.clone(), digits],
-    );
+    let other_window = Reading { window: Window::Hour, ..old.clone() };
+    store.put(&[old.clone(), other_window.clone()]).await.expect("put");
+    let digits = Reading { pm10: Some("5.00".parse().expect("decimal")), ..old.clone() };
+    store.put(std::slice::from_ref(&digits)).await.expect("put with other digits");
+    assert_same(&all(store, &Query::everything()).await, &[other_window.clone(), digits]);
     for country in [Some("FR"), None, Some("DE")] {
         let new = reading(7, 1000, country, "60");
-        store
-            .put(std::slice::from_ref(&new))
-            .await
-            .expect("put with another country");
+        store.put(std::slice::from_ref(&new)).await.expect("put with another country");
         let mut expected = [other_window.clone(), new];
         expected.sort_by_key(Position::of);
         assert_same(&all(store, &Query::everything()).await, &expected);
@@ -116,10 +85,7 @@ async fn the_later_of_a_batch_wins(store: &(impl Store + ?Sized)) {
     let first = reading(7, 1000, Some("DE"), "5");
     let second = reading(7, 1000, Some("FR"), "6");
     let third = reading(7, 1000, Some("DE"), "7");
-    store
-        .put(&[first, second, third.clone()])
-        .await
-        .expect("put");
+    store.put(&[first, second, third.clone()]).await.expect("put");
     assert_same(&all(store, &Query::everything()).await, &[third]);
 }
 
@@ -127,33 +93,22 @@ async fn a_bad_reading_leaves_the_whole_batch_out(store: &(impl Store + ?Sized))
     let good = reading(7, 1000, Some("DE"), "5");
     let half = Timestamp::new(1000, 500_000_000).expect("a timestamp");
     for timestamp in [half, at(-719_528 * 86_400 - 1), at(2_932_895 * 86_400)] {
-        let bad = Reading {
-            timestamp,
-            ..good.clone()
-        };
-        let error = store
-            .put(&[good.clone(), bad])
-            .await
-            .expect_err("not a time for a reading");
+        let bad = Reading { timestamp, ..good.clone() };
+        let error = store.put(&[good.clone(), bad]).await.expect_err("not a time for a reading");
         assert_eq!(error.kind(), crate::ErrorKind::Invalid);
         assert_eq!(all(store, &Query::everything()).await, []);
     }
 }
 
 async fn both_ends_of_the_time_range_belong_to_it(store: &(impl Store + ?Sized)) {
-    let readings: Vec<_> = [-1, 0, 86_399, 86_400]
-        .map(|s| reading(7, s, None, "5"))
-        .into();
+    let readings: Vec<_> = [-1, 0, 86_399, 86_400].map(|s| reading(7, s, None, "5")).into();
     store.put(&readings).await.expect("put");
     let day = Query::new(at(0), at(86_399));
     assert_same(&all(store, &day).await, &readings[1..3]);
     let moment = Query::new(at(0), at(0));
     assert_same(&all(store, &moment).await, &readings[1..2]);
     let between = Timestamp::new(0, 1).expect("a timestamp");
-    assert_same(
-        &all(store, &Query::new(between, at(86_399))).await,
-        &readings[2..3],
-    );
+    assert_same(&all(store, &Query::new(between, at(86_399))).await, &readings[2..3]);
     assert_eq!(all(store, &Query::new(at(1), at(0))).await, []);
 }
 
@@ -171,24 +126,14 @@ async fn every_filter_filters(store: &(impl Store + ?Sized)) {
 
 async fn pages_go_on_where_they_ended(store: &(impl Store + ?Sized)) {
     let many: Vec<_> = (0..60_000)
-        .map(|n| {
-            reading(
-                n % 9_973,
-                (n / 3) as i64,
-                [Some("DE"), None][n as usize % 2],
-                "5",
-            )
-        })
+        .map(|n| reading(n % 9_973, (n / 3) as i64, [Some("DE"), None][n as usize % 2], "5"))
         .collect();
     let model = Model::default();
     for batch in many.chunks(25_000) {
         store.put(batch).await.expect("put");
         model.put(batch);
     }
-    let every_hundredth = Query {
-        sensors: (0..100).collect(),
-        ..Query::everything()
-    };
+    let every_hundredth = Query { sensors: (0..100).collect(), ..Query::everything() };
     for query in [Query::everything(), every_hundredth] {
         let expected = model.query(&query);
         assert_same(&all(store, &query).await, &expected);
@@ -257,21 +202,12 @@ impl Model {
                     query.bands.is_empty(),
                     query.bands.iter().any(|b| Some(*b) == reading.band()),
                 )
-                && in_list(
-                    query.sensors.is_empty(),
-                    query.sensors.contains(&reading.sensor),
-                )
+                && in_list(query.sensors.is_empty(), query.sensors.contains(&reading.sensor))
                 && in_list(
                     query.sensor_types.is_empty(),
-                    query
-                        .sensor_types
-                        .iter()
-                        .any(|t| Some(*t) == reading.sensor_type),
+                    query.sensor_types.iter().any(|t| Some(*t) == reading.sensor_type),
                 )
-                && in_list(
-                    query.windows.is_empty(),
-                    query.windows.contains(&reading.window),
-                )
+                && in_list(query.windows.is_empty(), query.windows.contains(&reading.window))
                 && (query.indoor.is_none() || query.indoor == reading.indoor)
         };
         let kept = self.0.lock().expect("the model");
@@ -299,25 +235,17 @@ pub fn query() -> impl Strategy<Value = Query> {
         proptest::option::of(proptest::sample::select(Window::ALL.to_vec())),
         (proptest::option::of(any::<bool>()), any::<bool>()),
     )
-        .prop_map(
-            |((from, until, countries), indices, bands, sensors, window, rest)| Query {
-                countries: countries.iter().filter_map(|c| c.parse().ok()).collect(),
-                indices: indices.and_then(|(a, b)| {
-                    Some((Index::new(a.min(b)).ok()?, Index::new(a.max(b)).ok()?))
-                }),
-                bands,
-                sensors,
-                windows: window.into_iter().collect(),
-                sensor_types: rest
-                    .1
-                    .then(|| "SDS011".parse().ok())
-                    .flatten()
-                    .into_iter()
-                    .collect(),
-                indoor: rest.0,
-                ..Query::new(at(from.min(until)), at(from.max(until)))
-            },
-        )
+        .prop_map(|((from, until, countries), indices, bands, sensors, window, rest)| Query {
+            countries: countries.iter().filter_map(|c| c.parse().ok()).collect(),
+            indices: indices
+                .and_then(|(a, b)| Some((Index::new(a.min(b)).ok()?, Index::new(a.max(b)).ok()?))),
+            bands,
+            sensors,
+            windows: window.into_iter().collect(),
+            sensor_types: rest.1.then(|| "SDS011".parse().ok()).flatten().into_iter().collect(),
+            indoor: rest.0,
+            ..Query::new(at(from.min(until)), at(from.max(until)))
+        })
 }
 
 /// A reading of any kind.
@@ -326,32 +254,19 @@ pub fn any_reading() -> impl Strategy<Value = Reading> {
     let kind = proptest::sample::select(vec!["SDS011", "PPD42NS", "SEN5X (a+b)/c.d"]);
     let country = proptest::sample::select(vec!["DE", "FR", "XK", "GB"]);
     (
-        (
-            1u64..6,
-            proptest::sample::select(Window::ALL.to_vec()),
-            any_second(),
-        ),
+        (1u64..6, proptest::sample::select(Window::ALL.to_vec()), any_second()),
         (any_decimal(), number(), any::<bool>()),
-        (
-            proptest::option::of(any::<u64>()),
-            proptest::option::of(kind),
-        ),
+        (proptest::option::of(any::<u64>()), proptest::option::of(kind)),
         (proptest::option::of(0u64..30), number(), number(), number()),
         proptest::option::of(country),
-        (
-            proptest::option::of(any::<bool>()),
-            proptest::option::of(any::<bool>()),
-        ),
+        (proptest::option::of(any::<bool>()), proptest::option::of(any::<bool>())),
     )
         .prop_map(
             |(identity, values, (measurement, kind), place, country, (indoor, exact))| {
                 let (sensor, window, second) = identity;
                 let (first, second_value, swap) = values;
-                let (pm10, pm25) = if swap {
-                    (second_value, Some(first))
-                } else {
-                    (Some(first), second_value)
-                };
+                let (pm10, pm25) =
+                    if swap { (second_value, Some(first)) } else { (Some(first), second_value) };
                 let (location, latitude, longitude, altitude) = place;
                 Reading {
                     measurement,
@@ -416,11 +331,7 @@ fn at(second: i64) -> Timestamp {
 fn reading(sensor: u64, second: i64, country: Option<&str>, pm10: &str) -> Reading {
     let country: Option<Country> = country.map(|code| code.parse().expect("a country"));
     let pm10 = Some(pm10.parse().expect("a decimal"));
-    Reading {
-        country,
-        pm10,
-        ..Reading::new(sensor, Window::Day24, at(second))
-    }
+    Reading { country, pm10, ..Reading::new(sensor, Window::Day24, at(second)) }
 }
 
 /// Three days, several countries, every window, type and index.
@@ -441,12 +352,7 @@ fn sample() -> Vec<Reading> {
                 indoor: [None, Some(false), Some(true)][n as usize % 3],
                 exact: [Some(true), None][n as usize % 2],
                 window: Window::ALL[n as usize % 4],
-                ..reading(
-                    n % 17,
-                    second,
-                    countries[n as usize % 4],
-                    &format!("{}.{}", n, n % 10),
-                )
+                ..reading(n % 17, second, countries[n as usize % 4], &format!("{}.{}", n, n % 10))
             }
         })
         .collect()
@@ -457,47 +363,20 @@ fn sample_queries() -> Vec<Query> {
     let country = |code: &str| code.parse::<Country>().expect("a country");
     let index = |value| Index::new(value).expect("an index");
     vec![
-        Query {
-            countries: vec![country("DE")],
-            ..everything.clone()
-        },
-        Query {
-            countries: vec![country("GB"), country("XK")],
-            ..everything.clone()
-        },
-        Query {
-            indices: Some((index(4), index(6))),
-            ..everything.clone()
-        },
-        Query {
-            indices: Some((index(1), index(10))),
-            ..everything.clone()
-        },
-        Query {
-            bands: vec![Band::Low, Band::VeryHigh],
-            ..everything.clone()
-        },
+        Query { countries: vec![country("DE")], ..everything.clone() },
+        Query { countries: vec![country("GB"), country("XK")], ..everything.clone() },
+        Query { indices: Some((index(4), index(6))), ..everything.clone() },
+        Query { indices: Some((index(1), index(10))), ..everything.clone() },
+        Query { bands: vec![Band::Low, Band::VeryHigh], ..everything.clone() },
         Query {
             indices: Some((index(2), index(5))),
             bands: vec![Band::Moderate],
             ..everything.clone()
         },
-        Query {
-            sensors: vec![3, 16],
-            ..everything.clone()
-        },
-        Query {
-            sensor_types: vec!["SDS011".parse().expect("a type")],
-            ..everything.clone()
-        },
-        Query {
-            windows: vec![Window::Hour, Window::Day],
-            ..everything.clone()
-        },
-        Query {
-            indoor: Some(true),
-            ..everything.clone()
-        },
+        Query { sensors: vec![3, 16], ..everything.clone() },
+        Query { sensor_types: vec!["SDS011".parse().expect("a type")], ..everything.clone() },
+        Query { windows: vec![Window::Hour, Window::Day], ..everything.clone() },
+        Query { indoor: Some(true), ..everything.clone() },
         Query {
             countries: vec![country("DE")],
             bands: vec![Band::Low],

@@ -51,19 +51,8 @@ impl Position {
     /// The place of a reading.
     pub fn of(reading: &Reading) -> Self {
         let (day, second) = day_and_second(reading.timestamp);
-        let &Reading {
-            country,
-            sensor,
-            window,
-            ..
-        } = reading;
-        Self {
-            day,
-            country,
-            second,
-            sensor,
-            window,
-        }
+        let &Reading { country, sensor, window, .. } = reading;
+        Self { day, country, second, sensor, window }
     }
 
     /// Seconds since 1970, UTC.
@@ -95,9 +84,7 @@ impl Page {
 
     /// The matching rows one by one.
     pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
-        self.runs
-            .iter()
-            .flat_map(|run| run.rows.clone().map(|row| run.block.row(row)))
+        self.runs.iter().flat_map(|run| run.rows.clone().map(|row| run.block.row(row)))
     }
 }
 

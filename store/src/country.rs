@@ -20,10 +20,7 @@ const CODES: &str = "\
 impl Country {
     /// Every code, in alphabetical order.
     pub fn all() -> impl Iterator<Item = Self> {
-        CODES
-            .as_bytes()
-            .chunks(3)
-            .map(|code| Self([code[0], code[1]]))
+        CODES.as_bytes().chunks(3).map(|code| Self([code[0], code[1]]))
     }
 
     /// The two letters, upper case.
@@ -46,11 +43,7 @@ impl FromStr for Country {
         };
         let code = [first.to_ascii_uppercase(), second.to_ascii_uppercase()];
         let known = CODES.as_bytes().chunks(3).any(|known| known[..2] == code);
-        if known {
-            Ok(Self(code))
-        } else {
-            Err(UnknownCountry)
-        }
+        if known { Ok(Self(code)) } else { Err(UnknownCountry) }
     }
 }
 

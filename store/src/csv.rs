@@ -163,13 +163,9 @@ fn write_row(out: &mut Vec<u8>, row: Row<'_>, date: &str, columns: &[Column]) {
             Column::Latitude => write_some(out, station.latitude),
             Column::Longitude => write_some(out, station.longitude),
             Column::Altitude => write_some(out, station.altitude),
-            Column::Country => out.extend_from_slice(
-                block
-                    .country
-                    .as_ref()
-                    .map_or("", Country::as_str)
-                    .as_bytes(),
-            ),
+            Column::Country => {
+                out.extend_from_slice(block.country.as_ref().map_or("", Country::as_str).as_bytes())
+            }
             Column::Aqi => write_number(out, row.index().map(|index| u64::from(index.get()))),
             Column::Range => out.extend_from_slice(row.band().map_or("", Band::name).as_bytes()),
             Column::SensorId => write_number(out, Some(block.sensors[row.row])),
@@ -285,11 +281,7 @@ impl<R: Read> Rows<R> {
                 return Err(Error::new(ErrorKind::Invalid, message));
             }
         }
-        Ok(Self {
-            reader,
-            columns,
-            record: csv::StringRecord::new(),
-        })
+        Ok(Self { reader, columns, record: csv::StringRecord::new() })
     }
 
     /// The bytes read so far.
@@ -302,16 +294,11 @@ impl<R: Read> Rows<R> {
         let cells = cells.filter_map(|(column, cell)| Some(((*column)?, cell)));
         let cell = |wanted: Column| {
             let mut cells = cells.clone().filter(|(column, _)| *column == wanted);
-            cells
-                .next()
-                .map(|(_, cell)| cell)
-                .filter(|cell| !cell.is_empty())
+            cells.next().map(|(_, cell)| cell).filter(|cell| !cell.is_empty())
         };
         if self.record.len() != self.columns.len() {
             let (cells, columns) = (self.record.len(), self.columns.len());
-            return Err(format!(
-                "{cells} cells, where the header has {columns} columns"
-            ));
+            return Err(format!("{cells} cells, where the header has {columns} columns"));
         }
         let sensor = need(cell, Column::SensorId)?;
         let window = need(cell, Column::Window)?;
@@ -378,10 +365,7 @@ impl<R: Read> Iterator for Rows<R> {
                 let line = self.record.position().map_or(line, csv::Position::line);
                 Some(self.parse().map_err(|message| RowError { line, message }))
             }
-            Err(error) => Some(Err(RowError {
-                line,
-                message: error.to_string(),
-            })),
+            Err(error) => Some(Err(RowError { line, message: error.to_string() })),
         }
     }
 }

@@ -50,9 +50,7 @@ pub(crate) struct Change {
 
 impl<P> Default for Directory<P> {
     fn default() -> Self {
-        Self {
-            days: BTreeMap::new(),
-        }
+        Self { days: BTreeMap::new() }
     }
 }
 
@@ -108,10 +106,7 @@ impl<P: Clone> Directory<P> {
                 if rows == PAGE_ROWS {
                     page.next = Some(block.position(run.end - 1));
                 }
-                page.runs.push(Run {
-                    block: Arc::clone(&block),
-                    rows: run,
-                });
+                page.runs.push(Run { block: Arc::clone(&block), rows: run });
                 if page.next.is_some() {
                     return Ok(page);
                 }
@@ -132,9 +127,7 @@ impl<P: Clone> Directory<P> {
         after: Option<Position>,
     ) -> impl Iterator<Item = &Entry<P>> {
         let (from, until) = (query.from.as_second(), query.until.as_second());
-        let first_day = day_and_second(query.from)
-            .0
-            .max(after.map_or(i32::MIN, |p| p.day));
+        let first_day = day_and_second(query.from).0.max(after.map_or(i32::MIN, |p| p.day));
         let last_day = day_and_second(query.until).0;
         let accepted = query.accepted_indices();
         let accepted_bits = (0..accepted.len())
@@ -173,10 +166,7 @@ impl<P: Clone> Directory<P> {
                 .take_while(|(sensor, _)| *sensor == reading.sensor)
             {
                 if home != country {
-                    let gone = Position {
-                        country: home,
-                        ..position
-                    };
+                    let gone = Position { country: home, ..position };
                     edits.entry((day, home)).or_default().push((gone, None));
                 }
             }
@@ -208,10 +198,7 @@ impl<P: Clone> Directory<P> {
         if blocks.is_empty() {
             let readings: Vec<_> = edits.iter().filter_map(|(_, new)| new.cloned()).collect();
             if !readings.is_empty() {
-                changes.push(Change {
-                    removed: Vec::new(),
-                    added: split(&readings, true),
-                });
+                changes.push(Change { removed: Vec::new(), added: split(&readings, true) });
             }
             return Ok(());
         }
@@ -229,10 +216,7 @@ impl<P: Clone> Directory<P> {
             if let Some(readings) = merge(&old, mine) {
                 let appended = mine[0].0 > entry.last;
                 let added = split(&readings, appended);
-                changes.push(Change {
-                    removed: vec![**first],
-                    added,
-                });
+                changes.push(Change { removed: vec![**first], added });
             }
         }
         Ok(())
@@ -246,22 +230,9 @@ impl<P: Clone> Directory<P> {
             }
             for block in change.added {
                 let (first, entry) = describe(&block);
-                let Entry {
-                    rows,
-                    last,
-                    index_bits,
-                    place: (),
-                } = entry;
+                let Entry { rows, last, index_bits, place: () } = entry;
                 let place = place(block);
-                self.insert(
-                    first,
-                    Entry {
-                        rows,
-                        last,
-                        index_bits,
-                        place,
-                    },
-                );
+                self.insert(first, Entry { rows, last, index_bits, place });
             }
         }
     }
@@ -333,9 +304,7 @@ fn latest_of_each_identity(batch: &[Reading]) -> Result<Vec<&Reading>, Error> {
         HashMap::with_capacity(batch.len());
     for reading in batch {
         if let Some(problem) = timestamp_problem(reading.timestamp) {
-            let Reading {
-                sensor, timestamp, ..
-            } = reading;
+            let Reading { sensor, timestamp, .. } = reading;
             let message = format!("the timestamp {timestamp} of sensor {sensor} {problem}");
             return Err(Error::new(ErrorKind::Invalid, message));
         }
@@ -384,10 +353,7 @@ fn same(a: &Reading, b: &Reading) -> bool {
 fn split(readings: &[Reading], appended: bool) -> Vec<Block> {
     let rows = match appended {
         true => BLOCK_ROWS,
-        false => readings
-            .len()
-            .div_ceil(readings.len().div_ceil(BLOCK_ROWS).max(1))
-            .max(1),
+        false => readings.len().div_ceil(readings.len().div_ceil(BLOCK_ROWS).max(1)).max(1),
     };
     readings.chunks(rows).map(Block::from_sorted).collect()
 }

@@ -6,10 +6,14 @@
 //! changed under their number. The directory is also kept in memory, in a snapshot
 //! together with the read transaction that it belongs to: a reader works on one state,
 //! without a lock, and puts do not wait for it.
+//!
+//! redb refuses everything after an I/O error, such as a full disk, until the file is
+//! opened anew. That is done at once; where it fails too, each call tries again.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use redb::{Database, DatabaseError, ReadOnlyTable, ReadableDatabase, ReadableTable};
@@ -34,15 +38,18 @@ pub struct Embedded(Arc<Shared>);
 
 struct Shared {
     path: PathBuf,
-    database: Database,
-    snapshot: RwLock<Arc<Snapshot>>,
+    options: Options,
+    /// `None` after an I/O error, until the file can be opened again.
+    snapshot: RwLock<Option<Arc<Snapshot>>>,
     cache: BlockCache,
     writer: Mutex<Writer>,
 }
 
+/// One state of the store. The file is closed with the last of them.
 struct Snapshot {
     directory: Directory<u64>,
     blocks: ReadOnlyTable<u64, &'static [u8]>,
+    database: Arc<Database>,
 }
 
 struct Writer {
@@ -60,9 +67,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            cache_bytes: 256 << 20,
-        }
+        Self { cache_bytes: 256 << 20 }
     }
 }
 
@@ -77,23 +82,13 @@ impl Embedded {
         let path = path.as_ref().to_owned();
         let at = |error: Error| error_at(&path, error);
         make_folder_of(&path)?;
-        // redb's own cache holds its inner pages; decoded blocks are worth more.
-        let database_cache = options.cache_bytes / 8;
-        let database = Database::builder()
-            .set_cache_size(database_cache as usize)
-            .create(&path)
-            .map_err(|e| at(open_error(e)))?;
-        initialise(&database).map_err(at)?;
-        let (snapshot, next_block) = read_snapshot(&database).map_err(at)?;
+        let (snapshot, next_block) = open_file(&path, &options).map_err(at)?;
         Ok(Self(Arc::new(Shared {
-            snapshot: RwLock::new(Arc::new(snapshot)),
-            cache: block_cache(options.cache_bytes - database_cache),
-            writer: Mutex::new(Writer {
-                homes: Homes::default(),
-                next_block,
-            }),
-            database,
+            snapshot: RwLock::new(Some(Arc::new(snapshot))),
+            cache: block_cache(options.cache_bytes - database_cache_bytes(&options)),
+            writer: Mutex::new(Writer { homes: Homes::default(), next_block }),
             path,
+            options,
         })))
     }
 
@@ -106,8 +101,7 @@ impl Embedded {
         let done = tokio::task::spawn_blocking(move || {
             work(&shared).map_err(|error| error_at(&shared.path, error))
         });
-        done.await
-            .map_err(|e| Error::new(ErrorKind::Io, "the store was shut down").because(e))?
+        done.await.map_err(|e| Error::new(ErrorKind::Io, "the store was shut down").because(e))?
     }
 }
 
@@ -121,22 +115,45 @@ impl Store for Embedded {
     async fn query(&self, query: &Query, after: Option<Position>) -> Result<Page, Error> {
         let query = query.clone();
         self.blocking(move |shared| {
-            let snapshot = shared.snapshot();
-            snapshot
-                .directory
-                .page(&query, after, |number| shared.load(&snapshot, *number))
+            let snapshot = shared.snapshot()?;
+            snapshot.directory.page(&query, after, |number| shared.load(&snapshot, *number))
         })
         .await
     }
 
     async fn summary(&self) -> Result<Summary, Error> {
-        Ok(self.0.snapshot().directory.summary())
+        self.blocking(|shared| Ok(shared.snapshot()?.directory.summary())).await
     }
 }
 
 impl Shared {
-    fn snapshot(&self) -> Arc<Snapshot> {
-        Arc::clone(&self.snapshot.read().unwrap_or_else(PoisonError::into_inner))
+    fn snapshot(&self) -> Result<Arc<Snapshot>, Error> {
+        if let Some(open) = &*self.snapshot.read().unwrap_or_else(PoisonError::into_inner) {
+            return Ok(Arc::clone(open));
+        }
+        let mut closed = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
+        match &*closed {
+            Some(open) => Ok(Arc::clone(open)),
+            None => {
+                let (snapshot, _) = open_file(&self.path, &self.options)?;
+                Ok(Arc::clone(closed.insert(Arc::new(snapshot))))
+            }
+        }
+    }
+
+    /// Closes the file and opens it again. Readers end their pages first; new ones wait.
+    fn reopen(&self) {
+        let mut open = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(mut snapshot) = open.take() {
+            while let Err(still_read) = Arc::try_unwrap(snapshot) {
+                snapshot = still_read;
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+        // Failing again is no news; the next call tries again.
+        if let Ok((snapshot, _)) = open_file(&self.path, &self.options) {
+            *open = Some(Arc::new(snapshot));
+        }
     }
 
     fn load(&self, snapshot: &Snapshot, number: u64) -> Result<Arc<Block>, Error> {
@@ -151,18 +168,24 @@ impl Shared {
 
     fn put(&self, batch: &[Reading]) -> Result<(), Error> {
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let snapshot = self.snapshot();
+        let snapshot = self.snapshot()?;
         let load = |number: &u64| self.load(&snapshot, *number);
         let changes = snapshot.directory.plan(batch, &mut writer.homes, load)?;
         if changes.is_empty() {
             return Ok(());
         }
         let first_block = writer.next_block;
-        writer.next_block += changes
-            .iter()
-            .map(|change| change.added.len() as u64)
-            .sum::<u64>();
-        self.write(&snapshot.directory, &changes, first_block)?;
+        writer.next_block += changes.iter().map(|change| change.added.len() as u64).sum::<u64>();
+        let database = Arc::clone(&snapshot.database);
+        let written = write(&snapshot, &changes, first_block).and_then(|()| open_blocks(&database));
+        let blocks = match written {
+            Ok(blocks) => blocks,
+            Err(error) => {
+                drop((snapshot, database));
+                self.reopen();
+                return Err(error);
+            }
+        };
 
         for first in changes.iter().flat_map(|change| &change.removed) {
             let replaced = snapshot.directory.get(first).map(|entry| entry.place);
@@ -175,82 +198,75 @@ impl Shared {
             self.cache.insert(number, Arc::new(block));
             number
         });
-        let blocks = open_blocks(&self.database)?;
-        let snapshot = Arc::new(Snapshot { directory, blocks });
-        *self
-            .snapshot
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = snapshot;
+        let snapshot = Snapshot { directory, blocks, database };
+        let mut open = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
+        *open = Some(Arc::new(snapshot));
         Ok(())
-    }
-
-    fn write(
-        &self,
-        old: &Directory<u64>,
-        changes: &[Change],
-        mut next_block: u64,
-    ) -> Result<(), Error> {
-        let mut transaction = self.database.begin_write().map_err(transaction_error)?;
-        // The state of the file's free space is written with each commit, so that a
-        // store opens at once after a crash, however large it is.
-        transaction.set_quick_repair(true);
-        {
-            let mut directory = transaction.open_table(DIRECTORY).map_err(table_error)?;
-            let mut blocks = transaction.open_table(BLOCKS).map_err(table_error)?;
-            for change in changes {
-                for first in &change.removed {
-                    directory
-                        .remove(encode_position(first))
-                        .map_err(storage_error)?;
-                    if let Some(entry) = old.get(first) {
-                        blocks.remove(entry.place).map_err(storage_error)?;
-                    }
-                }
-                for block in &change.added {
-                    let (first, entry) = describe(block);
-                    let value = encode_entry(&entry, next_block);
-                    directory
-                        .insert(encode_position(&first), value)
-                        .map_err(storage_error)?;
-                    let bytes = codec::encode(block)?;
-                    blocks
-                        .insert(next_block, bytes.as_slice())
-                        .map_err(storage_error)?;
-                    next_block += 1;
-                }
-            }
-        }
-        transaction.commit().map_err(|e| match e {
-            redb::CommitError::Storage(e) => storage_error(e),
-            e => Error::new(ErrorKind::Io, "could not commit").because(e),
-        })
     }
 }
 
+/// Makes the changes on disk, numbering new blocks upwards; durable when it returns.
+fn write(old: &Snapshot, changes: &[Change], mut next_block: u64) -> Result<(), Error> {
+    let mut transaction = old.database.begin_write().map_err(transaction_error)?;
+    // The state of the file's free space is written with each commit, so that a
+    // store opens at once after a crash, however large it is.
+    transaction.set_quick_repair(true);
+    {
+        let mut directory = transaction.open_table(DIRECTORY).map_err(table_error)?;
+        let mut blocks = transaction.open_table(BLOCKS).map_err(table_error)?;
+        for change in changes {
+            for first in &change.removed {
+                directory.remove(encode_position(first)).map_err(storage_error)?;
+                if let Some(entry) = old.directory.get(first) {
+                    blocks.remove(entry.place).map_err(storage_error)?;
+                }
+            }
+            for block in &change.added {
+                let (first, entry) = describe(block);
+                let value = encode_entry(&entry, next_block);
+                directory.insert(encode_position(&first), value).map_err(storage_error)?;
+                let bytes = codec::encode(block)?;
+                blocks.insert(next_block, bytes.as_slice()).map_err(storage_error)?;
+                next_block += 1;
+            }
+        }
+    }
+    transaction.commit().map_err(|e| match e {
+        redb::CommitError::Storage(e) => storage_error(e),
+        e => Error::new(ErrorKind::Io, "could not commit").because(e),
+    })
+}
+
+fn open_file(path: &Path, options: &Options) -> Result<(Snapshot, u64), Error> {
+    let database = Database::builder()
+        .set_cache_size(database_cache_bytes(options) as usize)
+        .create(path)
+        .map_err(open_error)?;
+    initialise(&database)?;
+    read_snapshot(database)
+}
+
+/// redb's own cache holds its inner pages; decoded blocks are worth more.
+fn database_cache_bytes(options: &Options) -> u64 {
+    options.cache_bytes / 8
+}
+
 fn make_folder_of(path: &Path) -> Result<(), Error> {
-    let Some(folder) = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-    else {
+    let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else {
         return Ok(());
     };
     // A new file survives a power cut only once its folder is on disk as well.
-    std::fs::create_dir_all(folder)
-        .and_then(|()| File::open(folder)?.sync_all())
-        .map_err(|e| {
-            let message = format!("cannot make or read the folder {}", folder.display());
-            Error::new(ErrorKind::Io, message).because(e)
-        })
+    std::fs::create_dir_all(folder).and_then(|()| File::open(folder)?.sync_all()).map_err(|e| {
+        let message = format!("cannot make or read the folder {}", folder.display());
+        Error::new(ErrorKind::Io, message).because(e)
+    })
 }
 
 fn initialise(database: &Database) -> Result<(), Error> {
     let reader = database.begin_read().map_err(transaction_error)?;
     match reader.open_table(META) {
         Ok(meta) => {
-            let format = meta
-                .get("format")
-                .map_err(storage_error)?
-                .map(|format| format.value());
+            let format = meta.get("format").map_err(storage_error)?.map(|format| format.value());
             return match format {
                 Some(FORMAT) => Ok(()),
                 Some(newer) if newer > FORMAT => Err(Error::new(
@@ -260,21 +276,13 @@ fn initialise(database: &Database) -> Result<(), Error> {
                          use the version that wrote it, or a later one"
                     ),
                 )),
-                _ => Err(Error::new(
-                    ErrorKind::Invalid,
-                    "the file is not a store of readings",
-                )),
+                _ => Err(Error::new(ErrorKind::Invalid, "the file is not a store of readings")),
             };
         }
         Err(TableError::TableDoesNotExist(_)) => {}
         Err(error) => return Err(table_error(error)),
     }
-    if reader
-        .list_tables()
-        .map_err(storage_error)?
-        .next()
-        .is_some()
-    {
+    if reader.list_tables().map_err(storage_error)?.next().is_some() {
         return Err(Error::new(
             ErrorKind::Invalid,
             "the file is another program's database; choose another path",
@@ -294,16 +302,11 @@ fn initialise(database: &Database) -> Result<(), Error> {
 }
 
 /// What the file holds now, and the number of the next block.
-fn read_snapshot(database: &Database) -> Result<(Snapshot, u64), Error> {
+fn read_snapshot(database: Database) -> Result<(Snapshot, u64), Error> {
     let reader = database.begin_read().map_err(transaction_error)?;
     let mut directory = Directory::default();
     let mut next_block = 0;
-    for pair in reader
-        .open_table(DIRECTORY)
-        .map_err(table_error)?
-        .iter()
-        .map_err(storage_error)?
-    {
+    for pair in reader.open_table(DIRECTORY).map_err(table_error)?.iter().map_err(storage_error)? {
         let (key, value) = pair.map_err(storage_error)?;
         let decoded = decode_entry(&key.value(), &value.value());
         let (first, entry) = decoded.ok_or_else(|| {
@@ -312,13 +315,8 @@ fn read_snapshot(database: &Database) -> Result<(Snapshot, u64), Error> {
         next_block = next_block.max(entry.place.saturating_add(1));
         directory.insert(first, entry);
     }
-    Ok((
-        Snapshot {
-            directory,
-            blocks: open_blocks(database)?,
-        },
-        next_block,
-    ))
+    let blocks = open_blocks(&database)?;
+    Ok((Snapshot { directory, blocks, database: Arc::new(database) }, next_block))
 }
 
 fn open_blocks(database: &Database) -> Result<ReadOnlyTable<u64, &'static [u8]>, Error> {

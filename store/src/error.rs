@@ -32,21 +32,14 @@ pub enum ErrorKind {
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner {
-            kind,
-            message: message.into(),
-            source: None,
-        }))
+        Self(Box::new(Inner { kind, message: message.into(), source: None }))
     }
 
     pub(crate) fn because(
         self,
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
-        Self(Box::new(Inner {
-            source: Some(source.into()),
-            ..*self.0
-        }))
+        Self(Box::new(Inner { source: Some(source.into()), ..*self.0 }))
     }
 
     pub(crate) fn into_source(self) -> Option<Box<dyn std::error::Error + Send + Sync>> {

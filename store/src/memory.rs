@@ -19,10 +19,7 @@ impl Memory {
     }
 
     fn snapshot(&self) -> Directory<Arc<Block>> {
-        self.directory
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.directory.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -33,10 +30,7 @@ impl Store for Memory {
         let mut directory = self.snapshot();
         let changes = directory.plan(batch, &mut homes, load)?;
         directory.apply(changes, Arc::new);
-        *self
-            .directory
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = directory;
+        *self.directory.write().unwrap_or_else(PoisonError::into_inner) = directory;
         Ok(())
     }
 

@@ -10,10 +10,7 @@ pub async fn open(url: &str, options: Options) -> Result<Arc<dyn Store>, Error> 
     if url == "memory:" {
         return Ok(Arc::new(Memory::new()));
     }
-    let path = url
-        .strip_prefix("file:")
-        .filter(|path| !path.is_empty())
-        .map(str::to_owned);
+    let path = url.strip_prefix("file:").filter(|path| !path.is_empty()).map(str::to_owned);
     let Some(path) = path else {
         let message = format!("`{url}` is no store: give memory: or file:PATH");
         return Err(Error::new(ErrorKind::Invalid, message));

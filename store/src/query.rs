@@ -64,9 +64,7 @@ impl Query {
             let Ok(index) = Index::new(value) else {
                 continue;
             };
-            let in_range = self
-                .indices
-                .is_none_or(|(low, high)| (low..=high).contains(&index));
+            let in_range = self.indices.is_none_or(|(low, high)| (low..=high).contains(&index));
             let in_band = self.bands.is_empty() || self.bands.contains(&index.band());
             accepted[usize::from(value)] = in_range && in_band;
         }

@@ -179,10 +179,7 @@ impl FromStr for SensorType {
         }
         let mut kept = [0; Self::MAX_LENGTH];
         kept[..bytes.len()].copy_from_slice(bytes);
-        Ok(Self {
-            text: kept,
-            length: bytes.len() as u8,
-        }) // at most 24
+        Ok(Self { text: kept, length: bytes.len() as u8 }) // at most 24
     }
 }
 
@@ -250,9 +247,7 @@ impl Flags {
 
     /// The names of the flags that are set.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
-        let set = Self::NAMES
-            .into_iter()
-            .filter(move |(flag, _)| self.contains(*flag));
+        let set = Self::NAMES.into_iter().filter(move |(flag, _)| self.contains(*flag));
         set.map(|(_, name)| name)
     }
 

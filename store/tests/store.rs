@@ -93,10 +93,7 @@ proptest! {
 fn a_row_that_cannot_be_kept_is_refused_with_its_line() {
     let cases = [
         ("7,24h,2024-01-01T00:00:00Z,5,1,Low", None),
-        (
-            ",24h,2024-01-01T00:00:00Z,5,1,Low",
-            Some("line 2: sensor_id is empty"),
-        ),
+        (",24h,2024-01-01T00:00:00Z,5,1,Low", Some("line 2: sensor_id is empty")),
         (
             "7,2h,2024-01-01T00:00:00Z,5,1,Low",
             Some("line 2: window: the averaging windows are 5min, 1h, 24h and day"),
@@ -107,39 +104,20 @@ fn a_row_that_cannot_be_kept_is_refused_with_its_line() {
                 "line 2: timestamp: 2024-01-01T00:00:00.5Z has a fraction of a second; timestamps are whole seconds",
             ),
         ),
-        (
-            "7,24h,2024-01-01T00:00:00Z,,1,Low",
-            Some("line 2: neither P1 nor P2"),
-        ),
-        (
-            "7,24h,2024-01-01T00:00:00Z,nan,1,Low",
-            Some("line 2: P1: not a decimal number"),
-        ),
-        (
-            "7,24h,2024-01-01T00:00:00Z,5,2,Low",
-            Some("line 2: AQI does not follow from P1 and P2"),
-        ),
-        (
-            "7,24h,2024-01-01T00:00:00Z,5,11,Low",
-            Some("line 2: AQI: the index runs from 1 to 10"),
-        ),
+        ("7,24h,2024-01-01T00:00:00Z,,1,Low", Some("line 2: neither P1 nor P2")),
+        ("7,24h,2024-01-01T00:00:00Z,nan,1,Low", Some("line 2: P1: not a decimal number")),
+        ("7,24h,2024-01-01T00:00:00Z,5,2,Low", Some("line 2: AQI does not follow from P1 and P2")),
+        ("7,24h,2024-01-01T00:00:00Z,5,11,Low", Some("line 2: AQI: the index runs from 1 to 10")),
         (
             "7,24h,2024-01-01T00:00:00Z,5,1,High",
             Some("line 2: Range does not follow from P1 and P2"),
         ),
-        (
-            "7,24h",
-            Some("line 2: 2 cells, where the header has 6 columns"),
-        ),
+        ("7,24h", Some("line 2: 2 cells, where the header has 6 columns")),
     ];
     for (row, refusal) in cases {
         let text = format!("sensor_id,window,timestamp,P1,AQI,Range\n{row}\n");
         let first = csv::Rows::new(text.as_bytes()).unwrap().next().unwrap();
-        assert_eq!(
-            first.err().map(|e| e.to_string()).as_deref(),
-            refusal,
-            "{row}"
-        );
+        assert_eq!(first.err().map(|e| e.to_string()).as_deref(), refusal, "{row}");
     }
     let error = csv::Rows::new(&b"id,timestamp\n"[..]).err().unwrap();
     assert!(error.to_string().contains("sensor_id"), "{error}");
@@ -160,9 +138,7 @@ async fn a_file_that_is_no_store_is_refused_and_left_alone() {
 async fn a_second_opener_is_told_that_the_store_is_in_use() {
     let folder = tempfile::tempdir().unwrap();
     let held = open(&folder, "readings");
-    let error = Embedded::open(folder.path().join("readings"), Options::default())
-        .err()
-        .unwrap();
+    let error = Embedded::open(folder.path().join("readings"), Options::default()).err().unwrap();
     assert_eq!(error.kind(), ErrorKind::Locked);
     drop(held);
     open(&folder, "readings");
@@ -198,8 +174,6 @@ async fn assert_agree(store: &impl Store, model: &Model) {
 }
 
 fn block_on(future: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(future);
 }

@@ -52,27 +52,11 @@ impl Serve {
         let store = self.store.open().await?;
         let status = Arc::new(FeedStatus::default());
         let collector =
-            self.feed
-                .collector(Arc::clone(&store), clock.clone(), Arc::clone(&status))?;
+            self.feed.collector(Arc::clone(&store), clock.clone(), Arc::clone(&status))?;
         let mut tasks = Tasks::new(stop.clone());
-        let parts = Parts {
-            store,
-            clock,
-            status: Some(status),
-        };
-        parts
-            .serve_and_work(
-                &mut tasks,
-                &self.store,
-                &self.jobs,
-                &self.http,
-                &self.worker,
-            )
-            .await?;
-        tasks.add(
-            "collector",
-            collector::run(collector, self.feed.schedule, stop),
-        );
+        let parts = Parts { store, clock, status: Some(status) };
+        parts.serve_and_work(&mut tasks, &self.store, &self.jobs, &self.http, &self.worker).await?;
+        tasks.add("collector", collector::run(collector, self.feed.schedule, stop));
         tasks.run().await
     }
 }
@@ -116,10 +100,7 @@ impl Demo {
         self.logging.start()?;
         let (stop, clock) = (stop_on_signals()?, wall_clock());
         let temporary = tempfile::Builder::new().prefix("airshed-demo-").tempdir()?;
-        let data = self
-            .store
-            .data
-            .unwrap_or_else(|| temporary.path().to_owned());
+        let data = self.store.data.unwrap_or_else(|| temporary.path().to_owned());
         let store = StoreFlags::in_folder(data);
         let parts = Parts {
             store: store.open().await?,
@@ -131,37 +112,16 @@ impl Demo {
         let network = Network::new(self.sensors, self.seed);
         let feed = TcpListener::bind("127.0.0.1:0").await?;
         let origin = format!("http://{}", feed.local_addr()?);
-        info!(
-            feed = format!("{origin}{FEED_PATH}"),
-            sensors = self.sensors,
-            "simulated network"
-        );
-        tasks.add(
-            "network",
-            demo::run(network, feed, clock.clone(), stop.clone()),
-        );
+        info!(feed = format!("{origin}{FEED_PATH}"), sensors = self.sensors, "simulated network");
+        tasks.add("network", demo::run(network, feed, clock.clone(), stop.clone()));
 
-        parts
-            .serve_and_work(&mut tasks, &store, &self.jobs, &self.http, &self.worker)
-            .await?;
+        parts.serve_and_work(&mut tasks, &store, &self.jobs, &self.http, &self.worker).await?;
         let status = parts.status.clone().unwrap_or_default();
         let live: Source = format!("{origin}{FEED_PATH}").parse()?;
-        let live = collector(
-            live,
-            None,
-            None,
-            Arc::clone(&parts.store),
-            clock.clone(),
-            status,
-        )?;
+        let live = collector(live, None, None, Arc::clone(&parts.store), clock.clone(), status)?;
         let now = clock().as_second();
-        let past = (1..=i64::from(self.history))
-            .map(|hour| now - hour * 3600)
-            .collect();
-        tasks.add(
-            "collector",
-            collector::run(live, self.schedule, stop.clone()),
-        );
+        let past = (1..=i64::from(self.history)).map(|hour| now - hour * 3600).collect();
+        tasks.add("collector", collector::run(live, self.schedule, stop.clone()));
         tasks.add("history", collect_past(parts, origin, past, stop));
         tasks.run().await
     }
@@ -207,17 +167,10 @@ impl Collect {
         let mut collector = self.feed.collector(store, clock, Arc::default())?;
         if self.once {
             let collected = collector.collect_patiently(&stop).await;
-            return Ok(if collected {
-                ExitCode::SUCCESS
-            } else {
-                ExitCode::FAILURE
-            });
+            return Ok(if collected { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         let mut tasks = Tasks::new(stop.clone());
-        tasks.add(
-            "collector",
-            collector::run(collector, self.feed.schedule, stop),
-        );
+        tasks.add("collector", collector::run(collector, self.feed.schedule, stop));
         tasks.run().await
     }
 }
@@ -241,10 +194,7 @@ impl Serving {
         let store = self.store.open().await?;
         let queues = self.jobs.queues().await?;
         let desk = if queues.shared {
-            Some(Desk {
-                jobs: self.jobs.jobs(&self.store.data, clock.clone(), false)?,
-                queues,
-            })
+            Some(Desk { jobs: self.jobs.jobs(&self.store.data, clock.clone(), false)?, queues })
         } else {
             warn!(
                 "the queue channel: has no worker in this process: queries beyond --in-flight \
@@ -280,22 +230,15 @@ impl Working {
         self.logging.start()?;
         let queues = self.jobs.queues().await?;
         if !queues.shared {
-            return Err(
-                "a worker of its own needs a queue that other processes reach; \
+            return Err("a worker of its own needs a queue that other processes reach; \
                         channel: ends with its process. `airshed serve` has workers inside"
-                    .into(),
-            );
+                .into());
         }
         let (stop, clock) = (stop_on_signals()?, wall_clock());
         let store = self.store.open().await?;
         let jobs = self.jobs.jobs(&self.store.data, clock, false)?;
         let concurrency = self.worker.concurrency;
-        let worker = Worker {
-            store,
-            queues,
-            jobs,
-            concurrency,
-        };
+        let worker = Worker { store, queues, jobs, concurrency };
         let mut tasks = Tasks::new(stop.clone());
         tasks.add("worker", worker::run(worker, stop));
         tasks.run().await
@@ -324,28 +267,17 @@ impl Parts {
         if !queues.shared {
             let resumed = worker::resume(&jobs, queues.requests.as_ref()).await?;
             if resumed > 0 {
-                info!(
-                    jobs = resumed,
-                    "taking up the jobs that the last stop interrupted"
-                );
+                info!(jobs = resumed, "taking up the jobs that the last stop interrupted");
             }
         }
-        let desk = Desk {
-            jobs: jobs.clone(),
-            queues: queues.clone(),
-        };
+        let desk = Desk { jobs: jobs.clone(), queues: queues.clone() };
         let store = Arc::clone(&self.store);
         let status = self.status.clone();
         let server = http.server(Arc::clone(&store), Some(desk), status, self.clock.clone())?;
         let listener = http.listen().await?;
         let stop = tasks.stop.clone();
         let concurrency = worker.concurrency;
-        let worker = Worker {
-            store,
-            queues,
-            jobs: jobs.clone(),
-            concurrency,
-        };
+        let worker = Worker { store, queues, jobs: jobs.clone(), concurrency };
         tasks.add("server", server::run(server, listener, stop.clone()));
         tasks.add("worker", worker::run(worker, stop.clone()));
         tasks.add("sweeper", sweep(jobs, stop));
@@ -356,10 +288,7 @@ impl Parts {
 async fn sweep(jobs: Jobs, stop: CancellationToken) {
     loop {
         if let Err(error) = jobs.sweep().await {
-            warn!(
-                reason = reason(&error),
-                "expired results could not be deleted"
-            );
+            warn!(reason = reason(&error), "expired results could not be deleted");
         }
         tokio::select! {
             () = tokio::time::sleep(SWEEP_EVERY) => {}
@@ -376,10 +305,7 @@ struct Tasks {
 
 impl Tasks {
     fn new(stop: CancellationToken) -> Self {
-        Self {
-            set: JoinSet::new(),
-            stop,
-        }
+        Self { set: JoinSet::new(), stop }
     }
 
     fn add(&mut self, name: &'static str, daemon: impl Future<Output = ()> + Send + 'static) {

@@ -42,11 +42,7 @@ impl Import {
                 let length = file.metadata().map_or(0, |file| file.len());
                 (Box::new(file), length)
             };
-            let bar = bar(
-                length,
-                "{bar:30} {bytes}/{total_bytes} {msg}",
-                &name.to_string(),
-            );
+            let bar = bar(length, "{bar:30} {bytes}/{total_bytes} {msg}", &name.to_string());
             let mut shown = 0;
             let show = |error| {
                 shown += 1;
@@ -61,17 +57,10 @@ impl Import {
             if imported.refused > SHOWN {
                 eprintln!("{name}: and {} more rows refused", imported.refused - SHOWN);
             }
-            eprintln!(
-                "{name}: {} readings kept, {} rows refused",
-                imported.kept, imported.refused
-            );
+            eprintln!("{name}: {} readings kept, {} rows refused", imported.kept, imported.refused);
             refused += imported.refused;
         }
-        Ok(if refused == 0 {
-            ExitCode::SUCCESS
-        } else {
-            ExitCode::FAILURE
-        })
+        Ok(if refused == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }
 
@@ -132,9 +121,7 @@ impl Export {
             }
             Some(path) => {
                 // Written beside its place and moved there whole.
-                let folder = path
-                    .parent()
-                    .filter(|folder| !folder.as_os_str().is_empty());
+                let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
                 let cannot = |e: io::Error| format!("cannot write {}: {e}", path.display());
                 let mut output = tempfile::Builder::new()
                     .prefix(".airshed-export-")
@@ -161,14 +148,8 @@ impl Export {
     fn ask(&self) -> Result<(Query, Vec<Column>), Failure> {
         let everything = Query::everything();
         let given = [
-            (
-                "startDate",
-                self.start.clone().or(Some("0000-01-01".to_owned())),
-            ),
-            (
-                "endDate",
-                self.end.clone().or(Some("9999-12-29".to_owned())),
-            ),
+            ("startDate", self.start.clone().or(Some("0000-01-01".to_owned()))),
+            ("endDate", self.end.clone().or(Some("9999-12-29".to_owned()))),
             ("country", self.country.clone()),
             ("range", self.range.clone()),
             ("minAqi", self.min_aqi.clone()),
@@ -197,11 +178,7 @@ fn bar(length: u64, template: &str, message: &str) -> ProgressBar {
         return ProgressBar::hidden();
     }
     let style = ProgressStyle::with_template(template);
-    let bar = if length > 0 {
-        ProgressBar::new(length)
-    } else {
-        ProgressBar::new_spinner()
-    };
+    let bar = if length > 0 { ProgressBar::new(length) } else { ProgressBar::new_spinner() };
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar.set_message(message.to_owned());
     bar

@@ -11,12 +11,7 @@ pub(super) struct Logging {
     log_format: Format,
     /// What is logged: error, warn, info, debug (every record), or a filter such as
     /// airshed::collector=debug.
-    #[arg(
-        long = "log",
-        env = "AIRSHED_LOG",
-        default_value = "info",
-        value_name = "LEVEL"
-    )]
+    #[arg(long = "log", env = "AIRSHED_LOG", default_value = "info", value_name = "LEVEL")]
     level: String,
 }
 

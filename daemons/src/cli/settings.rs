@@ -27,39 +27,20 @@ use super::Failure;
 #[derive(Args, Clone)]
 pub(super) struct StoreFlags {
     /// Directory for everything that is kept.
-    #[arg(
-        long,
-        env = "AIRSHED_DATA",
-        default_value = "./data",
-        value_name = "DIR"
-    )]
+    #[arg(long, env = "AIRSHED_DATA", default_value = "./data", value_name = "DIR")]
     pub(super) data: PathBuf,
     /// The store: memory: or file:PATH [default: file:DATA/readings.redb]
-    #[arg(
-        long,
-        env = "AIRSHED_STORE",
-        value_name = "URL",
-        hide_default_value = true
-    )]
+    #[arg(long, env = "AIRSHED_STORE", value_name = "URL", hide_default_value = true)]
     pub(super) store: Option<String>,
     /// MiB of memory for readings that were asked for lately.
-    #[arg(
-        long,
-        env = "AIRSHED_CACHE_MIB",
-        default_value_t = 256,
-        value_name = "MIB"
-    )]
+    #[arg(long, env = "AIRSHED_CACHE_MIB", default_value_t = 256, value_name = "MIB")]
     cache_mib: u32,
 }
 
 impl StoreFlags {
     /// A store in a directory, with the usual memory.
     pub(super) fn in_folder(data: PathBuf) -> Self {
-        Self {
-            data,
-            store: None,
-            cache_mib: 256,
-        }
+        Self { data, store: None, cache_mib: 256 }
     }
 
     pub(super) async fn open(&self) -> Result<Arc<dyn Store>, Failure> {
@@ -87,12 +68,7 @@ pub(super) struct FeedFlags {
     #[arg(long, env = "AIRSHED_WINDOW")]
     window: Option<Window>,
     /// When to fetch: a cron expression in UTC. There is a fetch at the start as well.
-    #[arg(
-        long,
-        env = "AIRSHED_SCHEDULE",
-        default_value = "0 0 * * *",
-        value_name = "CRON"
-    )]
+    #[arg(long, env = "AIRSHED_SCHEDULE", default_value = "0 0 * * *", value_name = "CRON")]
     pub(super) schedule: Schedule,
     /// Whom the feed's operator may turn to: an e-mail address or a page. Goes into the
     /// User-Agent; Sensor.Community asks for it.
@@ -112,14 +88,7 @@ impl FeedFlags {
                         give --contact (or AIRSHED_CONTACT), an e-mail address or a page of yours"
                 .into());
         }
-        collector(
-            self.feed.clone(),
-            self.window,
-            self.contact.as_deref(),
-            store,
-            clock,
-            status,
-        )
+        collector(self.feed.clone(), self.window, self.contact.as_deref(), store, clock, status)
     }
 }
 
@@ -133,45 +102,23 @@ pub(super) fn collector(
 ) -> Result<Collector, Failure> {
     let window = window.unwrap_or_else(|| feed.usual_window());
     let fetcher = Fetcher::new(feed, contact)?;
-    Ok(Collector {
-        fetcher,
-        window,
-        store,
-        backoff: Backoff::default(),
-        clock,
-        status,
-    })
+    Ok(Collector { fetcher, window, store, backoff: Backoff::default(), clock, status })
 }
 
 /// Queue and results.
 #[derive(Args, Clone)]
 pub(super) struct JobFlags {
     /// The queue: channel: (within this process).
-    #[arg(
-        long,
-        env = "AIRSHED_QUEUE",
-        default_value = "channel:",
-        value_name = "URL"
-    )]
+    #[arg(long, env = "AIRSHED_QUEUE", default_value = "channel:", value_name = "URL")]
     queue: String,
     /// Queries that may wait in the queue; further ones are refused.
-    #[arg(
-        long,
-        env = "AIRSHED_QUEUE_CAPACITY",
-        default_value_t = 10_000,
-        value_name = "N"
-    )]
+    #[arg(long, env = "AIRSHED_QUEUE_CAPACITY", default_value_t = 10_000, value_name = "N")]
     queue_capacity: usize,
     /// Where results are kept: memory: or file:DIR [default: file:DATA/results]
     #[arg(long, env = "AIRSHED_RESULTS", value_name = "URL")]
     results: Option<String>,
     /// Hours that a result is kept.
-    #[arg(
-        long,
-        env = "AIRSHED_KEEP_RESULTS",
-        default_value_t = 24,
-        value_name = "HOURS"
-    )]
+    #[arg(long, env = "AIRSHED_KEEP_RESULTS", default_value_t = 24, value_name = "HOURS")]
     keep_results: u32,
 }
 
@@ -196,10 +143,7 @@ fn open_results(url: &str) -> Result<Arc<dyn ObjectStore>, Failure> {
     if url == "memory:" {
         return Ok(Arc::new(InMemory::new()));
     }
-    let Some(folder) = url
-        .strip_prefix("file:")
-        .filter(|folder| !folder.is_empty())
-    else {
+    let Some(folder) = url.strip_prefix("file:").filter(|folder| !folder.is_empty()) else {
         return Err(format!("--results `{url}`: give memory: or file:DIR").into());
     };
     std::fs::create_dir_all(folder)
@@ -223,28 +167,13 @@ fn remove_unfinished(folder: &Path) {
 #[derive(Args, Clone)]
 pub(super) struct HttpFlags {
     /// Address and port to serve on; port 0 takes a free one.
-    #[arg(
-        long,
-        env = "AIRSHED_LISTEN",
-        default_value = "127.0.0.1:8501",
-        value_name = "ADDRESS"
-    )]
+    #[arg(long, env = "AIRSHED_LISTEN", default_value = "127.0.0.1:8501", value_name = "ADDRESS")]
     listen: String,
     /// Queries answered directly at the same time; further ones become jobs.
-    #[arg(
-        long,
-        env = "AIRSHED_IN_FLIGHT",
-        default_value_t = 100,
-        value_name = "N"
-    )]
+    #[arg(long, env = "AIRSHED_IN_FLIGHT", default_value_t = 100, value_name = "N")]
     in_flight: usize,
     /// Seconds that a client may take nothing of its answer before it is cut off.
-    #[arg(
-        long,
-        env = "AIRSHED_STALL",
-        default_value_t = 60,
-        value_name = "SECONDS"
-    )]
+    #[arg(long, env = "AIRSHED_STALL", default_value_t = 60, value_name = "SECONDS")]
     stall: u64,
     /// Whose pages may ask: * for all, none, or origins such as https://example.org.
     #[arg(long, env = "AIRSHED_CORS", default_value = "*", value_delimiter = ',')]
@@ -254,10 +183,7 @@ pub(super) struct HttpFlags {
 impl HttpFlags {
     pub(super) async fn listen(&self) -> Result<TcpListener, Failure> {
         let listener = TcpListener::bind(&self.listen).await.map_err(|error| {
-            format!(
-                "cannot serve on {}: {error}; give another --listen",
-                self.listen
-            )
+            format!("cannot serve on {}: {error}; give another --listen", self.listen)
         })?;
         let address = listener.local_addr()?;
         tracing::info!(address = %format!("http://{address}"), "listening");
@@ -272,21 +198,9 @@ impl HttpFlags {
         clock: Clock,
     ) -> Result<Server, Failure> {
         let stall = Duration::from_secs(self.stall.max(1));
-        let limits = Limits {
-            in_flight: self.in_flight,
-            stall,
-            ..Limits::default()
-        };
+        let limits = Limits { in_flight: self.in_flight, stall, ..Limits::default() };
         let metrics = telemetry::prometheus().ok_or("the metrics could not be started")?;
-        Ok(Server {
-            store,
-            desk,
-            feed,
-            metrics,
-            clock,
-            limits,
-            cors: self.cors()?,
-        })
+        Ok(Server { store, desk, feed, metrics, clock, limits, cors: self.cors()? })
     }
 
     fn cors(&self) -> Result<CorsOrigins, Failure> {
@@ -299,9 +213,7 @@ impl HttpFlags {
                     let value = HeaderValue::from_str(origin).ok().filter(|_| plain);
                     value.ok_or_else(|| format!("--cors `{origin}` is no origin"))
                 };
-                Ok(CorsOrigins::Only(
-                    origins.iter().map(read).collect::<Result<_, _>>()?,
-                ))
+                Ok(CorsOrigins::Only(origins.iter().map(read).collect::<Result<_, _>>()?))
             }
         }
     }
@@ -311,11 +223,6 @@ impl HttpFlags {
 #[derive(Args, Clone)]
 pub(super) struct WorkerFlags {
     /// Jobs done at the same time.
-    #[arg(
-        long = "workers",
-        alias = "concurrency",
-        env = "AIRSHED_WORKERS",
-        default_value_t = 2
-    )]
+    #[arg(long = "workers", alias = "concurrency", env = "AIRSHED_WORKERS", default_value_t = 2)]
     pub(super) concurrency: usize,
 }

@@ -39,11 +39,7 @@ struct Feed {
 
 /// Serves the network until told to stop.
 pub async fn run(network: Network, listener: TcpListener, clock: Clock, stop: CancellationToken) {
-    let feed = Arc::new(Feed {
-        network,
-        clock,
-        last: Mutex::new(None),
-    });
+    let feed = Arc::new(Feed { network, clock, last: Mutex::new(None) });
     loop {
         let stream = tokio::select! {
             accepted = listener.accept() => match accepted {
@@ -75,9 +71,7 @@ async fn answer(feed: Arc<Feed>, request: Request<Incoming>) -> Response<Full<By
         return status(StatusCode::INTERNAL_SERVER_ERROR);
     };
     let mut answer = Response::new(Full::new(file));
-    answer
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     answer.headers_mut().extend(tag.map(|tag| (ETAG, tag)));
     answer
 }

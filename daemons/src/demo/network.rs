@@ -35,11 +35,7 @@ struct Sensor {
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Kind {
     /// Particulate matter in µg/m³.
-    Particulates {
-        type_id: u32,
-        name: &'static str,
-        maker: &'static str,
-    },
+    Particulates { type_id: u32, name: &'static str, maker: &'static str },
     /// Particle counts in `P1` and `P2`.
     Counts,
     /// Temperature and humidity.
@@ -86,20 +82,13 @@ const PARTICULATE_KINDS: [(u32, Kind); 7] = [
 ];
 
 const fn pm(type_id: u32, name: &'static str, maker: &'static str) -> Kind {
-    Kind::Particulates {
-        type_id,
-        name,
-        maker,
-    }
+    Kind::Particulates { type_id, name, maker }
 }
 
 impl Network {
     /// A network of about so many sensors; the same for the same seed.
     pub fn new(sensors: usize, seed: u64) -> Self {
-        let mut network = Self {
-            sensors: Vec::with_capacity(sensors + 1),
-            seed,
-        };
+        let mut network = Self { sensors: Vec::with_capacity(sensors + 1), seed };
         let mut station = 0;
         while network.sensors.len() < sensors {
             network.add_station(station);
@@ -144,21 +133,11 @@ impl Network {
             level: 3.0 + 14.0 * draw(10).powi(2) + regional_level(country),
         };
         let climate = match draw(11) {
-            ..0.55 => Some(Kind::Climate {
-                type_id: 9,
-                name: "DHT22",
-            }),
-            ..0.92 => Some(Kind::Climate {
-                type_id: 17,
-                name: "BME280",
-            }),
+            ..0.55 => Some(Kind::Climate { type_id: 9, name: "DHT22" }),
+            ..0.92 => Some(Kind::Climate { type_id: 17, name: "BME280" }),
             _ => None,
         };
-        let companion = climate.map(|kind| Sensor {
-            id: id + 1,
-            kind,
-            ..sensor.clone()
-        });
+        let companion = climate.map(|kind| Sensor { id: id + 1, kind, ..sensor.clone() });
         self.sensors.push(sensor);
         self.sensors.extend(companion);
     }
@@ -171,26 +150,17 @@ impl Network {
         let timestamp = Timestamp::from_second(seconds).unwrap_or_default();
         let record = 20_000_000_000 + (moment / 300) as u64 * 100_000 + sensor.id;
         let (type_id, name, maker) = match sensor.kind {
-            Kind::Particulates {
-                type_id,
-                name,
-                maker,
-            } => (type_id, name, maker),
+            Kind::Particulates { type_id, name, maker } => (type_id, name, maker),
             Kind::Counts => (1, "PPD42NS", "Shinyei"),
             Kind::Climate { type_id, name } => (type_id, name, "various"),
         };
-        let code = if quirk < 0.001 {
-            ""
-        } else {
-            COUNTRIES[sensor.country].0
-        };
+        let code = if quirk < 0.001 { "" } else { COUNTRIES[sensor.country].0 };
         let digits = if sensor.exact { 11 } else { 3 };
         let (latitude, longitude) = match quirk {
             0.001..0.003 => (String::new(), String::new()),
-            _ => (
-                format!("{:.digits$}", sensor.latitude),
-                format!("{:.digits$}", sensor.longitude),
-            ),
+            _ => {
+                (format!("{:.digits$}", sensor.latitude), format!("{:.digits$}", sensor.longitude))
+            }
         };
         let altitude = match quirk {
             0.003..0.02 => String::new(),
@@ -242,10 +212,7 @@ impl Network {
         match quirk {
             0.02..0.0205 => return ("1999.90".to_owned(), "999.90".to_owned()),
             0.0205..0.0207 => {
-                return (
-                    "1999.90".to_owned(),
-                    format!("{:.2}", 600.0 + 300.0 * noise),
-                );
+                return ("1999.90".to_owned(), format!("{:.2}", 600.0 + 300.0 * noise));
             }
             0.0207..0.022 => return ("0.00".to_owned(), "0.00".to_owned()),
             0.022..0.023 => return (String::new(), format!("{:.2}", sensor.level)),
@@ -307,12 +274,10 @@ fn unit(hash: u64) -> f64 {
 
 /// SplitMix64 (Steele, Lea and Flood 2014), one round for each number.
 fn hash<const N: usize>(numbers: [u64; N]) -> u64 {
-    numbers
-        .into_iter()
-        .fold(0x9e37_79b9_7f4a_7c15, |state, number| {
-            let mut z = (state ^ number).wrapping_add(0x9e37_79b9_7f4a_7c15);
-            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            z ^ (z >> 31)
-        })
+    numbers.into_iter().fold(0x9e37_79b9_7f4a_7c15, |state, number| {
+        let mut z = (state ^ number).wrapping_add(0x9e37_79b9_7f4a_7c15);
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    })
 }

@@ -15,9 +15,7 @@ pub(super) type Answer = Response<Body>;
 
 /// A whole body.
 pub(super) fn full(bytes: impl Into<Bytes>) -> Body {
-    Full::new(bytes.into())
-        .map_err(|never| match never {})
-        .boxed_unsync()
+    Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
 }
 
 /// A response with a whole body that is not to be kept by caches.

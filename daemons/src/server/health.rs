@@ -53,9 +53,5 @@ pub(super) async fn metrics(shared: &Shared) -> Result<Answer, Problem> {
     let in_flight = shared.server.limits.in_flight - shared.room.available_permits();
     metrics::gauge!("airshed_queries_in_flight").set(in_flight as f64);
     let text = shared.server.metrics.render();
-    Ok(respond(
-        StatusCode::OK,
-        "text/plain; version=0.0.4; charset=utf-8",
-        text,
-    ))
+    Ok(respond(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text))
 }

@@ -79,11 +79,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         let (stall, drain) = (Duration::from_secs(60), Duration::from_secs(8));
-        Self {
-            in_flight: 100,
-            stall,
-            drain,
-        }
+        Self { in_flight: 100, stall, drain }
     }
 }
 
@@ -116,12 +112,7 @@ pub async fn run(server: Server, listener: TcpListener, stop: CancellationToken)
     let (ended, _) = broadcast::channel(WAKE_BUFFER);
     let drain = server.limits.drain;
     let cors = cors_layer(&server.cors);
-    let shared = Arc::new(Shared {
-        server,
-        room,
-        ended,
-        stop: stop.clone(),
-    });
+    let shared = Arc::new(Shared { server, room, ended, stop: stop.clone() });
     let listening = tokio::spawn(hear_of_ended_jobs(Arc::clone(&shared)));
 
     let handler = {
@@ -134,9 +125,7 @@ pub async fn run(server: Server, listener: TcpListener, stop: CancellationToken)
     let service = ServiceBuilder::new().layer(cors).service(handler);
     let graceful = GracefulShutdown::new();
     let mut builder = http1::Builder::new();
-    builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT);
+    builder.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
     loop {
         let stream = tokio::select! {
             accepted = listener.accept() => match accepted {
@@ -160,10 +149,7 @@ pub async fn run(server: Server, listener: TcpListener, stop: CancellationToken)
         });
     }
     drop(listener);
-    if tokio::time::timeout(drain, graceful.shutdown())
-        .await
-        .is_err()
-    {
+    if tokio::time::timeout(drain, graceful.shutdown()).await.is_err() {
         warn!("some clients were still reading; their answers are cut off");
     }
     // The listener stops by the same token.

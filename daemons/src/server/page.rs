@@ -109,9 +109,7 @@ pub(super) fn message(status: StatusCode, title: &str, detail: &str) -> Answer {
 
 /// Waiting, in words; the page asks again by itself.
 pub(super) fn progress(state: &str, rows: Option<u64>) -> Answer {
-    let rows = rows.map_or(String::new(), |rows| {
-        format!(" {} rows so far.", grouped(rows))
-    });
+    let rows = rows.map_or(String::new(), |rows| format!(" {} rows so far.", grouped(rows)));
     let detail =
         format!("The answer is {state}.{rows} It will be downloaded as soon as it is there.");
     let html = MESSAGE
@@ -130,10 +128,7 @@ fn html_page(status: StatusCode, html: String) -> Answer {
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 fn spoken(moment: jiff::Timestamp) -> String {

@@ -45,19 +45,13 @@ impl From<BadRequest> for Problem {
 
 impl From<store::Error> for Problem {
     fn from(error: store::Error) -> Self {
-        Self::Internal {
-            log: reason(&error),
-            transient: error.is_transient(),
-        }
+        Self::Internal { log: reason(&error), transient: error.is_transient() }
     }
 }
 
 impl From<JobsError> for Problem {
     fn from(error: JobsError) -> Self {
-        Self::Internal {
-            log: reason(&error),
-            transient: true,
-        }
+        Self::Internal { log: reason(&error), transient: true }
     }
 }
 
@@ -91,10 +85,7 @@ impl Problem {
         };
         match self {
             Self::Method(allowed) => set(&mut answer, ALLOW, allowed),
-            Self::Busy(_)
-            | Self::Internal {
-                transient: true, ..
-            } => {
+            Self::Busy(_) | Self::Internal { transient: true, .. } => {
                 set(&mut answer, RETRY_AFTER, "5");
             }
             _ => {}
@@ -105,24 +96,18 @@ impl Problem {
 
     fn words(&self) -> (StatusCode, &'static str, &'static str, String) {
         match self {
-            Self::Bad(bad) => (
-                StatusCode::BAD_REQUEST,
-                "bad-request",
-                "Bad request",
-                bad.to_string(),
-            ),
+            Self::Bad(bad) => {
+                (StatusCode::BAD_REQUEST, "bad-request", "Bad request", bad.to_string())
+            }
             Self::TooSlow => (
                 StatusCode::REQUEST_TIMEOUT,
                 "too-slow",
                 "Request timeout",
                 "The request's body did not arrive in time.".to_owned(),
             ),
-            Self::NoData => (
-                StatusCode::NOT_FOUND,
-                "no-data",
-                "No data",
-                "No data found.".to_owned(),
-            ),
+            Self::NoData => {
+                (StatusCode::NOT_FOUND, "no-data", "No data", "No data found.".to_owned())
+            }
             Self::NoSuchPath => (
                 StatusCode::NOT_FOUND,
                 "no-such-path",
@@ -148,35 +133,23 @@ impl Problem {
                 "Expired",
                 "The result has been deleted. Send the query again.".to_owned(),
             ),
-            Self::Failed { reason, .. } => (
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "failed",
-                "The job failed",
-                reason.clone(),
-            ),
-            Self::Busy(why) => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "busy",
-                "Busy",
-                (*why).to_owned(),
-            ),
+            Self::Failed { reason, .. } => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "failed", "The job failed", reason.clone())
+            }
+            Self::Busy(why) => (StatusCode::SERVICE_UNAVAILABLE, "busy", "Busy", (*why).to_owned()),
             Self::Stopping => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "stopping",
                 "Stopping",
                 "The server is stopping. Ask again in a moment.".to_owned(),
             ),
-            Self::Internal {
-                transient: true, ..
-            } => (
+            Self::Internal { transient: true, .. } => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "unavailable",
                 "Temporarily unavailable",
                 "Something that the answer needs is not available. Ask again later.".to_owned(),
             ),
-            Self::Internal {
-                transient: false, ..
-            } => (
+            Self::Internal { transient: false, .. } => (
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "internal",
                 "Internal error",

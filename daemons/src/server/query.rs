@@ -50,21 +50,14 @@ pub(super) async fn answer(
 
 async fn read(request: Request<Incoming>) -> Result<Ask, Problem> {
     if request.method() != Method::POST {
-        return Ok(Ask::from_form(
-            request.uri().query().unwrap_or_default().as_bytes(),
-        )?);
+        return Ok(Ask::from_form(request.uri().query().unwrap_or_default().as_bytes())?);
     }
     if request.uri().query().is_some_and(|query| !query.is_empty()) {
         let reason = "a POST carries its fields in the body, not in the query string";
         return Err(BadRequest::new("query string", reason).into());
     }
-    let kind = request
-        .headers()
-        .get(CONTENT_TYPE)
-        .and_then(|kind| kind.to_str().ok());
-    let kind = kind
-        .and_then(|kind| kind.split(';').next())
-        .unwrap_or_default();
+    let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default();
     let kind = kind.trim().to_ascii_lowercase();
     let read = match kind.as_str() {
         "application/json" => Ask::from_json,
@@ -87,10 +80,7 @@ async fn read(request: Request<Incoming>) -> Result<Ask, Problem> {
 
 /// `Prefer: respond-async` (RFC 7240).
 fn prefers_a_job(headers: &HeaderMap) -> bool {
-    let values = headers
-        .get_all("prefer")
-        .iter()
-        .filter_map(|value| value.to_str().ok());
+    let values = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
     let mut wishes = values.flat_map(|value| value.split([',', ';']));
     wishes.any(|wish| wish.trim().eq_ignore_ascii_case("respond-async"))
 }
@@ -161,23 +151,15 @@ async fn stream(
 async fn as_job(shared: &Arc<Shared>, ask: Ask, headers: &HeaderMap) -> Result<Answer, Problem> {
     if shared.server.desk.is_none() {
         metrics::counter!("airshed_queries_total", "path" => "refused").increment(1);
-        return Err(Problem::Busy(
-            "All places are taken. Ask again in a moment.",
-        ));
+        return Err(Problem::Busy("All places are taken. Ask again in a moment."));
     }
     // The handler is dropped when its client goes; the job is taken in all the same.
     let taken_in = tokio::spawn(take_in(Arc::clone(shared), ask)).await;
-    let id = taken_in.map_err(|panic| Problem::Internal {
-        log: reason(&panic),
-        transient: false,
-    })??;
+    let id =
+        taken_in.map_err(|panic| Problem::Internal { log: reason(&panic), transient: false })??;
     let location = format!("/api/results/{id}");
     let mut answer = if page::is_browser(headers) {
-        respond(
-            StatusCode::SEE_OTHER,
-            "text/plain",
-            "The answer is being prepared.\n",
-        )
+        respond(StatusCode::SEE_OTHER, "text/plain", "The answer is being prepared.\n")
     } else {
         let body = json!({ "id": id, "status": "queued", "location": location });
         respond_json(StatusCode::ACCEPTED, &body)
@@ -196,9 +178,7 @@ async fn take_in(shared: Arc<Shared>, ask: Ask) -> Result<uuid::Uuid, Problem> {
         desk.jobs.withdraw(job.id).await?;
         metrics::counter!("airshed_queries_total", "path" => "refused").increment(1);
         tracing::warn!(reason = reason(&error), "a query was refused");
-        return Err(Problem::Busy(
-            "All places are taken, in the queue too. Ask again later.",
-        ));
+        return Err(Problem::Busy("All places are taken, in the queue too. Ask again later."));
     }
     metrics::counter!("airshed_queries_total", "path" => "job").increment(1);
     metrics::counter!("airshed_jobs_total", "state" => "queued").increment(1);
@@ -211,16 +191,8 @@ fn count_rows(page: &Page) {
 
 /// The headers of a CSV file.
 pub(super) fn describe_file(answer: &mut Answer, name: &str) {
-    set(
-        answer,
-        CONTENT_TYPE,
-        "text/csv; charset=utf-8; header=present",
-    );
-    set(
-        answer,
-        CONTENT_DISPOSITION,
-        &format!("attachment; filename=\"{name}\""),
-    );
+    set(answer, CONTENT_TYPE, "text/csv; charset=utf-8; header=present");
+    set(answer, CONTENT_DISPOSITION, &format!("attachment; filename=\"{name}\""));
     set(answer, LINK, LICENCE_LINK);
     if let Some(length) = hyper::body::Body::size_hint(answer.body()).exact() {
         set(answer, CONTENT_LENGTH, &length.to_string());

@@ -39,21 +39,14 @@ pub(super) async fn answer(
     match job.state {
         State::Queued | State::Running { .. } => Ok(progress(&job, headers)),
         State::Expired => Err(Problem::Expired),
-        State::Failed {
-            reason, retryable, ..
-        } => Err(Problem::Failed { reason, retryable }),
+        State::Failed { reason, retryable, .. } => Err(Problem::Failed { reason, retryable }),
         State::Done { rows: 0, .. } => Err(Problem::NoData),
-        State::Done {
-            bytes, ref sha256, ..
-        } => {
+        State::Done { bytes, ref sha256, .. } => {
             let file = desk.jobs.result(id).await?.ok_or(Problem::Expired)?;
             let frames = file.map_ok(Frame::data).map_err(BoxError::from);
             let mut answer = Response::new(StreamBody::new(frames).boxed_unsync());
             let name = Ask::from_object(job.query).map(|ask| ask.file_name());
-            describe_file(
-                &mut answer,
-                &name.unwrap_or_else(|_| format!("airshed-{id}.csv")),
-            );
+            describe_file(&mut answer, &name.unwrap_or_else(|_| format!("airshed-{id}.csv")));
             set(&mut answer, CONTENT_LENGTH, &bytes.to_string());
             set(&mut answer, ETAG, &format!("\"{sha256}\""));
             Ok(answer)
@@ -69,10 +62,7 @@ fn read_wait(query: Option<&str>) -> Result<Duration, BadRequest> {
             return Err(BadRequest::new(shown, "unknown; the only field is wait"));
         }
         let seconds: u64 = value.parse().map_err(|_| {
-            BadRequest::new(
-                "wait",
-                format!("seconds from 0 to {}", LONGEST_WAIT.as_secs()),
-            )
+            BadRequest::new("wait", format!("seconds from 0 to {}", LONGEST_WAIT.as_secs()))
         })?;
         wait = Duration::from_secs(seconds).min(LONGEST_WAIT);
     }

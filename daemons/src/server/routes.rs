@@ -56,13 +56,9 @@ static ROUTES: LazyLock<Router<Route>> = LazyLock::new(|| {
         ("/metrics", Route::Metrics),
         ("/openapi.json", Route::OpenApi),
     ];
-    let assets = page::ASSETS
-        .iter()
-        .map(|asset| (asset.path, Route::Asset(asset)));
+    let assets = page::ASSETS.iter().map(|asset| (asset.path, Route::Asset(asset)));
     for (path, route) in fixed.into_iter().chain(assets) {
-        router
-            .insert(path, route)
-            .expect("the paths above do not conflict");
+        router.insert(path, route).expect("the paths above do not conflict");
     }
     router
 });
@@ -76,13 +72,7 @@ pub(super) async fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> 
     let route = matched.as_ref().ok().map(|matched| *matched.value);
     let answered = match &matched {
         Err(_) => Err(Problem::NoSuchPath),
-        Ok(matched)
-            if !matched
-                .value
-                .methods()
-                .split(", ")
-                .any(|m| m == method.as_str()) =>
-        {
+        Ok(matched) if !matched.value.methods().split(", ").any(|m| m == method.as_str()) => {
             Err(Problem::Method(matched.value.methods()))
         }
         Ok(matched) => match *matched.value {

@@ -23,10 +23,7 @@ fn airshed(arguments: &[&str]) -> Command {
 
 fn output(arguments: &[&str], input: &str) -> Output {
     let mut command = airshed(arguments);
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     // A program that reads nothing has closed its end.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
@@ -46,9 +43,7 @@ pub(super) struct Daemon {
 impl Daemon {
     pub(super) fn start(arguments: &[&str]) -> Self {
         let mut command = airshed(arguments);
-        command
-            .args(["--log-format", "json"])
-            .stderr(Stdio::piped());
+        command.args(["--log-format", "json"]).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let (sender, log) = channel();
@@ -65,8 +60,7 @@ impl Daemon {
 
     /// The fields of the next line with this message.
     pub(super) fn wait_for(&self, message: &str) -> Value {
-        self.wait_within(message, PATIENCE)
-            .unwrap_or_else(|| panic!("no `{message}` in the log"))
+        self.wait_within(message, PATIENCE).unwrap_or_else(|| panic!("no `{message}` in the log"))
     }
 
     /// The same; none when the time is over or the log has ended.
@@ -82,16 +76,11 @@ impl Daemon {
     }
 
     pub(super) fn base(&self) -> String {
-        self.wait_for("listening")["address"]
-            .as_str()
-            .unwrap()
-            .to_owned()
+        self.wait_for("listening")["address"].as_str().unwrap().to_owned()
     }
 
     pub(super) fn signal(&self, signal: &str) {
-        let killed = Command::new("kill")
-            .args([signal, &self.child.id().to_string()])
-            .status();
+        let killed = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
         assert!(killed.unwrap().success());
     }
 }
@@ -128,10 +117,7 @@ async fn serve_collects_answers_and_stops_within_ten_seconds() {
         ]);
         let base = daemon.base();
         let stored = daemon.wait_for("stored");
-        assert_eq!(
-            (stored["id"].as_u64(), stored["aqi"].as_u64()),
-            (Some(1_000_001), Some(4))
-        );
+        assert_eq!((stored["id"].as_u64(), stored["aqi"].as_u64()), (Some(1_000_001), Some(4)));
         let collected = daemon.wait_for("feed collected");
         assert_eq!(
             (collected["records"].as_u64(), collected["stored"].as_u64()),
@@ -141,18 +127,9 @@ async fn serve_collects_answers_and_stops_within_ten_seconds() {
         let http = reqwest::Client::new();
         let direct = http.get(&url).send().await.unwrap().text().await.unwrap();
         assert_eq!(direct.lines().count(), 4, "{direct}");
-        let queued = http
-            .get(&url)
-            .header("prefer", "respond-async")
-            .send()
-            .await
-            .unwrap();
+        let queued = http.get(&url).header("prefer", "respond-async").send().await.unwrap();
         let location = super::support::location(&queued);
-        let result = http
-            .get(format!("{base}{location}?wait=30"))
-            .send()
-            .await
-            .unwrap();
+        let result = http.get(format!("{base}{location}?wait=30")).send().await.unwrap();
         assert_eq!(result.text().await.unwrap(), direct);
 
         daemon.signal(signal);
@@ -184,11 +161,7 @@ async fn demo_shows_a_whole_network_without_one() {
     let queued = http.get(url).send().await.unwrap();
     assert_eq!(queued.status(), 202);
     let location = super::support::location(&queued);
-    let result = http
-        .get(format!("{base}{location}?wait=30"))
-        .send()
-        .await
-        .unwrap();
+    let result = http.get(format!("{base}{location}?wait=30")).send().await.unwrap();
     let csv = result.text().await.unwrap();
     let rows = store::csv::Rows::new(csv.as_bytes()).unwrap();
     let rows: Vec<_> = rows.map(|row| row.unwrap()).collect();
@@ -233,11 +206,7 @@ async fn jobs_that_a_kill_interrupted_are_done_after_the_restart() {
     let second = serve("2");
     let base = second.base();
     for location in locations {
-        let result = http
-            .get(format!("{base}{location}?wait=30"))
-            .send()
-            .await
-            .unwrap();
+        let result = http.get(format!("{base}{location}?wait=30")).send().await.unwrap();
         assert_eq!(result.status(), 200);
         assert_eq!(result.text().await.unwrap().lines().count(), 4);
     }
@@ -251,56 +220,27 @@ fn export_and_import_lose_nothing() {
         Some(path) => format!("file:{}", path.display()),
         None => write_feed(folder.path()),
     };
-    let collected = output(
-        &["collect", "--once", "--feed", &feed, "--data", &path("a")],
-        "",
-    );
+    let collected = output(&["collect", "--once", "--feed", &feed, "--data", &path("a")], "");
     assert!(collected.status.success(), "{}", text(&collected.stderr));
-    let exported = output(
-        &["export", "--data", &path("a"), "--output", &path("a.csv")],
-        "",
-    );
+    let exported = output(&["export", "--data", &path("a"), "--output", &path("a.csv")], "");
     assert!(exported.status.success(), "{}", text(&exported.stderr));
     let first = std::fs::read_to_string(path("a.csv")).unwrap();
     assert!(first.lines().count() > 3);
     let imported = output(&["import", "--data", &path("b"), &path("a.csv")], "");
     assert!(imported.status.success(), "{}", text(&imported.stderr));
-    assert_eq!(
-        text(&output(&["export", "--data", &path("b")], "").stdout),
-        first
-    );
+    assert_eq!(text(&output(&["export", "--data", &path("b")], "").stdout), first);
     let again = output(&["import", "--data", &path("b"), "-"], &first);
     assert!(again.status.success());
-    assert_eq!(
-        text(&output(&["export", "--data", &path("b")], "").stdout),
-        first
-    );
+    assert_eq!(text(&output(&["export", "--data", &path("b")], "").stdout), first);
     // Bad rows are named, the others kept.
     let damaged = first.replacen(",24h,", ",42h,", 1);
     let refused = output(&["import", "--data", &path("c"), "-"], &damaged);
     assert!(!refused.status.success());
-    assert!(
-        text(&refused.stderr).contains("-: line 2: window"),
-        "{}",
-        text(&refused.stderr)
-    );
+    assert!(text(&refused.stderr).contains("-: line 2: window"), "{}", text(&refused.stderr));
     let rest = output(&["export", "--data", &path("c")], "");
-    assert_eq!(
-        text(&rest.stdout).lines().count(),
-        first.lines().count() - 1
-    );
-    let few = output(
-        &[
-            "export",
-            "--data",
-            &path("b"),
-            "--columns",
-            "P1,AQI",
-            "--max-aqi",
-            "3",
-        ],
-        "",
-    );
+    assert_eq!(text(&rest.stdout).lines().count(), first.lines().count() - 1);
+    let few =
+        output(&["export", "--data", &path("b"), "--columns", "P1,AQI", "--max-aqi", "3"], "");
     assert!(text(&few.stdout).starts_with("P1,AQI\n"));
 }
 
@@ -308,10 +248,7 @@ fn export_and_import_lose_nothing() {
 fn index_answers_and_refuses_by_name() {
     let one = output(&["index", "uk_daqi", "PM2.5=35.5", "PM10=51"], "");
     let lines: Vec<_> = text(&one.stdout).lines().take(3).collect();
-    assert_eq!(
-        lines,
-        ["index: 4", "band: Moderate", "dominant: PM2.5, PM10"]
-    );
+    assert_eq!(lines, ["index: 4", "band: Moderate", "dominant: PM2.5, PM10"]);
     let refused = output(&["index", "fr_atmo", "PM2.5=35.5"], "");
     assert!(!refused.status.success());
     assert!(text(&refused.stderr).contains("fr_atmo is not supported yet"));
@@ -332,103 +269,41 @@ fn what_cannot_start_says_why_and_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let feed = write_feed(folder.path());
     let data = folder.path().join("data").to_str().unwrap().to_owned();
-    let held = Daemon::start(&[
-        "serve",
-        "--feed",
-        &feed,
-        "--data",
-        &data,
-        "--listen",
-        "127.0.0.1:0",
-    ]);
+    let held =
+        Daemon::start(&["serve", "--feed", &feed, "--data", &data, "--listen", "127.0.0.1:0"]);
     let address = held.base().trim_start_matches("http://").to_owned();
     let other = folder.path().join("other").to_str().unwrap().to_owned();
-    let file = folder
-        .path()
-        .join("data.24h.json")
-        .to_str()
-        .unwrap()
-        .to_owned();
+    let file = folder.path().join("data.24h.json").to_str().unwrap().to_owned();
     let not_a_store = format!("file:{file}");
     let cases: &[(&[&str], &str)] = &[
         (
-            &[
-                "serve",
-                "--feed",
-                &feed,
-                "--data",
-                &data,
-                "--listen",
-                "127.0.0.1:0",
-            ],
+            &["serve", "--feed", &feed, "--data", &data, "--listen", "127.0.0.1:0"],
             "another process has the store open",
         ),
         (
-            &[
-                "serve", "--feed", &feed, "--data", &other, "--listen", &address,
-            ],
+            &["serve", "--feed", &feed, "--data", &other, "--listen", &address],
             "give another --listen",
         ),
         (&["serve", "--data", &other], "--contact"),
         (&["serve", "--feed", "nonsense"], "a feed is http://"),
         (&["serve", "--schedule", "noon"], "not a cron expression"),
+        (&["serve", "--feed", &feed, "--store", "oracle:x"], "give memory: or file:PATH"),
+        (&["serve", "--feed", &feed, "--store", &not_a_store], "not a store of readings"),
+        (&["serve", "--feed", &feed, "--data", &other, "--queue", "kafka:x"], "give channel:"),
         (
-            &["serve", "--feed", &feed, "--store", "oracle:x"],
-            "give memory: or file:PATH",
-        ),
-        (
-            &["serve", "--feed", &feed, "--store", &not_a_store],
-            "not a store of readings",
-        ),
-        (
-            &[
-                "serve", "--feed", &feed, "--data", &other, "--queue", "kafka:x",
-            ],
-            "give channel:",
-        ),
-        (
-            &[
-                "serve",
-                "--feed",
-                &feed,
-                "--data",
-                &other,
-                "--results",
-                "ftp:x",
-            ],
+            &["serve", "--feed", &feed, "--data", &other, "--results", "ftp:x"],
             "give memory: or file:DIR",
         ),
-        (
-            &[
-                "serve",
-                "--feed",
-                &feed,
-                "--data",
-                &other,
-                "--cors",
-                "example.org",
-            ],
-            "is no origin",
-        ),
+        (&["serve", "--feed", &feed, "--data", &other, "--cors", "example.org"], "is no origin"),
         (&["worker", "--data", &other], "airshed serve"),
-        (
-            &["import", "--data", &other, "/nowhere.csv"],
-            "cannot read /nowhere.csv",
-        ),
+        (&["import", "--data", &other, "/nowhere.csv"], "cannot read /nowhere.csv"),
         (&["import", "--data", &other, &file], "is missing"),
-        (
-            &["export", "--data", &other, "--country", "ZZ"],
-            "country: `ZZ`",
-        ),
+        (&["export", "--data", &other, "--country", "ZZ"], "country: `ZZ`"),
     ];
     for (arguments, reason) in cases {
         let failed = output(arguments, "");
         assert!(!failed.status.success(), "{arguments:?}");
-        assert!(
-            text(&failed.stderr).contains(reason),
-            "{arguments:?}: {}",
-            text(&failed.stderr)
-        );
+        assert!(text(&failed.stderr).contains(reason), "{arguments:?}: {}", text(&failed.stderr));
     }
 }
 
@@ -437,11 +312,7 @@ fn a_server_alone_serves_what_a_collector_alone_stored() {
     let folder = tempfile::tempdir().unwrap();
     let feed = write_feed(folder.path());
     let data = folder.path().join("data").to_str().unwrap().to_owned();
-    assert!(
-        output(&["collect", "--once", "--feed", &feed, "--data", &data], "")
-            .status
-            .success()
-    );
+    assert!(output(&["collect", "--once", "--feed", &feed, "--data", &data], "").status.success());
     let server = Daemon::start(&["server", "--data", &data, "--listen", "127.0.0.1:0"]);
     let address = server.base();
     let mut stream = std::net::TcpStream::connect(address.trim_start_matches("http://")).unwrap();
@@ -457,9 +328,7 @@ fn a_server_alone_serves_what_a_collector_alone_stored() {
 fn help_names_every_command() {
     let help = output(&["--help"], "");
     let help = text(&help.stdout);
-    for command in [
-        "serve", "demo", "collect", "server", "worker", "import", "export", "index",
-    ] {
+    for command in ["serve", "demo", "collect", "server", "worker", "import", "export", "index"] {
         assert!(help.contains(&format!("  {command}")), "{command}");
         assert!(output(&[command, "--help"], "").status.success());
     }

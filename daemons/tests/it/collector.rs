@@ -25,39 +25,18 @@ async fn fetching_twice_stores_once_and_asks_politely() {
     .await;
     let store = Arc::new(Memory::new());
     let mut collector = collector(&feed.url, store.clone());
-    let expected = Collected {
-        records: 3,
-        kept: 3,
-        indexed: 3,
-        ..Collected::default()
-    };
+    let expected = Collected { records: 3, kept: 3, indexed: 3, ..Collected::default() };
     assert_eq!(collector.collect().await.unwrap(), expected);
     assert_eq!(collector.collect().await.unwrap(), Collected::default());
     assert_eq!(collector.collect().await.unwrap(), expected);
     assert_eq!(store.summary().await.unwrap().readings(), 3);
 
     let requests = feed.requests.lock().unwrap().clone();
-    assert!(
-        requests[0].contains("user-agent: airshed/"),
-        "{}",
-        requests[0]
-    );
-    assert!(
-        requests[0].contains("(tests@example.org)"),
-        "{}",
-        requests[0]
-    );
+    assert!(requests[0].contains("user-agent: airshed/"), "{}", requests[0]);
+    assert!(requests[0].contains("(tests@example.org)"), "{}", requests[0]);
     assert!(!requests[0].contains("if-none-match"), "{}", requests[0]);
-    assert!(
-        requests[1].contains("if-none-match: \"v1\""),
-        "{}",
-        requests[1]
-    );
-    assert!(
-        requests[1].contains("if-modified-since: Sun, 01 Feb 2026"),
-        "{}",
-        requests[1]
-    );
+    assert!(requests[1].contains("if-none-match: \"v1\""), "{}", requests[1]);
+    assert!(requests[1].contains("if-modified-since: Sun, 01 Feb 2026"), "{}", requests[1]);
 }
 
 #[tokio::test]
@@ -69,11 +48,7 @@ async fn whatever_the_feed_answers_nothing_is_lost_and_it_is_tried_again() {
         answer("500 Internal Server Error", "", "sorry"),
         answer("200 OK", "", ""),
         answer("200 OK", "", "[]"),
-        answer(
-            "200 OK",
-            "content-type: text/html\r\n",
-            "<html>maintenance</html>",
-        ),
+        answer("200 OK", "content-type: text/html\r\n", "<html>maintenance</html>"),
         cut,
         cut_json,
         "nonsense\r\n\r\n".to_owned(),
@@ -114,10 +89,7 @@ async fn a_failing_feed_is_tried_again_until_it_works() {
     assert!(collector.collect_patiently(&CancellationToken::new()).await);
     assert_eq!(store.summary().await.unwrap().readings(), 2);
     let status = collector.status.get();
-    assert!(
-        status.last_success.is_some() && status.failure.is_none(),
-        "{status:?}"
-    );
+    assert!(status.last_success.is_some() && status.failure.is_none(), "{status:?}");
 }
 
 #[tokio::test]
@@ -127,10 +99,7 @@ async fn a_feed_that_never_works_is_given_up_until_the_schedule() {
     assert!(!collector.collect_patiently(&CancellationToken::new()).await);
     assert_eq!(feed.requests.lock().unwrap().len(), 8);
     let (_, why) = collector.status.get().failure.unwrap();
-    assert_eq!(
-        why,
-        "the fetch failed: the server answered 500 Internal Server Error"
-    );
+    assert_eq!(why, "the fetch failed: the server answered 500 Internal Server Error");
 }
 
 #[tokio::test]
@@ -167,21 +136,9 @@ async fn a_file_is_a_feed_too_and_a_missing_one_an_error_that_names_it() {
 #[test]
 fn sources_and_their_windows() {
     let windows = [
-        (
-            "https://data.sensor.community/static/v2/data.24h.json",
-            Window::Day24,
-            true,
-        ),
-        (
-            "https://data.sensor.community/static/v2/data.1h.json",
-            Window::Hour,
-            true,
-        ),
-        (
-            "https://data.sensor.community/static/v2/data.json?x=1",
-            Window::FiveMinutes,
-            true,
-        ),
+        ("https://data.sensor.community/static/v2/data.24h.json", Window::Day24, true),
+        ("https://data.sensor.community/static/v2/data.1h.json", Window::Hour, true),
+        ("https://data.sensor.community/static/v2/data.json?x=1", Window::FiveMinutes, true),
         ("http://127.0.0.1:8080/feed", Window::Day24, false),
         ("http://[::1]/data.json", Window::FiveMinutes, false),
         ("http://localhost/data.json", Window::FiveMinutes, false),
@@ -189,11 +146,7 @@ fn sources_and_their_windows() {
     ];
     for (text, window, contact) in windows {
         let source: Source = text.parse().unwrap();
-        assert_eq!(
-            (source.usual_window(), source.needs_contact()),
-            (window, contact),
-            "{text}"
-        );
+        assert_eq!((source.usual_window(), source.needs_contact()), (window, contact), "{text}");
     }
     for text in ["", "file:", "ftp://x/y", "data.json", "http://"] {
         assert!(text.parse::<Source>().is_err(), "{text}");
@@ -206,18 +159,9 @@ fn schedules_are_cron_in_utc() {
         let schedule: Schedule = cron.parse().unwrap();
         schedule.next_after(at(now)).unwrap().to_string()
     };
-    assert_eq!(
-        next("0 0 * * *", "2026-02-01T00:00:00Z"),
-        "2026-02-02T00:00:00Z"
-    );
-    assert_eq!(
-        next("*/5 * * * *", "2026-02-01T00:04:59.5Z"),
-        "2026-02-01T00:05:00Z"
-    );
-    assert_eq!(
-        next("30 6 29 2 *", "2026-02-01T00:00:00Z"),
-        "2028-02-29T06:30:00Z"
-    );
+    assert_eq!(next("0 0 * * *", "2026-02-01T00:00:00Z"), "2026-02-02T00:00:00Z");
+    assert_eq!(next("*/5 * * * *", "2026-02-01T00:04:59.5Z"), "2026-02-01T00:05:00Z");
+    assert_eq!(next("30 6 29 2 *", "2026-02-01T00:00:00Z"), "2028-02-29T06:30:00Z");
     for wrong in ["", "midnight", "61 * * * *", "* * *"] {
         let error = wrong.parse::<Schedule>().unwrap_err().to_string();
         assert!(error.contains("0 0 * * *"), "{error}");

@@ -28,20 +28,13 @@ fn the_network_is_the_same_for_the_same_moment_and_as_large_and_odd_as_the_real_
     assert!(countries.len() > 55, "{} countries", countries.len());
     let german = countries[&Some("DE".parse().unwrap())] * 100 / feed.readings.len();
     assert!((35..45).contains(&german), "{german} % German");
-    let flags: BTreeSet<_> = feed
-        .readings
-        .iter()
-        .flat_map(|r| r.flags().names())
-        .collect();
+    let flags: BTreeSet<_> = feed.readings.iter().flat_map(|r| r.flags().names()).collect();
     for flag in ["counts", "saturated", "zero", "dummy_location"] {
         assert!(flags.contains(flag), "no {flag}");
     }
     assert!(feed.readings.iter().any(|r| r.latitude.is_none()));
     assert!(feed.readings.iter().any(|r| r.country.is_none()));
-    let counters = feed
-        .readings
-        .iter()
-        .filter(|r| r.flags().contains(Flags::COUNTS));
+    let counters = feed.readings.iter().filter(|r| r.flags().contains(Flags::COUNTS));
     assert!(counters.clone().count() > 50 && counters.clone().all(|r| r.index().is_none()));
     let indices: BTreeSet<_> = feed.readings.iter().filter_map(|r| r.index()).collect();
     assert_eq!(indices.len(), 10, "{indices:?}");

@@ -33,13 +33,8 @@ async fn ever_new_feed() -> (String, Arc<Mutex<Vec<Timestamp>>>) {
             };
             let mut head = [0; 4096];
             let _ = stream.read(&mut head).await;
-            let feed = feed_of(
-                1..SENSORS as u64 + 1,
-                &timestamp.strftime("%F %T").to_string(),
-            );
-            let _ = stream
-                .write_all(answer("200 OK", "", &feed).as_bytes())
-                .await;
+            let feed = feed_of(1..SENSORS as u64 + 1, &timestamp.strftime("%F %T").to_string());
+            let _ = stream.write_all(answer("200 OK", "", &feed).as_bytes()).await;
         }
     });
     (url, served)
@@ -81,47 +76,27 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_half_there() {
         daemon.child.wait().unwrap();
         // What the log still holds was acknowledged before the kill.
         let mut next = first + usize::from(kill % 4 == 0);
-        while daemon
-            .wait_within("feed collected", Duration::from_millis(50))
-            .is_some()
-        {
+        while daemon.wait_within("feed collected", Duration::from_millis(50)).is_some() {
             acknowledged.push(served.lock().unwrap()[next]);
             next += 1;
         }
 
         let export = Command::new(env!("CARGO_BIN_EXE_airshed"))
-            .args([
-                "export",
-                "--data",
-                &data,
-                "--columns",
-                "timestamp,sensor_id",
-            ])
+            .args(["export", "--data", &data, "--columns", "timestamp,sensor_id"])
             .output()
             .unwrap();
-        assert!(
-            export.status.success(),
-            "{}",
-            String::from_utf8_lossy(&export.stderr)
-        );
+        assert!(export.status.success(), "{}", String::from_utf8_lossy(&export.stderr));
         let mut rows: BTreeMap<Timestamp, usize> = BTreeMap::new();
         for line in String::from_utf8(export.stdout).unwrap().lines().skip(1) {
             let timestamp = line.split(',').next().unwrap();
             *rows.entry(at(timestamp)).or_default() += 1;
         }
         for timestamp in &acknowledged {
-            assert_eq!(
-                rows.get(timestamp),
-                Some(&SENSORS),
-                "kill {kill}: lost {timestamp}"
-            );
+            assert_eq!(rows.get(timestamp), Some(&SENSORS), "kill {kill}: lost {timestamp}");
         }
         for (timestamp, count) in rows {
             assert_eq!(count, SENSORS, "kill {kill}: half of {timestamp}");
         }
     }
-    assert!(
-        acknowledged.len() as u32 >= kills / 4,
-        "the test must have put something"
-    );
+    assert!(acknowledged.len() as u32 >= kills / 4, "the test must have put something");
 }

@@ -43,10 +43,7 @@ fn the_days_of_aberdeen() {
             row(half_up(pm10), pm10_tops).max(row(half_up(pm25), pm25_tops))
         })
         .collect();
-    let indices = feed
-        .readings
-        .iter()
-        .map(|r| usize::from(r.index().unwrap().get()));
+    let indices = feed.readings.iter().map(|r| usize::from(r.index().unwrap().get()));
     assert_eq!(indices.collect::<Vec<_>>(), expected);
 }
 
@@ -59,35 +56,17 @@ fn the_network_of_2017() {
     let feed = parse(&file, Window::FiveMinutes, at(NOW)).unwrap();
     assert_eq!(feed.records, 1218);
     assert_eq!(feed.readings.len() + feed.count(RemarkKind::Skipped), 1218);
-    assert_eq!(
-        (feed.readings.len(), feed.count(RemarkKind::Skipped)),
-        (740, 478)
-    );
+    assert_eq!((feed.readings.len(), feed.count(RemarkKind::Skipped)), (740, 478));
     let is_counter = |r: &&Reading| r.sensor_type.is_some_and(|kind| kind.counts_particles());
     let counters: Vec<_> = feed.readings.iter().filter(is_counter).collect();
     assert_eq!(counters.len(), 95);
-    assert!(
-        counters
-            .iter()
-            .all(|r| r.index().is_none() && r.flags().contains(Flags::COUNTS))
-    );
-    assert_eq!(
-        feed.readings.iter().filter(|r| r.index().is_some()).count(),
-        645
-    );
+    assert!(counters.iter().all(|r| r.index().is_none() && r.flags().contains(Flags::COUNTS)));
+    assert_eq!(feed.readings.iter().filter(|r| r.index().is_some()).count(), 645);
     // 27 of the 1,218 records have empty coordinates; 18 of those carry P1 and P2.
     let records: Vec<serde_json::Value> = serde_json::from_slice(&file).unwrap();
-    let empty = records
-        .iter()
-        .filter(|record| record["location"]["latitude"].is_null());
+    let empty = records.iter().filter(|record| record["location"]["latitude"].is_null());
     assert_eq!(empty.count(), 27);
-    assert_eq!(
-        feed.readings
-            .iter()
-            .filter(|r| r.latitude.is_none())
-            .count(),
-        18
-    );
+    assert_eq!(feed.readings.iter().filter(|r| r.latitude.is_none()).count(), 18);
 }
 
 #[test]
@@ -96,10 +75,7 @@ fn the_modern_schema() {
         return;
     };
     let feed = parse(&std::fs::read(path).unwrap(), Window::Day24, at(NOW)).unwrap();
-    assert_eq!(
-        (feed.records, feed.readings.len(), feed.remarks.len()),
-        (2, 2, 0)
-    );
+    assert_eq!((feed.records, feed.readings.len(), feed.remarks.len()), (2, 2, 0));
     let expected = Reading {
         measurement: Some(757_225_623),
         pm10: Some("5.15".parse().unwrap()),
@@ -124,16 +100,10 @@ fn the_broken_file_is_refused_with_the_offset() {
     };
     let file = std::fs::read(path).unwrap();
     let error = parse(&file, Window::Day24, at(NOW)).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "not a feed: expected the `[` of a JSON array at byte 1"
-    );
+    assert_eq!(error.to_string(), "not a feed: expected the `[` of a JSON array at byte 1");
     // What is between is sound: with brackets around it, it is a feed.
     let bracketed = [b"[", file.as_slice(), b"]"].concat();
-    assert_eq!(
-        parse(&bracketed, Window::Day24, at(NOW)).unwrap().records,
-        243
-    );
+    assert_eq!(parse(&bracketed, Window::Day24, at(NOW)).unwrap().records, 243);
 }
 
 #[test]
@@ -204,32 +174,16 @@ fn fields_may_be_missing_and_doubtful_ones_are_left_out_with_a_remark() {
     ];
     for (from, to) in fine {
         let feed = read(&record(from, to));
-        assert_eq!(
-            (feed.readings.len(), feed.remarks.len()),
-            (1, 0),
-            "{from} -> {to}"
-        );
+        assert_eq!((feed.readings.len(), feed.remarks.len()), (1, 0), "{from} -> {to}");
         assert_eq!(feed.readings[0].timestamp, at("2026-01-31T10:20:30Z"));
     }
     let doubtful = [
         (r#""50.5""#, r#""95.1""#, "latitude `95.1` cannot be one"),
         (r#""50.5""#, r#""north""#, "latitude `north` cannot be one"),
-        (
-            r#""8.25""#,
-            r#""-180.5""#,
-            "longitude `-180.5` cannot be one",
-        ),
+        (r#""8.25""#, r#""-180.5""#, "longitude `-180.5` cannot be one"),
         (r#""DE""#, r#""ZZ""#, "country `ZZ` cannot be one"),
-        (
-            r#""SDS011""#,
-            r#""=HYPERLINK(1)""#,
-            "sensor type `=HYPERLINK(1)` cannot be one",
-        ),
-        (
-            r#""SDS011""#,
-            r#""<script>""#,
-            "sensor type `<script>` cannot be one",
-        ),
+        (r#""SDS011""#, r#""=HYPERLINK(1)""#, "sensor type `=HYPERLINK(1)` cannot be one"),
+        (r#""SDS011""#, r#""<script>""#, "sensor type `<script>` cannot be one"),
     ];
     for (from, to, remark) in doubtful {
         let feed = read(&record(from, to));
@@ -242,31 +196,11 @@ fn fields_may_be_missing_and_doubtful_ones_are_left_out_with_a_remark() {
 #[test]
 fn a_bad_record_is_refused_alone() {
     let cases = [
-        (
-            r#""sensor":{"id":7,"#,
-            r#""sensor":{"#,
-            "sensor.id is missing or not a number",
-        ),
-        (
-            r#""sensor":{"id":7,"#,
-            r#""sensor":{"id":-7,"#,
-            "sensor.id is missing or not a number",
-        ),
-        (
-            "2026-01-31 10:20:30",
-            "yesterday",
-            "timestamp is missing or unreadable",
-        ),
-        (
-            "2026-01-31 10:20:30",
-            "2026-13-31 10:20:30",
-            "timestamp is missing or unreadable",
-        ),
-        (
-            "2026-01-31 10:20:30",
-            "9999-12-31 10:20:30",
-            "timestamp is missing or unreadable",
-        ),
+        (r#""sensor":{"id":7,"#, r#""sensor":{"#, "sensor.id is missing or not a number"),
+        (r#""sensor":{"id":7,"#, r#""sensor":{"id":-7,"#, "sensor.id is missing or not a number"),
+        ("2026-01-31 10:20:30", "yesterday", "timestamp is missing or unreadable"),
+        ("2026-01-31 10:20:30", "2026-13-31 10:20:30", "timestamp is missing or unreadable"),
+        ("2026-01-31 10:20:30", "9999-12-31 10:20:30", "timestamp is missing or unreadable"),
         (
             "2026-01-31 10:20:30",
             "2026-02-03 10:20:30",
@@ -276,30 +210,15 @@ fn a_bad_record_is_refused_alone() {
     let good = record("50.5", "50.5");
     for (from, to, reason) in cases {
         let bad = record(from, to);
-        let both = format!(
-            "{},{}",
-            bad.trim_end_matches(']'),
-            good.trim_start_matches('[')
-        );
+        let both = format!("{},{}", bad.trim_end_matches(']'), good.trim_start_matches('['));
         let feed = read(&both);
         assert_eq!((feed.records, feed.readings.len()), (2, 1), "{to}");
         assert_eq!(feed.remarks[0].kind, RemarkKind::Refused);
         assert_eq!(feed.remarks[0].reason, reason);
     }
-    for bad in [
-        "1",
-        "null",
-        "[]",
-        "\"x\"",
-        r#"{"location":"here"}"#,
-        r#"{"sensor":[]}"#,
-    ] {
+    for bad in ["1", "null", "[]", "\"x\"", r#"{"location":"here"}"#, r#"{"sensor":[]}"#] {
         let feed = read(&format!("[{bad},{}", good.trim_start_matches('[')));
-        assert_eq!(
-            (feed.records, feed.readings.len(), feed.remarks.len()),
-            (2, 1, 1),
-            "{bad}"
-        );
+        assert_eq!((feed.records, feed.readings.len(), feed.remarks.len()), (2, 1, 1), "{bad}");
     }
 }
 
@@ -321,10 +240,7 @@ fn records_without_particulates_are_skipped() {
         let feed = read(&record(from, to));
         assert_eq!((feed.records, feed.readings.len()), (1, 0));
         assert_eq!(feed.remarks[0].kind, RemarkKind::Skipped);
-        assert_eq!(
-            (feed.remarks[0].id, feed.remarks[0].reason.as_ref()),
-            (Some(9), reason)
-        );
+        assert_eq!((feed.remarks[0].id, feed.remarks[0].reason.as_ref()), (Some(9), reason));
     }
 }
 

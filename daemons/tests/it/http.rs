@@ -33,10 +33,7 @@ async fn rows_are_answered_as_the_contract_says() {
         .unwrap();
     assert_eq!(answer.status(), 200);
     let header = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
-    assert_eq!(
-        header("content-type"),
-        "text/csv; charset=utf-8; header=present"
-    );
+    assert_eq!(header("content-type"), "text/csv; charset=utf-8; header=present");
     let name = "attachment; filename=\"airshed-20260101T000000Z-20260101T000005Z.csv\"";
     assert_eq!(header("content-disposition"), name);
     assert!(header("link").contains("odbl"), "{}", header("link"));
@@ -49,9 +46,7 @@ async fn rows_are_answered_as_the_contract_says() {
     let twin =
         rig.get("/api/query?startDate=2026-01-01&endDate=2026-01-01&country=DE&columns=id,P1");
     assert_eq!(twin.await.text().await.unwrap(), "id,P1\n0,0\n3,3\n6,6\n");
-    let nothing = rig
-        .get("/api/query?startDate=2025-01-01&endDate=2025-01-01")
-        .await;
+    let nothing = rig.get("/api/query?startDate=2025-01-01&endDate=2025-01-01").await;
     assert_eq!(nothing.status(), 404);
     assert_eq!(json(nothing).await["detail"], "No data found.");
 }
@@ -60,25 +55,11 @@ async fn rows_are_answered_as_the_contract_says() {
 async fn a_long_answer_is_streamed_whole() {
     let folder = tempfile::tempdir().unwrap();
     let store = Embedded::open(folder.path().join("r"), store::Options::default()).unwrap();
-    let rig = Rig::start(Options {
-        store: Arc::new(store),
-        ..Options::default()
-    })
-    .await;
+    let rig = Rig::start(Options { store: Arc::new(store), ..Options::default() }).await;
     rig.store.put(&readings(100_000)).await.unwrap();
-    let text = rig
-        .get(&format!("{ALL}&columns=all"))
-        .await
-        .text()
-        .await
-        .unwrap();
+    let text = rig.get(&format!("{ALL}&columns=all")).await.text().await.unwrap();
     let expected = store::conformance::csv_of(rig.store.as_ref(), &Query::everything()).await;
-    assert!(
-        text.as_bytes() == expected,
-        "{} bytes for {}",
-        text.len(),
-        expected.len()
-    );
+    assert!(text.as_bytes() == expected, "{} bytes for {}", text.len(), expected.len());
 }
 
 #[tokio::test]
@@ -87,22 +68,14 @@ async fn bad_requests_get_400_with_the_field() {
     let url = format!("{}/api/query", rig.base);
     let big = format!("{{\"startDate\":\"{}\"}}", "x".repeat(70_000));
     let cases = [
-        (
-            "application/json",
-            "{\"startDate\":\"x\",\"endDate\":\"2026-01-01\"}",
-            "startDate",
-        ),
+        ("application/json", "{\"startDate\":\"x\",\"endDate\":\"2026-01-01\"}", "startDate"),
         ("application/json", "nonsense", "body"),
         ("application/json", big.as_str(), "body"),
         ("text/plain", "{}", "Content-Type"),
         ("application/x-www-form-urlencoded", "minAqi=3", "startDate"),
     ];
     for (kind, body, field) in cases {
-        let request = rig
-            .http
-            .post(&url)
-            .header("content-type", kind)
-            .body(body.to_owned());
+        let request = rig.http.post(&url).header("content-type", kind).body(body.to_owned());
         let answer = request.send().await.unwrap();
         assert_eq!(answer.status(), 400, "{field}");
         assert_eq!(answer.headers()["content-type"], "application/problem+json");
@@ -110,27 +83,16 @@ async fn bad_requests_get_400_with_the_field() {
     }
     for (path, field) in [
         ("/api/query", "startDate"),
-        (
-            "/api/query?startDate=2026-01-01&endDate=2026-01-01&x=1",
-            "x",
-        ),
+        ("/api/query?startDate=2026-01-01&endDate=2026-01-01&x=1", "x"),
         ("/api/query?%ff%fe=%00", "\u{fffd}\u{fffd}"),
-        (
-            "/api/results/00000000-0000-4000-8000-000000000000?wait=soon",
-            "wait",
-        ),
+        ("/api/results/00000000-0000-4000-8000-000000000000?wait=soon", "wait"),
     ] {
         let answer = rig.get(path).await;
         assert_eq!(answer.status(), 400, "{path}");
         assert_eq!(json(answer).await["field"], field);
     }
-    let posted = rig
-        .http
-        .post(format!("{url}?startDate=2026-01-01"))
-        .body("{}")
-        .send()
-        .await
-        .unwrap();
+    let posted =
+        rig.http.post(format!("{url}?startDate=2026-01-01")).body("{}").send().await.unwrap();
     assert_eq!(posted.status(), 400);
 }
 
@@ -164,39 +126,17 @@ async fn nonsense_on_the_wire_breaks_nothing() {
 #[tokio::test]
 async fn every_path_answers_its_methods_and_only_those() {
     let rig = Rig::start(Options::default()).await;
-    for path in [
-        "/",
-        "/healthz",
-        "/readyz",
-        "/metrics",
-        "/openapi.json",
-        "/assets/page.js",
-    ] {
+    for path in ["/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/assets/page.js"] {
         assert_eq!(rig.get(path).await.status(), 200, "{path}");
-        let head = rig
-            .http
-            .head(format!("{}{path}", rig.base))
-            .send()
-            .await
-            .unwrap();
+        let head = rig.http.head(format!("{}{path}", rig.base)).send().await.unwrap();
         assert_eq!(head.status(), 200, "HEAD {path}");
-        let posted = rig
-            .http
-            .post(format!("{}{path}", rig.base))
-            .send()
-            .await
-            .unwrap();
+        let posted = rig.http.post(format!("{}{path}", rig.base)).send().await.unwrap();
         assert_eq!(posted.status(), 405, "{path}");
         assert_eq!(posted.headers()["allow"], "GET, HEAD");
     }
     assert_eq!(rig.get("/nowhere").await.status(), 404);
     assert_eq!(rig.get("/api/results/x").await.status(), 404);
-    let deleted = rig
-        .http
-        .delete(format!("{}/api/query", rig.base))
-        .send()
-        .await
-        .unwrap();
+    let deleted = rig.http.delete(format!("{}/api/query", rig.base)).send().await.unwrap();
     assert_eq!(deleted.status(), 405);
     let preflight = rig
         .http
@@ -213,21 +153,13 @@ async fn every_path_answers_its_methods_and_only_those() {
 async fn the_openapi_document_names_every_field_and_route() {
     let rig = Rig::start(Options::default()).await;
     let document = json(rig.get("/openapi.json").await).await;
-    let named = document["components"]["schemas"]["Query"]["properties"]
-        .as_object()
-        .unwrap();
+    let named = document["components"]["schemas"]["Query"]["properties"].as_object().unwrap();
     let mut named: Vec<_> = named.keys().map(String::as_str).collect();
     let mut fields = airshed::request::FIELDS;
     named.sort_unstable();
     fields.sort_unstable();
     assert_eq!(named, fields);
-    let routes = [
-        "/api/query",
-        "/api/results/{id}",
-        "/healthz",
-        "/readyz",
-        "/metrics",
-    ];
+    let routes = ["/api/query", "/api/results/{id}", "/healthz", "/readyz", "/metrics"];
     for route in routes {
         assert!(document["paths"][route].is_object(), "{route}");
     }
@@ -237,38 +169,20 @@ async fn the_openapi_document_names_every_field_and_route() {
 async fn readiness_and_metrics_tell_the_datas_age() {
     let rig = Rig::start(Options::default()).await;
     let empty = json(rig.get("/readyz").await).await;
-    assert_eq!(
-        (&empty["ready"], &empty["dataAgeSeconds"]),
-        (&json!(true), &json!(null))
-    );
-    let newest = Reading::new(
-        1,
-        store::Window::Day24,
-        super::support::at("2026-02-01T11:00:00Z"),
-    );
+    assert_eq!((&empty["ready"], &empty["dataAgeSeconds"]), (&json!(true), &json!(null)));
+    let newest = Reading::new(1, store::Window::Day24, super::support::at("2026-02-01T11:00:00Z"));
     rig.store.put(&[newest]).await.unwrap();
     let ready = json(rig.get("/readyz").await).await;
-    assert_eq!(
-        (&ready["readings"], &ready["dataAgeSeconds"]),
-        (&json!(1), &json!(3600))
-    );
+    assert_eq!((&ready["readings"], &ready["dataAgeSeconds"]), (&json!(1), &json!(3600)));
     let metrics = rig.get("/metrics").await.text().await.unwrap();
     // Other servers of this test process measure into the same registry.
-    assert!(
-        metrics.contains("# HELP airshed_data_age_seconds"),
-        "{metrics}"
-    );
+    assert!(metrics.contains("# HELP airshed_data_age_seconds"), "{metrics}");
     assert!(metrics.contains("airshed_queries_in_flight"), "{metrics}");
 }
 
 #[tokio::test]
 async fn beyond_the_room_queries_become_jobs_and_beyond_the_queue_they_are_refused() {
-    let options = Options {
-        in_flight: 0,
-        queue_capacity: 2,
-        workers: 0,
-        ..Options::default()
-    };
+    let options = Options { in_flight: 0, queue_capacity: 2, workers: 0, ..Options::default() };
     let rig = Rig::start(options).await;
     rig.store.put(&readings(3)).await.unwrap();
     let mut ids = Vec::new();
@@ -278,10 +192,7 @@ async fn beyond_the_room_queries_become_jobs_and_beyond_the_queue_they_are_refus
         assert_eq!(answer.headers()["retry-after"], "1");
         let path = location(&answer);
         let body = json(answer).await;
-        assert_eq!(
-            path,
-            format!("/api/results/{}", body["id"].as_str().unwrap())
-        );
+        assert_eq!(path, format!("/api/results/{}", body["id"].as_str().unwrap()));
         let state = rig.get(&path).await;
         assert_eq!(state.status(), 202);
         assert_eq!(json(state).await["status"], "queued");
@@ -291,27 +202,14 @@ async fn beyond_the_room_queries_become_jobs_and_beyond_the_queue_they_are_refus
     let refused = rig.get(ALL).await;
     assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(refused.headers().contains_key("retry-after"));
-    assert_eq!(
-        rig.jobs.unfinished().await.unwrap().len(),
-        2,
-        "a refused query leaves no record"
-    );
+    assert_eq!(rig.jobs.unfinished().await.unwrap().len(), 2, "a refused query leaves no record");
 }
 
 #[tokio::test]
 async fn without_workers_within_reach_no_job_is_promised() {
-    let rig = Rig::start(Options {
-        desk: false,
-        in_flight: 0,
-        ..Options::default()
-    })
-    .await;
+    let rig = Rig::start(Options { desk: false, in_flight: 0, ..Options::default() }).await;
     assert_eq!(rig.get(ALL).await.status(), 503);
-    let rig = Rig::start(Options {
-        desk: false,
-        ..Options::default()
-    })
-    .await;
+    let rig = Rig::start(Options { desk: false, ..Options::default() }).await;
     rig.store.put(&readings(3)).await.unwrap();
     assert_eq!(rig.get_as_job(ALL).await.status(), 200);
 }
@@ -321,48 +219,27 @@ async fn a_browser_without_scripts_is_led_to_its_file() {
     let rig = Rig::start(Options::default()).await;
     rig.store.put(&readings(3)).await.unwrap();
     let form = rig.get("/").await;
-    let policy = form.headers()["content-security-policy"]
-        .to_str()
-        .unwrap()
-        .to_owned();
+    let policy = form.headers()["content-security-policy"].to_str().unwrap().to_owned();
     assert!(policy.contains("default-src 'self'"), "{policy}");
     let form = form.text().await.unwrap();
-    assert!(
-        form.contains("<option value=\"DE\">DE (1)</option>"),
-        "{form}"
-    );
+    assert!(form.contains("<option value=\"DE\">DE (1)</option>"), "{form}");
     assert!(form.contains("Sensor.Community"), "the attribution");
-    let ask = rig
-        .http
-        .get(format!("{}{ALL}&country=&minAqi=&range=", rig.base));
-    let ask = ask
-        .header("accept", "text/html,*/*")
-        .header("prefer", "respond-async");
+    let ask = rig.http.get(format!("{}{ALL}&country=&minAqi=&range=", rig.base));
+    let ask = ask.header("accept", "text/html,*/*").header("prefer", "respond-async");
     // The client follows the redirect; the worker may or may not be done by then.
     let mut answer = ask.send().await.unwrap();
     while answer.status() == 202 {
         let url = answer.url().clone();
         let page = answer.text().await.unwrap();
         assert!(page.contains("http-equiv=\"refresh\""), "{page}");
-        answer = rig
-            .http
-            .get(url)
-            .header("accept", "text/html")
-            .send()
-            .await
-            .unwrap();
+        answer = rig.http.get(url).header("accept", "text/html").send().await.unwrap();
     }
     assert_eq!(answer.text().await.unwrap().lines().count(), 4);
-    let bad = rig
-        .http
-        .get(format!("{}/api/query?startDate=<script>", rig.base));
+    let bad = rig.http.get(format!("{}/api/query?startDate=<script>", rig.base));
     let bad = bad.header("accept", "text/html").send().await.unwrap();
     assert_eq!(bad.status(), 400);
     let page = bad.text().await.unwrap();
-    assert!(
-        page.contains("&lt;script&gt;") && !page.contains("`<script"),
-        "{page}"
-    );
+    assert!(page.contains("&lt;script&gt;") && !page.contains("`<script"), "{page}");
 }
 
 /// Answers so many pages, then fails; never ends otherwise.
@@ -396,23 +273,12 @@ impl Store for Endless {
 
 #[tokio::test]
 async fn a_stream_that_fails_midway_is_broken_off() {
-    let store = Endless {
-        pages: Memory::new(),
-        good: 3,
-        asked: AtomicUsize::new(0),
-    };
-    let rig = Rig::start(Options {
-        store: Arc::new(store),
-        ..Options::default()
-    })
-    .await;
+    let store = Endless { pages: Memory::new(), good: 3, asked: AtomicUsize::new(0) };
+    let rig = Rig::start(Options { store: Arc::new(store), ..Options::default() }).await;
     rig.store.put(&readings(1000)).await.unwrap();
     let answer = rig.get(ALL).await;
     assert_eq!(answer.status(), 200);
-    assert!(
-        answer.bytes().await.is_err(),
-        "a cut file must not look whole"
-    );
+    assert!(answer.bytes().await.is_err(), "a cut file must not look whole");
     // Before the first byte it is a plain error, and says nothing of the inside.
     let failed = rig.get(ALL).await;
     assert_eq!(failed.status(), 503);
@@ -421,11 +287,7 @@ async fn a_stream_that_fails_midway_is_broken_off() {
 
 #[tokio::test]
 async fn a_client_that_takes_nothing_gives_up_its_place() {
-    let store = Endless {
-        pages: Memory::new(),
-        good: usize::MAX,
-        asked: AtomicUsize::new(0),
-    };
+    let store = Endless { pages: Memory::new(), good: usize::MAX, asked: AtomicUsize::new(0) };
     let options = Options {
         store: Arc::new(store),
         in_flight: 1,
@@ -443,9 +305,7 @@ async fn a_client_that_takes_nothing_gives_up_its_place() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), freed)
-        .await
-        .expect("its place is given up");
+    tokio::time::timeout(Duration::from_secs(20), freed).await.expect("its place is given up");
     drop(stuck);
 }
 

@@ -11,14 +11,8 @@ fn answer(standard: &str, pairs: &[&str]) -> Result<(u8, &'static str), String> 
 #[test]
 fn one_at_a_time() {
     assert_eq!(answer("uk_daqi", &["PM2.5=11.5"]), Ok((2, "Low")));
-    assert_eq!(
-        answer("uk_daqi", &["pm25=11.4", "O3=187.5"]),
-        Ok((8, "High"))
-    );
-    assert_eq!(
-        answer("uk_daqi", &["PM10=0.1005mg/m3"]),
-        Ok((10, "Very High"))
-    );
+    assert_eq!(answer("uk_daqi", &["pm25=11.4", "O3=187.5"]), Ok((8, "High")));
+    assert_eq!(answer("uk_daqi", &["PM10=0.1005mg/m3"]), Ok((10, "Very High")));
     let refusals = [
         ("uk_daqi", "PM2.5", "give POLLUTANT=VALUE"),
         ("uk_daqi", "CO=5", "no pollutant `CO`"),
@@ -34,11 +28,7 @@ fn one_at_a_time() {
         let refusal = answer(standard, &[pair]).unwrap_err();
         assert!(refusal.contains(reason), "{pair}: {refusal}");
     }
-    assert!(
-        answer("uk_daqi", &["PM10=5", "PM10=6"])
-            .unwrap_err()
-            .contains("twice")
-    );
+    assert!(answer("uk_daqi", &["PM10=5", "PM10=6"]).unwrap_err().contains("twice"));
 }
 
 #[test]

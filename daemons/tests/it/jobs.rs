@@ -21,28 +21,17 @@ async fn a_jobs_file_is_the_direct_answer() {
     let rig = Rig::start(Options::default()).await;
     rig.store.put(&readings(60_000)).await.unwrap();
     for filter in ["", "&country=FR", "&minAqi=7&columns=all"] {
-        let direct = rig
-            .get(&format!("{ALL}{filter}"))
-            .await
-            .bytes()
-            .await
-            .unwrap();
+        let direct = rig.get(&format!("{ALL}{filter}")).await.bytes().await.unwrap();
         let queued = rig.get_as_job(&format!("{ALL}{filter}")).await;
         assert_eq!(queued.status(), 202);
         let result = rig.get(&format!("{}?wait=30", location(&queued))).await;
         assert_eq!(result.status(), 200);
-        let hash: String = Sha256::digest(&direct)
-            .iter()
-            .map(|b| format!("{b:02x}"))
-            .collect();
+        let hash: String = Sha256::digest(&direct).iter().map(|b| format!("{b:02x}")).collect();
         assert_eq!(result.headers()["etag"], format!("\"{hash}\""));
         assert_eq!(result.headers()["content-length"], direct.len().to_string());
         assert!(result.bytes().await.unwrap() == direct);
         // And again: a result can be read more than once.
-        assert_eq!(
-            rig.get(&location(&queued)).await.bytes().await.unwrap(),
-            direct
-        );
+        assert_eq!(rig.get(&location(&queued)).await.bytes().await.unwrap(), direct);
     }
 }
 
@@ -57,11 +46,7 @@ async fn a_job_without_rows_says_so() {
 
 #[tokio::test]
 async fn waiting_ends_with_the_job_or_with_the_wait() {
-    let rig = Rig::start(Options {
-        workers: 0,
-        ..Options::default()
-    })
-    .await;
+    let rig = Rig::start(Options { workers: 0, ..Options::default() }).await;
     let queued = rig.get_as_job(ALL).await;
     let still = rig.get(&format!("{}?wait=1", location(&queued))).await;
     assert_eq!(
@@ -72,9 +57,8 @@ async fn waiting_ends_with_the_job_or_with_the_wait() {
     let path = format!("{}{}?wait=60", rig.base, location(&queued));
     let waiting = tokio::spawn(rig.http.get(path).send());
     rig.stop.cancel();
-    let answer = tokio::time::timeout(Duration::from_secs(10), waiting)
-        .await
-        .expect("no long wait");
+    let answer =
+        tokio::time::timeout(Duration::from_secs(10), waiting).await.expect("no long wait");
     if let Ok(answer) = answer.unwrap() {
         assert_eq!(answer.status(), 202);
     }
@@ -82,21 +66,12 @@ async fn waiting_ends_with_the_job_or_with_the_wait() {
 
 #[tokio::test]
 async fn what_a_stop_interrupted_is_taken_up_again() {
-    let rig = Rig::start(Options {
-        workers: 0,
-        ..Options::default()
-    })
-    .await;
+    let rig = Rig::start(Options { workers: 0, ..Options::default() }).await;
     rig.store.put(&readings(10)).await.unwrap();
     let path = location(&rig.get_as_job(ALL).await);
     // The queue within the process is gone; the record is not.
     let fresh = queue::open("channel:", 10).await.unwrap();
-    assert_eq!(
-        worker::resume(&rig.jobs, fresh.requests.as_ref())
-            .await
-            .unwrap(),
-        1
-    );
+    assert_eq!(worker::resume(&rig.jobs, fresh.requests.as_ref()).await.unwrap(), 1);
     let worker = worker::Worker {
         store: Arc::clone(&rig.store),
         queues: fresh,
@@ -110,20 +85,14 @@ async fn what_a_stop_interrupted_is_taken_up_again() {
 #[tokio::test]
 async fn a_job_that_cannot_be_done_fails_with_the_reason() {
     let rig = Rig::start(Options::default()).await;
-    let unreadable = json!({ "startDate": "once upon a time" })
-        .as_object()
-        .unwrap()
-        .clone();
+    let unreadable = json!({ "startDate": "once upon a time" }).as_object().unwrap().clone();
     let job = rig.jobs.create(unreadable).await.unwrap();
     rig.queues.requests.send(&message(job.id)).await.unwrap();
     let answer = rig.get(&format!("/api/results/{}?wait=30", job.id)).await;
     assert_eq!(answer.status(), 500);
     let problem = json(answer).await;
     assert_eq!(problem["retryable"], false);
-    assert!(
-        problem["detail"].as_str().unwrap().contains("startDate"),
-        "{problem}"
-    );
+    assert!(problem["detail"].as_str().unwrap().contains("startDate"), "{problem}");
 }
 
 #[tokio::test]
@@ -132,25 +101,13 @@ async fn a_job_that_was_begun_too_often_fails() {
     let ask = Ask::from_json(br#"{"startDate":"2026-01-01","endDate":"2026-01-01"}"#).unwrap();
     let job = rig.jobs.create(ask.to_object()).await.unwrap();
     let begun = airshed::jobs::Job { attempts: 5, ..job };
-    let begun = rig
-        .jobs
-        .update(&begun, State::Running { rows: 7 })
-        .await
-        .unwrap();
+    let begun = rig.jobs.update(&begun, State::Running { rows: 7 }).await.unwrap();
     let state = json(rig.get(&format!("/api/results/{}", begun.id)).await).await;
-    assert_eq!(
-        (&state["status"], &state["rows"]),
-        (&json!("running"), &json!(7))
-    );
+    assert_eq!((&state["status"], &state["rows"]), (&json!("running"), &json!(7)));
     rig.queues.requests.send(&message(begun.id)).await.unwrap();
     let answer = rig.get(&format!("/api/results/{}?wait=30", begun.id)).await;
     assert_eq!(answer.status(), 500);
-    assert!(
-        json(answer).await["detail"]
-            .as_str()
-            .unwrap()
-            .contains("5 attempts")
-    );
+    assert!(json(answer).await["detail"].as_str().unwrap().contains("5 attempts"));
 }
 
 #[tokio::test]
@@ -168,12 +125,7 @@ async fn a_dead_letter_fails_its_job_and_nonsense_harms_nobody() {
     }
     rig.store.put(&readings(3)).await.unwrap();
     let queued = rig.get_as_job(ALL).await;
-    assert_eq!(
-        rig.get(&format!("{}?wait=30", location(&queued)))
-            .await
-            .status(),
-        200
-    );
+    assert_eq!(rig.get(&format!("{}?wait=30", location(&queued))).await.status(), 200);
 }
 
 #[tokio::test]
@@ -185,40 +137,22 @@ async fn results_expire_are_remembered_as_such_and_forgotten_in_the_end() {
     };
     let first = now("2026-02-01T12:00:00Z");
     let job = first.create(serde_json::Map::new()).await.unwrap();
-    let state = State::Done {
-        rows: 1,
-        bytes: 5,
-        sha256: String::new(),
-        expires: first.expiry(),
-    };
+    let state = State::Done { rows: 1, bytes: 5, sha256: String::new(), expires: first.expiry() };
     first.update(&job, state).await.unwrap();
     let mut writer = first.result_writer(job.id);
-    tokio::io::AsyncWriteExt::write_all(&mut writer, b"a\n1\n\n")
-        .await
-        .unwrap();
-    tokio::io::AsyncWriteExt::shutdown(&mut writer)
-        .await
-        .unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut writer, b"a\n1\n\n").await.unwrap();
+    tokio::io::AsyncWriteExt::shutdown(&mut writer).await.unwrap();
 
     let later = now("2026-02-02T11:59:59Z");
     later.sweep().await.unwrap();
-    assert_eq!(
-        later.get(job.id).await.unwrap().unwrap().state.name(),
-        "done"
-    );
+    assert_eq!(later.get(job.id).await.unwrap().unwrap().state.name(), "done");
     assert!(later.result(job.id).await.unwrap().is_some());
 
     let next_day = now("2026-02-02T12:00:00Z");
-    assert_eq!(
-        next_day.get(job.id).await.unwrap().unwrap().state,
-        State::Expired
-    );
+    assert_eq!(next_day.get(job.id).await.unwrap().unwrap().state, State::Expired);
     next_day.sweep().await.unwrap();
     assert!(next_day.result(job.id).await.unwrap().is_none(), "deleted");
-    assert_eq!(
-        next_day.get(job.id).await.unwrap().unwrap().state,
-        State::Expired
-    );
+    assert_eq!(next_day.get(job.id).await.unwrap().unwrap().state, State::Expired);
 
     let next_month = now("2026-03-02T12:00:00Z");
     next_month.sweep().await.unwrap();
@@ -230,8 +164,5 @@ async fn an_expired_result_is_gone() {
     let rig = Rig::start(Options::default()).await;
     let job = rig.jobs.create(serde_json::Map::new()).await.unwrap();
     rig.jobs.update(&job, State::Expired).await.unwrap();
-    assert_eq!(
-        rig.get(&format!("/api/results/{}", job.id)).await.status(),
-        410
-    );
+    assert_eq!(rig.get(&format!("/api/results/{}", job.id)).await.status(), 410);
 }

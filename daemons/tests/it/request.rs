@@ -19,10 +19,7 @@ fn the_reports_payload() {
         r#"{"startDate":"2023-05-11 00:00:00","endDate":"2023-05-11 01:00:00","country":"DE",
             "range":"Medium","minAqi":1,"maxAqi":"10"}"#,
     );
-    assert_eq!(
-        (query.from, query.until),
-        (at("2023-05-11T00:00:00Z"), at("2023-05-11T01:00:00Z"))
-    );
+    assert_eq!((query.from, query.until), (at("2023-05-11T00:00:00Z"), at("2023-05-11T01:00:00Z")));
     assert_eq!(query.countries, ["DE".parse().unwrap()]);
     assert_eq!(query.bands, [aqi::Band::Moderate]);
     let (low, high) = query.indices.unwrap();
@@ -33,21 +30,9 @@ fn the_reports_payload() {
 fn moments_are_read_as_people_write_them() {
     let cases = [
         ("2026-01-31", "2026-01-31T00:00:00Z", "2026-01-31T23:59:59Z"),
-        (
-            "2026-01-31 10:20",
-            "2026-01-31T10:20:00Z",
-            "2026-01-31T10:20:00Z",
-        ),
-        (
-            "2026-01-31T10:20",
-            "2026-01-31T10:20:00Z",
-            "2026-01-31T10:20:00Z",
-        ),
-        (
-            " 2026-01-31T10:20:30+02:00",
-            "2026-01-31T08:20:30Z",
-            "2026-01-31T08:20:30Z",
-        ),
+        ("2026-01-31 10:20", "2026-01-31T10:20:00Z", "2026-01-31T10:20:00Z"),
+        ("2026-01-31T10:20", "2026-01-31T10:20:00Z", "2026-01-31T10:20:00Z"),
+        (" 2026-01-31T10:20:30+02:00", "2026-01-31T08:20:30Z", "2026-01-31T08:20:30Z"),
     ];
     for (text, from, until) in cases {
         let query = query(&format!(r#"{{"startDate":"{text}","endDate":"{text}"}}"#));
@@ -64,17 +49,12 @@ fn json_form_and_query_string_say_the_same() {
     let form = "startDate=2026-01-31+00:00:00&endDate=2026-01-31T23:59:59Z&country=de,FR\
                 &range=Very%20High&columns=P1,AQI&sensor=7&sensor=8&window=1h&indoor=1\
                 &sensorType=SDS011&minAqi=&maxAqi=";
-    let (json, form) = (
-        Ask::from_json(json.as_bytes()).unwrap(),
-        Ask::from_form(form.as_bytes()).unwrap(),
-    );
+    let (json, form) =
+        (Ask::from_json(json.as_bytes()).unwrap(), Ask::from_form(form.as_bytes()).unwrap());
     assert_eq!(json.query, form.query);
     assert_eq!(json.columns, [Column::P1, Column::Aqi]);
     assert_eq!(form.columns, json.columns);
-    assert_eq!(
-        form.file_name(),
-        "airshed-20260131T000000Z-20260131T235959Z.csv"
-    );
+    assert_eq!(form.file_name(), "airshed-20260131T000000Z-20260131T235959Z.csv");
     // What a job record keeps is the same request.
     for ask in [json, form] {
         let again = Ask::from_object(ask.to_object()).unwrap();
@@ -86,26 +66,15 @@ fn json_form_and_query_string_say_the_same() {
 fn one_bound_of_the_index_is_enough() {
     let low = query(&format!(r#"{{{WHEN},"minAqi":4}}"#)).indices.unwrap();
     let high = query(&format!(r#"{{{WHEN},"maxAqi":4}}"#)).indices.unwrap();
-    assert_eq!(
-        (low.0.get(), low.1.get(), high.0.get(), high.1.get()),
-        (4, 10, 1, 4)
-    );
+    assert_eq!((low.0.get(), low.1.get(), high.0.get(), high.1.get()), (4, 10, 1, 4));
     assert_eq!(query(&format!("{{{WHEN}}}")).indices, None);
 }
 
 #[test]
 fn what_is_wrong_is_refused_by_its_field() {
     let cases = [
-        (
-            r#"{"endDate":"2026-01-31"}"#.to_owned(),
-            "startDate",
-            "missing",
-        ),
-        (
-            r#"{"startDate":"2026-01-31","endDate":""}"#.to_owned(),
-            "endDate",
-            "missing",
-        ),
+        (r#"{"endDate":"2026-01-31"}"#.to_owned(), "startDate", "missing"),
+        (r#"{"startDate":"2026-01-31","endDate":""}"#.to_owned(), "endDate", "missing"),
         (
             r#"{"startDate":"31.1.2026","endDate":"2026-01-31"}"#.to_owned(),
             "startDate",
@@ -116,66 +85,22 @@ fn what_is_wrong_is_refused_by_its_field() {
             "startDate",
             "not a date",
         ),
-        (
-            r#"{"startDate":5,"endDate":"2026-03-31"}"#.to_owned(),
-            "startDate",
-            "not a date",
-        ),
-        (
-            r#"{"startDate":"2026-02-01","endDate":"2026-01-31"}"#.to_owned(),
-            "endDate",
-            "before",
-        ),
-        (
-            format!(r#"{{{WHEN},"country":"ZZ"}}"#),
-            "country",
-            "ISO 3166",
-        ),
-        (
-            format!(r#"{{{WHEN},"country":"Germany"}}"#),
-            "country",
-            "ISO 3166",
-        ),
-        (
-            format!(r#"{{{WHEN},"range":"Awful"}}"#),
-            "range",
-            "Moderate",
-        ),
+        (r#"{"startDate":5,"endDate":"2026-03-31"}"#.to_owned(), "startDate", "not a date"),
+        (r#"{"startDate":"2026-02-01","endDate":"2026-01-31"}"#.to_owned(), "endDate", "before"),
+        (format!(r#"{{{WHEN},"country":"ZZ"}}"#), "country", "ISO 3166"),
+        (format!(r#"{{{WHEN},"country":"Germany"}}"#), "country", "ISO 3166"),
+        (format!(r#"{{{WHEN},"range":"Awful"}}"#), "range", "Moderate"),
         (format!(r#"{{{WHEN},"minAqi":0}}"#), "minAqi", "1 to 10"),
         (format!(r#"{{{WHEN},"maxAqi":11}}"#), "maxAqi", "1 to 10"),
         (format!(r#"{{{WHEN},"maxAqi":2.5}}"#), "maxAqi", "1 to 10"),
-        (
-            format!(r#"{{{WHEN},"maxAqi":[1,2]}}"#),
-            "maxAqi",
-            "more than once",
-        ),
-        (
-            format!(r#"{{{WHEN},"minAqi":7,"maxAqi":3}}"#),
-            "minAqi",
-            "above maxAqi",
-        ),
-        (
-            format!(r#"{{{WHEN},"minAqi":{{}}}}"#),
-            "minAqi",
-            "text, a number",
-        ),
-        (
-            format!(r#"{{{WHEN},"columns":"P3"}}"#),
-            "columns",
-            "the columns are",
-        ),
-        (
-            format!(r#"{{{WHEN},"columns":"P1,AQI,P1"}}"#),
-            "columns",
-            "P1 is given twice",
-        ),
+        (format!(r#"{{{WHEN},"maxAqi":[1,2]}}"#), "maxAqi", "more than once"),
+        (format!(r#"{{{WHEN},"minAqi":7,"maxAqi":3}}"#), "minAqi", "above maxAqi"),
+        (format!(r#"{{{WHEN},"minAqi":{{}}}}"#), "minAqi", "text, a number"),
+        (format!(r#"{{{WHEN},"columns":"P3"}}"#), "columns", "the columns are"),
+        (format!(r#"{{{WHEN},"columns":"P1,AQI,P1"}}"#), "columns", "P1 is given twice"),
         (format!(r#"{{{WHEN},"sensor":"-1"}}"#), "sensor", ""),
         (format!(r#"{{{WHEN},"window":"2h"}}"#), "window", "5min"),
-        (
-            format!(r#"{{{WHEN},"indoor":"maybe"}}"#),
-            "indoor",
-            "true or false",
-        ),
+        (format!(r#"{{{WHEN},"indoor":"maybe"}}"#), "indoor", "true or false"),
         (format!(r#"{{{WHEN},"county":"DE"}}"#), "county", "unknown"),
         (format!(r#"{{{WHEN},"":""}}"#), "", "unknown"),
         ("[]".to_owned(), "body", "not a JSON object"),
@@ -188,10 +113,7 @@ fn what_is_wrong_is_refused_by_its_field() {
         assert!(bad.reason.contains(reason), "{json}: {bad}");
     }
     let twice = format!(r#"{{{WHEN},"columns":["P1","AQI","P1"]}}"#);
-    assert_eq!(
-        Ask::from_json(twice.as_bytes()).unwrap_err().reason,
-        "P1 is given twice"
-    );
+    assert_eq!(Ask::from_json(twice.as_bytes()).unwrap_err().reason, "P1 is given twice");
     let many = format!(r#"{{{WHEN},"sensor":"{}"}}"#, "1,".repeat(400));
     assert_eq!(Ask::from_json(many.as_bytes()).unwrap_err().field, "sensor");
 }

@@ -93,14 +93,9 @@ impl Rig {
     pub(super) async fn start(options: Options) -> Self {
         let objects = Arc::new(InMemory::new());
         let jobs = Jobs::new(objects, clock(), SignedDuration::from_hours(24));
-        let queues = queue::open("channel:", options.queue_capacity)
-            .await
-            .unwrap();
+        let queues = queue::open("channel:", options.queue_capacity).await.unwrap();
         let stop = CancellationToken::new();
-        let desk = Desk {
-            jobs: jobs.clone(),
-            queues: queues.clone(),
-        };
+        let desk = Desk { jobs: jobs.clone(), queues: queues.clone() };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let server = Server {
@@ -127,33 +122,17 @@ impl Rig {
             tokio::spawn(worker::run(worker, stop.clone()));
         }
         let http = reqwest::Client::new();
-        Self {
-            base,
-            store: options.store,
-            jobs,
-            queues,
-            stop,
-            server,
-            http,
-        }
+        Self { base, store: options.store, jobs, queues, stop, server, http }
     }
 
     pub(super) async fn get(&self, path: &str) -> reqwest::Response {
-        self.http
-            .get(format!("{}{path}", self.base))
-            .send()
-            .await
-            .unwrap()
+        self.http.get(format!("{}{path}", self.base)).send().await.unwrap()
     }
 
     /// Asks for a job.
     pub(super) async fn get_as_job(&self, path: &str) -> reqwest::Response {
         let request = self.http.get(format!("{}{path}", self.base));
-        request
-            .header("Prefer", "respond-async")
-            .send()
-            .await
-            .unwrap()
+        request.header("Prefer", "respond-async").send().await.unwrap()
     }
 }
 
@@ -175,10 +154,7 @@ pub(super) struct RawServer {
 impl RawServer {
     pub(super) async fn start(answers: Vec<String>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!(
-            "http://{}/static/v2/data.24h.json",
-            listener.local_addr().unwrap()
-        );
+        let url = format!("http://{}/static/v2/data.24h.json", listener.local_addr().unwrap());
         let requests = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&requests);
         tokio::spawn(async move {
@@ -187,9 +163,7 @@ impl RawServer {
                 let (mut stream, _) = listener.accept().await.unwrap();
                 let mut head = [0; 4096];
                 let length = stream.read(&mut head).await.unwrap();
-                seen.lock()
-                    .unwrap()
-                    .push(String::from_utf8_lossy(&head[..length]).into_owned());
+                seen.lock().unwrap().push(String::from_utf8_lossy(&head[..length]).into_owned());
                 let answer = answers.get(number).or(answers.last()).unwrap();
                 let _ = stream.write_all(answer.as_bytes()).await;
                 if answer.is_empty() {
@@ -230,11 +204,7 @@ pub(super) fn collector(url: &str, store: Arc<dyn Store>) -> Collector {
         window: fetcher.source().usual_window(),
         fetcher,
         store,
-        backoff: Backoff {
-            attempts: 8,
-            first,
-            longest,
-        },
+        backoff: Backoff { attempts: 8, first, longest },
         clock: clock(),
         status: Arc::new(FeedStatus::default()),
     }
