@@ -42,7 +42,17 @@ pub(super) struct Daemon {
 
 impl Daemon {
     pub(super) fn start(arguments: &[&str]) -> Self {
-        let mut command = airshed(arguments);
+        Self::spawn(airshed(arguments))
+    }
+
+    /// Started by another program, which takes the place of the first arguments.
+    pub(super) fn start_through(starter: &[&str], arguments: &[&str]) -> Self {
+        let mut command = Command::new(starter[0]);
+        command.args(&starter[1..]).arg(env!("CARGO_BIN_EXE_airshed")).args(arguments);
+        Self::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Self {
         command.args(["--log-format", "json"]).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
@@ -60,16 +70,23 @@ impl Daemon {
 
     /// The fields of the next line with this message.
     pub(super) fn wait_for(&self, message: &str) -> Value {
-        self.wait_within(message, PATIENCE).unwrap_or_else(|| panic!("no `{message}` in the log"))
+        self.wait_for_one_of(&[message])
+    }
+
+    /// The same for the first of several messages.
+    pub(super) fn wait_for_one_of(&self, messages: &[&str]) -> Value {
+        self.wait_within(messages, PATIENCE)
+            .unwrap_or_else(|| panic!("none of {messages:?} in the log"))
     }
 
     /// The same; none when the time is over or the log has ended.
-    pub(super) fn wait_within(&self, message: &str, patience: Duration) -> Option<Value> {
+    pub(super) fn wait_within(&self, messages: &[&str], patience: Duration) -> Option<Value> {
         let deadline = Instant::now() + patience;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let line = self.log.recv_timeout(left).ok()?;
-            if line["fields"]["message"] == message {
+            let message = line["fields"]["message"].as_str().unwrap_or_default();
+            if messages.contains(&message) {
                 return Some(line["fields"].clone());
             }
         }

@@ -40,6 +40,45 @@ async fn ever_new_feed() -> (String, Arc<Mutex<Vec<Timestamp>>>) {
     (url, served)
 }
 
+/// A limit on the file's size stands for a full disk: writes beyond it fail.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_fails_the_put_keeps_what_was_there_and_is_recovered_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data").to_str().unwrap().to_owned();
+    let limited = "trap '' XFSZ; ulimit -S -f 3000; exec \"$0\" \"$@\"";
+    let mut arguments = vec!["demo", "--sensors", "5000", "--history", "30", "--data", &data];
+    arguments.extend(["--listen", "127.0.0.1:0"]);
+    let daemon = Daemon::start_through(&["sh", "-c", limited], &arguments);
+    let base = daemon.base();
+    let mut stored = 0;
+    let failed = loop {
+        let line = daemon.wait_for_one_of(&[COLLECTED, FAILED]);
+        match line["stored"].as_u64() {
+            Some(readings) => stored += readings,
+            None => break line,
+        }
+    };
+    let reason = failed["reason"].as_str().unwrap();
+    assert!(stored > 0 && reason.contains("the disk failed"), "{reason}");
+    let http = reqwest::Client::new();
+    let kept = async || {
+        let url = format!("{base}/api/query?startDate=2000-01-01&endDate=2100-01-01&columns=id");
+        let answer = http.get(url).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        answer.text().await.unwrap().lines().count() as u64 - 1
+    };
+    assert_eq!(kept().await, stored);
+
+    let pid = daemon.child.id().to_string();
+    let lifted = Command::new("prlimit").args(["--fsize=unlimited", "--pid", &pid]).status();
+    assert!(lifted.unwrap().success());
+    stored += daemon.wait_for(COLLECTED)["stored"].as_u64().unwrap();
+    assert!(kept().await >= stored);
+}
+
+const COLLECTED: &str = "feed collected";
+const FAILED: &str = "fetch failed; what is stored stays, trying again";
+
 /// Kills `airshed serve` again and again, at moments drawn evenly over a fetch and the
 /// put behind it; `AIRSHED_KILLS` says how often (make soak: 200).
 #[tokio::test(flavor = "multi_thread")]
@@ -65,7 +104,7 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_half_there() {
         daemon.wait_for("listening");
         let moment = if kill % 4 == 0 {
             // Right after it was acknowledged.
-            daemon.wait_for("feed collected");
+            daemon.wait_for(COLLECTED);
             acknowledged.push(served.lock().unwrap()[first]);
             Duration::ZERO
         } else {
@@ -76,7 +115,7 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_half_there() {
         daemon.child.wait().unwrap();
         // What the log still holds was acknowledged before the kill.
         let mut next = first + usize::from(kill % 4 == 0);
-        while daemon.wait_within("feed collected", Duration::from_millis(50)).is_some() {
+        while daemon.wait_within(&[COLLECTED], Duration::from_millis(50)).is_some() {
             acknowledged.push(served.lock().unwrap()[next]);
             next += 1;
         }
