@@ -12,7 +12,7 @@ demo: check-tools
 test: check-tools fmt check
 	$(CARGO) test --locked --workspace
 	$(CARGO) test --locked --package airshed-benches --benches
-	for example in index store server; do \
+	for example in explain_index own_store own_server; do \
 		$(CARGO) run --locked --quiet --package airshed-examples --bin $$example > /dev/null || exit 1; \
 	done
 

@@ -2,7 +2,7 @@
 //!
 //! Doing a job twice gives the same file, so that a worker may die at any point: the
 //! message comes again. What cannot be done ends as failed, never as silence: by the
-//! worker's own word, after [`MAX_ATTEMPTS`] beginnings, or from the dead letters.
+//! worker's own word, after five beginnings, or from the dead letters.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -48,6 +48,7 @@ pub(super) struct Serve {
 impl Serve {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
         self.logging.start()?;
+        self.feed.check()?;
         let (stop, clock) = (stop_on_signals()?, wall_clock());
         let store = self.store.open().await?;
         let status = Arc::new(FeedStatus::default());
@@ -163,6 +164,7 @@ impl Collect {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
         self.logging.start()?;
         let (stop, clock) = (stop_on_signals()?, wall_clock());
+        self.feed.check()?;
         let store = self.store.open().await?;
         let mut collector = self.feed.collector(store, clock, Arc::default())?;
         if self.once {

@@ -77,17 +77,22 @@ pub(super) struct FeedFlags {
 }
 
 impl FeedFlags {
+    /// Before anything is made: whether the feed may be asked as these flags say.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        if self.feed.needs_contact() && self.contact.is_none() {
+            return Err("the feed's operator asks every client for a contact: \
+                        give --contact (or AIRSHED_CONTACT), an e-mail address or a page of yours"
+                .into());
+        }
+        Ok(())
+    }
+
     pub(super) fn collector(
         &self,
         store: Arc<dyn Store>,
         clock: Clock,
         status: Arc<FeedStatus>,
     ) -> Result<Collector, Failure> {
-        if self.feed.needs_contact() && self.contact.is_none() {
-            return Err("the feed's operator asks every client for a contact: \
-                        give --contact (or AIRSHED_CONTACT), an e-mail address or a page of yours"
-                .into());
-        }
         collector(self.feed.clone(), self.window, self.contact.as_deref(), store, clock, status)
     }
 }

@@ -92,8 +92,9 @@ pub enum CorsOrigins {
     Only(Vec<HeaderValue>),
 }
 
-/// A client that has begun a request has this long to send its headers.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
+/// A client has this long to send a request's headers; an idle connection is closed
+/// after it too.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Jobs whose end can be heard of before a slow listener loses one.
 const WAKE_BUFFER: usize = 1024;

@@ -1,6 +1,6 @@
 //! The index of two concentrations, and why it is what it is.
 //!
-//! `cargo run -p airshed-examples --bin index`
+//! `cargo run -p airshed-examples --bin explain_index`
 #![allow(clippy::print_stdout)]
 
 use aqi::{Pollutant, daqi};

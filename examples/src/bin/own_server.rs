@@ -1,6 +1,6 @@
 //! The server inside a program of one's own, over a store of one's own.
 //!
-//! `cargo run -p airshed-examples --bin server`
+//! `cargo run -p airshed-examples --bin own_server`
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;

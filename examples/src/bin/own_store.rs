@@ -1,6 +1,6 @@
 //! A durable store of one's own: put, close, open, query, print as CSV.
 //!
-//! `cargo run -p airshed-examples --bin store`
+//! `cargo run -p airshed-examples --bin own_store`
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;
