@@ -6,6 +6,7 @@ use std::ops::{Range, RangeInclusive};
 use aqi::{Band, Decimal, Index};
 use jiff::Timestamp;
 
+use crate::csv::BlockText;
 use crate::{Country, Flags, Position, Query, Reading, SensorType, Window};
 
 pub(crate) const SECONDS_A_DAY: i64 = 86_400;
@@ -16,7 +17,7 @@ pub(crate) const DAYS: RangeInclusive<i32> = -719_528..=2_932_894;
 
 /// Immutable columns of readings of one UTC day and one country, sorted by timestamp,
 /// sensor and window. What many rows share (the sensor's model and place) is kept once.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug)]
 pub struct Block {
     pub(crate) day: i32,
     pub(crate) country: Option<Country>,
@@ -32,6 +33,8 @@ pub struct Block {
     /// For every row, its station's number in `stations`.
     pub(crate) station: Vec<u32>,
     pub(crate) stations: Vec<Station>,
+    /// The rows as CSV of the default columns, once they were asked for often enough.
+    pub(crate) text: BlockText,
 }
 
 /// What the readings of a sensor have in common as long as it stays where it is.
@@ -82,6 +85,7 @@ impl Block {
             measurements: Vec::with_capacity(rows),
             station: Vec::with_capacity(rows),
             stations: Vec::new(),
+            text: BlockText::default(),
         };
         let mut numbers = HashMap::new();
         for reading in readings {
@@ -133,11 +137,13 @@ impl Block {
         self.indices.iter().fold(0, |bits, index| bits | 1 << index)
     }
 
-    /// Bytes of memory, roughly.
+    /// Bytes of memory, roughly, with the text whether it is there already or not: so
+    /// much it will take.
     pub(crate) fn memory_bytes(&self) -> usize {
         let row = size_of::<(u32, u64, Window, u8, u32)>()
             + 2 * size_of::<Option<Decimal>>()
-            + size_of::<Option<u64>>();
+            + size_of::<Option<u64>>()
+            + BlockText::TYPICAL_ROW_BYTES;
         self.len() * row + self.stations.len() * size_of::<Station>() + size_of::<Self>()
     }
 

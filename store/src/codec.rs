@@ -15,6 +15,7 @@
 use aqi::{Decimal, Index};
 
 use crate::block::{Block, DAYS, SECONDS_A_DAY, Station};
+use crate::csv::BlockText;
 use crate::{Country, Error, ErrorKind, Window};
 
 /// zstd's fastest ordinary level: blocks are written far more often than shipped.
@@ -119,6 +120,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Block, Error> {
         measurements,
         station,
         stations: stations.collect(),
+        text: BlockText::default(),
     };
     check(&block)?;
     block.indices =

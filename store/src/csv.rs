@@ -9,12 +9,14 @@
 use std::fmt;
 use std::io::{Read, Write};
 use std::str::FromStr;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 
 use aqi::{Band, Decimal, Index};
 use jiff::Timestamp;
 
 use crate::block::{SECONDS_A_DAY, timestamp_problem};
-use crate::{Country, Error, ErrorKind, Flags, Page, Reading, Row, SensorType};
+use crate::{Block, Country, Error, ErrorKind, Flags, Page, Reading, Row, Run, SensorType};
 
 /// A column of the CSV.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -138,12 +140,82 @@ pub fn write_header(out: &mut Vec<u8>, columns: &[Column]) {
 }
 
 /// Appends a line for each row of the page.
+///
+/// With [`Column::DEFAULT`] most lines are copied from text that was printed before.
 pub fn write_page(out: &mut Vec<u8>, page: &Page, columns: &[Column]) {
-    for run in &page.runs {
-        let date = date_of(run.block.day);
-        for row in run.rows.clone() {
-            write_row(out, run.block.row(row), &date, columns);
+    let mut runs = page.runs.as_slice();
+    while let Some(first) = runs.first() {
+        let same_block = |run: &Run| Arc::ptr_eq(&run.block, &first.block);
+        let (of_block, rest) = runs.split_at(runs.partition_point(same_block));
+        let rows = of_block.iter().map(|run| run.rows.len()).sum();
+        match first.block.text.of(&first.block, rows, columns) {
+            Some(text) => text.write(out, of_block),
+            None => of_block.iter().for_each(|run| write_run(out, run, columns)),
         }
+        runs = rest;
+    }
+}
+
+fn write_run(out: &mut Vec<u8>, run: &Run, columns: &[Column]) {
+    let date = date_of(run.block.day);
+    for row in run.rows.clone() {
+        write_row(out, run.block.row(row), &date, columns);
+    }
+}
+
+/// A block's rows as CSV of the default columns: printed once, then copied.
+#[derive(Debug, Default)]
+pub(crate) struct BlockText {
+    printed: OnceLock<PrintedRows>,
+    /// Rows asked for so far, until the text is printed.
+    asked: AtomicUsize,
+}
+
+#[derive(Debug)]
+struct PrintedRows {
+    bytes: Box<[u8]>,
+    /// Where each row ends in `bytes`.
+    ends: Box<[u32]>,
+}
+
+impl BlockText {
+    /// What a row takes, with its end: for the accounting of memory.
+    pub(crate) const TYPICAL_ROW_BYTES: usize = 92;
+
+    /// The text, if it is there or worth printing now: once a block's worth of rows has
+    /// been asked for. A query for a few rows prints those alone.
+    fn of(&self, block: &Block, rows: usize, columns: &[Column]) -> Option<&PrintedRows> {
+        if columns != Column::DEFAULT {
+            return None;
+        }
+        if self.printed.get().is_none()
+            && self.asked.fetch_add(rows, Relaxed).saturating_add(rows) < block.len()
+        {
+            return None;
+        }
+        Some(self.printed.get_or_init(|| PrintedRows::of(block)))
+    }
+}
+
+impl PrintedRows {
+    fn of(block: &Block) -> Self {
+        let date = date_of(block.day);
+        let mut bytes = Vec::with_capacity(block.len() * BlockText::TYPICAL_ROW_BYTES);
+        let mut ends = Vec::with_capacity(block.len());
+        for row in 0..block.len() {
+            write_row(&mut bytes, block.row(row), &date, Column::DEFAULT);
+            ends.push(bytes.len() as u32); // a block's rows are far below 4 GB
+        }
+        Self { bytes: bytes.into(), ends: ends.into() }
+    }
+
+    fn write(&self, out: &mut Vec<u8>, runs: &[Run]) {
+        let slice = |run: &Run| {
+            let start = run.rows.start.checked_sub(1).map_or(0, |before| self.ends[before]);
+            &self.bytes[start as usize..self.ends[run.rows.end - 1] as usize]
+        };
+        out.reserve(runs.iter().map(|run| slice(run).len()).sum());
+        runs.iter().for_each(|run| out.extend_from_slice(slice(run)));
     }
 }
 

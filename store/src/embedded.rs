@@ -113,6 +113,9 @@ impl Store for Embedded {
     }
 
     async fn query(&self, query: &Query, after: Option<Position>) -> Result<Page, Error> {
+        if let Some(page) = self.0.cached_page(query, after) {
+            return Ok(page);
+        }
         let query = query.clone();
         self.blocking(move |shared| {
             let snapshot = shared.snapshot()?;
@@ -122,7 +125,10 @@ impl Store for Embedded {
     }
 
     async fn summary(&self) -> Result<Summary, Error> {
-        self.blocking(|shared| Ok(shared.snapshot()?.directory.summary())).await
+        match self.0.open_snapshot() {
+            Some(snapshot) => Ok(snapshot.directory.summary()),
+            None => self.blocking(|shared| Ok(shared.snapshot()?.directory.summary())).await,
+        }
     }
 }
 
@@ -154,6 +160,21 @@ impl Shared {
         if let Ok((snapshot, _)) = open_file(&self.path, &self.options) {
             *open = Some(Arc::new(snapshot));
         }
+    }
+
+    /// The store as it is now, if that can be told without waiting.
+    fn open_snapshot(&self) -> Option<Arc<Snapshot>> {
+        self.snapshot.try_read().ok()?.clone()
+    }
+
+    /// The page, if all that it takes is in memory; without a thread to wait on.
+    fn cached_page(&self, query: &Query, after: Option<Position>) -> Option<Page> {
+        let snapshot = self.open_snapshot()?;
+        let load = |number: &u64| {
+            let miss = || Error::new(ErrorKind::Io, "not in the cache");
+            self.cache.get(number).ok_or_else(miss)
+        };
+        snapshot.directory.page(query, after, load).ok()
     }
 
     fn load(&self, snapshot: &Snapshot, number: u64) -> Result<Arc<Block>, Error> {
