@@ -155,7 +155,7 @@ impl Block {
             return match accepted.iter().all(|index| *index) {
                 true if span.is_empty() => Vec::new(),
                 true => vec![span],
-                false => runs(span, |row| accepted[usize::from(self.indices[row])]),
+                false => self.runs_by_index(span, &accepted),
             };
         };
         runs(span, |row| {
@@ -187,6 +187,28 @@ impl Block {
         start..end.max(start)
     }
 
+    /// The runs of rows whose index is accepted. Rows of a query by index are rare and
+    /// far between: stretches without one are passed over whole.
+    fn runs_by_index(&self, span: Range<usize>, accepted: &[bool; 11]) -> Vec<Range<usize>> {
+        const STRETCH: usize = 64;
+        let lowest = accepted.iter().position(|index| *index).unwrap_or(0) as u8; // at most 10
+        let highest = accepted.iter().rposition(|index| *index).unwrap_or(0) as u8;
+        let mut runs = Runs::default();
+        let mut start = span.start;
+        for stretch in self.indices[span].chunks(STRETCH) {
+            let within = |index: &u8| (*index >= lowest) & (*index <= highest);
+            if stretch.iter().fold(false, |any, index| any | within(index)) {
+                for (row, index) in stretch.iter().enumerate() {
+                    if accepted[usize::from(*index)] {
+                        runs.push(start + row);
+                    }
+                }
+            }
+            start += stretch.len();
+        }
+        runs.0
+    }
+
     /// For every station whether it is wanted; `None` when no filter looks at anything
     /// but time and index.
     fn accepted_stations(&self, query: &Query) -> Option<Vec<bool>> {
@@ -205,17 +227,22 @@ impl Block {
 
 /// The runs of rows within a span that pass a test.
 fn runs(span: Range<usize>, test: impl Fn(usize) -> bool) -> Vec<Range<usize>> {
-    let mut runs: Vec<Range<usize>> = Vec::new();
-    for row in span {
-        if !test(row) {
-            continue;
-        }
-        match runs.last_mut() {
+    let mut runs = Runs::default();
+    span.filter(|row| test(*row)).for_each(|row| runs.push(row));
+    runs.0
+}
+
+#[derive(Default)]
+struct Runs(Vec<Range<usize>>);
+
+impl Runs {
+    /// Rows are pushed in ascending order.
+    fn push(&mut self, row: usize) {
+        match self.0.last_mut() {
             Some(run) if run.end == row => run.end += 1,
-            _ => runs.push(row..row + 1),
+            _ => self.0.push(row..row + 1),
         }
     }
-    runs
 }
 
 /// One row of a block.

@@ -229,12 +229,12 @@ fn write_row(out: &mut Vec<u8>, row: Row<'_>, date: &str, columns: &[Column]) {
         match column {
             Column::Id => write_number(out, block.measurements[row.row]),
             Column::Timestamp => write_timestamp(out, date, block.seconds[row.row]),
-            Column::P1 => write_some(out, block.pm10[row.row]),
-            Column::P2 => write_some(out, block.pm25[row.row]),
+            Column::P1 => write_decimal(out, block.pm10[row.row]),
+            Column::P2 => write_decimal(out, block.pm25[row.row]),
             Column::LocationId => write_number(out, station.location),
-            Column::Latitude => write_some(out, station.latitude),
-            Column::Longitude => write_some(out, station.longitude),
-            Column::Altitude => write_some(out, station.altitude),
+            Column::Latitude => write_decimal(out, station.latitude),
+            Column::Longitude => write_decimal(out, station.longitude),
+            Column::Altitude => write_decimal(out, station.altitude),
             Column::Country => {
                 out.extend_from_slice(block.country.as_ref().map_or("", Country::as_str).as_bytes())
             }
@@ -255,24 +255,51 @@ fn write_row(out: &mut Vec<u8>, row: Row<'_>, date: &str, columns: &[Column]) {
 }
 
 fn write_number(out: &mut Vec<u8>, number: Option<u64>) {
-    let Some(mut number) = number else { return };
-    let mut digits = [0; 20]; // u64::MAX has 20
+    let Some(number) = number else { return };
+    let mut digits = [b'0'; 20]; // u64::MAX has 20
+    let first = write_digits(&mut digits, number);
+    out.extend_from_slice(&digits[first..]);
+}
+
+fn write_decimal(out: &mut Vec<u8>, value: Option<Decimal>) {
+    let Some(value) = value else { return };
+    let Ok(mantissa) = u64::try_from(value.mantissa().unsigned_abs()) else {
+        // Writing to a Vec cannot fail.
+        let _ = write!(out, "{value}");
+        return;
+    };
+    if value.is_sign_negative() && mantissa > 0 {
+        out.push(b'-');
+    }
+    let places = value.scale() as usize;
+    let mut digits = [b'0'; 20];
+    let first = write_digits(&mut digits, mantissa);
+    let Some(point) = digits.len().checked_sub(places) else {
+        // More places than a u64 has digits: rare, and right all the same.
+        let _ = write!(out, "{}", value.abs());
+        return;
+    };
+    // At least one digit stands before the point.
+    match point.checked_sub(1) {
+        Some(last) => out.extend_from_slice(&digits[first.min(last)..point]),
+        None => out.push(b'0'),
+    }
+    if places > 0 {
+        out.push(b'.');
+        out.extend_from_slice(&digits[point..]);
+    }
+}
+
+/// Writes the digits to the end; where they begin.
+fn write_digits(digits: &mut [u8; 20], mut number: u64) -> usize {
     let mut first = digits.len();
     loop {
         first -= 1;
         digits[first] = b'0' + (number % 10) as u8;
         number /= 10;
         if number == 0 {
-            break;
+            return first;
         }
-    }
-    out.extend_from_slice(&digits[first..]);
-}
-
-fn write_some(out: &mut Vec<u8>, value: Option<impl fmt::Display>) {
-    if let Some(value) = value {
-        // Writing to a Vec cannot fail.
-        let _ = write!(out, "{value}");
     }
 }
 
