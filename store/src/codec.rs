@@ -1,5 +1,6 @@
 //! A block as bytes: its columns one after another, each column byte plane by byte
-//! plane (all lowest bytes, then all second ones, …), then zstd with a checksum.
+//! plane (all lowest bytes, then all second ones, …), then zstd with a checksum; in front
+//! of it the length that it decompresses to, a u32.
 //!
 //! ```text
 //! format 1: rows u32 | stations u32 | day i32 | country 2 bytes (0 0: none)
@@ -23,7 +24,10 @@ use crate::{Country, Error, ErrorKind, Window};
 const LEVEL: i32 = 1;
 
 /// More than any block holds; a length above it is damage, not data.
-const MAX_ROWS: usize = 1 << 20;
+const MAX_ROWS: usize = 1 << 17;
+
+/// Rows and their stations take less than this, whatever they hold.
+const MAX_PLAIN_BYTES: usize = MAX_ROWS * 256;
 
 /// The block as it is kept on disk.
 pub(crate) fn encode(block: &Block) -> Result<Vec<u8>, Error> {
@@ -53,18 +57,26 @@ pub(crate) fn encode(block: &Block) -> Result<Vec<u8>, Error> {
     put(&mut plain, stations.iter().map(|s| [flag_byte(s.indoor)]));
     put(&mut plain, stations.iter().map(|s| [flag_byte(s.exact)]));
 
+    let mut bytes = (plain.len() as u32).to_le_bytes().to_vec(); // at most MAX_PLAIN_BYTES
     let compressed = (|| {
         let mut compressor = zstd::bulk::Compressor::new(LEVEL)?;
         compressor.include_checksum(true)?;
         compressor.compress(&plain)
     })();
-    compressed.map_err(|e| Error::new(ErrorKind::Io, "could not compress a block").because(e))
+    let failed = |e| Error::new(ErrorKind::Io, "could not compress a block").because(e);
+    bytes.extend(compressed.map_err(failed)?);
+    Ok(bytes)
 }
 
 /// The block back from its bytes. Whatever the bytes are, this returns.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Block, Error> {
-    let limit = MAX_ROWS * 128;
-    let plain = zstd::bulk::decompress(bytes, limit.min(bytes.len().saturating_mul(1 << 12)))
+    let (length, compressed) =
+        bytes.split_first_chunk::<4>().ok_or_else(|| damaged("it is cut"))?;
+    let length = u32::from_le_bytes(*length) as usize;
+    if length > MAX_PLAIN_BYTES {
+        return Err(damaged("its length is impossible"));
+    }
+    let plain = zstd::bulk::decompress(compressed, length)
         .map_err(|e| damaged("it does not decompress").because(e))?;
     let mut input = Input(&plain);
     let rows = u32::from_le_bytes(input.array()?) as usize;
@@ -263,5 +275,64 @@ impl<'a> Input<'a> {
                     .then(|| Decimal::from_parts(words.0, words.1, words.2, negative, scale))
             })
             .collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Position, conformance};
+    use proptest::prelude::*;
+
+    fn encoded() -> impl Strategy<Value = Vec<u8>> {
+        proptest::collection::vec(conformance::any_reading(), 1..40).prop_map(|mut readings| {
+            let (first, country) = (readings[0].timestamp, readings[0].country);
+            for reading in &mut readings {
+                (reading.timestamp, reading.country) = (first, country);
+            }
+            readings.sort_by_key(Position::of);
+            readings.dedup_by_key(|reading| Position::of(reading));
+            encode(&Block::from_sorted(&readings)).unwrap()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_block_comes_back_as_it_was(bytes in encoded()) {
+            let block = decode(&bytes).unwrap();
+            let readings: Vec<_> = (0..block.len()).map(|row| block.row(row).reading()).collect();
+            let again = Block::from_sorted(&readings);
+            prop_assert_eq!(&again.indices, &block.indices);
+            prop_assert_eq!(encode(&again).unwrap(), bytes);
+        }
+
+        #[test]
+        fn whatever_the_bytes_are_decoding_returns(
+            bytes in encoded(),
+            noise in proptest::collection::vec(any::<u8>(), 0..100),
+            place in any::<proptest::sample::Index>(),
+            byte in any::<u8>(),
+        ) {
+            let _ = decode(&noise);
+            // Damaged on disk: the checksum tells.
+            let mut damaged = bytes.clone();
+            let at = place.index(damaged.len());
+            damaged[at] ^= byte | 1;
+            let _ = decode(&damaged);
+            // Damaged before it was compressed: the checks have to.
+            let (length, compressed) = bytes.split_first_chunk::<4>().unwrap();
+            let length_in_bytes = u32::from_le_bytes(*length) as usize;
+            let mut plain = zstd::bulk::decompress(compressed, length_in_bytes).unwrap();
+            let at = place.index(plain.len());
+            plain[at] ^= byte | 1;
+            plain.truncate(plain.len() - noise.len() / 50);
+            let mut again = (plain.len() as u32).to_le_bytes().to_vec();
+            again.extend(zstd::bulk::compress(&plain, LEVEL).unwrap());
+            if let Ok(block) = decode(&again) {
+                for row in 0..block.len() {
+                    let _ = (block.row(row).reading(), block.row(row).flags(), block.position(row));
+                }
+            }
+        }
     }
 }
