@@ -1,9 +1,10 @@
 //! Readings from CSV files into a store and back.
 
 use std::io::{Read, Write};
+use std::sync::Arc;
 
 use store::csv::{self, Column, RowError, Rows};
-use store::{Query, Store};
+use store::{Pages, Query, Store};
 
 /// Readings put in one go.
 const BATCH: usize = 25_000;
@@ -65,7 +66,7 @@ pub enum ExportError {
 /// Writes what matches as CSV; the number of rows. `progress` is told of the rows so
 /// far.
 pub async fn export(
-    store: &dyn Store,
+    store: Arc<dyn Store>,
     query: &Query,
     columns: &[Column],
     output: &mut (impl Write + ?Sized),
@@ -73,18 +74,17 @@ pub async fn export(
 ) -> Result<u64, ExportError> {
     let mut text = Vec::new();
     csv::write_header(&mut text, columns);
-    let (mut rows, mut after) = (0, None);
-    loop {
-        let page = store.query(query, after).await?;
+    let mut pages = Pages::new(store, query.clone());
+    let mut rows = 0;
+    while let Some(page) = pages.next().await {
+        let page = page?;
         csv::write_page(&mut text, &page, columns);
         output.write_all(&text)?;
         text.clear();
         rows += page.len() as u64;
         progress(rows);
-        after = page.next;
-        if after.is_none() {
-            output.flush()?;
-            return Ok(rows);
-        }
     }
+    output.write_all(&text)?;
+    output.flush()?;
+    Ok(rows)
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use queue::{Delivery, Queue, Queues};
 use sha2::{Digest, Sha256};
-use store::{Store, csv};
+use store::{Pages, Store, csv};
 use tokio::io::AsyncWriteExt;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -234,21 +234,22 @@ impl Worker {
         csv::write_header(&mut text, &ask.columns);
         let mut hash = Sha256::new();
         let (mut rows, mut bytes) = (0, 0);
-        let mut after = None;
+        let mut pages = Pages::new(Arc::clone(&self.store), ask.query.clone());
         let mut said_alive = tokio::time::Instant::now();
         loop {
-            let page = self.store.query(&ask.query, after).await.map_err(|error| {
+            let page = pages.next().await.transpose().map_err(|error| {
                 let why = reason(&error);
                 if error.is_transient() { Stopped::ForNow(why) } else { Stopped::ForGood(why) }
             })?;
-            csv::write_page(&mut text, &page, &ask.columns);
-            rows += page.len() as u64;
+            if let Some(page) = &page {
+                csv::write_page(&mut text, page, &ask.columns);
+                rows += page.len() as u64;
+            }
             bytes += text.len() as u64;
             hash.update(&text);
             writer.write_all(&text).await.map_err(|e| Stopped::ForNow(reason(&e)))?;
             text.clear();
-            after = page.next;
-            if after.is_none() {
+            if page.is_none() {
                 let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
                 return Ok(State::Done { rows, bytes, sha256, expires: self.jobs.expiry() });
             }

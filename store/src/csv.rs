@@ -159,7 +159,8 @@ pub fn write_page(out: &mut Vec<u8>, page: &Page, columns: &[Column]) {
 fn write_run(out: &mut Vec<u8>, run: &Run, columns: &[Column]) {
     let date = date_of(run.block.day);
     for row in run.rows.clone() {
-        write_row(out, run.block.row(row), &date, columns);
+        write_cells(out, run.block.row(row), &date, columns);
+        out.push(b'\n');
     }
 }
 
@@ -202,8 +203,26 @@ impl PrintedRows {
         let date = date_of(block.day);
         let mut bytes = Vec::with_capacity(block.len() * BlockText::TYPICAL_ROW_BYTES);
         let mut ends = Vec::with_capacity(block.len());
-        for row in 0..block.len() {
-            write_row(&mut bytes, block.row(row), &date, Column::DEFAULT);
+        // The columns in the middle are the station's: printed for its first row, copied
+        // for the others.
+        let (before, rest) = Column::DEFAULT.split_at(4);
+        let (of_station, after) = rest.split_at(4);
+        let mut stations = vec![0..0; block.stations.len()];
+        for number in 0..block.len() {
+            let row = block.row(number);
+            write_cells(&mut bytes, row, &date, before);
+            bytes.push(b',');
+            let start = bytes.len();
+            let station = &mut stations[block.station[number] as usize];
+            if station.end == 0 {
+                write_cells(&mut bytes, row, &date, of_station);
+                *station = start..bytes.len();
+            } else {
+                bytes.extend_from_within(station.clone());
+            }
+            bytes.push(b',');
+            write_cells(&mut bytes, row, &date, after);
+            bytes.push(b'\n');
             ends.push(bytes.len() as u32); // a block's rows are far below 4 GB
         }
         Self { bytes: bytes.into(), ends: ends.into() }
@@ -219,7 +238,8 @@ impl PrintedRows {
     }
 }
 
-fn write_row(out: &mut Vec<u8>, row: Row<'_>, date: &str, columns: &[Column]) {
+/// The cells of a row, with commas between.
+fn write_cells(out: &mut Vec<u8>, row: Row<'_>, date: &str, columns: &[Column]) {
     let station = row.station();
     let block = row.block;
     for (number, column) in columns.iter().enumerate() {
@@ -251,7 +271,6 @@ fn write_row(out: &mut Vec<u8>, row: Row<'_>, date: &str, columns: &[Column]) {
             Column::Flags => write_flags(out, row.flags()),
         }
     }
-    out.push(b'\n');
 }
 
 fn write_number(out: &mut Vec<u8>, number: Option<u64>) {

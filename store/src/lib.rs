@@ -23,7 +23,8 @@
 //! - [`Store`] is the contract: [`put`](Store::put), [`query`](Store::query) page by
 //!   page, [`summary`](Store::summary). [`Memory`] and [`Embedded`] (one file, durable)
 //!   keep it; [`open`] chooses by URL. `conformance` (feature) tests its sentences.
-//! - [`Page`] is columns: shared [`Block`]s and the runs of rows that match.
+//! - [`Page`] is columns: shared [`Block`]s and the runs of rows that match. [`Pages`]
+//!   walks through an answer, reading ahead.
 //! - [`csv`] writes pages as the feed's users know them and reads them back, exactly.
 //!
 //! What this crate does not do: it knows no HTTP, no queue and no feed format.
@@ -39,6 +40,7 @@ mod embedded;
 mod error;
 mod memory;
 mod open;
+mod pages;
 mod query;
 mod reading;
 
@@ -52,5 +54,6 @@ pub use embedded::{Embedded, Options};
 pub use error::{Error, ErrorKind};
 pub use memory::Memory;
 pub use open::open;
+pub use pages::Pages;
 pub use query::Query;
 pub use reading::{Flags, Reading, SensorType, Window};

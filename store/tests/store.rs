@@ -1,6 +1,8 @@
 //! Both stores against the contract and against the obvious model; CSV there and back.
 #![allow(clippy::unwrap_used)]
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use store::conformance::{self, Model, all, assert_same, csv_of};
 use store::{Embedded, ErrorKind, Memory, Options, Query, Reading, Store, csv};
@@ -75,6 +77,36 @@ proptest! {
     }
 
     #[test]
+    fn printed_text_is_the_same_as_rows_printed_alone(
+        batch in conformance::readings(),
+        query in conformance::query(),
+    ) {
+        block_on(async {
+            let store = Memory::new();
+            store.put(&batch).await.unwrap();
+            let print = async |query: &Query| {
+                let mut text = Vec::new();
+                let page = store.query(query, None).await.unwrap();
+                csv::write_page(&mut text, &page, csv::Column::DEFAULT);
+                text
+            };
+            let alone = print(&query).await;
+            // Whoever asks for everything has it printed for all.
+            print(&Query::everything()).await;
+            assert_eq!(print(&query).await, alone);
+            let all: Vec<_> = csv::Column::DEFAULT.iter().copied().chain([csv::Column::Flags]).collect();
+            let mut with_flags = Vec::new();
+            csv::write_page(&mut with_flags, &store.query(&query, None).await.unwrap(), &all);
+            let lines = with_flags.split_inclusive(|byte| *byte == b'\n');
+            let without = lines.flat_map(|line| {
+                let end = line.iter().rposition(|byte| *byte == b',').unwrap();
+                [&line[..end], b"\n"].concat()
+            });
+            assert_eq!(without.collect::<Vec<u8>>(), alone);
+        });
+    }
+
+    #[test]
     fn csv_with_all_columns_reads_back_unchanged(batch in conformance::readings()) {
         block_on(async {
             let (store, copy) = (Memory::new(), Memory::new());
@@ -142,6 +174,33 @@ async fn a_second_opener_is_told_that_the_store_is_in_use() {
     assert_eq!(error.kind(), ErrorKind::Locked);
     drop(held);
     open(&folder, "readings");
+}
+
+#[tokio::test]
+async fn pages_walk_through_the_whole_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder, "readings");
+    let readings: Vec<_> = (0..50_000)
+        .map(|n| {
+            let second = jiff::Timestamp::from_second(n).unwrap();
+            Reading { pm10: Some(n.into()), ..Reading::new(7, store::Window::Hour, second) }
+        })
+        .collect();
+    store.put(&readings).await.unwrap();
+    let walk = async |query: Query| {
+        let mut pages = store::Pages::new(Arc::new(store.clone()), query);
+        let mut walked = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.unwrap();
+            assert!(!page.is_empty());
+            walked.extend(page.rows().map(|row| row.reading()));
+        }
+        walked
+    };
+    assert_same(&walk(Query::everything()).await, &readings);
+    let mut none = Query::everything();
+    none.sensors = vec![8];
+    assert_eq!(walk(none).await, []);
 }
 
 #[tokio::test]

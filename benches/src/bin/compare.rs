@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use airshed_benches::{fill, start};
 use jiff::SignedDuration;
-use store::{Embedded, Options, Query, Store, csv};
+use store::{Embedded, Options, Pages, Query, Store, csv};
 
 /// Hours of the simulated network in the data set: some 13,000 readings each.
 const HOURS: i64 = 768;
@@ -129,19 +129,16 @@ async fn time(
     text: &mut Vec<u8>,
 ) -> Result<(usize, usize, Duration), Failure> {
     let begun = Instant::now();
-    let mut after = None;
+    let mut pages = Pages::new(Arc::new(store.clone()), query.clone());
     let (mut rows, mut bytes) = (0, 0);
-    loop {
-        let page = store.query(query, after).await?;
+    while let Some(page) = pages.next().await {
+        let page = page?;
         text.clear();
         csv::write_page(text, &page, csv::Column::DEFAULT);
         rows += page.len();
         bytes += black_box(&*text).len();
-        after = page.next;
-        if after.is_none() {
-            return Ok((rows, bytes, begun.elapsed()));
-        }
     }
+    Ok((rows, bytes, begun.elapsed()))
 }
 
 /// The physical limit: the same number of bytes copied, a page's worth at a time.

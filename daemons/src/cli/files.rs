@@ -108,7 +108,7 @@ impl Export {
             None => {
                 let mut output = BufWriter::new(io::stdout().lock());
                 let written =
-                    transfer::export(store.as_ref(), &query, &columns, &mut output, progress).await;
+                    transfer::export(store, &query, &columns, &mut output, progress).await;
                 match written {
                     // Whoever reads has seen enough, such as `head`.
                     Err(transfer::ExportError::Write(e))
@@ -129,9 +129,7 @@ impl Export {
                     .tempfile_in(folder.unwrap_or(Path::new(".")))
                     .map_err(cannot)?;
                 let mut buffer = BufWriter::new(output.as_file_mut());
-                let rows =
-                    transfer::export(store.as_ref(), &query, &columns, &mut buffer, progress)
-                        .await?;
+                let rows = transfer::export(store, &query, &columns, &mut buffer, progress).await?;
                 buffer.flush().map_err(cannot)?;
                 drop(buffer);
                 output.as_file().sync_all().map_err(cannot)?;

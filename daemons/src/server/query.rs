@@ -12,7 +12,8 @@ use http_body_util::channel::{Channel, Sender};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use serde_json::json;
-use store::{Page, csv};
+use store::csv::{self, Column};
+use store::{Page, Pages};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
@@ -91,60 +92,54 @@ async fn directly(
     permit: OwnedSemaphorePermit,
 ) -> Result<Answer, Problem> {
     metrics::counter!("airshed_queries_total", "path" => "direct").increment(1);
-    let mut first = shared.server.store.query(&ask.query, None).await?;
-    while first.is_empty() {
-        match first.next {
-            None => return Err(Problem::NoData),
-            after => first = shared.server.store.query(&ask.query, after).await?,
-        }
-    }
+    let mut pages = Pages::new(Arc::clone(&shared.server.store), ask.query.clone());
+    let first = pages.next().await.ok_or(Problem::NoData)??;
     let mut text = Vec::with_capacity(first.len() * 96 + 256);
     csv::write_header(&mut text, &ask.columns);
     csv::write_page(&mut text, &first, &ask.columns);
     count_rows(&first);
+    let name = ask.file_name();
     let mut answer = if first.next.is_none() {
         Response::new(full(text))
     } else {
         let (mut sender, body) = Channel::<Bytes, BoxError>::new(1);
-        let (shared, ask, after) = (Arc::clone(shared), ask.clone(), first.next);
+        let stall = shared.server.limits.stall;
         tokio::spawn(async move {
             let _in_flight = permit;
-            if let Err(error) = stream(&shared, &ask, text, after, &mut sender).await {
+            if let Err(error) = stream(text, pages, &ask.columns, &mut sender, stall).await {
                 metrics::counter!("airshed_answers_cut_total").increment(1);
                 sender.abort(error);
             }
         });
         Response::new(body.boxed_unsync())
     };
-    describe_file(&mut answer, &ask.file_name());
+    describe_file(&mut answer, &name);
     Ok(answer)
 }
 
-/// Sends the rest of an answer. An error here breaks the transfer off, so that a cut
+/// Sends an answer page by page. An error here breaks the transfer off, so that a cut
 /// file is never taken for a whole one.
 async fn stream(
-    shared: &Shared,
-    ask: &Ask,
     mut text: Vec<u8>,
-    mut after: Option<store::Position>,
+    mut pages: Pages,
+    columns: &[Column],
     sender: &mut Sender<Bytes, BoxError>,
+    stall: Duration,
 ) -> Result<(), BoxError> {
     loop {
         let length = text.len();
-        match timeout(shared.server.limits.stall, sender.send_data(text.into())).await {
+        match timeout(stall, sender.send_data(text.into())).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) => return Ok(()), // the client has gone
             Err(_) => return Err("the client takes nothing".into()),
         }
-        let Some(position) = after else { return Ok(()) };
-        let page = shared.server.store.query(&ask.query, Some(position)).await;
+        let Some(page) = pages.next().await else { return Ok(()) };
         let page = page.inspect_err(|error| {
             tracing::error!(reason = reason(error), "an answer was cut off");
         })?;
         text = Vec::with_capacity(length);
-        csv::write_page(&mut text, &page, &ask.columns);
+        csv::write_page(&mut text, &page, columns);
         count_rows(&page);
-        after = page.next;
     }
 }
 

@@ -11,7 +11,8 @@ use store::{Embedded, Error, Memory, Page, Position, Query, Reading, Store, Summ
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::support::{Options, Rig, json, location, readings};
+use super::support::{Options, RawServer, Rig, answer, collector, feed_of};
+use super::support::{json, location, readings};
 
 const ALL: &str = "/api/query?startDate=2026-01-01&endDate=2026-01-31";
 
@@ -49,6 +50,23 @@ async fn rows_are_answered_as_the_contract_says() {
     let nothing = rig.get("/api/query?startDate=2025-01-01&endDate=2025-01-01").await;
     assert_eq!(nothing.status(), 404);
     assert_eq!(json(nothing).await["detail"], "No data found.");
+}
+
+#[tokio::test]
+async fn a_record_of_the_feed_comes_out_as_a_row_at_once_and_by_a_job() {
+    let rig = Rig::start(Options::default()).await;
+    let body = feed_of(1..4, "2026-02-01 11:00:00");
+    let feed = RawServer::start(vec![answer("200 OK", "", &body)]).await;
+    collector(&feed.url, Arc::clone(&rig.store)).collect().await.unwrap();
+    let path = "/api/query?startDate=2026-02-01&endDate=2026-02-01&minAqi=4&maxAqi=4&country=DE";
+    let expected = "id,timestamp,P1,P2,loc_id,loc_lat,loc_long,loc_alt,loc_country,AQI,Range\n\
+                    1000001,2026-02-01T11:00:00Z,51,,1,,,,DE,4,Moderate\n\
+                    1000002,2026-02-01T11:00:00Z,51,,1,,,,DE,4,Moderate\n\
+                    1000003,2026-02-01T11:00:00Z,51,,1,,,,DE,4,Moderate\n";
+    assert_eq!(rig.get(path).await.text().await.unwrap(), expected);
+    let queued = rig.get_as_job(path).await;
+    let result = rig.get(&format!("{}?wait=30", location(&queued))).await;
+    assert_eq!(result.text().await.unwrap(), expected);
 }
 
 #[tokio::test]

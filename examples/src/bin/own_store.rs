@@ -4,8 +4,9 @@
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;
+use std::sync::Arc;
 
-use store::{Embedded, Options, Query, Reading, Store, Window, csv};
+use store::{Embedded, Options, Pages, Query, Reading, Store, Window, csv};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -28,14 +29,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let mut text = Vec::new();
     csv::write_header(&mut text, csv::Column::DEFAULT);
-    let mut after = None;
-    loop {
-        let page = store.query(&query, after).await?;
-        csv::write_page(&mut text, &page, csv::Column::DEFAULT);
-        after = page.next;
-        if after.is_none() {
-            break;
-        }
+    let mut pages = Pages::new(Arc::new(store), query);
+    while let Some(page) = pages.next().await {
+        csv::write_page(&mut text, &page?, csv::Column::DEFAULT);
     }
     let text = String::from_utf8(text)?;
     print!("{text}");
