@@ -1,6 +1,5 @@
 //! What a client asks for: the report's contract (`startDate`, `endDate`, `country`,
-//! `range`, `minAqi`, `maxAqi`) and ours (`columns`, `sensor`, `sensorType`, `window`,
-//! `indoor`), from JSON, a form or a query string, all read by the same rules.
+//! `range`, `minAqi`, `maxAqi`) and ours (the rest of [`FIELDS`]), from JSON, a form or a query string, all read by the same rules.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -11,11 +10,11 @@ use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
-use store::Query;
 use store::csv::Column;
+use store::{Area, Flags, Query};
 
 /// The fields that a request can have.
-pub const FIELDS: [&str; 11] = [
+pub const FIELDS: [&str; 14] = [
     "startDate",
     "endDate",
     "country",
@@ -27,6 +26,9 @@ pub const FIELDS: [&str; 11] = [
     "sensorType",
     "window",
     "indoor",
+    "bbox",
+    "near",
+    "without",
 ];
 
 /// Values that a list may hold: enough for every country there is.
@@ -165,6 +167,12 @@ impl Ask {
             "false" | "0" => Ok(false),
             _ => Err("true or false".to_owned()),
         })?;
+        query.area = given.area()?;
+        let flags = given.list("without", |text| {
+            let names = Flags::NAMES.map(|(_, name)| name).join(", ");
+            Flags::from_name(text).ok_or_else(|| format!("the flags are {names}"))
+        })?;
+        query.without = flags.into_iter().fold(Flags::default(), Flags::union);
         let columns = match given.values("columns").next() {
             None => Column::DEFAULT.to_vec(),
             Some("all") => Column::ALL.to_vec(),
@@ -202,6 +210,45 @@ impl<'a> Given<'a> {
         read.transpose()
     }
 
+    /// Numbers that belong together: a JSON array, or commas between.
+    fn joined<T>(
+        self,
+        name: &'static str,
+        read: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<Option<T>, BadRequest> {
+        let text = self.values(name).collect::<Vec<_>>().join(",");
+        let given = Some(text).filter(|text| !text.is_empty());
+        given.map(|text| read(&text).map_err(|reason| refused(name, &text, &reason))).transpose()
+    }
+
+    fn area(self) -> Result<Option<Area>, BadRequest> {
+        let bbox = self.joined("bbox", |text| {
+            let words = "give west,south,east,north in degrees; west above east crosses 180°";
+            match numbers(text) {
+                Some([west, south, east, north])
+                    if west.abs().max(east.abs()) <= 180.0
+                        && (-90.0..=north).contains(&south)
+                        && north <= 90.0 =>
+                {
+                    Ok(Area::Box { west, south, east, north })
+                }
+                _ => Err(words.to_owned()),
+            }
+        })?;
+        let near = self.joined("near", |text| match numbers(text) {
+            Some([latitude, longitude, kilometres])
+                if latitude.abs() <= 90.0 && longitude.abs() <= 180.0 && kilometres >= 0.0 =>
+            {
+                Ok(Area::Circle { latitude, longitude, kilometres })
+            }
+            _ => Err("give latitude,longitude,kilometres".to_owned()),
+        })?;
+        match (bbox, near) {
+            (Some(_), Some(_)) => Err(BadRequest::new("near", "give bbox or near, not both")),
+            (bbox, near) => Ok(bbox.or(near)),
+        }
+    }
+
     fn list<T>(
         self,
         name: &'static str,
@@ -237,6 +284,13 @@ fn scalar(name: &str, value: Value) -> Result<String, BadRequest> {
             Err(BadRequest::new(shown, "must be a text, a number or a list of them"))
         }
     }
+}
+
+/// So many finite numbers with commas between.
+fn numbers<const N: usize>(text: &str) -> Option<[f64; N]> {
+    let read = |text: &str| text.trim().parse().ok().filter(|number: &f64| number.is_finite());
+    let numbers: Option<Vec<f64>> = text.split(',').map(read).collect();
+    numbers?.try_into().ok()
 }
 
 fn read_index(text: &str) -> Result<Index, String> {

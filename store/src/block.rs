@@ -163,6 +163,7 @@ impl Block {
                 && stations[self.station[row] as usize]
                 && (query.sensors.is_empty() || query.sensors.contains(&self.sensors[row]))
                 && (query.windows.is_empty() || query.windows.contains(&self.windows[row]))
+                && !(Row { block: self, row }).flags().intersects(query.without)
         })
     }
 
@@ -212,14 +213,17 @@ impl Block {
     /// For every station whether it is wanted; `None` when no filter looks at anything
     /// but time and index.
     fn accepted_stations(&self, query: &Query) -> Option<Vec<bool>> {
-        let Query { sensors, sensor_types, windows, indoor, .. } = query;
-        if sensors.is_empty() && sensor_types.is_empty() && windows.is_empty() && indoor.is_none() {
+        let Query { sensors, sensor_types, windows, indoor, area, without, .. } = query;
+        let by_row = !sensors.is_empty() || !windows.is_empty() || !without.is_empty();
+        let by_station = !sensor_types.is_empty() || indoor.is_some() || area.is_some();
+        if !by_row && !by_station {
             return None;
         }
         let accepts = |station: &Station| {
             (sensor_types.is_empty()
                 || station.sensor_type.is_some_and(|kind| sensor_types.contains(&kind)))
                 && (indoor.is_none() || *indoor == station.indoor)
+                && area.is_none_or(|area| area.contains_place(station.latitude, station.longitude))
         };
         Some(self.stations.iter().map(accepts).collect())
     }

@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 
 use crate::csv::{self, Column};
-use crate::{Country, Position, Query, Reading, Store, Summary, Window};
+use crate::{Area, Country, Flags, Position, Query, Reading, Store, Summary, Window};
 
 /// Runs every test; `empty` makes an empty store for each. Panics where the contract
 /// is broken.
@@ -209,11 +209,48 @@ impl Model {
                 )
                 && in_list(query.windows.is_empty(), query.windows.contains(&reading.window))
                 && (query.indoor.is_none() || query.indoor == reading.indoor)
+                && query.area.is_none_or(|area| is_in(area, reading))
+                && reading
+                    .flags()
+                    .names()
+                    .all(|name| query.without.names().all(|unwanted| unwanted != name))
         };
         let kept = self.0.lock().expect("the model");
         let mut found: Vec<_> = kept.values().filter(|r| wanted(r)).cloned().collect();
         found.sort_by_key(Position::of);
         found
+    }
+}
+
+/// The area by vectors: the angle between two points seen from the Earth's centre.
+fn is_in(area: Area, reading: &Reading) -> bool {
+    let degrees = |number: Option<Decimal>| number?.to_string().parse::<f64>().ok();
+    let (Some(latitude), Some(longitude)) = (degrees(reading.latitude), degrees(reading.longitude))
+    else {
+        return false;
+    };
+    if latitude.abs() > 90.0 || longitude.abs() > 180.0 {
+        return false;
+    }
+    match area {
+        Area::Box { west, south, east, north } => {
+            let turned = |degrees: f64| (degrees - west).rem_euclid(360.0);
+            let width = if west <= east { east - west } else { east - west + 360.0 };
+            south <= latitude && latitude <= north && turned(longitude) <= width
+        }
+        Area::Circle { latitude: to_latitude, longitude: to_longitude, kilometres } => {
+            let point = |latitude: f64, longitude: f64| {
+                let (latitude, longitude) = (latitude.to_radians(), longitude.to_radians());
+                let (height, out) = latitude.sin_cos();
+                [out * longitude.cos(), out * longitude.sin(), height]
+            };
+            let (a, b) = (point(latitude, longitude), point(to_latitude, to_longitude));
+            let cross =
+                [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
+            let sine = cross.iter().map(|side| side * side).sum::<f64>().sqrt();
+            let cosine: f64 = a.iter().zip(b).map(|(a, b)| a * b).sum();
+            sine.atan2(cosine) * 6371.0088 <= kilometres
+        }
     }
 }
 
@@ -233,7 +270,12 @@ pub fn query() -> impl Strategy<Value = Query> {
         proptest::collection::vec(proptest::sample::select(Band::ALL.to_vec()), 0..3),
         proptest::collection::vec(1u64..6, 0..3),
         proptest::option::of(proptest::sample::select(Window::ALL.to_vec())),
-        (proptest::option::of(any::<bool>()), any::<bool>()),
+        (
+            proptest::option::of(any::<bool>()),
+            any::<bool>(),
+            proptest::option::of(any_area()),
+            proptest::option::of(proptest::sample::select(Flags::NAMES.to_vec())),
+        ),
     )
         .prop_map(|((from, until, countries), indices, bands, sensors, window, rest)| Query {
             countries: countries.iter().filter_map(|c| c.parse().ok()).collect(),
@@ -244,6 +286,8 @@ pub fn query() -> impl Strategy<Value = Query> {
             windows: window.into_iter().collect(),
             sensor_types: rest.1.then(|| "SDS011".parse().ok()).flatten().into_iter().collect(),
             indoor: rest.0,
+            area: rest.2,
+            without: rest.3.map_or(Flags::default(), |(flag, _)| flag),
             ..Query::new(at(from.min(until)), at(from.max(until)))
         })
 }
@@ -257,7 +301,12 @@ pub fn any_reading() -> impl Strategy<Value = Reading> {
         (1u64..6, proptest::sample::select(Window::ALL.to_vec()), any_second()),
         (any_decimal(), number(), any::<bool>()),
         (proptest::option::of(any::<u64>()), proptest::option::of(kind)),
-        (proptest::option::of(0u64..30), number(), number(), number()),
+        (
+            proptest::option::of(0u64..30),
+            proptest::option::of(prop_oneof![any_degrees(90), any_decimal()]),
+            proptest::option::of(prop_oneof![any_degrees(180), any_decimal()]),
+            number(),
+        ),
         proptest::option::of(country),
         (proptest::option::of(any::<bool>()), proptest::option::of(any::<bool>())),
     )
@@ -284,6 +333,25 @@ pub fn any_reading() -> impl Strategy<Value = Reading> {
                 }
             },
         )
+}
+
+fn any_area() -> impl Strategy<Value = Area> {
+    let latitude = || -89.5f64..89.5;
+    let longitude = || -179.5f64..179.5;
+    prop_oneof![
+        (longitude(), latitude(), longitude(), latitude()).prop_map(|(west, a, east, b)| {
+            Area::Box { west, south: a.min(b), east, north: a.max(b) }
+        }),
+        (latitude(), longitude(), 1.0f64..15_000.0).prop_map(
+            |(latitude, longitude, kilometres)| {
+                Area::Circle { latitude, longitude, kilometres }
+            }
+        ),
+    ]
+}
+
+fn any_degrees(limit: i64) -> impl Strategy<Value = Decimal> {
+    (-limit * 1000..=limit * 1000).prop_map(|thousandths| Decimal::new(thousandths, 3))
 }
 
 /// Times near each other, around two midnights, and a few at the ends of the calendar.
@@ -377,6 +445,15 @@ fn sample_queries() -> Vec<Query> {
         Query { sensor_types: vec!["SDS011".parse().expect("a type")], ..everything.clone() },
         Query { windows: vec![Window::Hour, Window::Day], ..everything.clone() },
         Query { indoor: Some(true), ..everything.clone() },
+        Query { without: Flags::COUNTS.union(Flags::ZERO), ..everything.clone() },
+        Query {
+            area: Some(Area::Box { west: -1.0, south: 0.25, east: -0.5, north: 0.8 }),
+            ..everything.clone()
+        },
+        Query {
+            area: Some(Area::Circle { latitude: 0.7, longitude: -0.7, kilometres: 12.5 }),
+            ..everything.clone()
+        },
         Query {
             countries: vec![country("DE")],
             bands: vec![Band::Low],

@@ -29,6 +29,7 @@
 //!
 //! What this crate does not do: it knows no HTTP, no queue and no feed format.
 
+mod area;
 mod block;
 mod cache;
 mod codec;
@@ -47,6 +48,7 @@ mod reading;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 
+pub use area::Area;
 pub use block::{Block, Row};
 pub use contract::{Page, Position, Run, Store, Summary};
 pub use country::Country;

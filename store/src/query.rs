@@ -1,7 +1,7 @@
 use aqi::{Band, Index};
 use jiff::Timestamp;
 
-use crate::{Country, SensorType, Window};
+use crate::{Area, Country, Flags, SensorType, Window};
 
 /// Which readings are wanted: those that pass every filter.
 ///
@@ -29,6 +29,10 @@ pub struct Query {
     /// Only indoor (`true`) or only outdoor (`false`) sensors. A reading that does not
     /// say is neither.
     pub indoor: Option<bool>,
+    /// Only sensors in this area. A reading without coordinates is in none.
+    pub area: Option<Area>,
+    /// Only readings with none of these flags.
+    pub without: Flags,
 }
 
 impl Query {
@@ -44,6 +48,8 @@ impl Query {
             sensor_types: Vec::new(),
             windows: Vec::new(),
             indoor: None,
+            area: None,
+            without: Flags::default(),
         }
     }
 

@@ -240,6 +240,16 @@ impl Flags {
         self.0 & other.0 == other.0
     }
 
+    /// Whether any flag of `other` is set.
+    pub fn intersects(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// The flags of both.
+    pub fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     /// Whether nothing is doubtful.
     pub fn is_empty(self) -> bool {
         self.0 == 0
@@ -249,6 +259,11 @@ impl Flags {
     pub fn names(self) -> impl Iterator<Item = &'static str> {
         let set = Self::NAMES.into_iter().filter(move |(flag, _)| self.contains(*flag));
         set.map(|(_, name)| name)
+    }
+
+    /// The flag of a name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::NAMES.into_iter().find(|(_, known)| *known == name).map(|(flag, _)| flag)
     }
 
     pub(crate) fn of(

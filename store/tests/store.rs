@@ -236,3 +236,17 @@ fn block_on(future: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(future);
 }
+
+#[test]
+fn areas_hold_what_lies_within() {
+    use store::Area;
+    let fiji = Area::Box { west: 177.0, south: -20.0, east: -178.0, north: -15.0 };
+    assert!(fiji.contains(-18.1, 178.4) && fiji.contains(-16.0, -179.9));
+    assert!(!fiji.contains(-18.1, 0.0) && !fiji.contains(-21.0, 178.4));
+    // Berlin to Hamburg: 255 km along the great circle.
+    let berlin = |kilometres| Area::Circle { latitude: 52.52, longitude: 13.405, kilometres };
+    assert!(berlin(256.0).contains(53.5511, 9.9937) && !berlin(254.0).contains(53.5511, 9.9937));
+    let pole = Area::Circle { latitude: 90.0, longitude: 0.0, kilometres: 112.0 };
+    assert!(pole.contains(89.0, 123.0) && !pole.contains(88.9, -57.0));
+    assert!(!pole.contains(91.0, 0.0) && !pole.contains(f64::NAN, 0.0));
+}

@@ -88,6 +88,15 @@ pub(super) struct Export {
     /// Sensor ids.
     #[arg(long)]
     sensor: Option<String>,
+    /// Only within west,south,east,north, in degrees.
+    #[arg(long, allow_hyphen_values = true)]
+    bbox: Option<String>,
+    /// Only within latitude,longitude,kilometres.
+    #[arg(long, allow_hyphen_values = true)]
+    near: Option<String>,
+    /// Leave out readings with one of these flags, such as counts,zero.
+    #[arg(long, value_name = "FLAGS")]
+    without: Option<String>,
     /// Columns by name and in order; `all` can be imported again.
     #[arg(long, default_value = "all")]
     columns: String,
@@ -153,6 +162,9 @@ impl Export {
             ("minAqi", self.min_aqi.clone()),
             ("maxAqi", self.max_aqi.clone()),
             ("sensor", self.sensor.clone()),
+            ("bbox", self.bbox.clone()),
+            ("near", self.near.clone()),
+            ("without", self.without.clone()),
             ("columns", Some(self.columns.clone())),
         ];
         let fields: Map<String, Value> = given

@@ -2,8 +2,8 @@
 
 use airshed::request::{Ask, FIELDS};
 use proptest::prelude::*;
-use store::Query;
 use store::csv::Column;
+use store::{Area, Flags, Query};
 
 use super::support::at;
 
@@ -68,6 +68,31 @@ fn one_bound_of_the_index_is_enough() {
     let high = query(&format!(r#"{{{WHEN},"maxAqi":4}}"#)).indices.unwrap();
     assert_eq!((low.0.get(), low.1.get(), high.0.get(), high.1.get()), (4, 10, 1, 4));
     assert_eq!(query(&format!("{{{WHEN}}}")).indices, None);
+}
+
+#[test]
+fn areas_and_flags() {
+    let asked = query(&format!(r#"{{{WHEN},"bbox":[5.9,47.3,15,55.1],"without":"counts,zero"}}"#));
+    let germany = Area::Box { west: 5.9, south: 47.3, east: 15.0, north: 55.1 };
+    assert_eq!(asked.area, Some(germany));
+    assert_eq!(asked.without, Flags::COUNTS.union(Flags::ZERO));
+    let asked = query(&format!(r#"{{{WHEN},"near":"52.52, 13.405, 25"}}"#));
+    let berlin = Area::Circle { latitude: 52.52, longitude: 13.405, kilometres: 25.0 };
+    assert_eq!(asked.area, Some(berlin));
+    for (json, field) in [
+        (r#""bbox":"1,2,3""#, "bbox"),
+        (r#""bbox":"1,9,3,8""#, "bbox"),
+        (r#""bbox":"1,2,181,3""#, "bbox"),
+        (r#""bbox":"1,2,nan,3""#, "bbox"),
+        (r#""near":"91,0,5""#, "near"),
+        (r#""near":"0,0,-5""#, "near"),
+        (r#""near":"0,0,1e999""#, "near"),
+        (r#""near":"0,0,5","bbox":"1,2,3,4""#, "near"),
+        (r#""without":"doubt""#, "without"),
+    ] {
+        let bad = Ask::from_json(format!("{{{WHEN},{json}}}").as_bytes()).unwrap_err();
+        assert_eq!(bad.field, field, "{json}");
+    }
 }
 
 #[test]
