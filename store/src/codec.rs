@@ -163,7 +163,8 @@ fn check(block: &Block) -> Result<(), Error> {
 }
 
 fn damaged(what: &str) -> Error {
-    Error::new(ErrorKind::Damaged, format!("a block of readings is damaged: {what}"))
+    let advice = "put back a copy of the file, or ask for other days or countries";
+    Error::new(ErrorKind::Damaged, format!("a block of readings is damaged: {what}; {advice}"))
 }
 
 fn decode_country(code: [u8; 2]) -> Result<Country, Error> {

@@ -7,15 +7,21 @@
 //! together with the read transaction that it belongs to: a reader works on one state,
 //! without a lock, and puts do not wait for it.
 //!
+//! What lies on the disk is not trusted: blocks and directory entries carry checksums,
+//! and where redb stumbles over a damaged page of its own, its panic becomes an error.
+//! (redb can check the whole file when opening; that takes a second for a gigabyte.)
+//!
 //! redb refuses everything after an I/O error, such as a full disk, until the file is
 //! opened anew. That is done at once; where it fails too, each call tries again.
 
 use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use redb::ReadableTableMetadata;
 use redb::{Database, DatabaseError, ReadOnlyTable, ReadableDatabase, ReadableTable};
 use redb::{StorageError, TableDefinition, TableError};
 
@@ -26,7 +32,7 @@ use crate::directory::{Change, Directory, Entry, Homes, describe};
 use crate::{Country, Error, ErrorKind, Page, Position, Query, Reading, Store, Summary, Window};
 
 const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
-const DIRECTORY: TableDefinition<[u8; 19], [u8; 27]> = TableDefinition::new("directory");
+const DIRECTORY: TableDefinition<[u8; 19], [u8; 31]> = TableDefinition::new("directory");
 const BLOCKS: TableDefinition<u64, &[u8]> = TableDefinition::new("blocks");
 
 /// The version of the layout that this code writes.
@@ -82,7 +88,7 @@ impl Embedded {
         let path = path.as_ref().to_owned();
         let at = |error: Error| error_at(&path, error);
         make_folder_of(&path)?;
-        let (snapshot, next_block) = open_file(&path, &options).map_err(at)?;
+        let (snapshot, next_block) = guarded(|| open_file(&path, &options)).map_err(at)?;
         Ok(Self(Arc::new(Shared {
             snapshot: RwLock::new(Some(Arc::new(snapshot))),
             cache: block_cache(options.cache_bytes - database_cache_bytes(&options)),
@@ -99,7 +105,7 @@ impl Embedded {
     ) -> Result<T, Error> {
         let shared = Arc::clone(&self.0);
         let done = tokio::task::spawn_blocking(move || {
-            work(&shared).map_err(|error| error_at(&shared.path, error))
+            guarded(|| work(&shared)).map_err(|error| error_at(&shared.path, error))
         });
         done.await.map_err(|e| Error::new(ErrorKind::Io, "the store was shut down").because(e))?
     }
@@ -157,7 +163,7 @@ impl Shared {
             }
         }
         // Failing again is no news; the next call tries again.
-        if let Ok((snapshot, _)) = open_file(&self.path, &self.options) {
+        if let Ok((snapshot, _)) = guarded(|| open_file(&self.path, &self.options)) {
             *open = Some(Arc::new(snapshot));
         }
     }
@@ -198,7 +204,10 @@ impl Shared {
         let first_block = writer.next_block;
         writer.next_block += changes.iter().map(|change| change.added.len() as u64).sum::<u64>();
         let database = Arc::clone(&snapshot.database);
-        let written = write(&snapshot, &changes, first_block).and_then(|()| open_blocks(&database));
+        let written = guarded(|| {
+            write(&snapshot, &changes, first_block)?;
+            open_blocks(&database)
+        });
         let blocks = match written {
             Ok(blocks) => blocks,
             Err(error) => {
@@ -226,6 +235,31 @@ impl Shared {
     }
 }
 
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let snapshot = self.snapshot.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        // Closing a damaged file may fail too; what was put is on disk already.
+        let _ = guarded(|| {
+            drop(snapshot);
+            Ok(())
+        });
+    }
+}
+
+/// Turns a panic of redb over a damaged page into an error.
+fn guarded<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    // Whatever was half done is discarded: snapshots are replaced whole, and a write
+    // that did not commit never was.
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(done) => done,
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().cloned();
+            let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+            Err(damaged().because(text.unwrap_or_default()))
+        }
+    }
+}
+
 /// Makes the changes on disk, numbering new blocks upwards; durable when it returns.
 fn write(old: &Snapshot, changes: &[Change], mut next_block: u64) -> Result<(), Error> {
     let mut transaction = old.database.begin_write().map_err(transaction_error)?;
@@ -244,7 +278,7 @@ fn write(old: &Snapshot, changes: &[Change], mut next_block: u64) -> Result<(), 
             }
             for block in &change.added {
                 let (first, entry) = describe(block);
-                let value = encode_entry(&entry, next_block);
+                let value = encode_entry(&first, &entry, next_block);
                 directory.insert(encode_position(&first), value).map_err(storage_error)?;
                 let bytes = codec::encode(block)?;
                 blocks.insert(next_block, bytes.as_slice()).map_err(storage_error)?;
@@ -325,16 +359,19 @@ fn initialise(database: &Database) -> Result<(), Error> {
 /// What the file holds now, and the number of the next block.
 fn read_snapshot(database: Database) -> Result<(Snapshot, u64), Error> {
     let reader = database.begin_read().map_err(transaction_error)?;
+    let entries = reader.open_table(DIRECTORY).map_err(table_error)?;
     let mut directory = Directory::default();
-    let mut next_block = 0;
-    for pair in reader.open_table(DIRECTORY).map_err(table_error)?.iter().map_err(storage_error)? {
+    let (mut next_block, mut count) = (0, 0);
+    for pair in entries.iter().map_err(storage_error)? {
         let (key, value) = pair.map_err(storage_error)?;
         let decoded = decode_entry(&key.value(), &value.value());
-        let (first, entry) = decoded.ok_or_else(|| {
-            Error::new(ErrorKind::Damaged, "the directory of the store is damaged")
-        })?;
+        let (first, entry) = decoded.ok_or_else(damaged)?;
         next_block = next_block.max(entry.place.saturating_add(1));
         directory.insert(first, entry);
+        count += 1;
+    }
+    if entries.len().map_err(storage_error)? != count {
+        return Err(damaged());
     }
     let blocks = open_blocks(&database)?;
     Ok((Snapshot { directory, blocks, database: Arc::new(database) }, next_block))
@@ -363,16 +400,28 @@ fn encode_row_key(position: &Position) -> [u8; 13] {
     bytes
 }
 
-fn encode_entry(entry: &Entry<()>, number: u64) -> [u8; 27] {
-    let mut bytes = [0; 27];
+fn encode_entry(first: &Position, entry: &Entry<()>, number: u64) -> [u8; 31] {
+    let mut bytes = [0; 31];
     bytes[..8].copy_from_slice(&number.to_be_bytes());
     bytes[8..12].copy_from_slice(&entry.rows.to_be_bytes());
     bytes[12..14].copy_from_slice(&entry.index_bits.to_be_bytes());
-    bytes[14..].copy_from_slice(&encode_row_key(&entry.last));
+    bytes[14..27].copy_from_slice(&encode_row_key(&entry.last));
+    let sum = checksum(&encode_position(first), &bytes[..27]);
+    bytes[27..].copy_from_slice(&sum.to_be_bytes());
     bytes
 }
 
-fn decode_entry(key: &[u8; 19], value: &[u8; 27]) -> Option<(Position, Entry<u64>)> {
+/// FNV-1a (Fowler, Noll and Vo), 32 bits.
+fn checksum(key: &[u8], value: &[u8]) -> u32 {
+    let step = |sum: u32, byte: &u8| (sum ^ u32::from(*byte)).wrapping_mul(0x0100_0193);
+    key.iter().chain(value).fold(0x811c_9dc5, step)
+}
+
+fn decode_entry(key: &[u8; 19], value: &[u8; 31]) -> Option<(Position, Entry<u64>)> {
+    let (value, sum) = value.split_last_chunk::<4>()?;
+    if checksum(key, value) != u32::from_be_bytes(*sum) {
+        return None;
+    }
     let (day, rest) = key.split_first_chunk::<4>()?;
     let (country, first) = rest.split_first_chunk::<2>()?;
     let day = (u32::from_be_bytes(*day) ^ (1 << 31)) as i32;

@@ -40,7 +40,59 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(a_quarter_of_the_cases())]
+
+    #[test]
+    fn a_damaged_file_is_refused_or_answers_as_before(
+        place in any::<proptest::sample::Index>(),
+        length in 1usize..3000,
+        byte in 1u8..,
+        cut in any::<bool>(),
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let readings: Vec<_> = (0..300)
+            .map(|n| {
+                let second = jiff::Timestamp::from_second(n * 4000).unwrap();
+                Reading { pm10: Some(n.into()), ..Reading::new(n as u64, store::Window::Day, second) }
+            })
+            .collect();
+        block_on(async { open(&folder, "readings").put(&readings).await.unwrap() });
+        let path = folder.path().join("readings");
+        let mut file = std::fs::read(&path).unwrap();
+        let start = place.index(file.len());
+        if cut {
+            file.truncate(start);
+        } else {
+            let end = (start + length).min(file.len());
+            file[start..end].iter_mut().for_each(|old| *old ^= byte);
+        }
+        std::fs::write(&path, file).unwrap();
+        block_on(async {
+            let refusals = [ErrorKind::Damaged, ErrorKind::Invalid, ErrorKind::Io, ErrorKind::TooNew];
+            let store = match Embedded::open(&path, Options::default()) {
+                Ok(store) => store,
+                Err(error) => return assert!(refusals.contains(&error.kind()), "{error}"),
+            };
+            let mut after = None;
+            let mut answered = Vec::new();
+            loop {
+                match store.query(&Query::everything(), after).await {
+                    Ok(page) => {
+                        answered.extend(page.rows().map(|row| row.reading()));
+                        after = page.next;
+                    }
+                    Err(error) => return assert!(refusals.contains(&error.kind()), "{error}"),
+                }
+                if after.is_none() {
+                    break;
+                }
+            }
+            // Cut to nothing it is a new store; else what it answers is what was put.
+            assert!(answered.is_empty() && start == 0 || answered == readings);
+            // A put may fail; it must return.
+            let _ = store.put(&readings).await;
+        });
+    }
 
     #[test]
     fn memory_does_what_the_model_does(steps in steps()) {
@@ -167,6 +219,23 @@ async fn a_file_that_is_no_store_is_refused_and_left_alone() {
 }
 
 #[tokio::test]
+async fn a_newer_format_is_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(open(&folder, "readings"));
+    let path = folder.path().join("readings");
+    {
+        let database = redb::Database::create(&path).unwrap();
+        let write = database.begin_write().unwrap();
+        let meta = redb::TableDefinition::<&str, u64>::new("meta");
+        write.open_table(meta).unwrap().insert("format", 99).unwrap();
+        write.commit().unwrap();
+    }
+    let error = Embedded::open(&path, Options::default()).err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::TooNew);
+    assert!(error.to_string().contains("format 99"), "{error}");
+}
+
+#[tokio::test]
 async fn a_second_opener_is_told_that_the_store_is_in_use() {
     let folder = tempfile::tempdir().unwrap();
     let held = open(&folder, "readings");
@@ -215,6 +284,12 @@ async fn urls_choose_the_store() {
         let error = store::open(url, Options::default()).await.err().unwrap();
         assert_eq!(error.kind(), ErrorKind::Invalid, "{url}");
     }
+}
+
+/// Each case writes files; `PROPTEST_CASES` still says how many there are.
+fn a_quarter_of_the_cases() -> ProptestConfig {
+    let default = ProptestConfig::default();
+    ProptestConfig { cases: default.cases / 4, ..default }
 }
 
 fn open(folder: &tempfile::TempDir, name: &str) -> Embedded {

@@ -55,6 +55,7 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 const STOP_WITHIN: Duration = Duration::from_secs(10);
 
 pub(crate) fn main() -> ExitCode {
+    quiet_handled_panics();
     let arguments = Arguments::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -78,6 +79,19 @@ pub(crate) fn main() -> ExitCode {
         Ok(code) => code,
         Err(failure) => fail(&failure),
     }
+}
+
+/// redb panics over a damaged file; the store makes an error of it, which says more than
+/// the panic's own message does.
+fn quiet_handled_panics() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let place = panic.location().map(std::panic::Location::file).unwrap_or_default();
+        match place.contains("/redb-") {
+            true => tracing::debug!(%panic, "the store's file is damaged"),
+            false => usual(panic),
+        }
+    }));
 }
 
 fn fail(failure: &Failure) -> ExitCode {
