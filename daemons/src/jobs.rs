@@ -201,9 +201,8 @@ impl Jobs {
             }
             self.delete(result_path(job.id)).await?;
             let forgotten = job.created.saturating_add(self.kept_for + REMEMBERED);
-            match forgotten.is_ok_and(|forgotten| forgotten < now) {
-                true => self.delete(record_path(job.id)).await?,
-                false => self.put(&job).await?,
+            if forgotten.is_ok_and(|forgotten| forgotten < now) {
+                self.delete(record_path(job.id)).await?;
             }
         }
         Ok(())

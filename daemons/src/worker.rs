@@ -4,9 +4,12 @@
 //! message comes again. What cannot be done ends as failed, never as silence: by the
 //! worker's own word, after five beginnings, or from the dead letters.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use object_store::buffered::BufWriter;
 use queue::{Delivery, Queue, Queues};
 use sha2::{Digest, Sha256};
 use store::{Pages, Store, csv};
@@ -210,32 +213,53 @@ impl Worker {
         debug!(id = %job.id, attempts = job.attempts, "job begun");
 
         let mut writer = self.jobs.result_writer(job.id);
-        let written = self.write_result(&mut writer, &ask, job, delivery, stop).await;
-        let state = match written {
-            Ok(state) => state,
+        let rows = AtomicU64::new(0);
+        match self.write_alive(&mut writer, &ask, &rows, job, delivery, stop).await {
+            Ok(state) => Ok(self.jobs.update(job, state).await?),
             Err(stopped) => {
                 let _ = writer.abort().await;
-                return Err(stopped);
+                Err(stopped)
             }
-        };
-        writer.shutdown().await.map_err(|e| Stopped::ForNow(reason(&e)))?;
-        Ok(self.jobs.update(job, state).await?)
+        }
     }
 
-    async fn write_result(
+    /// Writes the result, and says every few seconds that it is being written, however
+    /// long a page takes.
+    async fn write_alive(
         &self,
-        writer: &mut object_store::buffered::BufWriter,
+        writer: &mut BufWriter,
         ask: &Ask,
+        rows: &AtomicU64,
         job: &Job,
         delivery: &Delivery,
         stop: &CancellationToken,
     ) -> Result<State, Stopped> {
+        let mut writing = pin!(self.write_result(writer, ask, rows));
+        loop {
+            tokio::select! {
+                written = &mut writing => return written,
+                () = stop.cancelled() => return Err(Stopped::HandedBack),
+                () = tokio::time::sleep(HEARTBEAT) => {}
+            }
+            // Awaited to the end, outside of the select: a record of progress that was
+            // dropped half way could still land, after that of the job's end.
+            let extended = self.queues.requests.extend(&delivery.receipt, VISIBILITY).await;
+            extended.map_err(|_| Stopped::TakenAway)?;
+            self.jobs.update(job, State::Running { rows: rows.load(Relaxed) }).await?;
+        }
+    }
+
+    async fn write_result(
+        &self,
+        writer: &mut BufWriter,
+        ask: &Ask,
+        rows: &AtomicU64,
+    ) -> Result<State, Stopped> {
+        let failed = |error: std::io::Error| Stopped::ForNow(reason(&error));
         let mut text = Vec::new();
         csv::write_header(&mut text, &ask.columns);
-        let mut hash = Sha256::new();
-        let (mut rows, mut bytes) = (0, 0);
+        let (mut hash, mut bytes) = (Sha256::new(), 0);
         let mut pages = Pages::new(Arc::clone(&self.store), ask.query.clone());
-        let mut said_alive = tokio::time::Instant::now();
         loop {
             let page = pages.next().await.transpose().map_err(|error| {
                 let why = reason(&error);
@@ -243,24 +267,17 @@ impl Worker {
             })?;
             if let Some(page) = &page {
                 csv::write_page(&mut text, page, &ask.columns);
-                rows += page.len() as u64;
+                rows.fetch_add(page.len() as u64, Relaxed);
             }
             bytes += text.len() as u64;
             hash.update(&text);
-            writer.write_all(&text).await.map_err(|e| Stopped::ForNow(reason(&e)))?;
+            writer.write_all(&text).await.map_err(failed)?;
             text.clear();
             if page.is_none() {
+                writer.shutdown().await.map_err(failed)?;
                 let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-                return Ok(State::Done { rows, bytes, sha256, expires: self.jobs.expiry() });
-            }
-            if stop.is_cancelled() {
-                return Err(Stopped::HandedBack);
-            }
-            if said_alive.elapsed() >= HEARTBEAT {
-                let extended = self.queues.requests.extend(&delivery.receipt, VISIBILITY).await;
-                extended.map_err(|_| Stopped::TakenAway)?;
-                self.jobs.update(job, State::Running { rows }).await?;
-                said_alive = tokio::time::Instant::now();
+                let (rows, expires) = (rows.load(Relaxed), self.jobs.expiry());
+                return Ok(State::Done { rows, bytes, sha256, expires });
             }
         }
     }

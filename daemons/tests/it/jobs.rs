@@ -6,13 +6,15 @@ use std::time::Duration;
 use airshed::jobs::{Jobs, State};
 use airshed::request::Ask;
 use airshed::worker::{self, message};
+use async_trait::async_trait;
 use jiff::SignedDuration;
 use object_store::memory::InMemory;
 use serde_json::json;
 use sha2::{Digest, Sha256};
+use store::{Error, Memory, Page, Position, Query, Reading, Store, Summary};
 use uuid::Uuid;
 
-use super::support::{Options, Rig, at, json, location, readings};
+use super::support::{Options, Rig, at, clock, json, location, readings};
 
 const ALL: &str = "/api/query?startDate=2026-01-01&endDate=2026-01-31";
 
@@ -108,6 +110,49 @@ async fn a_job_that_was_begun_too_often_fails() {
     let answer = rig.get(&format!("/api/results/{}?wait=30", begun.id)).await;
     assert_eq!(answer.status(), 500);
     assert!(json(answer).await["detail"].as_str().unwrap().contains("5 attempts"));
+}
+
+/// Takes minutes over a page.
+struct Slow(Memory);
+
+#[async_trait]
+impl Store for Slow {
+    async fn put(&self, batch: &[Reading]) -> Result<(), Error> {
+        self.0.put(batch).await
+    }
+
+    async fn query(&self, query: &Query, after: Option<Position>) -> Result<Page, Error> {
+        tokio::time::sleep(Duration::from_secs(300)).await;
+        self.0.query(query, after).await
+    }
+
+    async fn summary(&self) -> Result<Summary, Error> {
+        self.0.summary().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_takes_long_is_begun_once() {
+    let jobs = Jobs::new(Arc::new(InMemory::new()), clock(), SignedDuration::from_hours(24));
+    let store = Slow(Memory::new());
+    store.put(&readings(3)).await.unwrap();
+    let queues = queue::open("channel:", 10).await.unwrap();
+    let ask = Ask::from_json(br#"{"startDate":"2026-01-01","endDate":"2026-01-01"}"#).unwrap();
+    let job = jobs.create(ask.to_object()).await.unwrap();
+    queues.requests.send(&message(job.id)).await.unwrap();
+    let worker =
+        worker::Worker { store: Arc::new(store), queues, jobs: jobs.clone(), concurrency: 3 };
+    let stop = tokio_util::sync::CancellationToken::new();
+    tokio::spawn(worker::run(worker, stop.clone()));
+    let ended = loop {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let job = jobs.get(job.id).await.unwrap().unwrap();
+        if job.state.is_final() {
+            break job;
+        }
+    };
+    assert_eq!((ended.state.name(), ended.attempts), ("done", 1));
+    stop.cancel();
 }
 
 #[tokio::test]
