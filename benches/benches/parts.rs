@@ -10,7 +10,7 @@ use airshed_benches::{feed_file, fetch, fill, start};
 use aqi::{Concentration, Decimal, Pollutant, daqi};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use jiff::SignedDuration;
-use store::{Embedded, Memory, Options, Query, Store, Window, csv};
+use store::{Embedded, Memory, Options, Query, Store, View, Window, csv};
 
 fn index(c: &mut Criterion) {
     let values: Vec<_> = (0..1000)

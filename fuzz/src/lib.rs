@@ -6,7 +6,7 @@ use airshed::request::Ask;
 use aqi::{Concentration, Decimal, Pollutant, daqi};
 use jiff::Timestamp;
 use store::csv::{self, Column, Rows};
-use store::{Memory, Query, Store, Window};
+use store::{Memory, Query, Store, View, Window};
 
 /// A law by its name.
 pub type Law = (&'static str, fn(&[u8]));

@@ -1,4 +1,4 @@
-//! Readings of one UTC day and one country, as columns in the order of rows.
+//! Readings of one UTC day, as columns in the order of rows.
 
 use std::collections::HashMap;
 use std::ops::{Range, RangeInclusive};
@@ -15,12 +15,13 @@ pub(crate) const SECONDS_A_DAY: i64 = 86_400;
 /// 9999-12-29, the last day that jiff can represent to its end.
 pub(crate) const DAYS: RangeInclusive<i32> = -719_528..=2_932_894;
 
-/// Immutable columns of readings of one UTC day and one country, sorted by timestamp,
-/// sensor and window. What many rows share (the sensor's model and place) is kept once.
+/// Immutable columns of readings of one UTC day, sorted by country, timestamp, sensor
+/// and window. What many rows share (the sensor's model and place) is kept once.
 #[derive(Debug)]
 pub struct Block {
     pub(crate) day: i32,
-    pub(crate) country: Option<Country>,
+    /// The countries in order; most blocks have one.
+    pub(crate) countries: Vec<CountryRows>,
     /// Seconds of the day.
     pub(crate) seconds: Vec<u32>,
     pub(crate) sensors: Vec<u64>,
@@ -35,6 +36,13 @@ pub struct Block {
     pub(crate) stations: Vec<Station>,
     /// The rows as CSV of the default columns, once they were asked for often enough.
     pub(crate) text: BlockText,
+}
+
+/// The rows of one country: from where the one before ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CountryRows {
+    pub(crate) country: Option<Country>,
+    pub(crate) end: u32,
 }
 
 /// What the readings of a sensor have in common as long as it stays where it is.
@@ -70,12 +78,12 @@ impl Station {
 }
 
 impl Block {
-    /// From readings of one day and country, in order, without two of one identity.
+    /// From readings of one day, in order, without two of one identity.
     pub(crate) fn from_sorted(readings: &[Reading]) -> Self {
         let rows = readings.len();
         let mut block = Self {
             day: readings.first().map_or(0, |first| day_and_second(first.timestamp).0),
-            country: readings.first().and_then(|first| first.country),
+            countries: Vec::new(),
             seconds: Vec::with_capacity(rows),
             sensors: Vec::with_capacity(rows),
             windows: Vec::with_capacity(rows),
@@ -88,7 +96,12 @@ impl Block {
             text: BlockText::default(),
         };
         let mut numbers = HashMap::new();
-        for reading in readings {
+        for (row, reading) in readings.iter().enumerate() {
+            let end = row as u32 + 1; // a block's rows are few
+            match block.countries.last_mut() {
+                Some(last) if last.country == reading.country => last.end = end,
+                _ => block.countries.push(CountryRows { country: reading.country, end }),
+            }
             let station = Station::of(reading);
             let number = *numbers.entry(station.key()).or_insert_with(|| {
                 block.stations.push(station);
@@ -125,11 +138,19 @@ impl Block {
     pub(crate) fn position(&self, row: usize) -> Position {
         Position {
             day: self.day,
-            country: self.country,
+            country: self.country(row),
             second: self.seconds[row],
             sensor: self.sensors[row],
             window: self.windows[row],
         }
+    }
+
+    pub(crate) fn country(&self, row: usize) -> Option<Country> {
+        let number = match self.countries.as_slice() {
+            [_] => 0,
+            several => several.partition_point(|rows| rows.end as usize <= row),
+        };
+        self.countries[number].country
     }
 
     /// A bit for each index that occurs; bit 0 for rows without one.
@@ -149,52 +170,83 @@ impl Block {
 
     /// The runs of rows after a position that match, in order.
     pub(crate) fn select(&self, query: &Query, after: Option<Position>) -> Vec<Range<usize>> {
-        let span = self.time_span(query, after);
         let accepted = query.accepted_indices();
-        let Some(stations) = self.accepted_stations(query) else {
-            return match accepted.iter().all(|index| *index) {
-                true if span.is_empty() => Vec::new(),
-                true => vec![span],
-                false => self.runs_by_index(span, &accepted),
+        let all_indices = accepted.iter().all(|index| *index);
+        let stations = self.accepted_stations(query);
+        let mut runs = Runs::default();
+        for span in self.time_spans(query, after) {
+            match &stations {
+                None if all_indices => runs.0.push(span),
+                None => self.push_by_index(&mut runs, span, &accepted),
+                Some(stations) => {
+                    let wanted = |row: &usize| self.row_passes(*row, query, &accepted, stations);
+                    span.filter(wanted).for_each(|row| runs.push(row));
+                }
+            }
+        }
+        runs.0
+    }
+
+    fn row_passes(
+        &self,
+        row: usize,
+        query: &Query,
+        accepted: &[bool; 11],
+        stations: &[bool],
+    ) -> bool {
+        accepted[usize::from(self.indices[row])]
+            && stations[self.station[row] as usize]
+            && (query.sensors.is_empty() || query.sensors.contains(&self.sensors[row]))
+            && (query.windows.is_empty() || query.windows.contains(&self.windows[row]))
+            && !(Row { block: self, row }).flags().intersects(query.without)
+    }
+
+    /// The rows after a position that are of the query's countries and time; no span is
+    /// empty.
+    fn time_spans(
+        &self,
+        query: &Query,
+        after: Option<Position>,
+    ) -> impl Iterator<Item = Range<usize>> {
+        let midnight = i64::from(self.day) * SECONDS_A_DAY;
+        let (from, until) = (whole_seconds_up(query.from), query.until.as_second());
+        let first_row = after.map_or(0, |after| self.rows_up_to(after));
+        let mut start = 0;
+        self.countries.iter().filter_map(move |rows| {
+            let of_country = start..rows.end as usize;
+            start = of_country.end;
+            if first_row >= of_country.end || !query.accepts_country(rows.country) {
+                return None;
+            }
+            let seconds = &self.seconds[of_country.clone()];
+            let before = |limit: i64| {
+                let earlier = seconds.partition_point(|s| midnight + i64::from(*s) < limit);
+                of_country.start + earlier
             };
-        };
-        runs(span, |row| {
-            accepted[usize::from(self.indices[row])]
-                && stations[self.station[row] as usize]
-                && (query.sensors.is_empty() || query.sensors.contains(&self.sensors[row]))
-                && (query.windows.is_empty() || query.windows.contains(&self.windows[row]))
-                && !(Row { block: self, row }).flags().intersects(query.without)
+            let span = before(from).max(first_row)..before(until.saturating_add(1));
+            (!span.is_empty()).then_some(span)
         })
     }
 
-    fn time_span(&self, query: &Query, after: Option<Position>) -> Range<usize> {
-        let midnight = i64::from(self.day) * SECONDS_A_DAY;
-        let second_of = |row: &u32| midnight + i64::from(*row);
-        let from = whole_seconds_up(query.from);
-        let until = query.until.as_second();
-        let mut start = self.seconds.partition_point(|row| second_of(row) < from);
-        let end = self.seconds.partition_point(|row| second_of(row) <= until);
-        if let Some(after) = after {
-            let (mut low, mut high) = (0, self.len());
-            while low < high {
-                let middle = low.midpoint(high);
-                match self.position(middle) <= after {
-                    true => low = middle + 1,
-                    false => high = middle,
-                }
+    /// The number of rows up to a position, itself included.
+    fn rows_up_to(&self, position: Position) -> usize {
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = low.midpoint(high);
+            match self.position(middle) <= position {
+                true => low = middle + 1,
+                false => high = middle,
             }
-            start = start.max(low);
         }
-        start..end.max(start)
+        low
     }
 
-    /// The runs of rows whose index is accepted. Rows of a query by index are rare and
+    /// Adds the rows whose index is accepted. Rows of a query by index are rare and
     /// far between: stretches without one are passed over whole.
-    fn runs_by_index(&self, span: Range<usize>, accepted: &[bool; 11]) -> Vec<Range<usize>> {
+    fn push_by_index(&self, runs: &mut Runs, span: Range<usize>, accepted: &[bool; 11]) {
         const STRETCH: usize = 64;
         let lowest = accepted.iter().position(|index| *index).unwrap_or(0) as u8; // at most 10
         let highest = accepted.iter().rposition(|index| *index).unwrap_or(0) as u8;
-        let mut runs = Runs::default();
         let mut start = span.start;
         for stretch in self.indices[span].chunks(STRETCH) {
             let within = |index: &u8| (*index >= lowest) & (*index <= highest);
@@ -207,7 +259,6 @@ impl Block {
             }
             start += stretch.len();
         }
-        runs.0
     }
 
     /// For every station whether it is wanted; `None` when no filter looks at anything
@@ -227,13 +278,6 @@ impl Block {
         };
         Some(self.stations.iter().map(accepts).collect())
     }
-}
-
-/// The runs of rows within a span that pass a test.
-fn runs(span: Range<usize>, test: impl Fn(usize) -> bool) -> Vec<Range<usize>> {
-    let mut runs = Runs::default();
-    span.filter(|row| test(*row)).for_each(|row| runs.push(row));
-    runs.0
 }
 
 #[derive(Default)]
@@ -267,6 +311,16 @@ impl Row<'_> {
         self.index().map(Index::band)
     }
 
+    /// The sensor's id.
+    pub fn sensor(&self) -> u64 {
+        self.block.sensors[self.row]
+    }
+
+    /// The averaging window.
+    pub fn window(&self) -> Window {
+        self.block.windows[self.row]
+    }
+
     /// What is doubtful about the reading.
     pub fn flags(&self) -> Flags {
         let station = self.station();
@@ -298,10 +352,14 @@ impl Row<'_> {
             latitude: station.latitude,
             longitude: station.longitude,
             altitude: station.altitude,
-            country: block.country,
+            country: block.country(row),
             indoor: station.indoor,
             exact: station.exact,
         }
+    }
+
+    pub(crate) fn country(&self) -> Option<Country> {
+        self.block.country(self.row)
     }
 
     pub(crate) fn station(&self) -> &Station {

@@ -1,22 +1,29 @@
 //! A block as bytes: its columns one after another, each column byte plane by byte
-//! plane (all lowest bytes, then all second ones, …), then zstd with a checksum; in front
-//! of it the length that it decompresses to, a u32.
+//! plane (all lowest bytes, then all second ones, …) without the planes that are zero
+//! throughout, then zstd with a checksum; in front of it the length that it decompresses
+//! to, a u32.
 //!
 //! ```text
-//! format 1: rows u32 | stations u32 | day i32 | country 2 bytes (0 0: none)
-//!   rows:     second u32, sensor u64, window u8, index u8, pm10, pm25, measurement,
-//!             station u32
-//!   stations: sensor type (length u8, then all texts), location, latitude, longitude,
-//!             altitude, indoor u8, exact u8
+//! format 2: rows u32 | stations u32 | countries u32 | day i32
+//!   countries: code 2 bytes (0 0: none), end u32
+//!   rows:      second u32, sensor u64, window u8, index u8, pm10, pm25, measurement,
+//!              station u32
+//!   stations:  sensor type (length u8, then all texts), location, latitude, longitude,
+//!              altitude, indoor u8, exact u8
+//! a column is a u16 that says which planes follow, and those planes.
 //! numbers that can be absent carry a column u8 of presence; decimals are
-//! presence and sign, scale u8, and the mantissa's 12 bytes, all little-endian.
+//! presence and sign, scale u8, and the mantissa's 96 bits as u64 and u32, all
+//! little-endian.
 //! ```
 //!
 //! The index follows from the values; it is written so that reading is quick.
 
+use std::borrow::Cow;
+use std::ops::{BitOrAssign, Shl};
+
 use aqi::{Decimal, Index};
 
-use crate::block::{Block, DAYS, SECONDS_A_DAY, Station};
+use crate::block::{Block, CountryRows, DAYS, SECONDS_A_DAY, Station};
 use crate::csv::BlockText;
 use crate::{Country, Error, ErrorKind, Window};
 
@@ -34,13 +41,16 @@ pub(crate) fn encode(block: &Block) -> Result<Vec<u8>, Error> {
     let mut plain = Vec::with_capacity(block.len() * 64);
     plain.extend((block.len() as u32).to_le_bytes());
     plain.extend((block.stations.len() as u32).to_le_bytes());
+    plain.extend((block.countries.len() as u32).to_le_bytes());
     plain.extend(block.day.to_le_bytes());
-    plain.extend(block.country.map_or([0, 0], Country::bytes));
 
+    let countries = &block.countries;
+    put(&mut plain, countries.iter().map(|c| c.country.map_or([0, 0], Country::bytes)));
+    put(&mut plain, countries.iter().map(|c| c.end.to_le_bytes()));
     put(&mut plain, block.seconds.iter().map(|v| v.to_le_bytes()));
     put(&mut plain, block.sensors.iter().map(|v| v.to_le_bytes()));
     put(&mut plain, block.windows.iter().map(|v| [*v as u8]));
-    plain.extend_from_slice(&block.indices);
+    put(&mut plain, block.indices.iter().map(|v| [*v]));
     put_decimals(&mut plain, &block.pm10);
     put_decimals(&mut plain, &block.pm25);
     put_numbers(&mut plain, &block.measurements);
@@ -81,29 +91,35 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Block, Error> {
     let mut input = Input(&plain);
     let rows = u32::from_le_bytes(input.array()?) as usize;
     let station_count = u32::from_le_bytes(input.array()?) as usize;
-    if rows == 0 || rows > MAX_ROWS || station_count > rows {
+    let country_count = u32::from_le_bytes(input.array()?) as usize;
+    if rows == 0 || rows > MAX_ROWS || station_count > rows || country_count > rows {
         return Err(damaged("its lengths are impossible"));
     }
     let day = i32::from_le_bytes(input.array()?);
-    let country = match input.array()? {
-        [0, 0] => None,
-        code => Some(decode_country(code)?),
-    };
+    let codes: Vec<u32> = input.integers(country_count)?;
+    let ends = input.integers(country_count)?;
+    let countries: Result<Vec<_>, Error> = codes
+        .into_iter()
+        .zip(ends)
+        .map(|(code, end)| Ok(CountryRows { country: decode_country(code)?, end }))
+        .collect();
+    let countries = countries?;
 
-    let seconds = input.integers(rows, 4)?.into_iter().map(|v| v as u32).collect();
-    let sensors = input.integers(rows, 8)?;
-    let windows = input.take(rows)?.iter().map(|byte| Window::ALL.get(usize::from(*byte)).copied());
+    let seconds = input.integers(rows)?;
+    let sensors = input.integers(rows)?;
+    let windows = input.bytes(rows)?;
+    let windows = windows.iter().map(|byte| Window::ALL.get(usize::from(*byte)).copied());
     let windows = windows.collect::<Option<Vec<_>>>();
     let windows = windows.ok_or_else(|| damaged("a window is unknown"))?;
-    let indices = input.take(rows)?.to_vec();
+    let indices = input.bytes(rows)?.into_owned();
     let pm10 = input.decimals(rows)?;
     let pm25 = input.decimals(rows)?;
     let measurements = input.numbers(rows)?;
-    let station = input.integers(rows, 4)?.into_iter().map(|v| v as u32).collect();
+    let station = input.integers(rows)?;
 
-    let lengths = input.take(station_count)?;
+    let lengths = input.bytes(station_count)?;
     let mut sensor_types = Vec::with_capacity(station_count);
-    for length in lengths {
+    for length in lengths.iter() {
         let length = usize::from(*length);
         let text = std::str::from_utf8(input.take(length)?).unwrap_or_default();
         let kind = if length == 0 { None } else { Some(text.parse()) };
@@ -113,8 +129,8 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Block, Error> {
     let latitudes = input.decimals(station_count)?;
     let longitudes = input.decimals(station_count)?;
     let altitudes = input.decimals(station_count)?;
-    let indoor = input.take(station_count)?;
-    let exact = input.take(station_count)?;
+    let indoor = input.bytes(station_count)?;
+    let exact = input.bytes(station_count)?;
     let stations = (0..station_count).map(|i| Station {
         sensor_type: sensor_types[i],
         location: locations[i],
@@ -126,7 +142,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Block, Error> {
     });
     let block = Block {
         day,
-        country,
+        countries,
         seconds,
         sensors,
         windows,
@@ -147,6 +163,13 @@ fn check(block: &Block) -> Result<(), Error> {
     if !DAYS.contains(&block.day) {
         return Err(damaged("its day is out of range"));
     }
+    let mut ends = block.countries.iter().map(|rows| rows.end as usize);
+    if !ends.clone().is_sorted_by(|a, b| a < b) || ends.next_back() != Some(block.len()) {
+        return Err(damaged("its countries do not cover its rows"));
+    }
+    if block.countries.first().is_some_and(|first| first.end == 0) {
+        return Err(damaged("a country has no rows"));
+    }
     if block.seconds.iter().any(|second| i64::from(*second) >= SECONDS_A_DAY) {
         return Err(damaged("a row is outside its day"));
     }
@@ -156,8 +179,20 @@ fn check(block: &Block) -> Result<(), Error> {
     if block.station.iter().any(|number| *number as usize >= block.stations.len()) {
         return Err(damaged("a row names a station that is not there"));
     }
-    if (1..block.len()).any(|row| block.position(row - 1) >= block.position(row)) {
-        return Err(damaged("its rows are out of order"));
+    let mut start = 0;
+    for (number, of_country) in block.countries.iter().enumerate() {
+        let rows = start..of_country.end as usize;
+        let keys = || {
+            let sensors = block.sensors[rows.clone()].iter().zip(&block.windows[rows.clone()]);
+            block.seconds[rows.clone()].iter().zip(sensors)
+        };
+        let before = number.checked_sub(1).map(|before| block.countries[before].country);
+        if before.is_some_and(|before| before >= of_country.country)
+            || keys().zip(keys().skip(1)).any(|(row, next)| row >= next)
+        {
+            return Err(damaged("its rows are out of order"));
+        }
+        start = rows.end;
     }
     Ok(())
 }
@@ -167,22 +202,30 @@ fn damaged(what: &str) -> Error {
     Error::new(ErrorKind::Damaged, format!("a block of readings is damaged: {what}; {advice}"))
 }
 
-fn decode_country(code: [u8; 2]) -> Result<Country, Error> {
-    let text = std::str::from_utf8(&code).unwrap_or_default();
-    text.parse().map_err(|e| damaged("its country").because(e))
+fn decode_country(code: u32) -> Result<Option<Country>, Error> {
+    let [first, second, ..] = code.to_le_bytes();
+    if code == 0 {
+        return Ok(None);
+    }
+    let text = [first, second];
+    let text = std::str::from_utf8(&text).unwrap_or_default();
+    text.parse().map(Some).map_err(|e| damaged("its country").because(e))
 }
 
 fn column<T>(stations: &[Station], field: impl Fn(&Station) -> T) -> Vec<T> {
     stations.iter().map(field).collect()
 }
 
-fn put<const N: usize>(out: &mut Vec<u8>, values: impl ExactSizeIterator<Item = [u8; N]>) {
-    let start = out.len();
-    let count = values.len();
-    out.resize(start + count * N, 0);
+fn put<const N: usize>(out: &mut Vec<u8>, values: impl ExactSizeIterator<Item = [u8; N]> + Clone) {
+    let any = values.clone().fold([0; N], |any, bytes| std::array::from_fn(|i| any[i] | bytes[i]));
+    let planes: Vec<_> = (0..N).filter(|plane| any[*plane] != 0).collect();
+    let mask = planes.iter().fold(0u16, |mask, plane| mask | 1 << plane);
+    out.extend(mask.to_le_bytes());
+    let (start, count) = (out.len(), values.len());
+    out.resize(start + planes.len() * count, 0);
     for (row, bytes) in values.enumerate() {
-        for (plane, byte) in bytes.into_iter().enumerate() {
-            out[start + plane * count + row] = byte;
+        for (place, plane) in planes.iter().enumerate() {
+            out[start + place * count + row] = bytes[*plane];
         }
     }
 }
@@ -200,13 +243,9 @@ fn put_decimals(out: &mut Vec<u8>, values: &[Option<Decimal>]) {
     };
     put(out, values.iter().map(|v| [presence(v)]));
     put(out, values.iter().map(|v| [v.map_or(0, |v| v.scale() as u8)])); // at most 28
-    put(
-        out,
-        values.iter().map(|v| {
-            let mantissa = v.map_or(0, |v| v.mantissa().unsigned_abs()).to_le_bytes();
-            std::array::from_fn::<u8, 12, _>(|i| mantissa[i]) // 96 bits
-        }),
-    );
+    let mantissas = values.iter().map(|v| v.map_or(0, |v| v.mantissa().unsigned_abs()));
+    put(out, mantissas.clone().map(|m| (m as u64).to_le_bytes()));
+    put(out, mantissas.map(|m| ((m >> 64) as u32).to_le_bytes())); // 96 bits in all
 }
 
 fn flag_byte(flag: Option<bool>) -> u8 {
@@ -235,45 +274,59 @@ impl<'a> Input<'a> {
         Ok(std::array::from_fn(|i| taken[i]))
     }
 
-    /// A column of unsigned integers of up to 8 bytes. Planes of zeros, which most high
-    /// bytes are, cost next to nothing.
-    fn integers(&mut self, count: usize, width: usize) -> Result<Vec<u64>, Error> {
-        let mut values = vec![0; count];
-        for plane in 0..width {
-            let bytes = self.take(count)?;
-            if bytes.iter().fold(0, |any, byte| any | byte) == 0 {
-                continue;
-            }
-            for (value, byte) in values.iter_mut().zip(bytes) {
-                *value |= u64::from(*byte) << (8 * plane);
+    /// A column of integers.
+    fn integers<T>(&mut self, count: usize) -> Result<Vec<T>, Error>
+    where
+        T: Copy + Default + From<u8> + Shl<u32, Output = T> + BitOrAssign,
+    {
+        let mask = u16::from_le_bytes(self.array()?);
+        if mask >> size_of::<T>() != 0 {
+            return Err(damaged("a number is too wide"));
+        }
+        let mut values = vec![T::default(); count];
+        for plane in (0..u16::BITS).filter(|plane| mask & 1 << plane != 0) {
+            for (value, byte) in values.iter_mut().zip(self.take(count)?) {
+                *value |= T::from(*byte) << (8 * plane);
             }
         }
         Ok(values)
     }
 
+    /// A column of bytes.
+    fn bytes(&mut self, count: usize) -> Result<Cow<'a, [u8]>, Error> {
+        match u16::from_le_bytes(self.array()?) {
+            0 => Ok(vec![0; count].into()),
+            1 => Ok(self.take(count)?.into()),
+            _ => Err(damaged("a byte is too wide")),
+        }
+    }
+
     fn numbers(&mut self, count: usize) -> Result<Vec<Option<u64>>, Error> {
-        let presence = self.take(count)?;
-        let values = self.integers(count, 8)?;
+        let presence = self.bytes(count)?;
+        let values = self.integers(count)?;
         let pairs = presence.iter().zip(values);
         Ok(pairs.map(|(present, value)| (*present != 0).then_some(value)).collect())
     }
 
     fn decimals(&mut self, count: usize) -> Result<Vec<Option<Decimal>>, Error> {
-        let presence = self.take(count)?;
-        let scales = self.take(count)?;
-        let low = self.integers(count, 8)?;
-        let high = self.integers(count, 4)?;
+        let presence = self.bytes(count)?;
+        let scales = self.bytes(count)?;
+        let low: Vec<u64> = self.integers(count)?;
+        let high: Vec<u32> = self.integers(count)?;
         if scales.iter().any(|scale| u32::from(*scale) > Decimal::MAX_SCALE) {
             return Err(damaged("a number has too many decimal places"));
         }
         let mantissas = low.into_iter().zip(high);
-        let rows = presence.iter().zip(scales).zip(mantissas);
+        let rows = presence.iter().zip(scales.iter()).zip(mantissas);
         Ok(rows
             .map(|((presence, scale), (low, high))| {
-                let words = (low as u32, (low >> 32) as u32, high as u32);
-                let (negative, scale) = (*presence == 2, u32::from(*scale));
-                (*presence != 0)
-                    .then(|| Decimal::from_parts(words.0, words.1, words.2, negative, scale))
+                let words = (low as u32, (low >> 32) as u32, high);
+                let scale = u32::from(*scale);
+                (*presence != 0).then(|| {
+                    let mut value = Decimal::from_parts(words.0, words.1, words.2, false, scale);
+                    value.set_sign_negative(*presence == 2); // from_parts would lose that of -0.0
+                    value
+                })
             })
             .collect())
     }
@@ -287,10 +340,8 @@ mod tests {
 
     fn encoded() -> impl Strategy<Value = Vec<u8>> {
         proptest::collection::vec(conformance::any_reading(), 1..40).prop_map(|mut readings| {
-            let (first, country) = (readings[0].timestamp, readings[0].country);
-            for reading in &mut readings {
-                (reading.timestamp, reading.country) = (first, country);
-            }
+            let first = readings[0].timestamp;
+            readings.iter_mut().for_each(|reading| reading.timestamp = first);
             readings.sort_by_key(Position::of);
             readings.dedup_by_key(|reading| Position::of(reading));
             encode(&Block::from_sorted(&readings)).unwrap()

@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 
 use crate::csv::{self, Column};
-use crate::{Area, Country, Flags, Position, Query, Reading, Store, Summary, Window};
+use crate::{Area, Country, Flags, Position, Query, Reading, Store, Summary, View, Window};
 
 /// Runs every test; `empty` makes an empty store for each. Panics where the contract
 /// is broken.
@@ -32,6 +32,27 @@ pub async fn run<S: Store, F: Future<Output = S>>(empty: impl Fn() -> F) {
     both_ends_of_the_time_range_belong_to_it(&empty().await).await;
     every_filter_filters(&empty().await).await;
     pages_go_on_where_they_ended(&empty().await).await;
+    the_newest_of_each_sensor_is_its_latest(&empty().await).await;
+    what_is_too_old_is_deleted(&empty().await).await;
+}
+
+/// Runs the test for stores that can hold a state: see [`Store::snapshot`].
+pub async fn run_snapshots<S: Store, F: Future<Output = S>>(empty: impl Fn() -> F) {
+    let store = &empty().await;
+    let nothing = store.snapshot().await.expect("snapshot");
+    store.put(&sample()).await.expect("put");
+    let before = (all(store, &Query::everything()).await, store.summary().await.expect("summary"));
+    let snapshot = store.snapshot().await.expect("snapshot");
+    let changed = sample().into_iter().map(|r| Reading { pm10: Some(Decimal::TEN), ..r });
+    store.put(&changed.collect::<Vec<_>>()).await.expect("put");
+    store.put(&[reading(99, 5, None, "5")]).await.expect("put");
+    store.delete_before(at(86_400)).await.expect("delete");
+    let page = snapshot.query(&Query::everything(), None).await.expect("query");
+    assert_eq!(page.next, None, "the sample fits in a page");
+    let held: Vec<_> = page.rows().map(|row| row.reading()).collect();
+    assert_same(&held, &before.0);
+    assert_eq!(snapshot.summary().await.expect("summary"), before.1);
+    assert_eq!(nothing.summary().await.expect("summary"), Summary::default());
 }
 
 async fn an_empty_store_answers_with_nothing(store: &(impl Store + ?Sized)) {
@@ -149,8 +170,41 @@ async fn pages_go_on_where_they_ended(store: &(impl Store + ?Sized)) {
     }
 }
 
+async fn the_newest_of_each_sensor_is_its_latest(store: &(impl Store + ?Sized)) {
+    let readings = sample();
+    store.put(&readings).await.expect("put");
+    let model = Model::default();
+    model.put(&readings);
+    for query in sample_queries().into_iter().chain([Query::everything()]) {
+        let page = store.latest(&query).await.expect("latest");
+        assert_eq!(page.next, None);
+        let latest: Vec<_> = page.rows().map(|row| row.reading()).collect();
+        assert_same(&latest, &model.latest(&query));
+    }
+}
+
+async fn what_is_too_old_is_deleted(store: &(impl Store + ?Sized)) {
+    assert_eq!(store.delete_before(Timestamp::MAX).await.expect("delete"), 0);
+    let model = Model::default();
+    model.put(&sample());
+    store.put(&sample()).await.expect("put");
+    let between = Timestamp::new(100_799, 1).expect("a timestamp");
+    for moment in [Timestamp::MIN, at(0), at(720), between, at(100_800), at(2 * 86_400)] {
+        let deleted = store.delete_before(moment).await.expect("delete");
+        assert_eq!(deleted, model.delete_before(moment), "before {moment}");
+        for query in sample_queries().into_iter().chain([Query::everything()]) {
+            assert_same(&all(store, &query).await, &model.query(&query));
+        }
+    }
+    assert_eq!(store.summary().await.expect("summary").readings(), 1);
+    store.put(&sample()).await.expect("put again what was deleted");
+    assert_eq!(all(store, &Query::everything()).await.len(), sample().len());
+    assert_eq!(store.delete_before(Timestamp::MAX).await.expect("delete"), sample().len() as u64);
+    assert_eq!(store.summary().await.expect("summary"), Summary::default());
+}
+
 /// Every reading that a store answers with, page by page.
-pub async fn all(store: &(impl Store + ?Sized), query: &Query) -> Vec<Reading> {
+pub async fn all(store: &(impl View + ?Sized), query: &Query) -> Vec<Reading> {
     let mut readings = Vec::new();
     let mut after = None;
     loop {
@@ -183,6 +237,27 @@ impl Model {
             let identity = (reading.sensor, reading.window, reading.timestamp);
             kept.insert(identity, reading.clone());
         }
+    }
+
+    /// Forgets what is older; how many readings that are.
+    pub fn delete_before(&self, moment: Timestamp) -> u64 {
+        let mut kept = self.0.lock().expect("the model");
+        let before = kept.len();
+        kept.retain(|(_, _, timestamp), _| *timestamp >= moment);
+        (before - kept.len()) as u64
+    }
+
+    /// The newest match of each sensor, in the order of rows.
+    pub fn latest(&self, query: &Query) -> Vec<Reading> {
+        let mut newest = BTreeMap::new();
+        let mut matching = self.query(query);
+        matching.sort_by_key(|reading| (reading.timestamp, reading.window));
+        for reading in matching {
+            newest.insert(reading.sensor, reading);
+        }
+        let mut newest: Vec<_> = newest.into_values().collect();
+        newest.sort_by_key(Position::of);
+        newest
     }
 
     /// What matches, in the order of rows.
@@ -378,7 +453,7 @@ fn any_decimal() -> impl Strategy<Value = Decimal> {
 }
 
 /// The CSV of readings, all columns, as a store's pages print it.
-pub async fn csv_of(store: &(impl Store + ?Sized), query: &Query) -> Vec<u8> {
+pub async fn csv_of(store: &(impl View + ?Sized), query: &Query) -> Vec<u8> {
     let mut text = Vec::new();
     csv::write_header(&mut text, Column::ALL);
     let mut after = None;
@@ -435,6 +510,12 @@ fn sample_queries() -> Vec<Query> {
         Query { countries: vec![country("GB"), country("XK")], ..everything.clone() },
         Query { indices: Some((index(4), index(6))), ..everything.clone() },
         Query { indices: Some((index(1), index(10))), ..everything.clone() },
+        Query { indices: Some((index(7), index(10))), ..everything.clone() },
+        Query {
+            indices: Some((index(8), index(10))),
+            countries: vec![country("GB"), country("DE")],
+            ..Query::new(at(40_000), at(120_000))
+        },
         Query { bands: vec![Band::Low, Band::VeryHigh], ..everything.clone() },
         Query {
             indices: Some((index(2), index(5))),

@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -7,34 +8,83 @@ use jiff::Timestamp;
 use crate::block::{SECONDS_A_DAY, day_and_second};
 use crate::{Block, Country, Error, Query, Reading, Row, Window};
 
+/// Readings that can be asked for: a store as it is, or one [state](Store::snapshot) of
+/// it.
+///
+/// - Rows come in one order everywhere: UTC day, country (none first), timestamp,
+///   sensor, window.
+/// - A page is read from one state of the store. Asking on from [`Page::next`] neither
+///   repeats nor leaves out a row that stays as it is meanwhile.
+/// - A page can be empty and still have a [`next`](Page::next): only a page without one
+///   is the last. No match at all is not an error.
+#[async_trait]
+pub trait View: Send + Sync + 'static {
+    /// The next rows that match, in order, after a position (`None`: from the start).
+    async fn query(&self, query: &Query, after: Option<Position>) -> Result<Page, Error>;
+
+    /// What there is, by country.
+    async fn summary(&self) -> Result<Summary, Error>;
+
+    /// The newest matching reading of every sensor, in the order of rows, as one page;
+    /// of several at one moment the one with the longest window.
+    ///
+    /// Everything that matches is looked at: bound the query's time.
+    async fn latest(&self, query: &Query) -> Result<Page, Error> {
+        let mut newest: HashMap<u64, Run> = HashMap::new();
+        let mut after = None;
+        loop {
+            let page = self.query(query, after).await?;
+            for run in &page.runs {
+                for row in run.rows.clone() {
+                    let age = |block: &Block, row| {
+                        let row = block.row(row);
+                        (row.timestamp(), row.window())
+                    };
+                    let sensor = run.block.row(row).sensor();
+                    let newer = newest.get(&sensor).is_none_or(|known| {
+                        age(&known.block, known.rows.start) < age(&run.block, row)
+                    });
+                    if newer {
+                        let block = Arc::clone(&run.block);
+                        newest.insert(sensor, Run { block, rows: row..row + 1 });
+                    }
+                }
+            }
+            match page.next {
+                None => break,
+                next => after = next,
+            }
+        }
+        let mut runs: Vec<_> = newest.into_values().collect();
+        runs.sort_by_cached_key(|run| run.block.position(run.rows.start));
+        Ok(Page { runs, next: None })
+    }
+}
+
 /// Where readings are kept.
 ///
 /// - A put that returned `Ok` is kept, whatever happens to the process afterwards, for
 ///   as long as the store itself lasts. A put is all or nothing: neither a reader nor a
-///   crash sees half of it.
+///   crash sees half of it. So is a deletion.
 /// - A reading replaces the one of the same identity (sensor, window, timestamp), also
 ///   where its country or place has changed; within a batch the later wins. Putting the
 ///   same twice changes nothing. An empty batch is not an error.
-/// - Rows come in one order everywhere: UTC day, country (none first), timestamp,
-///   sensor, window.
-/// - A page is read from one state of the store. Asking on from [`Page::next`] neither
-///   repeats nor leaves out a row that stays as it is meanwhile; rows put meanwhile may
-///   or may not appear.
-/// - A page can be empty and still have a [`next`](Page::next): only a page without one
-///   is the last. No match at all is not an error.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: View {
     /// Keeps readings; durable when it returns.
     ///
     /// [`Invalid`](crate::ErrorKind::Invalid) for a timestamp with a fraction of a
     /// second or outside the years 0 to 9999; then nothing of the batch is kept.
     async fn put(&self, batch: &[Reading]) -> Result<(), Error>;
 
-    /// The next rows that match, in order, after a position (`None`: from the start).
-    async fn query(&self, query: &Query, after: Option<Position>) -> Result<Page, Error>;
+    /// Deletes every reading that is older than a moment, for good; how many there were.
+    async fn delete_before(&self, moment: Timestamp) -> Result<u64, Error>;
 
-    /// What is in the store, by country.
-    async fn summary(&self) -> Result<Summary, Error>;
+    /// The state as it is now. What is put or deleted afterwards does not show in it.
+    ///
+    /// A store that cannot hold a state (a table elsewhere) gives a view of what is
+    /// there whenever it is asked, and says so in its own documentation.
+    async fn snapshot(&self) -> Result<Arc<dyn View>, Error>;
 }
 
 /// A place in the order of rows.

@@ -256,7 +256,8 @@ fn write_cells(out: &mut Vec<u8>, row: Row<'_>, date: &str, columns: &[Column]) 
             Column::Longitude => write_decimal(out, station.longitude),
             Column::Altitude => write_decimal(out, station.altitude),
             Column::Country => {
-                out.extend_from_slice(block.country.as_ref().map_or("", Country::as_str).as_bytes())
+                let country = row.country();
+                out.extend_from_slice(country.as_ref().map_or("", Country::as_str).as_bytes());
             }
             Column::Aqi => write_number(out, row.index().map(|index| u64::from(index.get()))),
             Column::Range => out.extend_from_slice(row.band().map_or("", Band::name).as_bytes()),

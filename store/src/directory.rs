@@ -1,21 +1,18 @@
-//! Which blocks there are, what a query reads of them, and what a put changes.
+//! Which blocks there are, and what a query reads of them.
 //!
-//! Blocks of one day and country cover disjoint spans of the order of rows, like the
-//! leaves of a search tree. A put rewrites the blocks that its readings fall into and
-//! splits those that grow too large, so that its cost follows the batch, not the store,
-//! and a query never merges. The directory is all that is kept in memory of a store:
-//! some 100 bytes a block.
+//! Blocks cover disjoint spans of the order of rows, like the leaves of a search tree.
+//! There are two trees: one of all rows, with a block or more for every day and country,
+//! and one that holds the rows with a high index once more, by day alone, so that a
+//! query for those reads little else. The directory is all that is kept in memory of a
+//! store: some 100 bytes a block. [`plan`](crate::plan) says what a put changes.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::block::{Block, day_and_second, timestamp_problem};
+use crate::block::{Block, SECONDS_A_DAY, day_and_second};
 use crate::contract::{Page, Run, Summary};
-use crate::{Country, Error, ErrorKind, Position, Query, Reading, Window};
-
-/// A block is split beyond this many rows: some 1.4 MB of CSV, a fifth of a megabyte on
-/// disk, about a millisecond to decode.
-const BLOCK_ROWS: usize = 16_384;
+use crate::plan::Change;
+use crate::{Error, Position, Query};
 
 /// A page ends after this many matching rows: some 1.4 MB of CSV…
 const PAGE_ROWS: usize = 16_384;
@@ -23,14 +20,28 @@ const PAGE_ROWS: usize = 16_384;
 /// …or after this many blocks were looked into, so that no page takes long.
 const PAGE_BLOCKS: usize = 32;
 
+/// The lowest index that the tree of high rows holds: DAQI's band High begins here.
+pub(crate) const HIGH: u8 = 7;
+
 /// The blocks of a store, by the position of their first row. `P` says where a block
 /// is. Cloning costs a pointer a day; readers keep the clone they started with.
 #[derive(Debug, Clone)]
 pub(crate) struct Directory<P> {
-    days: BTreeMap<i32, Arc<Day<P>>>,
+    all: Leaves<P>,
+    high: Leaves<P>,
 }
 
+type Leaves<P> = BTreeMap<i32, Arc<Day<P>>>;
 type Day<P> = BTreeMap<Position, Entry<P>>;
+
+/// Which rows a block is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tree {
+    /// All; every block has one country.
+    All,
+    /// Those with an index of [`HIGH`] or more.
+    High,
+}
 
 /// What is known of a block without reading it.
 #[derive(Debug, Clone)]
@@ -41,42 +52,62 @@ pub(crate) struct Entry<P> {
     pub(crate) place: P,
 }
 
-/// Blocks that go and blocks that come: one put's effect on one stretch of rows.
-#[derive(Debug)]
-pub(crate) struct Change {
-    pub(crate) removed: Vec<Position>,
-    pub(crate) added: Vec<Block>,
-}
-
 impl<P> Default for Directory<P> {
     fn default() -> Self {
-        Self { days: BTreeMap::new() }
+        Self { all: BTreeMap::new(), high: BTreeMap::new() }
     }
 }
 
 impl<P: Clone> Directory<P> {
-    pub(crate) fn insert(&mut self, first: Position, entry: Entry<P>) {
-        let day = self.days.entry(first.day).or_default();
+    pub(crate) fn insert(&mut self, tree: Tree, first: Position, entry: Entry<P>) {
+        let day = self.leaves_mut(tree).entry(first.day).or_default();
         Arc::make_mut(day).insert(first, entry);
     }
 
-    pub(crate) fn remove(&mut self, first: Position) -> Option<Entry<P>> {
-        let day = self.days.get_mut(&first.day)?;
-        let removed = Arc::make_mut(day).remove(&first);
+    fn remove(&mut self, tree: Tree, first: &Position) {
+        let leaves = self.leaves_mut(tree);
+        let Some(day) = leaves.get_mut(&first.day) else {
+            return;
+        };
+        Arc::make_mut(day).remove(first);
         if day.is_empty() {
-            self.days.remove(&first.day);
+            leaves.remove(&first.day);
         }
-        removed
     }
 
-    pub(crate) fn get(&self, first: &Position) -> Option<&Entry<P>> {
-        self.days.get(&first.day)?.get(first)
+    pub(crate) fn get(&self, tree: Tree, first: &Position) -> Option<&Entry<P>> {
+        self.leaves(tree).get(&first.day)?.get(first)
+    }
+
+    /// The blocks of a tree's days from the first to the last, in order.
+    pub(crate) fn days(
+        &self,
+        tree: Tree,
+        first: i32,
+        last: i32,
+    ) -> impl Iterator<Item = (&Position, &Entry<P>)> {
+        let days = (first <= last).then(|| self.leaves(tree).range(first..=last));
+        days.into_iter().flatten().flat_map(|(_, day)| day.iter())
+    }
+
+    fn leaves(&self, tree: Tree) -> &Leaves<P> {
+        match tree {
+            Tree::All => &self.all,
+            Tree::High => &self.high,
+        }
+    }
+
+    fn leaves_mut(&mut self, tree: Tree) -> &mut Leaves<P> {
+        match tree {
+            Tree::All => &mut self.all,
+            Tree::High => &mut self.high,
+        }
     }
 
     pub(crate) fn summary(&self) -> Summary {
         let mut countries = BTreeMap::new();
         let mut extent: Option<(i64, i64)> = None;
-        for (first, entry) in self.days.values().flat_map(|day| day.iter()) {
+        for (first, entry) in self.days(Tree::All, i32::MIN, i32::MAX) {
             *countries.entry(first.country).or_default() += u64::from(entry.rows);
             let (start, end) = (first.timestamp_second(), entry.last.timestamp_second());
             let so_far = extent.unwrap_or((start, end));
@@ -133,227 +164,52 @@ impl<P: Clone> Directory<P> {
         let accepted_bits = (0..accepted.len())
             .filter(|index| accepted[*index])
             .fold(0, |bits, index| bits | 1u16 << index);
-        let days = (first_day <= last_day).then(|| self.days.range(first_day..=last_day));
-        let entries = days.into_iter().flatten().flat_map(|(_, day)| day.iter());
-        entries
+        let only_high = accepted_bits & ((1 << HIGH) - 1) == 0;
+        let tree = if only_high { Tree::High } else { Tree::All };
+        self.days(tree, first_day, last_day)
             .filter(move |(first, entry)| {
-                query.accepts_country(first.country)
+                let (start, end) = entry.seconds(first);
+                query.accepts_some_country(first.country, entry.last.country)
                     && entry.index_bits & accepted_bits != 0
-                    && first.timestamp_second() <= until
-                    && entry.last.timestamp_second() >= from
+                    && start <= until
+                    && end >= from
                     && after.is_none_or(|after| after < entry.last)
             })
             .map(|(_, entry)| entry)
     }
 
-    /// What a put changes. Nothing is changed yet: the caller keeps the new blocks, then
-    /// [applies](Self::apply) the changes.
-    pub(crate) fn plan(
-        &self,
-        batch: &[Reading],
-        homes: &mut Homes,
-        load: impl Fn(&P) -> Result<Arc<Block>, Error>,
-    ) -> Result<Vec<Change>, Error> {
-        let mut edits: BTreeMap<(i32, Option<Country>), Edits<'_>> = BTreeMap::new();
-        for reading in latest_of_each_identity(batch)? {
-            let position = Position::of(reading);
-            let Position { day, country, .. } = position;
-            let edit = edits.entry((day, country)).or_default();
-            edit.push((position, Some(reading)));
-            let sensors = homes.of_day(day, || self.homes_of_day(day, &load))?;
-            for &(_, home) in sensors
-                .range((reading.sensor, None)..)
-                .take_while(|(sensor, _)| *sensor == reading.sensor)
-            {
-                if home != country {
-                    let gone = Position { country: home, ..position };
-                    edits.entry((day, home)).or_default().push((gone, None));
-                }
-            }
-            sensors.insert((reading.sensor, country));
-        }
-        let mut changes = Vec::new();
-        for ((day, country), mut edit) in edits {
-            edit.sort_unstable_by_key(|(position, _)| *position);
-            self.plan_partition(day, country, &edit, &load, &mut changes)?;
-        }
-        Ok(changes)
-    }
-
-    fn plan_partition(
-        &self,
-        day: i32,
-        country: Option<Country>,
-        mut edits: &[(Position, Option<&Reading>)],
-        load: impl Fn(&P) -> Result<Arc<Block>, Error>,
-        changes: &mut Vec<Change>,
-    ) -> Result<(), Error> {
-        let blocks: Vec<_> = self
-            .days
-            .get(&day)
-            .into_iter()
-            .flat_map(|day| day.iter())
-            .filter(|(first, _)| first.country == country)
-            .collect();
-        if blocks.is_empty() {
-            let readings: Vec<_> = edits.iter().filter_map(|(_, new)| new.cloned()).collect();
-            if !readings.is_empty() {
-                changes.push(Change { removed: Vec::new(), added: split(&readings, true) });
-            }
-            return Ok(());
-        }
-        for (number, (first, entry)) in blocks.iter().enumerate() {
-            let end = match blocks.get(number + 1) {
-                Some((next, _)) => edits.partition_point(|(position, _)| position < next),
-                None => edits.len(),
-            };
-            let (mine, rest) = edits.split_at(end);
-            edits = rest;
-            if mine.is_empty() {
-                continue;
-            }
-            let old = load(&entry.place)?;
-            if let Some(readings) = merge(&old, mine) {
-                let appended = mine[0].0 > entry.last;
-                let added = split(&readings, appended);
-                changes.push(Change { removed: vec![**first], added });
-            }
-        }
-        Ok(())
-    }
-
     /// Makes the changes, given where every added block was put.
     pub(crate) fn apply(&mut self, changes: Vec<Change>, mut place: impl FnMut(Block) -> P) {
-        for change in changes {
-            for first in change.removed {
-                self.remove(first);
-            }
-            for block in change.added {
+        for Change { tree, removed, added } in changes {
+            removed.iter().for_each(|first| self.remove(tree, first));
+            for block in added {
                 let (first, entry) = describe(&block);
                 let Entry { rows, last, index_bits, place: () } = entry;
                 let place = place(block);
-                self.insert(first, Entry { rows, last, index_bits, place });
+                self.insert(tree, first, Entry { rows, last, index_bits, place });
             }
         }
     }
+}
 
-    fn homes_of_day(
-        &self,
-        day: i32,
-        load: impl Fn(&P) -> Result<Arc<Block>, Error>,
-    ) -> Result<SensorHomes, Error> {
-        let mut homes = SensorHomes::new();
-        for entry in self.days.get(&day).into_iter().flat_map(|day| day.values()) {
-            let block = load(&entry.place)?;
-            homes.extend(block.sensors.iter().map(|sensor| (*sensor, block.country)));
+impl<P> Entry<P> {
+    /// The seconds since 1970 that the rows lie between, given the first row.
+    pub(crate) fn seconds(&self, first: &Position) -> (i64, i64) {
+        if first.country == self.last.country {
+            return (first.timestamp_second(), self.last.timestamp_second());
         }
-        Ok(homes)
+        let midnight = i64::from(first.day) * SECONDS_A_DAY;
+        (midnight, midnight + SECONDS_A_DAY - 1)
     }
 }
 
 /// The directory's entry for a block that has no place yet.
 pub(crate) fn describe(block: &Block) -> (Position, Entry<()>) {
     let entry = Entry {
-        rows: block.len() as u32, // at most BLOCK_ROWS
+        rows: block.len() as u32, // at most plan::BLOCK_ROWS
         last: block.position(block.len() - 1),
         index_bits: block.index_bits(),
         place: (),
     };
     (block.position(0), entry)
-}
-
-/// What happens to positions of one day and country: a reading comes, or goes.
-type Edits<'a> = Vec<(Position, Option<&'a Reading>)>;
-
-/// The sensors of a day and the countries that they have been read in. A reading whose
-/// country changed is found by it. It may name too many countries, never too few.
-type SensorHomes = BTreeSet<(u64, Option<Country>)>;
-
-/// [`SensorHomes`] of the days that were put to last.
-#[derive(Debug, Default)]
-pub(crate) struct Homes(Vec<(i32, SensorHomes)>);
-
-impl Homes {
-    const DAYS: usize = 8;
-
-    fn of_day(
-        &mut self,
-        day: i32,
-        read: impl FnOnce() -> Result<SensorHomes, Error>,
-    ) -> Result<&mut SensorHomes, Error> {
-        match self.0.iter().position(|(known, _)| *known == day) {
-            Some(found) => {
-                let last = self.0.len() - 1;
-                self.0.swap(found, last);
-            }
-            None => {
-                let sensors = read()?;
-                if self.0.len() == Self::DAYS {
-                    self.0.remove(0);
-                }
-                self.0.push((day, sensors));
-            }
-        }
-        let last = self.0.len() - 1;
-        Ok(&mut self.0[last].1)
-    }
-}
-
-fn latest_of_each_identity(batch: &[Reading]) -> Result<Vec<&Reading>, Error> {
-    let mut latest: HashMap<(u64, Window, jiff::Timestamp), &Reading> =
-        HashMap::with_capacity(batch.len());
-    for reading in batch {
-        if let Some(problem) = timestamp_problem(reading.timestamp) {
-            let Reading { sensor, timestamp, .. } = reading;
-            let message = format!("the timestamp {timestamp} of sensor {sensor} {problem}");
-            return Err(Error::new(ErrorKind::Invalid, message));
-        }
-        latest.insert((reading.sensor, reading.window, reading.timestamp), reading);
-    }
-    Ok(latest.into_values().collect())
-}
-
-/// A block's rows with the edits made; `None` when they change nothing.
-fn merge(old: &Block, edits: &[(Position, Option<&Reading>)]) -> Option<Vec<Reading>> {
-    let mut merged = Vec::with_capacity(old.len() + edits.len());
-    let mut changed = false;
-    let mut edits = edits.iter().peekable();
-    for row in 0..old.len() {
-        let position = old.position(row);
-        while let Some((_, new)) = edits.next_if(|(edit, _)| *edit < position) {
-            changed |= new.is_some();
-            merged.extend(new.cloned());
-        }
-        let kept = old.row(row).reading();
-        match edits.next_if(|(edit, _)| *edit == position) {
-            None => merged.push(kept),
-            Some((_, new)) => {
-                changed |= new.is_none_or(|new| !same(new, &kept));
-                merged.extend(new.cloned());
-            }
-        }
-    }
-    for (_, new) in edits {
-        changed |= new.is_some();
-        merged.extend(new.cloned());
-    }
-    changed.then_some(merged)
-}
-
-/// Equal to the last digit: `2.0` and `2.00` compare equal but print differently.
-fn same(a: &Reading, b: &Reading) -> bool {
-    let scales = |r: &Reading| {
-        [r.pm10, r.pm25, r.latitude, r.longitude, r.altitude].map(|v| v.map(|v| v.scale()))
-    };
-    a == b && scales(a) == scales(b)
-}
-
-/// Rows as blocks of allowed size: full ones where rows were appended, so that time
-/// order fills them; even ones otherwise, so that each has room.
-fn split(readings: &[Reading], appended: bool) -> Vec<Block> {
-    let rows = match appended {
-        true => BLOCK_ROWS,
-        false => readings.len().div_ceil(readings.len().div_ceil(BLOCK_ROWS).max(1)).max(1),
-    };
-    readings.chunks(rows).map(Block::from_sorted).collect()
 }

@@ -2,7 +2,7 @@
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), store::Error> {
-//! use store::{Memory, Query, Reading, Store, Window, csv};
+//! use store::{Memory, Query, Reading, Store, View, Window, csv};
 //!
 //! let store = Memory::new();
 //! let mut reading = Reading::new(28842, Window::Day24, "2020-06-11T09:40:41Z".parse().unwrap());
@@ -20,9 +20,11 @@
 //!
 //! - [`Reading`] is one mean of one sensor; its index, band and quality flags follow
 //!   from what it holds. [`Query`] says which readings are wanted.
-//! - [`Store`] is the contract: [`put`](Store::put), [`query`](Store::query) page by
-//!   page, [`summary`](Store::summary). [`Memory`] and [`Embedded`] (one file, durable)
-//!   keep it; [`open`] chooses by URL. `conformance` (feature) tests its sentences.
+//! - [`Store`] is the contract for keeping: [`put`](Store::put),
+//!   [`delete_before`](Store::delete_before), [`snapshot`](Store::snapshot); [`View`] for
+//!   asking: [`query`](View::query) page by page, [`latest`](View::latest),
+//!   [`summary`](View::summary). [`Memory`] and [`Embedded`] (one file, durable) keep it;
+//!   [`open`] chooses by URL. `conformance` (feature) tests its sentences.
 //! - [`Page`] is columns: shared [`Block`]s and the runs of rows that match. [`Pages`]
 //!   walks through an answer, reading ahead.
 //! - [`csv`] writes pages as the feed's users know them and reads them back, exactly.
@@ -42,6 +44,7 @@ mod error;
 mod memory;
 mod open;
 mod pages;
+mod plan;
 mod query;
 mod reading;
 
@@ -50,7 +53,7 @@ pub mod conformance;
 
 pub use area::Area;
 pub use block::{Block, Row};
-pub use contract::{Page, Position, Run, Store, Summary};
+pub use contract::{Page, Position, Run, Store, Summary, View};
 pub use country::Country;
 pub use embedded::{Embedded, Options};
 pub use error::{Error, ErrorKind};

@@ -2,10 +2,11 @@ use std::sync::Arc;
 
 use tokio::task::JoinHandle;
 
-use crate::{Error, ErrorKind, Page, Position, Query, Store};
+use crate::{Error, ErrorKind, Page, Query, Store, View};
 
-/// The pages of an answer, one after another. While one is being used the next is
-/// already read, so that reading and printing take turns on no core.
+/// The pages of an answer, one after another, all of one state of the store. While one
+/// is being used the next is already read, so that reading and printing take turns on no
+/// core.
 pub struct Pages {
     store: Arc<dyn Store>,
     query: Arc<Query>,
@@ -14,9 +15,12 @@ pub struct Pages {
 
 enum State {
     Start,
-    Reading(JoinHandle<Result<Page, Error>>),
+    Reading(JoinHandle<Result<Read, Error>>),
     End,
 }
+
+/// A page, and the state that it and the next are read from.
+type Read = (Arc<dyn View>, Page);
 
 impl Pages {
     /// The pages of a query from its first row on. Nothing is read yet.
@@ -25,33 +29,43 @@ impl Pages {
     }
 
     /// The next page that holds a row; `None` after the last. After an error there is
-    /// nothing more.
+    /// nothing more. Dropped while waiting, it can be called again.
     pub async fn next(&mut self) -> Option<Result<Page, Error>> {
         loop {
             let read = match &mut self.state {
-                State::Start => self.store.query(&self.query, None).await,
+                State::Start => self.first().await,
                 State::Reading(reading) => reading.await.unwrap_or_else(|e| {
                     Err(Error::new(ErrorKind::Io, "reading was interrupted").because(e))
                 }),
                 State::End => return None,
             };
-            let page = match read {
-                Ok(page) => page,
+            let (view, page) = match read {
+                Ok(read) => read,
                 Err(error) => {
                     self.state = State::End;
                     return Some(Err(error));
                 }
             };
-            self.state = page.next.map_or(State::End, |after| self.read_ahead(after));
+            self.state = match page.next {
+                None => State::End,
+                next => {
+                    let query = Arc::clone(&self.query);
+                    State::Reading(tokio::spawn(async move {
+                        let page = view.query(&query, next).await?;
+                        Ok((view, page))
+                    }))
+                }
+            };
             if !page.is_empty() {
                 return Some(Ok(page));
             }
         }
     }
 
-    fn read_ahead(&self, after: Position) -> State {
-        let (store, query) = (Arc::clone(&self.store), Arc::clone(&self.query));
-        State::Reading(tokio::spawn(async move { store.query(&query, Some(after)).await }))
+    async fn first(&self) -> Result<Read, Error> {
+        let view = self.store.snapshot().await?;
+        let page = view.query(&self.query, None).await?;
+        Ok((view, page))
     }
 }
 

@@ -62,6 +62,16 @@ impl Query {
         self.countries.is_empty() || country.is_some_and(|c| self.countries.contains(&c))
     }
 
+    /// Whether a country from the first to the last, in the order of rows, can be wanted.
+    pub(crate) fn accepts_some_country(
+        &self,
+        first: Option<Country>,
+        last: Option<Country>,
+    ) -> bool {
+        let between = |country: &Country| first <= Some(*country) && Some(*country) <= last;
+        self.countries.is_empty() || self.countries.iter().any(between)
+    }
+
     /// For every index 1 to 10, and at 0 for none, whether it is wanted.
     pub(crate) fn accepted_indices(&self) -> [bool; 11] {
         let mut accepted = [true; 11];

@@ -3,30 +3,35 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use proptest::prelude::*;
 use store::conformance::{self, Model, all, assert_same, csv_of};
-use store::{Embedded, ErrorKind, Memory, Options, Query, Reading, Store, csv};
+use store::{Embedded, ErrorKind, Memory, Options, Query, Reading, Store, View, csv};
 
 #[tokio::test]
 async fn memory_keeps_the_contract() {
     conformance::run(|| async { Memory::new() }).await;
+    conformance::run_snapshots(|| async { Memory::new() }).await;
 }
 
 #[tokio::test]
 async fn embedded_keeps_the_contract() {
     let folder = tempfile::tempdir().unwrap();
     let number = std::cell::Cell::new(0);
-    conformance::run(|| async {
+    let empty = || async {
         number.set(number.get() + 1);
         open(&folder, &format!("{}.redb", number.get()))
-    })
-    .await;
+    };
+    conformance::run(empty).await;
+    conformance::run_snapshots(empty).await;
 }
 
 #[derive(Debug, Clone)]
 enum Step {
     Put(Vec<Reading>),
     Query(Query),
+    DeleteBefore(Timestamp),
+    Snapshot,
     Reopen,
 }
 
@@ -34,6 +39,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         4 => conformance::readings().prop_map(Step::Put),
         4 => conformance::query().prop_map(Step::Query),
+        1 => conformance::query().prop_map(|query| Step::DeleteBefore(query.from)),
+        1 => Just(Step::Snapshot),
         1 => Just(Step::Reopen),
     ];
     proptest::collection::vec(step, 1..20)
@@ -96,36 +103,17 @@ proptest! {
 
     #[test]
     fn memory_does_what_the_model_does(steps in steps()) {
-        block_on(async {
-            let (store, model) = (Memory::new(), Model::default());
-            for step in steps {
-                match step {
-                    Step::Put(batch) => put_both(&store, &model, &batch).await,
-                    Step::Query(query) => assert_same(&all(&store, &query).await, &model.query(&query)),
-                    Step::Reopen => {}
-                }
-            }
-            assert_agree(&store, &model).await;
-        });
+        block_on(async { walk_beside_the_model(Memory::new(), steps, |store| store).await });
     }
 
     #[test]
     fn embedded_does_what_the_model_does(steps in steps()) {
-        block_on(async {
-            let folder = tempfile::tempdir().unwrap();
-            let (mut store, model) = (open(&folder, "readings"), Model::default());
-            for step in steps {
-                match step {
-                    Step::Put(batch) => put_both(&store, &model, &batch).await,
-                    Step::Query(query) => assert_same(&all(&store, &query).await, &model.query(&query)),
-                    Step::Reopen => {
-                        drop(store);
-                        store = open(&folder, "readings");
-                    }
-                }
-            }
-            assert_agree(&store, &model).await;
-        });
+        let folder = tempfile::tempdir().unwrap();
+        let reopen = |store| {
+            drop(store);
+            open(&folder, "readings")
+        };
+        block_on(async { walk_beside_the_model(open(&folder, "readings"), steps, reopen).await });
     }
 
     #[test]
@@ -296,15 +284,46 @@ fn open(folder: &tempfile::TempDir, name: &str) -> Embedded {
     Embedded::open(folder.path().join(name), Options::default()).unwrap()
 }
 
-async fn put_both(store: &impl Store, model: &Model, batch: &[Reading]) {
-    store.put(batch).await.unwrap();
-    model.put(batch);
+async fn walk_beside_the_model<S: Store>(mut store: S, steps: Vec<Step>, reopen: impl Fn(S) -> S) {
+    let model = Model::default();
+    let mut snapshots = Vec::new();
+    for step in steps {
+        match step {
+            Step::Put(batch) => {
+                store.put(&batch).await.unwrap();
+                model.put(&batch);
+            }
+            Step::Query(query) => {
+                assert_same(&all(&store, &query).await, &model.query(&query));
+                let latest = store.latest(&query).await.unwrap();
+                let latest: Vec<_> = latest.rows().map(|row| row.reading()).collect();
+                assert_same(&latest, &model.latest(&query));
+            }
+            Step::DeleteBefore(moment) => {
+                let deleted = store.delete_before(moment).await.unwrap();
+                assert_eq!(deleted, model.delete_before(moment));
+            }
+            Step::Snapshot => {
+                let kept = model.query(&Query::everything());
+                snapshots.push((store.snapshot().await.unwrap(), kept));
+            }
+            Step::Reopen => {
+                check(&mut snapshots).await;
+                store = reopen(store);
+            }
+        }
+    }
+    check(&mut snapshots).await;
+    let kept = model.query(&Query::everything());
+    assert_same(&all(&store, &Query::everything()).await, &kept);
+    assert_eq!(store.summary().await.unwrap().readings(), kept.len() as u64);
 }
 
-async fn assert_agree(store: &impl Store, model: &Model) {
-    let kept = model.query(&Query::everything());
-    assert_same(&all(store, &Query::everything()).await, &kept);
-    assert_eq!(store.summary().await.unwrap().readings(), kept.len() as u64);
+/// What was kept when a snapshot was taken is what it shows.
+async fn check(snapshots: &mut Vec<(Arc<dyn View>, Vec<Reading>)>) {
+    for (snapshot, kept) in snapshots.drain(..) {
+        assert_same(&all(&*snapshot, &Query::everything()).await, &kept);
+    }
 }
 
 fn block_on(future: impl Future<Output = ()>) {

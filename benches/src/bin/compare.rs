@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use airshed_benches::{fill, start};
 use jiff::SignedDuration;
-use store::{Embedded, Options, Pages, Query, Store, csv};
+use store::{Embedded, Options, Pages, Query, View, csv};
 
 /// Hours of the simulated network in the data set: some 13,000 readings each.
 const HOURS: i64 = 768;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use airshed::collector::{Collected, reason};
 use airshed::schedule::Schedule;
 use airshed::source::Source;
-use store::{Memory, Query, Store, Window, conformance};
+use store::{Memory, Query, Store, View, Window, conformance};
 use tokio_util::sync::CancellationToken;
 
 use super::support::{RawServer, answer, at, collector, feed_of};

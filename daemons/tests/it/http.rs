@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use reqwest::StatusCode;
 use serde_json::json;
-use store::{Embedded, Error, Memory, Page, Position, Query, Reading, Store, Summary};
+use store::{Embedded, Error, Memory, Page, Position, Query, Reading, Store, Summary, View};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -261,18 +262,15 @@ async fn a_browser_without_scripts_is_led_to_its_file() {
 }
 
 /// Answers so many pages, then fails; never ends otherwise.
+#[derive(Clone)]
 struct Endless {
-    pages: Memory,
+    pages: Arc<Memory>,
     good: usize,
-    asked: AtomicUsize,
+    asked: Arc<AtomicUsize>,
 }
 
 #[async_trait]
-impl Store for Endless {
-    async fn put(&self, batch: &[Reading]) -> Result<(), Error> {
-        self.pages.put(batch).await
-    }
-
+impl View for Endless {
     async fn query(&self, query: &Query, _: Option<Position>) -> Result<Page, Error> {
         if self.asked.fetch_add(1, Ordering::Relaxed) >= self.good {
             let nowhere = Embedded::open("/proc/nowhere/readings", store::Options::default());
@@ -289,9 +287,24 @@ impl Store for Endless {
     }
 }
 
+#[async_trait]
+impl Store for Endless {
+    async fn put(&self, batch: &[Reading]) -> Result<(), Error> {
+        self.pages.put(batch).await
+    }
+
+    async fn delete_before(&self, moment: Timestamp) -> Result<u64, Error> {
+        self.pages.delete_before(moment).await
+    }
+
+    async fn snapshot(&self) -> Result<Arc<dyn View>, Error> {
+        Ok(Arc::new(self.clone()))
+    }
+}
+
 #[tokio::test]
 async fn a_stream_that_fails_midway_is_broken_off() {
-    let store = Endless { pages: Memory::new(), good: 3, asked: AtomicUsize::new(0) };
+    let store = Endless { pages: Arc::default(), good: 3, asked: Arc::default() };
     let rig = Rig::start(Options { store: Arc::new(store), ..Options::default() }).await;
     rig.store.put(&readings(1000)).await.unwrap();
     let answer = rig.get(ALL).await;
@@ -305,7 +318,7 @@ async fn a_stream_that_fails_midway_is_broken_off() {
 
 #[tokio::test]
 async fn a_client_that_takes_nothing_gives_up_its_place() {
-    let store = Endless { pages: Memory::new(), good: usize::MAX, asked: AtomicUsize::new(0) };
+    let store = Endless { pages: Arc::default(), good: usize::MAX, asked: Arc::default() };
     let options = Options {
         store: Arc::new(store),
         in_flight: 1,

@@ -7,11 +7,11 @@ use airshed::jobs::{Jobs, State};
 use airshed::request::Ask;
 use airshed::worker::{self, message};
 use async_trait::async_trait;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use object_store::memory::InMemory;
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use store::{Error, Memory, Page, Position, Query, Reading, Store, Summary};
+use store::{Error, Memory, Page, Position, Query, Reading, Store, Summary, View};
 use uuid::Uuid;
 
 use super::support::{Options, Rig, at, clock, json, location, readings};
@@ -113,14 +113,11 @@ async fn a_job_that_was_begun_too_often_fails() {
 }
 
 /// Takes minutes over a page.
-struct Slow(Memory);
+#[derive(Clone)]
+struct Slow(Arc<Memory>);
 
 #[async_trait]
-impl Store for Slow {
-    async fn put(&self, batch: &[Reading]) -> Result<(), Error> {
-        self.0.put(batch).await
-    }
-
+impl View for Slow {
     async fn query(&self, query: &Query, after: Option<Position>) -> Result<Page, Error> {
         tokio::time::sleep(Duration::from_secs(300)).await;
         self.0.query(query, after).await
@@ -131,10 +128,25 @@ impl Store for Slow {
     }
 }
 
+#[async_trait]
+impl Store for Slow {
+    async fn put(&self, batch: &[Reading]) -> Result<(), Error> {
+        self.0.put(batch).await
+    }
+
+    async fn delete_before(&self, moment: Timestamp) -> Result<u64, Error> {
+        self.0.delete_before(moment).await
+    }
+
+    async fn snapshot(&self) -> Result<Arc<dyn View>, Error> {
+        Ok(Arc::new(self.clone()))
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_job_that_takes_long_is_begun_once() {
     let jobs = Jobs::new(Arc::new(InMemory::new()), clock(), SignedDuration::from_hours(24));
-    let store = Slow(Memory::new());
+    let store = Slow(Arc::default());
     store.put(&readings(3)).await.unwrap();
     let queues = queue::open("channel:", 10).await.unwrap();
     let ask = Ask::from_json(br#"{"startDate":"2026-01-01","endDate":"2026-01-01"}"#).unwrap();

@@ -1,0 +1,207 @@
+//! Power cuts: a disk that forgets what was not synced, in any order and in part.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use proptest::prelude::*;
+use redb::{Database, StorageBackend};
+
+use super::Embedded;
+use crate::conformance::{self, Model, all, assert_same};
+use crate::{Query, Reading, Store};
+
+/// A disk in memory.
+#[derive(Debug, Clone, Default)]
+struct Disk(Arc<Mutex<Platters>>);
+
+#[derive(Debug, Default)]
+struct Platters {
+    /// What a power cut leaves in any case.
+    synced: Vec<u8>,
+    /// What reads see.
+    seen: Vec<u8>,
+    unsynced: Vec<Change>,
+    /// Writes and syncs until the power goes; `None`: it stays.
+    calls_left: Option<u32>,
+}
+
+#[derive(Debug)]
+enum Change {
+    Length(u64),
+    Write(u64, Vec<u8>),
+}
+
+/// Disks write sectors whole or not at all.
+const SECTOR: usize = 512;
+
+impl Disk {
+    /// Power comes back, for good. Each unsynced sector is there when `fate` says so.
+    fn restart(&self, mut fate: impl FnMut() -> bool) {
+        let mut disk = self.0.lock().unwrap();
+        let mut left = std::mem::take(&mut disk.synced);
+        for change in std::mem::take(&mut disk.unsynced) {
+            match change {
+                Change::Length(length) if fate() => left.resize(length as usize, 0),
+                Change::Length(_) => {}
+                Change::Write(offset, bytes) => {
+                    for (number, sector) in bytes.chunks(SECTOR).enumerate() {
+                        if fate() {
+                            write(&mut left, offset as usize + number * SECTOR, sector);
+                        }
+                    }
+                }
+            }
+        }
+        disk.seen = left.clone();
+        disk.synced = left;
+        disk.calls_left = None;
+    }
+
+    fn change(&self, change: Change) -> Result<(), io::Error> {
+        let mut disk = self.0.lock().unwrap();
+        disk.call()?;
+        match &change {
+            Change::Length(length) => disk.seen.resize(*length as usize, 0),
+            Change::Write(offset, bytes) => write(&mut disk.seen, *offset as usize, bytes),
+        }
+        disk.unsynced.push(change);
+        Ok(())
+    }
+}
+
+fn write(disk: &mut Vec<u8>, offset: usize, bytes: &[u8]) {
+    let end = offset + bytes.len();
+    disk.resize(disk.len().max(end), 0);
+    disk[offset..end].copy_from_slice(bytes);
+}
+
+impl Platters {
+    fn call(&mut self) -> Result<(), io::Error> {
+        if let Some(left) = &mut self.calls_left {
+            *left = left.checked_sub(1).ok_or_else(|| io::Error::other("no power"))?;
+        }
+        Ok(())
+    }
+}
+
+impl StorageBackend for Disk {
+    fn len(&self) -> Result<u64, io::Error> {
+        Ok(self.0.lock().unwrap().seen.len() as u64)
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), io::Error> {
+        let disk = self.0.lock().unwrap();
+        let start = offset as usize;
+        let found = disk.seen.get(start..start + out.len());
+        let beyond = || io::Error::from(io::ErrorKind::UnexpectedEof);
+        out.copy_from_slice(found.ok_or_else(beyond)?);
+        Ok(())
+    }
+
+    fn set_len(&self, length: u64) -> Result<(), io::Error> {
+        self.change(Change::Length(length))
+    }
+
+    fn sync_data(&self) -> Result<(), io::Error> {
+        let mut disk = self.0.lock().unwrap();
+        disk.call()?;
+        disk.synced = disk.seen.clone();
+        disk.unsynced.clear();
+        Ok(())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> Result<(), io::Error> {
+        self.change(Change::Write(offset, data.to_vec()))
+    }
+}
+
+fn open(disk: &Disk) -> Result<Embedded, crate::Error> {
+    let disk = disk.clone();
+    let open = move || Database::builder().create_with_backend(disk.clone());
+    Embedded::open_with(PathBuf::from("disk"), Box::new(open), 1 << 20)
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Put(Vec<Reading>),
+    DeleteBefore(jiff::Timestamp),
+}
+
+impl Step {
+    async fn on_store(&self, store: &Embedded) -> Result<(), crate::Error> {
+        match self {
+            Self::Put(batch) => store.put(batch).await,
+            Self::DeleteBefore(moment) => store.delete_before(*moment).await.map(drop),
+        }
+    }
+
+    fn on_model(&self, model: &Model) {
+        match self {
+            Self::Put(batch) => model.put(batch),
+            Self::DeleteBefore(moment) => drop(model.delete_before(*moment)),
+        }
+    }
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        4 => conformance::readings().prop_map(Step::Put),
+        1 => conformance::query().prop_map(|query| Step::DeleteBefore(query.from)),
+    ];
+    proptest::collection::vec(step, 1..12)
+}
+
+/// Xorshift (Marsaglia 2003): whether a sector made it, fairly and repeatably.
+fn coin(mut seed: u64) -> impl FnMut() -> bool {
+    move || {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        seed & 1 == 1
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_power_cut_loses_nothing_acknowledged_and_shows_nothing_half(
+        steps in steps(),
+        calls in 0u32..200,
+        seed in 1u64..,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let disk = Disk::default();
+            drop(open(&disk).unwrap());
+            disk.0.lock().unwrap().calls_left = Some(calls);
+            let (acknowledged, with_the_last) = (Model::default(), Model::default());
+            if let Ok(store) = open(&disk) {
+                for step in &steps {
+                    step.on_model(&with_the_last);
+                    if step.on_store(&store).await.is_err() {
+                        break;
+                    }
+                    step.on_model(&acknowledged);
+                }
+            }
+            disk.restart(coin(seed));
+
+            let store = open(&disk).unwrap();
+            let kept = all(&store, &Query::everything()).await;
+            let whole = with_the_last.query(&Query::everything());
+            let model = match format!("{kept:?}") == format!("{whole:?}") {
+                true => with_the_last,
+                false => acknowledged,
+            };
+            assert_same(&kept, &model.query(&Query::everything()));
+            for step in &steps {
+                step.on_store(&store).await.unwrap();
+                step.on_model(&model);
+            }
+            let high = Query { indices: Some((7.try_into().unwrap(), aqi::Index::MAX)), ..Query::everything() };
+            for query in [Query::everything(), high] {
+                assert_same(&all(&store, &query).await, &model.query(&query));
+            }
+        });
+    }
+}

@@ -1,0 +1,341 @@
+//! One file, durable: blocks in redb.
+//!
+//! Three tables: `meta` ("format" → the version of the layout), `directory` (tree and
+//! first position of a block → what is known of it and its number), `blocks` (number →
+//! encoded block). A put is one redb transaction, committed to disk before it returns;
+//! blocks are never changed under their number. The directory is also kept in memory, in
+//! a [`State`] together with the read transaction that it belongs to: a reader works on
+//! one state, without a lock, and puts do not wait for it.
+//!
+//! What lies on the disk is not trusted: blocks and directory entries carry checksums,
+//! and where redb stumbles over a damaged page of its own, its panic becomes an error.
+//! (redb can check the whole file when opening; that takes a second for a gigabyte.)
+//!
+//! redb refuses everything after an I/O error, such as a full disk, until the file is
+//! opened anew. That is done at once; where it fails too, each call tries again.
+
+#[cfg(test)]
+mod crash;
+mod file;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use redb::{Database, DatabaseError};
+
+use self::file::{BlockTable, error_at, guarded};
+use crate::block::Block;
+use crate::cache::{BlockCache, block_cache};
+use crate::codec;
+use crate::directory::Directory;
+use crate::plan::{Change, Homes};
+use crate::{Error, ErrorKind, Page, Position, Query, Reading, Store, Summary, View};
+
+/// A durable store in one file. One process at a time holds it.
+///
+/// Space that a deletion frees is used again by later puts; the file does not shrink. A
+/// [snapshot](Store::snapshot) keeps what it shows from being overwritten, so the file
+/// can grow while one is held; after a failure of the disk snapshots end with an error.
+#[derive(Clone)]
+pub struct Embedded(Arc<Shared>);
+
+struct Shared {
+    path: PathBuf,
+    open: Box<Opener>,
+    /// `None` after an I/O error, until the file can be opened again.
+    current: RwLock<Option<Arc<State>>>,
+    /// The states that snapshots hold: the file can only be opened anew without them.
+    held: Mutex<Vec<Weak<Held>>>,
+    cache: BlockCache,
+    writer: Mutex<Writer>,
+}
+
+type Opener = dyn Fn() -> Result<Database, DatabaseError> + Send + Sync;
+
+/// One state of the store. The file is closed with the last of them.
+struct State {
+    directory: Directory<u64>,
+    blocks: BlockTable,
+    database: Arc<Database>,
+}
+
+type Held = RwLock<Option<Arc<State>>>;
+
+struct Writer {
+    homes: Homes,
+    next_block: u64,
+}
+
+/// How an [`Embedded`] store is opened.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Options {
+    /// Bytes of memory for what was read lately; default 256 MiB.
+    pub cache_bytes: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { cache_bytes: 256 << 20 }
+    }
+}
+
+impl Embedded {
+    /// Opens the store in a file, making file and folders where they are missing.
+    ///
+    /// [`Locked`](ErrorKind::Locked) while another process holds it,
+    /// [`TooNew`](ErrorKind::TooNew) when a newer version wrote it,
+    /// [`Damaged`](ErrorKind::Damaged) or [`Invalid`](ErrorKind::Invalid) when it is no
+    /// store of readings (any more).
+    pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self, Error> {
+        let path = path.as_ref().to_owned();
+        file::create(&path)?;
+        // redb's own cache holds its inner pages; decoded blocks are worth more.
+        let database_cache = options.cache_bytes / 8;
+        let open = {
+            let path = path.clone();
+            move || Database::builder().set_cache_size(database_cache as usize).create(&path)
+        };
+        Self::open_with(path, Box::new(open), options.cache_bytes - database_cache)
+    }
+
+    fn open_with(path: PathBuf, open: Box<Opener>, cache_bytes: u64) -> Result<Self, Error> {
+        let (state, next_block) = read_state(&open).map_err(|error| error_at(&path, error))?;
+        Ok(Self(Arc::new(Shared {
+            path,
+            open,
+            current: RwLock::new(Some(Arc::new(state))),
+            held: Mutex::default(),
+            cache: block_cache(cache_bytes),
+            writer: Mutex::new(Writer { homes: Homes::default(), next_block }),
+        })))
+    }
+}
+
+fn read_state(open: &Opener) -> Result<(State, u64), Error> {
+    guarded(|| file::read(open().map_err(file::open_error)?))
+}
+
+#[async_trait]
+impl View for Embedded {
+    async fn query(&self, query: &Query, after: Option<Position>) -> Result<Page, Error> {
+        if let Some(page) = self.0.open_state().and_then(|s| self.0.cached_page(&s, query, after)) {
+            return Ok(page);
+        }
+        let query = query.clone();
+        blocking(&self.0, move |shared| shared.page(&*shared.state()?, &query, after)).await
+    }
+
+    async fn summary(&self) -> Result<Summary, Error> {
+        match self.0.open_state() {
+            Some(state) => Ok(state.directory.summary()),
+            None => blocking(&self.0, |shared| Ok(shared.state()?.directory.summary())).await,
+        }
+    }
+}
+
+#[async_trait]
+impl Store for Embedded {
+    async fn put(&self, batch: &[Reading]) -> Result<(), Error> {
+        let batch = batch.to_vec();
+        blocking(&self.0, move |shared| shared.put(&batch)).await
+    }
+
+    async fn delete_before(&self, moment: Timestamp) -> Result<u64, Error> {
+        blocking(&self.0, move |shared| shared.delete_before(moment)).await
+    }
+
+    async fn snapshot(&self) -> Result<Arc<dyn View>, Error> {
+        let state = match self.0.open_state() {
+            Some(state) => state,
+            None => blocking(&self.0, Shared::state).await?,
+        };
+        let held = Arc::new(RwLock::new(Some(state)));
+        let mut all = self.0.held.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|held| held.strong_count() > 0);
+        all.push(Arc::downgrade(&held));
+        Ok(Arc::new(Snapshot { shared: Arc::clone(&self.0), held }))
+    }
+}
+
+/// Runs on a thread where waiting for the disk holds nobody up.
+async fn blocking<T: Send + 'static>(
+    shared: &Arc<Shared>,
+    work: impl FnOnce(&Shared) -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let shared = Arc::clone(shared);
+    let done = tokio::task::spawn_blocking(move || {
+        guarded(|| work(&shared)).map_err(|error| error_at(&shared.path, error))
+    });
+    done.await.map_err(|e| Error::new(ErrorKind::Io, "the store was shut down").because(e))?
+}
+
+/// A state that a reader holds on to.
+struct Snapshot {
+    shared: Arc<Shared>,
+    held: Arc<Held>,
+}
+
+impl Snapshot {
+    fn state(&self) -> Result<Arc<State>, Error> {
+        let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
+        held.clone().ok_or_else(|| {
+            let message = "the disk failed and the store was opened anew; ask again";
+            error_at(&self.shared.path, Error::new(ErrorKind::Io, message))
+        })
+    }
+}
+
+#[async_trait]
+impl View for Snapshot {
+    async fn query(&self, query: &Query, after: Option<Position>) -> Result<Page, Error> {
+        let state = self.state()?;
+        if let Some(page) = self.shared.cached_page(&state, query, after) {
+            return Ok(page);
+        }
+        let query = query.clone();
+        blocking(&self.shared, move |shared| shared.page(&state, &query, after)).await
+    }
+
+    async fn summary(&self) -> Result<Summary, Error> {
+        Ok(self.state()?.directory.summary())
+    }
+}
+
+impl Shared {
+    fn state(&self) -> Result<Arc<State>, Error> {
+        if let Some(open) = &*self.current.read().unwrap_or_else(PoisonError::into_inner) {
+            return Ok(Arc::clone(open));
+        }
+        let mut closed = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        match &*closed {
+            Some(open) => Ok(Arc::clone(open)),
+            None => {
+                let (state, _) = read_state(&self.open)?;
+                Ok(Arc::clone(closed.insert(Arc::new(state))))
+            }
+        }
+    }
+
+    /// Closes the file and opens it again. Readers end their pages first; new ones wait.
+    fn reopen(&self) {
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        let held = std::mem::take(&mut *self.held.lock().unwrap_or_else(PoisonError::into_inner));
+        let held = held.iter().filter_map(Weak::upgrade);
+        let held = held.filter_map(|h| h.write().unwrap_or_else(PoisonError::into_inner).take());
+        let mut states: Vec<Arc<State>> = Vec::new();
+        for state in current.take().into_iter().chain(held) {
+            if !states.iter().any(|known| Arc::ptr_eq(known, &state)) {
+                states.push(state);
+            }
+        }
+        for mut state in states {
+            while let Err(still_read) = Arc::try_unwrap(state) {
+                state = still_read;
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+        // Failing again is no news; the next call tries again.
+        if let Ok((state, _)) = read_state(&self.open) {
+            *current = Some(Arc::new(state));
+        }
+    }
+
+    /// The store as it is now, if that can be told without waiting.
+    fn open_state(&self) -> Option<Arc<State>> {
+        self.current.try_read().ok()?.clone()
+    }
+
+    fn page(&self, state: &State, query: &Query, after: Option<Position>) -> Result<Page, Error> {
+        state.directory.page(query, after, |number| self.load(state, *number))
+    }
+
+    /// The page, if all that it takes is in memory; without a thread to wait on.
+    fn cached_page(&self, state: &State, query: &Query, after: Option<Position>) -> Option<Page> {
+        let load = |number: &u64| {
+            let miss = || Error::new(ErrorKind::Io, "not in the cache");
+            self.cache.get(number).ok_or_else(miss)
+        };
+        state.directory.page(query, after, load).ok()
+    }
+
+    fn load(&self, state: &State, number: u64) -> Result<Arc<Block>, Error> {
+        self.cache.get_or_insert_with(&number, || {
+            codec::decode(file::block(&state.blocks, number)?.value()).map(Arc::new)
+        })
+    }
+
+    fn put(&self, batch: &[Reading]) -> Result<(), Error> {
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = self.state()?;
+        let load = |number: &u64| self.load(&state, *number);
+        let changes = state.directory.plan_put(batch, &mut writer.homes, load)?;
+        self.change(&mut writer, state, changes)
+    }
+
+    fn delete_before(&self, moment: Timestamp) -> Result<u64, Error> {
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = self.state()?;
+        let load = |number: &u64| self.load(&state, *number);
+        let (changes, deleted) = state.directory.plan_deletion(moment, load)?;
+        self.change(&mut writer, state, changes)?;
+        Ok(deleted)
+    }
+
+    /// Makes the changes, on disk first.
+    fn change(
+        &self,
+        writer: &mut Writer,
+        state: Arc<State>,
+        changes: Vec<Change>,
+    ) -> Result<(), Error> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let first_block = writer.next_block;
+        writer.next_block += changes.iter().map(|change| change.added.len() as u64).sum::<u64>();
+        let database = Arc::clone(&state.database);
+        let written = guarded(|| {
+            file::write(&state, &changes, first_block)?;
+            file::open_blocks(&database)
+        });
+        let blocks = match written {
+            Ok(blocks) => blocks,
+            Err(error) => {
+                drop((state, database));
+                self.reopen();
+                return Err(error);
+            }
+        };
+
+        for Change { tree, removed, .. } in &changes {
+            let replaced = removed.iter().filter_map(|first| state.directory.get(*tree, first));
+            replaced.for_each(|entry| drop(self.cache.remove(&entry.place)));
+        }
+        let mut directory = state.directory.clone();
+        let mut numbers = first_block..;
+        directory.apply(changes, |block| {
+            let number = numbers.next().unwrap_or_default(); // the range has no end
+            self.cache.insert(number, Arc::new(block));
+            number
+        });
+        let state = State { directory, blocks, database };
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        *current = Some(Arc::new(state));
+        Ok(())
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let state = self.current.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        // Closing a damaged file may fail too; what was put is on disk already.
+        let _ = guarded(|| {
+            drop(state);
+            Ok(())
+        });
+    }
+}

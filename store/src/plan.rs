@@ -1,0 +1,266 @@
+//! What a put or a deletion changes: the blocks that its readings fall into are written
+//! anew, and split where they grow too large, so that its cost follows the batch, not
+//! the store, and a query never merges.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::block::{Block, day_and_second, timestamp_problem};
+use crate::directory::{Directory, Entry, HIGH, Tree};
+use crate::{Country, Error, ErrorKind, Position, Reading, Window};
+
+/// A block is split beyond this many rows: some 1.4 MB of CSV, a third of a megabyte on
+/// disk.
+const BLOCK_ROWS: usize = 16_384;
+
+/// Blocks that go and blocks that come: the effect on one stretch of rows.
+#[derive(Debug)]
+pub(crate) struct Change {
+    pub(crate) tree: Tree,
+    pub(crate) removed: Vec<Position>,
+    pub(crate) added: Vec<Block>,
+}
+
+/// What happens to a position: a reading comes, or what is there goes.
+type Edit<'a> = (Position, Option<&'a Reading>);
+
+impl<P: Clone> Directory<P> {
+    /// What a put changes. Nothing is changed yet: the caller keeps the new blocks, then
+    /// [applies](Self::apply) the changes.
+    pub(crate) fn plan_put(
+        &self,
+        batch: &[Reading],
+        homes: &mut Homes,
+        load: impl Fn(&P) -> Result<Arc<Block>, Error>,
+    ) -> Result<Vec<Change>, Error> {
+        let mut edits: BTreeMap<(i32, Option<Country>), Vec<Edit<'_>>> = BTreeMap::new();
+        for reading in latest_of_each_identity(batch)? {
+            let position = Position::of(reading);
+            let Position { day, country, .. } = position;
+            edits.entry((day, country)).or_default().push((position, Some(reading)));
+            let sensors = homes.of_day(day, || self.homes_of_day(day, &load))?;
+            for &(_, home) in sensors
+                .range((reading.sensor, None)..)
+                .take_while(|(sensor, _)| *sensor == reading.sensor)
+            {
+                if home != country {
+                    let gone = Position { country: home, ..position };
+                    edits.entry((day, home)).or_default().push((gone, None));
+                }
+            }
+            sensors.insert((reading.sensor, country));
+        }
+        let mut changes = Vec::new();
+        let mut high: BTreeMap<i32, Vec<Edit<'_>>> = BTreeMap::new();
+        for ((day, country), mut edits) in edits {
+            edits.sort_unstable_by_key(|(position, _)| *position);
+            let blocks = self.days(Tree::All, day, day);
+            let blocks: Vec<_> = blocks.filter(|(first, _)| first.country == country).collect();
+            let planned = plan_edits(Tree::All, &blocks, &edits, &load)?;
+            changes.extend(planned.changes);
+            high.entry(day).or_default().extend(planned.high);
+        }
+        for (day, edits) in high {
+            let blocks: Vec<_> = self.days(Tree::High, day, day).collect();
+            changes.extend(plan_edits(Tree::High, &blocks, &edits, &load)?.changes);
+        }
+        Ok(changes)
+    }
+
+    /// What deleting everything before a moment changes, and the readings that it
+    /// deletes. Blocks that are older as a whole are not read.
+    pub(crate) fn plan_deletion(
+        &self,
+        before: Timestamp,
+        load: impl Fn(&P) -> Result<Arc<Block>, Error>,
+    ) -> Result<(Vec<Change>, u64), Error> {
+        let first_kept = before.as_second() + i64::from(before.subsec_nanosecond() > 0);
+        let last_day = day_and_second(before).0;
+        let mut changes = Vec::new();
+        let mut deleted = 0;
+        for tree in [Tree::All, Tree::High] {
+            for (first, entry) in self.days(tree, i32::MIN, last_day) {
+                let (start, end) = entry.seconds(first);
+                if start >= first_kept {
+                    continue;
+                }
+                let mut kept = Vec::new();
+                if end >= first_kept {
+                    let block = load(&entry.place)?;
+                    let readings = (0..block.len()).map(|row| block.row(row).reading());
+                    kept.extend(readings.filter(|r| r.timestamp.as_second() >= first_kept));
+                }
+                if tree == Tree::All {
+                    deleted += u64::from(entry.rows) - kept.len() as u64;
+                }
+                if kept.len() < entry.rows as usize {
+                    let added = split(&kept, false);
+                    changes.push(Change { tree, removed: vec![*first], added });
+                }
+            }
+        }
+        Ok((changes, deleted))
+    }
+
+    fn homes_of_day(
+        &self,
+        day: i32,
+        load: impl Fn(&P) -> Result<Arc<Block>, Error>,
+    ) -> Result<SensorHomes, Error> {
+        let mut homes = SensorHomes::new();
+        for (first, entry) in self.days(Tree::All, day, day) {
+            let block = load(&entry.place)?;
+            homes.extend(block.sensors.iter().map(|sensor| (*sensor, first.country)));
+        }
+        Ok(homes)
+    }
+}
+
+/// What edits come to.
+struct Planned<'a> {
+    changes: Vec<Change>,
+    /// The edits that change a high row or make one.
+    high: Vec<Edit<'a>>,
+}
+
+/// The changes that edits make to adjacent blocks; both in order.
+fn plan_edits<'a, P>(
+    tree: Tree,
+    blocks: &[(&Position, &Entry<P>)],
+    mut edits: &[Edit<'a>],
+    load: impl Fn(&P) -> Result<Arc<Block>, Error>,
+) -> Result<Planned<'a>, Error> {
+    let mut planned = Planned { changes: Vec::new(), high: Vec::new() };
+    if blocks.is_empty() {
+        let new = edits.iter().filter_map(|(_, new)| new.cloned()).collect::<Vec<_>>();
+        planned.high.extend(edits.iter().filter(|(_, new)| new.is_some_and(is_high)));
+        let added = split(&new, true);
+        planned.changes.push(Change { tree, removed: Vec::new(), added });
+    }
+    for (number, (first, entry)) in blocks.iter().enumerate() {
+        let end = match blocks.get(number + 1) {
+            Some((next, _)) => edits.partition_point(|(position, _)| position < *next),
+            None => edits.len(),
+        };
+        let (mine, rest) = edits.split_at(end);
+        edits = rest;
+        if mine.is_empty() {
+            continue;
+        }
+        let old = load(&entry.place)?;
+        if let Some(readings) = merge(&old, mine, &mut planned.high) {
+            let appended = mine[0].0 > entry.last;
+            let added = split(&readings, appended);
+            planned.changes.push(Change { tree, removed: vec![**first], added });
+        }
+    }
+    planned.changes.retain(|change| !change.removed.is_empty() || !change.added.is_empty());
+    Ok(planned)
+}
+
+fn is_high(reading: &Reading) -> bool {
+    reading.index().is_some_and(|index| index.get() >= HIGH)
+}
+
+/// The sensors of a day and the countries that they have been read in. A reading whose
+/// country changed is found by it. It may name too many countries, never too few.
+type SensorHomes = BTreeSet<(u64, Option<Country>)>;
+
+/// [`SensorHomes`] of the days that were put to last.
+#[derive(Debug, Default)]
+pub(crate) struct Homes(Vec<(i32, SensorHomes)>);
+
+impl Homes {
+    const DAYS: usize = 8;
+
+    fn of_day(
+        &mut self,
+        day: i32,
+        read: impl FnOnce() -> Result<SensorHomes, Error>,
+    ) -> Result<&mut SensorHomes, Error> {
+        match self.0.iter().position(|(known, _)| *known == day) {
+            Some(found) => {
+                let last = self.0.len() - 1;
+                self.0.swap(found, last);
+            }
+            None => {
+                let sensors = read()?;
+                if self.0.len() == Self::DAYS {
+                    self.0.remove(0);
+                }
+                self.0.push((day, sensors));
+            }
+        }
+        let last = self.0.len() - 1;
+        Ok(&mut self.0[last].1)
+    }
+}
+
+fn latest_of_each_identity(batch: &[Reading]) -> Result<Vec<&Reading>, Error> {
+    let mut latest: HashMap<(u64, Window, Timestamp), &Reading> =
+        HashMap::with_capacity(batch.len());
+    for reading in batch {
+        if let Some(problem) = timestamp_problem(reading.timestamp) {
+            let Reading { sensor, timestamp, .. } = reading;
+            let message = format!("the timestamp {timestamp} of sensor {sensor} {problem}");
+            return Err(Error::new(ErrorKind::Invalid, message));
+        }
+        latest.insert((reading.sensor, reading.window, reading.timestamp), reading);
+    }
+    Ok(latest.into_values().collect())
+}
+
+/// A block's rows with the edits made; `None` when they change nothing. Notes the edits
+/// that change a high row or make one.
+fn merge<'a>(old: &Block, edits: &[Edit<'a>], high: &mut Vec<Edit<'a>>) -> Option<Vec<Reading>> {
+    let mut merged = Vec::with_capacity(old.len() + edits.len());
+    let mut changed = false;
+    let mut edits = edits.iter().peekable();
+    let add = |merged: &mut Vec<Reading>, high: &mut Vec<_>, edit: &Edit<'a>| {
+        high.extend(edit.1.is_some_and(is_high).then_some(*edit));
+        merged.extend(edit.1.cloned());
+        edit.1.is_some()
+    };
+    for row in 0..old.len() {
+        let position = old.position(row);
+        while let Some(edit) = edits.next_if(|(edit, _)| *edit < position) {
+            changed |= add(&mut merged, high, edit);
+        }
+        let kept = old.row(row).reading();
+        match edits.next_if(|(edit, _)| *edit == position) {
+            Some(edit) if edit.1.is_none_or(|new| !same(new, &kept)) => {
+                changed = true;
+                let new = edit.1.filter(|new| is_high(new));
+                if new.is_some() || old.indices[row] >= HIGH {
+                    high.push((position, new));
+                }
+                merged.extend(edit.1.cloned());
+            }
+            _ => merged.push(kept),
+        }
+    }
+    for edit in edits {
+        changed |= add(&mut merged, high, edit);
+    }
+    changed.then_some(merged)
+}
+
+/// Equal to the last digit: `2.0` and `2.00` compare equal but print differently.
+fn same(a: &Reading, b: &Reading) -> bool {
+    let scales = |r: &Reading| {
+        [r.pm10, r.pm25, r.latitude, r.longitude, r.altitude].map(|v| v.map(|v| v.scale()))
+    };
+    a == b && scales(a) == scales(b)
+}
+
+/// Rows as blocks of allowed size: full ones where rows were appended, so that time
+/// order fills them; even ones otherwise, so that each has room.
+fn split(readings: &[Reading], appended: bool) -> Vec<Block> {
+    let rows = match appended {
+        true => BLOCK_ROWS,
+        false => readings.len().div_ceil(readings.len().div_ceil(BLOCK_ROWS).max(1)).max(1),
+    };
+    readings.chunks(rows).map(Block::from_sorted).collect()
+}
