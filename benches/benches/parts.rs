@@ -10,7 +10,7 @@ use airshed_benches::{feed_file, fetch, fill, start};
 use aqi::{Concentration, Decimal, Pollutant, daqi};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use jiff::SignedDuration;
-use store::{Embedded, Memory, Options, Query, Store, View, Window, csv};
+use store::{Column, Embedded, Memory, Options, Query, Store, View, Window, csv};
 
 fn index(c: &mut Criterion) {
     let values: Vec<_> = (0..1000)
@@ -60,7 +60,7 @@ fn stores(c: &mut Criterion) {
             let (mut text, mut after) = (Vec::new(), None);
             loop {
                 let page = embedded.query(query, after).await.unwrap();
-                csv::write_page(&mut text, &page, csv::Column::DEFAULT);
+                csv::write_page(&mut text, &page, Column::DEFAULT, csv::Dialect::USUAL);
                 after = page.next;
                 if after.is_none() {
                     return text.len() as u64;

@@ -1,7 +1,7 @@
 //! Job records and results: objects in one store, so that every server and worker sees
 //! the same, after a restart too.
 //!
-//! `jobs/<id>.json` is the record, `results/<id>.csv` the file. A record goes
+//! `jobs/<id>.json` is the record, `results/<id>` the file. A record goes
 //! queued → running → done or failed, and from there to expired, when the file is gone;
 //! a worker that stops puts it back to queued. Each change is one atomic put.
 
@@ -264,5 +264,5 @@ fn record_path(id: Uuid) -> Path {
 }
 
 fn result_path(id: Uuid) -> Path {
-    Path::from(format!("results/{id}.csv"))
+    Path::from(format!("results/{id}"))
 }

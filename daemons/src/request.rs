@@ -1,5 +1,6 @@
 //! What a client asks for: the report's contract (`startDate`, `endDate`, `country`,
-//! `range`, `minAqi`, `maxAqi`) and ours (the rest of [`FIELDS`]), from JSON, a form or a query string, all read by the same rules.
+//! `range`, `minAqi`, `maxAqi`) and ours (the rest of [`FIELDS`]), from JSON, a form or a
+//! query string, all read by the same rules.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -10,11 +11,11 @@ use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
-use store::csv::Column;
-use store::{Area, Flags, Query};
+use store::csv::{Delimiter, Dialect};
+use store::{Area, Column, Encoder, Flags, Format, Query};
 
 /// The fields that a request can have.
-pub const FIELDS: [&str; 14] = [
+pub const FIELDS: [&str; 18] = [
     "startDate",
     "endDate",
     "country",
@@ -22,6 +23,10 @@ pub const FIELDS: [&str; 14] = [
     "minAqi",
     "maxAqi",
     "columns",
+    "format",
+    "delimiter",
+    "decimal",
+    "bom",
     "sensor",
     "sensorType",
     "window",
@@ -41,6 +46,8 @@ pub struct Ask {
     pub query: Query,
     /// The columns of the answer.
     pub columns: Vec<Column>,
+    /// How the answer is written.
+    pub format: Format,
     fields: Vec<(String, String)>,
 }
 
@@ -121,7 +128,13 @@ impl Ask {
     /// The file name to suggest for the answer.
     pub fn file_name(&self) -> String {
         let plain = |moment: Timestamp| moment.strftime("%Y%m%dT%H%M%SZ").to_string();
-        format!("airshed-{}-{}.csv", plain(self.query.from), plain(self.query.until))
+        let (from, until) = (plain(self.query.from), plain(self.query.until));
+        format!("airshed-{from}-{until}.{}", self.format.name())
+    }
+
+    /// What writes the answer.
+    pub fn encoder(&self) -> Result<Encoder, store::Error> {
+        Encoder::new(self.format, &self.columns)
     }
 
     fn from_fields(fields: impl IntoIterator<Item = (String, String)>) -> Result<Self, BadRequest> {
@@ -162,11 +175,7 @@ impl Ask {
         query.sensors = given.list("sensor", parsed)?;
         query.sensor_types = given.list("sensorType", parsed)?;
         query.windows = given.list("window", parsed)?;
-        query.indoor = given.one("indoor", |text| match text {
-            "true" | "1" => Ok(true),
-            "false" | "0" => Ok(false),
-            _ => Err("true or false".to_owned()),
-        })?;
+        query.indoor = given.one("indoor", read_flag)?;
         query.area = given.area()?;
         let flags = given.list("without", |text| {
             let names = Flags::NAMES.map(|(_, name)| name).join(", ");
@@ -182,7 +191,8 @@ impl Ask {
         if let Some(twice) = columns.iter().find(|column| !seen.insert(**column)) {
             return Err(BadRequest::new("columns", format!("{} is given twice", twice.name())));
         }
-        Ok(Self { query, columns, fields })
+        let format = given.format()?;
+        Ok(Self { query, columns, format, fields })
     }
 }
 
@@ -219,6 +229,40 @@ impl<'a> Given<'a> {
         let text = self.values(name).collect::<Vec<_>>().join(",");
         let given = Some(text).filter(|text| !text.is_empty());
         given.map(|text| read(&text).map_err(|reason| refused(name, &text, &reason))).transpose()
+    }
+
+    fn format(self) -> Result<Format, BadRequest> {
+        let format = self.one("format", parsed)?.unwrap_or(Format::Csv(Dialect::USUAL));
+        let delimiter = self.one("delimiter", |text| match text {
+            "comma" => Ok(Delimiter::Comma),
+            "semicolon" => Ok(Delimiter::Semicolon),
+            "tab" => Ok(Delimiter::Tab),
+            _ => Err("comma, semicolon or tab".to_owned()),
+        })?;
+        let decimal_comma = self.one("decimal", |text| match text {
+            "point" => Ok(false),
+            "comma" => Ok(true),
+            _ => Err("point or comma".to_owned()),
+        })?;
+        let byte_order_mark = self.one("bom", read_flag)?;
+        let Format::Csv(_) = format else {
+            let of_csv = ["delimiter", "decimal", "bom"];
+            let given = of_csv.into_iter().find(|name| self.values(name).next().is_some());
+            let reason = format!("only CSV has it; the format is {}", format.name());
+            return given.map_or(Ok(format), |name| Err(BadRequest::new(name, reason)));
+        };
+        let decimal_comma = decimal_comma.unwrap_or(false);
+        let usual = if decimal_comma { Delimiter::Semicolon } else { Delimiter::Comma };
+        let mut dialect = Dialect::new(delimiter.unwrap_or(usual));
+        if decimal_comma {
+            let reason = "a decimal comma needs cells with a semicolon or tab between";
+            dialect =
+                dialect.with_decimal_comma().ok_or_else(|| BadRequest::new("delimiter", reason))?;
+        }
+        Ok(Format::Csv(match byte_order_mark {
+            Some(true) => dialect.with_byte_order_mark(),
+            _ => dialect,
+        }))
     }
 
     fn area(self) -> Result<Option<Area>, BadRequest> {
@@ -291,6 +335,14 @@ fn numbers<const N: usize>(text: &str) -> Option<[f64; N]> {
     let read = |text: &str| text.trim().parse().ok().filter(|number: &f64| number.is_finite());
     let numbers: Option<Vec<f64>> = text.split(',').map(read).collect();
     numbers?.try_into().ok()
+}
+
+fn read_flag(text: &str) -> Result<bool, String> {
+    match text {
+        "true" | "1" => Ok(true),
+        "false" | "0" => Ok(false),
+        _ => Err("true or false".to_owned()),
+    }
 }
 
 fn read_index(text: &str) -> Result<Index, String> {

@@ -1,10 +1,10 @@
-//! Readings from CSV files into a store and back.
+//! Readings from CSV files into a store, and into files of any format.
 
 use std::io::{Read, Write};
 use std::sync::Arc;
 
-use store::csv::{self, Column, RowError, Rows};
-use store::{Pages, Query, Store};
+use store::csv::{RowError, Rows};
+use store::{Encoder, Pages, Query, Store};
 
 /// Readings put in one go.
 const BATCH: usize = 25_000;
@@ -63,28 +63,28 @@ pub enum ExportError {
     Write(#[from] std::io::Error),
 }
 
-/// Writes what matches as CSV; the number of rows. `progress` is told of the rows so
+/// Writes what matches into a file; the number of rows. `progress` is told of the rows so
 /// far.
 pub async fn export(
     store: Arc<dyn Store>,
     query: &Query,
-    columns: &[Column],
+    mut encoder: Encoder,
     output: &mut (impl Write + ?Sized),
     mut progress: impl FnMut(u64),
 ) -> Result<u64, ExportError> {
-    let mut text = Vec::new();
-    csv::write_header(&mut text, columns);
+    let mut file = Vec::new();
     let mut pages = Pages::new(store, query.clone());
     let mut rows = 0;
     while let Some(page) = pages.next().await {
         let page = page?;
-        csv::write_page(&mut text, &page, columns);
-        output.write_all(&text)?;
-        text.clear();
+        encoder.page(&mut file, &page)?;
+        output.write_all(&file)?;
+        file.clear();
         rows += page.len() as u64;
         progress(rows);
     }
-    output.write_all(&text)?;
+    encoder.finish(&mut file)?;
+    output.write_all(&file)?;
     output.flush()?;
     Ok(rows)
 }

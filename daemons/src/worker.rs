@@ -12,7 +12,7 @@ use std::time::Duration;
 use object_store::buffered::BufWriter;
 use queue::{Delivery, Queue, Queues};
 use sha2::{Digest, Sha256};
-use store::{Pages, Store, csv};
+use store::{Pages, Store};
 use tokio::io::AsyncWriteExt;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -255,31 +255,24 @@ impl Worker {
         ask: &Ask,
         rows: &AtomicU64,
     ) -> Result<State, Stopped> {
-        let failed = |error: std::io::Error| Stopped::ForNow(reason(&error));
+        let read = |error: store::Error| match error.is_transient() {
+            true => Stopped::ForNow(reason(&error)),
+            false => Stopped::ForGood(reason(&error)),
+        };
+        let mut encoder = ask.encoder().map_err(read)?;
+        let mut file = ResultFile { writer, hash: Sha256::new(), bytes: 0 };
         let mut text = Vec::new();
-        csv::write_header(&mut text, &ask.columns);
-        let (mut hash, mut bytes) = (Sha256::new(), 0);
         let mut pages = Pages::new(Arc::clone(&self.store), ask.query.clone());
-        loop {
-            let page = pages.next().await.transpose().map_err(|error| {
-                let why = reason(&error);
-                if error.is_transient() { Stopped::ForNow(why) } else { Stopped::ForGood(why) }
-            })?;
-            if let Some(page) = &page {
-                csv::write_page(&mut text, page, &ask.columns);
-                rows.fetch_add(page.len() as u64, Relaxed);
-            }
-            bytes += text.len() as u64;
-            hash.update(&text);
-            writer.write_all(&text).await.map_err(failed)?;
-            text.clear();
-            if page.is_none() {
-                writer.shutdown().await.map_err(failed)?;
-                let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-                let (rows, expires) = (rows.load(Relaxed), self.jobs.expiry());
-                return Ok(State::Done { rows, bytes, sha256, expires });
-            }
+        while let Some(page) = pages.next().await.transpose().map_err(read)? {
+            encoder.page(&mut text, &page).map_err(read)?;
+            rows.fetch_add(page.len() as u64, Relaxed);
+            file.take(&mut text).await?;
         }
+        encoder.finish(&mut text).map_err(read)?;
+        file.take(&mut text).await?;
+        let (bytes, sha256) = file.close().await?;
+        let (rows, expires) = (rows.load(Relaxed), self.jobs.expiry());
+        Ok(State::Done { rows, bytes, sha256, expires })
     }
 
     async fn give_up(&self, job: &Job, delivery: &Delivery, why: &str, retryable: bool) {
@@ -316,5 +309,30 @@ impl Worker {
         if let Err(error) = self.queues.responses.send(&message(id)).await {
             debug!(%id, reason = reason(&error), "nobody was told of the job's end");
         }
+    }
+}
+
+/// A result being written.
+struct ResultFile<'a> {
+    writer: &'a mut BufWriter,
+    hash: Sha256,
+    bytes: u64,
+}
+
+impl ResultFile<'_> {
+    async fn take(&mut self, text: &mut Vec<u8>) -> Result<(), Stopped> {
+        self.bytes += text.len() as u64;
+        self.hash.update(&text);
+        let written = self.writer.write_all(text).await;
+        text.clear();
+        written.map_err(|error| Stopped::ForNow(reason(&error)))
+    }
+
+    /// The length and the SHA-256 of the whole file.
+    async fn close(self) -> Result<(u64, String), Stopped> {
+        let closed = self.writer.shutdown().await;
+        closed.map_err(|error| Stopped::ForNow(reason(&error)))?;
+        let sha256 = self.hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok((self.bytes, sha256))
     }
 }

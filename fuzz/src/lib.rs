@@ -5,8 +5,8 @@ use airshed::feed::{self, RemarkKind};
 use airshed::request::Ask;
 use aqi::{Concentration, Decimal, Pollutant, daqi};
 use jiff::Timestamp;
-use store::csv::{self, Column, Rows};
-use store::{Memory, Query, Store, View, Window};
+use store::csv::{self, Rows};
+use store::{Column, Memory, Query, Store, View, Window};
 
 /// A law by its name.
 pub type Law = (&'static str, fn(&[u8]));
@@ -51,10 +51,10 @@ pub fn what_is_read_is_written_the_same(bytes: &[u8]) {
         let store = Memory::new();
         block_on(store.put(readings)).expect("what the CSV admits, the store takes");
         let (mut text, mut after) = (Vec::new(), None);
-        csv::write_header(&mut text, Column::ALL);
+        csv::write_header(&mut text, Column::ALL, csv::Dialect::USUAL);
         loop {
             let page = block_on(store.query(&Query::everything(), after)).expect("memory");
-            csv::write_page(&mut text, &page, Column::ALL);
+            csv::write_page(&mut text, &page, Column::ALL, csv::Dialect::USUAL);
             after = page.next;
             if after.is_none() {
                 return text;

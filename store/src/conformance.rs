@@ -17,8 +17,8 @@ use aqi::{Band, Decimal, Index};
 use jiff::Timestamp;
 use proptest::prelude::*;
 
-use crate::csv::{self, Column};
-use crate::{Area, Country, Flags, Position, Query, Reading, Store, Summary, View, Window};
+use crate::csv::{self, Dialect};
+use crate::{Area, Column, Country, Flags, Position, Query, Reading, Store, Summary, View, Window};
 
 /// Runs every test; `empty` makes an empty store for each. Panics where the contract
 /// is broken.
@@ -455,11 +455,11 @@ fn any_decimal() -> impl Strategy<Value = Decimal> {
 /// The CSV of readings, all columns, as a store's pages print it.
 pub async fn csv_of(store: &(impl View + ?Sized), query: &Query) -> Vec<u8> {
     let mut text = Vec::new();
-    csv::write_header(&mut text, Column::ALL);
+    csv::write_header(&mut text, Column::ALL, Dialect::USUAL);
     let mut after = None;
     loop {
         let page = store.query(query, after).await.expect("query");
-        csv::write_page(&mut text, &page, Column::ALL);
+        csv::write_page(&mut text, &page, Column::ALL, Dialect::USUAL);
         match page.next {
             None => return text,
             next => after = next,

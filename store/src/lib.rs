@@ -2,7 +2,7 @@
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), store::Error> {
-//! use store::{Memory, Query, Reading, Store, View, Window, csv};
+//! use store::{Column, Encoder, Format, Memory, Query, Reading, Store, View, Window};
 //!
 //! let store = Memory::new();
 //! let mut reading = Reading::new(28842, Window::Day24, "2020-06-11T09:40:41Z".parse().unwrap());
@@ -12,9 +12,11 @@
 //!
 //! let day = Query::new("2020-06-11T00:00:00Z".parse().unwrap(), "2020-06-11T23:59:59Z".parse().unwrap());
 //! let page = store.query(&day, None).await?;
-//! let mut text = Vec::new();
-//! csv::write_page(&mut text, &page, csv::Column::DEFAULT);
-//! assert_eq!(text, b",2020-06-11T09:40:41Z,51,,,,,,DE,4,Moderate\n");
+//! let mut file = Vec::new();
+//! let mut encoder = Encoder::new(Format::NdJson, &[Column::P1, Column::Aqi, Column::Range])?;
+//! encoder.page(&mut file, &page)?;
+//! encoder.finish(&mut file)?;
+//! assert_eq!(file, b"{\"P1\":51,\"AQI\":4,\"Range\":\"Moderate\"}\n");
 //! # Ok(()) }
 //! ```
 //!
@@ -27,7 +29,9 @@
 //!   [`open`] chooses by URL. `conformance` (feature) tests its sentences.
 //! - [`Page`] is columns: shared [`Block`]s and the runs of rows that match. [`Pages`]
 //!   walks through an answer, reading ahead.
-//! - [`csv`] writes pages as the feed's users know them and reads them back, exactly.
+//! - [`Encoder`] writes an answer page by page as CSV, JSON, NDJSON, GeoJSON and, with
+//!   the feature `columnar`, as Parquet and Arrow. [`csv`] prints single pages too, and
+//!   reads readings back, exactly.
 //!
 //! What this crate does not do: it knows no HTTP, no queue and no feed format.
 
@@ -35,12 +39,18 @@ mod area;
 mod block;
 mod cache;
 mod codec;
+mod column;
+#[cfg(feature = "columnar")]
+mod columnar;
 mod contract;
 mod country;
 pub mod csv;
 mod directory;
 mod embedded;
 mod error;
+mod format;
+mod geojson;
+mod json;
 mod memory;
 mod open;
 mod pages;
@@ -53,10 +63,12 @@ pub mod conformance;
 
 pub use area::Area;
 pub use block::{Block, Row};
+pub use column::{Column, UnknownColumn};
 pub use contract::{Page, Position, Run, Store, Summary, View};
 pub use country::Country;
 pub use embedded::{Embedded, Options};
 pub use error::{Error, ErrorKind};
+pub use format::{ATTRIBUTION, Encoder, Format, UnknownFormat};
 pub use memory::Memory;
 pub use open::open;
 pub use pages::Pages;

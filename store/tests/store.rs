@@ -6,7 +6,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use proptest::prelude::*;
 use store::conformance::{self, Model, all, assert_same, csv_of};
-use store::{Embedded, ErrorKind, Memory, Options, Query, Reading, Store, View, csv};
+use store::csv::Dialect;
+use store::{Column, Embedded, ErrorKind, Memory, Options, Query, Reading, Store, View, csv};
 
 #[tokio::test]
 async fn memory_keeps_the_contract() {
@@ -127,16 +128,17 @@ proptest! {
             let print = async |query: &Query| {
                 let mut text = Vec::new();
                 let page = store.query(query, None).await.unwrap();
-                csv::write_page(&mut text, &page, csv::Column::DEFAULT);
+                csv::write_page(&mut text, &page, Column::DEFAULT, Dialect::USUAL);
                 text
             };
             let alone = print(&query).await;
             // Whoever asks for everything has it printed for all.
             print(&Query::everything()).await;
             assert_eq!(print(&query).await, alone);
-            let all: Vec<_> = csv::Column::DEFAULT.iter().copied().chain([csv::Column::Flags]).collect();
+            let all: Vec<_> = Column::DEFAULT.iter().copied().chain([Column::Flags]).collect();
             let mut with_flags = Vec::new();
-            csv::write_page(&mut with_flags, &store.query(&query, None).await.unwrap(), &all);
+            let page = store.query(&query, None).await.unwrap();
+            csv::write_page(&mut with_flags, &page, &all, Dialect::USUAL);
             let lines = with_flags.split_inclusive(|byte| *byte == b'\n');
             let without = lines.flat_map(|line| {
                 let end = line.iter().rposition(|byte| *byte == b',').unwrap();

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use airshed_benches::{fill, start};
 use jiff::SignedDuration;
-use store::{Embedded, Options, Pages, Query, View, csv};
+use store::{Column, Embedded, Options, Pages, Query, View, csv};
 
 /// Hours of the simulated network in the data set: some 13,000 readings each.
 const HOURS: i64 = 768;
@@ -134,7 +134,7 @@ async fn time(
     while let Some(page) = pages.next().await {
         let page = page?;
         text.clear();
-        csv::write_page(text, &page, csv::Column::DEFAULT);
+        csv::write_page(text, &page, Column::DEFAULT, csv::Dialect::USUAL);
         rows += page.len();
         bytes += black_box(&*text).len();
     }

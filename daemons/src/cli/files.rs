@@ -1,4 +1,4 @@
-//! `import` and `export`: CSV files into a store and back.
+//! `import` and `export`: CSV files into a store, files of any format out of it.
 
 use std::fs::{File, Permissions};
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -11,8 +11,7 @@ use airshed::transfer;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Map, Value};
-use store::Query;
-use store::csv::Column;
+use store::Format;
 
 use super::Failure;
 use super::settings::StoreFlags;
@@ -100,8 +99,21 @@ pub(super) struct Export {
     /// Columns by name and in order; `all` can be imported again.
     #[arg(long, default_value = "all")]
     columns: String,
+    /// csv, json, ndjson, geojson, parquet or arrow [default: by the file's extension,
+    /// else csv]
+    #[arg(long)]
+    format: Option<String>,
+    /// Between the cells of CSV: comma, semicolon or tab.
+    #[arg(long)]
+    delimiter: Option<String>,
+    /// In the numbers of CSV: point or comma.
+    #[arg(long)]
+    decimal: Option<String>,
+    /// Begin CSV with a byte order mark, for spreadsheets that need one.
+    #[arg(long)]
+    bom: bool,
     /// The file; it appears when it is whole [default: standard output]
-    #[arg(long, short, value_name = "FILE.csv")]
+    #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(flatten)]
     store: StoreFlags,
@@ -109,15 +121,16 @@ pub(super) struct Export {
 
 impl Export {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
-        let (query, columns) = self.ask()?;
+        let ask = self.ask()?;
         let store = self.store.open().await?;
         let bar = bar(0, "{spinner} {human_pos} rows {elapsed}", "");
         let progress = |rows| bar.set_position(rows);
         let rows = match &self.output {
             None => {
                 let mut output = BufWriter::new(io::stdout().lock());
+                let encoder = ask.encoder()?;
                 let written =
-                    transfer::export(store, &query, &columns, &mut output, progress).await;
+                    transfer::export(store, &ask.query, encoder, &mut output, progress).await;
                 match written {
                     // Whoever reads has seen enough, such as `head`.
                     Err(transfer::ExportError::Write(e))
@@ -138,7 +151,9 @@ impl Export {
                     .tempfile_in(folder.unwrap_or(Path::new(".")))
                     .map_err(cannot)?;
                 let mut buffer = BufWriter::new(output.as_file_mut());
-                let rows = transfer::export(store, &query, &columns, &mut buffer, progress).await?;
+                let encoder = ask.encoder()?;
+                let rows =
+                    transfer::export(store, &ask.query, encoder, &mut buffer, progress).await?;
                 buffer.flush().map_err(cannot)?;
                 drop(buffer);
                 output.as_file().sync_all().map_err(cannot)?;
@@ -152,8 +167,8 @@ impl Export {
     }
 
     /// The flags, read by the rules of the HTTP contract.
-    fn ask(&self) -> Result<(Query, Vec<Column>), Failure> {
-        let everything = Query::everything();
+    fn ask(&self) -> Result<Ask, Failure> {
+        let everything = store::Query::everything();
         let given = [
             ("startDate", self.start.clone().or(Some("0000-01-01".to_owned()))),
             ("endDate", self.end.clone().or(Some("9999-12-29".to_owned()))),
@@ -166,6 +181,10 @@ impl Export {
             ("near", self.near.clone()),
             ("without", self.without.clone()),
             ("columns", Some(self.columns.clone())),
+            ("format", self.format.clone().or_else(|| self.format_of_file())),
+            ("delimiter", self.delimiter.clone()),
+            ("decimal", self.decimal.clone()),
+            ("bom", self.bom.then(|| "true".to_owned())),
         ];
         let fields: Map<String, Value> = given
             .into_iter()
@@ -178,7 +197,15 @@ impl Export {
         if self.end.is_none() {
             ask.query.until = everything.until;
         }
-        Ok((ask.query, ask.columns))
+        Ok(ask)
+    }
+}
+
+impl Export {
+    fn format_of_file(&self) -> Option<String> {
+        let extension = self.output.as_ref()?.extension()?.to_str()?.to_ascii_lowercase();
+        let known = Format::ALL.iter().find(|format| format.name() == extension)?;
+        Some(known.name().to_owned())
     }
 }
 

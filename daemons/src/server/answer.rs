@@ -1,16 +1,21 @@
 //! Responses and their bodies.
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG};
+use http::header::{HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use serde::Serialize;
 
-/// What can go wrong inside a body once its status is out: the transfer is broken off.
 pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-pub(super) type Body = UnsyncBoxBody<Bytes, BoxError>;
+/// What went wrong inside a body once its status was out: the transfer is broken off.
+#[derive(Debug, thiserror::Error)]
+#[error("the answer was cut off")]
+pub(super) struct CutOff(#[source] pub(super) BoxError);
+
+pub(super) type Body = UnsyncBoxBody<Bytes, CutOff>;
 pub(super) type Answer = Response<Body>;
 
 /// A whole body.
@@ -31,6 +36,20 @@ pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Answer {
     // What we serialise are plain structs and maps with text keys.
     let text = serde_json::to_vec(value).unwrap_or_default();
     respond(status, "application/json", text)
+}
+
+/// A strong tag names exact bytes (RFC 9110, 8.8.1): those of the file, not those of its
+/// compressed form.
+pub(super) fn weaken_tag_of_encoded<B>(mut answer: Response<B>) -> Response<B> {
+    let headers = answer.headers_mut();
+    if headers.contains_key(CONTENT_ENCODING)
+        && let Some(tag) = headers.get(ETAG).and_then(|tag| tag.to_str().ok())
+        && tag.starts_with('"')
+        && let Ok(weak) = HeaderValue::from_str(&format!("W/{tag}"))
+    {
+        headers.insert(ETAG, weak);
+    }
+    answer
 }
 
 /// Sets a header to a text; one that cannot be a header is left out.

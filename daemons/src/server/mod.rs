@@ -25,11 +25,14 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use metrics_exporter_prometheus::PrometheusHandle;
 use queue::Queues;
-use store::Store;
+use store::{Format, Store};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, broadcast};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
+use tower_http::CompressionLevel;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::{debug, warn};
 use uuid::Uuid;
@@ -123,7 +126,11 @@ pub async fn run(server: Server, listener: TcpListener, stop: CancellationToken)
             async move { Ok::<_, Infallible>(routes::answer(&shared, request).await) }
         })
     };
-    let service = ServiceBuilder::new().layer(cors).service(handler);
+    let service = ServiceBuilder::new()
+        .layer(cors)
+        .map_response(answer::weaken_tag_of_encoded)
+        .layer(compression())
+        .service(handler);
     let graceful = GracefulShutdown::new();
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
@@ -185,6 +192,14 @@ async fn hear_of_ended_jobs(shared: Arc<Shared>) {
             }
         }
     }
+}
+
+/// gzip or zstd for clients that accept it, at the level that keeps up with the network.
+fn compression() -> CompressionLayer<impl Predicate> {
+    let worthwhile = SizeAbove::new(1024)
+        .and(NotForContentType::IMAGES)
+        .and(NotForContentType::new(Format::Parquet.media_type())); // it is compressed itself
+    CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(worthwhile)
 }
 
 fn cors_layer(origins: &CorsOrigins) -> CorsLayer {

@@ -12,12 +12,11 @@ use http_body_util::channel::{Channel, Sender};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use serde_json::json;
-use store::csv::{self, Column};
-use store::{Page, Pages};
+use store::{Encoder, Format, Page, Pages};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
-use super::answer::{Answer, BoxError, full, json as respond_json, respond, set};
+use super::answer::{Answer, BoxError, CutOff, full, json as respond_json, respond, set};
 use super::problem::Problem;
 use super::{Shared, page};
 use crate::collector::reason;
@@ -94,52 +93,63 @@ async fn directly(
     metrics::counter!("airshed_queries_total", "path" => "direct").increment(1);
     let mut pages = Pages::new(Arc::clone(&shared.server.store), ask.query.clone());
     let first = pages.next().await.ok_or(Problem::NoData)??;
-    let mut text = Vec::with_capacity(first.len() * 96 + 256);
-    csv::write_header(&mut text, &ask.columns);
-    csv::write_page(&mut text, &first, &ask.columns);
+    let mut encoder = ask.encoder()?;
+    let mut file = Vec::with_capacity(first.len() * 96 + 256);
+    encoder.page(&mut file, &first)?;
     count_rows(&first);
-    let name = ask.file_name();
     let mut answer = if first.next.is_none() {
-        Response::new(full(text))
+        encoder.finish(&mut file)?;
+        Response::new(full(file))
     } else {
-        let (mut sender, body) = Channel::<Bytes, BoxError>::new(1);
+        let (mut sender, body) = Channel::<Bytes, CutOff>::new(1);
         let stall = shared.server.limits.stall;
         tokio::spawn(async move {
             let _in_flight = permit;
-            if let Err(error) = stream(text, pages, &ask.columns, &mut sender, stall).await {
+            if let Err(error) = stream(file, encoder, pages, &mut sender, stall).await {
                 metrics::counter!("airshed_answers_cut_total").increment(1);
-                sender.abort(error);
+                sender.abort(CutOff(error));
             }
         });
-        Response::new(body.boxed_unsync())
+        Response::new(body.fuse().boxed_unsync()) // the encoders ask again after the end
     };
-    describe_file(&mut answer, &name);
+    describe_file(&mut answer, ask.format, &ask.file_name());
     Ok(answer)
 }
 
 /// Sends an answer page by page. An error here breaks the transfer off, so that a cut
 /// file is never taken for a whole one.
 async fn stream(
-    mut text: Vec<u8>,
+    mut file: Vec<u8>,
+    mut encoder: Encoder,
     mut pages: Pages,
-    columns: &[Column],
-    sender: &mut Sender<Bytes, BoxError>,
+    sender: &mut Sender<Bytes, CutOff>,
     stall: Duration,
 ) -> Result<(), BoxError> {
     loop {
-        let length = text.len();
-        match timeout(stall, sender.send_data(text.into())).await {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) => return Ok(()), // the client has gone
-            Err(_) => return Err("the client takes nothing".into()),
+        // A format may hold rows back until it has enough of them.
+        let length = file.len();
+        if length > 0 {
+            match timeout(stall, sender.send_data(file.into())).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => return Ok(()), // the client has gone
+                Err(_) => return Err("the client takes nothing".into()),
+            }
         }
-        let Some(page) = pages.next().await else { return Ok(()) };
+        file = Vec::with_capacity(length);
+        let Some(page) = pages.next().await else { break };
         let page = page.inspect_err(|error| {
             tracing::error!(reason = reason(error), "an answer was cut off");
         })?;
-        text = Vec::with_capacity(length);
-        csv::write_page(&mut text, &page, columns);
+        encoder.page(&mut file, &page)?;
         count_rows(&page);
+    }
+    encoder.finish(&mut file)?;
+    if file.is_empty() {
+        return Ok(());
+    }
+    match timeout(stall, sender.send_data(file.into())).await {
+        Ok(_) => Ok(()),
+        Err(_) => Err("the client takes nothing".into()),
     }
 }
 
@@ -184,9 +194,9 @@ fn count_rows(page: &Page) {
     metrics::counter!("airshed_query_rows_total").increment(page.len() as u64);
 }
 
-/// The headers of a CSV file.
-pub(super) fn describe_file(answer: &mut Answer, name: &str) {
-    set(answer, CONTENT_TYPE, "text/csv; charset=utf-8; header=present");
+/// The headers of a file.
+pub(super) fn describe_file(answer: &mut Answer, format: Format, name: &str) {
+    set(answer, CONTENT_TYPE, format.media_type());
     set(answer, CONTENT_DISPOSITION, &format!("attachment; filename=\"{name}\""));
     set(answer, LINK, LICENCE_LINK);
     if let Some(length) = hyper::body::Body::size_hint(answer.body()).exact() {

@@ -12,7 +12,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
-use super::answer::{Answer, BoxError, json as respond_json, set};
+use super::answer::{Answer, CutOff, json as respond_json, set};
 use super::problem::Problem;
 use super::query::describe_file;
 use super::{Desk, Shared, page};
@@ -43,10 +43,12 @@ pub(super) async fn answer(
         State::Done { rows: 0, .. } => Err(Problem::NoData),
         State::Done { bytes, ref sha256, .. } => {
             let file = desk.jobs.result(id).await?.ok_or(Problem::Expired)?;
-            let frames = file.map_ok(Frame::data).map_err(BoxError::from);
+            let frames = file.map_ok(Frame::data).map_err(|error| CutOff(error.into()));
             let mut answer = Response::new(StreamBody::new(frames).boxed_unsync());
-            let name = Ask::from_object(job.query).map(|ask| ask.file_name());
-            describe_file(&mut answer, &name.unwrap_or_else(|_| format!("airshed-{id}.csv")));
+            // It was read once already, before the job was begun.
+            if let Ok(ask) = Ask::from_object(job.query) {
+                describe_file(&mut answer, ask.format, &ask.file_name());
+            }
             set(&mut answer, CONTENT_LENGTH, &bytes.to_string());
             set(&mut answer, ETAG, &format!("\"{sha256}\""));
             Ok(answer)

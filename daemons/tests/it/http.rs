@@ -261,6 +261,38 @@ async fn a_browser_without_scripts_is_led_to_its_file() {
     assert!(page.contains("&lt;script&gt;") && !page.contains("`<script"), "{page}");
 }
 
+#[tokio::test]
+async fn answers_are_compressed_for_whom_accepts_it() {
+    let rig = Rig::start(Options::default()).await;
+    rig.store.put(&readings(60_000)).await.unwrap();
+    let plain = rig.get(ALL).await;
+    assert!(!plain.headers().contains_key("content-encoding"));
+    let plain = plain.bytes().await.unwrap();
+    let ask = async |encoding: &str, path: &str| {
+        let request = rig.http.get(format!("{}{path}", rig.base));
+        request.header("accept-encoding", encoding).send().await.unwrap()
+    };
+    let answer = ask("br, zstd", ALL).await;
+    assert_eq!(answer.headers()["content-encoding"], "zstd");
+    assert!(answer.headers()["vary"].to_str().unwrap().contains("accept-encoding"));
+    let compressed = answer.bytes().await.unwrap();
+    assert!(compressed.len() * 4 < plain.len());
+    assert!(zstd::decode_all(&compressed[..]).unwrap() == plain);
+    let answer = ask("gzip;q=0.5, zstd;q=0", ALL).await;
+    assert_eq!(answer.headers()["content-encoding"], "gzip");
+    let gunzips = reqwest::Client::new();
+    let answer = gunzips.get(format!("{}{ALL}", rig.base)).send().await.unwrap();
+    assert!(answer.bytes().await.unwrap() == plain);
+
+    let parquet = ask("gzip, zstd", &format!("{ALL}&format=parquet")).await;
+    assert!(!parquet.headers().contains_key("content-encoding"));
+    assert_eq!(parquet.headers()["content-type"], "application/vnd.apache.parquet");
+    let queued = rig.get_as_job(ALL).await;
+    let result = ask("zstd", &format!("{}?wait=30", location(&queued))).await;
+    assert_eq!(result.headers()["content-encoding"], "zstd");
+    assert!(result.headers()["etag"].to_str().unwrap().starts_with("W/\""));
+}
+
 /// Answers so many pages, then fails; never ends otherwise.
 #[derive(Clone)]
 struct Endless {
@@ -305,11 +337,15 @@ impl Store for Endless {
 #[tokio::test]
 async fn a_stream_that_fails_midway_is_broken_off() {
     let store = Endless { pages: Arc::default(), good: 3, asked: Arc::default() };
-    let rig = Rig::start(Options { store: Arc::new(store), ..Options::default() }).await;
+    let rig = Rig::start(Options { store: Arc::new(store.clone()), ..Options::default() }).await;
     rig.store.put(&readings(1000)).await.unwrap();
     let answer = rig.get(ALL).await;
     assert_eq!(answer.status(), 200);
     assert!(answer.bytes().await.is_err(), "a cut file must not look whole");
+    store.asked.store(0, Ordering::Relaxed);
+    let gunzips = reqwest::Client::new();
+    let answer = gunzips.get(format!("{}{ALL}", rig.base)).send().await.unwrap();
+    assert!(answer.bytes().await.is_err(), "nor a compressed one");
     // Before the first byte it is a plain error, and says nothing of the inside.
     let failed = rig.get(ALL).await;
     assert_eq!(failed.status(), 503);

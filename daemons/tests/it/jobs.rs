@@ -22,12 +22,18 @@ const ALL: &str = "/api/query?startDate=2026-01-01&endDate=2026-01-31";
 async fn a_jobs_file_is_the_direct_answer() {
     let rig = Rig::start(Options::default()).await;
     rig.store.put(&readings(60_000)).await.unwrap();
-    for filter in ["", "&country=FR", "&minAqi=7&columns=all"] {
+    let formats = ["json", "ndjson", "geojson", "parquet", "arrow", "csv&decimal=comma&bom=1"];
+    let filters = ["", "&country=FR", "&minAqi=7&columns=all"].map(str::to_owned).into_iter();
+    for filter in filters.chain(formats.map(|format| format!("&country=FR&format={format}"))) {
         let direct = rig.get(&format!("{ALL}{filter}")).await.bytes().await.unwrap();
         let queued = rig.get_as_job(&format!("{ALL}{filter}")).await;
         assert_eq!(queued.status(), 202);
         let result = rig.get(&format!("{}?wait=30", location(&queued))).await;
         assert_eq!(result.status(), 200);
+        let again = rig.get(&format!("{ALL}{filter}")).await;
+        for header in ["content-type", "content-disposition"] {
+            assert_eq!(result.headers()[header], again.headers()[header]);
+        }
         let hash: String = Sha256::digest(&direct).iter().map(|b| format!("{b:02x}")).collect();
         assert_eq!(result.headers()["etag"], format!("\"{hash}\""));
         assert_eq!(result.headers()["content-length"], direct.len().to_string());

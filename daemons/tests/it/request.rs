@@ -2,8 +2,8 @@
 
 use airshed::request::{Ask, FIELDS};
 use proptest::prelude::*;
-use store::csv::Column;
-use store::{Area, Flags, Query};
+use store::csv::{Delimiter, Dialect};
+use store::{Area, Column, Flags, Format, Query};
 
 use super::support::at;
 
@@ -127,6 +127,14 @@ fn what_is_wrong_is_refused_by_its_field() {
         (format!(r#"{{{WHEN},"window":"2h"}}"#), "window", "5min"),
         (format!(r#"{{{WHEN},"indoor":"maybe"}}"#), "indoor", "true or false"),
         (format!(r#"{{{WHEN},"county":"DE"}}"#), "county", "unknown"),
+        (format!(r#"{{{WHEN},"format":"xlsx"}}"#), "format", "the formats are csv, json"),
+        (format!(r#"{{{WHEN},"delimiter":"|"}}"#), "delimiter", "semicolon"),
+        (format!(r#"{{{WHEN},"format":"json","decimal":"comma"}}"#), "decimal", "only CSV"),
+        (
+            format!(r#"{{{WHEN},"decimal":"comma","delimiter":"comma"}}"#),
+            "delimiter",
+            "a decimal comma needs",
+        ),
         (format!(r#"{{{WHEN},"":""}}"#), "", "unknown"),
         ("[]".to_owned(), "body", "not a JSON object"),
         ("{".to_owned(), "body", "not a JSON object"),
@@ -143,6 +151,19 @@ fn what_is_wrong_is_refused_by_its_field() {
     assert_eq!(Ask::from_json(many.as_bytes()).unwrap_err().field, "sensor");
 }
 
+#[test]
+fn the_format_and_its_dialect() {
+    let format = |more: &str| Ask::from_json(format!("{{{WHEN}{more}}}").as_bytes()).unwrap();
+    assert_eq!(format("").format, Format::Csv(Dialect::USUAL));
+    assert_eq!(format(r#","format":"geojson""#).format, Format::GeoJson);
+    let semicolons = Dialect::new(Delimiter::Semicolon).with_decimal_comma().unwrap();
+    let spreadsheet = format(r#","decimal":"comma","bom":true"#);
+    assert_eq!(spreadsheet.format, Format::Csv(semicolons.with_byte_order_mark()));
+    let tabs = format(r#","delimiter":"tab","decimal":"point","format":"csv""#);
+    assert_eq!(tabs.format, Format::Csv(Dialect::new(Delimiter::Tab)));
+    assert!(format(r#","format":"parquet""#).file_name().ends_with(".parquet"));
+}
+
 proptest! {
     #[test]
     fn nothing_asked_for_panics(
@@ -154,6 +175,7 @@ proptest! {
         let object = values.iter().map(|(f, v)| (FIELDS[*f].to_owned(), v.clone().into())).collect();
         if let Ok(ask) = Ask::from_object(object) {
             let again = Ask::from_object(ask.to_object()).unwrap();
+            prop_assert_eq!((again.format, again.columns), (ask.format, ask.columns));
             prop_assert_eq!(again.query, ask.query);
         }
     }

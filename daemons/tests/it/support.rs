@@ -121,7 +121,7 @@ impl Rig {
             };
             tokio::spawn(worker::run(worker, stop.clone()));
         }
-        let http = reqwest::Client::new();
+        let http = reqwest::Client::builder().no_gzip().build().unwrap();
         Self { base, store: options.store, jobs, queues, stop, server, http }
     }
 

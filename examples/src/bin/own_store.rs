@@ -6,7 +6,7 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use store::{Embedded, Options, Pages, Query, Reading, Store, Window, csv};
+use store::{Column, Embedded, Encoder, Options, Pages, Query, Reading, Store, Window};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -27,13 +27,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     query.countries = vec!["DE".parse()?];
     query.indices = Some((4.try_into()?, 10.try_into()?));
 
-    let mut text = Vec::new();
-    csv::write_header(&mut text, csv::Column::DEFAULT);
+    let mut file = Vec::new();
+    let mut encoder = Encoder::new("csv".parse()?, Column::DEFAULT)?;
     let mut pages = Pages::new(Arc::new(store), query);
     while let Some(page) = pages.next().await {
-        csv::write_page(&mut text, &page?, csv::Column::DEFAULT);
+        encoder.page(&mut file, &page?)?; // one page in memory at a time
     }
-    let text = String::from_utf8(text)?;
+    encoder.finish(&mut file)?;
+    let text = String::from_utf8(file)?;
     print!("{text}");
     assert_eq!(text.lines().count(), 2);
     Ok(())

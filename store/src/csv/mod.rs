@@ -1,0 +1,112 @@
+//! Readings as CSV: UTF-8, one header line, timestamps RFC 3339 with `Z`, an empty cell
+//! for what is not known. Numbers stand as they were measured, to the last digit, so that
+//! what [`write_page`] writes with [`Column::ALL`] and the usual [`Dialect`], [`Rows`]
+//! reads back unchanged.
+//!
+//! No cell needs quoting and none can be run as a formula by a spreadsheet: the only
+//! free text is the sensor type, and [`SensorType`](crate::SensorType) admits nothing of
+//! the kind; a cell that begins with `-` is a number.
+
+mod block_text;
+pub(crate) mod cell;
+mod rows;
+
+use std::sync::Arc;
+
+pub(crate) use self::block_text::BlockText;
+use self::cell::{date_of, write_cell};
+pub use self::rows::{RowError, Rows};
+use crate::{Column, Page, Row, Run};
+
+/// How cells and numbers are separated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Dialect {
+    delimiter: u8,
+    decimal_point: u8,
+    byte_order_mark: bool,
+}
+
+impl Dialect {
+    /// Commas between cells, points in numbers, no byte order mark.
+    pub const USUAL: Self = Self::new(Delimiter::Comma);
+
+    /// Points in numbers, no byte order mark.
+    pub const fn new(delimiter: Delimiter) -> Self {
+        Self { delimiter: delimiter as u8, decimal_point: b'.', byte_order_mark: false }
+    }
+
+    /// Commas in numbers, as spreadsheets in much of Europe read them; `None` when cells
+    /// are separated by commas too.
+    pub fn with_decimal_comma(self) -> Option<Self> {
+        (self.delimiter != b',').then_some(Self { decimal_point: b',', ..self })
+    }
+
+    /// With a byte order mark in front, by which some spreadsheets tell UTF-8.
+    pub fn with_byte_order_mark(self) -> Self {
+        Self { byte_order_mark: true, ..self }
+    }
+}
+
+/// What stands between two cells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Delimiter {
+    /// `,`
+    Comma = b',',
+    /// `;`
+    Semicolon = b';',
+    /// A tabulator.
+    Tab = b'\t',
+}
+
+/// Appends the byte order mark, if there is one, and the header line.
+pub fn write_header(out: &mut Vec<u8>, columns: &[Column], dialect: Dialect) {
+    if dialect.byte_order_mark {
+        out.extend_from_slice("\u{feff}".as_bytes());
+    }
+    for (number, column) in columns.iter().enumerate() {
+        if number > 0 {
+            out.push(dialect.delimiter);
+        }
+        out.extend_from_slice(column.name().as_bytes());
+    }
+    out.push(b'\n');
+}
+
+/// Appends a line for each row of the page.
+///
+/// With [`Column::DEFAULT`] and [`Dialect::USUAL`] most lines are copied from text that
+/// was printed before.
+pub fn write_page(out: &mut Vec<u8>, page: &Page, columns: &[Column], dialect: Dialect) {
+    let Dialect { delimiter, decimal_point, .. } = dialect;
+    let is_usual = columns == Column::DEFAULT && (delimiter, decimal_point) == (b',', b'.');
+    let mut runs = page.runs.as_slice();
+    while let Some(first) = runs.first() {
+        let same_block = |run: &Run| Arc::ptr_eq(&run.block, &first.block);
+        let (of_block, rest) = runs.split_at(runs.partition_point(same_block));
+        let rows = of_block.iter().map(|run| run.rows.len()).sum();
+        match is_usual.then(|| first.block.text.of(&first.block, rows)).flatten() {
+            Some(text) => text.write(out, of_block),
+            None => of_block.iter().for_each(|run| write_run(out, run, columns, dialect)),
+        }
+        runs = rest;
+    }
+}
+
+fn write_run(out: &mut Vec<u8>, run: &Run, columns: &[Column], dialect: Dialect) {
+    let date = date_of(run.block.day);
+    for row in run.rows.clone() {
+        write_cells(out, run.block.row(row), &date, columns, dialect);
+        out.push(b'\n');
+    }
+}
+
+/// The cells of a row, with delimiters between.
+fn write_cells(out: &mut Vec<u8>, row: Row<'_>, date: &str, columns: &[Column], dialect: Dialect) {
+    for (number, column) in columns.iter().enumerate() {
+        if number > 0 {
+            out.push(dialect.delimiter);
+        }
+        write_cell(out, row, date, *column, dialect.decimal_point);
+    }
+}

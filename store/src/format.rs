@@ -1,0 +1,204 @@
+use std::fmt;
+use std::str::FromStr;
+
+#[cfg(feature = "columnar")]
+use crate::columnar::Columnar;
+use crate::csv::{self, Dialect};
+use crate::{Column, Error, Page};
+use crate::{geojson, json};
+
+/// Whose data it is and how it may be used: in every format that has a place for it.
+/// (The network's own licence, see <https://sensor.community>.)
+pub const ATTRIBUTION: &str = "Sensor.Community contributors, Open Database License (ODbL) 1.0; \
+    index: UK Daily Air Quality Index, computed by Airshed";
+
+/// How an answer is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Format {
+    /// Comma-separated values: one line for each reading.
+    Csv(Dialect),
+    /// An array of objects.
+    Json,
+    /// One object a line.
+    NdJson,
+    /// A feature collection of points (RFC 7946).
+    GeoJson,
+    /// Parquet, compressed with zstd.
+    #[cfg(feature = "columnar")]
+    Parquet,
+    /// An Arrow IPC file ("Feather").
+    #[cfg(feature = "columnar")]
+    Arrow,
+}
+
+impl Format {
+    /// Every format, CSV in its usual dialect.
+    pub const ALL: &[Self] = &[
+        Self::Csv(Dialect::USUAL),
+        Self::Json,
+        Self::NdJson,
+        Self::GeoJson,
+        #[cfg(feature = "columnar")]
+        Self::Parquet,
+        #[cfg(feature = "columnar")]
+        Self::Arrow,
+    ];
+
+    /// The name, which is the extension of a file of it too.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Csv(_) => "csv",
+            Self::Json => "json",
+            Self::NdJson => "ndjson",
+            Self::GeoJson => "geojson",
+            #[cfg(feature = "columnar")]
+            Self::Parquet => "parquet",
+            #[cfg(feature = "columnar")]
+            Self::Arrow => "arrow",
+        }
+    }
+
+    /// The media type (IANA's registry; NDJSON's is the usual unregistered one).
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Self::Csv(_) => "text/csv; charset=utf-8; header=present",
+            Self::Json => "application/json",
+            Self::NdJson => "application/x-ndjson",
+            Self::GeoJson => "application/geo+json",
+            #[cfg(feature = "columnar")]
+            Self::Parquet => "application/vnd.apache.parquet",
+            #[cfg(feature = "columnar")]
+            Self::Arrow => "application/vnd.apache.arrow.file",
+        }
+    }
+}
+
+impl FromStr for Format {
+    type Err = UnknownFormat;
+
+    fn from_str(text: &str) -> Result<Self, UnknownFormat> {
+        let found = Self::ALL.iter().find(|format| format.name() == text);
+        found.copied().ok_or(UnknownFormat)
+    }
+}
+
+/// The text is not the name of a format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnknownFormat;
+
+impl fmt::Display for UnknownFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = Format::ALL.iter().map(|format| format.name()).collect();
+        write!(f, "the formats are {}", names.join(", "))
+    }
+}
+
+impl std::error::Error for UnknownFormat {}
+
+/// Writes an answer in a format, page by page: every page in order, then
+/// [`finish`](Self::finish), without which the file is not whole.
+pub struct Encoder {
+    columns: Vec<Column>,
+    kind: Kind,
+    rows: Rows,
+}
+
+enum Kind {
+    Csv(Dialect),
+    Json,
+    NdJson,
+    GeoJson,
+    #[cfg(feature = "columnar")]
+    Columnar(Box<Columnar>),
+}
+
+/// How far an answer has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rows {
+    NotBegun,
+    None,
+    Some,
+}
+
+impl Encoder {
+    /// An answer with these columns. GeoJSON has the coordinates in any case.
+    pub fn new(format: Format, columns: &[Column]) -> Result<Self, Error> {
+        let mut columns = columns.to_vec();
+        let kind = match format {
+            Format::Csv(dialect) => Kind::Csv(dialect),
+            Format::Json => Kind::Json,
+            Format::NdJson => Kind::NdJson,
+            Format::GeoJson => {
+                columns.retain(|c| !matches!(c, Column::Latitude | Column::Longitude));
+                Kind::GeoJson
+            }
+            #[cfg(feature = "columnar")]
+            Format::Parquet => Kind::Columnar(Box::new(Columnar::parquet(&columns)?)),
+            #[cfg(feature = "columnar")]
+            Format::Arrow => Kind::Columnar(Box::new(Columnar::arrow(&columns)?)),
+        };
+        Ok(Self { columns, kind, rows: Rows::NotBegun })
+    }
+
+    /// Appends the rows of a page, behind what goes before the first.
+    pub fn page(&mut self, out: &mut Vec<u8>, page: &Page) -> Result<(), Error> {
+        self.begin(out);
+        let columns = self.columns.as_slice();
+        let separator = |row: usize| if row == 0 && self.rows == Rows::None { "" } else { ",\n" };
+        match &mut self.kind {
+            Kind::Csv(dialect) => csv::write_page(out, page, columns, *dialect),
+            Kind::Json => json::for_each_row(page, |number, row, date| {
+                out.extend_from_slice(separator(number).as_bytes());
+                json::write_object(out, row, date, columns);
+            }),
+            Kind::NdJson => json::for_each_row(page, |_, row, date| {
+                json::write_object(out, row, date, columns);
+                out.push(b'\n');
+            }),
+            Kind::GeoJson => json::for_each_row(page, |number, row, date| {
+                out.extend_from_slice(separator(number).as_bytes());
+                geojson::write_feature(out, row, date, columns);
+            }),
+            #[cfg(feature = "columnar")]
+            Kind::Columnar(file) => file.page(out, page)?,
+        }
+        if !page.is_empty() {
+            self.rows = Rows::Some;
+        }
+        Ok(())
+    }
+
+    /// Appends what goes behind the last row.
+    pub fn finish(mut self, out: &mut Vec<u8>) -> Result<(), Error> {
+        self.begin(out);
+        match self.kind {
+            Kind::Csv(_) | Kind::NdJson => {}
+            Kind::Json => out.extend_from_slice(b"\n]\n"),
+            Kind::GeoJson => out.extend_from_slice(b"\n]}\n"),
+            #[cfg(feature = "columnar")]
+            Kind::Columnar(file) => file.finish(out)?,
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, out: &mut Vec<u8>) {
+        if self.rows != Rows::NotBegun {
+            return;
+        }
+        self.rows = Rows::None;
+        match &self.kind {
+            Kind::Csv(dialect) => csv::write_header(out, &self.columns, *dialect),
+            Kind::Json => out.extend_from_slice(b"[\n"),
+            Kind::GeoJson => {
+                let opening = format!(
+                    "{{\"type\":\"FeatureCollection\",\"attribution\":\"{ATTRIBUTION}\",\"features\":[\n"
+                );
+                out.extend_from_slice(opening.as_bytes());
+            }
+            Kind::NdJson => {}
+            #[cfg(feature = "columnar")]
+            Kind::Columnar(_) => {}
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! Readings as GeoJSON (RFC 7946): a feature collection, one point for each reading,
+//! longitude first; `geometry` is `null` where the place is not known. The properties
+//! are the members that [`json`](crate::json) has, without the coordinates.
+
+use crate::csv::cell::write_decimal;
+use crate::json::write_object;
+use crate::{Column, Row};
+
+/// Appends a row as a feature.
+pub(crate) fn write_feature(out: &mut Vec<u8>, row: Row<'_>, date: &str, properties: &[Column]) {
+    out.extend_from_slice(br#"{"type":"Feature","geometry":"#);
+    let station = row.station();
+    match (station.longitude, station.latitude) {
+        (Some(longitude), Some(latitude)) => {
+            out.extend_from_slice(br#"{"type":"Point","coordinates":["#);
+            write_decimal(out, Some(longitude), b'.');
+            out.push(b',');
+            write_decimal(out, Some(latitude), b'.');
+            out.extend_from_slice(b"]}");
+        }
+        _ => out.extend_from_slice(b"null"),
+    }
+    out.extend_from_slice(br#","properties":"#);
+    write_object(out, row, date, properties);
+    out.push(b'}');
+}

@@ -1,0 +1,327 @@
+//! What each format says of the same readings: golden files, the CSV as a model for the
+//! others, and the readers that analysts use.
+#![allow(clippy::unwrap_used)]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+
+use aqi::Decimal;
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+use rust_decimal::prelude::ToPrimitive;
+use serde_json::value::RawValue;
+use store::csv::{Delimiter, Dialect};
+use store::{Column, Encoder, Format, Memory, Pages, Query, Reading, Store, Window, conformance};
+
+fn berlin() -> Reading {
+    Reading {
+        measurement: Some(7_500_000_001),
+        pm10: Some("51.30".parse().unwrap()),
+        pm25: Some("20.5".parse().unwrap()),
+        sensor_type: Some("SDS011".parse().unwrap()),
+        location: Some(11),
+        latitude: Some("52.520".parse().unwrap()),
+        longitude: Some("-13.405".parse().unwrap()),
+        altitude: Some("34.8".parse().unwrap()),
+        country: Some("DE".parse().unwrap()),
+        indoor: Some(false),
+        ..Reading::new(28842, Window::Day24, "2020-06-11T09:40:41Z".parse().unwrap())
+    }
+}
+
+fn bare() -> Reading {
+    let moment = "2020-06-11T09:40:42Z".parse().unwrap();
+    Reading { pm25: Some(Decimal::ZERO), ..Reading::new(7, Window::Hour, moment) }
+}
+
+async fn encode(readings: &[Reading], format: Format, columns: &[Column]) -> Vec<u8> {
+    let store = Memory::new();
+    store.put(readings).await.unwrap();
+    let mut pages = Pages::new(Arc::new(store), Query::everything());
+    let mut encoder = Encoder::new(format, columns).unwrap();
+    let mut file = Vec::new();
+    while let Some(page) = pages.next().await {
+        encoder.page(&mut file, &page.unwrap()).unwrap();
+    }
+    encoder.finish(&mut file).unwrap();
+    file
+}
+
+async fn text(readings: &[Reading], format: Format, columns: &[Column]) -> String {
+    String::from_utf8(encode(readings, format, columns).await).unwrap()
+}
+
+#[tokio::test]
+async fn golden_files() {
+    let readings = [berlin(), bare()];
+    let cases = [
+        (
+            Format::Csv(Dialect::USUAL),
+            "id,timestamp,P1,P2,loc_id,loc_lat,loc_long,loc_alt,loc_country,AQI,Range,sensor_id,sensor_type,window,indoor,exact_location,flags\n\
+             ,2020-06-11T09:40:42Z,,0,,,,,,1,Low,7,,1h,,,zero\n\
+             7500000001,2020-06-11T09:40:41Z,51.30,20.5,11,52.520,-13.405,34.8,DE,4,Moderate,28842,SDS011,24h,0,,dummy_location\n",
+        ),
+        (
+            Format::Csv(Dialect::new(Delimiter::Semicolon).with_decimal_comma().unwrap()),
+            "id;timestamp;P1;P2;loc_id;loc_lat;loc_long;loc_alt;loc_country;AQI;Range;sensor_id;sensor_type;window;indoor;exact_location;flags\n\
+             ;2020-06-11T09:40:42Z;;0;;;;;;1;Low;7;;1h;;;zero\n\
+             7500000001;2020-06-11T09:40:41Z;51,30;20,5;11;52,520;-13,405;34,8;DE;4;Moderate;28842;SDS011;24h;0;;dummy_location\n",
+        ),
+        (
+            Format::Json,
+            "[\n\
+             {\"id\":null,\"timestamp\":\"2020-06-11T09:40:42Z\",\"P1\":null,\"P2\":0,\"loc_id\":null,\"loc_lat\":null,\"loc_long\":null,\"loc_alt\":null,\"loc_country\":null,\"AQI\":1,\"Range\":\"Low\",\"sensor_id\":7,\"sensor_type\":null,\"window\":\"1h\",\"indoor\":null,\"exact_location\":null,\"flags\":[\"zero\"]},\n\
+             {\"id\":7500000001,\"timestamp\":\"2020-06-11T09:40:41Z\",\"P1\":51.30,\"P2\":20.5,\"loc_id\":11,\"loc_lat\":52.520,\"loc_long\":-13.405,\"loc_alt\":34.8,\"loc_country\":\"DE\",\"AQI\":4,\"Range\":\"Moderate\",\"sensor_id\":28842,\"sensor_type\":\"SDS011\",\"window\":\"24h\",\"indoor\":false,\"exact_location\":null,\"flags\":[\"dummy_location\"]}\n\
+             ]\n",
+        ),
+    ];
+    for (format, golden) in cases {
+        assert_eq!(text(&readings, format, Column::ALL).await, golden);
+    }
+    let some = [Column::Timestamp, Column::Aqi, Column::Latitude, Column::Flags];
+    assert_eq!(
+        text(&readings, Format::NdJson, &some).await,
+        "{\"timestamp\":\"2020-06-11T09:40:42Z\",\"AQI\":1,\"loc_lat\":null,\"flags\":[\"zero\"]}\n\
+         {\"timestamp\":\"2020-06-11T09:40:41Z\",\"AQI\":4,\"loc_lat\":52.520,\"flags\":[\"dummy_location\"]}\n"
+    );
+    assert_eq!(
+        text(&readings, Format::GeoJson, &some).await,
+        "{\"type\":\"FeatureCollection\",\"attribution\":\"Sensor.Community contributors, Open Database License (ODbL) 1.0; index: UK Daily Air Quality Index, computed by Airshed\",\"features\":[\n\
+         {\"type\":\"Feature\",\"geometry\":null,\"properties\":{\"timestamp\":\"2020-06-11T09:40:42Z\",\"AQI\":1,\"flags\":[\"zero\"]}},\n\
+         {\"type\":\"Feature\",\"geometry\":{\"type\":\"Point\",\"coordinates\":[-13.405,52.520]},\"properties\":{\"timestamp\":\"2020-06-11T09:40:41Z\",\"AQI\":4,\"flags\":[\"dummy_location\"]}}\n\
+         ]}\n"
+    );
+}
+
+#[tokio::test]
+async fn an_answer_without_rows_is_a_whole_file_too() {
+    let columns = [Column::Aqi, Column::P1];
+    let marked = Dialect::new(Delimiter::Tab).with_byte_order_mark();
+    assert_eq!(text(&[], Format::Csv(marked), &columns).await, "\u{feff}AQI\tP1\n");
+    assert_eq!(text(&[], Format::NdJson, &columns).await, "");
+    for format in [Format::Json, Format::GeoJson] {
+        let file = text(&[], format, &columns).await;
+        assert!(serde_json::from_str::<serde_json::Value>(&file).is_ok(), "{file}");
+    }
+    for format in [Format::Parquet, Format::Arrow] {
+        assert_eq!(read_back(&encode(&[], format, &columns).await, format), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_decimal_comma_cannot_stand_between_commas() {
+    assert_eq!(Dialect::USUAL.with_decimal_comma(), None);
+    assert!(Dialect::new(Delimiter::Tab).with_decimal_comma().is_some());
+}
+
+#[test]
+fn formats_are_found_by_name() {
+    for format in Format::ALL {
+        assert_eq!(format.name().parse(), Ok(*format));
+    }
+    let error = "xlsx".parse::<Format>().unwrap_err();
+    assert_eq!(error.to_string(), "the formats are csv, json, ndjson, geojson, parquet, arrow");
+}
+
+/// Lines of cells: what the other formats are held against. (Reading it back gives what
+/// was put: see `store.rs`.)
+async fn cells(readings: &[Reading]) -> Vec<Vec<String>> {
+    let file = text(readings, Format::Csv(Dialect::new(Delimiter::Tab)), Column::ALL).await;
+    file.lines().skip(1).map(|line| line.split('\t').map(str::to_owned).collect()).collect()
+}
+
+/// A cell as it has to stand in JSON.
+fn json_cell(column: Column, cell: &str) -> String {
+    match column {
+        Column::Flags => {
+            let names: Vec<_> = cell.split_whitespace().map(|name| format!("\"{name}\"")).collect();
+            format!("[{}]", names.join(","))
+        }
+        _ if cell.is_empty() => "null".to_owned(),
+        Column::Indoor | Column::ExactLocation => (cell == "1").to_string(),
+        Column::Timestamp
+        | Column::Country
+        | Column::Range
+        | Column::SensorType
+        | Column::Window => format!("\"{cell}\""),
+        _ => cell.to_owned(),
+    }
+}
+
+/// A cell as `read_back.py` prints it.
+fn columnar_cell(column: Column, cell: &str) -> String {
+    match column {
+        Column::Timestamp => cell.parse::<jiff::Timestamp>().unwrap().as_millisecond().to_string(),
+        Column::P1 | Column::P2 | Column::Latitude | Column::Longitude | Column::Altitude
+            if !cell.is_empty() =>
+        {
+            let nearest = Decimal::from_str_exact(cell).unwrap().to_f64().unwrap();
+            format!("{:016x}", nearest.to_bits())
+        }
+        _ => cell.to_owned(),
+    }
+}
+
+type Object<'a> = std::collections::BTreeMap<&'a str, &'a RawValue>;
+
+fn assert_object(object: &Object<'_>, cells: &[String], columns: &[Column]) {
+    let expected = Column::ALL.iter().zip(cells).filter(|(column, _)| columns.contains(column));
+    assert_eq!(object.len(), columns.len());
+    for (column, cell) in expected {
+        assert_eq!(object[column.name()].get(), json_cell(*column, cell), "{}", column.name());
+    }
+}
+
+proptest! {
+    #[test]
+    fn json_says_what_csv_says(readings in conformance::readings()) {
+        block_on(async {
+            let cells = cells(&readings).await;
+            let array = text(&readings, Format::Json, Column::ALL).await;
+            let objects: Vec<Object<'_>> = serde_json::from_str(&array).unwrap();
+            let lines = text(&readings, Format::NdJson, Column::ALL).await;
+            let lines: Vec<Object<'_>> =
+                lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+            assert_eq!((objects.len(), lines.len()), (cells.len(), cells.len()));
+            for ((object, line), cells) in objects.iter().zip(&lines).zip(&cells) {
+                assert_object(object, cells, Column::ALL);
+                assert_object(line, cells, Column::ALL);
+            }
+        });
+    }
+
+    #[test]
+    fn geojson_says_what_csv_says(readings in conformance::readings()) {
+        block_on(async {
+            let cells = cells(&readings).await;
+            let file = text(&readings, Format::GeoJson, Column::ALL).await;
+            let collection: Object<'_> = serde_json::from_str(&file).unwrap();
+            assert_eq!(collection["type"].get(), "\"FeatureCollection\"");
+            let features: Vec<Object<'_>> =
+                serde_json::from_str(collection["features"].get()).unwrap();
+            assert_eq!(features.len(), cells.len());
+            let properties: Vec<_> = Column::ALL
+                .iter()
+                .copied()
+                .filter(|column| !column.name().ends_with("lat") && !column.name().ends_with("long"))
+                .collect();
+            for (feature, cells) in features.iter().zip(&cells) {
+                assert_object(
+                    &serde_json::from_str(feature["properties"].get()).unwrap(),
+                    cells,
+                    &properties,
+                );
+                let (latitude, longitude) = (&cells[5], &cells[6]);
+                let geometry = match latitude.is_empty() || longitude.is_empty() {
+                    true => "null".to_owned(),
+                    false => format!(
+                        "{{\"type\":\"Point\",\"coordinates\":[{longitude},{latitude}]}}"
+                    ),
+                };
+                assert_eq!(feature["geometry"].get(), geometry);
+            }
+        });
+    }
+
+    #[test]
+    fn no_cell_can_be_run_as_a_formula(readings in conformance::readings()) {
+        block_on(async {
+            for cell in cells(&readings).await.concat() {
+                let is_number = cell.parse::<f64>().is_ok();
+                assert!(is_number || !cell.starts_with(['=', '+', '-', '@', '\t', '\r']), "{cell}");
+                assert!(!cell.contains([',', ';', '"', '\n', '\r']), "{cell}");
+            }
+        });
+    }
+}
+
+#[tokio::test]
+async fn parquet_and_arrow_read_back_with_pyarrow_and_duckdb() {
+    // Several row groups, and every kind of reading that the generator knows.
+    let mut runner = TestRunner::deterministic();
+    let any = proptest::collection::vec(conformance::any_reading(), 500);
+    let mut readings = any.new_tree(&mut runner).unwrap().current();
+    readings.extend((0..150_000).map(|n| {
+        let moment = jiff::Timestamp::from_second(1_600_000_000 + n as i64).unwrap();
+        Reading { pm10: Some(Decimal::new(n, 2)), ..Reading::new(7, Window::Hour, moment) }
+    }));
+    let lines: Vec<_> = cells(&readings)
+        .await
+        .iter()
+        .map(|cells| {
+            let cells = Column::ALL.iter().zip(cells);
+            cells.map(|(column, cell)| columnar_cell(*column, cell)).collect::<Vec<_>>().join("|")
+        })
+        .collect();
+    for format in [Format::Parquet, Format::Arrow] {
+        let found = read_back(&encode(&readings, format, Column::ALL).await, format);
+        assert_eq!(found.len(), 2 * lines.len());
+        for reader in ["pyarrow", "duckdb"] {
+            let prefix = format!("{reader}-{}|", format.name());
+            let rows: Vec<_> = found.iter().filter_map(|line| line.strip_prefix(&prefix)).collect();
+            assert_eq!(rows.len(), lines.len(), "{prefix}");
+            for (row, line) in rows.iter().zip(&lines) {
+                assert_eq!(row, line, "{prefix}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_cut_parquet_or_arrow_file_is_refused() {
+    for format in [Format::Parquet, Format::Arrow] {
+        let whole = encode(&[berlin(), bare()], format, Column::DEFAULT).await;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cut");
+        std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+        let read = match format {
+            Format::Parquet => "import sys, pyarrow.parquet as p; p.read_table(sys.argv[1])",
+            _ => "import sys, pyarrow.feather as f; f.read_table(sys.argv[1])",
+        };
+        let run = Command::new(python()).args(["-c", read]).arg(&path).output().unwrap();
+        let said = String::from_utf8_lossy(&run.stderr);
+        assert!(said.contains("ArrowInvalid"), "{said}");
+    }
+}
+
+/// The lines that `read_back.py` prints of a file's rows.
+fn read_back(file: &[u8], format: Format) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(format!("readings.{}", format.name()));
+    std::fs::write(&path, file).unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/read_back.py");
+    let run = Command::new(python()).arg(script).arg(format.name()).arg(path).output().unwrap();
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    String::from_utf8(run.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+/// A Python with what `requirements.txt` names, made when it is not there yet.
+fn python() -> PathBuf {
+    static READY: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();
+    let ready = READY.get_or_init(|| {
+        let requirements = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/requirements.txt");
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python");
+        let mark = folder.join("requirements.txt");
+        if std::fs::read(&mark).ok() != std::fs::read(&requirements).ok() {
+            run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder));
+            run(Command::new(folder.join("bin/pip"))
+                .args(["install", "--quiet", "--disable-pip-version-check", "--requirement"])
+                .arg(&requirements));
+            std::fs::copy(&requirements, &mark).unwrap();
+        }
+        folder.join("bin/python")
+    });
+    ready.clone()
+}
+
+fn run(command: &mut Command) {
+    let done = command.output();
+    let done = done.unwrap_or_else(|e| panic!("{command:?}: {e}; is Python 3 with venv there?"));
+    assert!(done.status.success(), "{command:?}: {}", String::from_utf8_lossy(&done.stderr));
+}
+
+fn block_on(future: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future);
+}
