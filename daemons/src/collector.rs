@@ -201,9 +201,7 @@ impl Collector {
             return Err(CollectError::Empty);
         }
         for batch in parsed.readings.chunks(BATCH) {
-            let start = Instant::now();
             self.store.put(batch).await?;
-            metrics::histogram!("airshed_put_seconds").record(start.elapsed());
             batch.iter().for_each(log_stored);
         }
         parsed.remarks.iter().for_each(log_remark);

@@ -10,6 +10,7 @@ const COUNTERS: &[(&str, &str)] = &[
     ("airshed_records_total", "Records of the feed by outcome: stored, skipped, refused."),
     ("airshed_queries_total", "Queries by path: direct, job, refused."),
     ("airshed_query_rows_total", "Rows answered directly."),
+    ("airshed_store_rows_total", "Rows put into, deleted from or found in the store, by operation."),
     ("airshed_answers_cut_total", "Direct answers that were broken off."),
     ("airshed_jobs_total", "Jobs by the state they came to: queued, running, done, failed."),
     ("airshed_http_requests_total", "HTTP requests by route and status."),
@@ -22,7 +23,7 @@ const GAUGES: &[(&str, &str)] = &[
 ];
 
 const HISTOGRAMS: &[(&str, &str)] = &[
-    ("airshed_put_seconds", "Time to put a batch of readings into the store."),
+    ("airshed_store_seconds", "Time that a call of the store took, by operation and outcome."),
     ("airshed_http_request_seconds", "Time to the first byte of an answer, by route."),
 ];
 

@@ -38,6 +38,7 @@
 mod area;
 mod block;
 mod cache;
+mod cached;
 mod codec;
 mod column;
 #[cfg(feature = "columnar")]
@@ -52,17 +53,20 @@ mod format;
 mod geojson;
 mod json;
 mod memory;
+mod metered;
 mod open;
 mod pages;
 mod plan;
 mod query;
 mod reading;
+mod retry;
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
 
 pub use area::Area;
 pub use block::{Block, Row};
+pub use cached::{CacheOptions, Cached};
 pub use column::{Column, UnknownColumn};
 pub use contract::{Page, Position, Run, Store, Summary, View};
 pub use country::Country;
@@ -70,7 +74,9 @@ pub use embedded::{Embedded, Options};
 pub use error::{Error, ErrorKind};
 pub use format::{ATTRIBUTION, Encoder, Format, UnknownFormat};
 pub use memory::Memory;
+pub use metered::Metered;
 pub use open::open;
 pub use pages::Pages;
 pub use query::Query;
 pub use reading::{Flags, Reading, SensorType, Window};
+pub use retry::{Retry, RetryPolicy};

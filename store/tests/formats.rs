@@ -244,7 +244,7 @@ async fn parquet_and_arrow_read_back_with_pyarrow_and_duckdb() {
     let any = proptest::collection::vec(conformance::any_reading(), 500);
     let mut readings = any.new_tree(&mut runner).unwrap().current();
     readings.extend((0..150_000).map(|n| {
-        let moment = jiff::Timestamp::from_second(1_600_000_000 + n as i64).unwrap();
+        let moment = jiff::Timestamp::from_second(1_600_000_000 + n).unwrap();
         Reading { pm10: Some(Decimal::new(n, 2)), ..Reading::new(7, Window::Hour, moment) }
     }));
     let lines: Vec<_> = cells(&readings)
@@ -318,7 +318,7 @@ fn python() -> PathBuf {
 
 fn run(command: &mut Command) {
     let done = command.output();
-    let done = done.unwrap_or_else(|e| panic!("{command:?}: {e}; is Python 3 with venv there?"));
+    let done = done.expect("Python 3 with venv and pip has to be there");
     assert!(done.status.success(), "{command:?}: {}", String::from_utf8_lossy(&done.stderr));
 }
 

@@ -18,7 +18,7 @@ use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use queue::Queues;
-use store::{Store, Window};
+use store::{Metered, Store, Window};
 use tokio::net::TcpListener;
 
 use super::Failure;
@@ -48,7 +48,7 @@ impl StoreFlags {
         options.cache_bytes = u64::from(self.cache_mib) << 20;
         let url = self.store.clone();
         let url = url.unwrap_or_else(|| format!("file:{}/readings.redb", self.data.display()));
-        Ok(store::open(&url, options).await?)
+        Ok(Arc::new(Metered::new(store::open(&url, options).await?)))
     }
 }
 

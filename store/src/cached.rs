@@ -1,0 +1,279 @@
+//! Pages of answers that were given lately.
+//!
+//! What may be served again is told by **epochs**: every put counts up the epochs of the
+//! days that it touches, and an answer is kept under the newest epoch of the days that
+//! its query asks for, so that a put leaves nothing stale behind. A snapshot keeps the
+//! epochs of its beginning, and looks only among the answers of snapshots: those of one
+//! epoch show one state.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use quick_cache::sync::Cache;
+use tokio::time::Instant;
+
+use crate::block::day_and_second;
+use crate::{Error, Page, Position, Query, Reading, Store, Summary, View};
+
+/// Keeps the pages and summaries that were asked for lately; equal questions at the same
+/// time are asked once.
+///
+/// What is put through it shows at once. What another process puts shows after
+/// [`open_days`](CacheOptions::open_days), for days that no longer change after
+/// [`closed_days`](CacheOptions::closed_days). A snapshot holds one state as long as no
+/// other process puts.
+pub struct Cached<S: ?Sized = dyn Store> {
+    inner: Arc<S>,
+    shared: Arc<Shared>,
+    /// A snapshot's; `None`: whatever they are now.
+    epochs: Option<Arc<Epochs>>,
+}
+
+/// What a [`Cached`] keeps, and for how long.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct CacheOptions {
+    /// Bytes of memory; default 256 MiB.
+    pub bytes: u64,
+    /// How long an answer is kept that has to do with days that may still change;
+    /// default 5 s.
+    pub open_days: Duration,
+    /// How long any other answer is kept, while there is room; default 1 h.
+    pub closed_days: Duration,
+    /// The age from which a day is not expected to change; default 48 h.
+    pub closed_after: Duration,
+}
+
+impl Default for CacheOptions {
+    fn default() -> Self {
+        Self {
+            bytes: 256 << 20,
+            open_days: Duration::from_secs(5),
+            closed_days: Duration::from_secs(3600),
+            closed_after: Duration::from_secs(48 * 3600),
+        }
+    }
+}
+
+struct Shared {
+    answers: Cache<Key, Kept, Weight>,
+    puts: Mutex<Puts>,
+    options: CacheOptions,
+    clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
+}
+
+#[derive(Default)]
+struct Puts {
+    epochs: Arc<Epochs>,
+    /// Puts and deletions that have begun and not ended.
+    under_way: usize,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Epochs {
+    /// The newest; never given twice.
+    newest: u64,
+    /// That of every day that was put to.
+    days: BTreeMap<i32, u64>,
+    /// Of all days: deletions, and snapshots that are like no other.
+    all: u64,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Key {
+    epoch: u64,
+    of_snapshot: bool,
+    /// The query and position as `Debug` prints them, which tells apart whatever
+    /// differs; `None` for the summary. (Queries hold floats, which do not hash.)
+    page: Option<String>,
+}
+
+#[derive(Clone)]
+struct Kept {
+    answer: Answer,
+    until: Instant,
+}
+
+#[derive(Clone)]
+enum Answer {
+    Page(Page),
+    Summary(Summary),
+}
+
+#[derive(Clone)]
+struct Weight;
+
+impl quick_cache::Weighter<Key, Kept> for Weight {
+    fn weight(&self, key: &Key, kept: &Kept) -> u64 {
+        let answer = match &kept.answer {
+            // Blocks that several pages share are counted for each: more than there is.
+            Answer::Page(page) => {
+                let different = page.runs.chunk_by(|a, b| Arc::ptr_eq(&a.block, &b.block));
+                let blocks = different.map(|runs| runs[0].block.memory_bytes());
+                blocks.sum::<usize>() + size_of_val(page.runs.as_slice())
+            }
+            Answer::Summary(summary) => size_of_val(summary.countries.as_slice()),
+        };
+        (answer + size_of::<(Key, Kept)>() + key.page.as_ref().map_or(0, String::len)) as u64
+    }
+}
+
+impl Epochs {
+    /// The epoch of the days between two moments.
+    fn between(&self, from: Timestamp, until: Timestamp) -> u64 {
+        let (first, last) = (day_and_second(from).0, day_and_second(until).0);
+        let days = (first <= last).then(|| self.days.range(first..=last));
+        days.into_iter().flatten().map(|(_, epoch)| *epoch).fold(self.all, u64::max)
+    }
+}
+
+impl Shared {
+    fn puts(&self) -> MutexGuard<'_, Puts> {
+        self.puts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_closed(&self, until: Timestamp) -> bool {
+        let age = (self.clock)().duration_since(until);
+        age.is_positive() && age.unsigned_abs() > self.options.closed_after
+    }
+}
+
+/// A put or a deletion under way. At its end, however it ended, what it touched is new.
+struct UnderWay<'a> {
+    shared: &'a Shared,
+    /// `None`: all.
+    days: Option<Vec<i32>>,
+}
+
+impl<'a> UnderWay<'a> {
+    fn begin(shared: &'a Shared, days: Option<Vec<i32>>) -> Self {
+        shared.puts().under_way += 1;
+        Self { shared, days }
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        let mut puts = self.shared.puts();
+        puts.under_way -= 1;
+        let epochs = Arc::make_mut(&mut puts.epochs);
+        epochs.newest += 1;
+        match self.days.take() {
+            Some(days) => epochs.days.extend(days.into_iter().map(|day| (day, epochs.newest))),
+            None => epochs.all = epochs.newest,
+        }
+    }
+}
+
+impl Cached {
+    /// Around a store; `clock` gives the time.
+    pub fn new(
+        inner: Arc<dyn Store>,
+        options: CacheOptions,
+        clock: impl Fn() -> Timestamp + Send + Sync + 'static,
+    ) -> Self {
+        const TYPICAL_PAGE_BYTES: u64 = 1 << 20;
+        let items = (options.bytes / TYPICAL_PAGE_BYTES).max(16) as usize;
+        let answers = Cache::with_weighter(items, options.bytes, Weight);
+        let shared = Shared { answers, puts: Mutex::default(), options, clock: Box::new(clock) };
+        Self { inner, shared: Arc::new(shared), epochs: None }
+    }
+
+    /// Bytes of memory that are kept now, at most.
+    pub fn bytes(&self) -> u64 {
+        self.shared.answers.weight()
+    }
+}
+
+impl<S: View + ?Sized> Cached<S> {
+    /// The answer to a question about the time between two moments, from memory or from
+    /// `ask`.
+    async fn answer(
+        &self,
+        page: Option<String>,
+        from: Timestamp,
+        until: Timestamp,
+        ask: impl Future<Output = Result<Answer, Error>>,
+    ) -> Result<Answer, Error> {
+        let epoch = match &self.epochs {
+            Some(epochs) => epochs.between(from, until),
+            None => self.shared.puts().epochs.between(from, until),
+        };
+        let key = Key { epoch, of_snapshot: self.epochs.is_some(), page };
+        let answers = &self.shared.answers;
+        answers.remove_if(&key, |kept| kept.until <= Instant::now());
+        match answers.get_value_or_guard_async(&key).await {
+            Ok(kept) => Ok(kept.answer),
+            Err(place) => {
+                let answer = ask.await?;
+                let options = &self.shared.options;
+                let kept_for = match self.shared.is_closed(until) {
+                    true => options.closed_days,
+                    false => options.open_days,
+                };
+                let kept = Kept { answer: answer.clone(), until: Instant::now() + kept_for };
+                // Not kept when it alone is more than there is room for.
+                let _ = place.insert(kept);
+                Ok(answer)
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl<S: View + ?Sized> View for Cached<S> {
+    async fn query(&self, query: &Query, after: Option<Position>) -> Result<Page, Error> {
+        let page = format!("{query:?} {after:?}");
+        let ask = async { Ok(Answer::Page(self.inner.query(query, after).await?)) };
+        match self.answer(Some(page), query.from, query.until, ask).await? {
+            Answer::Page(page) => Ok(page),
+            Answer::Summary(_) => self.inner.query(query, after).await, // never: keys differ
+        }
+    }
+
+    async fn summary(&self) -> Result<Summary, Error> {
+        let ask = async { Ok(Answer::Summary(self.inner.summary().await?)) };
+        match self.answer(None, Timestamp::MIN, Timestamp::MAX, ask).await? {
+            Answer::Summary(summary) => Ok(summary),
+            Answer::Page(_) => self.inner.summary().await, // never: keys differ
+        }
+    }
+}
+
+#[async_trait]
+impl Store for Cached {
+    async fn put(&self, batch: &[Reading]) -> Result<(), Error> {
+        let days = batch.iter().map(|reading| day_and_second(reading.timestamp).0);
+        let _under_way = UnderWay::begin(&self.shared, Some(days.collect()));
+        self.inner.put(batch).await
+    }
+
+    async fn delete_before(&self, moment: Timestamp) -> Result<u64, Error> {
+        let _under_way = UnderWay::begin(&self.shared, None);
+        self.inner.delete_before(moment).await
+    }
+
+    async fn snapshot(&self) -> Result<Arc<dyn View>, Error> {
+        let quiet = || {
+            let puts = self.shared.puts();
+            (puts.under_way == 0).then(|| Arc::clone(&puts.epochs))
+        };
+        let before = quiet();
+        let inner = self.inner.snapshot().await?;
+        let epochs = match (before, quiet()) {
+            (Some(before), Some(after)) if before.newest == after.newest => after,
+            _ => {
+                // A put came in between: a state that no other snapshot has for certain.
+                let mut puts = self.shared.puts();
+                let epochs = Arc::make_mut(&mut puts.epochs);
+                epochs.newest += 1;
+                Arc::new(Epochs { all: epochs.newest, ..epochs.clone() })
+            }
+        };
+        let shared = Arc::clone(&self.shared);
+        Ok(Arc::new(Cached { inner, shared, epochs: Some(epochs) }))
+    }
+}

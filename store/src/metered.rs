@@ -1,0 +1,86 @@
+use std::sync::Arc;
+use std::time::Instant;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use metrics::{counter, histogram};
+
+use crate::{Error, ErrorKind, Page, Position, Query, Reading, Store, Summary, View};
+
+/// Measures every call, with the [`metrics`] facade.
+///
+/// - `airshed_store_seconds`: a histogram of the time that a call took, by `operation`
+///   (put, delete, query, latest, summary, snapshot) and `outcome` (ok, or the kind of
+///   the error).
+/// - `airshed_store_rows_total`: rows given to `put`, deleted, or found by `query` and
+///   `latest`, by `operation`.
+pub struct Metered<S: ?Sized = dyn Store> {
+    inner: Arc<S>,
+}
+
+impl<S: View + ?Sized> Metered<S> {
+    /// Around a store, or a view.
+    pub fn new(inner: Arc<S>) -> Self {
+        Self { inner }
+    }
+
+    async fn measured<T>(
+        &self,
+        operation: &'static str,
+        rows: impl FnOnce(&T) -> u64,
+        call: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let begun = Instant::now();
+        let done = call.await;
+        let outcome = match &done {
+            Ok(_) => "ok",
+            Err(error) => match error.kind() {
+                ErrorKind::Invalid => "invalid",
+                ErrorKind::Locked => "locked",
+                ErrorKind::Damaged => "damaged",
+                ErrorKind::TooNew => "too_new",
+                ErrorKind::Io => "io",
+            },
+        };
+        let labels = [("operation", operation), ("outcome", outcome)];
+        histogram!("airshed_store_seconds", &labels).record(begun.elapsed());
+        if let Ok(done) = &done {
+            counter!("airshed_store_rows_total", "operation" => operation).increment(rows(done));
+        }
+        done
+    }
+}
+
+#[async_trait]
+impl<S: View + ?Sized> View for Metered<S> {
+    async fn query(&self, query: &Query, after: Option<Position>) -> Result<Page, Error> {
+        let rows = |page: &Page| page.len() as u64;
+        self.measured("query", rows, self.inner.query(query, after)).await
+    }
+
+    async fn summary(&self) -> Result<Summary, Error> {
+        self.measured("summary", |_| 0, self.inner.summary()).await
+    }
+
+    async fn latest(&self, query: &Query) -> Result<Page, Error> {
+        let rows = |page: &Page| page.len() as u64;
+        self.measured("latest", rows, self.inner.latest(query)).await
+    }
+}
+
+#[async_trait]
+impl<S: Store + ?Sized> Store for Metered<S> {
+    async fn put(&self, batch: &[Reading]) -> Result<(), Error> {
+        let rows = batch.len() as u64;
+        self.measured("put", |()| rows, self.inner.put(batch)).await
+    }
+
+    async fn delete_before(&self, moment: Timestamp) -> Result<u64, Error> {
+        self.measured("delete", |deleted| *deleted, self.inner.delete_before(moment)).await
+    }
+
+    async fn snapshot(&self) -> Result<Arc<dyn View>, Error> {
+        let view = self.measured("snapshot", |_| 0, self.inner.snapshot()).await?;
+        Ok(Arc::new(Metered::new(view)))
+    }
+}

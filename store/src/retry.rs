@@ -1,0 +1,104 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use tokio::time::{Instant, sleep};
+
+use crate::{Error, Page, Position, Query, Reading, Store, Summary, View};
+
+/// Tries again what failed for a reason that may pass.
+///
+/// Only [transient](Error::is_transient) errors are tried again, with pauses that double,
+/// each cut to a random part of itself so that many callers do not come back at once
+/// ("full jitter": M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog,
+/// 2015). When the next pause would end after the deadline, the last error is returned.
+///
+/// A deletion that was done but not confirmed is tried again too, and then finds less
+/// than it deleted.
+pub struct Retry<S: ?Sized = dyn Store> {
+    inner: Arc<S>,
+    policy: RetryPolicy,
+}
+
+/// How long, and how often, a [`Retry`] tries.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct RetryPolicy {
+    /// The longest first pause; default 50 ms.
+    pub first_pause: Duration,
+    /// No pause is longer; default 5 s.
+    pub longest_pause: Duration,
+    /// From a call's start; default 30 s. No attempt begins later; one that has begun is
+    /// left to end.
+    pub deadline: Duration,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self {
+            first_pause: Duration::from_millis(50),
+            longest_pause: Duration::from_secs(5),
+            deadline: Duration::from_secs(30),
+        }
+    }
+}
+
+impl<S: View + ?Sized> Retry<S> {
+    /// Around a store, or a view.
+    pub fn new(inner: Arc<S>, policy: RetryPolicy) -> Self {
+        Self { inner, policy }
+    }
+
+    async fn until_done<T, F>(&self, attempt: impl Fn() -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        let RetryPolicy { first_pause, longest_pause, deadline } = self.policy;
+        let begun = Instant::now();
+        let mut pause = first_pause;
+        loop {
+            let error = match attempt().await {
+                Err(error) if error.is_transient() => error,
+                done => return done,
+            };
+            let jittered = pause.min(longest_pause).mul_f64(rand::random_range(0.0..=1.0));
+            if begun.elapsed() + jittered > deadline {
+                return Err(error);
+            }
+            sleep(jittered).await;
+            pause = pause.saturating_mul(2);
+        }
+    }
+}
+
+#[async_trait]
+impl<S: View + ?Sized> View for Retry<S> {
+    async fn query(&self, query: &Query, after: Option<Position>) -> Result<Page, Error> {
+        self.until_done(|| self.inner.query(query, after)).await
+    }
+
+    async fn summary(&self) -> Result<Summary, Error> {
+        self.until_done(|| self.inner.summary()).await
+    }
+
+    async fn latest(&self, query: &Query) -> Result<Page, Error> {
+        self.until_done(|| self.inner.latest(query)).await
+    }
+}
+
+#[async_trait]
+impl<S: Store + ?Sized> Store for Retry<S> {
+    async fn put(&self, batch: &[Reading]) -> Result<(), Error> {
+        self.until_done(|| self.inner.put(batch)).await
+    }
+
+    async fn delete_before(&self, moment: Timestamp) -> Result<u64, Error> {
+        self.until_done(|| self.inner.delete_before(moment)).await
+    }
+
+    async fn snapshot(&self) -> Result<Arc<dyn View>, Error> {
+        let view = self.until_done(|| self.inner.snapshot()).await?;
+        Ok(Arc::new(Retry::new(view, self.policy.clone())))
+    }
+}
