@@ -33,9 +33,12 @@ fn parse(c: &mut Criterion) {
     let file = feed_file(5_000, start());
     let mut group = c.benchmark_group("feed");
     group.throughput(Throughput::Elements(5_000));
-    group.bench_function("parse 5,000 records", |b| {
+    group.bench_function("parse and index 5,000 records", |b| {
         let now = start() + SignedDuration::from_hours(1);
-        b.iter(|| airshed::feed::parse(black_box(file.as_bytes()), Window::Day24, now).unwrap());
+        b.iter(|| {
+            let feed = airshed::feed::parse(black_box(file.as_bytes()), Window::Day24, now);
+            feed.unwrap().readings.iter().filter_map(store::Reading::index).max()
+        });
     });
     group.finish();
 }

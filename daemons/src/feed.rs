@@ -7,12 +7,15 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 
 use aqi::Decimal;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use store::{Reading, Window};
 
@@ -89,6 +92,16 @@ pub fn parse(file: &[u8], window: Window, now: Timestamp) -> Result<Feed, Broken
         Some(_) => return broken(offset, "expected the `[` of a JSON array"),
         None => return broken(offset, "the file is empty"),
     }
+    // Nearly every file is of the right shape throughout and read in one go.
+    if let Ok(text) = std::str::from_utf8(file)
+        && let Ok(records) = serde_json::from_str::<Vec<Object<Record<'_>>>>(text)
+    {
+        let mut feed = Feed { records: records.len(), ..Feed::default() };
+        for (number, Object(record)) in records.into_iter().enumerate() {
+            take(&mut feed, number, record, window, now);
+        }
+        return Ok(feed);
+    }
     let records: Vec<&RawValue> = match serde_json::from_slice(file) {
         Ok(records) => records,
         Err(error) => {
@@ -116,6 +129,29 @@ fn byte_offset(file: &[u8], line: usize, column: usize) -> usize {
     let lines = file.split_inclusive(|byte| *byte == b'\n');
     let before: usize = lines.take(line.saturating_sub(1)).map(<[u8]>::len).sum();
     (before + column.saturating_sub(1)).min(file.len())
+}
+
+/// A JSON object; serde would also take an array, for the fields in order.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OnlyMaps<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for OnlyMaps<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Self::Value, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(fields)).map(Object)
+            }
+        }
+
+        deserializer.deserialize_map(OnlyMaps(PhantomData))
+    }
 }
 
 #[derive(Deserialize)]
@@ -173,20 +209,16 @@ struct DataValue<'a> {
 }
 
 fn read_record(feed: &mut Feed, number: usize, text: &RawValue, window: Window, now: Timestamp) {
-    if !text.get().starts_with('{') {
-        // serde would take an array for the fields in order.
-        let (kind, reason) = (RemarkKind::Refused, "not a JSON object".into());
-        return feed.remarks.push(Remark { record: number, id: None, kind, reason });
-    }
-    let record: Record<'_> = match serde_json::from_str(text.get()) {
-        Ok(record) => record,
+    match serde_json::from_str(text.get()) {
+        Ok(Object(record)) => take(feed, number, record, window, now),
         Err(error) => {
-            let reason = Cow::Owned(error.to_string());
-            let kind = RemarkKind::Refused;
+            let (kind, reason) = (RemarkKind::Refused, Cow::Owned(error.to_string()));
             feed.remarks.push(Remark { record: number, id: None, kind, reason });
-            return;
         }
-    };
+    }
+}
+
+fn take(feed: &mut Feed, number: usize, record: Record<'_>, window: Window, now: Timestamp) {
     let id = read(record.id);
     let mut remark = |kind, reason| feed.remarks.push(Remark { record: number, id, kind, reason });
     let values = record.sensordatavalues.unwrap_or_default();
@@ -281,7 +313,11 @@ fn decimal(text: &str) -> Option<Decimal> {
 fn read_timestamp(text: &str) -> Option<Timestamp> {
     let text = text.trim();
     let civil = || TimeZone::UTC.to_timestamp(text.parse::<DateTime>().ok()?).ok();
-    let timestamp = text.parse().ok().or_else(civil)?;
+    // To the second, without room for an offset: as nearly all are.
+    let timestamp = match text.len() == 19 && text.as_bytes()[16] == b':' {
+        true => civil()?,
+        false => text.parse().ok().or_else(civil)?,
+    };
     let whole = Timestamp::from_second(timestamp.as_second()).ok()?;
     (0..=9998).contains(&TimeZone::UTC.to_datetime(whole).year()).then_some(whole)
 }

@@ -10,7 +10,10 @@ const COUNTERS: &[(&str, &str)] = &[
     ("airshed_records_total", "Records of the feed by outcome: stored, skipped, refused."),
     ("airshed_queries_total", "Queries by path: direct, job, refused."),
     ("airshed_query_rows_total", "Rows answered directly."),
-    ("airshed_store_rows_total", "Rows put into, deleted from or found in the store, by operation."),
+    (
+        "airshed_store_rows_total",
+        "Rows put into, deleted from or found in the store, by operation.",
+    ),
     ("airshed_answers_cut_total", "Direct answers that were broken off."),
     ("airshed_jobs_total", "Jobs by the state they came to: queued, running, done, failed."),
     ("airshed_http_requests_total", "HTTP requests by route and status."),

@@ -20,10 +20,23 @@ pub const LAWS: [Law; 5] = [
     ("daqi", the_index_is_within_its_interval),
 ];
 
-/// A feed file parses or not; if so, each record is a reading or has a remark.
+/// A feed file parses or not; if so, each record is a reading or has a remark, and a bad
+/// record beside the others changes nothing about them.
 pub fn every_record_is_accounted_for(bytes: &[u8]) {
     match feed::parse(bytes, Window::Day24, Timestamp::UNIX_EPOCH) {
         Ok(feed) => {
+            if let Some(others) = bytes.trim_ascii_end().strip_suffix(b"]") {
+                let bad: &[u8] = if feed.records == 0 { b"5]" } else { b",5]" };
+                let with_bad = [others, bad].concat();
+                let with_bad = feed::parse(&with_bad, Window::Day24, Timestamp::UNIX_EPOCH);
+                let with_bad = with_bad.expect("still one whole array");
+                assert_eq!(with_bad.readings, feed.readings);
+                assert_eq!(with_bad.remarks[..feed.remarks.len()], feed.remarks);
+                assert_eq!(
+                    with_bad.count(RemarkKind::Refused),
+                    1 + feed.count(RemarkKind::Refused)
+                );
+            }
             let left_out = feed.count(RemarkKind::Skipped) + feed.count(RemarkKind::Refused);
             assert_eq!(feed.records, feed.readings.len() + left_out);
             for reading in &feed.readings {
@@ -40,6 +53,7 @@ pub fn a_request_is_kept_as_it_was_understood(bytes: &[u8]) {
         let again = Ask::from_object(ask.to_object());
         assert_eq!(again.as_ref().map(|again| &again.query), Ok(&ask.query));
         assert_eq!(again.as_ref().map(|again| &again.columns), Ok(&ask.columns));
+        assert_eq!(again.as_ref().map(|again| again.format), Ok(ask.format));
     }
 }
 

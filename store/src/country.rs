@@ -5,7 +5,8 @@ use std::str::FromStr;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Country([u8; 2]);
 
-/// The officially assigned codes (ISO 3166-1, 249 of them) and `XK`, in order.
+/// The officially assigned codes (ISO 3166-1, 249 of them) and `XK`, in order, each
+/// with a space behind it.
 const CODES: &str = "\
     AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO \
     BQ BR BS BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ \
@@ -15,7 +16,7 @@ const CODES: &str = "\
     MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE \
     PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL \
     SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM \
-    US UY UZ VA VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW";
+    US UY UZ VA VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW ";
 
 impl Country {
     /// Every code, in alphabetical order.
@@ -42,8 +43,9 @@ impl FromStr for Country {
             return Err(UnknownCountry);
         };
         let code = [first.to_ascii_uppercase(), second.to_ascii_uppercase()];
-        let known = CODES.as_bytes().chunks(3).any(|known| known[..2] == code);
-        if known { Ok(Self(code)) } else { Err(UnknownCountry) }
+        let codes = CODES.as_bytes().as_chunks::<3>().0;
+        let known = codes.binary_search_by(|known| known[..2].cmp(&code));
+        known.map(|_| Self(code)).map_err(|_| UnknownCountry)
     }
 }
 
