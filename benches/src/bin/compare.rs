@@ -1,21 +1,28 @@
-//! A month of ten million readings: our store beside a plain copy of the same bytes.
+//! A month of ten million readings: our store beside a plain copy of the same bytes and
+//! beside the engines that one would use otherwise.
 //!
 //! `cargo run --release -p airshed-benches --bin compare [DIR]` builds the data set in
 //! DIR (kept for the next run; a temporary directory without it), then asks the four
-//! queries of a month, cold (just opened, file in the page cache, default cache) and
-//! warm (the whole month asked for once, cache large enough for its text), and prints
-//! medians.
+//! queries of a month: cold (just opened, file in the page cache), with the default cache
+//! (asked before, cache of 256 MiB) and warm (the whole month asked for once, cache large
+//! enough for its text). Where there is a `python3`, DuckDB, chdb and Polars are installed
+//! into DIR and asked the same. Prints medians, and the ratios to the best of the others.
 #![allow(clippy::print_stdout)]
 
+use std::collections::BTreeMap;
 use std::error::Error;
+use std::fs::File;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use airshed_benches::{fill, start};
 use jiff::SignedDuration;
-use store::{Column, Embedded, Options, Pages, Query, View, csv};
+use serde::Deserialize;
+use serde_json::json;
+use store::{Column, Embedded, Encoder, Format, Options, Pages, Query, View, csv};
 
 /// Hours of the simulated network in the data set: some 13,000 readings each.
 const HOURS: i64 = 768;
@@ -27,61 +34,184 @@ async fn main() -> Result<(), Failure> {
     let temporary = tempfile::tempdir()?;
     let folder = std::env::args_os().nth(1).map(PathBuf::from);
     let folder = folder.unwrap_or_else(|| temporary.path().to_owned());
+    std::fs::create_dir_all(&folder)?;
     let path = folder.join("month.redb");
     build(&path).await?;
+    describe(&path).await?;
+    let queries = queries()?;
+    let ours = ask_ours(&path, &queries).await?;
+    let others = ask_others(&folder, &path, &queries).await?;
+    print_table(&queries, &ours, &others)
+}
 
+/// What was measured of our store, for one query.
+struct Ours {
+    rows: usize,
+    bytes: usize,
+    cold: Duration,
+    default: Duration,
+    warm: Duration,
+}
+
+/// What another engine said of one query.
+#[derive(Debug, Deserialize)]
+struct Other {
+    engine: String,
+    query: String,
+    ms: f64,
+    rows: usize,
+}
+
+async fn describe(path: &Path) -> Result<(), Failure> {
     let opening = Instant::now();
-    let store = Embedded::open(&path, Options::default())?;
+    let store = Embedded::open(path, Options::default())?;
     let opened = opening.elapsed();
     let asking = Instant::now();
     let summary = store.summary().await?;
     let summed = asking.elapsed();
-    let bytes = std::fs::metadata(&path)?.len();
+    let bytes = std::fs::metadata(path)?.len();
     println!(
-        "{} readings, {:.1} bytes each on disk; opened in {:.1} ms, summary in {:.2} ms",
+        "{} readings, {:.1} bytes each on disk; opened in {:.1} ms, summary in {:.2} ms\n",
         summary.readings(),
         bytes as f64 / summary.readings() as f64,
         milliseconds(opened),
         milliseconds(summed),
     );
-    drop(store);
+    Ok(())
+}
 
-    println!("| query | rows | bytes | cold | warm | copy | warm / copy |");
-    println!("| --- | --- | --- | --- | --- | --- | --- |");
+async fn ask_ours(path: &Path, queries: &[Named]) -> Result<Vec<Ours>, Failure> {
     let mut text = Vec::new();
-    let mut options = Options::default();
-    options.cache_bytes = 8 << 30;
-    let queries = queries()?;
     let mut colds = Vec::new();
-    for (_, query) in &queries {
+    for Named { query, .. } in queries {
         let mut cold = Vec::new();
-        for _ in 0..3 {
-            let store = Embedded::open(&path, Options::default())?;
+        for _ in 0..7 {
+            let store = Embedded::open(path, Options::default())?;
             cold.push(time(&store, query, &mut text).await?.2);
         }
         colds.push(median(cold));
     }
-    let warmed = Embedded::open(&path, options)?;
+    let with_default = Embedded::open(path, Options::default())?;
+    let mut defaults = Vec::new();
+    for Named { query, .. } in queries {
+        defaults.push(repeated(&with_default, query, &mut text).await?.2);
+    }
+    drop(with_default);
+    let mut options = Options::default();
+    options.cache_bytes = 8 << 30;
+    let warmed = Embedded::open(path, options)?;
     time(&warmed, &Query::everything(), &mut text).await?;
-    for ((name, query), cold) in queries.into_iter().zip(colds) {
-        let mut warm = Vec::new();
-        let (mut rows, mut bytes) = (0, 0);
-        for round in 0..13 {
-            let (asked_rows, asked_bytes, took) = time(&warmed, &query, &mut text).await?;
-            (rows, bytes) = (asked_rows, asked_bytes);
-            if round >= 3 {
-                warm.push(took);
+    let mut ours = Vec::new();
+    for ((Named { query, .. }, cold), default) in queries.iter().zip(colds).zip(defaults) {
+        let (rows, bytes, warm) = repeated(&warmed, query, &mut text).await?;
+        ours.push(Ours { rows, bytes, cold, default, warm });
+    }
+    Ok(ours)
+}
+
+async fn ask_others(folder: &Path, store: &Path, queries: &[Named]) -> Result<Vec<Other>, Failure> {
+    let Some(python) = python(folder)? else {
+        println!("(the other engines are left out: there is no python3 with venv)\n");
+        return Ok(Vec::new());
+    };
+    let parquet = folder.join("month.parquet");
+    if !parquet.exists() {
+        export(store, &parquet).await?;
+    }
+    let asked: Vec<_> = queries
+        .iter()
+        .map(|Named { name, query }| {
+            json!({
+                "name": name,
+                "from": query.from.as_millisecond(),
+                "until": query.until.as_millisecond(),
+                "country": query.countries.first().map(ToString::to_string),
+                "range": query.bands.first().map(ToString::to_string),
+                "minAqi": query.indices.map(|(lowest, _)| lowest.get()),
+            })
+        })
+        .collect();
+    let work = tempfile::tempdir_in(folder)?;
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/bin/compare.py");
+    let asking = Command::new(python)
+        .arg(script)
+        .args([&parquet, work.path()])
+        .arg(serde_json::to_string(&asked)?)
+        .stderr(std::process::Stdio::inherit())
+        .output()?;
+    if !asking.status.success() {
+        return Err("an engine failed".into());
+    }
+    let lines = String::from_utf8(asking.stdout)?;
+    Ok(lines.lines().map(serde_json::from_str).collect::<Result<_, _>>()?)
+}
+
+/// A Python with the engines of `requirements.txt`.
+fn python(folder: &Path) -> Result<Option<PathBuf>, Failure> {
+    let environment = folder.join("python");
+    let python = environment.join("bin/python");
+    if python.exists() {
+        return Ok(Some(python));
+    }
+    let made = Command::new("python3").args(["-m", "venv"]).arg(&environment).status();
+    if !made.is_ok_and(|status| status.success()) {
+        return Ok(None);
+    }
+    let requirements = Path::new(env!("CARGO_MANIFEST_DIR")).join("requirements.txt");
+    let installed = Command::new(environment.join("bin/pip"))
+        .args(["install", "--quiet", "--disable-pip-version-check", "--requirement"])
+        .arg(requirements)
+        .status()?;
+    if !installed.success() {
+        std::fs::remove_dir_all(&environment)?;
+        return Err("pip could not install the engines".into());
+    }
+    Ok(Some(python))
+}
+
+async fn export(store: &Path, parquet: &Path) -> Result<(), Failure> {
+    let store = Arc::new(Embedded::open(store, Options::default())?);
+    let unfinished = parquet.with_extension("unfinished");
+    let mut file = File::create(&unfinished)?;
+    let readings = airshed::transfer::export(
+        store,
+        &Query::everything(),
+        Encoder::new(Format::Parquet, Column::DEFAULT)?,
+        &mut file,
+        |_| {},
+    )
+    .await?;
+    std::fs::rename(unfinished, parquet)?;
+    println!("{readings} readings exported for the other engines\n");
+    Ok(())
+}
+
+fn print_table(queries: &[Named], ours: &[Ours], others: &[Other]) -> Result<(), Failure> {
+    let mut by_engine: BTreeMap<&str, Vec<&Other>> = BTreeMap::new();
+    for other in others {
+        by_engine.entry(&other.engine).or_default().push(other);
+    }
+    let engines: Vec<_> = by_engine.keys().map(|engine| format!("{engine} | ")).collect();
+    let headings = "cold | 256 MiB | warm | copy | best / cold | best / warm";
+    println!("| query | rows | MB | {}{headings} |", engines.concat());
+    println!("{}", "| --- ".repeat(3 + engines.len() + 6) + "|");
+    for (Named { name, .. }, ours) in queries.iter().zip(ours) {
+        let Ours { rows, bytes, cold, default, warm } = *ours;
+        print!("| {name} | {rows} | {:.2} ", bytes as f64 / 1e6);
+        let mut best = f64::INFINITY;
+        for answers in by_engine.values() {
+            let answer = answers.iter().find(|answer| answer.query == *name);
+            let answer = answer.ok_or("an engine was silent")?;
+            if answer.rows != rows {
+                return Err(format!("{answer:?}, ours has {rows} rows").into());
             }
+            best = best.min(answer.ms);
+            print!("| {:.1} ms ", answer.ms);
         }
-        let copy = copied(bytes);
-        let warm = median(warm);
-        println!(
-            "| {name} | {rows} | {bytes} | {:.3} ms | {:.3} ms | {:.3} ms | {:.1} |",
-            milliseconds(cold),
-            milliseconds(warm),
-            milliseconds(copy),
-            warm.as_secs_f64() / copy.as_secs_f64(),
-        );
+        let (cold, default, warm) = (milliseconds(cold), milliseconds(default), milliseconds(warm));
+        let copy = milliseconds(copied(bytes));
+        print!("| {cold:.2} ms | {default:.3} ms | {warm:.3} ms | {copy:.3} ms ");
+        println!("| {:.1} | {:.0} |", best / cold, best / warm);
     }
     Ok(())
 }
@@ -100,7 +230,12 @@ async fn build(path: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-fn queries() -> Result<[(&'static str, Query); 4], Failure> {
+struct Named {
+    name: &'static str,
+    query: Query,
+}
+
+fn queries() -> Result<[Named; 4], Failure> {
     let end = |hours| start() + SignedDuration::from_hours(hours) - SignedDuration::from_secs(1);
     let mid_month = start() + SignedDuration::from_hours(15 * 24);
     let germany = vec!["DE".parse()?];
@@ -114,11 +249,29 @@ fn queries() -> Result<[(&'static str, Query); 4], Failure> {
     let mut month = Query::new(start() - SignedDuration::from_hours(1), end(HOURS));
     month.countries = germany;
     Ok([
-        ("one hour, DE, Low", hour),
-        ("one day, DE", day),
-        ("month, AQI ≥ 9", high),
-        ("month, DE", month),
+        Named { name: "one hour, DE, Low", query: hour },
+        Named { name: "one day, DE", query: day },
+        Named { name: "month, AQI ≥ 9", query: high },
+        Named { name: "month, DE", query: month },
     ])
+}
+
+/// Rows, bytes and the median time of an answer that was asked for before.
+async fn repeated(
+    store: &Embedded,
+    query: &Query,
+    text: &mut Vec<u8>,
+) -> Result<(usize, usize, Duration), Failure> {
+    let mut times = Vec::new();
+    let (mut rows, mut bytes) = (0, 0);
+    for round in 0..13 {
+        let (asked_rows, asked_bytes, took) = time(store, query, text).await?;
+        (rows, bytes) = (asked_rows, asked_bytes);
+        if round >= 3 {
+            times.push(took);
+        }
+    }
+    Ok((rows, bytes, median(times)))
 }
 
 /// Rows, bytes and time of an answer as CSV, page by page into one buffer, as a
