@@ -70,19 +70,56 @@ impl Station {
         }
     }
 
-    /// A key that tells `2.0` from `2.00`, which compare equal but print differently.
-    fn key(&self) -> (Self, [Option<u32>; 3]) {
-        let scale = |number: Option<Decimal>| number.map(|number| number.scale());
-        (*self, [scale(self.latitude), scale(self.longitude), scale(self.altitude)])
+    /// Whether it prints the same: `2.0` and `2.00` compare equal.
+    fn is_exactly(&self, other: &Self) -> bool {
+        let scales = |s: &Self| {
+            [s.latitude, s.longitude, s.altitude].map(|number| number.map(|n| n.scale()))
+        };
+        self == other && scales(self) == scales(other)
     }
 }
 
+/// Where a row of a new block comes from. The old rows of one block are all of one other.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Source<'a> {
+    Kept(&'a Block, usize),
+    New(&'a Reading),
+}
+
+/// The numbers that stations have got in a block being made.
+#[derive(Default)]
+struct StationNumbers {
+    of_sensor: HashMap<u64, u32, foldhash::fast::RandomState>,
+    of_old: Vec<Option<u32>>,
+}
+
 impl Block {
-    /// From readings of one day, in order, without two of one identity.
-    pub(crate) fn from_sorted(readings: &[Reading]) -> Self {
-        let rows = readings.len();
-        let mut block = Self {
-            day: readings.first().map_or(0, |first| day_and_second(first.timestamp).0),
+    /// From rows of one day, in order, without two of one identity.
+    pub(crate) fn from_sorted(rows: &[Source<'_>]) -> Self {
+        let mut block = Self::with_capacity(rows.len());
+        let mut numbers = StationNumbers::default();
+        for (row, source) in rows.iter().enumerate() {
+            let (country, day) = match source {
+                Source::Kept(old, row) => (old.country(*row), old.day),
+                Source::New(reading) => (reading.country, day_and_second(reading.timestamp).0),
+            };
+            let end = row as u32 + 1; // a block's rows are few
+            match block.countries.last_mut() {
+                Some(last) if last.country == country => last.end = end,
+                _ => block.countries.push(CountryRows { country, end }),
+            }
+            block.day = day;
+            match source {
+                Source::Kept(old, row) => block.push_kept(old, *row, &mut numbers),
+                Source::New(reading) => block.push_new(reading, &mut numbers),
+            }
+        }
+        block
+    }
+
+    fn with_capacity(rows: usize) -> Self {
+        Self {
+            day: 0,
             countries: Vec::new(),
             seconds: Vec::with_capacity(rows),
             sensors: Vec::with_capacity(rows),
@@ -94,29 +131,53 @@ impl Block {
             station: Vec::with_capacity(rows),
             stations: Vec::new(),
             text: BlockText::default(),
-        };
-        let mut numbers = HashMap::new();
-        for (row, reading) in readings.iter().enumerate() {
-            let end = row as u32 + 1; // a block's rows are few
-            match block.countries.last_mut() {
-                Some(last) if last.country == reading.country => last.end = end,
-                _ => block.countries.push(CountryRows { country: reading.country, end }),
-            }
-            let station = Station::of(reading);
-            let number = *numbers.entry(station.key()).or_insert_with(|| {
-                block.stations.push(station);
-                block.stations.len() as u32 - 1
-            });
-            block.station.push(number);
-            block.seconds.push(day_and_second(reading.timestamp).1);
-            block.sensors.push(reading.sensor);
-            block.windows.push(reading.window);
-            block.indices.push(reading.index().map_or(0, Index::get));
-            block.pm10.push(reading.pm10);
-            block.pm25.push(reading.pm25);
-            block.measurements.push(reading.measurement);
         }
-        block
+    }
+
+    fn push_kept(&mut self, old: &Block, row: usize, numbers: &mut StationNumbers) {
+        let old_station = old.station[row] as usize;
+        numbers.of_old.resize(numbers.of_old.len().max(old.stations.len()), None);
+        let number = match numbers.of_old[old_station] {
+            Some(number) => number,
+            None => {
+                let number = self.number(old.sensors[row], old.stations[old_station], numbers);
+                *numbers.of_old[old_station].insert(number)
+            }
+        };
+        self.station.push(number);
+        self.seconds.push(old.seconds[row]);
+        self.sensors.push(old.sensors[row]);
+        self.windows.push(old.windows[row]);
+        self.indices.push(old.indices[row]);
+        self.pm10.push(old.pm10[row]);
+        self.pm25.push(old.pm25[row]);
+        self.measurements.push(old.measurements[row]);
+    }
+
+    fn push_new(&mut self, reading: &Reading, numbers: &mut StationNumbers) {
+        let number = self.number(reading.sensor, Station::of(reading), numbers);
+        self.station.push(number);
+        self.seconds.push(day_and_second(reading.timestamp).1);
+        self.sensors.push(reading.sensor);
+        self.windows.push(reading.window);
+        self.indices.push(reading.index().map_or(0, Index::get));
+        self.pm10.push(reading.pm10);
+        self.pm25.push(reading.pm25);
+        self.measurements.push(reading.measurement);
+    }
+
+    /// The number of a sensor's station, which is nearly always where it was last.
+    fn number(&mut self, sensor: u64, station: Station, numbers: &mut StationNumbers) -> u32 {
+        let known = numbers.of_sensor.get(&sensor).copied();
+        match known.filter(|number| self.stations[*number as usize].is_exactly(&station)) {
+            Some(number) => number,
+            None => {
+                self.stations.push(station);
+                let number = self.stations.len() as u32 - 1;
+                numbers.of_sensor.insert(sensor, number);
+                number
+            }
+        }
     }
 
     /// The number of rows.

@@ -335,6 +335,7 @@ impl<'a> Input<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::block::Source;
     use crate::{Position, conformance};
     use proptest::prelude::*;
 
@@ -344,7 +345,8 @@ mod tests {
             readings.iter_mut().for_each(|reading| reading.timestamp = first);
             readings.sort_by_key(Position::of);
             readings.dedup_by_key(|reading| Position::of(reading));
-            encode(&Block::from_sorted(&readings)).unwrap()
+            let rows: Vec<_> = readings.iter().map(Source::New).collect();
+            encode(&Block::from_sorted(&rows)).unwrap()
         })
     }
 
@@ -353,7 +355,10 @@ mod tests {
         fn a_block_comes_back_as_it_was(bytes in encoded()) {
             let block = decode(&bytes).unwrap();
             let readings: Vec<_> = (0..block.len()).map(|row| block.row(row).reading()).collect();
-            let again = Block::from_sorted(&readings);
+            let rows: Vec<_> = readings.iter().map(Source::New).collect();
+            let again = Block::from_sorted(&rows);
+            let rows: Vec<_> = (0..block.len()).map(|row| Source::Kept(&block, row)).collect();
+            prop_assert_eq!(encode(&Block::from_sorted(&rows)).unwrap(), &bytes[..]);
             prop_assert_eq!(&again.indices, &block.indices);
             prop_assert_eq!(encode(&again).unwrap(), bytes);
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::block::{Block, day_and_second, timestamp_problem};
+use crate::block::{Block, Source, day_and_second, timestamp_problem};
 use crate::directory::{Directory, Entry, HIGH, Tree};
 use crate::{Country, Error, ErrorKind, Position, Reading, Window};
 
@@ -86,11 +86,13 @@ impl<P: Clone> Directory<P> {
                 if start >= first_kept {
                     continue;
                 }
+                let straddling = if end >= first_kept { Some(load(&entry.place)?) } else { None };
                 let mut kept = Vec::new();
-                if end >= first_kept {
-                    let block = load(&entry.place)?;
-                    let readings = (0..block.len()).map(|row| block.row(row).reading());
-                    kept.extend(readings.filter(|r| r.timestamp.as_second() >= first_kept));
+                if let Some(block) = &straddling {
+                    let is_kept =
+                        |row: &usize| block.position(*row).timestamp_second() >= first_kept;
+                    let rows = (0..block.len()).filter(is_kept);
+                    kept.extend(rows.map(|row| Source::Kept(block, row)));
                 }
                 if tree == Tree::All {
                     deleted += u64::from(entry.rows) - kept.len() as u64;
@@ -134,7 +136,7 @@ fn plan_edits<'a, P>(
 ) -> Result<Planned<'a>, Error> {
     let mut planned = Planned { changes: Vec::new(), high: Vec::new() };
     if blocks.is_empty() {
-        let new = edits.iter().filter_map(|(_, new)| new.cloned()).collect::<Vec<_>>();
+        let new: Vec<_> = edits.iter().filter_map(|(_, new)| new.map(Source::New)).collect();
         planned.high.extend(edits.iter().filter(|(_, new)| new.is_some_and(is_high)));
         let added = split(&new, true);
         planned.changes.push(Change { tree, removed: Vec::new(), added });
@@ -150,9 +152,9 @@ fn plan_edits<'a, P>(
             continue;
         }
         let old = load(&entry.place)?;
-        if let Some(readings) = merge(&old, mine, &mut planned.high) {
+        if let Some(rows) = merge(&old, mine, &mut planned.high) {
             let appended = mine[0].0 > entry.last;
-            let added = split(&readings, appended);
+            let added = split(&rows, appended);
             planned.changes.push(Change { tree, removed: vec![**first], added });
         }
     }
@@ -199,8 +201,8 @@ impl Homes {
 }
 
 fn latest_of_each_identity(batch: &[Reading]) -> Result<Vec<&Reading>, Error> {
-    let mut latest: HashMap<(u64, Window, Timestamp), &Reading> =
-        HashMap::with_capacity(batch.len());
+    let mut latest: HashMap<(u64, Window, Timestamp), &Reading, foldhash::fast::RandomState> =
+        HashMap::with_capacity_and_hasher(batch.len(), Default::default());
     for reading in batch {
         if let Some(problem) = timestamp_problem(reading.timestamp) {
             let Reading { sensor, timestamp, .. } = reading;
@@ -214,13 +216,17 @@ fn latest_of_each_identity(batch: &[Reading]) -> Result<Vec<&Reading>, Error> {
 
 /// A block's rows with the edits made; `None` when they change nothing. Notes the edits
 /// that change a high row or make one.
-fn merge<'a>(old: &Block, edits: &[Edit<'a>], high: &mut Vec<Edit<'a>>) -> Option<Vec<Reading>> {
+fn merge<'b, 'a: 'b>(
+    old: &'b Block,
+    edits: &[Edit<'a>],
+    high: &mut Vec<Edit<'a>>,
+) -> Option<Vec<Source<'b>>> {
     let mut merged = Vec::with_capacity(old.len() + edits.len());
     let mut changed = false;
     let mut edits = edits.iter().peekable();
-    let add = |merged: &mut Vec<Reading>, high: &mut Vec<_>, edit: &Edit<'a>| {
+    let add = |merged: &mut Vec<Source<'b>>, high: &mut Vec<_>, edit: &Edit<'a>| {
         high.extend(edit.1.is_some_and(is_high).then_some(*edit));
-        merged.extend(edit.1.cloned());
+        merged.extend(edit.1.map(Source::New));
         edit.1.is_some()
     };
     for row in 0..old.len() {
@@ -228,17 +234,16 @@ fn merge<'a>(old: &Block, edits: &[Edit<'a>], high: &mut Vec<Edit<'a>>) -> Optio
         while let Some(edit) = edits.next_if(|(edit, _)| *edit < position) {
             changed |= add(&mut merged, high, edit);
         }
-        let kept = old.row(row).reading();
         match edits.next_if(|(edit, _)| *edit == position) {
-            Some(edit) if edit.1.is_none_or(|new| !same(new, &kept)) => {
+            Some(edit) if edit.1.is_none_or(|new| !same(new, &old.row(row).reading())) => {
                 changed = true;
                 let new = edit.1.filter(|new| is_high(new));
                 if new.is_some() || old.indices[row] >= HIGH {
                     high.push((position, new));
                 }
-                merged.extend(edit.1.cloned());
+                merged.extend(edit.1.map(Source::New));
             }
-            _ => merged.push(kept),
+            _ => merged.push(Source::Kept(old, row)),
         }
     }
     for edit in edits {
@@ -257,10 +262,10 @@ fn same(a: &Reading, b: &Reading) -> bool {
 
 /// Rows as blocks of allowed size: full ones where rows were appended, so that time
 /// order fills them; even ones otherwise, so that each has room.
-fn split(readings: &[Reading], appended: bool) -> Vec<Block> {
-    let rows = match appended {
+fn split(rows: &[Source<'_>], appended: bool) -> Vec<Block> {
+    let size = match appended {
         true => BLOCK_ROWS,
-        false => readings.len().div_ceil(readings.len().div_ceil(BLOCK_ROWS).max(1)).max(1),
+        false => rows.len().div_ceil(rows.len().div_ceil(BLOCK_ROWS).max(1)).max(1),
     };
-    readings.chunks(rows).map(Block::from_sorted).collect()
+    rows.chunks(size).map(Block::from_sorted).collect()
 }

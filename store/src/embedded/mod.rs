@@ -93,13 +93,15 @@ impl Embedded {
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self, Error> {
         let path = path.as_ref().to_owned();
         file::create(&path)?;
-        // redb's own cache holds its inner pages; decoded blocks are worth more.
+        // An eighth for redb, to hold its inner pages; an eighth for what is in use without
+        // being kept, and for the allocator; the rest for decoded blocks.
         let database_cache = options.cache_bytes / 8;
+        let block_cache = options.cache_bytes - 2 * database_cache;
         let open = {
             let path = path.clone();
             move || Database::builder().set_cache_size(database_cache as usize).create(&path)
         };
-        Self::open_with(path, Box::new(open), options.cache_bytes - database_cache)
+        Self::open_with(path, Box::new(open), block_cache)
     }
 
     fn open_with(path: PathBuf, open: Box<Opener>, cache_bytes: u64) -> Result<Self, Error> {
