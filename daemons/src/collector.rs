@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use store::{Reading, Store, Window};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
@@ -27,6 +27,8 @@ pub struct Collector {
     pub window: Window,
     /// Where the readings go.
     pub store: Arc<dyn Store>,
+    /// The age from which readings are deleted; `None`: never.
+    pub kept_for: Option<SignedDuration>,
     /// How failed fetches are repeated.
     pub backoff: Backoff,
     /// The time.
@@ -143,9 +145,10 @@ pub async fn run(mut collector: Collector, schedule: Schedule, stop: Cancellatio
 }
 
 impl Collector {
-    /// Collects, and tries again while that fails and tries are left. Whether it went
-    /// well in the end.
+    /// Deletes what is too old; then collects, and tries again while that fails and tries
+    /// are left. Whether it went well in the end.
     pub async fn collect_patiently(&mut self, stop: &CancellationToken) -> bool {
+        self.delete_old().await;
         for attempt in 0..self.backoff.attempts {
             let failure = tokio::select! {
                 collected = self.collect() => match collected {
@@ -178,6 +181,18 @@ impl Collector {
             }
         }
         false
+    }
+
+    async fn delete_old(&self) {
+        let Some(oldest) = self.kept_for.and_then(|age| (self.clock)().checked_sub(age).ok())
+        else {
+            return;
+        };
+        match self.store.delete_before(oldest).await {
+            Ok(0) => {}
+            Ok(readings) => info!(readings, before = %oldest, "old readings deleted"),
+            Err(error) => warn!(reason = reason(&error), "old readings not deleted; next time"),
+        }
     }
 
     /// Fetches the feed once and keeps its readings.

@@ -74,6 +74,9 @@ pub(super) struct FeedFlags {
     /// User-Agent; Sensor.Community asks for it.
     #[arg(long, env = "AIRSHED_CONTACT")]
     contact: Option<String>,
+    /// Days that a reading is kept, looked at before each fetch [default: for ever]
+    #[arg(long, env = "AIRSHED_KEEP_READINGS", value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..))]
+    keep_readings: Option<u32>,
 }
 
 impl FeedFlags {
@@ -93,7 +96,11 @@ impl FeedFlags {
         clock: Clock,
         status: Arc<FeedStatus>,
     ) -> Result<Collector, Failure> {
-        collector(self.feed.clone(), self.window, self.contact.as_deref(), store, clock, status)
+        let (feed, contact) = (self.feed.clone(), self.contact.as_deref());
+        let mut collector = collector(feed, self.window, contact, store, clock, status)?;
+        let hours = |days| SignedDuration::from_hours(24 * i64::from(days));
+        collector.kept_for = self.keep_readings.map(hours);
+        Ok(collector)
     }
 }
 
@@ -107,7 +114,8 @@ pub(super) fn collector(
 ) -> Result<Collector, Failure> {
     let window = window.unwrap_or_else(|| feed.usual_window());
     let fetcher = Fetcher::new(feed, contact)?;
-    Ok(Collector { fetcher, window, store, backoff: Backoff::default(), clock, status })
+    let backoff = Backoff::default();
+    Ok(Collector { fetcher, window, store, kept_for: None, backoff, clock, status })
 }
 
 /// Queue and results.

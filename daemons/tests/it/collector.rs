@@ -40,6 +40,22 @@ async fn fetching_twice_stores_once_and_asks_politely() {
 }
 
 #[tokio::test]
+async fn old_readings_are_deleted_where_that_is_wished_even_when_the_feed_is_down() {
+    let whole = answer("200 OK", "", &feed_of(1..4, TIME));
+    let feed = RawServer::start(vec![whole, answer("500 Internal Server Error", "", "")]).await;
+    let store = Arc::new(Memory::new());
+    store.put(&super::support::readings(5)).await.unwrap(); // of 2026-01-01
+    let mut collector = collector(&feed.url, store.clone());
+    let stop = CancellationToken::new();
+    assert!(collector.collect_patiently(&stop).await);
+    assert_eq!(store.summary().await.unwrap().readings(), 8);
+    collector.kept_for = Some(jiff::SignedDuration::from_hours(31 * 24));
+    collector.backoff.attempts = 1;
+    assert!(!collector.collect_patiently(&stop).await);
+    assert_eq!(store.summary().await.unwrap().readings(), 3);
+}
+
+#[tokio::test]
 async fn whatever_the_feed_answers_nothing_is_lost_and_it_is_tried_again() {
     let whole = answer("200 OK", "", &feed_of(10..20, TIME));
     let cut = whole[..whole.len() - 100].to_owned();

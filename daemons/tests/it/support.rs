@@ -204,6 +204,7 @@ pub(super) fn collector(url: &str, store: Arc<dyn Store>) -> Collector {
         window: fetcher.source().usual_window(),
         fetcher,
         store,
+        kept_for: None,
         backoff: Backoff { attempts: 8, first, longest },
         clock: clock(),
         status: Arc::new(FeedStatus::default()),
