@@ -2,14 +2,14 @@
 
 CARGO ?= cargo
 
-.PHONY: demo test soak bench check-tools check fmt clean
+.PHONY: demo test soak bench check-tools check-python check fmt clean
 
 # A simulated network, collected, indexed, kept and served on http://127.0.0.1:8501
 demo: check-tools
 	$(CARGO) run --release --locked --package airshed -- demo
 
 # Everything that has to hold, as CI runs it.
-test: check-tools fmt check
+test: check-tools check-python fmt check
 	$(CARGO) test --locked --workspace
 	$(CARGO) test --locked --package airshed-benches --benches
 	for example in explain_index own_store own_server; do \
@@ -43,6 +43,11 @@ soak: check-tools
 check-tools:
 	@command -v $(CARGO) > /dev/null || { echo "Airshed needs Rust 1.95: https://rustup.rs"; exit 1; }
 	@command -v cc > /dev/null || { echo "Airshed needs a C compiler (Debian: apt-get install build-essential)"; exit 1; }
+
+# The tests read our Parquet and Arrow files back with pyarrow and DuckDB, which they install
+# below target/.
+check-python:
+	@python3 -c "import ensurepip, venv" || { echo "The tests need Python 3 with venv (Debian: apt-get install python3-venv)"; exit 1; }
 
 clean:
 	$(CARGO) clean

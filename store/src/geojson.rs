@@ -2,12 +2,12 @@
 //! longitude first; `geometry` is `null` where the place is not known. The properties
 //! are the members that [`json`](crate::json) has, without the coordinates.
 
-use crate::csv::cell::write_decimal;
+use crate::csv::cell::{Date, write_decimal};
 use crate::json::write_object;
 use crate::{Column, Row};
 
 /// Appends a row as a feature.
-pub(crate) fn write_feature(out: &mut Vec<u8>, row: Row<'_>, date: &str, properties: &[Column]) {
+pub(crate) fn write_feature(out: &mut Vec<u8>, row: Row<'_>, date: &Date, properties: &[Column]) {
     out.extend_from_slice(br#"{"type":"Feature","geometry":"#);
     let station = row.station();
     match (station.longitude, station.latitude) {

@@ -6,11 +6,11 @@
 
 use aqi::Band;
 
-use crate::csv::cell::{date_of, write_decimal, write_number, write_timestamp};
+use crate::csv::cell::{Date, date_of, write_decimal, write_number, write_timestamp};
 use crate::{Column, Country, Page, Row, SensorType};
 
 /// Calls for every row of a page, with its number in the page and its day's date.
-pub(crate) fn for_each_row(page: &Page, mut call: impl FnMut(usize, Row<'_>, &str)) {
+pub(crate) fn for_each_row(page: &Page, mut call: impl FnMut(usize, Row<'_>, &Date)) {
     let mut number = 0;
     for run in &page.runs {
         let date = date_of(run.block.day);
@@ -22,7 +22,7 @@ pub(crate) fn for_each_row(page: &Page, mut call: impl FnMut(usize, Row<'_>, &st
 }
 
 /// Appends a row as an object.
-pub(crate) fn write_object(out: &mut Vec<u8>, row: Row<'_>, date: &str, columns: &[Column]) {
+pub(crate) fn write_object(out: &mut Vec<u8>, row: Row<'_>, date: &Date, columns: &[Column]) {
     for (number, column) in columns.iter().enumerate() {
         out.push(if number == 0 { b'{' } else { b',' });
         out.push(b'"');
@@ -41,7 +41,7 @@ pub(crate) fn write_object(out: &mut Vec<u8>, row: Row<'_>, date: &str, columns:
 }
 
 /// Appends what a column says, or nothing when it says nothing.
-fn write_value(out: &mut Vec<u8>, row: Row<'_>, date: &str, column: Column) {
+fn write_value(out: &mut Vec<u8>, row: Row<'_>, date: &Date, column: Column) {
     let station = row.station();
     let Row { block, row: number } = row;
     match column {

@@ -4,13 +4,14 @@ use aqi::{Band, Decimal};
 use jiff::Timestamp;
 
 use crate::block::SECONDS_A_DAY;
-use crate::{Column, Country, Flags, Row, SensorType};
+use crate::{Column, Flags, Row, SensorType};
 
 /// The cell of a row; `date` is the [`date_of`] its day.
+#[inline]
 pub(super) fn write_cell(
     out: &mut Vec<u8>,
     row: Row<'_>,
-    date: &str,
+    date: &Date,
     column: Column,
     decimal_point: u8,
 ) {
@@ -26,8 +27,9 @@ pub(super) fn write_cell(
         Column::Longitude => write_decimal(out, station.longitude, decimal_point),
         Column::Altitude => write_decimal(out, station.altitude, decimal_point),
         Column::Country => {
-            let country = row.country();
-            out.extend_from_slice(country.as_ref().map_or("", Country::as_str).as_bytes());
+            if let Some(country) = row.country() {
+                out.extend_from_slice(&country.bytes());
+            }
         }
         Column::Aqi => write_number(out, row.index().map(|index| u64::from(index.get()))),
         Column::Range => out.extend_from_slice(row.band().map_or("", Band::name).as_bytes()),
@@ -43,66 +45,79 @@ pub(super) fn write_cell(
     }
 }
 
+// Digits are written in place: room for the longest number is appended, then cut back.
+
 pub(crate) fn write_number(out: &mut Vec<u8>, number: Option<u64>) {
     let Some(number) = number else { return };
-    let mut digits = [b'0'; 20]; // u64::MAX has 20
-    let first = write_digits(&mut digits, number);
-    out.extend_from_slice(&digits[first..]);
+    let start = out.len();
+    let end = start + digits_of(number);
+    out.extend_from_slice(&[0; 20]); // u64::MAX has 20 digits
+    write_digits(&mut out[start..end], number);
+    out.truncate(end);
 }
 
 /// To the last digit as it was given.
 pub(crate) fn write_decimal(out: &mut Vec<u8>, value: Option<Decimal>, decimal_point: u8) {
     let Some(value) = value else { return };
-    if value.is_sign_negative() && !value.is_zero() {
+    let parts = value.unpack();
+    let mantissa = u64::from(parts.mid) << 32 | u64::from(parts.lo);
+    let places = parts.scale as usize;
+    if parts.hi > 0 || places > 18 {
+        return write_long_decimal(out, value, decimal_point);
+    }
+    if parts.negative && mantissa > 0 {
         out.push(b'-');
     }
-    let mantissa = u64::try_from(value.mantissa().unsigned_abs());
-    let (Ok(mantissa), Some(point)) = (mantissa, 20usize.checked_sub(value.scale() as usize))
-    else {
-        // More digits than a u64 has: rare, and right all the same.
-        let text = value.abs().to_string().into_bytes();
-        out.extend(text.into_iter().map(|b| if b == b'.' { decimal_point } else { b }));
-        return;
-    };
-    let mut digits = [b'0'; 20];
-    let first = write_digits(&mut digits, mantissa);
+    let start = out.len();
+    out.extend_from_slice(&[0; 24]);
+    let text = &mut out[start..];
     // At least one digit stands before the point.
-    match point.checked_sub(1) {
-        Some(last) => out.extend_from_slice(&digits[first.min(last)..point]),
-        None => out.push(b'0'),
-    }
-    if point < digits.len() {
-        out.push(decimal_point);
-        out.extend_from_slice(&digits[point..]);
-    }
+    let before = digits_of(mantissa).max(places + 1) - places;
+    let rest = write_digits(&mut text[before + 1..before + 1 + places], mantissa);
+    text[before] = decimal_point;
+    write_digits(&mut text[..before], rest);
+    out.truncate(start + if places > 0 { before + 1 + places } else { before });
 }
 
-/// Writes the digits to the end; where they begin.
-fn write_digits(digits: &mut [u8; 20], mut number: u64) -> usize {
-    let mut first = digits.len();
-    loop {
-        first -= 1;
-        digits[first] = b'0' + (number % 10) as u8;
+/// More digits than a u64 has: rare.
+#[cold]
+fn write_long_decimal(out: &mut Vec<u8>, value: Decimal, decimal_point: u8) {
+    let value = if value.is_zero() { value.abs() } else { value };
+    let text = value.to_string().into_bytes();
+    out.extend(text.into_iter().map(|b| if b == b'.' { decimal_point } else { b }));
+}
+
+fn digits_of(number: u64) -> usize {
+    number.checked_ilog10().map_or(1, |log| log as usize + 1)
+}
+
+/// Fills the text with the number's last digits; what is left of the number.
+fn write_digits(text: &mut [u8], mut number: u64) -> u64 {
+    for digit in text.iter_mut().rev() {
+        *digit = b'0' + (number % 10) as u8;
         number /= 10;
-        if number == 0 {
-            return first;
-        }
     }
+    number
 }
 
-/// `2020-06-11`.
-pub(crate) fn date_of(day: i32) -> String {
+/// A day as `2020-06-11`.
+pub(crate) type Date = [u8; 10];
+
+pub(crate) fn date_of(day: i32) -> Date {
     let midnight = Timestamp::from_second(i64::from(day) * SECONDS_A_DAY).unwrap_or_default();
-    let mut text = midnight.to_string();
-    text.truncate(text.len() - "T00:00:00Z".len());
-    text
+    // A block's days are within the years 0 to 9999, which have four digits.
+    midnight.to_string().as_bytes().first_chunk().copied().unwrap_or_default()
 }
 
-pub(crate) fn write_timestamp(out: &mut Vec<u8>, date: &str, second: u32) {
-    out.extend_from_slice(date.as_bytes());
+pub(crate) fn write_timestamp(out: &mut Vec<u8>, date: &Date, second: u32) {
     let digits = |number: u32| [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
     let [h, m, s] = [second / 3600, second / 60 % 60, second % 60].map(digits);
-    out.extend_from_slice(&[b'T', h[0], h[1], b':', m[0], m[1], b':', s[0], s[1], b'Z']);
+    let mut text = *b"0000-00-00T00:00:00Z";
+    text[..10].copy_from_slice(date);
+    (text[11], text[12]) = (h[0], h[1]);
+    (text[14], text[15]) = (m[0], m[1]);
+    (text[17], text[18]) = (s[0], s[1]);
+    out.extend_from_slice(&text);
 }
 
 pub(super) fn write_flags(out: &mut Vec<u8>, flags: Flags) {

@@ -14,7 +14,7 @@ mod rows;
 use std::sync::Arc;
 
 pub(crate) use self::block_text::BlockText;
-use self::cell::{date_of, write_cell};
+use self::cell::{Date, date_of, write_cell};
 pub use self::rows::{RowError, Rows};
 use crate::{Column, Page, Row, Run};
 
@@ -102,7 +102,7 @@ fn write_run(out: &mut Vec<u8>, run: &Run, columns: &[Column], dialect: Dialect)
 }
 
 /// The cells of a row, with delimiters between.
-fn write_cells(out: &mut Vec<u8>, row: Row<'_>, date: &str, columns: &[Column], dialect: Dialect) {
+fn write_cells(out: &mut Vec<u8>, row: Row<'_>, date: &Date, columns: &[Column], dialect: Dialect) {
     for (number, column) in columns.iter().enumerate() {
         if number > 0 {
             out.push(dialect.delimiter);
