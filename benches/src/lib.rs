@@ -1,11 +1,13 @@
 //! What the benchmarks measure with: a month of readings like the network's.
 
+use std::hint::black_box;
 use std::sync::Arc;
+use std::time::Duration;
 
 use airshed::demo::network::Network;
 use airshed::feed;
 use jiff::{SignedDuration, Timestamp};
-use store::{Reading, Store, Window};
+use store::{Column, Embedded, Pages, Query, Reading, Store, Window, csv};
 
 /// When the month begins.
 pub const START: &str = "2026-01-01T00:00:00Z";
@@ -38,4 +40,34 @@ pub async fn fill(store: Arc<dyn Store>, hours: i64) -> Result<u64, store::Error
         readings += fetched.len() as u64;
     }
     Ok(readings)
+}
+
+/// Asks a store and prints the answer as CSV, page by page into one buffer, as a
+/// connection takes them; the number of rows and of bytes.
+pub async fn answer(
+    store: &Embedded,
+    query: &Query,
+    text: &mut Vec<u8>,
+) -> Result<(usize, usize), store::Error> {
+    let mut pages = Pages::new(Arc::new(store.clone()), query.clone());
+    let (mut rows, mut bytes) = (0, 0);
+    while let Some(page) = pages.next().await {
+        let page = page?;
+        text.clear();
+        csv::write_page(text, &page, Column::DEFAULT, csv::Dialect::USUAL);
+        rows += page.len();
+        bytes += black_box(&*text).len();
+    }
+    Ok((rows, bytes))
+}
+
+/// The median of some times, the upper one of an even number.
+pub fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times.get(times.len() / 2).copied().unwrap_or_default()
+}
+
+/// A time as milliseconds.
+pub fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
 }

@@ -37,7 +37,7 @@ pub enum Column {
     Indoor,
     /// `exact_location`: 1, or 0 where the coordinates are rounded for privacy.
     ExactLocation,
-    /// `flags`: what is doubtful, the names of [`Flags`] with a space between.
+    /// `flags`: what is doubtful, the names of [`Flags`](crate::Flags) with a space between.
     Flags,
 }
 

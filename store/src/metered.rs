@@ -44,8 +44,9 @@ impl<S: View + ?Sized> Metered<S> {
         };
         let labels = [("operation", operation), ("outcome", outcome)];
         histogram!("airshed_store_seconds", &labels).record(begun.elapsed());
-        if let Ok(done) = &done {
-            counter!("airshed_store_rows_total", "operation" => operation).increment(rows(done));
+        let rows = done.as_ref().map_or(0, rows);
+        if rows > 0 {
+            counter!("airshed_store_rows_total", "operation" => operation).increment(rows);
         }
         done
     }

@@ -18,11 +18,11 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use airshed_benches::{fill, start};
+use airshed_benches::{answer, fill, median, milliseconds, start};
 use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::json;
-use store::{Column, Embedded, Encoder, Format, Options, Pages, Query, View, csv};
+use store::{Column, Embedded, Encoder, Format, Options, Query, View};
 
 /// Hours of the simulated network in the data set: some 13,000 readings each.
 const HOURS: i64 = 768;
@@ -274,23 +274,14 @@ async fn repeated(
     Ok((rows, bytes, median(times)))
 }
 
-/// Rows, bytes and time of an answer as CSV, page by page into one buffer, as a
-/// connection takes them.
+/// Rows, bytes and time of an answer.
 async fn time(
     store: &Embedded,
     query: &Query,
     text: &mut Vec<u8>,
 ) -> Result<(usize, usize, Duration), Failure> {
     let begun = Instant::now();
-    let mut pages = Pages::new(Arc::new(store.clone()), query.clone());
-    let (mut rows, mut bytes) = (0, 0);
-    while let Some(page) = pages.next().await {
-        let page = page?;
-        text.clear();
-        csv::write_page(text, &page, Column::DEFAULT, csv::Dialect::USUAL);
-        rows += page.len();
-        bytes += black_box(&*text).len();
-    }
+    let (rows, bytes) = answer(store, query, text).await?;
     Ok((rows, bytes, begun.elapsed()))
 }
 
@@ -310,13 +301,4 @@ fn copied(bytes: usize) -> Duration {
         times.push(begun.elapsed());
     }
     median(times)
-}
-
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
-    times[times.len() / 2]
-}
-
-fn milliseconds(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e3
 }

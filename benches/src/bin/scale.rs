@@ -7,15 +7,13 @@
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;
-use std::hint::black_box;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use airshed::demo::network::Network;
-use airshed_benches::{fetch, start};
+use airshed_benches::{answer, fetch, median, milliseconds, start};
 use jiff::SignedDuration;
-use store::{Column, Embedded, Options, Pages, Query, Reading, Store, View, csv};
+use store::{Embedded, Options, Query, Reading, Store, View};
 
 const SMALL: u64 = 1_000_000;
 const LARGE: u64 = 100_000_000;
@@ -40,6 +38,7 @@ async fn main() -> Result<(), Failure> {
     query.countries = vec!["DE".parse()?];
     query.bands = vec![aqi::Band::Low];
 
+    let mut text = Vec::new();
     let mut stores = Vec::new();
     for (name, _) in paths {
         let opening = Instant::now();
@@ -54,7 +53,7 @@ async fn main() -> Result<(), Failure> {
     for round in 0..ROUNDS {
         for (number, store) in stores.iter().enumerate() {
             let begun = Instant::now();
-            rows[number] = ask(store, &query).await?;
+            rows[number] = answer(store, &query, &mut text).await?.0;
             if round >= ROUNDS / 10 {
                 times[number].push(begun.elapsed());
             }
@@ -67,7 +66,7 @@ async fn main() -> Result<(), Failure> {
         for (number, (name, _)) in paths.iter().enumerate() {
             let store = Embedded::open(folder.join(name), Options::default())?;
             let begun = Instant::now();
-            ask(&store, &query).await?;
+            answer(&store, &query, &mut text).await?;
             colds[number].push(begun.elapsed());
         }
     }
@@ -86,7 +85,7 @@ async fn main() -> Result<(), Failure> {
     // Everything once, with the default cache: what stays in memory is the cache.
     let store = Embedded::open(folder.join(paths[1].0), Options::default())?;
     let begun = Instant::now();
-    let all = ask(&store, &Query::everything()).await?;
+    let all = answer(&store, &Query::everything(), &mut text).await?.0;
     println!("\nall {all} rows in {:.0} s", begun.elapsed().as_secs_f64());
     let status = std::fs::read_to_string("/proc/self/status")?;
     let resident =
@@ -126,27 +125,4 @@ async fn build(path: &Path, readings: u64) -> Result<(), Failure> {
     drop(store);
     std::fs::rename(unfinished, path)?;
     Ok(())
-}
-
-async fn ask(store: &Embedded, query: &Query) -> Result<usize, Failure> {
-    let mut pages = Pages::new(Arc::new(store.clone()), query.clone());
-    let mut text = Vec::new();
-    let mut rows = 0;
-    while let Some(page) = pages.next().await {
-        let page = page?;
-        text.clear();
-        csv::write_page(&mut text, &page, Column::DEFAULT, csv::Dialect::USUAL);
-        rows += page.len();
-        black_box(&text);
-    }
-    Ok(rows)
-}
-
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
-    times[times.len() / 2]
-}
-
-fn milliseconds(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e3
 }

@@ -151,15 +151,12 @@ impl Store for Embedded {
     }
 
     async fn snapshot(&self) -> Result<Arc<dyn View>, Error> {
-        let state = match self.0.open_state() {
-            Some(state) => state,
-            None => blocking(&self.0, Shared::state).await?,
-        };
-        let held = Arc::new(RwLock::new(Some(state)));
-        let mut all = self.0.held.lock().unwrap_or_else(PoisonError::into_inner);
-        all.retain(|held| held.strong_count() > 0);
-        all.push(Arc::downgrade(&held));
-        Ok(Arc::new(Snapshot { shared: Arc::clone(&self.0), held }))
+        loop {
+            if let Some(held) = self.0.hold() {
+                return Ok(Arc::new(Snapshot { shared: Arc::clone(&self.0), held }));
+            }
+            blocking(&self.0, Shared::state).await?;
+        }
     }
 }
 
@@ -249,6 +246,16 @@ impl Shared {
     /// The store as it is now, if that can be told without waiting.
     fn open_state(&self) -> Option<Arc<State>> {
         self.current.try_read().ok()?.clone()
+    }
+
+    /// Holds on to the store as it is now, if that can be told without waiting.
+    fn hold(&self) -> Option<Arc<Held>> {
+        // Locked before the state is taken: `reopen` must find whoever has it.
+        let mut all = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = Arc::new(RwLock::new(Some(self.open_state()?)));
+        all.retain(|held| held.strong_count() > 0);
+        all.push(Arc::downgrade(&held));
+        Some(held)
     }
 
     fn page(&self, state: &State, query: &Query, after: Option<Position>) -> Result<Page, Error> {
