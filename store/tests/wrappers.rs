@@ -256,35 +256,48 @@ async fn calls_are_counted_and_timed() {
 
 proptest! {
     #[test]
-    fn cached_answers_as_the_model_does(
+    fn every_wrapper_answers_as_the_model_does(
         batches in proptest::collection::vec(conformance::readings(), 1..6),
         queries in proptest::collection::vec(conformance::query(), 1..4),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
-            let (store, model) = (cached(Memory::new()), Model::default());
-            let mut snapshots = Vec::new();
-            for batch in batches {
-                let put = store.put(&batch);
-                let asked = async {
-                    for query in &queries {
-                        all(&store, query).await;
-                    }
-                };
-                let (put, ()) = futures::future::join(put, asked).await;
-                put.unwrap();
-                model.put(&batch);
-                for query in &queries {
-                    assert_same(&all(&store, query).await, &model.query(query));
-                }
-                let kept: Vec<_> = queries.iter().map(|query| model.query(query)).collect();
-                snapshots.push((store.snapshot().await.unwrap(), kept));
-            }
-            for (snapshot, kept) in &snapshots {
-                for (query, kept) in queries.iter().zip(kept) {
-                    assert_same(&all(&**snapshot, query).await, kept);
-                }
-            }
+            let memory = || Arc::new(Memory::new());
+            walk_beside_the_model(cached(Memory::new()), &batches, &queries).await;
+            let retry = Retry::new(memory(), RetryPolicy::default());
+            walk_beside_the_model(retry, &batches, &queries).await;
+            walk_beside_the_model(Metered::new(memory()), &batches, &queries).await;
         });
+    }
+}
+
+/// Puts, each while questions are asked; then the same questions, to the store and in the
+/// end to every snapshot that was taken on the way.
+async fn walk_beside_the_model(store: impl Store, batches: &[Vec<Reading>], queries: &[Query]) {
+    let model = Model::default();
+    let mut snapshots = Vec::new();
+    for batch in batches {
+        let asked = async {
+            for query in queries {
+                all(&store, query).await;
+            }
+        };
+        let (put, ()) = futures::future::join(store.put(batch), asked).await;
+        put.unwrap();
+        model.put(batch);
+        for query in queries {
+            assert_same(&all(&store, query).await, &model.query(query));
+        }
+        let kept: Vec<_> = queries.iter().map(|query| model.query(query)).collect();
+        snapshots.push((store.snapshot().await.unwrap(), kept));
+        if let Some(query) = queries.first().filter(|_| batch.len() % 3 == 0) {
+            let deleted = store.delete_before(query.from).await.unwrap();
+            assert_eq!(deleted, model.delete_before(query.from));
+        }
+    }
+    for (snapshot, kept) in &snapshots {
+        for (query, kept) in queries.iter().zip(kept) {
+            assert_same(&all(&**snapshot, query).await, kept);
+        }
     }
 }

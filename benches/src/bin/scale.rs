@@ -103,18 +103,18 @@ async fn build(path: &Path, readings: u64) -> Result<(), Failure> {
     let _ = std::fs::remove_file(&unfinished);
     let store = Embedded::open(&unfinished, Options::default())?;
     let network = Network::new(25_000, 1);
-    let day: Vec<Vec<Reading>> = (0..24).map(|hour| fetch(&network, hour)).collect();
+    let day: Vec<Reading> = (0..24).flat_map(|hour| fetch(&network, hour)).collect();
     let begun = Instant::now();
     let mut put = 0;
     for number in 0.. {
-        for fetched in &day {
+        for batch in day.chunks(25_000) {
             let later = SignedDuration::from_hours(24 * number);
-            let fetched: Vec<_> = fetched
+            let batch: Vec<_> = batch
                 .iter()
                 .map(|reading| Reading { timestamp: reading.timestamp + later, ..reading.clone() })
                 .collect();
-            put += fetched.len() as u64;
-            store.put(&fetched).await?;
+            put += batch.len() as u64;
+            store.put(&batch).await?;
         }
         if put >= readings {
             break;
