@@ -7,8 +7,9 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use store::{Embedded, Store};
 
-use super::support::{feed_of, shared_data};
+use super::support::{feed_of, readings, shared_data};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -339,6 +340,39 @@ fn a_server_alone_serves_what_a_collector_alone_stored() {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.ends_with("\r\n\r\nsensor_id\n1\n2\n3\n"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_slow_client_costs_the_cache_and_little_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    let path = folder.path().join("readings.redb");
+    let store = Embedded::open(path, store::Options::default()).unwrap();
+    let all: u64 = 400_000;
+    for batch in readings(all as usize).chunks(50_000) {
+        store.put(batch).await.unwrap();
+    }
+    drop(store);
+    let cache_mib = 4;
+    let listen = ["server", "--listen", "127.0.0.1:0", "--cache-mib", "4", "--data", data];
+    let server = Daemon::start(&listen);
+    let url = format!("{}/api/query?startDate=2000-01-01&endDate=2100-01-01", server.base());
+    let mut answer = reqwest::get(url).await.unwrap();
+    let (mut rows, mut bytes) = (0, 0);
+    while let Some(chunk) = answer.chunk().await.unwrap() {
+        rows += chunk.iter().filter(|byte| **byte == b'\n').count() as u64;
+        bytes += chunk.len();
+        if bytes < 4 << 20 {
+            // The server is long ahead by then, as far as it lets itself be.
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+    assert_eq!(rows, all + 1);
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.child.id())).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let peak_kib: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+    // The text alone has 19 MB, the columns more than that; a quiet server takes 20 MB.
+    assert!(peak_kib < (cache_mib + 36) << 10, "{peak_kib} KiB for {bytes} bytes of answer");
 }
 
 #[test]
