@@ -58,7 +58,7 @@ pub(crate) struct Station {
 }
 
 impl Station {
-    fn of(reading: &Reading) -> Self {
+    pub(crate) fn of(reading: &Reading) -> Self {
         Self {
             sensor_type: reading.sensor_type,
             location: reading.location,
@@ -71,7 +71,7 @@ impl Station {
     }
 
     /// Whether it prints the same: `2.0` and `2.00` compare equal.
-    fn is_exactly(&self, other: &Self) -> bool {
+    pub(crate) fn is_exactly(&self, other: &Self) -> bool {
         let scales = |s: &Self| {
             [s.latitude, s.longitude, s.altitude].map(|number| number.map(|n| n.scale()))
         };
@@ -361,7 +361,7 @@ pub struct Row<'a> {
     pub(crate) row: usize,
 }
 
-impl Row<'_> {
+impl<'a> Row<'a> {
     /// The index, as it follows from the values.
     pub fn index(&self) -> Option<Index> {
         Index::new(self.block.indices[self.row]).ok()
@@ -423,7 +423,7 @@ impl Row<'_> {
         self.block.country(self.row)
     }
 
-    pub(crate) fn station(&self) -> &Station {
+    pub(crate) fn station(&self) -> &'a Station {
         &self.block.stations[self.block.station[self.row] as usize]
     }
 }
@@ -444,6 +444,7 @@ pub(crate) fn day_and_second(timestamp: Timestamp) -> (i32, u32) {
     (second.div_euclid(SECONDS_A_DAY) as i32, second.rem_euclid(SECONDS_A_DAY) as u32)
 }
 
-fn whole_seconds_up(timestamp: Timestamp) -> i64 {
+/// The first whole second that is not before a moment.
+pub(crate) fn whole_seconds_up(timestamp: Timestamp) -> i64 {
     timestamp.as_second() + i64::from(timestamp.subsec_nanosecond() > 0)
 }

@@ -141,10 +141,9 @@ fn array(column: Column, page: &Page) -> ArrayRef {
             Arc::new(StringArray::from_iter(bands))
         }
         Column::SensorId => numbers(page, |row| Some(row.sensor())),
-        Column::SensorType => Arc::new(StringArray::from_iter(page.rows().map(|row| {
-            let station = &row.block.stations[row.block.station[row.row] as usize];
-            station.sensor_type.as_ref().map(SensorType::as_str)
-        }))),
+        Column::SensorType => Arc::new(StringArray::from_iter(
+            page.rows().map(|row| row.station().sensor_type.as_ref().map(SensorType::as_str)),
+        )),
         Column::Window => {
             Arc::new(StringArray::from_iter_values(page.rows().map(|row| row.window().name())))
         }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::block::{Block, Source, day_and_second, timestamp_problem};
+use crate::block::{Block, Source, Station};
+use crate::block::{day_and_second, timestamp_problem, whole_seconds_up};
 use crate::directory::{Directory, Entry, HIGH, Tree};
 use crate::{Country, Error, ErrorKind, Position, Reading, Window};
 
@@ -76,7 +77,7 @@ impl<P: Clone> Directory<P> {
         before: Timestamp,
         load: impl Fn(&P) -> Result<Arc<Block>, Error>,
     ) -> Result<(Vec<Change>, u64), Error> {
-        let first_kept = before.as_second() + i64::from(before.subsec_nanosecond() > 0);
+        let first_kept = whole_seconds_up(before);
         let last_day = day_and_second(before).0;
         let mut changes = Vec::new();
         let mut deleted = 0;
@@ -254,10 +255,8 @@ fn merge<'b, 'a: 'b>(
 
 /// Equal to the last digit: `2.0` and `2.00` compare equal but print differently.
 fn same(a: &Reading, b: &Reading) -> bool {
-    let scales = |r: &Reading| {
-        [r.pm10, r.pm25, r.latitude, r.longitude, r.altitude].map(|v| v.map(|v| v.scale()))
-    };
-    a == b && scales(a) == scales(b)
+    let scales = |r: &Reading| [r.pm10, r.pm25].map(|v| v.map(|v| v.scale()));
+    a == b && scales(a) == scales(b) && Station::of(a).is_exactly(&Station::of(b))
 }
 
 /// Rows as blocks of allowed size: full ones where rows were appended, so that time
