@@ -1,61 +1,265 @@
-use core::fmt;
+use core::fmt::{self, Write};
 use core::str::FromStr;
 
 use rust_decimal::Decimal;
 
-use crate::Error;
+use crate::rounding::{GRID_MAX, Rounding};
+use crate::{Error, Pollutant, Temperature, Unit};
 
-/// A concentration in µg/m³: exact, never negative.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Concentration(Decimal);
-
-impl Concentration {
-    /// From a decimal number of µg/m³; [`Error::Negative`] below zero.
-    pub fn from_micrograms(value: Decimal) -> Result<Self, Error> {
-        if value.is_sign_negative() && !value.is_zero() {
-            return Err(Error::Negative);
-        }
-        Ok(Self(value))
-    }
-
-    /// From a whole number of µg/m³.
-    pub fn from_whole_micrograms(value: u32) -> Self {
-        Self(Decimal::from(value))
-    }
-
-    /// In µg/m³.
-    pub fn micrograms(self) -> Decimal {
-        self.0
-    }
-
-    /// Rounded half up to whole µg/m³, capped at `u32::MAX`: far above every
-    /// table's top row, so that the cap changes no index.
-    pub(crate) fn rounded_half_up(self) -> u32 {
-        let scale = self.0.scale();
-        let mantissa = self.0.mantissa().unsigned_abs();
-        let unit = 10u128.pow(scale); // a Decimal's scale is at most 28
-        u32::try_from((mantissa + unit / 2) / unit).unwrap_or(u32::MAX)
-    }
+/// A concentration: an exact decimal number, never negative, and its unit.
+///
+/// There is no way from a bare number to a concentration, so that a ppm cannot pass for a
+/// µg/m³: a table takes any unit of its own kind (µg/m³ and mg/m³, or ppb and ppm) and
+/// refuses the other kind by [`Error::WrongUnit`].
+///
+/// Equality is that of the unit and the number (`1.0` equals `1.00`); 1 mg/m³ and
+/// 1,000 µg/m³ are not equal, but have the same index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Concentration {
+    value: Decimal,
+    unit: Unit,
 }
 
-impl FromStr for Concentration {
-    type Err = Error;
+impl Concentration {
+    /// From a decimal number; [`Error::Negative`] below zero. The sign of a zero is
+    /// dropped.
+    pub fn new(value: Decimal, unit: Unit) -> Result<Self, Error> {
+        if value.is_zero() {
+            return Ok(Self { value: value.abs(), unit });
+        }
+        if value.is_sign_negative() {
+            return Err(Error::Negative);
+        }
+        Ok(Self { value, unit })
+    }
 
-    /// Reads a plain decimal number of µg/m³ such as `11.5`, exactly: digits that
-    /// do not fit are refused as [`Error::NotANumber`], never rounded away.
-    fn from_str(text: &str) -> Result<Self, Error> {
+    /// From a decimal number of µg/m³; [`Error::Negative`] below zero.
+    pub fn micrograms(value: Decimal) -> Result<Self, Error> {
+        Self::new(value, Unit::Microgram)
+    }
+
+    /// From a fixed-point number, `value · 10^-decimals`: `fixed(205, 1, Microgram)` is
+    /// 20.5 µg/m³. `decimals` beyond 28 are [`Error::NotANumber`].
+    pub const fn fixed(value: u64, decimals: u8, unit: Unit) -> Result<Self, Error> {
+        if decimals > 28 {
+            return Err(Error::NotANumber);
+        }
+        let value =
+            Decimal::from_parts(value as u32, (value >> 32) as u32, 0, false, decimals as u32);
+        Ok(Self { value, unit })
+    }
+
+    /// From a plain decimal number such as `11.5`, exactly: digits that do not fit are
+    /// refused as [`Error::NotANumber`], never rounded away.
+    pub fn parse(text: &str, unit: Unit) -> Result<Self, Error> {
         // The decimal parser also takes digits grouped by `_`; a measurement has none.
         if text.contains('_') {
             return Err(Error::NotANumber);
         }
         let value = Decimal::from_str_exact(text).map_err(|_| Error::NotANumber)?;
-        Self::from_micrograms(value)
+        Self::new(value, unit)
+    }
+
+    /// From a float, as the shortest decimal number that reads back as the same `f64`:
+    /// 9.05 is 9.05 and not 9.0500000000000007. Beyond 28 decimals it is rounded.
+    ///
+    /// [`Error::NotFinite`] for NaN and infinities, [`Error::Negative`] below zero,
+    /// [`Error::TooLarge`] from about 7.9 · 10²⁸.
+    pub fn try_from_f64(value: f64, unit: Unit) -> Result<Self, Error> {
+        Self::from_shortest(value.is_finite(), value < 0.0, format_args!("{value:e}"), unit)
+    }
+
+    /// From a float, as the shortest decimal number that reads back as the same `f32`: a
+    /// sensor's 9.05 is 9.05, where by way of `f64` it would be 9.050000190734863 and
+    /// fall on the other side of a row's end.
+    ///
+    /// Refuses what [`try_from_f64`](Self::try_from_f64) refuses.
+    pub fn try_from_f32(value: f32, unit: Unit) -> Result<Self, Error> {
+        Self::from_shortest(value.is_finite(), value < 0.0, format_args!("{value:e}"), unit)
+    }
+
+    fn from_shortest(
+        finite: bool,
+        negative: bool,
+        shortest: fmt::Arguments<'_>,
+        unit: Unit,
+    ) -> Result<Self, Error> {
+        match (finite, negative) {
+            (false, _) => return Err(Error::NotFinite),
+            (_, true) => return Err(Error::Negative),
+            _ => {}
+        }
+        let mut digits = Scientific::default();
+        write!(digits, "{shortest}").map_err(|_| Error::NotANumber)?;
+        Self::new(digits.decimal()?, unit)
+    }
+
+    /// The number.
+    pub const fn value(self) -> Decimal {
+        self.value
+    }
+
+    /// What the number counts.
+    pub const fn unit(self) -> Unit {
+        self.unit
+    }
+
+    /// The same concentration in another unit of the same kind, exactly; in one of the
+    /// other kind by way of the gas's molar mass ([`Pollutant::molar_mass`]) and the
+    /// volume of a mole at a stated temperature ([`Temperature::molar_volume`]), rounded
+    /// to the 28 digits of a decimal.
+    ///
+    /// ```
+    /// use aqi::{Concentration, Pollutant, Temperature, Unit};
+    /// let ozone = Concentration::parse("60", Unit::Ppb)?;
+    /// let mass = ozone.at(Temperature::Twenty, Pollutant::O3, Unit::Microgram)?;
+    /// assert_eq!(mass.value().round_dp(2).to_string(), "119.72");
+    /// # Ok::<(), aqi::Error>(())
+    /// ```
+    ///
+    /// [`Error::NotAGas`] for what has no molar mass, [`Error::TooLarge`] when the result
+    /// does not fit.
+    pub fn at(self, temperature: Temperature, gas: Pollutant, unit: Unit) -> Result<Self, Error> {
+        use crate::unit::Kind;
+        let value = match (self.unit.kind(), unit.kind()) {
+            (Kind::Volume, Kind::Mass) => {
+                let mass = gas.molar_mass().ok_or(Error::NotAGas(gas))?;
+                self.value.checked_mul(mass).and_then(|v| v.checked_div(temperature.molar_volume()))
+            }
+            (Kind::Mass, Kind::Volume) => {
+                let mass = gas.molar_mass().ok_or(Error::NotAGas(gas))?;
+                self.value.checked_mul(temperature.molar_volume()).and_then(|v| v.checked_div(mass))
+            }
+            (from, to) if from == to => Some(self.value),
+            _ => return Err(Error::NotAGas(gas)),
+        };
+        // The factors are for µg/m³ and ppb; a larger unit moves the point.
+        let shift = self.unit.exponent() - unit.exponent();
+        let factor = Decimal::from(10u32.pow(shift.unsigned_abs()));
+        let value = value.and_then(|value| match shift {
+            0.. => value.checked_mul(factor),
+            _ => value.checked_div(factor),
+        });
+        Self::new(value.ok_or(Error::TooLarge)?, unit)
+    }
+
+    /// In steps of `10^-decimals` of a unit of the same kind.
+    #[inline]
+    pub(crate) fn on_grid(self, unit: Unit, decimals: u8, rounding: Rounding) -> u64 {
+        let exponent = i32::from(decimals) + self.unit.exponent()
+            - unit.exponent()
+            - self.value.scale() as i32; // at most 28
+        rounding.on_grid(self.value.mantissa().unsigned_abs(), exponent).min(GRID_MAX)
     }
 }
 
 impl fmt::Display for Concentration {
     /// The number, as exactly as it was given, and its unit.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} µg/m³", self.0)
+        write!(f, "{} {}", self.value, self.unit)
+    }
+}
+
+impl FromStr for Concentration {
+    type Err = Error;
+
+    /// Reads a number and its unit, with or without a space: `11.5 µg/m³`, `0.07ppm`.
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let text = text.trim();
+        let number = |c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.' | '_');
+        let at = text.find(|c| !number(c)).unwrap_or(text.len());
+        let (number, unit) = text.split_at(at);
+        let unit = unit.trim_start().parse()?;
+        Self::parse(number, unit)
+    }
+}
+
+#[cfg(feature = "serde")]
+mod as_text {
+    use super::Concentration;
+    use core::fmt;
+
+    impl serde::Serialize for Concentration {
+        /// As text, such as `11.5 µg/m³`, so that no digit is lost on the way.
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.collect_str(self)
+        }
+    }
+
+    impl<'de> serde::Deserialize<'de> for Concentration {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            struct Text;
+            impl serde::de::Visitor<'_> for Text {
+                type Value = Concentration;
+                fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    f.write_str("a number and its unit, such as \"11.5 ug/m3\"")
+                }
+                fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
+                    text.parse().map_err(E::custom)
+                }
+            }
+            deserializer.deserialize_str(Text)
+        }
+    }
+}
+
+/// Takes the digits of a float as `{:e}` prints them: `d.ddd…e±x`, at most 17 of them.
+#[derive(Default)]
+struct Scientific {
+    mantissa: u64,
+    decimals: i32,
+    exponent: i32,
+    part: Part,
+}
+
+#[derive(Default, PartialEq)]
+enum Part {
+    #[default]
+    Whole,
+    Fraction,
+    Exponent,
+    NegativeExponent,
+}
+
+impl Write for Scientific {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for byte in text.bytes() {
+            let digit = u64::from(byte.wrapping_sub(b'0'));
+            match byte {
+                b'.' => self.part = Part::Fraction,
+                b'e' => self.part = Part::Exponent,
+                b'-' if self.part == Part::Exponent => self.part = Part::NegativeExponent,
+                b'0'..=b'9' => match self.part {
+                    Part::Exponent | Part::NegativeExponent => {
+                        self.exponent = self.exponent * 10 + digit as i32;
+                    }
+                    Part::Whole | Part::Fraction => {
+                        self.mantissa = self.mantissa * 10 + digit;
+                        self.decimals += i32::from(self.part == Part::Fraction);
+                    }
+                },
+                _ => {} // the sign of a zero
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Scientific {
+    fn decimal(&self) -> Result<Decimal, Error> {
+        let exponent = match self.part {
+            Part::NegativeExponent => -self.exponent,
+            _ => self.exponent,
+        } - self.decimals;
+        let digits = i128::from(self.mantissa);
+        if exponent >= 0 {
+            let factor = 10i128.checked_pow(exponent.unsigned_abs()).ok_or(Error::TooLarge)?;
+            let number = digits.checked_mul(factor).ok_or(Error::TooLarge)?;
+            return Decimal::try_from_i128_with_scale(number, 0).map_err(|_| Error::TooLarge);
+        }
+        let surplus = exponent.unsigned_abs().saturating_sub(28);
+        let kept = 10i128.checked_pow(surplus).map_or(0, |power| (digits + power / 2) / power);
+        let scale = exponent.unsigned_abs().min(28);
+        Decimal::try_from_i128_with_scale(kept, scale).map_err(|_| Error::TooLarge)
     }
 }

@@ -5,21 +5,32 @@
 //! five columns were cross-checked against DEFRA's own back end
 //! (`DEFRA/aqie-back-end`, `daqi-calculator.js`) and `openaq/aqi-hub`.
 //!
-//! The mean over the averaging period ([`averaging`]) is rounded once, half up, to
-//! whole µg/m³ and then looked up, so no value falls between two rows: 11.5 rounds
-//! to 12 and has index 2. That ties go up rests on one source (the Met Office's
-//! operational code, confidence medium); the 2013 document as summarised says
-//! "nearest integer". DEFRA's own web service does not round at all and can differ
-//! by one index just above a row's end.
+//! The mean over the averaging period is rounded once, half up, to whole µg/m³ and then
+//! looked up, so no value falls between two rows: 11.5 rounds to 12 and has index 2. That
+//! ties go up rests on one source (the Met Office's operational code, confidence medium);
+//! the 2013 document as summarised says "nearest integer". DEFRA's own web service does not
+//! round at all and can differ by one index just above a row's end: the policy `unrounded`,
+//! [`DAQI_UNROUNDED`].
 //!
-//! The index of several pollutants is the highest of theirs; one is enough.
+//! The index of several pollutants is the highest of theirs; one is enough. A mean of 24
+//! hours needs 18, one of 8 hours 6. The report's trigger values are left out: no source at
+//! hand has them.
+//!
+//! [`DAQI`] is the standard as every other one here. For those who keep the index itself,
+//! [`Index`] and [`Band`] are its values in types of their own.
 
 use core::fmt;
 use core::str::FromStr;
 
-use rust_decimal::Decimal;
-
-use crate::{Concentration, Error, Pollutant};
+use crate::Averaging::{Day, EightHours, Hour, QuarterHour};
+use crate::Pollutant::{No2, O3, Pm10, Pm25, So2};
+use crate::category::{Category, Severity};
+use crate::colour::SAFE_4;
+use crate::standard::BLANK;
+use crate::{
+    Averaging, Colour, Concentration, Date, End, Error, Pollutant, Rounding, Sample, Scale, Shape,
+    Standard, Table, Unit,
+};
 
 /// A DAQI value, 1 to 10.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -74,6 +85,23 @@ impl TryFrom<u8> for Index {
 impl From<Index> for u8 {
     fn from(index: Index) -> u8 {
         index.0
+    }
+}
+
+impl From<Index> for crate::Index {
+    fn from(index: Index) -> Self {
+        Self::new(index.0.into())
+    }
+}
+
+impl TryFrom<crate::Index> for Index {
+    type Error = Error;
+
+    fn try_from(index: crate::Index) -> Result<Self, Error> {
+        match (index.number(), index.is_over()) {
+            (number @ 1..=10, false) => Ok(Self(number as u8)),
+            _ => Err(Error::NotAnIndex),
+        }
     }
 }
 
@@ -140,169 +168,117 @@ impl FromStr for Band {
     }
 }
 
-/// The mean that the DAQI is defined on, for one pollutant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Averaging {
-    /// Mean of 15 minutes.
-    QuarterHour,
-    /// Mean of one hour.
-    Hour,
-    /// Running mean of 8 hours.
-    EightHours,
-    /// Mean of 24 hours.
-    Day,
-}
-
-impl Averaging {
-    /// `15min`, `1h`, `8h` or `24h`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::QuarterHour => "15min",
-            Self::Hour => "1h",
-            Self::EightHours => "8h",
-            Self::Day => "24h",
-        }
-    }
-}
-
-/// The averaging period that the DAQI prescribes for a pollutant.
-pub const fn averaging(pollutant: Pollutant) -> Averaging {
-    match pollutant {
-        Pollutant::Pm25 | Pollutant::Pm10 => Averaging::Day,
-        Pollutant::O3 => Averaging::EightHours,
-        Pollutant::No2 => Averaging::Hour,
-        Pollutant::So2 => Averaging::QuarterHour,
-    }
-}
-
-/// The index of one pollutant alone. Total: every concentration has one.
-pub fn sub_index(pollutant: Pollutant, concentration: Concentration) -> SubIndex {
-    let rounded = concentration.rounded_half_up();
-    let tops = tops(pollutant);
-    let below = tops.iter().filter(|top| rounded > u32::from(**top)).count();
-    SubIndex {
-        pollutant,
-        concentration,
-        rounded,
-        index: Index(below as u8 + 1), // `below` is at most 9
-    }
-}
-
-/// The index of several pollutants measured at one place: the highest of theirs.
+/// The DAQI of particulate matter over 24 hours: the higher of PM10's and PM2.5's; none
+/// when neither is there.
 ///
-/// [`Error::NothingGiven`] for an empty slice, [`Error::GivenTwice`] when a pollutant
-/// repeats.
-pub fn index(concentrations: &[(Pollutant, Concentration)]) -> Result<Daqi, Error> {
-    let mut parts = [None; Pollutant::ALL.len()];
-    for &(pollutant, concentration) in concentrations {
-        let part = &mut parts[pollutant as usize];
-        if part.is_some() {
-            return Err(Error::GivenTwice(pollutant));
+/// [`Error::WrongUnit`] for parts per billion or million.
+pub fn of_particulates(
+    pm10: Option<Concentration>,
+    pm25: Option<Concentration>,
+) -> Result<Option<Index>, Error> {
+    let mut highest = None;
+    for (pollutant, concentration) in [(Pm10, pm10), (Pm25, pm25)] {
+        if let Some(concentration) = concentration {
+            let sub_index = DAQI.sub_index(&Sample::new(pollutant, Day, concentration))?;
+            highest = highest.max(Some(Index::try_from(sub_index.index())?));
         }
-        *part = Some(sub_index(pollutant, concentration));
     }
-    let highest = parts.iter().flatten().map(SubIndex::index).max();
-    Ok(Daqi { index: highest.ok_or(Error::NothingGiven)?, parts })
+    Ok(highest)
 }
 
-/// The concentrations (µg/m³, before rounding) that have this index: from the first,
-/// included, up to the second, excluded; no second for index 10.
-pub fn interval(pollutant: Pollutant, index: Index) -> (Decimal, Option<Decimal>) {
-    let tops = tops(pollutant);
-    let row = usize::from(index.get() - 1);
-    // Half up: a row that ends at the whole number n holds everything below n + 0.5.
-    let end_of = |top: u16| Decimal::new(i64::from(top) * 10 + 5, 1);
-    let start = match row {
-        0 => Decimal::ZERO,
-        _ => end_of(tops[row - 1]),
-    };
-    (start, tops.get(row).map(|top| end_of(*top)))
+const DEFRA: &str = "Defra, https://uk-air.defra.gov.uk/air-pollution/daqi (2013 revision)";
+
+/// Rows of index 1 to 9 by their last whole µg/m³, and index 10 above.
+const fn table(pollutant: Pollutant, averaging: Averaging, rows: &'static [(u32, u32)]) -> Table {
+    let scale = Scale::new(0, Rounding::HalfUp, Shape::Banded, (0, 0), rows, End::Open(10));
+    Table::new(pollutant, averaging, Unit::Microgram, scale, DEFRA)
 }
 
-/// The index of one pollutant and how it came about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct SubIndex {
-    pollutant: Pollutant,
-    concentration: Concentration,
-    rounded: u32,
-    index: Index,
-}
+/// PM2.5, µg/m³: Defra 2013.
+const PM25: Table = table(
+    Pm25,
+    Day,
+    &[(11, 1), (23, 2), (35, 3), (41, 4), (47, 5), (53, 6), (58, 7), (64, 8), (70, 9)],
+)
+.capture(18, 24);
+/// PM10, µg/m³: Defra 2013.
+const PM10: Table = table(
+    Pm10,
+    Day,
+    &[(16, 1), (33, 2), (50, 3), (58, 4), (66, 5), (75, 6), (83, 7), (91, 8), (100, 9)],
+)
+.capture(18, 24);
+/// Ozone, µg/m³: Defra 2013.
+const OZONE: Table = table(
+    O3,
+    EightHours,
+    &[(33, 1), (66, 2), (100, 3), (120, 4), (140, 5), (160, 6), (187, 7), (213, 8), (240, 9)],
+)
+.capture(6, 8);
+/// NO2, µg/m³: Defra 2013.
+const NO2: Table = table(
+    No2,
+    Hour,
+    &[(67, 1), (134, 2), (200, 3), (267, 4), (334, 5), (400, 6), (467, 7), (534, 8), (600, 9)],
+)
+.capture(3, 4);
+/// SO2, µg/m³: Defra 2013.
+const SO2: Table = table(
+    So2,
+    QuarterHour,
+    &[(88, 1), (177, 2), (266, 3), (354, 4), (443, 5), (532, 6), (710, 7), (887, 8), (1064, 9)],
+);
 
-impl SubIndex {
-    /// The pollutant.
-    pub fn pollutant(&self) -> Pollutant {
-        self.pollutant
-    }
+/// The bands, with the colours that UK-AIR shows beside them and the Welsh names of DEFRA's
+/// service.
+const CATEGORIES: &[Category] = &[
+    Category::new("Low", 1, Some(0x009900), SAFE_4[0], Severity::Clean).named(&[("cy", "Isel")]),
+    Category::new("Moderate", 4, Some(0xFF9900), SAFE_4[1], Severity::Elevated)
+        .named(&[("cy", "Cymedrol")]),
+    Category::new("High", 7, Some(0xFF0000), SAFE_4[2], Severity::Unhealthy)
+        .named(&[("cy", "Uchel")]),
+    Category::new("Very High", 10, Some(0x990099), SAFE_4[3], Severity::VeryUnhealthy)
+        .named(&[("cy", "Uchel iawn")]),
+];
+/// DEFRA's front end, openair and the Met Office agree on these.
+const COLOURS: &[Colour] = &[
+    Colour::hex(0x9CFF9C),
+    Colour::hex(0x31FF00),
+    Colour::hex(0x31CF00),
+    Colour::hex(0xFFFF00),
+    Colour::hex(0xFFCF00),
+    Colour::hex(0xFF9A00),
+    Colour::hex(0xFF6464),
+    Colour::hex(0xFF0000),
+    Colour::hex(0x990000),
+    Colour::hex(0xCE30FF),
+];
 
-    /// The concentration as given.
-    pub fn concentration(&self) -> Concentration {
-        self.concentration
-    }
+const V2013: Standard = Standard {
+    id: "uk_daqi",
+    version: "2013",
+    name: "Daily Air Quality Index",
+    authority: "Defra",
+    region: "GB",
+    from: Date::new(2012, 1, 1),
+    tables: &[PM25, PM10, OZONE, NO2, SO2],
+    categories: CATEGORIES,
+    index_colours: COLOURS,
+    advice_pages: &[
+        (Date::new(2012, 1, 1), "https://uk-air.defra.gov.uk/air-pollution/daqi"),
+        (
+            Date::new(2025, 12, 19),
+            "https://www.gov.uk/government/publications/health-effects-of-air-pollution/\
+             health-advice-for-the-daily-air-quality-index-daqi",
+        ),
+    ],
+    ..BLANK
+};
 
-    /// The whole µg/m³ that were looked up in the table.
-    pub fn rounded(&self) -> u32 {
-        self.rounded
-    }
+/// The DAQI: one table serves all dates since 2012.
+pub static DAQI: Standard = V2013;
 
-    /// The index.
-    pub fn index(&self) -> Index {
-        self.index
-    }
-}
-
-/// An index and its explanation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Daqi {
-    index: Index,
-    parts: [Option<SubIndex>; Pollutant::ALL.len()],
-}
-
-impl Daqi {
-    /// The index: the highest of the parts'.
-    pub fn index(&self) -> Index {
-        self.index
-    }
-
-    /// The index's band.
-    pub fn band(&self) -> Band {
-        self.index.band()
-    }
-
-    /// One sub-index for each pollutant given, in the order of [`Pollutant::ALL`].
-    pub fn parts(&self) -> impl Iterator<Item = &SubIndex> {
-        self.parts.iter().flatten()
-    }
-
-    /// The pollutants whose sub-index is the index; more than one when they tie.
-    pub fn dominant(&self) -> impl Iterator<Item = Pollutant> {
-        self.parts().filter(|part| part.index == self.index).map(SubIndex::pollutant)
-    }
-}
-
-/// The last whole µg/m³ of index 1 to 9; index 10 is open. Only the rows' ends are
-/// kept, so that a hole or an overlap cannot be written.
-const fn tops(pollutant: Pollutant) -> &'static [u16; 9] {
-    match pollutant {
-        Pollutant::Pm25 => &PM25,
-        Pollutant::Pm10 => &PM10,
-        Pollutant::O3 => &O3,
-        Pollutant::No2 => &NO2,
-        Pollutant::So2 => &SO2,
-    }
-}
-
-const PM25: [u16; 9] = ascending([11, 23, 35, 41, 47, 53, 58, 64, 70]);
-const PM10: [u16; 9] = ascending([16, 33, 50, 58, 66, 75, 83, 91, 100]);
-const O3: [u16; 9] = ascending([33, 66, 100, 120, 140, 160, 187, 213, 240]);
-const NO2: [u16; 9] = ascending([67, 134, 200, 267, 334, 400, 467, 534, 600]);
-const SO2: [u16; 9] = ascending([88, 177, 266, 354, 443, 532, 710, 887, 1064]);
-
-/// Checked while compiling: a table out of order does not build.
-const fn ascending(tops: [u16; 9]) -> [u16; 9] {
-    let mut row = 1;
-    while row < tops.len() {
-        assert!(tops[row - 1] < tops[row], "the rows must ascend");
-        row += 1;
-    }
-    tops
-}
+/// The policy `unrounded`, as DEFRA's own web service looks concentrations up: 11.2 has
+/// index 2.
+pub static DAQI_UNROUNDED: Standard =
+    Standard { policy: "unrounded", rounding: Some(Rounding::Unrounded), ..V2013 };

@@ -1,35 +1,120 @@
 use core::fmt;
 
-/// Why there is no index: a refusal, never a fault of the library.
+use crate::{Averaging, Pollutant, Unit};
+
+/// Why there is no answer: a refusal, never a fault of the library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Error {
-    /// The text is not a decimal number.
+    /// The text is not a decimal number, or has more digits than one holds.
     NotANumber,
+    /// The float is NaN or infinite.
+    NotFinite,
     /// The concentration is below zero.
     Negative,
-    /// No pollutant was given.
-    NothingGiven,
-    /// The same pollutant was given twice.
-    GivenTwice(crate::Pollutant),
-    /// The number is not an index of this standard (DAQI: 1 to 10).
-    NotAnIndex,
-    /// The word is not a band of this standard.
-    NotABand,
+    /// The number is larger than a decimal holds (about 7.9 · 10²⁸).
+    TooLarge,
+    /// The word is not a unit that this crate knows.
+    NotAUnit,
     /// The word is not a pollutant that this crate knows.
     NotAPollutant,
+    /// The word is not an averaging period that this crate knows.
+    NotAnAveraging,
+    /// The number is not an index of the DAQI.
+    NotAnIndex,
+    /// The word is not a band of the DAQI.
+    NotABand,
+    /// No concentration was given.
+    NothingGiven,
+    /// The same pollutant was given twice over one averaging period.
+    GivenTwice(Pollutant),
+    /// The standard has no table for the pollutant.
+    NotInStandard(Pollutant),
+    /// The standard takes the pollutant over another averaging period.
+    WrongAveraging(Pollutant, Averaging),
+    /// The standard takes the pollutant in a unit of the other kind: by mass in place of
+    /// by volume, or the other way round. See [`Concentration::at`](crate::Concentration::at).
+    WrongUnit {
+        /// The pollutant.
+        pollutant: Pollutant,
+        /// The unit of the concentration.
+        given: Unit,
+        /// The unit of the table.
+        wanted: Unit,
+    },
+    /// The standard's table for this averaging period begins above the concentration; a
+    /// longer or shorter period decides.
+    BelowTable(Pollutant, Averaging),
+    /// The standard discards so high a value as an error of measurement.
+    Implausible(Pollutant),
+    /// The index is a sum over several pollutants, and one or more of them are missing.
+    Incomplete,
+    /// Units of two kinds in one mean.
+    MixedUnits,
+    /// Too few values in the averaging period.
+    NotEnough {
+        /// How many there are.
+        have: u16,
+        /// How many the capture rule asks for.
+        need: u16,
+    },
+    /// Only a gas has a molar mass, and so a conversion between mass and volume.
+    NotAGas(Pollutant),
+    /// The output slice and the columns are not of one length.
+    Lengths,
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotANumber => f.write_str("not a decimal number"),
+            Self::NotFinite => f.write_str("not a finite number"),
             Self::Negative => f.write_str("a concentration cannot be below zero"),
-            Self::NothingGiven => f.write_str("no pollutant was given"),
-            Self::GivenTwice(pollutant) => write!(f, "{pollutant} was given twice"),
+            Self::TooLarge => f.write_str("the number is too large"),
+            Self::NotAUnit => f.write_str("the units are ug/m3, mg/m3, ppb, ppm and 1e-4/m"),
+            Self::NotAPollutant => {
+                f.write_str("the pollutants are")?;
+                for (at, pollutant) in Pollutant::ALL.into_iter().enumerate() {
+                    write!(f, "{}{pollutant}", if at == 0 { " " } else { ", " })?;
+                }
+                Ok(())
+            }
+            Self::NotAnAveraging => {
+                f.write_str("the averaging periods are")?;
+                for (at, averaging) in Averaging::ALL.into_iter().enumerate() {
+                    write!(f, "{}{averaging}", if at == 0 { " " } else { ", " })?;
+                }
+                Ok(())
+            }
             Self::NotAnIndex => f.write_str("the index runs from 1 to 10"),
             Self::NotABand => f.write_str("the bands are Low, Moderate, High and Very High"),
-            Self::NotAPollutant => f.write_str("the pollutants are PM2.5, PM10, O3, NO2 and SO2"),
+            Self::NothingGiven => f.write_str("no concentration was given"),
+            Self::GivenTwice(pollutant) => write!(f, "{pollutant} was given twice"),
+            Self::NotInStandard(pollutant) => write!(f, "the standard does not cover {pollutant}"),
+            Self::WrongAveraging(pollutant, averaging) => {
+                write!(f, "the standard does not take {pollutant} as a mean of {averaging}")
+            }
+            Self::WrongUnit { pollutant, given, wanted } => write!(
+                f,
+                "{pollutant} is wanted in {wanted}, not in {given}; the two convert only at a \
+                 stated temperature"
+            ),
+            Self::BelowTable(pollutant, averaging) => write!(
+                f,
+                "the standard's table for {pollutant} over {averaging} begins above this value"
+            ),
+            Self::Implausible(pollutant) => {
+                write!(f, "the standard discards so high a value of {pollutant} as an error")
+            }
+            Self::Incomplete => f.write_str("the index needs all of its pollutants together"),
+            Self::MixedUnits => f.write_str("values in different units cannot be averaged"),
+            Self::NotEnough { have, need } => {
+                write!(f, "{have} values in the averaging period, {need} are needed")
+            }
+            Self::NotAGas(pollutant) => {
+                write!(f, "{pollutant} has no molar mass: it converts at no temperature")
+            }
+            Self::Lengths => f.write_str("the columns and the output differ in length"),
         }
     }
 }

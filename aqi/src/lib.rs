@@ -1,44 +1,89 @@
-//! Air-quality indices: concentrations in; index, band and explanation out.
+//! Air-quality indices: concentrations in; index, category and explanation out.
 //!
 //! ```
-//! use aqi::{Band, Concentration, Pollutant, daqi};
+//! use aqi::{Averaging, Concentration, Pollutant, Sample, Unit, daqi::DAQI};
 //!
-//! let pm10: Concentration = "20.4".parse()?; // µg/m³, a 24-hour mean
-//! let pm25: Concentration = "35.5".parse()?;
-//! let answer = daqi::index(&[(Pollutant::Pm10, pm10), (Pollutant::Pm25, pm25)])?;
+//! let pm10 = Concentration::parse("20.4", Unit::Microgram)?;
+//! let pm25: Concentration = "35.5 µg/m³".parse()?;
+//! let answer = DAQI.index(&[
+//!     Sample::new(Pollutant::Pm10, Averaging::Day, pm10),
+//!     Sample::new(Pollutant::Pm25, Averaging::Day, pm25),
+//! ])?;
 //!
-//! assert_eq!(answer.index().get(), 4);
-//! assert_eq!(answer.band(), Band::Moderate);
+//! assert_eq!(answer.to_string(), "4, Moderate");
 //! assert!(answer.dominant().eq([Pollutant::Pm25]));
+//! let same = DAQI.interval(Pollutant::Pm25, Averaging::Day, answer.index())?;
+//! assert_eq!(same.expect("a row").to_string(), "35.5 to below 41.5 µg/m³");
 //! # Ok::<(), aqi::Error>(())
 //! ```
 //!
-//! - [`Concentration`] is a non-negative exact decimal in µg/m³. Floats are not
-//!   accepted: what `9.05f32` means is for the caller to decide.
-//! - [`daqi`] is the UK Daily Air Quality Index: [`daqi::sub_index`] for one
-//!   pollutant, [`daqi::index`] for several, [`daqi::interval`] for the way back.
-//! - [`Index`] (1 to 10) and [`Band`] are its answers, [`Daqi`](daqi::Daqi)
-//!   explains one. [`Error`] is a refusal: small, `Copy`, matchable.
+//! - A [`Concentration`] is an exact decimal and its [`Unit`]; a [`Sample`] says of what and
+//!   over which span of time. Floats come in only by a conversion that can refuse.
+//! - A [`Standard`] is one authority's index at one time: [`standards`] has them all, by
+//!   authority and as a list. [`Standard::index`] and [`Standard::sub_index`] answer,
+//!   [`Standard::interval`] leads back, [`Standard::bulk`] does many at once.
+//! - An [`Answer`] explains itself: its [`SubIndex`]es with row, rounded value and distance
+//!   to the next [`Category`], what dominates, what is missing. An [`Error`] is a refusal:
+//!   small, `Copy`, matchable.
+//! - [`mean`] and [`nowcast`] make the means that standards ask for, with their capture
+//!   rules.
 //!
-//! What this crate is not: it does no averaging over time, keeps nothing, knows no
-//! wire format and reads no clock. It is `no_std`, never allocates, and depends on
-//! `rust_decimal` alone (and on `serde` behind the feature of that name).
+//! Rounding, the ends of rows, ties and what happens above the top belong to each standard,
+//! and each module's page says which of it is stated and which is this crate's reading.
+//! Where an authority leaves a choice, the other reading is a [`Standard`] of its own with a
+//! [`policy`](Standard::policy).
+//!
+//! What this crate is not: it keeps nothing, knows no wire format and reads no clock. It is
+//! `no_std`, never allocates, computes with no float, and depends on `rust_decimal` alone
+//! (and on `serde` behind the feature of that name; `std` turns on that of both).
 
 #![no_std]
 #![forbid(unsafe_code)]
+
+#[cfg(feature = "std")]
+extern crate std;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct ReadmeExamples;
 
+mod answer;
+mod averaging;
+pub mod bulk;
+mod category;
+mod colour;
 mod concentration;
 pub mod daqi;
+mod date;
 mod error;
+mod index;
+mod interval;
+pub mod mean;
+pub mod nowcast;
 mod pollutant;
+mod risk;
+mod rounding;
+mod scale;
+mod standard;
+pub mod standards;
+mod table;
+mod unit;
 
+pub use answer::{Answer, Row, SubIndex};
+pub use averaging::{Averaging, Capture};
+pub use category::{Advice, Category, Severity};
+pub use colour::Colour;
 pub use concentration::Concentration;
-pub use daqi::{Band, Index};
+pub use date::Date;
 pub use error::Error;
+pub use index::Index;
+pub use interval::Interval;
 pub use pollutant::Pollutant;
+pub use rounding::Rounding;
 /// The decimal type that concentrations are made of.
 pub use rust_decimal::Decimal;
+pub use scale::{End, Scale, Shape};
+pub use standard::{Needs, Rule, Sample, Standard};
+pub use standards::{au, ca, caqi, cn, de, eu, fr, hk, india, kr, sg, us, who};
+pub use table::{Confidence, Content, Table};
+pub use unit::{Temperature, Unit};

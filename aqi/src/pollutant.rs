@@ -1,9 +1,11 @@
 use core::fmt;
 use core::str::FromStr;
 
+use rust_decimal::Decimal;
+
 use crate::Error;
 
-/// A pollutant that an index is defined for.
+/// What an index is defined on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -22,13 +24,36 @@ pub enum Pollutant {
     /// Sulphur dioxide.
     #[cfg_attr(feature = "serde", serde(rename = "SO2"))]
     So2,
+    /// Carbon monoxide.
+    #[cfg_attr(feature = "serde", serde(rename = "CO"))]
+    Co,
+    /// Ammonia.
+    #[cfg_attr(feature = "serde", serde(rename = "NH3"))]
+    Nh3,
+    /// Lead.
+    Pb,
+    /// Loss of visibility: the scattering of light by particles, which New South Wales
+    /// bands beside the pollutants.
+    #[cfg_attr(feature = "serde", serde(rename = "visibility"))]
+    Visibility,
 }
 
 impl Pollutant {
     /// Every pollutant, in the order of the declaration.
-    pub const ALL: [Self; 5] = [Self::Pm25, Self::Pm10, Self::O3, Self::No2, Self::So2];
+    pub const ALL: [Self; 9] = [
+        Self::Pm25,
+        Self::Pm10,
+        Self::O3,
+        Self::No2,
+        Self::So2,
+        Self::Co,
+        Self::Nh3,
+        Self::Pb,
+        Self::Visibility,
+    ];
 
-    /// The usual short name: `PM2.5`, `PM10`, `O3`, `NO2`, `SO2`.
+    /// The usual short name: `PM2.5`, `PM10`, `O3`, `NO2`, `SO2`, `CO`, `NH3`, `Pb`,
+    /// `visibility`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Pm25 => "PM2.5",
@@ -36,7 +61,25 @@ impl Pollutant {
             Self::O3 => "O3",
             Self::No2 => "NO2",
             Self::So2 => "SO2",
+            Self::Co => "CO",
+            Self::Nh3 => "NH3",
+            Self::Pb => "Pb",
+            Self::Visibility => "visibility",
         }
+    }
+
+    /// Molar mass in g/mol from the standard atomic weights (IUPAC 2021, abridged: H 1.008,
+    /// C 12.011, N 14.007, O 15.999, S 32.06); none for particles.
+    pub const fn molar_mass(self) -> Option<Decimal> {
+        let milligrams = match self {
+            Self::O3 => 47_997,
+            Self::No2 => 46_005,
+            Self::So2 => 64_058,
+            Self::Co => 28_010,
+            Self::Nh3 => 17_031,
+            Self::Pm25 | Self::Pm10 | Self::Pb | Self::Visibility => return None,
+        };
+        Some(Decimal::from_parts(milligrams, 0, 0, false, 3))
     }
 }
 

@@ -7,25 +7,67 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use airshed_benches::{feed_file, fetch, fill, start};
-use aqi::{Concentration, Decimal, Pollutant, daqi};
+use aqi::daqi::DAQI;
+use aqi::{Averaging, Concentration, Decimal, Pollutant, Sample, Standard, Unit};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use jiff::SignedDuration;
 use store::{Column, Embedded, Memory, Options, Query, Store, View, Window, csv};
 
+/// One exact index by each kind of standard, and many at once.
 fn index(c: &mut Criterion) {
     let values: Vec<_> = (0..1000)
-        .map(|n| Concentration::from_micrograms(Decimal::new(n * 131 % 12_000, 2)).unwrap())
+        .map(|n| Concentration::micrograms(Decimal::new(n * 131 % 12_000, 2)).unwrap())
         .collect();
     let mut group = c.benchmark_group("index");
     group.throughput(Throughput::Elements(values.len() as u64));
-    group.bench_function("daqi of PM10 and PM2.5", |b| {
+    let kinds: [(&str, &'static Standard); 5] = [
+        ("banded: DAQI", &DAQI),
+        ("banded, unrounded: EAQI", &aqi::eu::EAQI_2019_TRAFFIC),
+        ("interpolated: US 2024", &aqi::us::AQI_2024),
+        ("interpolated, ties to even: China 2026", &aqi::cn::DAILY_2026),
+        ("interpolated, unrounded: NEPM", &aqi::au::NEPM),
+    ];
+    for (name, standard) in kinds {
+        group.bench_function(name, |b| {
+            b.iter(|| {
+                for value in &values {
+                    let sample = Sample::new(Pollutant::Pm25, Averaging::Day, *value);
+                    black_box(standard.sub_index(black_box(&sample)).unwrap().index());
+                }
+            });
+        });
+    }
+    group.bench_function("explained: DAQI of PM10 and PM2.5", |b| {
         b.iter(|| {
             for pair in values.windows(2) {
-                let given = [(Pollutant::Pm10, pair[0]), (Pollutant::Pm25, pair[1])];
-                black_box(daqi::index(black_box(&given)).unwrap());
+                let given = [
+                    Sample::new(Pollutant::Pm10, Averaging::Day, pair[0]),
+                    Sample::new(Pollutant::Pm25, Averaging::Day, pair[1]),
+                ];
+                black_box(DAQI.index(black_box(&given)).unwrap().index());
             }
         });
     });
+    group.finish();
+
+    let columns = [17, 131].map(|step: u32| (0..100_000).map(|n| n * step % 12_000).collect());
+    let [pm10, pm25]: [Vec<u32>; 2] = columns;
+    let column = |pollutant, values| aqi::bulk::Column {
+        pollutant,
+        averaging: Averaging::Day,
+        unit: Unit::Microgram,
+        decimals: 2,
+        values,
+    };
+    let columns = [column(Pollutant::Pm10, &pm10), column(Pollutant::Pm25, &pm25)];
+    let mut out = vec![None; pm10.len()];
+    let mut group = c.benchmark_group("bulk");
+    group.throughput(Throughput::Elements(pm10.len() as u64));
+    for (name, standard) in [("DAQI", &DAQI), ("US 2024", &aqi::us::AQI_2024)] {
+        group.bench_function(format!("{name} of PM10 and PM2.5"), |b| {
+            b.iter(|| standard.bulk(black_box(&columns), black_box(&mut out)).unwrap());
+        });
+    }
     group.finish();
 }
 
@@ -52,7 +94,7 @@ fn stores(c: &mut Criterion) {
     let mut hour = Query::new(start() + SignedDuration::from_hours(9), start());
     hour.until = start() + SignedDuration::from_hours(10);
     hour.countries = vec!["DE".parse().unwrap()];
-    hour.bands = vec![aqi::Band::Low];
+    hour.bands = vec![aqi::daqi::Band::Low];
     let mut day = Query::new(start(), start() + SignedDuration::from_hours(24));
     day.countries = hour.countries.clone();
     let mut high = Query::new(start(), day.until);

@@ -3,33 +3,7 @@
 use std::fmt;
 use std::io::{Read, Write};
 
-use aqi::{Concentration, Decimal, Pollutant, daqi};
-
-/// The standards by name, with their versions, newest first.
-pub const STANDARDS: [(&str, &[&str]); 16] = [
-    ("uk_daqi", &["2013"]),
-    ("us_aqi", &["2024", "2012", "1999_2008"]),
-    ("eu_eaqi", &["2025", "2019", "2017"]),
-    ("eu_caqi", &[]),
-    ("de_lqi", &["2025", "2019"]),
-    ("fr_atmo", &["2021"]),
-    ("in_naqi", &["2014"]),
-    ("cn_aqi", &["2026", "2012"]),
-    ("ca_aqhi", &[]),
-    ("ca_aqhi_plus", &["2019"]),
-    ("hk_aqhi", &[]),
-    ("sg_psi", &["2014"]),
-    ("kr_cai", &[]),
-    ("au_aqc_nsw", &[]),
-    ("au_aqi_nepm", &[]),
-    ("who", &["2021"]),
-];
-
-/// Units of concentration, as they are written.
-const UNITS: [&str; 4] = ["ug/m3", "mg/m3", "ppb", "ppm"];
-
-/// Averaging periods, as they are written.
-const AVERAGINGS: [&str; 5] = ["15min", "1h", "3h", "8h", "24h"];
+use aqi::{Answer, Averaging, Concentration, Pollutant, Sample, Standard, Unit, standards};
 
 /// Why there is no index.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,22 +21,42 @@ fn refuse<T>(reason: impl Into<String>) -> Result<T, Refusal> {
     Err(Refusal(reason.into()))
 }
 
-/// The index of `POLLUTANT=VALUE` pairs by a standard; the value may carry a unit, such
-/// as `PM10=0.05mg/m3`.
-pub fn of_pairs(standard: &str, pairs: &[String]) -> Result<daqi::Daqi, Refusal> {
-    only_daqi(standard, "")?;
-    let mut given = Vec::new();
-    for pair in pairs {
-        let Some((pollutant, value)) = pair.split_once('=') else {
-            return refuse(format!("`{pair}`: give POLLUTANT=VALUE, such as PM2.5=11.5"));
-        };
-        let pollutant = pollutant_of(pollutant)?;
-        let unit = value.find(|c: char| !c.is_ascii_digit() && !"+-.".contains(c));
-        let (number, unit) = value.split_at(unit.filter(|at| *at > 0).unwrap_or(value.len()));
-        let unit = if unit.is_empty() { "ug/m3" } else { unit };
-        given.push((pollutant, concentration_of(number, unit)?));
+/// The index of `POLLUTANT[/AVERAGING]=VALUE[UNIT]` pairs by a standard, such as
+/// `PM10=0.05mg/m3` or `O3/8h=0.07ppm`. Without an averaging period it is the standard's
+/// usual one, without a unit µg/m³. The standard is `ID[:VERSION[:VARIANT or POLICY]]`; the
+/// newest version and the first variant that covers the pairs when they are left out.
+pub fn of_pairs(standard: &str, pairs: &[String]) -> Result<Answer, Refusal> {
+    let mut words = standard.splitn(3, ':');
+    let mut word = || words.next().unwrap_or_default();
+    let (id, version, kind) = (word(), word(), word());
+    let mut first_refusal = None;
+    for standard in find(id, version, kind)? {
+        let samples: Result<Vec<_>, _> = pairs.iter().map(|pair| of_pair(standard, pair)).collect();
+        let answer = samples.and_then(|samples| index(standard, &samples));
+        match answer {
+            Ok(answer) => return Ok(answer),
+            Err(refusal) => first_refusal = first_refusal.or(Some(refusal)),
+        }
     }
-    daqi::index(&given).map_err(|error| Refusal(error.to_string()))
+    Err(first_refusal.unwrap_or_else(|| Refusal(format!("{id} has no `{kind}`"))))
+}
+
+fn of_pair(standard: &Standard, pair: &str) -> Result<Sample, Refusal> {
+    let Some((subject, value)) = pair.split_once('=') else {
+        return refuse(format!("`{pair}`: give POLLUTANT=VALUE, such as PM2.5=11.5"));
+    };
+    let (pollutant, averaging) = match subject.split_once('/') {
+        Some((pollutant, averaging)) => (pollutant, Some(averaging_of(averaging)?)),
+        None => (subject, None),
+    };
+    let pollutant = pollutant_of(standard, pollutant)?;
+    let usual = || standard.averagings(pollutant).next();
+    // The index refuses a pollutant that the standard does not cover, whatever its mean.
+    let averaging = averaging.or_else(usual).unwrap_or(Averaging::Day);
+    let unit = value.find(|c: char| !c.is_ascii_digit() && !"+-.".contains(c));
+    let (number, unit) = value.split_at(unit.filter(|at| *at > 0).unwrap_or(value.len()));
+    let unit = if unit.is_empty() { "ug/m3" } else { unit };
+    Ok(Sample::new(pollutant, averaging, concentration_of(number, unit)?))
 }
 
 /// Reads CSV with the header `standard,version,pollutant,unit,averaging,concentration`
@@ -96,7 +90,7 @@ pub fn batch(input: impl Read, output: impl Write) -> Result<u64, BatchError> {
             false => refuse(format!("{} cells, the header has {}", record.len(), header.len())),
         };
         let (index, category, error) = match answer {
-            Ok(answer) => (answer.index().to_string(), answer.index().band().name(), String::new()),
+            Ok(answer) => (answer.index().to_string(), answer.category().name, String::new()),
             Err(refusal) => {
                 refused += 1;
                 (String::new(), "", refusal.to_string())
@@ -129,58 +123,112 @@ pub enum BatchError {
     Write(#[from] std::io::Error),
 }
 
-fn of_row(cells: &[String; 6]) -> Result<daqi::SubIndex, Refusal> {
-    let [standard, version, pollutant, unit, averaging, concentration] = cells;
-    only_daqi(standard, version)?;
-    let pollutant = pollutant_of(pollutant)?;
-    let wanted = daqi::averaging(pollutant).name();
-    if !AVERAGINGS.contains(&averaging.as_str()) {
-        return refuse(format!("averaging `{averaging}`: give {}", AVERAGINGS.join(", ")));
+/// A row has one concentration, or several parted by `;` in the cells `pollutant` and
+/// `concentration` (and in `unit` and `averaging`, where one for all will do).
+fn of_row(cells: &[String; 6]) -> Result<Answer, Refusal> {
+    let [id, version, pollutants, units, averagings, concentrations] = cells;
+    let mut first_refusal = None;
+    for standard in find(id, version, "")? {
+        let answer = samples_of(standard, [pollutants, units, averagings, concentrations])
+            .and_then(|samples| index(standard, &samples));
+        match answer {
+            Ok(answer) => return Ok(answer),
+            Err(refusal) => first_refusal = first_refusal.or(Some(refusal)),
+        }
     }
-    if averaging != wanted {
-        return refuse(format!("uk_daqi takes {pollutant} as a mean of {wanted}, not {averaging}"));
-    }
-    Ok(daqi::sub_index(pollutant, concentration_of(concentration, unit)?))
+    Err(first_refusal.unwrap_or_else(|| Refusal(format!("{id} has no version `{version}`"))))
 }
 
-fn only_daqi(standard: &str, version: &str) -> Result<(), Refusal> {
-    let known = STANDARDS.iter().find(|(name, _)| *name == standard);
-    let Some((_, versions)) = known else {
-        let names: Vec<_> = STANDARDS.iter().map(|(name, _)| *name).collect();
-        return refuse(format!("standard `{standard}`: give one of {}", names.join(" ")));
+fn samples_of(standard: &Standard, cells: [&String; 4]) -> Result<Vec<Sample>, Refusal> {
+    let lists = cells.map(|cell| cell.split(';').map(str::trim).collect::<Vec<_>>());
+    let [pollutants, units, averagings, concentrations] = lists;
+    let one_or_each = |list: &[&str]| list.len() == 1 || list.len() == pollutants.len();
+    if concentrations.len() != pollutants.len() || !one_or_each(&units) || !one_or_each(&averagings)
+    {
+        return refuse("the lists of pollutants, units, averagings and concentrations differ");
+    }
+    let of = |list: &[&str], at: usize| list[at.min(list.len() - 1)].to_owned();
+    let sample = |(at, pollutant): (usize, &&str)| {
+        let pollutant = pollutant_of(standard, pollutant)?;
+        let averaging = averaging_of(&of(&averagings, at))?;
+        Ok(Sample::new(
+            pollutant,
+            averaging,
+            concentration_of(concentrations[at], &of(&units, at))?,
+        ))
     };
-    if !version.is_empty() && !versions.contains(&version) {
-        return refuse(format!(
-            "{standard} has no version `{version}`; it has {}",
-            if versions.is_empty() { "no versions".to_owned() } else { versions.join(", ") }
-        ));
-    }
-    if standard != "uk_daqi" {
-        return refuse(format!("{standard} is not supported yet; uk_daqi is"));
-    }
-    Ok(())
+    pollutants.iter().enumerate().map(sample).collect()
 }
 
-fn pollutant_of(text: &str) -> Result<Pollutant, Refusal> {
+fn index(standard: &'static Standard, samples: &[Sample]) -> Result<Answer, Refusal> {
+    standard.index(samples).map_err(|error| match error {
+        aqi::Error::WrongAveraging(pollutant, averaging) => {
+            let names: Vec<_> = standard.averagings(pollutant).map(Averaging::name).collect();
+            let wanted = names.join(" or ");
+            Refusal(format!(
+                "{} takes {pollutant} as a mean of {wanted}, not {averaging}",
+                standard.id
+            ))
+        }
+        error => Refusal(format!("{}: {error}", standard.id)),
+    })
+}
+
+/// The variants of a standard's version, or the one variant or policy that is named.
+fn find(id: &str, version: &str, kind: &str) -> Result<Vec<&'static Standard>, Refusal> {
+    let versions = distinct(standards::ALL.iter().filter(|s| s.id == id).map(|s| s.version));
+    if versions.is_empty() {
+        let names = distinct(standards::ALL.iter().map(|standard| standard.id));
+        return refuse(format!("standard `{id}`: give one of {}", names.join(" ")));
+    }
+    if !version.is_empty() && !versions.contains(&version) {
+        let versions = versions.join(", ");
+        return refuse(format!("{id} has no version `{version}`; it has {versions}"));
+    }
+    let all: Vec<_> = standards::find(id, version).collect();
+    let wanted = |standard: &&Standard| match kind {
+        "" => standard.policy.is_empty(),
+        kind => standard.policy == kind || (standard.policy.is_empty() && standard.variant == kind),
+    };
+    let found: Vec<_> = all.iter().copied().filter(wanted).collect();
+    if found.is_empty() {
+        let kinds = distinct(all.iter().flat_map(|s| [s.variant, s.policy]));
+        let kinds: Vec<_> = kinds.into_iter().filter(|kind| !kind.is_empty()).collect();
+        return refuse(format!("{id} has no `{kind}`; it has {}", kinds.join(", ")));
+    }
+    Ok(found)
+}
+
+fn distinct<'a>(words: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    words.fold(Vec::new(), |mut all, word| {
+        if !all.contains(&word) {
+            all.push(word);
+        }
+        all
+    })
+}
+
+fn pollutant_of(standard: &Standard, text: &str) -> Result<Pollutant, Refusal> {
+    let covered = |p: &Pollutant| standard.averagings(*p).next().is_some();
+    text.parse().ok().filter(covered).ok_or_else(|| {
+        let names: Vec<_> =
+            Pollutant::ALL.into_iter().filter(covered).map(Pollutant::name).collect();
+        Refusal(format!("{} has no pollutant `{text}`; it has {}", standard.id, names.join(", ")))
+    })
+}
+
+fn averaging_of(text: &str) -> Result<Averaging, Refusal> {
     text.parse().map_err(|_| {
-        let names = Pollutant::ALL.map(Pollutant::name).join(", ");
-        Refusal(format!("uk_daqi has no pollutant `{text}`; it has {names}"))
+        let names = Averaging::ALL.map(Averaging::name).join(", ");
+        Refusal(format!("averaging `{text}`: give {names}"))
     })
 }
 
 fn concentration_of(text: &str, unit: &str) -> Result<Concentration, Refusal> {
-    let refusal = |error: aqi::Error| Refusal(format!("concentration `{text}`: {error}"));
-    let given: Concentration = text.parse().map_err(refusal)?;
-    match unit {
-        "ug/m3" => Ok(given),
-        "mg/m3" => {
-            let micrograms = given.micrograms().checked_mul(Decimal::ONE_THOUSAND);
-            let micrograms = micrograms.ok_or_else(|| Refusal(format!("`{text}` is too large")))?;
-            Concentration::from_micrograms(micrograms).map_err(refusal)
-        }
-        "ppb" | "ppm" => refuse(format!(
-            "uk_daqi is defined in ug/m3; {unit} converts only at a stated temperature"
-        )),
-        _ => refuse(format!("unit `{unit}`: give {}", UNITS.join(", "))),
-    }
+    let unit: Unit = unit.parse().map_err(|_| {
+        let names = Unit::ALL.map(Unit::name).join(", ");
+        Refusal(format!("unit `{unit}`: give {names}"))
+    })?;
+    Concentration::parse(text, unit)
+        .map_err(|error| Refusal(format!("concentration `{text}`: {error}")))
 }

@@ -3,7 +3,7 @@
 
 use airshed::feed::{self, RemarkKind};
 use airshed::request::Ask;
-use aqi::{Concentration, Decimal, Pollutant, daqi};
+use aqi::{Concentration, Content, Decimal, Error, Sample, standards};
 use jiff::Timestamp;
 use store::csv::{self, Rows};
 use store::{Column, Memory, Query, Store, View, Window};
@@ -89,18 +89,40 @@ pub fn every_row_of_a_batch_comes_back(bytes: &[u8]) {
     assert!(answered.iter().filter(|byte| **byte == b'\n').count() >= 1);
 }
 
-/// Every concentration has an index, and lies in the interval of that index.
+/// By every standard, every concentration has an index or a named refusal, lies in the
+/// interval of that index and of its category, and has a higher or the same index with
+/// every further step.
 pub fn the_index_is_within_its_interval(bytes: &[u8]) {
     let word = |at: usize| {
         let byte = |i| u32::from(*bytes.get(at * 4 + i).unwrap_or(&0));
         byte(0) | byte(1) << 8 | byte(2) << 16 | byte(3) << 24
     };
     let value = Decimal::from_parts(word(0), word(1), word(2), false, word(3) % 29);
-    let given = Concentration::from_micrograms(value).expect("not negative");
-    for pollutant in Pollutant::ALL {
-        let index = daqi::sub_index(pollutant, given).index();
-        let (start, end) = daqi::interval(pollutant, index);
-        assert!(start <= value && end.is_none_or(|end| value < end));
+    let more = value.checked_add(Decimal::new(i64::from(word(4)), word(3) % 7)).unwrap_or(value);
+    for standard in standards::ALL {
+        for table in standard.tables {
+            let sub_index = |value| {
+                let given = Concentration::new(value, table.unit).expect("not negative");
+                standard.sub_index(&Sample::new(table.pollutant, table.averaging, given))
+            };
+            let part = sub_index(value);
+            if matches!(part, Err(Error::BelowTable(..) | Error::Implausible(_))) {
+                continue;
+            }
+            let part = part.expect("its own unit and averaging period");
+            let (pollutant, averaging) = (table.pollutant, table.averaging);
+            if let Content::Scale(_) = table.content {
+                let interval = standard.interval(pollutant, averaging, part.index());
+                let interval = interval.expect("covered").expect("an index that there is");
+                assert!(interval.contains(part.concentration()), "{standard}: {interval}");
+                let category = standard.category_interval(pollutant, averaging, part.category());
+                let category = category.expect("covered").expect("a category that there is");
+                assert!(category.contains(part.concentration()), "{standard}: {category}");
+            }
+            if let Ok(next) = sub_index(more) {
+                assert!(part.index() <= next.index(), "{standard}: {value} and {more}");
+            }
+        }
     }
 }
 

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::ops::{Range, RangeInclusive};
 
-use aqi::{Band, Decimal, Index};
+use aqi::Decimal;
+use aqi::daqi::{Band, Index};
 use jiff::Timestamp;
 
 use crate::csv::BlockText;

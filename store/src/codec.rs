@@ -21,7 +21,8 @@
 use std::borrow::Cow;
 use std::ops::{BitOrAssign, Shl};
 
-use aqi::{Decimal, Index};
+use aqi::Decimal;
+use aqi::daqi::Index;
 
 use crate::block::{Block, CountryRows, DAYS, SECONDS_A_DAY, Station};
 use crate::csv::BlockText;

@@ -8,7 +8,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use aqi::{Band, Decimal};
+use aqi::Decimal;
+use aqi::daqi::Band;
 use arrow_array::{
     ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray, TimestampMillisecondArray,
     UInt8Array, UInt64Array,
@@ -133,7 +134,7 @@ fn array(column: Column, page: &Page) -> ArrayRef {
             ))
         }
         Column::Aqi => {
-            let indices = page.rows().map(|row| row.index().map(aqi::Index::get));
+            let indices = page.rows().map(|row| row.index().map(aqi::daqi::Index::get));
             Arc::new(UInt8Array::from_iter(indices))
         }
         Column::Range => {

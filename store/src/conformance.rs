@@ -13,7 +13,8 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 
-use aqi::{Band, Decimal, Index};
+use aqi::Decimal;
+use aqi::daqi::{Band, Index};
 use jiff::Timestamp;
 use proptest::prelude::*;
 

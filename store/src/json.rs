@@ -4,7 +4,7 @@
 //! the last digit; what is not known is `null`; `indoor` and `exact_location` are
 //! `true` or `false`, `flags` an array of names.
 
-use aqi::Band;
+use aqi::daqi::Band;
 
 use crate::csv::cell::{Date, date_of, write_decimal, write_number, write_timestamp};
 use crate::{Column, Country, Page, Row, SensorType};

@@ -1,4 +1,4 @@
-use aqi::{Band, Index};
+use aqi::daqi::{Band, Index};
 use jiff::Timestamp;
 
 use crate::{Area, Country, Flags, SensorType, Window};

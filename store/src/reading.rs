@@ -1,7 +1,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use aqi::{Band, Concentration, Decimal, Index, Pollutant, daqi};
+use aqi::daqi::{Band, Index};
+use aqi::{Concentration, Decimal, daqi};
 use jiff::Timestamp;
 
 use crate::Country;
@@ -70,11 +71,8 @@ impl Reading {
         if self.sensor_type.is_some_and(|kind| kind.counts_particles()) {
             return None;
         }
-        let sub_index = |pollutant, value: Option<Decimal>| {
-            let concentration = Concentration::from_micrograms(value?).ok()?;
-            Some(daqi::sub_index(pollutant, concentration).index())
-        };
-        sub_index(Pollutant::Pm10, self.pm10).max(sub_index(Pollutant::Pm25, self.pm25))
+        let concentration = |value: Option<Decimal>| Concentration::micrograms(value?).ok();
+        daqi::of_particulates(concentration(self.pm10), concentration(self.pm25)).ok()?
     }
 
     /// The band of the index.

@@ -241,7 +241,7 @@ fn queries() -> Result<[Named; 4], Failure> {
     let germany = vec!["DE".parse()?];
     let mut hour = Query::new(mid_month + SignedDuration::from_hours(9), end(15 * 24 + 10));
     hour.countries = germany.clone();
-    hour.bands = vec![aqi::Band::Low];
+    hour.bands = vec![aqi::daqi::Band::Low];
     let mut day = Query::new(mid_month, end(16 * 24));
     day.countries = germany.clone();
     let mut high = Query::new(start() - SignedDuration::from_hours(1), end(HOURS));

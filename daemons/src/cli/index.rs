@@ -4,24 +4,28 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use airshed::index;
-use aqi::daqi;
+use aqi::{Answer, Pollutant, standards};
 use clap::Args;
 
 use super::Failure;
 
 #[derive(Args)]
 pub(super) struct Index {
-    /// The standard: uk_daqi.
-    #[arg(required_unless_present = "batch", value_name = "STANDARD")]
+    /// The standard: ID[:VERSION[:VARIANT or POLICY]], such as uk_daqi, us_aqi:2012,
+    /// "eu_caqi:2012:roadside daily"; see --list.
+    #[arg(required_unless_present_any = ["batch", "list"], value_name = "STANDARD")]
     standard: Option<String>,
-    /// Concentrations over the standard's averaging period, in ug/m3 or with a unit:
-    /// PM2.5=11.5, PM10=0.05mg/m3.
-    #[arg(required_unless_present = "batch", value_name = "POLLUTANT=VALUE")]
+    /// Concentrations over the standard's averaging period or the one named, in ug/m3 or
+    /// with a unit: PM2.5=11.5, PM10=0.05mg/m3, O3/8h=0.07ppm.
+    #[arg(required_unless_present_any = ["batch", "list"], value_name = "POLLUTANT=VALUE")]
     concentrations: Vec<String>,
     /// Read CSV (standard,version,pollutant,unit,averaging,concentration, and more) from
     /// standard input; write each row back with index,category,error appended.
     #[arg(long, conflicts_with_all = ["standard", "concentrations"])]
     batch: bool,
+    /// List the standards, and what each covers.
+    #[arg(long, conflicts_with_all = ["standard", "concentrations", "batch"])]
+    list: bool,
 }
 
 impl Index {
@@ -33,6 +37,10 @@ impl Index {
             }
             return Ok(ExitCode::SUCCESS);
         }
+        if self.list {
+            io::stdout().lock().write_all(list().as_bytes())?;
+            return Ok(ExitCode::SUCCESS);
+        }
         let standard = self.standard.unwrap_or_default();
         let answer = index::of_pairs(&standard, &self.concentrations)?;
         io::stdout().lock().write_all(explain(&answer).as_bytes())?;
@@ -40,28 +48,70 @@ impl Index {
     }
 }
 
-fn explain(answer: &daqi::Daqi) -> String {
-    let dominant: Vec<_> = answer.dominant().map(aqi::Pollutant::name).collect();
+/// Every standard with its versions, variants and policies.
+fn list() -> String {
+    let mut text = String::new();
+    for standard in standards::ALL {
+        let kind = [standard.variant, standard.policy].into_iter().filter(|word| !word.is_empty());
+        let name: Vec<_> = [standard.id, standard.version].into_iter().chain(kind).collect();
+        let tables = standard.tables.iter();
+        let covers: Vec<_> = tables
+            .map(|table| format!("{}/{} {}", table.pollutant, table.averaging, table.unit))
+            .collect();
+        text += &format!("{}\n    {}\n", name.join(":"), covers.join(", "));
+    }
+    text
+}
+
+fn explain(answer: &Answer) -> String {
+    let dominant: Vec<_> = answer.dominant().map(Pollutant::name).collect();
     let mut text = format!(
         "index: {}\nband: {}\ndominant: {}\n",
         answer.index(),
-        answer.band(),
-        dominant.join(", ")
+        answer.category(),
+        if dominant.is_empty() { "none named".to_owned() } else { dominant.join(", ") }
     );
     for part in answer.parts() {
-        let (start, end) = daqi::interval(part.pollutant(), part.index());
-        let row = match end {
-            Some(end) => format!("{start} to below {end}"),
-            None => format!("{start} and above"),
-        };
         text += &format!(
-            "  {}: {} as a mean of {}, rounded to {}: index {} ({row} µg/m³)\n",
+            "  {}: {} as a mean of {}",
             part.pollutant(),
             part.concentration(),
-            daqi::averaging(part.pollutant()).name(),
-            part.rounded(),
-            part.index(),
+            part.averaging()
         );
+        if let Some(rounded) = part.rounded() {
+            text += &format!(", rounded to {rounded}");
+        }
+        match part.risk() {
+            Some(risk) => text += &format!(": adds {} % to the risk", risk.round_dp(2)),
+            None => text += &format!(": index {}", part.index()),
+        }
+        let (pollutant, averaging) = (part.pollutant(), part.averaging());
+        let interval = answer.standard().interval(pollutant, averaging, part.index());
+        if let (Ok(Some(interval)), None) = (interval, part.risk()) {
+            text += &format!(" ({interval})");
+        }
+        text += "\n";
     }
+    for (pollutant, averaging, error) in answer.refused() {
+        text += &format!("  {pollutant} as a mean of {averaging} does not count: {error}\n");
+    }
+    for (pollutant, averaging) in answer.undecided() {
+        text += &format!("  {pollutant} is above this table: its mean of {averaging} decides\n");
+    }
+    if answer.penalty() > 0 {
+        text += &format!("  {} added because several are bad\n", answer.penalty());
+    }
+    if !answer.is_complete() {
+        text += &format!("  not official: {} wants", answer.standard().id);
+        let groups: Vec<_> = answer
+            .missing()
+            .map(|group| group.iter().map(|p| p.name()).collect::<Vec<_>>().join(" or "))
+            .collect();
+        text += &match groups.is_empty() {
+            true => format!(" {} pollutants\n", answer.standard().needs.at_least),
+            false => format!(" {}, too\n", groups.join(", ")),
+        };
+    }
+    text += &format!("by {}\n", answer.standard());
     text
 }

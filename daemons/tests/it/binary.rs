@@ -267,9 +267,11 @@ fn index_answers_and_refuses_by_name() {
     let one = output(&["index", "uk_daqi", "PM2.5=35.5", "PM10=51"], "");
     let lines: Vec<_> = text(&one.stdout).lines().take(3).collect();
     assert_eq!(lines, ["index: 4", "band: Moderate", "dominant: PM2.5, PM10"]);
-    let refused = output(&["index", "fr_atmo", "PM2.5=35.5"], "");
+    let refused = output(&["index", "jp_aqi", "PM2.5=35.5"], "");
     assert!(!refused.status.success());
-    assert!(text(&refused.stderr).contains("fr_atmo is not supported yet"));
+    assert!(text(&refused.stderr).contains("standard `jp_aqi`: give one of uk_daqi us_aqi"));
+    let list = output(&["index", "--list"], "");
+    assert!(text(&list.stdout).contains("eu_caqi:2012:roadside daily\n    NO2/1h µg/m³, PM10/24h"));
     let input = "standard,version,pollutant,unit,averaging,concentration\n\
                  uk_daqi,2013,PM10,ug/m3,24h,100.5\nuk_daqi,2013,PM10,ug/m3,24h,x\n";
     let batch = output(&["index", "--batch"], input);

@@ -21,7 +21,7 @@ fn the_reports_payload() {
     );
     assert_eq!((query.from, query.until), (at("2023-05-11T00:00:00Z"), at("2023-05-11T01:00:00Z")));
     assert_eq!(query.countries, ["DE".parse().unwrap()]);
-    assert_eq!(query.bands, [aqi::Band::Moderate]);
+    assert_eq!(query.bands, [aqi::daqi::Band::Moderate]);
     let (low, high) = query.indices.unwrap();
     assert_eq!((low.get(), high.get()), (1, 10));
 }

@@ -3,23 +3,27 @@
 //! `cargo run -p airshed-examples --bin explain_index`
 #![allow(clippy::print_stdout)]
 
-use aqi::{Pollutant, daqi};
+use aqi::daqi::DAQI;
+use aqi::{Averaging, Concentration, Pollutant, Sample, Unit};
 
 fn main() -> Result<(), aqi::Error> {
-    let pm10 = "20.4".parse()?; // µg/m³, means of 24 hours
-    let pm25 = "35.5".parse()?;
-    let answer = daqi::index(&[(Pollutant::Pm10, pm10), (Pollutant::Pm25, pm25)])?;
+    let mean = |pollutant, text| {
+        let concentration = Concentration::parse(text, Unit::Microgram)?;
+        Ok::<_, aqi::Error>(Sample::new(pollutant, Averaging::Day, concentration))
+    };
+    let answer = DAQI.index(&[mean(Pollutant::Pm10, "20.4")?, mean(Pollutant::Pm25, "35.5")?])?;
 
-    println!("DAQI {}, {}", answer.index(), answer.band());
+    println!("DAQI {answer}");
     for part in answer.parts() {
         println!(
-            "  {} of {} counts as {} and has index {}",
+            "  {} of {} counts as {} and has index {}; {} more until the next band",
             part.pollutant(),
             part.concentration(),
-            part.rounded(),
-            part.index()
+            part.rounded().unwrap_or(part.concentration().value()),
+            part.index(),
+            part.to_next_category().unwrap_or_default(),
         );
     }
-    assert_eq!(answer.index().get(), 4);
+    assert_eq!(answer.index().number(), 4);
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! One cell: what every column says, as text.
 
-use aqi::{Band, Decimal};
+use aqi::Decimal;
+use aqi::daqi::Band;
 use jiff::Timestamp;
 
 use crate::block::SECONDS_A_DAY;

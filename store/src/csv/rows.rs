@@ -2,7 +2,8 @@ use std::fmt;
 use std::io::Read;
 use std::str::FromStr;
 
-use aqi::{Band, Decimal, Index};
+use aqi::Decimal;
+use aqi::daqi::{Band, Index};
 use jiff::Timestamp;
 
 use super::cell::write_flags;

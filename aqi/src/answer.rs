@@ -1,0 +1,347 @@
+use core::fmt;
+
+use rust_decimal::Decimal;
+
+use crate::standard::Needs;
+use crate::{
+    Averaging, Category, Colour, Concentration, Error, Index, Pollutant, Rule, Sample, Standard,
+    Table,
+};
+
+/// No standard has more tables, so no answer has more parts.
+pub(crate) const MOST_PARTS: usize = 10;
+
+/// The index of one pollutant and how it came about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SubIndex {
+    standard: &'static Standard,
+    table: &'static Table,
+    concentration: Concentration,
+    steps: u64, // of the table's grid; for a risk, of 10^-12 per cent
+    index: Index,
+}
+
+/// A row of a table as the standard prints it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Row {
+    /// Where the row begins, in the table's unit.
+    pub low: Decimal,
+    /// Where it ends; none when it is open.
+    pub high: Option<Decimal>,
+    /// The index where it begins.
+    pub index_low: u32,
+    /// The index where it ends; none when it goes on.
+    pub index_high: Option<u32>,
+}
+
+impl SubIndex {
+    #[inline]
+    pub(crate) fn new(
+        standard: &'static Standard,
+        table: &'static Table,
+        concentration: Concentration,
+        steps: u64,
+        index: Index,
+    ) -> Self {
+        Self { standard, table, concentration, steps, index }
+    }
+
+    /// The pollutant.
+    pub fn pollutant(&self) -> Pollutant {
+        self.table.pollutant
+    }
+
+    /// The span of time that the concentration is a mean of.
+    pub fn averaging(&self) -> Averaging {
+        self.table.averaging
+    }
+
+    /// The concentration as given.
+    pub fn concentration(&self) -> Concentration {
+        self.concentration
+    }
+
+    /// The table that was read.
+    pub fn table(&self) -> &'static Table {
+        self.table
+    }
+
+    /// The index.
+    pub fn index(&self) -> Index {
+        self.index
+    }
+
+    /// The index's category.
+    pub fn category(&self) -> &'static Category {
+        self.standard.category(self.index)
+    }
+
+    /// The value that was looked up, in the table's unit; none where the standard looks
+    /// the concentration up as it is.
+    pub fn rounded(&self) -> Option<Decimal> {
+        let scale = self.table.scale(self.standard.rounding)?;
+        let on_grid =
+            || Decimal::from_i128_with_scale(i128::from(self.steps), scale.decimals.into());
+        (!scale.rounding.keeps_digits()).then(on_grid)
+    }
+
+    /// The row of the table that applied; none for a risk.
+    pub fn row(&self) -> Option<Row> {
+        let scale = self.table.scale(self.standard.rounding)?;
+        let row = scale.row_at(self.steps);
+        let in_unit = |steps: u32| Decimal::new(i64::from(steps), scale.decimals.into());
+        Some(Row {
+            low: in_unit(row.low),
+            high: row.high.map(in_unit),
+            index_low: row.index_low,
+            index_high: row.index_high,
+        })
+    }
+
+    /// How much more concentration, in the table's unit, until the next category begins
+    /// (where a category begins above a number, that number); none in the worst one, and
+    /// where this table does not reach the next one.
+    pub fn to_next_category(&self) -> Option<Decimal> {
+        let category = self.category();
+        let next = self.standard.categories.iter().find(|other| other.from > category.from)?;
+        let table = self.table;
+        let interval =
+            self.standard.category_interval(table.pollutant, table.averaging, next).ok()??;
+        let shift = self.concentration.unit().exponent() - table.unit.exponent();
+        let factor = Decimal::from(10u32.pow(shift.unsigned_abs()));
+        let value = match shift {
+            0.. => self.concentration.value().checked_mul(factor)?,
+            _ => self.concentration.value().checked_div(factor)?,
+        };
+        Some((interval.low - value).max(Decimal::ZERO))
+    }
+
+    /// The added risk in per cent, for standards that sum risks.
+    pub fn risk(&self) -> Option<Decimal> {
+        matches!(self.standard.rule, Rule::RiskSum(_))
+            .then(|| Decimal::from_i128_with_scale(i128::from(self.steps), 12))
+    }
+}
+
+/// An index and its explanation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Answer {
+    standard: &'static Standard,
+    index: Index,
+    penalty: u32,
+    parts: [Option<Part>; MOST_PARTS],
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Counts(SubIndex),
+    Refused(&'static Table, Error),
+}
+
+impl Standard {
+    /// The index of several pollutants measured at one place, explained.
+    ///
+    /// A value that the standard discards ([`Error::Implausible`]) or that lies below its
+    /// table ([`Error::BelowTable`]) does not count and is named by
+    /// [`Answer::refused`]; that error is the answer only when no other value is left.
+    /// Where the standard's minimum of pollutants is not met, the index is that of what
+    /// there is, and [`Answer::is_complete`] says so; a sum of risks is then
+    /// [`Error::Incomplete`], because a part of a sum is not an index.
+    ///
+    /// [`Error::NothingGiven`] for no sample, [`Error::GivenTwice`] when one repeats, and
+    /// what [`sub_index`](Self::sub_index) refuses.
+    pub fn index(&'static self, samples: &[Sample]) -> Result<Answer, Error> {
+        let mut parts: [Option<Part>; MOST_PARTS] = [None; MOST_PARTS];
+        let mut refusal = Error::NothingGiven;
+        for (count, sample) in samples.iter().enumerate() {
+            let part = match self.sub_index(sample) {
+                Ok(sub_index) => Part::Counts(sub_index),
+                Err(error @ (Error::Implausible(_) | Error::BelowTable(..))) => {
+                    refusal = error;
+                    Part::Refused(self.table(sample.pollutant, sample.averaging)?, error)
+                }
+                Err(error) => return Err(error),
+            };
+            let same = |other: &Part| core::ptr::eq(other.table(), part.table());
+            // One part a table, so there is room for each that is not given twice.
+            match parts.get(count) {
+                Some(None) if !parts[..count].iter().flatten().any(same) => {
+                    parts[count] = Some(part);
+                }
+                _ => return Err(Error::GivenTwice(sample.pollutant)),
+            }
+        }
+        let mut answer = Answer { standard: self, index: Index::new(0), penalty: 0, parts };
+        answer.aggregate().ok_or(refusal)??;
+        Ok(answer)
+    }
+}
+
+impl Part {
+    fn table(&self) -> &'static Table {
+        match self {
+            Self::Counts(sub_index) => sub_index.table,
+            Self::Refused(table, _) => table,
+        }
+    }
+}
+
+impl Answer {
+    /// Fills in the index; none when no part counts.
+    fn aggregate(&mut self) -> Option<Result<(), Error>> {
+        let worst = self.parts().map(SubIndex::index).max()?;
+        match self.standard.rule {
+            Rule::Worst => self.index = worst,
+            Rule::WorstWithPenalty { bad_from, two, three, most } => {
+                let bad = |p: &Pollutant| {
+                    let of_it = self.parts().filter(|part| part.pollutant() == *p);
+                    of_it.map(SubIndex::index).max().is_some_and(|i| i.number() >= bad_from)
+                };
+                let points = match Pollutant::ALL.iter().filter(|p| bad(p)).count() {
+                    0 | 1 => 0,
+                    2 => two,
+                    _ => three,
+                };
+                let raised = worst.plus(points);
+                self.index = if worst.is_over() || points == 0 {
+                    worst
+                } else {
+                    raised.min(Index::new(most))
+                };
+                self.penalty = self.index.number() - worst.number();
+            }
+            Rule::RiskSum(_) => {
+                if !self.needs_met() {
+                    return Some(Err(Error::Incomplete));
+                }
+                let sum = self.risk_parts().map(|part| part.steps).sum();
+                self.index = self.standard.index_of_risk(sum)?;
+            }
+        }
+        Some(Ok(()))
+    }
+
+    /// The index.
+    pub fn index(&self) -> Index {
+        self.index
+    }
+
+    /// The index's category.
+    pub fn category(&self) -> &'static Category {
+        self.standard.category(self.index)
+    }
+
+    /// The index's official colour.
+    pub fn colour(&self) -> Option<Colour> {
+        self.standard.colour(self.index)
+    }
+
+    /// The standard that was asked.
+    pub fn standard(&self) -> &'static Standard {
+        self.standard
+    }
+
+    /// One sub-index for each sample that counts, in the order given.
+    pub fn parts(&self) -> impl Iterator<Item = &SubIndex> {
+        self.parts.iter().flatten().filter_map(|part| match part {
+            Part::Counts(sub_index) => Some(sub_index),
+            Part::Refused(..) => None,
+        })
+    }
+
+    /// The samples that do not count, and why.
+    pub fn refused(&self) -> impl Iterator<Item = (Pollutant, Averaging, Error)> {
+        self.parts.iter().flatten().filter_map(|part| match part {
+            Part::Counts(_) => None,
+            Part::Refused(table, error) => Some((table.pollutant, table.averaging, *error)),
+        })
+    }
+
+    /// The parts of a sum of risks: of PM10 and PM2.5 only the riskier, where the standard
+    /// takes one of the two.
+    fn risk_parts(&self) -> impl Iterator<Item = &SubIndex> {
+        let one_of = |pollutant| {
+            let group = self.standard.needs.groups.iter().find(|group| group.contains(&pollutant));
+            group.copied().unwrap_or(&[])
+        };
+        self.parts()
+            .enumerate()
+            .filter(move |(at, part)| {
+                let group = one_of(part.pollutant());
+                let rivals = self
+                    .parts()
+                    .enumerate()
+                    .filter(|(other, rival)| other != at && group.contains(&rival.pollutant()));
+                let mut rivals = rivals;
+                rivals.all(|(other, rival)| (part.steps, other) > (rival.steps, *at))
+            })
+            .map(|(_, part)| part)
+    }
+
+    /// The pollutants that make the index what it is: those whose sub-index is the highest,
+    /// more than one when they tie; for a sum of risks the one with the largest. None where
+    /// the standard names no dominant pollutant at so low an index.
+    pub fn dominant(&self) -> impl Iterator<Item = Pollutant> {
+        let weight = |part: &SubIndex| match self.standard.rule {
+            Rule::RiskSum(_) => part.steps,
+            _ => u64::from(part.index.place()) * 2 + u64::from(part.index.is_over()),
+        };
+        let most = self.parts().map(weight).max();
+        let named = self.standard.dominant_above.is_none_or(|least| self.index.number() > least);
+        let weighty = move |p: &Pollutant| {
+            named && self.parts().any(|part| part.pollutant() == *p && Some(weight(part)) == most)
+        };
+        Pollutant::ALL.into_iter().filter(weighty)
+    }
+
+    /// What was added to the highest sub-index because several pollutants are bad.
+    pub fn penalty(&self) -> u32 {
+        self.penalty
+    }
+
+    /// The groups of pollutants of which the standard wants one and none counts.
+    pub fn missing(&self) -> impl Iterator<Item = &'static [Pollutant]> {
+        let groups = self.standard.needs.groups.iter().copied();
+        groups.filter(|group| !group.iter().any(|pollutant| self.has(*pollutant)))
+    }
+
+    /// Whether the standard's minimum of pollutants is met, so that the index is official
+    /// as far as this crate can tell.
+    pub fn is_complete(&self) -> bool {
+        let above = self.standard.needs.unless_above;
+        self.needs_met() || above.is_some_and(|above| self.index.place() > above)
+    }
+
+    /// Another averaging period that decides about a pollutant whose table ended below its
+    /// concentration, where that period was not given.
+    pub fn undecided(&self) -> impl Iterator<Item = (Pollutant, Averaging)> {
+        self.parts().filter_map(|part| {
+            let averaging = part.table.defers_to?;
+            let scale = part.table.scale(self.standard.rounding)?;
+            let beyond = scale.rows.last().is_some_and(|(top, _)| part.steps > u64::from(*top));
+            let given = self.parts.iter().flatten().any(|other| {
+                let table = other.table();
+                table.pollutant == part.table.pollutant && table.averaging == averaging
+            });
+            (beyond && !given).then_some((part.table.pollutant, averaging))
+        })
+    }
+
+    fn has(&self, pollutant: Pollutant) -> bool {
+        self.parts().any(|part| part.pollutant() == pollutant)
+    }
+
+    fn needs_met(&self) -> bool {
+        let Needs { at_least, .. } = self.standard.needs;
+        let count = Pollutant::ALL.into_iter().filter(|pollutant| self.has(*pollutant)).count();
+        count >= at_least && self.missing().next().is_none()
+    }
+}
+
+impl fmt::Display for Answer {
+    /// The index and its category: `4, Moderate`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, {}", self.index, self.category())
+    }
+}

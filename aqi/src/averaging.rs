@@ -1,0 +1,106 @@
+use core::fmt;
+use core::str::FromStr;
+
+use crate::Error;
+
+/// The span of time that a concentration is a mean of.
+///
+/// Where a standard takes the highest such mean of a day (ozone's daily maximum of 8-hour
+/// means), that is a value of the same span.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum Averaging {
+    /// 15 minutes.
+    #[cfg_attr(feature = "serde", serde(rename = "15min"))]
+    QuarterHour,
+    /// One hour.
+    #[cfg_attr(feature = "serde", serde(rename = "1h"))]
+    Hour,
+    /// Three hours.
+    #[cfg_attr(feature = "serde", serde(rename = "3h"))]
+    ThreeHours,
+    /// Four hours.
+    #[cfg_attr(feature = "serde", serde(rename = "4h"))]
+    FourHours,
+    /// Eight hours.
+    #[cfg_attr(feature = "serde", serde(rename = "8h"))]
+    EightHours,
+    /// 24 hours, running or of a calendar day as the standard says.
+    #[cfg_attr(feature = "serde", serde(rename = "24h"))]
+    Day,
+    /// Ozone's six consecutive months of the highest mean (WHO).
+    #[cfg_attr(feature = "serde", serde(rename = "peak"))]
+    PeakSeason,
+    /// A calendar year.
+    #[cfg_attr(feature = "serde", serde(rename = "1y"))]
+    Year,
+}
+
+impl Averaging {
+    /// Every period, from the shortest to the longest.
+    pub const ALL: [Self; 8] = [
+        Self::QuarterHour,
+        Self::Hour,
+        Self::ThreeHours,
+        Self::FourHours,
+        Self::EightHours,
+        Self::Day,
+        Self::PeakSeason,
+        Self::Year,
+    ];
+
+    /// `15min`, `1h`, `3h`, `4h`, `8h`, `24h`, `peak` or `1y`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::QuarterHour => "15min",
+            Self::Hour => "1h",
+            Self::ThreeHours => "3h",
+            Self::FourHours => "4h",
+            Self::EightHours => "8h",
+            Self::Day => "24h",
+            Self::PeakSeason => "peak",
+            Self::Year => "1y",
+        }
+    }
+}
+
+impl fmt::Display for Averaging {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Averaging {
+    type Err = Error;
+
+    /// Reads the name, in any case.
+    fn from_str(text: &str) -> Result<Self, Error> {
+        Self::ALL
+            .into_iter()
+            .find(|averaging| averaging.name().eq_ignore_ascii_case(text))
+            .ok_or(Error::NotAnAveraging)
+    }
+}
+
+/// How many values an averaging period has and how many of them must be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Capture {
+    /// How many values a whole period has.
+    pub of: u16,
+    /// How many of them a mean needs.
+    pub at_least: u16,
+}
+
+impl Capture {
+    /// `at_least` of `of` values.
+    pub const fn new(at_least: u16, of: u16) -> Self {
+        Self { of, at_least }
+    }
+}
+
+impl fmt::Display for Capture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {}", self.at_least, self.of)
+    }
+}

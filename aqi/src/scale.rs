@@ -1,0 +1,229 @@
+use crate::Index;
+use crate::rounding::{GRID_MAX, Rounding};
+
+/// What leads from a number (a concentration, or a risk) to an index: rows over a grid of
+/// decimal steps.
+///
+/// Only the rows' upper ends are written down; a row begins where the one before it ends.
+/// So no hole and no overlap can be written, and ends that do not ascend do not compile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Scale {
+    /// The grid: steps of `10^-decimals` of the unit.
+    pub decimals: u8,
+    /// How a number meets the grid.
+    pub rounding: Rounding,
+    /// What an index is within a row.
+    pub shape: Shape,
+    /// Where the first row begins: grid steps, and the index there.
+    pub from: (u32, u32),
+    /// For each row its last grid step, and the index of the row (banded) or at that step.
+    pub rows: &'static [(u32, u32)],
+    /// What there is above the last row.
+    pub end: End,
+}
+
+/// What an index is within a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Shape {
+    /// One index for the whole row.
+    Banded,
+    /// On a straight line, rounded to the nearest whole number, ties up. The next row
+    /// begins one grid step and one index point above: 0–50, 51–100.
+    Stepped,
+    /// On a straight line, rounded to the nearest whole number, ties up. The next row
+    /// begins at the same point: 0–25, 25–50.
+    Joined,
+    /// As [`Joined`](Self::Joined), but a fraction of an index always counts as one more.
+    JoinedUp,
+}
+
+/// What there is above the last row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum End {
+    /// One more band, open above, with this index.
+    Open(u32),
+    /// The last row's line goes on.
+    Continues,
+    /// More than the scale's last index: [`Index::over`].
+    Over,
+    /// The last index stays.
+    Stays,
+}
+
+/// A row as a standard prints it, in grid steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Row {
+    pub(crate) low: u32,
+    pub(crate) high: Option<u32>,
+    pub(crate) index_low: u32,
+    pub(crate) index_high: Option<u32>,
+}
+
+impl Scale {
+    /// Checked while compiling: rows out of order, or a joined scale that the grid cannot
+    /// hold, do not build.
+    pub(crate) const fn new(
+        decimals: u8,
+        rounding: Rounding,
+        shape: Shape,
+        from: (u32, u32),
+        rows: &'static [(u32, u32)],
+        end: End,
+    ) -> Self {
+        assert!(decimals <= 4, "finer than any standard");
+        assert!(!rows.is_empty(), "a scale has a row");
+        let mut before = from;
+        let mut at = 0;
+        while at < rows.len() {
+            let (top, index) = rows[at];
+            let first_banded = at == 0 && matches!(shape, Shape::Banded);
+            assert!(before.0 < top, "the rows must ascend");
+            assert!(before.1 < index || first_banded, "the indices must ascend");
+            // A number that is not rounded stands for all that lie between two grid steps,
+            // so the index may change on a grid step alone.
+            if rounding.keeps_digits() {
+                let (steps, points) = (top - before.0, index - before.1);
+                match shape {
+                    Shape::Banded => {}
+                    Shape::Stepped => {
+                        assert!(points == 0, "its rows leave holes between grid steps")
+                    }
+                    Shape::Joined => assert!(
+                        steps.is_multiple_of(2 * points)
+                            && matches!(rounding, Rounding::UnroundedFromBelow)
+                    ),
+                    Shape::JoinedUp => assert!(
+                        steps.is_multiple_of(points) && matches!(rounding, Rounding::Unrounded)
+                    ),
+                }
+            }
+            before = rows[at];
+            at += 1;
+        }
+        match end {
+            End::Open(index) => {
+                assert!(matches!(shape, Shape::Banded), "an open band is for banded scales");
+                assert!(before.1 < index, "the indices must ascend");
+            }
+            End::Continues => {
+                assert!(!matches!(shape, Shape::Banded), "a band has no line to go on");
+            }
+            End::Over | End::Stays => {}
+        }
+        Self { decimals, rounding, shape, from, rows, end }
+    }
+
+    /// The same without its last row, and over the scale from there.
+    pub(crate) const fn without_last_row(self) -> Self {
+        let (rows, _) = self.rows.split_at(self.rows.len() - 1);
+        Self::new(self.decimals, self.rounding, self.shape, self.from, rows, End::Over)
+    }
+
+    /// The index at a grid step; none below the first row. Never falls as `steps` grows.
+    #[inline]
+    pub(crate) fn index_at(&self, steps: u64) -> Option<Index> {
+        if steps < u64::from(self.from.0) {
+            return None;
+        }
+        let above = self.rows.iter().take_while(|(top, _)| steps > u64::from(*top)).count();
+        let last = self.rows.len() - 1;
+        let (top, index) = self.rows[above.min(last)];
+        if above > last {
+            match self.end {
+                End::Open(index) => return Some(Index::new(index)),
+                End::Over => return Some(Index::over(index)),
+                End::Stays => return Some(Index::new(index)),
+                End::Continues => {}
+            }
+        }
+        if self.shape == Shape::Banded {
+            return Some(Index::new(index));
+        }
+        let (low, index_low) = self.start_of(above.min(last));
+        let rise = u64::from(index - index_low) * (steps - u64::from(low));
+        let run = u64::from(top - low);
+        let points = match self.shape {
+            Shape::JoinedUp => rise.div_ceil(run),
+            _ => (2 * rise + run) / (2 * run),
+        };
+        let number = u64::from(index_low) + points;
+        Some(Index::new(number.min(u64::from(Index::MAX_NUMBER)) as u32))
+    }
+
+    /// Where the row begins: grid steps, and the index there.
+    #[inline]
+    fn start_of(&self, row: usize) -> (u32, u32) {
+        match (row, self.shape) {
+            (0, _) => self.from,
+            (_, Shape::Joined | Shape::JoinedUp) => self.rows[row - 1],
+            (_, Shape::Stepped | Shape::Banded) => {
+                let (top, index) = self.rows[row - 1];
+                (top + 1, index + 1)
+            }
+        }
+    }
+
+    /// The row that a grid step lies in.
+    pub(crate) fn row_at(&self, steps: u64) -> Row {
+        let above = self.rows.iter().take_while(|(top, _)| steps > u64::from(*top)).count();
+        let (mut low, index_low) = self.start_of(above);
+        if self.shape == Shape::Banded && above > 0 && self.rounding.keeps_digits() {
+            low -= u32::from(self.rounding == Rounding::Unrounded);
+        }
+        match (self.rows.get(above), self.shape, self.end) {
+            (Some(&(top, index)), Shape::Banded, _) => {
+                Row { low, high: Some(top), index_low: index, index_high: Some(index) }
+            }
+            (Some(&(top, index)), ..) => {
+                Row { low, high: Some(top), index_low, index_high: Some(index) }
+            }
+            (None, _, End::Open(index)) => {
+                Row { low, high: None, index_low: index, index_high: Some(index) }
+            }
+            (None, _, End::Stays) => {
+                let last = self.rows[above - 1].1;
+                Row { low, high: None, index_low: last, index_high: Some(last) }
+            }
+            (None, ..) => Row { low, high: None, index_low, index_high: None },
+        }
+    }
+
+    /// The grid steps, up to `most`, whose index lies between two others; the second is
+    /// none when there is no such end.
+    pub(crate) fn steps_of(
+        &self,
+        low: Index,
+        high: Index,
+        most: u64,
+    ) -> Option<(u64, Option<u64>)> {
+        let first = self.first_step(most, |index| index >= low)?;
+        let beyond = self.first_step(most, |index| index > high);
+        match beyond {
+            Some(beyond) if beyond <= first => None,
+            Some(beyond) => Some((first, Some(beyond - 1))),
+            None if most < GRID_MAX => Some((first, Some(most))),
+            None => Some((first, None)),
+        }
+    }
+
+    /// The first grid step with an index for which something holds, as it then does for
+    /// every higher one.
+    fn first_step(&self, most: u64, holds: impl Fn(Index) -> bool) -> Option<u64> {
+        let holds = |steps| self.index_at(steps).is_some_and(&holds);
+        let (mut low, mut high) = (u64::from(self.from.0), most);
+        if !holds(high) {
+            return None;
+        }
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match holds(middle) {
+                true => high = middle,
+                false => low = middle + 1,
+            }
+        }
+        Some(low)
+    }
+}

@@ -1,0 +1,383 @@
+use core::fmt;
+
+use crate::rounding::GRID_MAX;
+use crate::table::Content;
+use crate::{
+    Advice, Averaging, Category, Colour, Concentration, Date, Error, Index, Interval, Pollutant,
+    Rounding, Scale, Severity, SubIndex, Table, risk,
+};
+
+/// A concentration of a pollutant, with the span of time that it is a mean of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Sample {
+    /// The pollutant.
+    pub pollutant: Pollutant,
+    /// The span of time.
+    pub averaging: Averaging,
+    /// The mean, not yet rounded.
+    pub concentration: Concentration,
+}
+
+impl Sample {
+    /// A concentration of a pollutant over a span of time.
+    pub const fn new(
+        pollutant: Pollutant,
+        averaging: Averaging,
+        concentration: Concentration,
+    ) -> Self {
+        Self { pollutant, averaging, concentration }
+    }
+}
+
+/// An air-quality index as one authority defined it at one time.
+#[derive(Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Standard {
+    /// Its name in files and commands: `us_aqi`.
+    pub id: &'static str,
+    /// Its version in files and commands: `2024`. With `id` it names the standard's
+    /// variants and policies together.
+    pub version: &'static str,
+    /// Which of the standard's indices this is (`hourly`, `roadside`), when there are
+    /// several; else empty.
+    pub variant: &'static str,
+    /// The choice made where the authority leaves one, when it is not this crate's default;
+    /// else empty. The standard's documentation says what the choice is.
+    pub policy: &'static str,
+    /// The name in full.
+    pub name: &'static str,
+    /// Whose it is.
+    pub authority: &'static str,
+    /// Where it holds: an ISO 3166 code, or `EU`, or `WORLD`.
+    pub region: &'static str,
+    /// Since when.
+    pub from: Date,
+    /// Up to when, when a later version took its place: the first day without it.
+    pub until: Option<Date>,
+    /// One for each pollutant and averaging period.
+    pub tables: &'static [Table],
+    /// How the pollutants make one index.
+    pub rule: Rule,
+    /// What has to be there for the index to be official.
+    pub needs: Needs,
+    /// From the best to the worst.
+    pub categories: &'static [Category],
+    /// Official colours of the single index values from 1 on, where there are any.
+    pub index_colours: &'static [Colour],
+    /// Whether the authority numbers its index; where it only names levels, the index is
+    /// the level's place.
+    pub numbered: bool,
+    /// A pollutant is called dominant only when the index is above this.
+    pub dominant_above: Option<u32>,
+    /// How concentrations are rounded in place of the tables' own way: a policy.
+    pub rounding: Option<Rounding>,
+    /// The authority's pages on what to do, each since when.
+    pub advice_pages: &'static [(Date, &'static str)],
+}
+
+/// How several pollutants make one index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Rule {
+    /// The highest of the sub-indices.
+    Worst,
+    /// The highest of the sub-indices, and more when several pollutants are bad.
+    WorstWithPenalty {
+        /// From this sub-index on a pollutant counts as bad.
+        bad_from: u32,
+        /// Added when two are bad.
+        two: u32,
+        /// Added when three or more are bad.
+        three: u32,
+        /// The index goes no higher.
+        most: u32,
+    },
+    /// The risks are added up, in per cent, and the sum is looked up.
+    RiskSum(Scale),
+}
+
+/// Which pollutants have to be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Needs {
+    /// So many pollutants, whichever.
+    pub at_least: usize,
+    /// Of each group one.
+    pub groups: &'static [&'static [Pollutant]],
+    /// Above this index nothing need be there: it can only be higher.
+    pub unless_above: Option<u32>,
+}
+
+impl Needs {
+    pub(crate) const ONE: Self = Self::of(1, &[]);
+
+    pub(crate) const fn of(at_least: usize, groups: &'static [&'static [Pollutant]]) -> Self {
+        Self { at_least, groups, unless_above: None }
+    }
+
+    pub(crate) const fn unless_above(self, index: u32) -> Self {
+        Self { unless_above: Some(index), ..self }
+    }
+}
+
+/// What most standards share, to be filled in.
+pub(crate) const BLANK: Standard = Standard {
+    id: "",
+    version: "",
+    variant: "",
+    policy: "",
+    name: "",
+    authority: "",
+    region: "",
+    from: Date::year(0),
+    until: None,
+    tables: &[],
+    rule: Rule::Worst,
+    needs: Needs::ONE,
+    categories: &[],
+    index_colours: &[],
+    numbered: true,
+    dominant_above: None,
+    rounding: None,
+    advice_pages: &[],
+};
+
+impl Standard {
+    /// The table for a pollutant over an averaging period; [`Error::NotInStandard`] or
+    /// [`Error::WrongAveraging`].
+    #[inline]
+    pub fn table(
+        &self,
+        pollutant: Pollutant,
+        averaging: Averaging,
+    ) -> Result<&'static Table, Error> {
+        let mut covered = false;
+        for table in self.tables {
+            if table.pollutant == pollutant {
+                if table.averaging == averaging {
+                    return Ok(table);
+                }
+                covered = true;
+            }
+        }
+        Err(match covered {
+            true => Error::WrongAveraging(pollutant, averaging),
+            false => Error::NotInStandard(pollutant),
+        })
+    }
+
+    /// The averaging periods over which the standard takes a pollutant, the usual one
+    /// first; none when it does not cover it.
+    pub fn averagings(&self, pollutant: Pollutant) -> impl Iterator<Item = Averaging> {
+        let of_it = self.tables.iter().filter(move |table| table.pollutant == pollutant);
+        of_it.map(|table| table.averaging)
+    }
+
+    /// The index of one pollutant alone, explained. For a sum of risks: the index that
+    /// there would be if the other pollutants were absent.
+    ///
+    /// [`Error::NotInStandard`], [`Error::WrongAveraging`], [`Error::WrongUnit`];
+    /// [`Error::BelowTable`] and [`Error::Implausible`] where the standard has such ends.
+    #[inline]
+    pub fn sub_index(&'static self, sample: &Sample) -> Result<SubIndex, Error> {
+        let table = self.table(sample.pollutant, sample.averaging)?;
+        let given = sample.concentration.unit();
+        if given.kind() != table.unit.kind() {
+            let (pollutant, wanted) = (sample.pollutant, table.unit);
+            return Err(Error::WrongUnit { pollutant, given, wanted });
+        }
+        let (steps, index) = match table.content {
+            Content::Scale(scale) => {
+                let rounding = self.rounding.unwrap_or(scale.rounding);
+                let steps = sample.concentration.on_grid(table.unit, scale.decimals, rounding);
+                (steps, index_at(table, &scale, steps)?)
+            }
+            Content::Risk(beta) => {
+                let risk = risk::risk(beta, sample.concentration, table.unit);
+                (risk, self.index_of_risk(risk).ok_or(Error::Incomplete)?)
+            }
+        };
+        Ok(SubIndex::new(self, table, sample.concentration, steps, index))
+    }
+
+    /// The index of a sum of risks; none for a standard with another rule.
+    pub(crate) fn index_of_risk(&self, risk: risk::Risk) -> Option<Index> {
+        match &self.rule {
+            Rule::RiskSum(scale) => {
+                scale.index_at(risk::on_grid(risk, scale.decimals, scale.rounding))
+            }
+            _ => None,
+        }
+    }
+
+    /// The category of an index.
+    pub fn category(&self, index: Index) -> &'static Category {
+        let from = |category: &&Category| category.from <= index.place();
+        let above = self.categories.iter().take_while(from).count();
+        &self.categories[above.saturating_sub(1)]
+    }
+
+    /// The first and the last index of a category; no last for the worst.
+    pub fn indices(&self, category: &Category) -> (Index, Option<Index>) {
+        let next = self.categories.iter().find(|other| other.from > category.from);
+        // A category that begins one above the scale's end holds what is over the scale.
+        let scale_end = self.scale_end().filter(|end| category.from == end + 1);
+        let first = scale_end.map_or(Index::new(category.from), Index::over);
+        (first, next.map(|next| Index::new(next.from - 1)))
+    }
+
+    /// The last number before "more than".
+    fn scale_end(&self) -> Option<u32> {
+        let end_of = |scale: &Scale| match scale.end {
+            crate::End::Over => scale.rows.last().map(|(_, index)| *index),
+            _ => None,
+        };
+        match &self.rule {
+            Rule::RiskSum(scale) => end_of(scale),
+            _ => self.tables.iter().find_map(|table| end_of(&table.scale(None)?)),
+        }
+    }
+
+    /// The official colour of an index: its own, or its category's.
+    pub fn colour(&self, index: Index) -> Option<Colour> {
+        let own = (index.place() as usize).checked_sub(1).and_then(|at| self.index_colours.get(at));
+        own.copied().or(self.category(index).colour)
+    }
+
+    /// The concentrations that have this index; none when no concentration has it (a steep
+    /// row steps over some). For a sum of risks, see [`sub_index`](Self::sub_index): the
+    /// ends are then found on a grid of a thousandth of the unit, both ends included.
+    ///
+    /// [`Error::NotInStandard`], [`Error::WrongAveraging`].
+    pub fn interval(
+        &'static self,
+        pollutant: Pollutant,
+        averaging: Averaging,
+        index: Index,
+    ) -> Result<Option<Interval>, Error> {
+        self.interval_between(pollutant, averaging, index, index)
+    }
+
+    /// The concentrations whose index lies in this category of the standard's; none when
+    /// the table does not reach it.
+    ///
+    /// [`Error::NotInStandard`], [`Error::WrongAveraging`].
+    pub fn category_interval(
+        &'static self,
+        pollutant: Pollutant,
+        averaging: Averaging,
+        category: &Category,
+    ) -> Result<Option<Interval>, Error> {
+        let next = self.categories.iter().find(|other| other.from > category.from);
+        // "Over" the number below belongs to this category, over its own last does not.
+        let low = match category.from {
+            0 => Index::new(0),
+            from => Index::over(from - 1),
+        };
+        let high = next.map_or(Index::over(Index::MAX_NUMBER), |next| Index::new(next.from - 1));
+        self.interval_between(pollutant, averaging, low, high)
+    }
+
+    fn interval_between(
+        &'static self,
+        pollutant: Pollutant,
+        averaging: Averaging,
+        low: Index,
+        high: Index,
+    ) -> Result<Option<Interval>, Error> {
+        let table = self.table(pollutant, averaging)?;
+        let unit = table.unit;
+        let Some(scale) = table.scale(self.rounding) else {
+            return Ok(self.risk_interval(table, low, high));
+        };
+        let most = table.discard_above.map_or(GRID_MAX, u64::from);
+        let Some((first, last)) = scale.steps_of(low, high, most) else { return Ok(None) };
+        let [(low, low_included), (high, high_included)] =
+            scale.rounding.origin(first, last.unwrap_or(first));
+        let in_unit = |steps: rust_decimal::Decimal| {
+            steps * rust_decimal::Decimal::new(1, u32::from(scale.decimals))
+        };
+        Ok(Some(Interval {
+            low: in_unit(low),
+            low_included,
+            high: last.map(|_| in_unit(high)),
+            high_included: high_included && last.is_some(),
+            unit,
+        }))
+    }
+
+    fn risk_interval(
+        &'static self,
+        table: &'static Table,
+        low: Index,
+        high: Index,
+    ) -> Option<Interval> {
+        let concentration = |steps: u64| Concentration::fixed(steps, 3, table.unit).ok();
+        let index = |steps: u64| {
+            let sample = Sample::new(table.pollutant, table.averaging, concentration(steps)?);
+            self.sub_index(&sample).ok().map(|sub_index| sub_index.index())
+        };
+        // No risk reaches further: at 10^9 units β·c is beyond where the risk stays.
+        const MOST: u64 = 1_000_000_000;
+        let first_above = |bound: Index, or_equal: bool| {
+            let holds = |steps| index(steps).is_some_and(|i| i > bound || (or_equal && i == bound));
+            let (mut below, mut at) = (0, MOST);
+            if !holds(at) {
+                return None;
+            }
+            while below < at {
+                let middle = below + (at - below) / 2;
+                match holds(middle) {
+                    true => at = middle,
+                    false => below = middle + 1,
+                }
+            }
+            Some(at)
+        };
+        let first = first_above(low, true)?;
+        let last = match first_above(high, false) {
+            Some(beyond) if beyond <= first => return None,
+            beyond => beyond.map(|beyond| beyond - 1),
+        };
+        Some(Interval {
+            low: concentration(first)?.value(),
+            low_included: true,
+            high: last.and_then(concentration).map(Concentration::value),
+            high_included: last.is_some(),
+            unit: table.unit,
+        })
+    }
+
+    /// What to do at an index, in this crate's own words, with the authority's page as of a
+    /// date; none where the standard does not speak of today's health.
+    pub fn advice(&self, index: Index, on: Date) -> Option<Advice> {
+        let (everyone, at_risk) = self.category(index).severity?.advice();
+        let since = |(from, _): &&(Date, &str)| *from <= on;
+        let page = self.advice_pages.iter().rev().find(since).or(self.advice_pages.first());
+        Some(Advice { everyone, at_risk, page: page?.1, written: Severity::WRITTEN })
+    }
+
+    /// Whether the standard was in force on a day.
+    pub fn in_force(&self, on: Date) -> bool {
+        self.from <= on && self.until.is_none_or(|until| on < until)
+    }
+}
+
+/// The index at a grid step of a table.
+#[inline]
+pub(crate) fn index_at(table: &Table, scale: &Scale, steps: u64) -> Result<Index, Error> {
+    if table.discard_above.is_some_and(|most| steps > u64::from(most)) {
+        return Err(Error::Implausible(table.pollutant));
+    }
+    scale.index_at(steps).ok_or(Error::BelowTable(table.pollutant, table.averaging))
+}
+
+impl fmt::Display for Standard {
+    /// The name, the version and what tells it from its siblings.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.name, self.version)?;
+        let variant = [self.variant, self.policy].into_iter().filter(|word| !word.is_empty());
+        variant.into_iter().try_for_each(|word| write!(f, ", {word}"))
+    }
+}

@@ -1,0 +1,128 @@
+use core::fmt;
+use core::str::FromStr;
+
+use rust_decimal::Decimal;
+
+use crate::Error;
+
+/// What a concentration's number counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum Unit {
+    /// µg/m³, by mass.
+    #[cfg_attr(feature = "serde", serde(rename = "ug/m3"))]
+    Microgram,
+    /// mg/m³, by mass: 1,000 µg/m³.
+    #[cfg_attr(feature = "serde", serde(rename = "mg/m3"))]
+    Milligram,
+    /// Parts per billion (10⁹), by volume.
+    #[cfg_attr(feature = "serde", serde(rename = "ppb"))]
+    Ppb,
+    /// Parts per million, by volume: 1,000 ppb.
+    #[cfg_attr(feature = "serde", serde(rename = "ppm"))]
+    Ppm,
+    /// 10⁻⁴ m⁻¹, the scattering coefficient of light: for visibility alone.
+    #[cfg_attr(feature = "serde", serde(rename = "1e-4/m"))]
+    Scattering,
+}
+
+/// Units of one kind convert by moving the decimal point.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Mass,
+    Volume,
+    Scattering,
+}
+
+impl Unit {
+    /// Every unit.
+    pub const ALL: [Self; 5] =
+        [Self::Microgram, Self::Milligram, Self::Ppb, Self::Ppm, Self::Scattering];
+
+    /// In ASCII: `ug/m3`, `mg/m3`, `ppb`, `ppm`, `1e-4/m`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Microgram => "ug/m3",
+            Self::Milligram => "mg/m3",
+            Self::Ppb => "ppb",
+            Self::Ppm => "ppm",
+            Self::Scattering => "1e-4/m",
+        }
+    }
+
+    pub(crate) const fn kind(self) -> Kind {
+        match self {
+            Self::Microgram | Self::Milligram => Kind::Mass,
+            Self::Ppb | Self::Ppm => Kind::Volume,
+            Self::Scattering => Kind::Scattering,
+        }
+    }
+
+    /// The power of ten by which this unit is larger than the smallest of its kind.
+    pub(crate) const fn exponent(self) -> i32 {
+        match self {
+            Self::Microgram | Self::Ppb | Self::Scattering => 0,
+            Self::Milligram | Self::Ppm => 3,
+        }
+    }
+}
+
+impl fmt::Display for Unit {
+    /// As it is printed: `µg/m³`, `mg/m³`, `ppb`, `ppm`, `10⁻⁴/m`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Microgram => "µg/m³",
+            Self::Milligram => "mg/m³",
+            Self::Ppb => "ppb",
+            Self::Ppm => "ppm",
+            Self::Scattering => "10⁻⁴/m",
+        })
+    }
+}
+
+impl FromStr for Unit {
+    type Err = Error;
+
+    /// Reads the ASCII name in any case and the printed one (with either of Unicode's two
+    /// letters for micro).
+    fn from_str(text: &str) -> Result<Self, Error> {
+        if let Some(unit) =
+            Self::ALL.into_iter().find(|unit| unit.name().eq_ignore_ascii_case(text))
+        {
+            return Ok(unit);
+        }
+        match text {
+            "µg/m³" | "μg/m³" | "µg/m3" | "μg/m3" | "ug/m³" => Ok(Self::Microgram),
+            "mg/m³" => Ok(Self::Milligram),
+            "10⁻⁴/m" => Ok(Self::Scattering),
+            _ => Err(Error::NotAUnit),
+        }
+    }
+}
+
+/// The temperature, at 101.325 kPa, for which mass and volume are converted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Temperature {
+    /// 0 °C: New South Wales.
+    Zero,
+    /// 20 °C: the European Union and the United Kingdom.
+    Twenty,
+    /// 25 °C: the United States.
+    TwentyFive,
+}
+
+impl Temperature {
+    /// The volume of one mole of an ideal gas in litres: R·T/p with R = 8.31446261815324
+    /// J/(mol·K) (CODATA 2018, exact) and p = 101.325 kPa, to 12 decimals.
+    pub const fn molar_volume(self) -> Decimal {
+        let (high, low) = match self {
+            Self::Zero => (22, 413_969_545_014),
+            Self::Twenty => (24, 55_116_866_633),
+            Self::TwentyFive => (24, 465_403_697_038),
+        };
+        let trillionths: u64 = high * 1_000_000_000_000 + low;
+        Decimal::from_parts(trillionths as u32, (trillionths >> 32) as u32, 0, false, 12)
+    }
+}
