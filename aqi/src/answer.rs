@@ -285,7 +285,7 @@ impl Answer {
     pub fn dominant(&self) -> impl Iterator<Item = Pollutant> {
         let weight = |part: &SubIndex| match self.standard.rule {
             Rule::RiskSum(_) => part.steps,
-            _ => u64::from(part.index.place()) * 2 + u64::from(part.index.is_over()),
+            _ => u64::from(part.index.bits_of()),
         };
         let most = self.parts().map(weight).max();
         let named = self.standard.dominant_above.is_none_or(|least| self.index.number() > least);

@@ -31,7 +31,7 @@ impl Colour {
         let luminance = 2_126 * (self.red as u64 * self.red as u64)
             + 7_152 * (self.green as u64 * self.green as u64)
             + 722 * (self.blue as u64 * self.blue as u64);
-        if luminance > 255 * 255 * 2_100 { Self::BLACK } else { Self::WHITE }
+        if luminance > 255 * 255 * 1_950 { Self::BLACK } else { Self::WHITE }
     }
 }
 

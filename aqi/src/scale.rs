@@ -173,21 +173,26 @@ impl Scale {
         if self.shape == Shape::Banded && above > 0 && self.rounding.keeps_digits() {
             low -= u32::from(self.rounding == Rounding::Unrounded);
         }
-        match (self.rows.get(above), self.shape, self.end) {
-            (Some(&(top, index)), Shape::Banded, _) => {
-                Row { low, high: Some(top), index_low: index, index_high: Some(index) }
+        // A band that its upper end does not belong to is printed with the next one's start.
+        let printed = |top| match (self.shape, self.rounding) {
+            (Shape::Banded, Rounding::UnroundedFromBelow) => top + 1,
+            _ => top,
+        };
+        match (self.rows.get(above), self.end) {
+            (Some(&(top, index)), _) => {
+                let index_low = if self.shape == Shape::Banded { index } else { index_low };
+                Row { low, high: Some(printed(top)), index_low, index_high: Some(index) }
             }
-            (Some(&(top, index)), ..) => {
-                Row { low, high: Some(top), index_low, index_high: Some(index) }
-            }
-            (None, _, End::Open(index)) => {
+            (None, End::Open(index)) => {
                 Row { low, high: None, index_low: index, index_high: Some(index) }
             }
-            (None, _, End::Stays) => {
+            (None, End::Stays) => {
                 let last = self.rows[above - 1].1;
                 Row { low, high: None, index_low: last, index_high: Some(last) }
             }
-            (None, ..) => Row { low, high: None, index_low, index_high: None },
+            (None, End::Over | End::Continues) => {
+                Row { low, high: None, index_low, index_high: None }
+            }
         }
     }
 

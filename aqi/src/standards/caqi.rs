@@ -5,7 +5,7 @@
 //! secondary sources that agree (weewx-aqi, aqipy, OpenWeather), confidence medium; the
 //! table of 2007 had 300 in place of 350 for SO2. Concentrations are not rounded; that the
 //! index is rounded to the nearest whole number, and that 25 is still `Very low`, is usual
-//! and not stated. Above 100 the index is "more than 100". Here `Medium` is an official
+//! and not stated. From a tenth of a µg/m³ above the last row on the index is "more than 100". Here `Medium` is an official
 //! name. The colours are unofficial ones, and differ a little between sources.
 
 use crate::Averaging::{Day, EightHours, Hour};
