@@ -26,12 +26,13 @@ impl Colour {
     /// crate the contrast is at least 4.5 to 1, as WCAG 2.2 asks for (success criterion
     /// 1.4.3).
     pub const fn text(self) -> Self {
-        // Relative luminance with a gamma of 2 in place of sRGB's 2.2 curve, in 255² · 10⁴;
-        // the turning point is where that of the exact curve is 0.179.
+        // Relative luminance in 255² · 10⁴ with a gamma of 2 in place of sRGB's curve of
+        // about 2.2. Black and white are read equally well at 0.179 of the exact curve, and
+        // at about 0.189 of this one.
         let luminance = 2_126 * (self.red as u64 * self.red as u64)
             + 7_152 * (self.green as u64 * self.green as u64)
             + 722 * (self.blue as u64 * self.blue as u64);
-        if luminance > 255 * 255 * 1_950 { Self::BLACK } else { Self::WHITE }
+        if luminance > 255 * 255 * 1_890 { Self::BLACK } else { Self::WHITE }
     }
 }
 

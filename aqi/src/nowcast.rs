@@ -22,7 +22,7 @@ use crate::{Concentration, Error};
 /// });
 /// let now = nowcast::nowcast(&hours)?;
 /// let sample = Sample::new(Pollutant::Pm25, Averaging::Day, now);
-/// assert_eq!(us::AQI_2024.sub_index(&sample)?.index().to_string(), "68");
+/// assert_eq!(us::AQI_2024.sub_index(&sample)?.index().to_string(), "71");
 /// # Ok::<(), aqi::Error>(())
 /// ```
 pub fn nowcast(hours: &[Option<Concentration>; 12]) -> Result<Concentration, Error> {
