@@ -19,10 +19,13 @@ test: check-tools check-python fmt check
 fmt:
 	$(CARGO) fmt --all --check
 
-# Warnings are errors; aqi depends on rust_decimal and nothing else, and needs no std.
+# Warnings are errors; aqi depends on rust_decimal and nothing else, and builds
+# for a microcontroller without an operating system.
 check:
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
-	$(CARGO) clippy --locked --package airshed-aqi --features serde -- -D warnings
+	$(CARGO) clippy --locked --package airshed-aqi --features serde,std -- -D warnings
+	rustup target list --installed | grep -q thumbv7em-none-eabi || rustup target add thumbv7em-none-eabi
+	$(CARGO) build --locked --package airshed-aqi --features serde --target thumbv7em-none-eabi
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
 	test "$$($(CARGO) tree --locked --package airshed-aqi --edges normal --prefix none | sed 's/ .*//' | sort -u | tr '\n' ' ')" = "airshed-aqi arrayvec num-traits rust_decimal "
 

@@ -4,8 +4,8 @@ use rust_decimal::Decimal;
 
 use crate::standard::Needs;
 use crate::{
-    Averaging, Category, Colour, Concentration, Error, Index, Pollutant, Rule, Sample, Standard,
-    Table,
+    Averaging, Category, Colour, Concentration, Error, Index, Pollutant, Rounding, Rule, Sample,
+    Shape, Standard, Table,
 };
 
 /// No standard has more tables, so no answer has more parts.
@@ -89,7 +89,15 @@ impl SubIndex {
     /// The row of the table that applied; none for a risk.
     pub fn row(&self) -> Option<Row> {
         let scale = self.table.scale(self.standard.rounding)?;
-        let row = scale.row_at(self.steps);
+        // A number that is not rounded lies in the row of the next grid step above, unless
+        // lower ends belong to their rows.
+        let steps = match scale.shape {
+            Shape::Joined if scale.rounding.keeps_digits() => {
+                self.concentration.on_grid(self.table.unit, scale.decimals, Rounding::Unrounded)
+            }
+            _ => self.steps,
+        };
+        let row = scale.row_at(steps);
         let in_unit = |steps: u32| Decimal::new(i64::from(steps), scale.decimals.into());
         Some(Row {
             low: in_unit(row.low),

@@ -243,7 +243,7 @@ fn the_whole_of_every_table() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_value_with_up_to_nine_decimals(mantissa in 0u64..4_000_000_000, scale in 0u32..10) {
