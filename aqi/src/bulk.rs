@@ -1,5 +1,6 @@
 //! Many indices at once: slices in, slices out.
 
+use crate::answer::MOST_PARTS;
 use crate::rounding::Rounding;
 use crate::standard::index_at;
 use crate::{
@@ -76,14 +77,27 @@ impl Standard {
         if self.rule != Rule::Worst {
             return self.one_by_one(columns, out);
         }
-        for column in columns {
+        let mut comparisons = [const { None }; MOST_PARTS];
+        for (comparison, column) in comparisons.iter_mut().zip(columns) {
             let table = self.table(column.pollutant, column.averaging)?;
-            match table.scale(self.rounding) {
-                Some(scale) if scale.shape == Shape::Banded && table.discard_above.is_none() => {
-                    banded(&scale, table, column, out);
-                }
-                Some(scale) => looked_up(&scale, table, column, out),
-                None => return self.one_by_one(columns, out),
+            let Some(scale) = table.scale(self.rounding) else {
+                return self.one_by_one(columns, out);
+            };
+            *comparison = Comparisons::of(&scale, table, column);
+            if comparison.is_none() {
+                looked_up(&scale, table, column, out);
+            }
+        }
+        let compared = comparisons.iter().zip(columns);
+        let compared =
+            compared.filter_map(|(comparison, column)| Some((comparison.as_ref()?, column)));
+        for (chunk, out) in out.chunks_mut(CHUNK).enumerate() {
+            let mut bits = [0; CHUNK];
+            for (comparisons, column) in compared.clone() {
+                comparisons.raise(&mut bits, &column.values[chunk * CHUNK..][..out.len()]);
+            }
+            for (out, bits) in out.iter_mut().zip(bits) {
+                *out = (*out).max(Index::from_bits(u32::from(bits.cast_unsigned())));
             }
         }
         Ok(())
@@ -97,7 +111,7 @@ impl Standard {
     ) -> Result<(), Error> {
         for (row, out) in out.iter_mut().enumerate() {
             let Some(first) = columns.first() else { break };
-            let mut samples = [first.sample(0)?; crate::answer::MOST_PARTS];
+            let mut samples = [first.sample(0)?; MOST_PARTS];
             let mut count = 0;
             for column in columns.iter().filter(|column| column.values[row] != MISSING) {
                 samples[count] = column.sample(column.values[row])?;
@@ -132,53 +146,84 @@ fn looked_up(scale: &Scale, table: &Table, column: &Column<'_>, out: &mut [Optio
     }
 }
 
-/// Counts, for many values at once, how many rows lie below each: comparisons and
-/// additions alone, so that the compiler works on many lanes.
-fn banded(scale: &Scale, table: &Table, column: &Column<'_>, out: &mut [Option<Index>]) {
-    let mut rows = [(u32::MAX, 0); MOST_ROWS];
-    let Some(ends) = rows.get_mut(..scale.rows.len()) else {
-        return looked_up(scale, table, column, out);
-    };
-    let exponent = column.exponent(table, scale);
-    for (end, (top, _)) in ends.iter_mut().zip(scale.rows) {
-        *end = (last_below(scale.rounding, u64::from(*top), exponent), 0);
-    }
-    // What each row passed adds to the bits of the index.
-    let bits = |steps| scale.index_at(steps).map_or(0, |index| index.bits_of());
-    let lowest = bits(0);
-    let mut before = lowest;
-    for ((_, added), (top, _)) in ends.iter_mut().zip(scale.rows) {
-        let next = bits(u64::from(*top) + 1);
-        *added = next - before;
-        before = next;
-    }
-    // Sixteen bits hold every end when they have enough zeros at their lower side: then
-    // `v > end` is `v >> shift > end >> shift`, since ends are one below a multiple.
-    let shift = ends.iter().map(|(end, _)| end.wrapping_add(1).trailing_zeros()).min().unwrap_or(0);
-    let narrow = ends.iter().all(|(end, _)| (end >> shift) < i16::MAX as u32 - 1);
-    match narrow && before < i16::MAX as u32 {
-        true => {
-            let mut short = [(i16::MAX, 0); MOST_ROWS];
-            for (short, (end, added)) in short.iter_mut().zip(&*ends) {
-                *short = ((end >> shift) as i16, *added as i16);
-            }
-            lanes(&short[..ends.len()], lowest as i16, column.values, out, |value| {
-                (value >> shift).min(i16::MAX as u32) as i16
-            });
+/// A banded table for one column as comparisons of sixteen bits: what the compiler does
+/// with many values at once.
+struct Comparisons {
+    /// Values are shifted right by this before they are compared.
+    shift: u32,
+    /// The last value of each row; the first of all is -1, so that a missing value, which
+    /// counts as that, is above none of them and has no index.
+    ends: [i16; MOST_ENDS],
+    /// The bits of an index are `step` for each end that lies below, and `base`.
+    step: i16,
+    base: i16,
+}
+
+const MOST_ENDS: usize = 11;
+
+impl Comparisons {
+    /// None when the table is not banded in steps of one, or does not fit into sixteen bits.
+    fn of(scale: &Scale, table: &Table, column: &Column<'_>) -> Option<Self> {
+        if scale.shape != Shape::Banded
+            || table.discard_above.is_some()
+            || scale.rows.len() >= MOST_ENDS
+        {
+            return None;
         }
-        false => {
-            let mut long = [(i32::MAX, 0); MOST_ROWS];
-            for (long, (end, added)) in long.iter_mut().zip(&*ends) {
-                *long = ((*end).min(i32::MAX as u32 - 1) as i32, *added as i32);
+        let exponent = column.exponent(table, scale);
+        let last = |top: u32| last_below(scale.rounding, u64::from(top), exponent);
+        // `v > end` is `v >> shift > end >> shift` as long as each end is one below a
+        // multiple of 2^shift. At least one bit goes, so that the rest has no sign.
+        let tops = || scale.rows.iter().map(|(top, _)| last(*top));
+        let shift = tops().map(u32::trailing_ones).min()?.min(16);
+        if shift == 0 {
+            return None;
+        }
+        let bits = |steps| scale.index_at(steps).map_or(0, Index::bits_of);
+        let step = bits(u64::from(scale.rows[0].0) + 1).checked_sub(bits(0))?;
+        let mut ends = [i16::MAX; MOST_ENDS];
+        ends[0] = -1;
+        let mut before = bits(0);
+        for (end, (top, _)) in ends[1..].iter_mut().zip(scale.rows) {
+            let above = bits(u64::from(*top) + 1);
+            // Saturated values have to lie above every end.
+            let last = i16::try_from(last(*top) >> shift).ok().filter(|last| *last < i16::MAX)?;
+            if above.checked_sub(before)? != step {
+                return None;
             }
-            lanes(&long[..ends.len()], lowest as i32, column.values, out, |value| {
-                value.min(i32::MAX as u32) as i32
-            });
+            (*end, before) = (last, above);
+        }
+        let [step, lowest] = [i16::try_from(step).ok()?, i16::try_from(bits(0)).ok()?];
+        Some(Self { shift, ends, step, base: lowest.checked_sub(step)? })
+    }
+
+    /// Raises the bits of each index to those of the values.
+    fn raise(&self, bits: &mut [i16; CHUNK], values: &[u32]) {
+        let mut short = [-1i16; CHUNK];
+        for (short, value) in short.iter_mut().zip(values) {
+            let shifted = (value >> self.shift).cast_signed();
+            let there = if *value == MISSING { -1 } else { shifted };
+            *short = there.clamp(i16::MIN.into(), i16::MAX.into()) as i16;
+        }
+        let (bits, _) = bits.as_chunks_mut::<LANES>();
+        let (short, _) = short.as_chunks::<LANES>();
+        for (bits, short) in bits.iter_mut().zip(short) {
+            let mut below = [0i16; LANES];
+            for end in self.ends {
+                for (below, short) in below.iter_mut().zip(short) {
+                    *below += i16::from(*short > end);
+                }
+            }
+            for (bits, below) in bits.iter_mut().zip(below) {
+                let own = if below == 0 { 0 } else { below * self.step + self.base };
+                *bits = (*bits).max(own);
+            }
         }
     }
 }
 
-const MOST_ROWS: usize = 10;
+/// As many values as stay in registers while they are compared.
+const LANES: usize = 32;
 
 /// The highest fixed-point value that is looked up as `top` or less.
 fn last_below(rounding: Rounding, top: u64, exponent: i32) -> u32 {
@@ -191,31 +236,4 @@ fn last_below(rounding: Rounding, top: u64, exponent: i32) -> u32 {
         }
     }
     low as u32
-}
-
-fn lanes<T>(
-    rows: &[(T, T)],
-    lowest: T,
-    values: &[u32],
-    out: &mut [Option<Index>],
-    narrowed: impl Fn(u32) -> T,
-) where
-    T: Copy + PartialOrd + Default + core::ops::AddAssign + TryInto<u32>,
-{
-    for (values, out) in values.chunks(CHUNK).zip(out.chunks_mut(CHUNK)) {
-        let mut lane = [T::default(); CHUNK];
-        let mut bits = [lowest; CHUNK];
-        for (lane, value) in lane.iter_mut().zip(values) {
-            *lane = narrowed(*value);
-        }
-        for &(end, added) in rows {
-            for (bits, lane) in bits.iter_mut().zip(&lane) {
-                *bits += if *lane > end { added } else { T::default() };
-            }
-        }
-        for ((out, bits), value) in out.iter_mut().zip(bits).zip(values) {
-            let bits = if *value == MISSING { 0 } else { bits.try_into().unwrap_or(0) };
-            *out = Index::from_bits(out.map_or(0, Index::bits_of).max(bits));
-        }
-    }
 }
