@@ -151,22 +151,21 @@ fn looked_up(scale: &Scale, table: &Table, column: &Column<'_>, out: &mut [Optio
 struct Comparisons {
     /// Values are shifted right by this before they are compared.
     shift: u32,
-    /// The last value of each row; the first of all is -1, so that a missing value, which
-    /// counts as that, is above none of them and has no index.
+    /// The last value of each row.
     ends: [i16; MOST_ENDS],
-    /// The bits of an index are `step` for each end that lies below, and `base`.
+    /// The bits of an index are `lowest`, and `step` more for each end that lies below.
     step: i16,
-    base: i16,
+    lowest: i16,
 }
 
-const MOST_ENDS: usize = 11;
+const MOST_ENDS: usize = 9;
 
 impl Comparisons {
     /// None when the table is not banded in steps of one, or does not fit into sixteen bits.
     fn of(scale: &Scale, table: &Table, column: &Column<'_>) -> Option<Self> {
         if scale.shape != Shape::Banded
             || table.discard_above.is_some()
-            || scale.rows.len() >= MOST_ENDS
+            || scale.rows.len() > MOST_ENDS
         {
             return None;
         }
@@ -182,9 +181,8 @@ impl Comparisons {
         let bits = |steps| scale.index_at(steps).map_or(0, Index::bits_of);
         let step = bits(u64::from(scale.rows[0].0) + 1).checked_sub(bits(0))?;
         let mut ends = [i16::MAX; MOST_ENDS];
-        ends[0] = -1;
         let mut before = bits(0);
-        for (end, (top, _)) in ends[1..].iter_mut().zip(scale.rows) {
+        for (end, (top, _)) in ends.iter_mut().zip(scale.rows) {
             let above = bits(u64::from(*top) + 1);
             // Saturated values have to lie above every end.
             let last = i16::try_from(last(*top) >> shift).ok().filter(|last| *last < i16::MAX)?;
@@ -194,7 +192,7 @@ impl Comparisons {
             (*end, before) = (last, above);
         }
         let [step, lowest] = [i16::try_from(step).ok()?, i16::try_from(bits(0)).ok()?];
-        Some(Self { shift, ends, step, base: lowest.checked_sub(step)? })
+        Some(Self { shift, ends, step, lowest })
     }
 
     /// Raises the bits of each index to those of the values.
@@ -214,9 +212,9 @@ impl Comparisons {
                     *below += i16::from(*short > end);
                 }
             }
-            for (bits, below) in bits.iter_mut().zip(below) {
-                let own = if below == 0 { 0 } else { below * self.step + self.base };
-                *bits = (*bits).max(own);
+            for ((bits, below), short) in bits.iter_mut().zip(below).zip(short) {
+                let own = below * self.step + self.lowest;
+                *bits = (*bits).max(if *short < 0 { 0 } else { own });
             }
         }
     }
