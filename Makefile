@@ -12,7 +12,7 @@ demo: check-tools
 test: check-tools check-python fmt check
 	$(CARGO) test --locked --workspace
 	$(CARGO) test --locked --package airshed-benches --benches
-	for example in explain_index own_store own_server; do \
+	for example in explain_index sensor index_service reanalysis own_store own_server; do \
 		$(CARGO) run --locked --quiet --package airshed-examples --bin $$example > /dev/null || exit 1; \
 	done
 
