@@ -88,6 +88,7 @@ impl Standard {
                 looked_up(&scale, table, column, out);
             }
         }
+        let all_compared = comparisons[..columns.len()].iter().all(Option::is_some);
         let compared = comparisons.iter().zip(columns);
         let compared =
             compared.filter_map(|(comparison, column)| Some((comparison.as_ref()?, column)));
@@ -96,8 +97,12 @@ impl Standard {
             for (comparisons, column) in compared.clone() {
                 comparisons.raise(&mut bits, &column.values[chunk * CHUNK..][..out.len()]);
             }
-            for (out, bits) in out.iter_mut().zip(bits) {
-                *out = (*out).max(Index::from_bits(u32::from(bits.cast_unsigned())));
+            let indices = bits.map(|bits| Index::from_bits(u32::from(bits.cast_unsigned())));
+            match all_compared {
+                true => out.copy_from_slice(&indices[..out.len()]),
+                false => {
+                    out.iter_mut().zip(indices).for_each(|(out, index)| *out = index.max(*out))
+                }
             }
         }
         Ok(())
