@@ -11,6 +11,7 @@ demo: check-tools
 # Everything that has to hold, as CI runs it.
 test: check-tools check-python fmt check
 	$(CARGO) test --locked --workspace
+	$(CARGO) test --locked --package airshed-aqi --features serde --test serde
 	$(CARGO) test --locked --package airshed-benches --benches
 	for example in explain_index sensor index_service reanalysis own_store own_server; do \
 		$(CARGO) run --locked --quiet --package airshed-examples --bin $$example > /dev/null || exit 1; \
@@ -38,7 +39,7 @@ soak: check-tools
 	AIRSHED_KILLS=200 $(CARGO) test --locked --package airshed --test it -- durability
 	PROPTEST_CASES=20000 $(CARGO) test --locked --release --package airshed-aqi --package airshed-store --package airshed-fuzz
 	command -v cargo-fuzz > /dev/null || $(CARGO) install --locked cargo-fuzz
-	for law in feed request csv batch daqi; do \
+	for law in feed request csv batch index; do \
 		$(CARGO) +nightly fuzz run $$law --fuzz-dir fuzz --features libfuzzer -- \
 			-max_total_time=$(SOAK_SECONDS) -rss_limit_mb=4096 || exit 1; \
 	done

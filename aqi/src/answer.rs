@@ -116,12 +116,7 @@ impl SubIndex {
         let table = self.table;
         let interval =
             self.standard.category_interval(table.pollutant, table.averaging, next).ok()??;
-        let shift = self.concentration.unit().exponent() - table.unit.exponent();
-        let factor = Decimal::from(10u32.pow(shift.unsigned_abs()));
-        let value = match shift {
-            0.. => self.concentration.value().checked_mul(factor)?,
-            _ => self.concentration.value().checked_div(factor)?,
-        };
+        let value = self.concentration.value_in(table.unit)?;
         Some((interval.low - value).max(Decimal::ZERO))
     }
 
@@ -181,7 +176,8 @@ impl Standard {
             }
         }
         let mut answer = Answer { standard: self, index: Index::new(0), penalty: 0, parts };
-        answer.aggregate().ok_or(refusal)??;
+        let worst = answer.parts().map(SubIndex::index).max().ok_or(refusal)?;
+        answer.aggregate(worst)?;
         Ok(answer)
     }
 }
@@ -196,9 +192,8 @@ impl Part {
 }
 
 impl Answer {
-    /// Fills in the index; none when no part counts.
-    fn aggregate(&mut self) -> Option<Result<(), Error>> {
-        let worst = self.parts().map(SubIndex::index).max()?;
+    /// Fills in the index by the standard's rule.
+    fn aggregate(&mut self, worst: Index) -> Result<(), Error> {
         match self.standard.rule {
             Rule::Worst => self.index = worst,
             Rule::WorstWithPenalty { bad_from, two, three, most } => {
@@ -221,13 +216,13 @@ impl Answer {
             }
             Rule::RiskSum(_) => {
                 if !self.needs_met() {
-                    return Some(Err(Error::Incomplete));
+                    return Err(Error::Incomplete);
                 }
                 let sum = self.risk_parts().map(|part| part.steps).sum();
-                self.index = self.standard.index_of_risk(sum)?;
+                self.index = self.standard.index_of_risk(sum).ok_or(Error::Incomplete)?;
             }
         }
-        Some(Ok(()))
+        Ok(())
     }
 
     /// The index.
@@ -269,22 +264,18 @@ impl Answer {
     /// The parts of a sum of risks: of PM10 and PM2.5 only the riskier, where the standard
     /// takes one of the two.
     fn risk_parts(&self) -> impl Iterator<Item = &SubIndex> {
-        let one_of = |pollutant| {
-            let group = self.standard.needs.groups.iter().find(|group| group.contains(&pollutant));
-            group.copied().unwrap_or(&[])
-        };
-        self.parts()
-            .enumerate()
-            .filter(move |(at, part)| {
-                let group = one_of(part.pollutant());
-                let rivals = self
-                    .parts()
-                    .enumerate()
-                    .filter(|(other, rival)| other != at && group.contains(&rival.pollutant()));
-                let mut rivals = rivals;
-                rivals.all(|(other, rival)| (part.steps, other) > (rival.steps, *at))
-            })
-            .map(|(_, part)| part)
+        self.parts().enumerate().filter_map(|(at, part)| {
+            let groups = self.standard.needs.groups.iter();
+            let rivals = |rival: &SubIndex| {
+                let mut groups = groups.clone();
+                groups.any(|g| g.contains(&part.pollutant()) && g.contains(&rival.pollutant()))
+            };
+            let riskier = |(other, rival): (usize, &SubIndex)| {
+                rival.steps > part.steps || (rival.steps == part.steps && other < at)
+            };
+            let beaten = self.parts().enumerate().any(|it| rivals(it.1) && riskier(it));
+            (!beaten).then_some(part)
+        })
     }
 
     /// The pollutants that make the index what it is: those whose sub-index is the highest,

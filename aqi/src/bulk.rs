@@ -1,7 +1,7 @@
 //! Many indices at once: slices in, slices out.
 
 use crate::answer::MOST_PARTS;
-use crate::rounding::Rounding;
+use crate::rounding::{Rounding, first_where};
 use crate::standard::index_at;
 use crate::{
     Averaging, Concentration, Error, Index, Pollutant, Rule, Sample, Scale, Shape, Standard, Table,
@@ -230,13 +230,7 @@ const LANES: usize = 32;
 
 /// The highest fixed-point value that is looked up as `top` or less.
 fn last_below(rounding: Rounding, top: u64, exponent: i32) -> u32 {
-    let (mut low, mut high) = (0u64, u64::from(u32::MAX));
-    while low < high {
-        let middle = (low + high).div_ceil(2);
-        match rounding.on_grid(u128::from(middle), exponent) <= top {
-            true => low = middle,
-            false => high = middle - 1,
-        }
-    }
-    low as u32
+    let above = |value| rounding.on_grid(u128::from(value), exponent) > top;
+    // Zero is looked up as zero, which no row ends below.
+    first_where(0, u64::from(u32::MAX), above).map_or(u32::MAX, |first| (first - 1) as u32)
 }

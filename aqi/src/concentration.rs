@@ -4,6 +4,7 @@ use core::str::FromStr;
 use rust_decimal::Decimal;
 
 use crate::rounding::{GRID_MAX, Rounding};
+use crate::unit::Kind;
 use crate::{Error, Pollutant, Temperature, Unit};
 
 /// A concentration: an exact decimal number, never negative, and its unit.
@@ -120,27 +121,24 @@ impl Concentration {
     /// [`Error::NotAGas`] for what has no molar mass, [`Error::TooLarge`] when the result
     /// does not fit.
     pub fn at(self, temperature: Temperature, gas: Pollutant, unit: Unit) -> Result<Self, Error> {
-        use crate::unit::Kind;
+        // The factor is for µg/m³ and ppb; a larger unit moves the point.
+        let factor = |numerator: Decimal, denominator| {
+            let value = self.value.checked_mul(numerator)?.checked_div(denominator)?;
+            moved(value, self.unit.exponent() - unit.exponent())
+        };
+        let mass = || gas.molar_mass().ok_or(Error::NotAGas(gas));
         let value = match (self.unit.kind(), unit.kind()) {
-            (Kind::Volume, Kind::Mass) => {
-                let mass = gas.molar_mass().ok_or(Error::NotAGas(gas))?;
-                self.value.checked_mul(mass).and_then(|v| v.checked_div(temperature.molar_volume()))
-            }
-            (Kind::Mass, Kind::Volume) => {
-                let mass = gas.molar_mass().ok_or(Error::NotAGas(gas))?;
-                self.value.checked_mul(temperature.molar_volume()).and_then(|v| v.checked_div(mass))
-            }
-            (from, to) if from == to => Some(self.value),
+            (from, to) if from == to => self.value_in(unit),
+            (Kind::Volume, Kind::Mass) => factor(mass()?, temperature.molar_volume()),
+            (Kind::Mass, Kind::Volume) => factor(temperature.molar_volume(), mass()?),
             _ => return Err(Error::NotAGas(gas)),
         };
-        // The factors are for µg/m³ and ppb; a larger unit moves the point.
-        let shift = self.unit.exponent() - unit.exponent();
-        let factor = Decimal::from(10u32.pow(shift.unsigned_abs()));
-        let value = value.and_then(|value| match shift {
-            0.. => value.checked_mul(factor),
-            _ => value.checked_div(factor),
-        });
         Self::new(value.ok_or(Error::TooLarge)?, unit)
+    }
+
+    /// The number in another unit of the same kind; none when it does not fit.
+    pub(crate) fn value_in(self, unit: Unit) -> Option<Decimal> {
+        moved(self.value, self.unit.exponent() - unit.exponent())
     }
 
     /// In steps of `10^-decimals` of a unit of the same kind.
@@ -150,6 +148,15 @@ impl Concentration {
             - unit.exponent()
             - self.value.scale() as i32; // at most 28
         rounding.on_grid(self.value.mantissa().unsigned_abs(), exponent).min(GRID_MAX)
+    }
+}
+
+/// The number with its point moved by so many places.
+fn moved(value: Decimal, places: i32) -> Option<Decimal> {
+    let factor = Decimal::from(10u32.pow(places.unsigned_abs())); // at most three
+    match places {
+        0.. => value.checked_mul(factor),
+        _ => value.checked_div(factor),
     }
 }
 

@@ -93,6 +93,23 @@ impl Rounding {
     }
 }
 
+/// The first number from `low` to `high` for which something holds that then holds for
+/// every higher one; none when it does not hold for `high`.
+pub(crate) fn first_where(low: u64, high: u64, holds: impl Fn(u64) -> bool) -> Option<u64> {
+    if !holds(high) {
+        return None;
+    }
+    let (mut low, mut high) = (low, high);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        match holds(middle) {
+            true => high = middle,
+            false => low = middle + 1,
+        }
+    }
+    Some(low)
+}
+
 const POWERS: [u64; 20] = {
     let mut powers = [1; 20];
     let mut at = 1;

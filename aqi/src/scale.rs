@@ -1,5 +1,5 @@
 use crate::Index;
-use crate::rounding::{GRID_MAX, Rounding};
+use crate::rounding::{GRID_MAX, Rounding, first_where};
 
 /// What leads from a number (a concentration, or a risk) to an index: rows over a grid of
 /// decimal steps.
@@ -204,31 +204,17 @@ impl Scale {
         high: Index,
         most: u64,
     ) -> Option<(u64, Option<u64>)> {
-        let first = self.first_step(most, |index| index >= low)?;
-        let beyond = self.first_step(most, |index| index > high);
+        let first_step = |holds: &dyn Fn(Index) -> bool| {
+            let holds = |steps| self.index_at(steps).is_some_and(holds);
+            first_where(u64::from(self.from.0), most, holds)
+        };
+        let first = first_step(&|index| index >= low)?;
+        let beyond = first_step(&|index| index > high);
         match beyond {
             Some(beyond) if beyond <= first => None,
             Some(beyond) => Some((first, Some(beyond - 1))),
             None if most < GRID_MAX => Some((first, Some(most))),
             None => Some((first, None)),
         }
-    }
-
-    /// The first grid step with an index for which something holds, as it then does for
-    /// every higher one.
-    fn first_step(&self, most: u64, holds: impl Fn(Index) -> bool) -> Option<u64> {
-        let holds = |steps| self.index_at(steps).is_some_and(&holds);
-        let (mut low, mut high) = (u64::from(self.from.0), most);
-        if !holds(high) {
-            return None;
-        }
-        while low < high {
-            let middle = low + (high - low) / 2;
-            match holds(middle) {
-                true => high = middle,
-                false => low = middle + 1,
-            }
-        }
-        Some(low)
     }
 }

@@ -1,6 +1,8 @@
 use core::fmt;
 
-use crate::rounding::GRID_MAX;
+use rust_decimal::Decimal;
+
+use crate::rounding::{GRID_MAX, first_where};
 use crate::table::Content;
 use crate::{
     Advice, Averaging, Category, Colour, Concentration, Date, Error, Index, Interval, Pollutant,
@@ -295,9 +297,7 @@ impl Standard {
         let Some((first, last)) = scale.steps_of(low, high, most) else { return Ok(None) };
         let [(low, low_included), (high, high_included)] =
             scale.rounding.origin(first, last.unwrap_or(first));
-        let in_unit = |steps: rust_decimal::Decimal| {
-            steps * rust_decimal::Decimal::new(1, u32::from(scale.decimals))
-        };
+        let in_unit = |steps: Decimal| steps * Decimal::new(1, u32::from(scale.decimals));
         Ok(Some(Interval {
             low: in_unit(low),
             low_included,
@@ -318,25 +318,10 @@ impl Standard {
             let sample = Sample::new(table.pollutant, table.averaging, concentration(steps)?);
             self.sub_index(&sample).ok().map(|sub_index| sub_index.index())
         };
-        // No risk reaches further: at 10^9 units β·c is beyond where the risk stays.
+        // No risk reaches further: at a million units β·c is beyond where the risk stays.
         const MOST: u64 = 1_000_000_000;
-        let first_above = |bound: Index, or_equal: bool| {
-            let holds = |steps| index(steps).is_some_and(|i| i > bound || (or_equal && i == bound));
-            let (mut below, mut at) = (0, MOST);
-            if !holds(at) {
-                return None;
-            }
-            while below < at {
-                let middle = below + (at - below) / 2;
-                match holds(middle) {
-                    true => at = middle,
-                    false => below = middle + 1,
-                }
-            }
-            Some(at)
-        };
-        let first = first_above(low, true)?;
-        let last = match first_above(high, false) {
+        let first = first_where(0, MOST, |steps| index(steps).is_some_and(|i| i >= low))?;
+        let last = match first_where(0, MOST, |steps| index(steps).is_some_and(|i| i > high)) {
             Some(beyond) if beyond <= first => return None,
             beyond => beyond.map(|beyond| beyond - 1),
         };

@@ -17,7 +17,7 @@ pub const LAWS: [Law; 5] = [
     ("request", a_request_is_kept_as_it_was_understood),
     ("csv", what_is_read_is_written_the_same),
     ("batch", every_row_of_a_batch_comes_back),
-    ("daqi", the_index_is_within_its_interval),
+    ("index", the_index_is_within_its_interval),
 ];
 
 /// A feed file parses or not; if so, each record is a reading or has a remark, and a bad

@@ -49,6 +49,16 @@ const fn grid(
     Table::new(pollutant, averaging, unit, scale, HJ_2026)
 }
 
+/// The same rows on a grid that is finer by a factor.
+const fn finer<const N: usize>(mut rows: [(u32, u32); N], factor: u32) -> [(u32, u32); N] {
+    let mut at = 0;
+    while at < N {
+        rows[at].0 *= factor;
+        at += 1;
+    }
+    rows
+}
+
 /// The same of 2012, not rounded: in hundredths, where each index begins on a grid step.
 const fn raw(
     pollutant: Pollutant,
@@ -61,40 +71,35 @@ const fn raw(
 }
 
 /// SO2 over 24 hours, µg/m³: HJ 633-2026 table 3.
-const SO2_24H: Table = table(
-    So2,
-    Day,
-    &[(50, 50), (150, 100), (475, 150), (800, 200), (1600, 300), (2100, 400), (2620, 500)],
-);
+const SO2_24H_ROWS: [(u32, u32); 7] =
+    [(50, 50), (150, 100), (475, 150), (800, 200), (1600, 300), (2100, 400), (2620, 500)];
+const SO2_24H: Table = table(So2, Day, &SO2_24H_ROWS);
 /// SO2 over 1 hour, µg/m³: HJ 633-2026 table 3.
-const SO2_1H: Table = table(So2, Hour, &[(150, 50), (500, 100), (650, 150), (800, 200)]);
+const SO2_1H_ROWS: [(u32, u32); 4] = [(150, 50), (500, 100), (650, 150), (800, 200)];
+const SO2_1H: Table = table(So2, Hour, &SO2_1H_ROWS);
 /// NO2 over 24 hours, µg/m³: HJ 633-2026 table 3.
-const NO2_24H: Table = table(
-    No2,
-    Day,
-    &[(40, 50), (80, 100), (180, 150), (280, 200), (565, 300), (750, 400), (940, 500)],
-);
+const NO2_24H_ROWS: [(u32, u32); 7] =
+    [(40, 50), (80, 100), (180, 150), (280, 200), (565, 300), (750, 400), (940, 500)];
+const NO2_24H: Table = table(No2, Day, &NO2_24H_ROWS);
 /// NO2 over 1 hour, µg/m³: HJ 633-2026 table 3.
-const NO2_1H: Table = table(
-    No2,
-    Hour,
-    &[(100, 50), (200, 100), (700, 150), (1200, 200), (2340, 300), (3090, 400), (3840, 500)],
-);
+const NO2_1H_ROWS: [(u32, u32); 7] =
+    [(100, 50), (200, 100), (700, 150), (1200, 200), (2340, 300), (3090, 400), (3840, 500)];
+const NO2_1H: Table = table(No2, Hour, &NO2_1H_ROWS);
 /// CO over 24 hours, mg/m³ in tenths: HJ 633-2026 table 3.
-const CO_24H: Table =
-    co(Day, &[(20, 50), (40, 100), (140, 150), (240, 200), (360, 300), (480, 400), (600, 500)]);
+const CO_24H_ROWS: [(u32, u32); 7] =
+    [(20, 50), (40, 100), (140, 150), (240, 200), (360, 300), (480, 400), (600, 500)];
+const CO_24H: Table = co(Day, &CO_24H_ROWS);
 /// CO over 1 hour, mg/m³ in tenths: HJ 633-2026 table 3.
-const CO_1H: Table =
-    co(Hour, &[(50, 50), (100, 100), (350, 150), (600, 200), (900, 300), (1200, 400), (1500, 500)]);
+const CO_1H_ROWS: [(u32, u32); 7] =
+    [(50, 50), (100, 100), (350, 150), (600, 200), (900, 300), (1200, 400), (1500, 500)];
+const CO_1H: Table = co(Hour, &CO_1H_ROWS);
 /// Ozone over 1 hour, µg/m³: HJ 633-2026 table 3.
-const O3_1H: Table = table(
-    O3,
-    Hour,
-    &[(160, 50), (200, 100), (300, 150), (400, 200), (800, 300), (1000, 400), (1200, 500)],
-);
+const O3_1H_ROWS: [(u32, u32); 7] =
+    [(160, 50), (200, 100), (300, 150), (400, 200), (800, 300), (1000, 400), (1200, 500)];
+const O3_1H: Table = table(O3, Hour, &O3_1H_ROWS);
 /// Ozone over 8 hours, µg/m³: HJ 633-2026 table 3.
-const O3_8H: Table =
-    table(O3, EightHours, &[(100, 50), (160, 100), (215, 150), (265, 200), (800, 300)]);
+const O3_8H_ROWS: [(u32, u32); 5] = [(100, 50), (160, 100), (215, 150), (265, 200), (800, 300)];
+const O3_8H: Table = table(O3, EightHours, &O3_8H_ROWS);
 /// PM10, µg/m³: HJ 633-2026 table 3 (100 at 120, which was 150).
 const PM10_2026: Table = table(
     Pm10,
@@ -109,141 +114,35 @@ const PM25_2026: Table = table(
 );
 
 /// SO2 over 24 hours, hundredths of µg/m³: HJ 633-2012 table 1.
-const SO2_24H_2012: Table = raw(
-    So2,
-    Day,
-    Microgram,
-    &[
-        (5_000, 50),
-        (15_000, 100),
-        (47_500, 150),
-        (80_000, 200),
-        (160_000, 300),
-        (210_000, 400),
-        (262_000, 500),
-    ],
-);
+const SO2_24H_2012: Table = raw(So2, Day, Microgram, &const { finer(SO2_24H_ROWS, 100) });
 /// SO2 over 1 hour, hundredths of µg/m³: HJ 633-2012 table 1.
 const SO2_1H_2012: Table =
-    raw(So2, Hour, Microgram, &[(15_000, 50), (50_000, 100), (65_000, 150), (80_000, 200)])
-        .deferring_to(Day);
+    raw(So2, Hour, Microgram, &const { finer(SO2_1H_ROWS, 100) }).deferring_to(Day);
 /// NO2 over 24 hours, hundredths of µg/m³: HJ 633-2012 table 1.
-const NO2_24H_2012: Table = raw(
-    No2,
-    Day,
-    Microgram,
-    &[
-        (4_000, 50),
-        (8_000, 100),
-        (18_000, 150),
-        (28_000, 200),
-        (56_500, 300),
-        (75_000, 400),
-        (94_000, 500),
-    ],
-);
+const NO2_24H_2012: Table = raw(No2, Day, Microgram, &const { finer(NO2_24H_ROWS, 100) });
 /// NO2 over 1 hour, hundredths of µg/m³: HJ 633-2012 table 1.
-const NO2_1H_2012: Table = raw(
-    No2,
-    Hour,
-    Microgram,
-    &[
-        (10_000, 50),
-        (20_000, 100),
-        (70_000, 150),
-        (120_000, 200),
-        (234_000, 300),
-        (309_000, 400),
-        (384_000, 500),
-    ],
-);
+const NO2_1H_2012: Table = raw(No2, Hour, Microgram, &const { finer(NO2_1H_ROWS, 100) });
 /// CO over 24 hours, hundredths of mg/m³: HJ 633-2012 table 1.
-const CO_24H_2012: Table = raw(
-    Co,
-    Day,
-    Milligram,
-    &[(200, 50), (400, 100), (1_400, 150), (2_400, 200), (3_600, 300), (4_800, 400), (6_000, 500)],
-);
+const CO_24H_2012: Table = raw(Co, Day, Milligram, &const { finer(CO_24H_ROWS, 10) });
 /// CO over 1 hour, hundredths of mg/m³: HJ 633-2012 table 1.
-const CO_1H_2012: Table = raw(
-    Co,
-    Hour,
-    Milligram,
-    &[
-        (500, 50),
-        (1_000, 100),
-        (3_500, 150),
-        (6_000, 200),
-        (9_000, 300),
-        (12_000, 400),
-        (15_000, 500),
-    ],
-);
+const CO_1H_2012: Table = raw(Co, Hour, Milligram, &const { finer(CO_1H_ROWS, 10) });
 /// Ozone over 1 hour, hundredths of µg/m³: HJ 633-2012 table 1.
-const O3_1H_2012: Table = raw(
-    O3,
-    Hour,
-    Microgram,
-    &[
-        (16_000, 50),
-        (20_000, 100),
-        (30_000, 150),
-        (40_000, 200),
-        (80_000, 300),
-        (100_000, 400),
-        (120_000, 500),
-    ],
-);
+const O3_1H_2012: Table = raw(O3, Hour, Microgram, &const { finer(O3_1H_ROWS, 100) });
 /// Ozone over 8 hours, hundredths of µg/m³: HJ 633-2012 table 1.
-const O3_8H_2012: Table = raw(
-    O3,
-    EightHours,
-    Microgram,
-    &[(10_000, 50), (16_000, 100), (21_500, 150), (26_500, 200), (80_000, 300)],
-)
-.deferring_to(Hour);
+const O3_8H_2012: Table =
+    raw(O3, EightHours, Microgram, &const { finer(O3_8H_ROWS, 100) }).deferring_to(Hour);
+/// PM10, µg/m³: HJ 633-2012 table 1.
+const PM10_2012_ROWS: [(u32, u32); 7] =
+    [(50, 50), (150, 100), (250, 150), (350, 200), (420, 300), (500, 400), (600, 500)];
+const PM10_2012_ROUNDED: Table = table(Pm10, Day, &PM10_2012_ROWS);
 /// PM10, hundredths of µg/m³: HJ 633-2012 table 1.
-const PM10_2012: Table = raw(
-    Pm10,
-    Day,
-    Microgram,
-    &[
-        (5_000, 50),
-        (15_000, 100),
-        (25_000, 150),
-        (35_000, 200),
-        (42_000, 300),
-        (50_000, 400),
-        (60_000, 500),
-    ],
-);
+const PM10_2012: Table = raw(Pm10, Day, Microgram, &const { finer(PM10_2012_ROWS, 100) });
+/// PM2.5, µg/m³: HJ 633-2012 table 1.
+const PM25_2012_ROWS: [(u32, u32); 7] =
+    [(35, 50), (75, 100), (115, 150), (150, 200), (250, 300), (350, 400), (500, 500)];
+const PM25_2012_ROUNDED: Table = table(Pm25, Day, &PM25_2012_ROWS);
 /// PM2.5, hundredths of µg/m³: HJ 633-2012 table 1.
-const PM25_2012: Table = raw(
-    Pm25,
-    Day,
-    Microgram,
-    &[
-        (3_500, 50),
-        (7_500, 100),
-        (11_500, 150),
-        (15_000, 200),
-        (25_000, 300),
-        (35_000, 400),
-        (50_000, 500),
-    ],
-);
-/// PM10 of 2012 on whole µg/m³, for the policy `rounded`: HJ 633-2012 table 1.
-const PM10_2012_ROUNDED: Table = table(
-    Pm10,
-    Day,
-    &[(50, 50), (150, 100), (250, 150), (350, 200), (420, 300), (500, 400), (600, 500)],
-);
-/// PM2.5 of 2012 on whole µg/m³, for the policy `rounded`: HJ 633-2012 table 1.
-const PM25_2012_ROUNDED: Table = table(
-    Pm25,
-    Day,
-    &[(35, 50), (75, 100), (115, 150), (150, 200), (250, 300), (350, 400), (500, 500)],
-);
+const PM25_2012: Table = raw(Pm25, Day, Microgram, &const { finer(PM25_2012_ROWS, 100) });
 
 /// A table of 2026 that was the same in 2012.
 const fn as_of_2012(table: Table) -> Table {
