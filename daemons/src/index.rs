@@ -29,16 +29,18 @@ pub fn of_pairs(standard: &str, pairs: &[String]) -> Result<Answer, Refusal> {
     let mut words = standard.splitn(3, ':');
     let mut word = || words.next().unwrap_or_default();
     let (id, version, kind) = (word(), word(), word());
-    let mut first_refusal = None;
-    for standard in find(id, version, kind)? {
-        let samples: Result<Vec<_>, _> = pairs.iter().map(|pair| of_pair(standard, pair)).collect();
-        let answer = samples.and_then(|samples| index(standard, &samples));
-        match answer {
-            Ok(answer) => return Ok(answer),
-            Err(refusal) => first_refusal = first_refusal.or(Some(refusal)),
-        }
-    }
-    Err(first_refusal.unwrap_or_else(|| Refusal(format!("{id} has no `{kind}`"))))
+    let samples = |standard| pairs.iter().map(|pair| of_pair(standard, pair)).collect();
+    first_to_answer(find(id, version, kind)?, samples)
+}
+
+/// The answer of the first variant that has one; else the refusal of the first.
+fn first_to_answer(
+    (first, others): (&'static Standard, Vec<&'static Standard>),
+    samples: impl Fn(&'static Standard) -> Result<Vec<Sample>, Refusal>,
+) -> Result<Answer, Refusal> {
+    let answer = |standard| index(standard, &samples(standard)?);
+    answer(first)
+        .or_else(|refusal| others.into_iter().find_map(|other| answer(other).ok()).ok_or(refusal))
 }
 
 fn of_pair(standard: &Standard, pair: &str) -> Result<Sample, Refusal> {
@@ -127,16 +129,8 @@ pub enum BatchError {
 /// `concentration` (and in `unit` and `averaging`, where one for all will do).
 fn of_row(cells: &[String; 6]) -> Result<Answer, Refusal> {
     let [id, version, pollutants, units, averagings, concentrations] = cells;
-    let mut first_refusal = None;
-    for standard in find(id, version, "")? {
-        let answer = samples_of(standard, [pollutants, units, averagings, concentrations])
-            .and_then(|samples| index(standard, &samples));
-        match answer {
-            Ok(answer) => return Ok(answer),
-            Err(refusal) => first_refusal = first_refusal.or(Some(refusal)),
-        }
-    }
-    Err(first_refusal.unwrap_or_else(|| Refusal(format!("{id} has no version `{version}`"))))
+    let cells = [pollutants, units, averagings, concentrations];
+    first_to_answer(find(id, version, "")?, |standard| samples_of(standard, cells))
 }
 
 fn samples_of(standard: &Standard, cells: [&String; 4]) -> Result<Vec<Sample>, Refusal> {
@@ -174,8 +168,13 @@ fn index(standard: &'static Standard, samples: &[Sample]) -> Result<Answer, Refu
     })
 }
 
-/// The variants of a standard's version, or the one variant or policy that is named.
-fn find(id: &str, version: &str, kind: &str) -> Result<Vec<&'static Standard>, Refusal> {
+/// The variants of a standard's version, the default first, or those of the variant or
+/// policy that is named.
+fn find(
+    id: &str,
+    version: &str,
+    kind: &str,
+) -> Result<(&'static Standard, Vec<&'static Standard>), Refusal> {
     let versions = distinct(standards::ALL.iter().filter(|s| s.id == id).map(|s| s.version));
     if versions.is_empty() {
         let names = distinct(standards::ALL.iter().map(|standard| standard.id));
@@ -190,13 +189,14 @@ fn find(id: &str, version: &str, kind: &str) -> Result<Vec<&'static Standard>, R
         "" => standard.policy.is_empty(),
         kind => standard.policy == kind || (standard.policy.is_empty() && standard.variant == kind),
     };
-    let found: Vec<_> = all.iter().copied().filter(wanted).collect();
-    if found.is_empty() {
+    let mut found = all.iter().copied().filter(wanted);
+    let Some(first) = found.next() else {
         let kinds = distinct(all.iter().flat_map(|s| [s.variant, s.policy]));
         let kinds: Vec<_> = kinds.into_iter().filter(|kind| !kind.is_empty()).collect();
-        return refuse(format!("{id} has no `{kind}`; it has {}", kinds.join(", ")));
-    }
-    Ok(found)
+        let has = if kinds.is_empty() { "no variants".to_owned() } else { kinds.join(", ") };
+        return refuse(format!("{id} has no `{kind}`; it has {has}"));
+    };
+    Ok((first, found.collect()))
 }
 
 fn distinct<'a>(words: impl Iterator<Item = &'a str>) -> Vec<&'a str> {

@@ -70,34 +70,34 @@ const fn raw(
     Table::new(pollutant, averaging, unit, scale, HJ_2012)
 }
 
-/// SO2 over 24 hours, µg/m³: HJ 633-2026 table 3.
+/// SO2 over 24 hours, µg/m³: HJ 633-2026 table 3, as in 2012.
 const SO2_24H_ROWS: [(u32, u32); 7] =
     [(50, 50), (150, 100), (475, 150), (800, 200), (1600, 300), (2100, 400), (2620, 500)];
 const SO2_24H: Table = table(So2, Day, &SO2_24H_ROWS);
-/// SO2 over 1 hour, µg/m³: HJ 633-2026 table 3.
+/// SO2 over 1 hour, µg/m³: HJ 633-2026 table 3, as in 2012.
 const SO2_1H_ROWS: [(u32, u32); 4] = [(150, 50), (500, 100), (650, 150), (800, 200)];
 const SO2_1H: Table = table(So2, Hour, &SO2_1H_ROWS);
-/// NO2 over 24 hours, µg/m³: HJ 633-2026 table 3.
+/// NO2 over 24 hours, µg/m³: HJ 633-2026 table 3, as in 2012.
 const NO2_24H_ROWS: [(u32, u32); 7] =
     [(40, 50), (80, 100), (180, 150), (280, 200), (565, 300), (750, 400), (940, 500)];
 const NO2_24H: Table = table(No2, Day, &NO2_24H_ROWS);
-/// NO2 over 1 hour, µg/m³: HJ 633-2026 table 3.
+/// NO2 over 1 hour, µg/m³: HJ 633-2026 table 3, as in 2012.
 const NO2_1H_ROWS: [(u32, u32); 7] =
     [(100, 50), (200, 100), (700, 150), (1200, 200), (2340, 300), (3090, 400), (3840, 500)];
 const NO2_1H: Table = table(No2, Hour, &NO2_1H_ROWS);
-/// CO over 24 hours, mg/m³ in tenths: HJ 633-2026 table 3.
+/// CO over 24 hours, mg/m³ in tenths: HJ 633-2026 table 3, as in 2012.
 const CO_24H_ROWS: [(u32, u32); 7] =
     [(20, 50), (40, 100), (140, 150), (240, 200), (360, 300), (480, 400), (600, 500)];
 const CO_24H: Table = co(Day, &CO_24H_ROWS);
-/// CO over 1 hour, mg/m³ in tenths: HJ 633-2026 table 3.
+/// CO over 1 hour, mg/m³ in tenths: HJ 633-2026 table 3, as in 2012.
 const CO_1H_ROWS: [(u32, u32); 7] =
     [(50, 50), (100, 100), (350, 150), (600, 200), (900, 300), (1200, 400), (1500, 500)];
 const CO_1H: Table = co(Hour, &CO_1H_ROWS);
-/// Ozone over 1 hour, µg/m³: HJ 633-2026 table 3.
+/// Ozone over 1 hour, µg/m³: HJ 633-2026 table 3, as in 2012.
 const O3_1H_ROWS: [(u32, u32); 7] =
     [(160, 50), (200, 100), (300, 150), (400, 200), (800, 300), (1000, 400), (1200, 500)];
 const O3_1H: Table = table(O3, Hour, &O3_1H_ROWS);
-/// Ozone over 8 hours, µg/m³: HJ 633-2026 table 3.
+/// Ozone over 8 hours, µg/m³: HJ 633-2026 table 3, as in 2012.
 const O3_8H_ROWS: [(u32, u32); 5] = [(100, 50), (160, 100), (215, 150), (265, 200), (800, 300)];
 const O3_8H: Table = table(O3, EightHours, &O3_8H_ROWS);
 /// PM10, µg/m³: HJ 633-2026 table 3 (100 at 120, which was 150).
