@@ -39,7 +39,7 @@ soak: check-tools
 	AIRSHED_KILLS=200 $(CARGO) test --locked --package airshed --test it -- durability
 	PROPTEST_CASES=20000 $(CARGO) test --locked --release --package airshed-aqi --package airshed-store --package airshed-fuzz
 	command -v cargo-fuzz > /dev/null || $(CARGO) install --locked cargo-fuzz
-	for law in feed request csv batch index; do \
+	for law in feed request csv batch index inverse bulk explanation; do \
 		$(CARGO) +nightly fuzz run $$law --fuzz-dir fuzz --features libfuzzer -- \
 			-max_total_time=$(SOAK_SECONDS) -rss_limit_mb=4096 || exit 1; \
 	done

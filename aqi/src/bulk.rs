@@ -73,7 +73,6 @@ impl Standard {
                 error => Err(error),
             })?;
         }
-        out.fill(None);
         if self.rule != Rule::Worst {
             return self.one_by_one(columns, out);
         }
@@ -84,11 +83,16 @@ impl Standard {
                 return self.one_by_one(columns, out);
             };
             *comparison = Comparisons::of(&scale, table, column);
-            if comparison.is_none() {
-                looked_up(&scale, table, column, out);
-            }
         }
         let all_compared = comparisons[..columns.len()].iter().all(Option::is_some);
+        if !all_compared {
+            out.fill(None);
+            for (column, comparison) in columns.iter().zip(&comparisons) {
+                if comparison.is_none() {
+                    self.look_up(column, out)?;
+                }
+            }
+        }
         let compared = comparisons.iter().zip(columns);
         let compared =
             compared.filter_map(|(comparison, column)| Some((comparison.as_ref()?, column)));
@@ -108,14 +112,28 @@ impl Standard {
         Ok(())
     }
 
+    fn look_up(&self, column: &Column<'_>, out: &mut [Option<Index>]) -> Result<(), Error> {
+        let table = self.table(column.pollutant, column.averaging)?;
+        let Some(scale) = table.scale(self.rounding) else { return Ok(()) };
+        let exponent = column.exponent(table, &scale);
+        for (out, value) in out.iter_mut().zip(column.values) {
+            if *value != MISSING {
+                let steps = scale.rounding.on_grid((*value).into(), exponent);
+                *out = (*out).max(index_at(table, &scale, steps).ok());
+            }
+        }
+        Ok(())
+    }
+
     /// For rules that need all of a row at once.
     fn one_by_one(
         &'static self,
         columns: &[Column<'_>],
         out: &mut [Option<Index>],
     ) -> Result<(), Error> {
+        out.fill(None);
+        let Some(first) = columns.first() else { return Ok(()) };
         for (row, out) in out.iter_mut().enumerate() {
-            let Some(first) = columns.first() else { break };
             let mut samples = [first.sample(0)?; MOST_PARTS];
             let mut count = 0;
             for column in columns.iter().filter(|column| column.values[row] != MISSING) {
@@ -138,16 +156,6 @@ impl Column<'_> {
     fn exponent(&self, table: &Table, scale: &Scale) -> i32 {
         i32::from(scale.decimals) - i32::from(self.decimals) + self.unit.exponent()
             - table.unit.exponent()
-    }
-}
-
-fn looked_up(scale: &Scale, table: &Table, column: &Column<'_>, out: &mut [Option<Index>]) {
-    let exponent = column.exponent(table, scale);
-    for (out, value) in out.iter_mut().zip(column.values) {
-        if *value != MISSING {
-            let steps = scale.rounding.on_grid((*value).into(), exponent);
-            *out = (*out).max(index_at(table, scale, steps).ok());
-        }
     }
 }
 
@@ -202,25 +210,33 @@ impl Comparisons {
 
     /// Raises the bits of each index to those of the values.
     fn raise(&self, bits: &mut [i16; CHUNK], values: &[u32]) {
-        let mut short = [-1i16; CHUNK];
-        for (short, value) in short.iter_mut().zip(values) {
-            let shifted = (value >> self.shift).cast_signed();
-            let there = if *value == MISSING { -1 } else { shifted };
-            *short = there.clamp(i16::MIN.into(), i16::MAX.into()) as i16;
-        }
         let (bits, _) = bits.as_chunks_mut::<LANES>();
-        let (short, _) = short.as_chunks::<LANES>();
-        for (bits, short) in bits.iter_mut().zip(short) {
-            let mut below = [0i16; LANES];
-            for end in self.ends {
-                for (below, short) in below.iter_mut().zip(short) {
-                    *below += i16::from(*short > end);
-                }
+        let (whole, rest) = values.as_chunks::<LANES>();
+        let (now, after) = bits.split_at_mut(whole.len());
+        now.iter_mut().zip(whole).for_each(|(bits, values)| self.raise_lanes(bits, values));
+        if let Some(bits) = after.first_mut() {
+            let mut padded = [MISSING; LANES];
+            padded[..rest.len()].copy_from_slice(rest);
+            self.raise_lanes(bits, &padded);
+        }
+    }
+
+    #[inline]
+    fn raise_lanes(&self, bits: &mut [i16; LANES], values: &[u32; LANES]) {
+        let short = values.map(|value| {
+            let shifted = (value >> self.shift).cast_signed();
+            let there = if value == MISSING { -1 } else { shifted };
+            there.clamp(i16::MIN.into(), i16::MAX.into()) as i16
+        });
+        let mut below = [0i16; LANES];
+        for end in self.ends {
+            for (below, short) in below.iter_mut().zip(short) {
+                *below += i16::from(short > end);
             }
-            for ((bits, below), short) in bits.iter_mut().zip(below).zip(short) {
-                let own = below * self.step + self.lowest;
-                *bits = (*bits).max(if *short < 0 { 0 } else { own });
-            }
+        }
+        for ((bits, below), short) in bits.iter_mut().zip(below).zip(short) {
+            let own = below * self.step + self.lowest;
+            *bits = (*bits).max(if short < 0 { 0 } else { own });
         }
     }
 }

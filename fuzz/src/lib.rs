@@ -3,7 +3,8 @@
 
 use airshed::feed::{self, RemarkKind};
 use airshed::request::Ask;
-use aqi::{Concentration, Content, Decimal, Error, Sample, standards};
+use aqi::bulk::{self, MISSING};
+use aqi::{Concentration, Content, Decimal, Error, Rule, Sample, Table, standards};
 use jiff::Timestamp;
 use store::csv::{self, Rows};
 use store::{Column, Memory, Query, Store, View, Window};
@@ -12,12 +13,15 @@ use store::{Column, Memory, Query, Store, View, Window};
 pub type Law = (&'static str, fn(&[u8]));
 
 /// Every law.
-pub const LAWS: [Law; 5] = [
+pub const LAWS: [Law; 8] = [
     ("feed", every_record_is_accounted_for),
     ("request", a_request_is_kept_as_it_was_understood),
     ("csv", what_is_read_is_written_the_same),
     ("batch", every_row_of_a_batch_comes_back),
     ("index", the_index_is_within_its_interval),
+    ("inverse", the_inverse_round_trips),
+    ("bulk", bulk_is_the_same_as_one_by_one),
+    ("explanation", the_explanation_adds_up_to_the_answer),
 ];
 
 /// A feed file parses or not; if so, each record is a reading or has a remark, and a bad
@@ -93,18 +97,12 @@ pub fn every_row_of_a_batch_comes_back(bytes: &[u8]) {
 /// interval of that index and of its category, and has a higher or the same index with
 /// every further step.
 pub fn the_index_is_within_its_interval(bytes: &[u8]) {
-    let word = |at: usize| {
-        let byte = |i| u32::from(*bytes.get(at * 4 + i).unwrap_or(&0));
-        byte(0) | byte(1) << 8 | byte(2) << 16 | byte(3) << 24
-    };
-    let value = Decimal::from_parts(word(0), word(1), word(2), false, word(3) % 29);
-    let more = value.checked_add(Decimal::new(i64::from(word(4)), word(3) % 7)).unwrap_or(value);
+    let value = any_value(bytes);
+    let step = Decimal::new(i64::from(word(bytes, 4)), word(bytes, 3) % 7);
+    let more = value.checked_add(step).unwrap_or(value);
     for standard in standards::ALL {
         for table in standard.tables {
-            let sub_index = |value| {
-                let given = Concentration::new(value, table.unit).expect("not negative");
-                standard.sub_index(&Sample::new(table.pollutant, table.averaging, given))
-            };
+            let sub_index = |value| standard.sub_index(&sample(table, value));
             let part = sub_index(value);
             if matches!(part, Err(Error::BelowTable(..) | Error::Implausible(_))) {
                 continue;
@@ -124,6 +122,115 @@ pub fn the_index_is_within_its_interval(bytes: &[u8]) {
             }
         }
     }
+}
+
+/// The closed interval of an index, with some decimals, holds that index at both of its
+/// ends and at neither neighbour.
+pub fn the_inverse_round_trips(bytes: &[u8]) {
+    let (value, decimals) = (usual_value(bytes, 0), word(bytes, 2) % 6);
+    let step = Decimal::new(1, decimals);
+    for standard in standards::ALL {
+        for table in standard.tables {
+            let at =
+                |value| standard.sub_index(&sample(table, value)).ok().map(|part| part.index());
+            let (Content::Scale(_), Some(there)) = (table.content, at(value)) else { continue };
+            let interval = standard.interval(table.pollutant, table.averaging, there);
+            let interval = interval.expect("covered").expect("an index that there is");
+            let Some((low, high)) = interval.closed(decimals) else { continue };
+            assert_eq!(at(low), Some(there), "{standard}: {interval} from {low}");
+            assert!(low < step || at(low - step) < Some(there), "{standard}: below {low}");
+            if let Some(high) = high {
+                assert_eq!(at(high), Some(there), "{standard}: {interval} to {high}");
+                let next = at(high + step);
+                assert!(next.is_none_or(|next| next > there), "{standard}: above {high}");
+            }
+        }
+    }
+}
+
+/// Rows in bulk have the index that each has alone, or none where that is refused.
+pub fn bulk_is_the_same_as_one_by_one(bytes: &[u8]) {
+    let Some(([from, decimals], rows)) = bytes.split_first_chunk() else { return };
+    let (from, decimals) = (usize::from(*from), decimals % 10);
+    let rows: Vec<_> = rows.chunks(8).map(|row| [word(row, 0), word(row, 1)]).collect();
+    let columns = [0, 1].map(|at| rows.iter().map(|row| row[at]).collect::<Vec<_>>());
+    for standard in standards::ALL {
+        let tables: Vec<_> = standard.tables.iter().cycle().skip(from).take(2).collect();
+        let count = standard.tables.len().min(2);
+        let given = tables[..count].iter().zip(&columns).map(|(table, values)| bulk::Column {
+            pollutant: table.pollutant,
+            averaging: table.averaging,
+            unit: table.unit,
+            decimals,
+            values,
+        });
+        let mut out = vec![Some(aqi::Index::new(7)); rows.len()];
+        standard.bulk(&given.collect::<Vec<_>>(), &mut out).expect("columns of the standard");
+        for (row, out) in rows.iter().zip(out) {
+            let there = tables[..count].iter().zip(row).filter(|(_, value)| **value != MISSING);
+            let samples: Vec<_> = there
+                .map(|(table, value)| {
+                    let value = Concentration::fixed((*value).into(), decimals, table.unit);
+                    let value = value.expect("a fixed-point number");
+                    Sample::new(table.pollutant, table.averaging, value)
+                })
+                .collect();
+            let alone = standard.index(&samples).ok().map(|answer| answer.index());
+            assert_eq!(out, alone, "{standard}: {samples:?}");
+        }
+    }
+}
+
+/// Every sample is a part of the answer or refused in it, and the answer is the worst part
+/// and the penalty, or, of risks, at least the worst part.
+pub fn the_explanation_adds_up_to_the_answer(bytes: &[u8]) {
+    let keep = word(bytes, 0);
+    for standard in standards::ALL {
+        let kept = standard.tables.iter().enumerate().filter(|(at, _)| keep >> (at % 32) & 1 == 1);
+        let samples: Vec<_> =
+            kept.map(|(at, table)| sample(table, usual_value(bytes, 1 + 2 * at))).collect();
+        let answer = match standard.index(&samples) {
+            Ok(answer) => answer,
+            Err(Error::NothingGiven) if samples.is_empty() => continue,
+            Err(Error::Incomplete) if matches!(standard.rule, Rule::RiskSum(_)) => continue,
+            Err(Error::BelowTable(..) | Error::Implausible(_)) => continue,
+            Err(error) => unreachable!("{standard}: {error}"),
+        };
+        assert_eq!(answer.parts().count() + answer.refused().count(), samples.len());
+        assert_eq!(answer.category(), standard.category(answer.index()));
+        let worst = answer.parts().map(|part| part.index()).max().expect("a part");
+        if let Rule::RiskSum(_) = standard.rule {
+            assert!(answer.index() >= worst, "{standard}: {samples:?}");
+            continue;
+        }
+        assert_eq!(answer.index().number(), worst.number() + answer.penalty(), "{standard}");
+        for pollutant in answer.dominant() {
+            let of_it = answer.parts().filter(|part| part.pollutant() == pollutant);
+            assert_eq!(of_it.map(|part| part.index()).max(), Some(worst), "{standard}");
+        }
+    }
+}
+
+fn sample(table: &'static Table, value: Decimal) -> Sample {
+    let value = Concentration::new(value, table.unit).expect("not negative");
+    Sample::new(table.pollutant, table.averaging, value)
+}
+
+/// Any number that a decimal holds.
+fn any_value(bytes: &[u8]) -> Decimal {
+    let [low, middle, high, scale] = [0, 1, 2, 3].map(|at| word(bytes, at));
+    Decimal::from_parts(low, middle, high, false, scale % 29)
+}
+
+/// A number of the size of the tables, with their digits and more, from two words.
+fn usual_value(bytes: &[u8], at: usize) -> Decimal {
+    Decimal::new(i64::from(word(bytes, at) % 6_000_000), word(bytes, at + 1) % 6)
+}
+
+/// The word at a place; zeros behind the end.
+fn word(bytes: &[u8], at: usize) -> u32 {
+    let byte = |i| *bytes.get(at * 4 + i).unwrap_or(&0);
+    u32::from_le_bytes([byte(0), byte(1), byte(2), byte(3)])
 }
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
