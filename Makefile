@@ -32,6 +32,7 @@ check:
 
 bench: check-tools
 	$(CARGO) bench --locked --package airshed-benches
+	$(CARGO) run --locked --release --package airshed-benches --bin instructions
 
 # Long campaigns: 200 kills, more cases for every law, minutes of fuzzing.
 SOAK_SECONDS ?= 300

@@ -247,6 +247,14 @@ const LANES: usize = 32;
 /// The highest fixed-point value that is looked up as `top` or less.
 fn last_below(rounding: Rounding, top: u64, exponent: i32) -> u32 {
     let above = |value| rounding.on_grid(u128::from(value), exponent) > top;
+    // A step of the grid around the value that lies on it at `top` is enough to search.
+    let power = 10u128.pow(exponent.unsigned_abs());
+    let near = |top: u64| match exponent < 0 {
+        true => u128::from(top) * power,
+        false => u128::from(top) / power,
+    };
+    let [low, high] = [near(top.saturating_sub(1)), near(top + 2) + 1];
+    let [low, high] = [low, high].map(|value| value.min(u32::MAX.into()) as u64);
     // Zero is looked up as zero, which no row ends below.
-    first_where(0, u64::from(u32::MAX), above).map_or(u32::MAX, |first| (first - 1) as u32)
+    first_where(low, high, above).map_or(u32::MAX, |first| (first - 1) as u32)
 }
