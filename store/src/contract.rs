@@ -65,7 +65,8 @@ pub trait View: Send + Sync + 'static {
 ///
 /// - A put that returned `Ok` is kept, whatever happens to the process afterwards, for
 ///   as long as the store itself lasts. A put is all or nothing: neither a reader nor a
-///   crash sees half of it. So is a deletion.
+///   crash sees half of it. So is a deletion. (A store that cannot promise this, a table
+///   elsewhere, says so in its own documentation; what failed there can be put again.)
 /// - A reading replaces the one of the same identity (sensor, window, timestamp), also
 ///   where its country or place has changed; within a batch the later wins. Putting the
 ///   same twice changes nothing. An empty batch is not an error.

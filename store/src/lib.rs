@@ -47,6 +47,8 @@ mod contract;
 mod country;
 pub mod csv;
 mod directory;
+#[cfg(feature = "dynamodb")]
+pub mod dynamodb;
 mod embedded;
 mod error;
 mod format;

@@ -2,17 +2,23 @@ use std::sync::Arc;
 
 use crate::{Embedded, Error, ErrorKind, Memory, Options, Store};
 
-/// Opens the store that a URL names: `memory:` or `file:PATH`.
+/// Opens the store that a URL names: `memory:`, `file:PATH` or, with the feature
+/// `dynamodb`, `dynamodb:TABLE`, which is found as AWS tools find it.
 ///
 /// [`Invalid`](ErrorKind::Invalid) for any other; opening a file fails as
-/// [`Embedded::open`] does.
+/// [`Embedded::open`] does, a table as `DynamoDb::open` does.
 pub async fn open(url: &str, options: Options) -> Result<Arc<dyn Store>, Error> {
     if url == "memory:" {
         return Ok(Arc::new(Memory::new()));
     }
+    #[cfg(feature = "dynamodb")]
+    if let Some(table) = url.strip_prefix("dynamodb:") {
+        let options = crate::dynamodb::DynamoDbOptions::default();
+        return Ok(Arc::new(crate::dynamodb::DynamoDb::open(table, options).await?));
+    }
     let path = url.strip_prefix("file:").filter(|path| !path.is_empty()).map(str::to_owned);
     let Some(path) = path else {
-        let message = format!("`{url}` is no store: give memory: or file:PATH");
+        let message = format!("`{url}` is no store: give memory:, file:PATH or dynamodb:TABLE");
         return Err(Error::new(ErrorKind::Invalid, message));
     };
     let opened = tokio::task::spawn_blocking(move || Embedded::open(path, options)).await;

@@ -201,7 +201,9 @@ impl Homes {
     }
 }
 
-fn latest_of_each_identity(batch: &[Reading]) -> Result<Vec<&Reading>, Error> {
+/// What is to be kept of a batch, in no order; [`Invalid`](ErrorKind::Invalid) for a
+/// timestamp that no reading can have.
+pub(crate) fn latest_of_each_identity(batch: &[Reading]) -> Result<Vec<&Reading>, Error> {
     let mut latest: HashMap<(u64, Window, Timestamp), &Reading, foldhash::fast::RandomState> =
         HashMap::with_capacity_and_hasher(batch.len(), Default::default());
     for reading in batch {

@@ -54,21 +54,52 @@ impl<S: View + ?Sized> Retry<S> {
     where
         F: Future<Output = Result<T, Error>>,
     {
-        let RetryPolicy { first_pause, longest_pause, deadline } = self.policy;
-        let begun = Instant::now();
-        let mut pause = first_pause;
+        self.policy.until_done(attempt).await
+    }
+}
+
+impl RetryPolicy {
+    /// Attempts until one is done, or fails for good, or the time is over.
+    pub(crate) async fn until_done<T, F>(&self, attempt: impl Fn() -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        let mut pauses = Pauses::new(self);
         loop {
             let error = match attempt().await {
                 Err(error) if error.is_transient() => error,
                 done => return done,
             };
-            let jittered = pause.min(longest_pause).mul_f64(rand::random_range(0.0..=1.0));
-            if begun.elapsed() + jittered > deadline {
+            if !pauses.pause().await {
                 return Err(error);
             }
-            sleep(jittered).await;
-            pause = pause.saturating_mul(2);
         }
+    }
+}
+
+/// The pauses of one call.
+pub(crate) struct Pauses<'a> {
+    policy: &'a RetryPolicy,
+    begun: Instant,
+    next: Duration,
+}
+
+impl<'a> Pauses<'a> {
+    /// The call begins now.
+    pub(crate) fn new(policy: &'a RetryPolicy) -> Self {
+        Self { policy, begun: Instant::now(), next: policy.first_pause }
+    }
+
+    /// Waits, or says at once that there is no time left to.
+    pub(crate) async fn pause(&mut self) -> bool {
+        let jittered =
+            self.next.min(self.policy.longest_pause).mul_f64(rand::random_range(0.0..=1.0));
+        if self.begun.elapsed() + jittered > self.policy.deadline {
+            return false;
+        }
+        sleep(jittered).await;
+        self.next = self.next.saturating_mul(2);
+        true
     }
 }
 

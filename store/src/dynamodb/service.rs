@@ -1,0 +1,193 @@
+//! Calls to the service: where it is, what they cost, what their failures mean.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region};
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::Credentials;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use aws_sdk_dynamodb::types::{ConsumedCapacity, ReturnConsumedCapacity};
+use futures::{StreamExt, TryStreamExt, stream};
+
+use super::item::text;
+use super::{DynamoDbOptions, keys};
+use crate::{Error, ErrorKind};
+
+/// Where the service is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Endpoint {
+    /// As AWS tools find it: region, credentials and endpoint from the environment, the
+    /// profile, or the machine's role.
+    #[default]
+    Environment,
+    /// An emulator at a URL, which any credentials satisfy.
+    Emulator(String),
+}
+
+/// Capacity units, as the service counts them: a read unit is 4 KB read consistently or
+/// 8 KB eventually so, a write unit is 1 KB written.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Consumed {
+    /// Read capacity units.
+    pub read: f64,
+    /// Write capacity units.
+    pub write: f64,
+}
+
+/// A table and how to call for it.
+pub(super) struct Table {
+    pub(super) client: Client,
+    pub(super) name: String,
+    pub(super) options: DynamoDbOptions,
+    // The service counts in halves.
+    read_halves: AtomicU64,
+    written_halves: AtomicU64,
+}
+
+impl Table {
+    pub(super) async fn open(name: &str, options: DynamoDbOptions) -> Result<Self, Error> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
+        if !(3..=255).contains(&name.len()) || !name.bytes().all(allowed) {
+            let message = format!(
+                "`{name}` is no table name: DynamoDB allows 3 to 255 letters, digits and _ . -"
+            );
+            return Err(Error::new(ErrorKind::Invalid, message));
+        }
+        let client = client(&options.endpoint).await;
+        let (read_halves, written_halves) = Default::default();
+        Ok(Self { client, name: name.to_owned(), options, read_halves, written_halves })
+    }
+
+    pub(super) fn consumed(&self) -> Consumed {
+        let units = |halves: &AtomicU64| halves.load(Ordering::Relaxed) as f64 / 2.0;
+        Consumed { read: units(&self.read_halves), write: units(&self.written_halves) }
+    }
+
+    pub(super) fn count_read(&self, consumed: Option<&ConsumedCapacity>) {
+        count(&self.read_halves, "read", consumed);
+    }
+
+    pub(super) fn count_written<'a>(
+        &self,
+        consumed: impl IntoIterator<Item = &'a ConsumedCapacity>,
+    ) {
+        for consumed in consumed {
+            count(&self.written_halves, "write", Some(consumed));
+        }
+    }
+
+    /// A query for a range of sort keys, both ends included.
+    pub(super) fn range(&self, partition: &str, low: &str, high: &str) -> QueryFluentBuilder {
+        self.client
+            .query()
+            .table_name(&self.name)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .key_condition_expression("#partition = :partition AND #sort BETWEEN :low AND :high")
+            .expression_attribute_names("#partition", keys::PARTITION)
+            .expression_attribute_names("#sort", keys::SORT)
+            .expression_attribute_values(":partition", text(partition))
+            .expression_attribute_values(":low", text(low))
+            .expression_attribute_values(":high", text(high))
+    }
+
+    /// Calls until the service answers, as long as the policy lets.
+    pub(super) async fn call<T, E, R, F>(
+        &self,
+        operation: &str,
+        send: impl Fn() -> F,
+    ) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, SdkError<E, R>>>,
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+        R: std::fmt::Debug + Send + Sync + 'static,
+    {
+        let attempt = || async { send().await.map_err(|error| self.failed(operation, error)) };
+        self.options.retry.until_done(attempt).await
+    }
+
+    pub(super) fn failed<E, R>(&self, operation: &str, error: SdkError<E, R>) -> Error
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+        R: std::fmt::Debug + Send + Sync + 'static,
+    {
+        let name = &self.name;
+        let message = error.message().map(|said| format!(": {said}")).unwrap_or_default();
+        match error.code() {
+            Some("ResourceNotFoundException") => self.missing(),
+            Some(code) if FINAL.contains(&code) => Error::new(
+                ErrorKind::Invalid,
+                format!("DynamoDB refused {operation} on the table {name} ({code}{message})"),
+            ),
+            Some(code) => Error::new(
+                ErrorKind::Io,
+                format!("DynamoDB failed at {operation} on the table {name} ({code}{message})"),
+            ),
+            None => {
+                let message =
+                    format!("DynamoDB could not be reached for {operation} on the table {name}");
+                Error::new(ErrorKind::Io, message).because(error)
+            }
+        }
+    }
+
+    pub(super) fn missing(&self) -> Error {
+        let message = format!(
+            "there is no DynamoDB table {} here: `airshed provision tables` makes it",
+            self.name
+        );
+        Error::new(ErrorKind::Invalid, message)
+    }
+}
+
+/// Calls of one put, deletion or count that are under way at once.
+const AT_ONCE: usize = 16;
+
+/// Many calls, some of them at once; what they gave, in any order.
+pub(super) async fn at_once<T, F>(calls: Vec<F>) -> Result<Vec<T>, Error>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    stream::iter(calls).buffer_unordered(AT_ONCE).try_collect().await
+}
+
+/// What the same call will be answered with again.
+const FINAL: [&str; 9] = [
+    "AccessDeniedException",
+    "ExpiredTokenException",
+    "IncompleteSignatureException",
+    "InvalidSignatureException",
+    "MissingAuthenticationTokenException",
+    "SerializationException",
+    "UnknownOperationException",
+    "UnrecognizedClientException",
+    "ValidationException",
+];
+
+/// The SDK does not retry: [`Table::call`] does, and knows the deadline.
+async fn client(endpoint: &Endpoint) -> Client {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(3))
+        .operation_attempt_timeout(Duration::from_secs(10))
+        .build();
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(timeouts);
+    if let Endpoint::Emulator(url) = endpoint {
+        loader = loader
+            .endpoint_url(url)
+            .region(Region::from_static("eu-west-2"))
+            .credentials_provider(Credentials::new("emulator", "emulator", None, None, "emulator"));
+    }
+    Client::new(&loader.load().await)
+}
+
+fn count(halves: &AtomicU64, kind: &'static str, consumed: Option<&ConsumedCapacity>) {
+    let units = consumed.and_then(ConsumedCapacity::capacity_units).unwrap_or(0.0);
+    halves.fetch_add((units * 2.0).round() as u64, Ordering::Relaxed);
+    metrics::histogram!("airshed_dynamodb_capacity_units", "kind" => kind).record(units);
+}

@@ -1,0 +1,235 @@
+//! Puts and deletions: many small calls at once, each repeated until it is done.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::types::{
+    DeleteRequest, PutRequest, ReturnConsumedCapacity, Select, WriteRequest,
+};
+use jiff::Timestamp;
+
+use super::days::{self, Touched};
+use super::homes::{self, Homes};
+use super::item::{self, Item, WRITTEN, number, text};
+use super::keys;
+use super::service::{Table, at_once};
+use crate::block::{DAYS, SECONDS_A_DAY, day_and_second, whole_seconds_up};
+use crate::plan::latest_of_each_identity;
+use crate::retry::Pauses;
+use crate::{Country, Error, ErrorKind, Position, Reading};
+
+/// A BatchWriteItem takes no more.
+const BATCH: usize = 25;
+
+/// Keeps readings. First the days and the sensors' countries are noted, so that no reading
+/// is there that a query or a later put would not find.
+pub(super) async fn put(table: &Table, batch: &[Reading]) -> Result<(), Error> {
+    let readings = latest_of_each_identity(batch)?;
+    let mut touched = Touched::new();
+    for reading in &readings {
+        let day = day_and_second(reading.timestamp).0;
+        touched.entry(day).or_default().insert(reading.country);
+    }
+    days::touch(table, &touched).await?;
+    let homes = homes::note(table, &readings).await?;
+    let written = written();
+    let moved = |reading: &&&Reading| homes.get(&reading.sensor).is_some_and(|all| all.len() > 1);
+    let requests = readings.iter().map(|reading| {
+        let written = moved(&reading).then_some(written);
+        let item = item::of(reading, table.options.keep, written);
+        let put = PutRequest::builder().set_item(Some(item)).build();
+        Ok(WriteRequest::builder()
+            .put_request(put.map_err(|error| internal(table, error))?)
+            .build())
+    });
+    let requests = requests.collect::<Result<Vec<_>, Error>>()?;
+    write_all(table, "putting readings", requests).await?;
+    let replaced = readings.iter().filter(moved).flat_map(|reading| {
+        let others = others(reading, &homes);
+        others.map(|country| replace(table, reading, country, written))
+    });
+    at_once(replaced.collect()).await?;
+    days::touch(table, &touched).await
+}
+
+fn others(reading: &Reading, homes: &Homes) -> impl Iterator<Item = Option<Country>> {
+    let known: BTreeSet<_> = homes.get(&reading.sensor).cloned().unwrap_or_default();
+    let own = reading.country;
+    known.into_iter().filter(move |country| *country != own)
+}
+
+/// Deletes the reading of the same identity from another country, unless it was put later:
+/// of two that are put at once one stays.
+async fn replace(
+    table: &Table,
+    reading: &Reading,
+    country: Option<Country>,
+    written: u64,
+) -> Result<(), Error> {
+    let position = Position { country, ..Position::of(reading) };
+    let delete = table
+        .client
+        .delete_item()
+        .table_name(&table.name)
+        .key(keys::PARTITION, text(keys::partition(position.day, country)))
+        .key(keys::SORT, text(keys::place(&position)))
+        .return_consumed_capacity(ReturnConsumedCapacity::Total)
+        .condition_expression("attribute_not_exists(#written) OR #written < :written")
+        .expression_attribute_names("#written", WRITTEN)
+        .expression_attribute_values(":written", number(written));
+    delete_unless_changed(table, "replacing a reading", &delete).await
+}
+
+/// Deletes an item; one that does not meet the condition stays, which is no error.
+pub(super) async fn delete_unless_changed(
+    table: &Table,
+    operation: &str,
+    delete: &aws_sdk_dynamodb::operation::delete_item::builders::DeleteItemFluentBuilder,
+) -> Result<(), Error> {
+    let deleted = table.call(operation, || async {
+        match delete.clone().send().await {
+            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(None),
+            done => done.map(Some),
+        }
+    });
+    let deleted = deleted.await?;
+    table.count_written(deleted.as_ref().and_then(|done| done.consumed_capacity()));
+    Ok(())
+}
+
+/// A number that grows with time, and differs within and nearly always between processes.
+fn written() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    let now = Timestamp::now().as_microsecond().unsigned_abs() * 1000 + rand::random_range(0..1000);
+    let next = |last: u64| Some(now.max(last + 1));
+    let last = LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
+    now.max(last.unwrap_or_default() + 1)
+}
+
+/// Deletes every reading before a moment; how many there were. Days that are older as a
+/// whole are forgotten.
+pub(super) async fn delete_before(table: &Table, moment: Timestamp) -> Result<u64, Error> {
+    let first_kept = whole_seconds_up(moment);
+    let last_day = day_and_second(moment).0.clamp(*DAYS.start(), *DAYS.end());
+    let mut deleted = 0;
+    for day in days::read(table, *DAYS.start()..=last_day).await? {
+        let kept_from = first_kept - i64::from(day.0) * SECONDS_A_DAY;
+        let whole = kept_from >= SECONDS_A_DAY;
+        let end = match u32::try_from(kept_from) {
+            _ if whole => keys::END.to_owned(),
+            Ok(second @ 1..) => keys::time(second - 1) + keys::END,
+            _ => continue,
+        };
+        let partitions = day.1.keys().map(|country| keys::partition(day.0, *country));
+        let deletions = partitions.map(|partition| delete_range(table, partition, &end));
+        deleted += at_once(deletions.collect()).await?.into_iter().sum::<u64>();
+        if whole {
+            days::forget(table, &day).await?;
+        }
+    }
+    Ok(deleted)
+}
+
+async fn delete_range(table: &Table, partition: String, end: &str) -> Result<u64, Error> {
+    let mut deleted = 0;
+    let mut from: Option<Item> = None;
+    loop {
+        let query = table
+            .range(&partition, "0", end)
+            .consistent_read(true)
+            .select(Select::SpecificAttributes)
+            .projection_expression("#partition, #sort")
+            .set_exclusive_start_key(from);
+        let answer = table.call("reading what is too old", || query.clone().send()).await?;
+        table.count_read(answer.consumed_capacity());
+        let keys = answer.items.unwrap_or_default();
+        deleted += keys.len() as u64;
+        let requests = keys.into_iter().map(|key| {
+            let delete = DeleteRequest::builder().set_key(Some(key)).build();
+            let delete = delete.map_err(|error| internal(table, error))?;
+            Ok(WriteRequest::builder().delete_request(delete).build())
+        });
+        let requests = requests.collect::<Result<Vec<_>, Error>>()?;
+        write_all(table, "deleting readings", requests).await?;
+        match answer.last_evaluated_key {
+            None => return Ok(deleted),
+            next => from = next,
+        }
+    }
+}
+
+async fn write_all(
+    table: &Table,
+    operation: &str,
+    requests: Vec<WriteRequest>,
+) -> Result<(), Error> {
+    let batches = requests.chunks(BATCH).map(|batch| write_batch(table, operation, batch.to_vec()));
+    at_once(batches.collect()).await.map(drop)
+}
+
+async fn write_batch(
+    table: &Table,
+    operation: &str,
+    batch: Vec<WriteRequest>,
+) -> Result<(), Error> {
+    let written = until_processed(table, operation, batch, |batch| async move {
+        let answer = table
+            .client
+            .batch_write_item()
+            .request_items(&table.name, batch)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await?;
+        table.count_written(answer.consumed_capacity());
+        let rest = answer.unprocessed_items.unwrap_or_default().remove(&table.name);
+        Ok((rest.unwrap_or_default(), ()))
+    });
+    written.await.map(drop)
+}
+
+/// Calls with what is still to be done until nothing is; what each call gave.
+pub(super) async fn until_processed<W, T, E, R, F>(
+    table: &Table,
+    operation: &str,
+    mut work: Vec<W>,
+    call: impl Fn(Vec<W>) -> F,
+) -> Result<Vec<T>, Error>
+where
+    W: Clone,
+    F: Future<Output = Result<(Vec<W>, T), SdkError<E, R>>>,
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    let mut pauses = Pauses::new(&table.options.retry);
+    let mut given = Vec::new();
+    while !work.is_empty() {
+        let failure = match call(work.clone()).await.map_err(|error| table.failed(operation, error))
+        {
+            Ok((rest, done)) => {
+                given.push(done);
+                work = rest;
+                None
+            }
+            Err(error) if error.is_transient() => Some(error),
+            Err(error) => return Err(error),
+        };
+        if !work.is_empty() && !pauses.pause().await {
+            return Err(failure.unwrap_or_else(|| {
+                let (left, name) = (work.len(), &table.name);
+                let message = format!(
+                    "DynamoDB left {left} of a batch unprocessed at {operation} on the table \
+                     {name} until there was no time left: it has too little capacity"
+                );
+                Error::new(ErrorKind::Io, message)
+            }));
+        }
+    }
+    Ok(given)
+}
+
+/// For requests that the SDK finds incomplete, which ours are not.
+fn internal(table: &Table, error: aws_sdk_dynamodb::error::BuildError) -> Error {
+    let message = format!("a request for the table {} could not be built", table.name);
+    Error::new(ErrorKind::Invalid, message).because(error)
+}

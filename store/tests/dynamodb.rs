@@ -1,0 +1,281 @@
+//! The table on AWS, against two emulators.
+#![allow(clippy::unwrap_used)]
+
+mod emulator;
+mod model;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use emulator::Emulator;
+use jiff::{SignedDuration, Timestamp};
+use model::{Step, steps, walk_beside_the_model};
+use proptest::prelude::*;
+use store::conformance::{self, all};
+use store::dynamodb::{
+    Capacity, DynamoDb, DynamoDbOptions, Encryption, Endpoint, TableOptions, provision,
+};
+use store::{CacheOptions, Cached, ErrorKind, Query, Reading, Store, Window};
+
+fn options(emulator: &Emulator) -> DynamoDbOptions {
+    let mut options = DynamoDbOptions::default();
+    options.endpoint = Endpoint::Emulator(emulator.url());
+    options
+}
+
+/// A new table, empty.
+async fn table(emulator: &Emulator) -> DynamoDb {
+    static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let name = format!("QualityAirTable{number}");
+    let made = provision(&name, &TableOptions::default(), options(emulator)).await.unwrap();
+    assert!(made.created);
+    DynamoDb::open(&name, options(emulator)).await.unwrap()
+}
+
+#[tokio::test]
+async fn dynalite_keeps_the_contract() {
+    let emulator = Emulator::dynalite();
+    conformance::run(|| table(&emulator)).await;
+}
+
+#[tokio::test]
+async fn ministack_keeps_the_contract() {
+    let emulator = Emulator::ministack();
+    conformance::run(|| table(&emulator)).await;
+}
+
+/// Steps without snapshots, which a table elsewhere does not hold.
+fn steps_alone() -> impl Strategy<Value = Vec<Step>> {
+    steps().prop_map(|mut steps| {
+        steps.retain(|step| !matches!(step, Step::Snapshot));
+        steps
+    })
+}
+
+fn does_what_the_model_does(emulator: Emulator) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let config = ProptestConfig { cases: 24, failure_persistence: None, ..Default::default() };
+    proptest!(config, |(steps in steps_alone())| {
+        runtime.block_on(async {
+            walk_beside_the_model(table(&emulator).await, steps, |store| store).await;
+        });
+    });
+}
+
+#[test]
+fn dynalite_does_what_the_model_does() {
+    does_what_the_model_does(Emulator::dynalite());
+}
+
+#[test]
+fn ministack_does_what_the_model_does() {
+    does_what_the_model_does(Emulator::ministack());
+}
+
+/// The service itself, to look at what lies in the table.
+async fn client(emulator: &Emulator) -> aws_sdk_dynamodb::Client {
+    let config = aws_config::defaults(aws_config::BehaviorVersion::latest())
+        .endpoint_url(emulator.url())
+        .region("eu-west-2")
+        .test_credentials()
+        .load();
+    aws_sdk_dynamodb::Client::new(&config.await)
+}
+
+#[tokio::test]
+async fn a_table_that_is_not_there_or_is_another_is_named() {
+    let emulator = Emulator::ministack();
+    let error = DynamoDb::open("QualityAirTable", options(&emulator)).await.err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    let text = error.to_string();
+    assert!(text.contains("QualityAirTable") && text.contains("airshed provision"), "{text}");
+    let error = DynamoDb::open("no/name", options(&emulator)).await.err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+
+    use aws_sdk_dynamodb::types::{
+        AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+    };
+    let id = AttributeDefinition::builder().attribute_name("id");
+    let key = KeySchemaElement::builder().attribute_name("id").key_type(KeyType::Hash);
+    let create = client(&emulator).await.create_table().table_name("Other");
+    let create =
+        create.attribute_definitions(id.attribute_type(ScalarAttributeType::S).build().unwrap());
+    let create = create.key_schema(key.build().unwrap()).billing_mode(BillingMode::PayPerRequest);
+    create.send().await.unwrap();
+    for error in [
+        DynamoDb::open("Other", options(&emulator)).await.err().unwrap(),
+        provision("Other", &TableOptions::default(), options(&emulator)).await.unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert!(error.to_string().contains("none of Airshed's"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn provisioning_again_changes_nothing_and_says_what_differs() {
+    let emulator = Emulator::ministack();
+    let mut wanted = TableOptions::default();
+    let made = provision("Table", &wanted, options(&emulator)).await.unwrap();
+    assert!(made.created && made.differs.is_empty(), "{made}");
+    let again = provision("Table", &wanted, options(&emulator)).await.unwrap();
+    assert!(!again.created && again.completed.is_empty() && again.differs.is_empty(), "{again}");
+
+    // What is cheap to lose is put right; what costs is said.
+    let client = client(&emulator).await;
+    let off = aws_sdk_dynamodb::types::PointInTimeRecoverySpecification::builder();
+    let off = off.point_in_time_recovery_enabled(false).build().unwrap();
+    let update = client.update_continuous_backups().table_name("Table");
+    update.point_in_time_recovery_specification(off).send().await.unwrap();
+    wanted.capacity = Capacity::Provisioned { read: 10, write: 5 };
+    wanted.encryption = Encryption::Managed;
+    let again = provision("Table", &wanted, options(&emulator)).await.unwrap();
+    assert_eq!(again.completed, ["point-in-time recovery"]);
+    assert_eq!(again.differs.len(), 2, "{again}");
+    assert!(again.to_string().contains("on demand, not provisioned (10 read"), "{again}");
+
+    let made = provision("Provisioned", &wanted, options(&emulator)).await.unwrap();
+    assert!(made.created, "{made}");
+    let table = client.describe_table().table_name("Provisioned").send().await.unwrap();
+    let table = table.table.unwrap();
+    let units = table.provisioned_throughput().unwrap();
+    assert_eq!((units.read_capacity_units(), units.write_capacity_units()), (Some(10), Some(5)));
+    DynamoDb::open("Provisioned", options(&emulator)).await.unwrap();
+}
+
+/// The network's mix of countries: every n-th reading of a hundred.
+fn country(n: u64) -> &'static str {
+    match n % 100 {
+        0..45 => "DE",
+        45..53 => "BG",
+        53..59 => "PL",
+        59..64 => "NL",
+        64..68 => "IT",
+        68..72 => "BE",
+        72..76 => "GB",
+        76..80 => "US",
+        80..83 => "RU",
+        83..86 => "UA",
+        86..89 => "AT",
+        89..92 => "FR",
+        92..94 => "CZ",
+        94..96 => "SE",
+        96..98 => "CH",
+        _ => "HU",
+    }
+}
+
+fn day(day: i64) -> Timestamp {
+    "2026-01-30T00:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_hours(24 * day)
+}
+
+/// Readings of a day, evenly over it; a fiftieth has an index of 7 or more.
+fn readings(of_day: i64, count: u64) -> Vec<Reading> {
+    let reading = |n: u64| {
+        let number = |n: u64| aqi::Decimal::new(n as i64, 2);
+        let second = n * 86_400 / count;
+        let pm10 = if n.is_multiple_of(50) { 7_600 + n % 6_000 } else { n * 7 % 6_000 };
+        Reading {
+            measurement: Some(7_500_000_000 + n),
+            pm10: Some(number(pm10)),
+            pm25: Some(number(pm10 / 3)),
+            sensor_type: Some("SDS011".parse().unwrap()),
+            location: Some(n / 2),
+            latitude: Some(number(5_252_000 + n)),
+            longitude: Some(number(1_340_500 + n)),
+            altitude: Some(number(3_480)),
+            country: Some(country(n * 37).parse().unwrap()),
+            indoor: Some(false),
+            exact: Some(false),
+            ..Reading::new(n, Window::Day24, day(of_day) + SignedDuration::from_secs(second as i64))
+        }
+    };
+    (0..count).map(reading).collect()
+}
+
+/// Bytes of an item as DynamoDB counts them ("DynamoDB item sizes and formats" in its
+/// developer guide): names and texts by their bytes, numbers by pairs of digits and one.
+fn item_bytes(item: &HashMap<String, AttributeValue>) -> usize {
+    let value = |value: &AttributeValue| match value {
+        AttributeValue::S(text) => text.len(),
+        AttributeValue::N(number) => number.trim_matches('0').len().div_ceil(2) + 1,
+        AttributeValue::Bool(_) => 1,
+        other => unreachable!("{other:?}"),
+    };
+    item.iter().map(|(name, item)| name.len() + value(item)).sum()
+}
+
+#[tokio::test]
+async fn a_query_consumes_what_it_returns() {
+    let emulator = Emulator::dynalite();
+    let store = table(&emulator).await;
+    for of_day in 0..3 {
+        store.put(&readings(of_day, 25_000)).await.unwrap();
+    }
+    let mut items = Vec::new();
+    let client = client(&emulator).await;
+    let tables = client.list_tables().send().await.unwrap();
+    let name = tables.table_names().last().unwrap().clone();
+    let mut scan = client.scan().table_name(name).into_paginator().items().send();
+    while let Some(item) = scan.next().await {
+        items.push(item.unwrap());
+    }
+    let is = |item: &HashMap<String, AttributeValue>, wanted: &str| {
+        item.get("loc_country").is_some_and(|country| country.as_s().unwrap() == wanted)
+    };
+    let at = |item: &HashMap<String, AttributeValue>| match item.get("timestamp") {
+        Some(moment) => moment.as_s().unwrap().clone(),
+        None => String::new(),
+    };
+    let aqi = |item: &HashMap<String, AttributeValue>| match item.get("AQI") {
+        Some(index) => index.as_n().unwrap().parse().unwrap(),
+        None => 0,
+    };
+
+    let mut hour = Query::new(
+        day(1) + SignedDuration::from_hours(9),
+        day(1) + SignedDuration::from_secs(10 * 3600 - 1),
+    );
+    hour.countries = vec!["DE".parse().unwrap()];
+    let mut whole = Query::new(day(1), day(2) - SignedDuration::from_secs(1));
+    whole.countries = vec!["DE".parse().unwrap()];
+    let mut high = Query::new(day(-20), day(10));
+    high.indices = Some((7.try_into().unwrap(), 10.try_into().unwrap()));
+    type Wanted<'a> = Box<dyn Fn(&HashMap<String, AttributeValue>) -> bool + 'a>;
+    let cases: [(&str, Query, Wanted<'_>); 3] = [
+        ("DE, an hour", hour, Box::new(|i| is(i, "DE") && at(i).starts_with("2026-01-31T09:"))),
+        ("DE, a day", whole, Box::new(|i| is(i, "DE") && at(i).starts_with("2026-01-31"))),
+        ("AQI 7 and more, a month", high, Box::new(|i| aqi(i) >= 7)),
+    ];
+    for (name, query, wanted) in cases {
+        let matching: Vec<_> = items.iter().filter(|item| wanted(item)).collect();
+        let bytes: usize = matching.iter().map(|item| item_bytes(item)).sum();
+        let before = store.consumed().read;
+        let found = all(&store, &query).await.len();
+        let consumed = store.consumed().read - before;
+        assert_eq!(found, matching.len(), "{name}");
+        assert!(found > 100, "{name}: {found}");
+        // Half a unit for each 4 KB that are read eventually consistently.
+        let needed = bytes.div_ceil(4096) as f64 / 2.0;
+        assert!(consumed <= 1.3 * needed, "{name}: {consumed} units for {needed}");
+    }
+    let before = store.consumed().read;
+    let cached =
+        Arc::new(Cached::new(Arc::new(store.clone()), CacheOptions::default(), Timestamp::now));
+    let mut one = Query::new(day(1), day(1) + SignedDuration::from_hours(1));
+    one.countries = vec!["DE".parse().unwrap()];
+    let asked = (0..500).map(|_| {
+        let (cached, one) = (Arc::clone(&cached), one.clone());
+        tokio::spawn(async move { all(&*cached, &one).await.len() })
+    });
+    let mut answers = Vec::new();
+    for answer in asked.collect::<Vec<_>>() {
+        answers.push(answer.await.unwrap());
+    }
+    let of_many = store.consumed().read - before;
+    let before = store.consumed().read;
+    let found = all(&store, &one).await.len();
+    assert_eq!(answers, vec![found; 500]);
+    assert_eq!(of_many, store.consumed().read - before, "500 equal queries cost one read");
+}
