@@ -17,6 +17,7 @@ const LONG: Duration = Duration::from_secs(60);
 /// Runs every test; `empty` makes an empty queue that gives a message up after three
 /// receives, and its dead-letter queue. Panics where the contract is broken.
 pub async fn run<Q: Queue, F: Future<Output = (Q, Q)>>(empty: impl Fn() -> F) {
+    many_are_sent_and_acknowledged_at_once(&empty().await.0).await;
     an_empty_queue_waits_and_gives_nothing(&empty().await.0).await;
     every_message_arrives_and_once_acknowledged_never_again(&empty().await.0).await;
     what_is_not_acknowledged_comes_again(&empty().await.0).await;
@@ -51,6 +52,21 @@ async fn every_message_arrives_and_once_acknowledged_never_again(queue: &impl Qu
     }
     assert_eq!(arrived, sent);
     assert_eq!(receive(queue, 10, SHORT, SHORT * 2).await, []);
+}
+
+async fn many_are_sent_and_acknowledged_at_once(queue: &impl Queue) {
+    let sent: Vec<_> = (0..23).map(|n| format!("message {n}")).collect();
+    queue.send_all(&sent).await.expect("send");
+    let mut arrived = Vec::new();
+    while arrived.len() < sent.len() {
+        arrived.extend(receive(queue, 10, LONG, LONG).await);
+    }
+    let receipts: Vec<_> = arrived.iter().map(|delivery| delivery.receipt.clone()).collect();
+    queue.ack_all(&receipts).await.expect("ack");
+    queue.ack_all(&receipts).await.expect("a second ack is no error");
+    let bodies: BTreeSet<_> = arrived.into_iter().map(|delivery| delivery.body).collect();
+    assert_eq!(bodies, sent.into_iter().collect());
+    assert_eq!(receive(queue, 10, SHORT, SHORT).await, []);
 }
 
 async fn what_is_not_acknowledged_comes_again(queue: &impl Queue) {

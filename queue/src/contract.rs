@@ -19,6 +19,15 @@ pub trait Queue: Send + Sync + 'static {
     /// full; then it was not sent.
     async fn send(&self, body: &str) -> Result<(), Error>;
 
+    /// Sends several messages, in as few calls as the queue can. After an error some may
+    /// have been sent.
+    async fn send_all(&self, bodies: &[String]) -> Result<(), Error> {
+        for body in bodies {
+            self.send(body).await?;
+        }
+        Ok(())
+    }
+
     /// Receives up to `max` messages and hides each for `visibility`. Returns as soon
     /// as there is one, or with none after `wait`. Dropping the future loses nothing.
     async fn receive(
@@ -31,6 +40,14 @@ pub trait Queue: Send + Sync + 'static {
     /// The message has been handled: never deliver it again. Too late (it was delivered
     /// again meanwhile) or twice is not an error.
     async fn ack(&self, receipt: &Receipt) -> Result<(), Error>;
+
+    /// The same for several, in as few calls as the queue can.
+    async fn ack_all(&self, receipts: &[Receipt]) -> Result<(), Error> {
+        for receipt in receipts {
+            self.ack(receipt).await?;
+        }
+        Ok(())
+    }
 
     /// Hides the message for `visibility` from now on; zero hands it back at once.
     /// [`Expired`](crate::ErrorKind::Expired) when it is no longer the receiver's.

@@ -15,8 +15,10 @@ pub enum ErrorKind {
     Full,
     /// The visibility timeout has passed: the message is another receiver's.
     Expired,
-    /// What was given cannot name a queue; it never will.
+    /// What was given cannot name a queue, or be sent; it never will.
     Invalid,
+    /// The service failed or was not reached; try again later.
+    Io,
 }
 
 impl Error {
@@ -31,7 +33,7 @@ impl Error {
 
     /// Whether the same call may succeed later without anybody doing anything.
     pub fn is_transient(&self) -> bool {
-        self.kind == ErrorKind::Full
+        matches!(self.kind, ErrorKind::Full | ErrorKind::Io)
     }
 }
 

@@ -16,8 +16,8 @@
 //! ```
 //!
 //! - [`Queue`] is the contract: send, receive with a visibility timeout and a wait,
-//!   acknowledge, extend. [`Channel`] keeps it within one process; `conformance`
-//!   (feature) tests its sentences. [`open`] chooses by URL.
+//!   acknowledge, extend. [`Channel`] keeps it within one process, `sqs` (feature) on AWS;
+//!   `conformance` (feature) tests its sentences. [`open`] chooses by URL.
 //! - A [`Delivery`] carries the message, how often it was received, and the
 //!   [`Receipt`] to acknowledge it with.
 //!
@@ -31,6 +31,8 @@ mod open;
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+#[cfg(feature = "sqs")]
+pub mod sqs;
 
 pub use channel::{Channel, Options};
 pub use contract::{Delivery, Queue, Receipt};

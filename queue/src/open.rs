@@ -15,13 +15,18 @@ pub struct Queues {
     pub shared: bool,
 }
 
-/// Opens the queues that a URL names: `channel:`, within this process.
+/// Opens the queues that a URL names: `channel:`, within this process, or, with the feature
+/// `sqs`, `sqs:REQUEST,RESPONSE`, which are found as AWS tools find them.
 ///
-/// `capacity` is the number of requests that a queue within this process holds.
-/// [`Invalid`](ErrorKind::Invalid) for any other URL.
+/// `capacity` is the number of requests that may wait. [`Invalid`](ErrorKind::Invalid) for
+/// any other URL, and for queues that are not there.
 pub async fn open(url: &str, capacity: usize) -> Result<Queues, Error> {
+    #[cfg(feature = "sqs")]
+    if let Some(names) = url.strip_prefix("sqs:") {
+        return crate::sqs::open(names, capacity).await;
+    }
     if url != "channel:" {
-        let message = format!("`{url}` is no queue: give channel:");
+        let message = format!("`{url}` is no queue: give channel: or sqs:REQUEST,RESPONSE");
         return Err(Error::new(ErrorKind::Invalid, message));
     }
     let dead_requests = Channel::new(Options::default());
