@@ -2,14 +2,14 @@
 
 CARGO ?= cargo
 
-.PHONY: demo test soak bench check-tools check-python check fmt clean
+.PHONY: demo test soak bench check-tools check-python check-node check fmt clean
 
 # A simulated network, collected, indexed, kept and served on http://127.0.0.1:8501
 demo: check-tools
 	$(CARGO) run --release --locked --package airshed -- demo
 
 # Everything that has to hold, as CI runs it.
-test: check-tools check-python fmt check
+test: check-tools check-python check-node fmt check
 	$(CARGO) test --locked --workspace
 	$(CARGO) test --locked --package airshed-aqi --features serde --test serde
 	$(CARGO) test --locked --package airshed-benches --benches
@@ -53,6 +53,11 @@ check-tools:
 # below target/.
 check-python:
 	@python3 -c "import ensurepip, venv" || { echo "The tests need Python 3 with venv (Debian: apt-get install python3-venv)"; exit 1; }
+
+# The tests run against emulators of AWS, which they install below target/: ministack with
+# Python, dynalite with Node.js.
+check-node:
+	@node --version > /dev/null && npm --version > /dev/null || { echo "The tests need Node.js 18 with npm (Debian: apt-get install nodejs npm)"; exit 1; }
 
 clean:
 	$(CARGO) clean

@@ -2,6 +2,7 @@ mod daemons;
 mod files;
 mod index;
 mod logging;
+mod provision;
 mod settings;
 
 use std::process::ExitCode;
@@ -42,6 +43,9 @@ enum Command {
     Import(files::Import),
     /// Write readings from a store as CSV.
     Export(files::Export),
+    /// Make what Airshed needs on AWS, or on an emulator.
+    #[command(subcommand)]
+    Provision(provision::Provision),
     /// The air-quality index of given concentrations.
     ///
     /// Example: airshed index uk_daqi PM2.5=11.5 PM10=20
@@ -70,6 +74,7 @@ pub(crate) fn main() -> ExitCode {
             Command::Worker(worker) => worker.run().await,
             Command::Import(import) => import.run().await,
             Command::Export(export) => export.run().await,
+            Command::Provision(provision) => provision.run().await,
             Command::Index(index) => index.run(),
         }
     });

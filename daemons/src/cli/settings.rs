@@ -18,7 +18,7 @@ use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use queue::Queues;
-use store::{Metered, Store, Window};
+use store::{CacheOptions, Cached, Metered, Store, Window};
 use tokio::net::TcpListener;
 
 use super::Failure;
@@ -29,26 +29,40 @@ pub(super) struct StoreFlags {
     /// Directory for everything that is kept.
     #[arg(long, env = "AIRSHED_DATA", default_value = "./data", value_name = "DIR")]
     pub(super) data: PathBuf,
-    /// The store: memory: or file:PATH [default: file:DATA/readings.redb]
+    /// The store: memory:, file:PATH or dynamodb:TABLE [default: file:DATA/readings.redb]
     #[arg(long, env = "AIRSHED_STORE", value_name = "URL", hide_default_value = true)]
     pub(super) store: Option<String>,
     /// MiB of memory for readings that were asked for lately.
     #[arg(long, env = "AIRSHED_CACHE_MIB", default_value_t = 256, value_name = "MIB")]
     cache_mib: u32,
+    /// With dynamodb:, seconds until what another process stored shows in answers.
+    #[arg(long, env = "AIRSHED_CACHE_SECONDS", default_value_t = 5, value_name = "SECONDS")]
+    cache_seconds: u32,
 }
 
 impl StoreFlags {
     /// A store in a directory, with the usual memory.
     pub(super) fn in_folder(data: PathBuf) -> Self {
-        Self { data, store: None, cache_mib: 256 }
+        Self { data, store: None, cache_mib: 256, cache_seconds: 5 }
     }
 
     pub(super) async fn open(&self) -> Result<Arc<dyn Store>, Failure> {
+        let bytes = u64::from(self.cache_mib) << 20;
         let mut options = store::Options::default();
-        options.cache_bytes = u64::from(self.cache_mib) << 20;
+        options.cache_bytes = bytes;
         let url = self.store.clone();
         let url = url.unwrap_or_else(|| format!("file:{}/readings.redb", self.data.display()));
-        Ok(Arc::new(Metered::new(store::open(&url, options).await?)))
+        let mut store = store::open(&url, options).await?;
+        // The others keep in memory what was asked for by themselves.
+        if url.starts_with("dynamodb:") {
+            let mut options = CacheOptions::default();
+            options.bytes = bytes;
+            // Old days change too, when another process imports.
+            options.open_days = Duration::from_secs(self.cache_seconds.into());
+            options.closed_days = options.open_days;
+            store = Arc::new(Cached::new(store, options, jiff::Timestamp::now));
+        }
+        Ok(Arc::new(Metered::new(store)))
     }
 }
 
@@ -121,7 +135,7 @@ pub(super) fn collector(
 /// Queue and results.
 #[derive(Args, Clone)]
 pub(super) struct JobFlags {
-    /// The queue: channel: (within this process).
+    /// The queue: channel: (within this process) or sqs:REQUEST,RESPONSE.
     #[arg(long, env = "AIRSHED_QUEUE", default_value = "channel:", value_name = "URL")]
     queue: String,
     /// Queries that may wait in the queue; further ones are refused.

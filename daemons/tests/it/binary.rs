@@ -13,7 +13,7 @@ use super::support::{feed_of, readings, shared_data};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-fn airshed(arguments: &[&str]) -> Command {
+pub(super) fn airshed(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_airshed"));
     command.args(arguments);
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("AIRSHED_")) {
@@ -53,7 +53,7 @@ impl Daemon {
         Self::spawn(command)
     }
 
-    fn spawn(mut command: Command) -> Self {
+    pub(super) fn spawn(mut command: Command) -> Self {
         command.args(["--log-format", "json"]).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();

@@ -2,10 +2,13 @@
 //! binary as a user drives it.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod aws;
 mod binary;
 mod collector;
 mod demo;
 mod durability;
+#[path = "../../../store/tests/emulator/mod.rs"]
+mod emulator;
 mod feed;
 mod http;
 mod index;

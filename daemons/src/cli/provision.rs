@@ -1,0 +1,106 @@
+//! `provision`: what Airshed needs on AWS.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::str::FromStr;
+
+use clap::{Args, Subcommand};
+use queue::sqs;
+use store::dynamodb::{self, Capacity, DynamoDbOptions, Encryption, TableOptions};
+
+use super::Failure;
+
+#[derive(Subcommand)]
+pub(super) enum Provision {
+    /// Make the table and the queues alone. Can be repeated: what is missing is added, what
+    /// differs is said.
+    Tables(Tables),
+}
+
+#[derive(Args)]
+pub(super) struct Tables {
+    /// The table: dynamodb:TABLE.
+    #[arg(
+        long,
+        env = "AIRSHED_STORE",
+        default_value = "dynamodb:QualityAirTable",
+        value_name = "URL"
+    )]
+    store: String,
+    /// The queues: sqs:REQUEST,RESPONSE.
+    #[arg(
+        long,
+        env = "AIRSHED_QUEUE",
+        default_value = "sqs:RequestSend,RequestReceive",
+        value_name = "URL"
+    )]
+    queue: String,
+    /// What the table can take: on-demand, or READ,WRITE units a second.
+    #[arg(long, default_value = "on-demand")]
+    capacity: WantedCapacity,
+    /// Whose key encrypts the table: owned (DynamoDB's), managed (the account's), or a key's
+    /// id, alias or ARN.
+    #[arg(long, default_value = "owned", value_name = "KEY")]
+    encryption: String,
+    /// Without continuous backups of the table (point-in-time recovery).
+    #[arg(long)]
+    no_recovery: bool,
+}
+
+impl Provision {
+    pub(super) async fn run(self) -> Result<ExitCode, Failure> {
+        match self {
+            Self::Tables(tables) => tables.run().await,
+        }
+    }
+}
+
+/// Receives after which a message is given up, as within a process.
+const MAX_RECEIVES: u32 = 5;
+
+impl Tables {
+    async fn run(self) -> Result<ExitCode, Failure> {
+        let table = self.store.strip_prefix("dynamodb:");
+        let table =
+            table.ok_or_else(|| format!("--store `{}`: give dynamodb:TABLE", self.store))?;
+        let queues = self.queue.strip_prefix("sqs:").and_then(|names| names.split_once(','));
+        let (request, response) =
+            queues.ok_or_else(|| format!("--queue `{}`: give sqs:REQUEST,RESPONSE", self.queue))?;
+
+        let mut wanted = TableOptions::default();
+        wanted.capacity = self.capacity.0;
+        wanted.encryption = match self.encryption.as_str() {
+            "owned" => Encryption::Owned,
+            "managed" => Encryption::Managed,
+            key => Encryption::Key(key.to_owned()),
+        };
+        wanted.point_in_time_recovery = !self.no_recovery;
+        let mut out = std::io::stdout();
+        let done = dynamodb::provision(table, &wanted, DynamoDbOptions::default()).await?;
+        writeln!(out, "table {table}: {done}")?;
+        for name in [request, response] {
+            let created = sqs::provision(name, MAX_RECEIVES, &sqs::Endpoint::default()).await?;
+            let said = if created { "created" } else { "there already" };
+            writeln!(out, "queue {name}: {said}")?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+#[derive(Clone)]
+struct WantedCapacity(Capacity);
+
+impl FromStr for WantedCapacity {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "on-demand" {
+            return Ok(Self(Capacity::OnDemand));
+        }
+        let units = |text: &str| text.trim().parse().ok().filter(|units: &u32| *units > 0);
+        let both =
+            text.split_once(',').and_then(|(read, write)| Some((units(read)?, units(write)?)));
+        let (read, write) = both.ok_or("on-demand, or READ,WRITE units such as 150,150")?;
+        Ok(Self(Capacity::Provisioned { read, write }))
+    }
+}
