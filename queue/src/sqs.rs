@@ -11,7 +11,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::Credentials;
-use aws_sdk_sqs::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::operation::receive_message::builders::ReceiveMessageFluentBuilder;
 use aws_sdk_sqs::types::{
     BatchResultErrorEntry, DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName,
@@ -256,7 +256,7 @@ impl Sqs {
     where
         F: Future<Output = Result<Vec<BatchResultErrorEntry>, SdkError<E, R>>>,
         E: ProvideErrorMetadata + std::error::Error + 'static,
-        R: std::fmt::Debug,
+        R: std::fmt::Debug + 'static,
     {
         let mut left: Vec<_> = batch.iter().enumerate().collect();
         let mut pause = Duration::from_millis(100);
@@ -375,13 +375,23 @@ fn missing(name: &str) -> Error {
 fn failed<E, R>(name: &str, operation: &str, error: SdkError<E, R>) -> Error
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
-    R: std::fmt::Debug,
+    R: std::fmt::Debug + 'static,
 {
     if error.code().is_some_and(|code| MISSING.contains(&code)) {
         return missing(name);
     }
-    let context = DisplayErrorContext(&error);
-    Error::new(ErrorKind::Io, format!("SQS failed at {operation} on the queue {name}: {context}"))
+    let why = match (error.code(), error.message()) {
+        (Some(code), Some(said)) => format!("{code}: {said}"),
+        (Some(code), None) => code.to_owned(),
+        (None, _) => chain(&error),
+    };
+    Error::new(ErrorKind::Io, format!("SQS failed at {operation} on the queue {name}: {why}"))
+}
+
+/// An error and its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 fn delivery(message: Message) -> Option<Delivery> {

@@ -27,7 +27,7 @@ pub(super) struct Tables {
         value_name = "URL"
     )]
     store: String,
-    /// The queues: sqs:REQUEST,RESPONSE.
+    /// The queues: sqs:REQUEST,RESPONSE; channel: for none.
     #[arg(
         long,
         env = "AIRSHED_QUEUE",
@@ -63,9 +63,11 @@ impl Tables {
         let table = self.store.strip_prefix("dynamodb:");
         let table =
             table.ok_or_else(|| format!("--store `{}`: give dynamodb:TABLE", self.store))?;
-        let queues = self.queue.strip_prefix("sqs:").and_then(|names| names.split_once(','));
-        let (request, response) =
-            queues.ok_or_else(|| format!("--queue `{}`: give sqs:REQUEST,RESPONSE", self.queue))?;
+        let queues: Vec<_> = match self.queue.strip_prefix("sqs:") {
+            Some(names) if names.contains(',') => names.split(',').collect(),
+            None if self.queue == "channel:" => Vec::new(),
+            _ => return Err(format!("--queue `{}`: give sqs:REQUEST,RESPONSE", self.queue).into()),
+        };
 
         let mut wanted = TableOptions::default();
         wanted.capacity = self.capacity.0;
@@ -78,7 +80,7 @@ impl Tables {
         let mut out = std::io::stdout();
         let done = dynamodb::provision(table, &wanted, DynamoDbOptions::default()).await?;
         writeln!(out, "table {table}: {done}")?;
-        for name in [request, response] {
+        for name in queues {
             let created = sqs::provision(name, MAX_RECEIVES, &sqs::Endpoint::default()).await?;
             let said = if created { "created" } else { "there already" };
             writeln!(out, "queue {name}: {said}")?;

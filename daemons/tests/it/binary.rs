@@ -307,7 +307,7 @@ fn what_cannot_start_says_why_and_what_to_do() {
         (&["serve", "--data", &other], "--contact"),
         (&["serve", "--feed", "nonsense"], "a feed is http://"),
         (&["serve", "--schedule", "noon"], "not a cron expression"),
-        (&["serve", "--feed", &feed, "--store", "oracle:x"], "give memory: or file:PATH"),
+        (&["serve", "--feed", &feed, "--store", "oracle:x"], "is no store: give memory:"),
         (&["serve", "--feed", &feed, "--store", &not_a_store], "not a store of readings"),
         (&["serve", "--feed", &feed, "--data", &other, "--queue", "kafka:x"], "give channel:"),
         (
