@@ -1,34 +1,47 @@
-//! Job records and results: objects in one store, so that every server and worker sees
+//! Job records and results: objects in one place, so that every server and worker sees
 //! the same, after a restart too.
 //!
-//! `jobs/<id>.json` is the record, `results/<id>` the file. A record goes
-//! queued → running → done or failed, and from there to expired, when the file is gone;
-//! a worker that stops puts it back to queued. Each change is one atomic put.
-
-use std::sync::Arc;
+//! `jobs/<id>.json` is the record, `results/<id>-<attempt>` the file, so that two workers
+//! that have the same job by an accident never write the same file; `queries/<hash>` names
+//! the job of a query. A record goes queued → running → done or failed, and from there to
+//! expired, when the file is gone; a worker that stops puts it back to queued. Each change
+//! is one atomic put.
 
 use bytes::Bytes;
-use futures::{Stream, StreamExt, TryStreamExt};
+use futures::{Stream, StreamExt, TryStreamExt, stream};
+use http::HeaderValue;
 use jiff::{SignedDuration, Timestamp};
 use object_store::buffered::BufWriter;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
+use object_store::{GetOptions, ObjectStore, ObjectStoreExt, PutPayload};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::Clock;
-use crate::collector::reason;
+use crate::objects::Objects;
 
 /// How long an expired job is remembered as such.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(7 * 24);
 
+/// What is read of a result at a time: each a call of its own, so that a client may be as
+/// slow as it likes and an interrupted call costs no more than itself.
+const CHUNK: u64 = 1 << 20;
+
+/// What is written of a result at a time. S3 takes 10,000 parts: a result has at most 160 GB.
+const PART: usize = 16 << 20;
+
+/// Parts under way at the same time, so that a job holds at most three in memory.
+const PARTS_AT_ONCE: usize = 2;
+
 /// The job records and results of a system.
 #[derive(Clone)]
 pub struct Jobs {
-    objects: Arc<dyn ObjectStore>,
+    objects: Objects,
     clock: Clock,
     kept_for: SignedDuration,
+    fresh_for: SignedDuration,
 }
 
 /// What is known of a job.
@@ -60,6 +73,9 @@ pub enum State {
     Running {
         /// Rows written so far.
         rows: u64,
+        /// About how many rows there are at most, where that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        estimate: Option<u64>,
     },
     /// The result is there.
     Done {
@@ -112,9 +128,15 @@ pub struct JobsError {
 }
 
 impl Jobs {
-    /// Records and results in an object store, kept for a time after they are done.
-    pub fn new(objects: Arc<dyn ObjectStore>, clock: Clock, kept_for: SignedDuration) -> Self {
-        Self { objects, clock, kept_for }
+    /// Records and results among objects, kept for a time after they are done.
+    pub fn new(objects: Objects, clock: Clock, kept_for: SignedDuration) -> Self {
+        Self { objects, clock, kept_for, fresh_for: SignedDuration::ZERO }
+    }
+
+    /// With results that also answer equal queries for a time after they are done.
+    #[must_use]
+    pub fn fresh_for(self, fresh_for: SignedDuration) -> Self {
+        Self { fresh_for, ..self }
     }
 
     /// A new job, queued and recorded.
@@ -129,17 +151,39 @@ impl Jobs {
     /// The record; `None` for an id that was never given out, or long ago.
     pub async fn get(&self, id: Uuid) -> Result<Option<Job>, JobsError> {
         let path = record_path(id);
-        let bytes = match self.objects.get(&path).await {
-            Ok(found) => found.bytes().await,
-            Err(object_store::Error::NotFound { .. }) => return Ok(None),
-            Err(error) => Err(error),
-        };
-        let bytes = bytes.map_err(|source| JobsError { path: path.clone(), source })?;
+        let Some(bytes) = self.read(&path).await? else { return Ok(None) };
         let job: Job = serde_json::from_slice(&bytes).map_err(|error| JobsError {
-            path: path.clone(),
+            path,
             source: object_store::Error::Generic { store: "job record", source: error.into() },
         })?;
         Ok(Some(self.as_of_now(job)))
+    }
+
+    /// A job that answers the same query: it waits, is being done, or was done a short
+    /// while ago.
+    pub async fn same(&self, query: &Map<String, Value>) -> Result<Option<Job>, JobsError> {
+        if !self.fresh_for.is_positive() {
+            return Ok(None);
+        }
+        let Some(named) = self.read(&query_path(query)).await? else { return Ok(None) };
+        let id = std::str::from_utf8(&named).ok().and_then(|id| id.parse().ok());
+        let Some(id) = id else { return Ok(None) };
+        let job = self.get(id).await?.filter(|job| job.query == *query);
+        Ok(job.filter(|job| match job.state {
+            State::Queued | State::Running { .. } => true,
+            State::Done { .. } => (self.clock)().duration_since(job.updated) < self.fresh_for,
+            State::Failed { .. } | State::Expired => false,
+        }))
+    }
+
+    /// Lets [`same`](Self::same) find the job.
+    pub async fn offer(&self, job: &Job) -> Result<(), JobsError> {
+        if !self.fresh_for.is_positive() {
+            return Ok(());
+        }
+        let path = query_path(&job.query);
+        let put = self.objects.put(&path, PutPayload::from(job.id.to_string())).await;
+        put.map(drop).map_err(|source| JobsError { path, source })
     }
 
     /// Records a change of state; the job as it now is.
@@ -161,22 +205,62 @@ impl Jobs {
         (self.clock)().saturating_add(self.kept_for).unwrap_or(Timestamp::MAX)
     }
 
-    /// A writer of the result. It appears whole when shut down, and not at all before.
-    pub fn result_writer(&self, id: Uuid) -> BufWriter {
-        BufWriter::new(Arc::clone(&self.objects), result_path(id))
+    /// How long ago a job's record changed.
+    pub fn silence(&self, job: &Job) -> SignedDuration {
+        (self.clock)().duration_since(job.updated)
     }
 
-    /// The result's bytes; `None` when somebody has deleted the file.
+    /// Whether a job was asked for so long ago that its result would have expired.
+    pub fn is_overdue(&self, job: &Job) -> bool {
+        (self.clock)().duration_since(job.created) > self.kept_for
+    }
+
+    /// A writer of the result of this attempt. It appears whole when shut down, and not at
+    /// all before.
+    pub fn result_writer(&self, job: &Job) -> BufWriter {
+        let path = result_path(job.id, job.attempts);
+        let writer = BufWriter::with_capacity(self.objects.store(), path, PART);
+        writer.with_max_concurrency(PARTS_AT_ONCE)
+    }
+
+    /// The length and the bytes of the result of the attempt that was the last; `None` when
+    /// somebody has deleted the file. A file that is exchanged meanwhile is an error.
     pub async fn result(
         &self,
-        id: Uuid,
-    ) -> Result<Option<impl Stream<Item = object_store::Result<Bytes>> + use<>>, JobsError> {
-        let path = result_path(id);
-        match self.objects.get(&path).await {
-            Ok(found) => Ok(Some(found.into_stream())),
-            Err(object_store::Error::NotFound { .. }) => Ok(None),
-            Err(source) => Err(JobsError { path, source }),
-        }
+        job: &Job,
+    ) -> Result<
+        Option<(u64, impl Stream<Item = object_store::Result<Bytes>> + Send + use<>)>,
+        JobsError,
+    > {
+        let path = result_path(job.id, job.attempts);
+        let found = match self.objects.head(&path).await {
+            Ok(found) => found,
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(source) => return Err(JobsError { path, source }),
+        };
+        let (length, objects) = (found.size, self.objects.clone());
+        let starts = (0..length).step_by(CHUNK as usize);
+        let chunks = stream::iter(starts).then(move |start| {
+            let range = start..length.min(start + CHUNK);
+            let (objects, path) = (objects.clone(), path.clone());
+            let options =
+                GetOptions::new().with_range(Some(range)).with_if_match(found.e_tag.clone());
+            async move { objects.get_opts(&path, options).await?.bytes().await }
+        });
+        Ok(Some((length, chunks)))
+    }
+
+    /// A link to the result that needs no credentials, and answers with these headers;
+    /// `None` where results have no links.
+    pub async fn link(
+        &self,
+        job: &Job,
+        media_type: &str,
+        disposition: &str,
+    ) -> Result<Option<HeaderValue>, JobsError> {
+        let path = result_path(job.id, job.attempts);
+        let link = self.objects.link(&path, media_type, disposition).await.transpose();
+        link.map_err(|source| JobsError { path, source })
     }
 
     /// Takes back a job that could not be queued.
@@ -184,52 +268,46 @@ impl Jobs {
         self.delete(record_path(id)).await
     }
 
-    /// Jobs that are queued or running, oldest first.
-    pub async fn unfinished(&self) -> Result<Vec<Job>, JobsError> {
-        let mut jobs = self.all().await?;
-        jobs.retain(|job| !job.state.is_final());
-        jobs.sort_by_key(|job| job.created);
-        Ok(jobs)
-    }
-
-    /// Deletes what has expired, and forgets what expired long ago.
-    pub async fn sweep(&self) -> Result<(), JobsError> {
-        let now = (self.clock)();
-        for job in self.all().await? {
-            if !matches!(job.state, State::Expired) {
-                continue;
-            }
-            self.delete(result_path(job.id)).await?;
-            let forgotten = job.created.saturating_add(self.kept_for + REMEMBERED);
-            if forgotten.is_ok_and(|forgotten| forgotten < now) {
-                self.delete(record_path(job.id)).await?;
-            }
+    /// Deletes the results of attempts before the job's last.
+    pub async fn delete_earlier_results(&self, job: &Job) -> Result<(), JobsError> {
+        for attempt in 1..job.attempts {
+            self.delete(result_path(job.id, attempt)).await?;
         }
         Ok(())
     }
 
-    async fn all(&self) -> Result<Vec<Job>, JobsError> {
+    /// Deletes what an expired job leaves behind, its record apart; with that, once it need
+    /// not be remembered either. When to look again; `None`: nothing is left.
+    pub async fn clear(&self, job: &Job) -> Result<Option<Timestamp>, JobsError> {
+        for attempt in 1..=job.attempts {
+            self.delete(result_path(job.id, attempt)).await?;
+        }
+        let named = query_path(&job.query);
+        if self.read(&named).await?.is_some_and(|id| *id == *job.id.to_string().as_bytes()) {
+            self.delete(named).await?;
+        }
+        let forgotten = job.created.saturating_add(self.kept_for + REMEMBERED);
+        let forgotten = forgotten.unwrap_or(Timestamp::MAX);
+        if (self.clock)() < forgotten {
+            return Ok(Some(forgotten));
+        }
+        self.delete(record_path(job.id)).await?;
+        Ok(None)
+    }
+
+    /// The ids of all jobs that are remembered.
+    pub async fn ids(&self) -> Result<Vec<Uuid>, JobsError> {
         let folder = Path::from("jobs");
         let failed = |source| JobsError { path: folder.clone(), source };
-        let paths: Vec<_> = self
-            .objects
-            .list(Some(&folder))
-            .map_ok(|object| object.location)
-            .try_collect()
-            .await
-            .map_err(failed)?;
+        let listed = self.objects.list(Some(&folder)).map_ok(|object| object.location);
+        let paths: Vec<Path> = listed.try_collect().await.map_err(failed)?;
         let ids = paths.iter().filter_map(|path| path.filename()?.strip_suffix(".json"));
-        let ids: Vec<Uuid> = ids.filter_map(|id| id.parse().ok()).collect();
-        let jobs = futures::stream::iter(ids).map(|id| self.get(id)).buffer_unordered(16);
-        let readable = jobs.filter_map(|job| async {
-            // One record that cannot be read must not hold up the others; one that went
-            // between the listing and the look is none.
-            job.unwrap_or_else(|error| {
-                tracing::warn!(reason = reason(&error), "a job's record was passed over");
-                None
-            })
-        });
-        Ok(readable.collect().await)
+        Ok(ids.filter_map(|id| id.parse().ok()).collect())
+    }
+
+    /// The time, as jobs know it.
+    pub fn now(&self) -> Timestamp {
+        (self.clock)()
     }
 
     /// A result whose time has come is expired, whether it was swept yet or not.
@@ -242,6 +320,15 @@ impl Jobs {
             }
             _ => job,
         }
+    }
+
+    async fn read(&self, path: &Path) -> Result<Option<Bytes>, JobsError> {
+        let bytes = match self.objects.get(path).await {
+            Ok(found) => found.bytes().await,
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(error) => Err(error),
+        };
+        bytes.map(Some).map_err(|source| JobsError { path: path.clone(), source })
     }
 
     async fn put(&self, job: &Job) -> Result<(), JobsError> {
@@ -263,6 +350,16 @@ fn record_path(id: Uuid) -> Path {
     Path::from(format!("jobs/{id}.json"))
 }
 
-fn result_path(id: Uuid) -> Path {
-    Path::from(format!("results/{id}"))
+fn result_path(id: Uuid, attempt: u32) -> Path {
+    Path::from(format!("results/{id}-{attempt}"))
+}
+
+fn query_path(query: &Map<String, Value>) -> Path {
+    let text = serde_json::to_vec(query).unwrap_or_default(); // plain JSON, in order of names
+    Path::from(format!("queries/{}", hexadecimal(&Sha256::digest(text))))
+}
+
+/// Bytes as people write hashes.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -3,21 +3,25 @@
 //! Readings come in: [`source`] fetches the feed, [`feed`] reads it, [`collector`] puts
 //! its readings into a [`store::Store`] when [`schedule`] says so. Answers go out:
 //! [`request`] reads what is asked for, [`server`] answers at once or hands the query to
-//! [`jobs`] and a queue, [`worker`] does what is queued. [`transfer`] moves CSV files in
-//! and out, [`index`] answers for the index alone, [`demo`] simulates the network.
+//! [`jobs`] and a queue, [`worker`] does what is queued, [`sweeper`] lets no job stay for
+//! ever; results lie among [`objects`]. [`transfer`] moves CSV files in and out, [`index`]
+//! answers for the index alone, [`demo`] simulates the network.
 //!
 //! Each daemon is a `run(parts, stop)`: it ends when the token is cancelled, and reads
-//! neither the environment nor the wall clock nor signals; the binary does.
+//! neither the environment nor the wall clock nor signals; the binary does. Parts on AWS are
+//! opened by what AWS tools read: the environment, the profile, the machine's role.
 
 pub mod collector;
 pub mod demo;
 pub mod feed;
 pub mod index;
 pub mod jobs;
+pub mod objects;
 pub mod request;
 pub mod schedule;
 pub mod server;
 pub mod source;
+pub mod sweeper;
 pub mod telemetry;
 pub mod transfer;
 pub mod worker;

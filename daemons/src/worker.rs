@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use object_store::buffered::BufWriter;
-use queue::{Delivery, Queue, Queues};
+use queue::{Delivery, Queues};
 use sha2::{Digest, Sha256};
 use store::{Pages, Store};
 use tokio::io::AsyncWriteExt;
@@ -20,17 +20,18 @@ use tracing::{debug, info, warn};
 use uuid::Uuid;
 
 use crate::collector::reason;
-use crate::jobs::{Job, Jobs, JobsError, State};
+use crate::jobs::{Job, Jobs, JobsError, State, hexadecimal};
 use crate::request::Ask;
 
 /// Beginnings of one job before it is given up.
 const MAX_ATTEMPTS: u32 = 5;
 
-/// How long a message is hidden: a worker that says nothing for so long is dead.
-const VISIBILITY: Duration = Duration::from_secs(30);
+/// How often a worker says that it is alive, and how far it has come, in the time that it
+/// may be silent.
+const HEARTBEATS: u32 = 6;
 
-/// How often a worker says that it is alive, and how far it has come.
-const HEARTBEAT: Duration = Duration::from_secs(5);
+/// How often dead letters are looked at. They stay where they are, for people to look at.
+const DEAD_LOOK: Duration = Duration::from_secs(600);
 
 /// How long a message is hidden after a failure that may pass.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -49,7 +50,12 @@ pub struct Worker {
     pub jobs: Jobs,
     /// Jobs done at the same time.
     pub concurrency: usize,
+    /// How long a worker may be silent before its job is given to another.
+    pub silence: Duration,
 }
+
+/// How long a worker may be silent, usually.
+pub const SILENCE: Duration = Duration::from_secs(30);
 
 /// Works until told to stop; then hands back what is not finished.
 pub async fn run(worker: Worker, stop: CancellationToken) {
@@ -59,20 +65,6 @@ pub async fn run(worker: Worker, stop: CancellationToken) {
     }
     tasks.spawn(bury(worker, stop));
     while tasks.join_next().await.is_some() {}
-}
-
-/// Takes up again the jobs that a queue within the process forgot when it ended.
-pub async fn resume(jobs: &Jobs, requests: &dyn Queue) -> Result<usize, JobsError> {
-    let mut resumed = 0;
-    for job in jobs.unfinished().await? {
-        match requests.send(&message(job.id)).await {
-            Ok(()) => resumed += 1,
-            Err(error) => {
-                jobs.fail(&job, &format!("interrupted, and then: {error}"), true).await?;
-            }
-        }
-    }
-    Ok(resumed)
 }
 
 /// What a message on the request queue says.
@@ -108,7 +100,7 @@ async fn work(worker: Worker, stop: CancellationToken) {
     let requests = &worker.queues.requests;
     while !stop.is_cancelled() {
         let received = tokio::select! {
-            received = requests.receive(1, VISIBILITY, WAIT) => received,
+            received = requests.receive(1, worker.silence, WAIT) => received,
             () = stop.cancelled() => return,
         };
         match received {
@@ -130,7 +122,7 @@ async fn bury(worker: Worker, stop: CancellationToken) {
     let dead = &worker.queues.dead_requests;
     while !stop.is_cancelled() {
         let received = tokio::select! {
-            received = dead.receive(10, VISIBILITY, WAIT) => received,
+            received = dead.receive(10, DEAD_LOOK, WAIT) => received,
             () = stop.cancelled() => return,
         };
         let Ok(deliveries) = received else {
@@ -138,8 +130,13 @@ async fn bury(worker: Worker, stop: CancellationToken) {
             continue;
         };
         for delivery in deliveries {
-            if worker.bury_one(&delivery).await.is_ok() {
-                let _ = dead.ack(&delivery.receipt).await;
+            match worker.bury_one(&delivery).await {
+                Ok(true) => drop(dead.ack(&delivery.receipt).await),
+                Ok(false) => {}
+                Err(error) => {
+                    warn!(reason = reason(&error), "a dead letter is looked at again");
+                    let _ = dead.extend(&delivery.receipt, PAUSE).await;
+                }
             }
         }
     }
@@ -157,7 +154,7 @@ impl Worker {
         let requests = &self.queues.requests;
         let Some(id) = id_in(&delivery.body) else {
             warn!(body = delivery.body, "a message that names no job; left to the dead letters");
-            return;
+            return drop(requests.extend(&delivery.receipt, Duration::ZERO).await);
         };
         let job = match self.jobs.get(id).await {
             Ok(Some(job)) => job,
@@ -209,17 +206,30 @@ impl Worker {
         }
         let ask = Ask::from_object(job.query.clone())
             .map_err(|error| Stopped::ForGood(format!("the request cannot be read: {error}")))?;
-        self.jobs.update(job, State::Running { rows: 0 }).await?;
+        self.jobs.update(job, State::Running { rows: 0, estimate: None }).await?;
         debug!(id = %job.id, attempts = job.attempts, "job begun");
 
-        let mut writer = self.jobs.result_writer(job.id);
+        let mut writer = self.jobs.result_writer(job);
         let rows = AtomicU64::new(0);
         match self.write_alive(&mut writer, &ask, &rows, job, delivery, stop).await {
-            Ok(state) => Ok(self.jobs.update(job, state).await?),
+            Ok(state) => {
+                let done = self.jobs.update(job, state).await?;
+                // Of attempts that died between the file and the record, if any.
+                let _ = self.jobs.delete_earlier_results(&done).await;
+                Ok(done)
+            }
             Err(stopped) => {
                 let _ = writer.abort().await;
                 Err(stopped)
             }
+        }
+    }
+
+    /// Whether the job is still this worker's by its record.
+    async fn check_ours(&self, job: &Job) -> Result<(), Stopped> {
+        match self.jobs.get(job.id).await? {
+            Some(now) if !now.state.is_final() && now.attempts <= job.attempts => Ok(()),
+            _ => Err(Stopped::TakenAway),
         }
     }
 
@@ -234,18 +244,30 @@ impl Worker {
         delivery: &Delivery,
         stop: &CancellationToken,
     ) -> Result<State, Stopped> {
-        let mut writing = pin!(self.write_result(writer, ask, rows));
+        let mut writing = pin!(self.write_result(writer, ask, rows, job));
+        let mut estimate = None;
         loop {
             tokio::select! {
                 written = &mut writing => return written,
                 () = stop.cancelled() => return Err(Stopped::HandedBack),
-                () = tokio::time::sleep(HEARTBEAT) => {}
+                () = tokio::time::sleep(self.silence / HEARTBEATS) => {}
             }
             // Awaited to the end, outside of the select: a record of progress that was
             // dropped half way could still land, after that of the job's end.
-            let extended = self.queues.requests.extend(&delivery.receipt, VISIBILITY).await;
-            extended.map_err(|_| Stopped::TakenAway)?;
-            self.jobs.update(job, State::Running { rows: rows.load(Relaxed) }).await?;
+            let extended = self.queues.requests.extend(&delivery.receipt, self.silence).await;
+            match extended {
+                Err(error) if error.kind() == queue::ErrorKind::Expired => {
+                    return Err(Stopped::TakenAway);
+                }
+                Err(error) => debug!(id = %job.id, reason = reason(&error), "not extended"),
+                Ok(()) => {}
+            }
+            self.check_ours(job).await?;
+            if estimate.is_none() {
+                estimate = self.store.summary().await.ok().map(|all| all.estimate(&ask.query));
+            }
+            let progress = State::Running { rows: rows.load(Relaxed), estimate };
+            self.jobs.update(job, progress).await?;
         }
     }
 
@@ -254,6 +276,7 @@ impl Worker {
         writer: &mut BufWriter,
         ask: &Ask,
         rows: &AtomicU64,
+        job: &Job,
     ) -> Result<State, Stopped> {
         let read = |error: store::Error| match error.is_transient() {
             true => Stopped::ForNow(reason(&error)),
@@ -270,6 +293,7 @@ impl Worker {
         }
         encoder.finish(&mut text).map_err(read)?;
         file.take(&mut text).await?;
+        self.check_ours(job).await?;
         let (bytes, sha256) = file.close().await?;
         let (rows, expires) = (rows.load(Relaxed), self.jobs.expiry());
         Ok(State::Done { rows, bytes, sha256, expires })
@@ -283,18 +307,20 @@ impl Worker {
         }
     }
 
-    async fn bury_one(&self, delivery: &Delivery) -> Result<(), JobsError> {
+    /// Whether the letter need not be kept any longer.
+    async fn bury_one(&self, delivery: &Delivery) -> Result<bool, JobsError> {
         let Some(id) = id_in(&delivery.body) else {
             warn!(body = delivery.body, "a dead letter that names no job");
-            return Ok(());
+            return Ok(false);
         };
-        if let Some(job) = self.jobs.get(id).await?.filter(|job| !job.state.is_final()) {
+        let Some(job) = self.jobs.get(id).await? else { return Ok(true) };
+        if !job.state.is_final() {
             warn!(%id, "job failed: its workers died or fell silent");
             let why = "given up: every worker that began it died or fell silent";
             self.jobs.fail(&job, why, true).await?;
             self.tell(id).await;
         }
-        Ok(())
+        Ok(job.state == State::Expired)
     }
 
     async fn finish(&self, delivery: &Delivery, id: Uuid) {
@@ -332,7 +358,6 @@ impl ResultFile<'_> {
     async fn close(self) -> Result<(u64, String), Stopped> {
         let closed = self.writer.shutdown().await;
         closed.map_err(|error| Stopped::ForNow(reason(&error)))?;
-        let sha256 = self.hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok((self.bytes, sha256))
+        Ok((self.bytes, hexadecimal(&self.hash.finalize())))
     }
 }

@@ -163,4 +163,21 @@ impl Summary {
     pub fn readings(&self) -> u64 {
         self.countries.iter().map(|(_, readings)| readings).sum()
     }
+
+    /// About how many readings a query can find: those of its countries, spread evenly over
+    /// the time that there are readings of. No other filter is looked at.
+    pub fn estimate(&self, query: &Query) -> u64 {
+        let Some((oldest, newest)) = self.extent else { return 0 };
+        let (from, until) = (query.from.max(oldest), query.until.min(newest));
+        if from > until {
+            return 0;
+        }
+        let wanted = self.countries.iter().filter(|(country, _)| query.accepts_country(*country));
+        let readings: u64 = wanted.map(|(_, readings)| readings).sum();
+        let seconds = |from: Timestamp, until: Timestamp| {
+            until.duration_since(from).as_secs().unsigned_abs() + 1
+        };
+        let (part, whole) = (seconds(from, until), seconds(oldest, newest));
+        (u128::from(readings) * u128::from(part)).div_ceil(u128::from(whole)) as u64
+    }
 }

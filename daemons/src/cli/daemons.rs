@@ -3,17 +3,16 @@
 use std::future::Future;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use airshed::Clock;
 use airshed::collector::{self, FeedStatus, reason};
 use airshed::demo::network::Network;
 use airshed::demo::{self, FEED_PATH};
-use airshed::jobs::Jobs;
 use airshed::schedule::Schedule;
 use airshed::server::{self, Desk};
 use airshed::source::Source;
-use airshed::worker::{self, Worker};
+use airshed::sweeper::{self, Sweeper};
+use airshed::worker;
 use clap::Args;
 use queue::Queues;
 use store::Store;
@@ -25,9 +24,6 @@ use tracing::{error, info, warn};
 use super::logging::Logging;
 use super::settings::{FeedFlags, HttpFlags, JobFlags, StoreFlags, WorkerFlags, collector};
 use super::{Failure, stop_on_signals, wall_clock};
-
-/// How often expired results are deleted.
-const SWEEP_EVERY: Duration = Duration::from_secs(600);
 
 #[derive(Args)]
 pub(super) struct Serve {
@@ -196,7 +192,8 @@ impl Serving {
         let store = self.store.open().await?;
         let queues = self.jobs.queues().await?;
         let desk = if queues.shared {
-            Some(Desk { jobs: self.jobs.jobs(&self.store.data, clock.clone(), false)?, queues })
+            let jobs = self.jobs.jobs(&self.store.data, clock.clone(), false).await?;
+            Some(Desk { jobs, queues })
         } else {
             warn!(
                 "the queue channel: has no worker in this process: queries beyond --in-flight \
@@ -206,7 +203,9 @@ impl Serving {
         };
         let mut tasks = Tasks::new(stop.clone());
         if let Some(desk) = &desk {
-            tasks.add("sweeper", sweep(desk.jobs.clone(), stop.clone()));
+            let requests = Arc::clone(&desk.queues.requests);
+            let sweeper = Sweeper::new(desk.jobs.clone(), requests);
+            tasks.add("sweeper", sweeper::run(sweeper, stop.clone()));
         }
         let server = self.http.server(store, desk, None, clock)?;
         let listener = self.http.listen().await?;
@@ -238,9 +237,8 @@ impl Working {
         }
         let (stop, clock) = (stop_on_signals()?, wall_clock());
         let store = self.store.open().await?;
-        let jobs = self.jobs.jobs(&self.store.data, clock, false)?;
-        let concurrency = self.worker.concurrency;
-        let worker = Worker { store, queues, jobs, concurrency };
+        let jobs = self.jobs.jobs(&self.store.data, clock, false).await?;
+        let worker = self.worker.worker(store, queues, jobs);
         let mut tasks = Tasks::new(stop.clone());
         tasks.add("worker", worker::run(worker, stop));
         tasks.run().await
@@ -265,9 +263,10 @@ impl Parts {
         worker: &WorkerFlags,
     ) -> Result<(), Failure> {
         let queues: Queues = jobs.queues().await?;
-        let jobs = jobs.jobs(&store.data, self.clock.clone(), !queues.shared)?;
+        let jobs = jobs.jobs(&store.data, self.clock.clone(), !queues.shared).await?;
+        let sweeper = Sweeper::new(jobs.clone(), Arc::clone(&queues.requests));
         if !queues.shared {
-            let resumed = worker::resume(&jobs, queues.requests.as_ref()).await?;
+            let resumed = sweeper.resume().await?;
             if resumed > 0 {
                 info!(jobs = resumed, "taking up the jobs that the last stop interrupted");
             }
@@ -278,24 +277,11 @@ impl Parts {
         let server = http.server(Arc::clone(&store), Some(desk), status, self.clock.clone())?;
         let listener = http.listen().await?;
         let stop = tasks.stop.clone();
-        let concurrency = worker.concurrency;
-        let worker = Worker { store, queues, jobs: jobs.clone(), concurrency };
+        let worker = worker.worker(store, queues, jobs);
         tasks.add("server", server::run(server, listener, stop.clone()));
         tasks.add("worker", worker::run(worker, stop.clone()));
-        tasks.add("sweeper", sweep(jobs, stop));
+        tasks.add("sweeper", sweeper::run(sweeper, stop));
         Ok(())
-    }
-}
-
-async fn sweep(jobs: Jobs, stop: CancellationToken) {
-    loop {
-        if let Err(error) = jobs.sweep().await {
-            warn!(reason = reason(&error), "expired results could not be deleted");
-        }
-        tokio::select! {
-            () = tokio::time::sleep(SWEEP_EVERY) => {}
-            () = stop.cancelled() => return,
-        }
     }
 }
 

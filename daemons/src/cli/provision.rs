@@ -4,6 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::str::FromStr;
 
+use airshed::objects::s3;
 use clap::{Args, Subcommand};
 use queue::sqs;
 use store::dynamodb::{self, Capacity, DynamoDbOptions, Encryption, TableOptions};
@@ -12,7 +13,7 @@ use super::Failure;
 
 #[derive(Subcommand)]
 pub(super) enum Provision {
-    /// Make the table and the queues alone. Can be repeated: what is missing is added, what
+    /// Make the table, the queues and the bucket alone. Can be repeated: what is missing is added, what
     /// differs is said.
     Tables(Tables),
 }
@@ -35,6 +36,9 @@ pub(super) struct Tables {
         value_name = "URL"
     )]
     queue: String,
+    /// The bucket for results: s3://BUCKET/PREFIX [default: none]
+    #[arg(long, env = "AIRSHED_RESULTS", value_name = "URL")]
+    results: Option<String>,
     /// What the table can take: on-demand, or READ,WRITE units a second.
     #[arg(long, default_value = "on-demand")]
     capacity: WantedCapacity,
@@ -84,6 +88,9 @@ impl Tables {
             let created = sqs::provision(name, MAX_RECEIVES, &sqs::Endpoint::default()).await?;
             let said = if created { "created" } else { "there already" };
             writeln!(out, "queue {name}: {said}")?;
+        }
+        if let Some(url) = self.results {
+            writeln!(out, "bucket of {url}: {}", s3::provision(&url).await?)?;
         }
         Ok(ExitCode::SUCCESS)
     }

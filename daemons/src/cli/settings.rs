@@ -7,16 +7,15 @@ use std::time::Duration;
 use airshed::Clock;
 use airshed::collector::{Backoff, Collector, FeedStatus};
 use airshed::jobs::Jobs;
+use airshed::objects::{Objects, remove_unfinished};
 use airshed::schedule::Schedule;
 use airshed::server::{CorsOrigins, Desk, Limits, Server};
 use airshed::source::{Fetcher, Source};
 use airshed::telemetry;
+use airshed::worker::Worker;
 use clap::Args;
 use http::HeaderValue;
 use jiff::SignedDuration;
-use object_store::ObjectStore;
-use object_store::local::LocalFileSystem;
-use object_store::memory::InMemory;
 use queue::Queues;
 use store::{CacheOptions, Cached, Metered, Store, Window};
 use tokio::net::TcpListener;
@@ -141,12 +140,16 @@ pub(super) struct JobFlags {
     /// Queries that may wait in the queue; further ones are refused.
     #[arg(long, env = "AIRSHED_QUEUE_CAPACITY", default_value_t = 10_000, value_name = "N")]
     queue_capacity: usize,
-    /// Where results are kept: memory: or file:DIR [default: file:DATA/results]
+    /// Where results are kept: memory:, file:DIR or s3://BUCKET/PREFIX [default:
+    /// file:DATA/results]
     #[arg(long, env = "AIRSHED_RESULTS", value_name = "URL")]
     results: Option<String>,
     /// Hours that a result is kept.
     #[arg(long, env = "AIRSHED_KEEP_RESULTS", default_value_t = 24, value_name = "HOURS")]
     keep_results: u32,
+    /// Minutes that a result answers equal queries too; 0 for never.
+    #[arg(long, env = "AIRSHED_FRESH_RESULTS", default_value_t = 10, value_name = "MINUTES")]
+    fresh_results: u32,
 }
 
 impl JobFlags {
@@ -155,38 +158,21 @@ impl JobFlags {
     }
 
     /// `alone`: no other process uses the same results.
-    pub(super) fn jobs(&self, data: &Path, clock: Clock, alone: bool) -> Result<Jobs, Failure> {
+    pub(super) async fn jobs(
+        &self,
+        data: &Path,
+        clock: Clock,
+        alone: bool,
+    ) -> Result<Jobs, Failure> {
         let default = || format!("file:{}/results", data.display());
         let url = self.results.clone().unwrap_or_else(default);
         if let Some(folder) = url.strip_prefix("file:").filter(|_| alone) {
             remove_unfinished(&Path::new(folder).join("results"));
         }
         let kept_for = SignedDuration::from_hours(i64::from(self.keep_results));
-        Ok(Jobs::new(open_results(&url)?, clock, kept_for))
-    }
-}
-
-fn open_results(url: &str) -> Result<Arc<dyn ObjectStore>, Failure> {
-    if url == "memory:" {
-        return Ok(Arc::new(InMemory::new()));
-    }
-    let Some(folder) = url.strip_prefix("file:").filter(|folder| !folder.is_empty()) else {
-        return Err(format!("--results `{url}`: give memory: or file:DIR").into());
-    };
-    std::fs::create_dir_all(folder)
-        .map_err(|error| format!("cannot make the results' folder {folder}: {error}"))?;
-    let files = LocalFileSystem::new_with_prefix(folder)?;
-    Ok(Arc::new(files.with_fsync(true)))
-}
-
-/// Deletes what a killed process had begun to write: `object_store` writes a file beside
-/// its place, as `NAME#1`, and moves it there when it is whole.
-fn remove_unfinished(folder: &Path) {
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        if entry.file_name().to_string_lossy().contains('#') {
-            // What cannot be deleted only takes up room.
-            let _ = std::fs::remove_file(entry.path());
-        }
+        let fresh_for = SignedDuration::from_mins(i64::from(self.fresh_results));
+        let objects = Objects::open(&url).await?;
+        Ok(Jobs::new(objects, clock, kept_for).fresh_for(fresh_for))
     }
 }
 
@@ -199,6 +185,16 @@ pub(super) struct HttpFlags {
     /// Queries answered directly at the same time; further ones become jobs.
     #[arg(long, env = "AIRSHED_IN_FLIGHT", default_value_t = 100, value_name = "N")]
     in_flight: usize,
+    /// Of them, those that may find more than --large readings.
+    #[arg(long, env = "AIRSHED_LARGE_IN_FLIGHT", default_value_t = 10, value_name = "N")]
+    large_in_flight: usize,
+    /// Readings above which a query is large.
+    #[arg(long, env = "AIRSHED_LARGE", default_value_t = 1_000_000, value_name = "N")]
+    large: u64,
+    /// With s3:, MiB from which a job's result is handed out by a redirect to S3 itself
+    /// [default: never]
+    #[arg(long, env = "AIRSHED_REDIRECT_FROM", value_name = "MIB")]
+    redirect_from: Option<u64>,
     /// Seconds that a client may take nothing of its answer before it is cut off.
     #[arg(long, env = "AIRSHED_STALL", default_value_t = 60, value_name = "SECONDS")]
     stall: u64,
@@ -225,7 +221,14 @@ impl HttpFlags {
         clock: Clock,
     ) -> Result<Server, Failure> {
         let stall = Duration::from_secs(self.stall.max(1));
-        let limits = Limits { in_flight: self.in_flight, stall, ..Limits::default() };
+        let limits = Limits {
+            in_flight: self.in_flight,
+            large_in_flight: self.large_in_flight,
+            large: self.large,
+            link_from: self.redirect_from.map(|mib| mib.saturating_mul(1 << 20)),
+            stall,
+            ..Limits::default()
+        };
         let metrics = telemetry::prometheus().ok_or("the metrics could not be started")?;
         Ok(Server { store, desk, feed, metrics, clock, limits, cors: self.cors()? })
     }
@@ -252,4 +255,14 @@ pub(super) struct WorkerFlags {
     /// Jobs done at the same time.
     #[arg(long = "workers", alias = "concurrency", env = "AIRSHED_WORKERS", default_value_t = 2)]
     pub(super) concurrency: usize,
+    /// Seconds that a worker may be silent before its jobs are given to others.
+    #[arg(long, env = "AIRSHED_WORKER_SILENCE", default_value_t = 30, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=43_200))]
+    silence: u64,
+}
+
+impl WorkerFlags {
+    pub(super) fn worker(&self, store: Arc<dyn Store>, queues: Queues, jobs: Jobs) -> Worker {
+        let silence = Duration::from_secs(self.silence);
+        Worker { store, queues, jobs, concurrency: self.concurrency, silence }
+    }
 }

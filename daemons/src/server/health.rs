@@ -50,7 +50,7 @@ pub(super) async fn metrics(shared: &Shared) -> Result<Answer, Problem> {
         let age = (shared.server.clock)() - newest;
         metrics::gauge!("airshed_data_age_seconds").set(age.as_secs_f64().max(0.0));
     }
-    let in_flight = shared.server.limits.in_flight - shared.room.available_permits();
+    let in_flight = shared.room.taken();
     metrics::gauge!("airshed_queries_in_flight").set(in_flight as f64);
     let text = shared.server.metrics.render();
     Ok(respond(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text))

@@ -1,9 +1,10 @@
 //! The HTTP server: answers queries at once while there is room, as jobs beyond.
 //!
 //! [`run`] accepts connections; `routes` says what answers what; `query` and `results`
-//! are the two halves of the contract, `health` what operators ask for, `page` what
+//! are the two halves of the contract, `admission` says which queries there is room for, `health` what operators ask for, `page` what
 //! people see; `problem` is the only place where an error becomes a status.
 
+mod admission;
 mod answer;
 mod health;
 mod openapi;
@@ -27,7 +28,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use queue::Queues;
 use store::{Format, Store};
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, broadcast};
+use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
 use tower_http::CompressionLevel;
@@ -37,6 +38,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::{debug, warn};
 use uuid::Uuid;
 
+use self::admission::{Room, TakingIn};
 use crate::Clock;
 use crate::collector::{FeedStatus, reason};
 use crate::jobs::Jobs;
@@ -73,6 +75,12 @@ pub struct Desk {
 pub struct Limits {
     /// Queries answered directly at the same time; further ones become jobs.
     pub in_flight: usize,
+    /// Of them, those that are large; further large ones become jobs.
+    pub large_in_flight: usize,
+    /// A query is large that may find more readings than this.
+    pub large: u64,
+    /// Results of at least so many bytes are handed out by a link, where there are links.
+    pub link_from: Option<u64>,
     /// How long a client may take nothing of its answer before it is cut off.
     pub stall: Duration,
     /// How long open answers may go on after the server was told to stop.
@@ -82,7 +90,8 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         let (stall, drain) = (Duration::from_secs(60), Duration::from_secs(8));
-        Self { in_flight: 100, stall, drain }
+        let (large_in_flight, large) = (10, 1_000_000);
+        Self { in_flight: 100, large_in_flight, large, link_from: None, stall, drain }
     }
 }
 
@@ -105,18 +114,25 @@ const WAKE_BUFFER: usize = 1024;
 /// What the handlers share.
 struct Shared {
     server: Server,
-    room: Arc<Semaphore>,
+    room: Room,
+    taking_in: TakingIn,
     ended: broadcast::Sender<Uuid>,
     stop: CancellationToken,
 }
 
 /// Serves until told to stop; then lets open answers end, for a while.
 pub async fn run(server: Server, listener: TcpListener, stop: CancellationToken) {
-    let room = Arc::new(Semaphore::new(server.limits.in_flight));
+    let room = Room::new(&server.limits);
     let (ended, _) = broadcast::channel(WAKE_BUFFER);
     let drain = server.limits.drain;
     let cors = cors_layer(&server.cors);
-    let shared = Arc::new(Shared { server, room, ended, stop: stop.clone() });
+    let shared = Arc::new(Shared {
+        server,
+        room,
+        taking_in: TakingIn::default(),
+        ended,
+        stop: stop.clone(),
+    });
     let listening = tokio::spawn(hear_of_ended_jobs(Arc::clone(&shared)));
 
     let handler = {

@@ -108,8 +108,9 @@ pub(super) fn message(status: StatusCode, title: &str, detail: &str) -> Answer {
 }
 
 /// Waiting, in words; the page asks again by itself.
-pub(super) fn progress(state: &str, rows: Option<u64>) -> Answer {
-    let rows = rows.map_or(String::new(), |rows| format!(" {} rows so far.", grouped(rows)));
+pub(super) fn progress(state: &str, rows: Option<u64>, estimate: Option<u64>) -> Answer {
+    let of = estimate.map_or(String::new(), |most| format!(" of at most some {}", grouped(most)));
+    let rows = rows.map_or(String::new(), |rows| format!(" {} rows so far{of}.", grouped(rows)));
     let detail =
         format!("The answer is {state}.{rows} It will be downloaded as soon as it is there.");
     let html = MESSAGE

@@ -13,9 +13,9 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use serde_json::json;
 use store::{Encoder, Format, Page, Pages};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
+use super::admission::Places;
 use super::answer::{Answer, BoxError, CutOff, full, json as respond_json, respond, set};
 use super::problem::Problem;
 use super::{Shared, page};
@@ -39,12 +39,12 @@ pub(super) async fn answer(
     }
     let headers = request.headers().clone();
     let ask = read(request).await?;
-    let room = Arc::clone(&shared.room).try_acquire_owned();
-    match room {
-        Ok(permit) if !prefers_a_job(&headers) || shared.server.desk.is_none() => {
-            directly(shared, ask, permit).await
-        }
-        _ => as_job(shared, ask, &headers).await,
+    if prefers_a_job(&headers) && shared.server.desk.is_some() {
+        return as_job(shared, ask, &headers).await;
+    }
+    match shared.room.take(&ask.query, shared.server.store.as_ref()).await {
+        Some(places) => directly(shared, ask, places).await,
+        None => as_job(shared, ask, &headers).await,
     }
 }
 
@@ -85,11 +85,7 @@ fn prefers_a_job(headers: &HeaderMap) -> bool {
     wishes.any(|wish| wish.trim().eq_ignore_ascii_case("respond-async"))
 }
 
-async fn directly(
-    shared: &Arc<Shared>,
-    ask: Ask,
-    permit: OwnedSemaphorePermit,
-) -> Result<Answer, Problem> {
+async fn directly(shared: &Arc<Shared>, ask: Ask, places: Places) -> Result<Answer, Problem> {
     metrics::counter!("airshed_queries_total", "path" => "direct").increment(1);
     let mut pages = Pages::new(Arc::clone(&shared.server.store), ask.query.clone());
     let first = pages.next().await.ok_or(Problem::NoData)??;
@@ -104,7 +100,7 @@ async fn directly(
         let (mut sender, body) = Channel::<Bytes, CutOff>::new(1);
         let stall = shared.server.limits.stall;
         tokio::spawn(async move {
-            let _in_flight = permit;
+            let _in_flight = places;
             if let Err(error) = stream(file, encoder, pages, &mut sender, stall).await {
                 metrics::counter!("airshed_answers_cut_total").increment(1);
                 sender.abort(CutOff(error));
@@ -178,15 +174,30 @@ async fn take_in(shared: Arc<Shared>, ask: Ask) -> Result<uuid::Uuid, Problem> {
     let Some(desk) = &shared.server.desk else {
         return Err(Problem::NoSuchPath);
     };
-    let job = desk.jobs.create(ask.to_object()).await?;
+    let query = ask.to_object();
+    let turn = shared.taking_in.turn(&query);
+    let _turn = turn.lock().await;
+    if let Some(job) = desk.jobs.same(&query).await? {
+        metrics::counter!("airshed_queries_total", "path" => "same job").increment(1);
+        return Ok(job.id);
+    }
+    let job = desk.jobs.create(query).await?;
     if let Err(error) = desk.queues.requests.send(&worker::message(job.id)).await {
         desk.jobs.withdraw(job.id).await?;
         metrics::counter!("airshed_queries_total", "path" => "refused").increment(1);
         tracing::warn!(reason = reason(&error), "a query was refused");
-        return Err(Problem::Busy("All places are taken, in the queue too. Ask again later."));
+        return Err(match error.kind() {
+            queue::ErrorKind::Full => {
+                Problem::Busy("All places are taken, in the queue too. Ask again later.")
+            }
+            _ => Problem::Internal { log: reason(&error), transient: true },
+        });
     }
     metrics::counter!("airshed_queries_total", "path" => "job").increment(1);
     metrics::counter!("airshed_jobs_total", "state" => "queued").increment(1);
+    if let Err(error) = desk.jobs.offer(&job).await {
+        tracing::warn!(reason = reason(&error), "equal queries will not find this job");
+    }
     Ok(job.id)
 }
 

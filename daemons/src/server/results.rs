@@ -1,21 +1,24 @@
 //! `/api/results/<id>`: where a job stands, and its file once it is done.
 
+use std::pin::pin;
 use std::time::Duration;
 
-use futures::TryStreamExt;
-use http::header::{CONTENT_LENGTH, ETAG, RETRY_AFTER};
+use bytes::Bytes;
+use futures::{Stream, StreamExt};
+use http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, ETAG, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, Response, StatusCode};
-use http_body_util::{BodyExt, StreamBody};
-use hyper::body::Frame;
+use http_body_util::BodyExt;
+use http_body_util::channel::{Channel, Sender};
 use serde_json::json;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 use uuid::Uuid;
 
-use super::answer::{Answer, CutOff, json as respond_json, set};
+use super::answer::{Answer, BoxError, CutOff, json as respond_json, respond, set};
 use super::problem::Problem;
 use super::query::describe_file;
 use super::{Desk, Shared, page};
+use crate::collector::reason;
 use crate::jobs::{Job, State};
 use crate::request::{Ask, BadRequest};
 
@@ -42,18 +45,67 @@ pub(super) async fn answer(
         State::Failed { reason, retryable, .. } => Err(Problem::Failed { reason, retryable }),
         State::Done { rows: 0, .. } => Err(Problem::NoData),
         State::Done { bytes, ref sha256, .. } => {
-            let file = desk.jobs.result(id).await?.ok_or(Problem::Expired)?;
-            let frames = file.map_ok(Frame::data).map_err(|error| CutOff(error.into()));
-            let mut answer = Response::new(StreamBody::new(frames).boxed_unsync());
-            // It was read once already, before the job was begun.
-            if let Ok(ask) = Ask::from_object(job.query) {
-                describe_file(&mut answer, ask.format, &ask.file_name());
-            }
-            set(&mut answer, CONTENT_LENGTH, &bytes.to_string());
-            set(&mut answer, ETAG, &format!("\"{sha256}\""));
-            Ok(answer)
+            file(shared, desk, &job, bytes, &format!("\"{sha256}\"")).await
         }
     }
+}
+
+/// The result: by a link to it where it is large and there are links, else itself.
+async fn file(
+    shared: &Shared,
+    desk: &Desk,
+    job: &Job,
+    bytes: u64,
+    tag: &str,
+) -> Result<Answer, Problem> {
+    // It was read once already, before the job was begun.
+    let ask = Ask::from_object(job.query.clone())?;
+    if shared.server.limits.link_from.is_some_and(|least| bytes >= least) {
+        let disposition = format!("attachment; filename=\"{}\"", ask.file_name());
+        let link = desk.jobs.link(job, ask.format.media_type(), &disposition).await?;
+        if let Some(link) = link {
+            let mut answer =
+                respond(StatusCode::SEE_OTHER, "text/plain", "The file is elsewhere.\n");
+            answer.headers_mut().insert(LOCATION, link);
+            return Ok(answer);
+        }
+    }
+    let (length, chunks) = desk.jobs.result(job).await?.ok_or(Problem::Expired)?;
+    if length != bytes {
+        let log = format!("the result of {} has {length} bytes instead of {bytes}", job.id);
+        return Err(Problem::Internal { log, transient: false });
+    }
+    let (mut sender, body) = Channel::<Bytes, CutOff>::new(1);
+    let stall = shared.server.limits.stall;
+    tokio::spawn(async move {
+        if let Err(error) = send(chunks, &mut sender, stall).await {
+            tracing::error!(reason = reason(&*error), "a result was cut off");
+            metrics::counter!("airshed_answers_cut_total").increment(1);
+            sender.abort(CutOff(error));
+        }
+    });
+    let mut answer = Response::new(body.boxed_unsync());
+    describe_file(&mut answer, ask.format, &ask.file_name());
+    set(&mut answer, CONTENT_LENGTH, &bytes.to_string());
+    set(&mut answer, ETAG, tag);
+    debug_assert!(answer.headers().contains_key(CONTENT_DISPOSITION));
+    Ok(answer)
+}
+
+async fn send(
+    chunks: impl Stream<Item = object_store::Result<Bytes>>,
+    sender: &mut Sender<Bytes, CutOff>,
+    stall: Duration,
+) -> Result<(), BoxError> {
+    let mut chunks = pin!(chunks);
+    while let Some(chunk) = chunks.next().await.transpose()? {
+        match timeout(stall, sender.send_data(chunk)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => return Ok(()), // the client has gone
+            Err(_) => return Err("the client takes nothing".into()),
+        }
+    }
+    Ok(())
 }
 
 fn read_wait(query: Option<&str>) -> Result<Duration, BadRequest> {
@@ -104,12 +156,12 @@ async fn wait_for_end(
 }
 
 fn progress(job: &Job, headers: &HeaderMap) -> Answer {
-    let rows = match job.state {
-        State::Running { rows } => Some(rows),
-        _ => None,
+    let (rows, estimate) = match job.state {
+        State::Running { rows, estimate } => (Some(rows), estimate),
+        _ => (None, None),
     };
     let mut answer = if page::is_browser(headers) {
-        page::progress(job.state.name(), rows)
+        page::progress(job.state.name(), rows, estimate)
     } else {
         let mut body = json!({
             "id": job.id,
@@ -120,6 +172,9 @@ fn progress(job: &Job, headers: &HeaderMap) -> Answer {
         });
         if let Some(rows) = rows {
             body["rows"] = rows.into();
+        }
+        if let Some(estimate) = estimate {
+            body["estimate"] = estimate.into();
         }
         respond_json(StatusCode::ACCEPTED, &body)
     };

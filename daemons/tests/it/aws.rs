@@ -1,20 +1,26 @@
 //! The daemons as processes of their own, over an emulator of AWS.
 
+use std::collections::BTreeMap;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
+use serde_json::{Value, json};
 use store::{Column, Query, Store, View, csv};
 
 use super::binary::{Daemon, airshed};
 use super::emulator::Emulator;
-use super::support::readings;
+use super::proxy::{self, Faults};
+use super::support::{json as json_of, location, readings};
 
 const STORE: [&str; 2] = ["--store", "dynamodb:QualityAirTable"];
 const QUEUE: [&str; 2] = ["--queue", "sqs:RequestSend,RequestReceive"];
+const RESULTS: [&str; 2] = ["--results", "s3://airshed-results/city"];
 
-fn on(emulator: &Emulator, arguments: &[&[&str]]) -> Command {
+fn on(endpoint: &str, arguments: &[&[&str]]) -> Command {
     let mut command = airshed(&arguments.concat());
-    command.env("AWS_ENDPOINT_URL", emulator.url()).env("AWS_REGION", "eu-west-2");
+    command.env("AWS_ENDPOINT_URL", endpoint).env("AWS_REGION", "eu-west-2");
     command.env("AWS_ACCESS_KEY_ID", "emulator").env("AWS_SECRET_ACCESS_KEY", "emulator");
     command
 }
@@ -35,39 +41,162 @@ async fn as_csv(count: usize) -> Vec<u8> {
     file
 }
 
+/// A system on AWS with readings in it.
+struct System {
+    endpoint: String,
+    http: reqwest::Client,
+    folder: tempfile::TempDir,
+}
+
+impl System {
+    /// All that `provision` makes, and so many readings, a second apart from 2026-01-01 on.
+    async fn with(endpoint: String, count: usize) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("readings.csv");
+        std::fs::write(&file, as_csv(count).await).unwrap();
+        let file = file.to_str().unwrap();
+        ends_well(on(&endpoint, &[&["provision", "tables"], &STORE, &QUEUE, &RESULTS]));
+        ends_well(on(&endpoint, &[&["import", file], &STORE]));
+        Self { endpoint, http: reqwest::Client::new(), folder }
+    }
+
+    fn daemon(&self, arguments: &[&str]) -> Daemon {
+        let data = self.folder.path().join("data").display().to_string();
+        let places = ["--data", &data];
+        Daemon::spawn(on(&self.endpoint, &[arguments, &STORE, &QUEUE, &RESULTS, &places]))
+    }
+
+    /// A server and its URL.
+    fn server(&self, arguments: &[&str]) -> (Daemon, String) {
+        let listen = ["--listen", "127.0.0.1:0", "--fresh-results", "0"];
+        let server = self.daemon(&[&["server"], &listen[..], arguments].concat());
+        let listening = server.wait_for("listening");
+        let base = listening["address"].as_str().unwrap().to_owned();
+        (server, base)
+    }
+
+    fn worker(&self, silence: &str) -> Daemon {
+        self.daemon(&["worker", "--silence", silence])
+    }
+
+    /// Asks for a job until it is taken in; its path.
+    async fn job(&self, base: &str, query: &str) -> String {
+        let begun = Instant::now();
+        loop {
+            let url = format!("{base}/api/query?{query}");
+            let answer = self.http.get(url).header("Prefer", "respond-async").send().await.unwrap();
+            match answer.status().as_u16() {
+                202 => return location(&answer),
+                status => assert_eq!(status, 503, "{:?}", answer.text().await),
+            }
+            assert!(begun.elapsed() < Duration::from_secs(60), "no job is taken in");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// The file of a job, or the direct answer, once it is there whole.
+    async fn file(&self, url: String, within: u64) -> Vec<u8> {
+        let begun = Instant::now();
+        loop {
+            let answer = self.http.get(&url).send().await.unwrap();
+            let status = answer.status().as_u16();
+            let body = answer.bytes().await;
+            match (status, body) {
+                (200, Ok(body)) => return body.to_vec(),
+                (200 | 202 | 503, _) => {}
+                (status, body) => panic!("{url}: {status} {body:?}"),
+            }
+            assert!(begun.elapsed() < Duration::from_secs(within), "{url}: {status} for too long");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// A job's record, as the bucket has it.
+    async fn record(&self, path: &str) -> Value {
+        let id = path.rsplit('/').next().unwrap();
+        let url = format!("{}/airshed-results/city/jobs/{id}.json", self.endpoint);
+        json_of(self.http.get(url).send().await.unwrap()).await
+    }
+
+    /// The names of all results in the bucket.
+    async fn results(&self) -> Vec<String> {
+        let url = format!(
+            "{}/airshed-results?list-type=2&max-keys=1000&prefix=city/results/",
+            self.endpoint
+        );
+        let listed = self.http.get(url).send().await.unwrap().text().await.unwrap();
+        let keys = listed.split("<Key>").skip(1);
+        keys.map(|key| key.split('<').next().unwrap().to_owned()).collect()
+    }
+}
+
+/// Twenty minutes from the second on that the number says.
+fn part(number: usize) -> String {
+    let moment = |second: usize| {
+        format!("2026-01-01T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60)
+    };
+    format!("startDate={}&endDate={}&columns=all", moment(number), moment(number + 1200))
+}
+
+/// Every job ends done, each with one result, which is the direct answer.
+async fn all_are_done(system: &System, base: &str, jobs: &[(String, String)], within: u64) {
+    for (query, path) in jobs {
+        let file = system.file(format!("{base}{path}"), within).await;
+        let direct = system.file(format!("{base}/api/query?{query}"), within).await;
+        assert!(file == direct, "{query}");
+        assert_eq!(file.iter().filter(|byte| **byte == b'\n').count(), 1202, "{query}");
+    }
+}
+
 #[tokio::test]
-async fn processes_share_a_table_and_queues() {
+async fn processes_share_a_table_queues_and_a_bucket() {
     let emulator = Emulator::ministack();
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).display().to_string();
-    let results = format!("file:{}", path("results"));
     let data = path("data");
-    let places = ["--results", &results, "--data", &data];
-    let shared = [&STORE[..], &QUEUE, &places].concat();
+    let shared = [&STORE[..], &QUEUE, &RESULTS, &["--data", &data]].concat();
 
     // What is not there is named, with what makes it.
-    for missing in ["server", "worker"] {
-        let ended = on(&emulator, &[&[missing], &shared]).output().unwrap();
-        let said = String::from_utf8(ended.stderr).unwrap();
-        assert!(!ended.status.success());
-        assert!(said.contains("airshed provision tables"), "{said}");
-    }
-    let provision = || ends_well(on(&emulator, &[&["provision", "tables"], &STORE, &QUEUE]));
+    let provision = |arguments: &[&[&str]]| {
+        let all = [&[&["provision", "tables"], &STORE[..]], arguments].concat();
+        ends_well(on(&emulator.url(), &all))
+    };
+    let refused = |what: &str| {
+        for daemon in ["server", "worker"] {
+            let ended = on(&emulator.url(), &[&[daemon], &shared]).output().unwrap();
+            let said = String::from_utf8(ended.stderr).unwrap();
+            assert!(!ended.status.success());
+            assert!(said.contains("airshed provision tables") && said.contains(what), "{said}");
+        }
+    };
+    refused("QualityAirTable");
+    assert_eq!(provision(&[&["--queue", "channel:"]]), "table QualityAirTable: created\n");
+    refused("RequestSend");
     assert_eq!(
-        provision(),
-        "table QualityAirTable: created\nqueue RequestSend: created\nqueue RequestReceive: created\n"
+        provision(&[&QUEUE]),
+        "table QualityAirTable: there already, nothing changed\nqueue RequestSend: \
+         created\nqueue RequestReceive: created\n"
+    );
+    refused("airshed-results");
+    assert!(
+        provision(&[&QUEUE, &RESULTS]).ends_with("bucket of s3://airshed-results/city: created\n")
     );
     assert_eq!(
-        provision(),
+        provision(&[&QUEUE, &RESULTS]),
         "table QualityAirTable: there already, nothing changed\nqueue RequestSend: there \
-         already\nqueue RequestReceive: there already\n"
+         already\nqueue RequestReceive: there already\nbucket of s3://airshed-results/city: \
+         there already; it has lifecycle rules of its own: see that they end uploads that were \
+         broken off\n"
     );
 
     let listen = ["--listen", "127.0.0.1:0", "--cache-seconds", "2"];
-    let server = Daemon::spawn(on(&emulator, &[&["server"], &shared, &listen]));
+    let server = Daemon::spawn(on(&emulator.url(), &[&["server"], &shared, &listen]));
     let listening = server.wait_for("listening");
     let base = listening["address"].as_str().unwrap().to_owned();
-    let worker = Daemon::spawn(on(&emulator, &[&["worker"], &shared]));
+    let links = ["--listen", "127.0.0.1:0", "--redirect-from", "0"];
+    let linking = Daemon::spawn(on(&emulator.url(), &[&["server"], &shared, &links]));
+    let linking_base = linking.wait_for("listening")["address"].as_str().unwrap().to_owned();
+    let worker = Daemon::spawn(on(&emulator.url(), &[&["worker"], &shared]));
 
     let http = reqwest::Client::new();
     let query = "startDate=2026-01-01&endDate=2026-01-02&columns=all";
@@ -77,7 +206,7 @@ async fn processes_share_a_table_and_queues() {
     // What another process stores shows after the cache's seconds.
     let expected = as_csv(3_000).await;
     std::fs::write(path("readings.csv"), &expected).unwrap();
-    ends_well(on(&emulator, &[&["import", &path("readings.csv")], &STORE]));
+    ends_well(on(&emulator.url(), &[&["import", &path("readings.csv")], &STORE]));
     let stored = Instant::now();
     let direct = loop {
         let answer = ask().await;
@@ -101,5 +230,193 @@ async fn processes_share_a_table_and_queues() {
         }
     };
     assert_eq!(result, expected);
+
+    // The other server finds the job for the same query, and links to its result.
+    let again = http.get(format!("{linking_base}/api/query?{query}"));
+    let again = again.header("Prefer", "respond-async").send().await.unwrap();
+    assert_eq!(again.headers()["Location"], location);
+    let plain = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build();
+    let answer = plain.unwrap().get(format!("{linking_base}{location}")).send().await.unwrap();
+    assert_eq!(answer.status(), 303);
+    let link = answer.headers()["Location"].to_str().unwrap().to_owned();
+    assert!(link.starts_with(&emulator.url()) && link.contains("X-Amz-Signature"), "{link}");
+    let linked = http.get(link).send().await.unwrap();
+    assert_eq!(linked.status(), 200);
+    assert_eq!(linked.bytes().await.unwrap(), expected);
+    drop((server, linking, worker));
+}
+
+/// Workers are killed while they have jobs; `AIRSHED_KILLS` says how often (make soak: 200).
+#[tokio::test(flavor = "multi_thread")]
+async fn workers_are_killed_and_every_job_ends_done_once() {
+    let kills: usize = std::env::var("AIRSHED_KILLS").map_or(20, |kills| kills.parse().unwrap());
+    let emulator = Emulator::ministack();
+    let faults = Arc::new(Faults::default());
+    let endpoint = proxy::start(emulator.url(), Arc::clone(&faults)).await;
+    let system = System::with(endpoint, 3600).await;
+    let (_server, base) = system.server(&[]);
+    // Long enough for a kill to come in the middle.
+    faults.query_ms.store(400, Relaxed);
+    let mut workers = [system.worker("3"), system.worker("3")];
+    let mut jobs = Vec::new();
+    for number in 0..kills * 5 {
+        let query = part(number);
+        let path = system.job(&base, &query).await;
+        jobs.push((query, path));
+    }
+    for kill in 0..kills {
+        tokio::time::sleep(Duration::from_millis(300 + kill as u64 * 137 % 700)).await;
+        let worker = &mut workers[kill % 2];
+        worker.child.kill().unwrap();
+        worker.child.wait().unwrap();
+        *worker = system.worker("3");
+    }
+    faults.query_ms.store(0, Relaxed);
+    all_are_done(&system, &base, &jobs, 120).await;
+    let mut expected = Vec::new();
+    let mut attempts = 0;
+    for (_, path) in &jobs {
+        let record = system.record(path).await;
+        assert_eq!(record["status"], "done");
+        attempts += record["attempts"].as_u64().unwrap();
+        let id = path.rsplit('/').next().unwrap();
+        expected.push(format!("city/results/{id}-{}", record["attempts"]));
+    }
+    expected.sort();
+    if expected.len() <= 1000 {
+        assert_eq!(system.results().await, expected, "one result each");
+    }
+    assert!(attempts > jobs.len() as u64 + kills as u64 / 2, "the kills hit: {attempts} attempts");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_call_in_ten_goes_wrong_and_nothing_is_lost_or_twice() {
+    let emulator = Emulator::ministack();
+    let faults = Arc::new(Faults::default());
+    let endpoint = proxy::start(emulator.url(), Arc::clone(&faults)).await;
+    faults.percent.store(10, Relaxed);
+    let system = System::with(endpoint, 3600).await;
+    let (_server, base) = system.server(&[]);
+    let _workers = [system.worker("5"), system.worker("5")];
+    let mut jobs = Vec::new();
+    for number in 0..30 {
+        let query = part(number);
+        let path = system.job(&base, &query).await;
+        jobs.push((query, path));
+    }
+    all_are_done(&system, &base, &jobs, 120).await;
+    let all = "startDate=2026-01-01&endDate=2026-01-02&columns=all";
+    let file = system.file(format!("{base}/api/query?{all}"), 60).await;
+    assert!(file == as_csv(3600).await, "every reading, once");
+    let (calls, spoilt) = (faults.calls.load(Relaxed), faults.spoilt.load(Relaxed));
+    assert!(spoilt * 20 > calls, "{spoilt} of {calls} calls were spoilt");
+    println!("{spoilt} of {calls} calls were spoilt");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_is_killed_and_another_answers_for_it() {
+    let emulator = Emulator::ministack();
+    let faults = Arc::new(Faults::default());
+    let endpoint = proxy::start(emulator.url(), Arc::clone(&faults)).await;
+    let system = System::with(endpoint, 3600).await;
+    let (mut first, first_base) = system.server(&[]);
+    let (_second, second_base) = system.server(&[]);
+    faults.query_ms.store(1500, Relaxed);
+    let _worker = system.worker("30");
+    let query = part(0);
+    let path = system.job(&first_base, &query).await;
+    let polling = system.http.get(format!("{first_base}{path}?wait=60")).send();
+    let polling = tokio::spawn(polling);
+    while system.record(&path).await["status"] != json!("running") {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    first.child.kill().unwrap();
+    first.child.wait().unwrap();
+    assert!(polling.await.unwrap().is_err(), "the poll went with its server");
+    all_are_done(&system, &second_base, &[(query, path)], 60).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn aws_is_away_for_half_a_minute_and_every_job_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut emulator = Emulator::ministack_in(folder.path());
+    let faults = Arc::new(Faults::default());
+    let endpoint = proxy::start(emulator.url(), Arc::clone(&faults)).await;
+    let system = System::with(endpoint, 3600).await;
+    let (server, base) = system.server(&[]);
+    faults.query_ms.store(200, Relaxed);
+    let worker = system.worker("5");
+    let mut jobs = Vec::new();
+    for number in 0..20 {
+        let query = part(number);
+        let path = system.job(&base, &query).await;
+        jobs.push((query, path));
+    }
+    let begun = system.file(format!("{base}{}", jobs[0].1), 30).await;
+    assert!(!begun.is_empty());
+    tokio::task::block_in_place(|| emulator.stop());
+    let stopped = Instant::now();
+    // A server without AWS says so, and when to ask again; it does not hang.
+    let refused = system.http.get(format!("{base}/api/query?{}", part(99)));
+    let refused = refused.header("Prefer", "respond-async").timeout(Duration::from_secs(100));
+    let refused = tokio::spawn(refused.send());
+    tokio::time::sleep_until((stopped + Duration::from_secs(30)).into()).await;
+    tokio::task::block_in_place(|| emulator.start_again());
+    let answer = refused.await.unwrap().unwrap();
+    assert!([202, 503].contains(&answer.status().as_u16()), "{}", answer.status());
+    all_are_done(&system, &base, &jobs, 120).await;
     drop((server, worker));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_kills_every_worker_ends_among_the_dead_letters() {
+    let emulator = Emulator::ministack();
+    let faults = Arc::new(Faults::default());
+    let endpoint = proxy::start(emulator.url(), Arc::clone(&faults)).await;
+    let system = System::with(endpoint, 3600).await;
+    let (_server, base) = system.server(&[]);
+    faults.hang.store(true, Relaxed);
+    let path = system.job(&base, &part(0)).await;
+    for attempt in 1..=5 {
+        let mut worker = system.worker("2");
+        let begun = Instant::now();
+        while system.record(&path).await["attempts"] != json!(attempt) {
+            assert!(begun.elapsed() < Duration::from_secs(60), "not begun a {attempt}. time");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        worker.child.kill().unwrap();
+        worker.child.wait().unwrap();
+    }
+    faults.hang.store(false, Relaxed);
+    let _worker = system.worker("2");
+    let ended = loop {
+        let answer = system.http.get(format!("{base}{path}?wait=30")).send().await.unwrap();
+        if answer.status() != 202 {
+            break answer;
+        }
+    };
+    assert_eq!(ended.status(), 500);
+    let problem = json_of(ended).await;
+    assert!(problem["detail"].as_str().unwrap().contains("every worker that began it died"));
+    assert_eq!(problem["retryable"], true);
+
+    // The letter stays for people to look at.
+    let call = async |operation: &str, body: Value| -> Value {
+        let call = system.http.post(emulator.url()).body(body.to_string());
+        let call = call.header("x-amz-target", format!("AmazonSQS.{operation}"));
+        let call = call.header("content-type", "application/x-amz-json-1.0");
+        let credentials =
+            "AWS4-HMAC-SHA256 Credential=emulator/20260101/eu-west-2/sqs/aws4_request";
+        json_of(call.header("authorization", credentials).send().await.unwrap()).await
+    };
+    let url = call("GetQueueUrl", json!({ "QueueName": "RequestSend-dead" })).await;
+    let wanted = json!({ "QueueUrl": url["QueueUrl"], "AttributeNames": ["All"] });
+    let known = call("GetQueueAttributes", wanted).await;
+    let known: BTreeMap<String, String> =
+        serde_json::from_value(known["Attributes"].clone()).unwrap();
+    let letters: u32 = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        .iter()
+        .map(|name| known[*name].parse::<u32>().unwrap())
+        .sum();
+    assert_eq!(letters, 1, "{known:?}");
 }

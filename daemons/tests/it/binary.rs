@@ -202,6 +202,8 @@ async fn jobs_that_a_kill_interrupted_are_done_after_the_restart() {
             "127.0.0.1:0",
             "--in-flight",
             "0",
+            "--fresh-results",
+            "0",
             "--workers",
             workers,
         ])
@@ -312,7 +314,7 @@ fn what_cannot_start_says_why_and_what_to_do() {
         (&["serve", "--feed", &feed, "--data", &other, "--queue", "kafka:x"], "give channel:"),
         (
             &["serve", "--feed", &feed, "--data", &other, "--results", "ftp:x"],
-            "give memory: or file:DIR",
+            "give memory:, file:DIR or s3://",
         ),
         (&["serve", "--feed", &feed, "--data", &other, "--cors", "example.org"], "is no origin"),
         (&["worker", "--data", &other], "airshed serve"),

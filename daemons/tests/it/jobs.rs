@@ -4,17 +4,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use airshed::jobs::{Jobs, State};
+use airshed::objects::Objects;
 use airshed::request::Ask;
+use airshed::sweeper::Sweeper;
 use airshed::worker::{self, message};
 use async_trait::async_trait;
+use futures::TryStreamExt;
 use jiff::{SignedDuration, Timestamp};
-use object_store::memory::InMemory;
+use object_store::ObjectStore;
+use queue::Queues;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use store::{Error, Memory, Page, Position, Query, Reading, Store, Summary, View};
 use uuid::Uuid;
 
-use super::support::{Options, Rig, at, clock, json, location, readings};
+use super::support::{Options, Rig, at, clock, in_memory, json, location, readings};
 
 const ALL: &str = "/api/query?startDate=2026-01-01&endDate=2026-01-31";
 
@@ -79,12 +83,14 @@ async fn what_a_stop_interrupted_is_taken_up_again() {
     let path = location(&rig.get_as_job(ALL).await);
     // The queue within the process is gone; the record is not.
     let fresh = queue::open("channel:", 10).await.unwrap();
-    assert_eq!(worker::resume(&rig.jobs, fresh.requests.as_ref()).await.unwrap(), 1);
+    let sweeper = Sweeper::new(rig.jobs.clone(), Arc::clone(&fresh.requests));
+    assert_eq!(sweeper.resume().await.unwrap(), 1);
     let worker = worker::Worker {
         store: Arc::clone(&rig.store),
         queues: fresh,
         jobs: rig.jobs.clone(),
         concurrency: 1,
+        silence: worker::SILENCE,
     };
     tokio::spawn(worker::run(worker, rig.stop.clone()));
     assert_eq!(rig.get(&format!("{path}?wait=30")).await.status(), 200);
@@ -109,9 +115,11 @@ async fn a_job_that_was_begun_too_often_fails() {
     let ask = Ask::from_json(br#"{"startDate":"2026-01-01","endDate":"2026-01-01"}"#).unwrap();
     let job = rig.jobs.create(ask.to_object()).await.unwrap();
     let begun = airshed::jobs::Job { attempts: 5, ..job };
-    let begun = rig.jobs.update(&begun, State::Running { rows: 7 }).await.unwrap();
+    let begun =
+        rig.jobs.update(&begun, State::Running { rows: 7, estimate: Some(9) }).await.unwrap();
     let state = json(rig.get(&format!("/api/results/{}", begun.id)).await).await;
     assert_eq!((&state["status"], &state["rows"]), (&json!("running"), &json!(7)));
+    assert_eq!(state["estimate"], 9);
     rig.queues.requests.send(&message(begun.id)).await.unwrap();
     let answer = rig.get(&format!("/api/results/{}?wait=30", begun.id)).await;
     assert_eq!(answer.status(), 500);
@@ -151,15 +159,15 @@ impl Store for Slow {
 
 #[tokio::test(start_paused = true)]
 async fn a_job_that_takes_long_is_begun_once() {
-    let jobs = Jobs::new(Arc::new(InMemory::new()), clock(), SignedDuration::from_hours(24));
+    let jobs = Jobs::new(in_memory(), clock(), SignedDuration::from_hours(24));
     let store = Slow(Arc::default());
     store.put(&readings(3)).await.unwrap();
     let queues = queue::open("channel:", 10).await.unwrap();
     let ask = Ask::from_json(br#"{"startDate":"2026-01-01","endDate":"2026-01-01"}"#).unwrap();
     let job = jobs.create(ask.to_object()).await.unwrap();
     queues.requests.send(&message(job.id)).await.unwrap();
-    let worker =
-        worker::Worker { store: Arc::new(store), queues, jobs: jobs.clone(), concurrency: 3 };
+    let (store, silence) = (Arc::new(store), worker::SILENCE);
+    let worker = worker::Worker { store, queues, jobs: jobs.clone(), concurrency: 3, silence };
     let stop = tokio_util::sync::CancellationToken::new();
     tokio::spawn(worker::run(worker, stop.clone()));
     let ended = loop {
@@ -191,35 +199,136 @@ async fn a_dead_letter_fails_its_job_and_nonsense_harms_nobody() {
     assert_eq!(rig.get(&format!("{}?wait=30", location(&queued))).await.status(), 200);
 }
 
+/// Jobs among the same objects, at another time.
+fn at_time(objects: &Objects, text: &'static str) -> Jobs {
+    Jobs::new(objects.clone(), Arc::new(move || at(text)), SignedDuration::from_hours(24))
+}
+
+async fn sweep(jobs: &Jobs) -> Queues {
+    let queues = queue::open("channel:", 10).await.unwrap();
+    let mut sweeper = Sweeper::new(jobs.clone(), Arc::clone(&queues.requests));
+    sweeper.sweep().await.unwrap();
+    queues
+}
+
 #[tokio::test]
 async fn results_expire_are_remembered_as_such_and_forgotten_in_the_end() {
-    let objects = Arc::new(InMemory::new());
-    let now = |text: &'static str| -> Jobs {
-        let clock = Arc::new(move || at(text));
-        Jobs::new(objects.clone(), clock, SignedDuration::from_hours(24))
-    };
-    let first = now("2026-02-01T12:00:00Z");
+    let objects = in_memory();
+    let first = at_time(&objects, "2026-02-01T12:00:00Z").fresh_for(SignedDuration::from_hours(1));
     let job = first.create(serde_json::Map::new()).await.unwrap();
+    first.offer(&job).await.unwrap();
     let state = State::Done { rows: 1, bytes: 5, sha256: String::new(), expires: first.expiry() };
-    first.update(&job, state).await.unwrap();
-    let mut writer = first.result_writer(job.id);
+    let job = first.update(&airshed::jobs::Job { attempts: 2, ..job }, state).await.unwrap();
+    let mut writer = first.result_writer(&job);
     tokio::io::AsyncWriteExt::write_all(&mut writer, b"a\n1\n\n").await.unwrap();
     tokio::io::AsyncWriteExt::shutdown(&mut writer).await.unwrap();
 
-    let later = now("2026-02-02T11:59:59Z");
-    later.sweep().await.unwrap();
+    let later = at_time(&objects, "2026-02-02T11:59:59Z");
+    sweep(&later).await;
     assert_eq!(later.get(job.id).await.unwrap().unwrap().state.name(), "done");
-    assert!(later.result(job.id).await.unwrap().is_some());
+    assert!(later.result(&job).await.unwrap().is_some());
 
-    let next_day = now("2026-02-02T12:00:00Z");
+    let next_day = at_time(&objects, "2026-02-02T12:00:00Z");
     assert_eq!(next_day.get(job.id).await.unwrap().unwrap().state, State::Expired);
-    next_day.sweep().await.unwrap();
-    assert!(next_day.result(job.id).await.unwrap().is_none(), "deleted");
+    sweep(&next_day).await;
+    assert!(next_day.result(&job).await.unwrap().is_none(), "deleted");
     assert_eq!(next_day.get(job.id).await.unwrap().unwrap().state, State::Expired);
+    let left: Vec<_> = objects.list(None).try_collect::<Vec<_>>().await.unwrap();
+    assert_eq!(left.len(), 1, "the record alone: {left:?}");
 
-    let next_month = now("2026-03-02T12:00:00Z");
-    next_month.sweep().await.unwrap();
+    let next_month = at_time(&objects, "2026-03-02T12:00:00Z");
+    sweep(&next_month).await;
     assert_eq!(next_month.get(job.id).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_job_that_everybody_forgot_is_sent_again_and_fails_in_the_end() {
+    let objects = in_memory();
+    let asked = at_time(&objects, "2026-02-01T12:00:00Z");
+    let queued = asked.create(serde_json::Map::new()).await.unwrap();
+    let running = asked.create(serde_json::Map::new()).await.unwrap();
+    let state = State::Running { rows: 0, estimate: None };
+    asked.update(&running, state).await.unwrap();
+    let sent = async |text: &'static str| {
+        let queues = sweep(&at_time(&objects, text)).await;
+        let (hidden, wait) = (Duration::from_secs(30), Duration::ZERO);
+        let deliveries = queues.requests.receive(10, hidden, wait).await.unwrap();
+        let mut ids: Vec<_> =
+            deliveries.iter().map(|one| worker::id_in(&one.body).unwrap()).collect();
+        ids.sort();
+        ids
+    };
+    assert_eq!(sent("2026-02-01T12:04:59Z").await, Vec::<Uuid>::new());
+    assert_eq!(sent("2026-02-01T12:05:00Z").await, [running.id]);
+    let mut both = [running.id, queued.id];
+    both.sort();
+    assert_eq!(sent("2026-02-01T13:00:00Z").await, both);
+    // One sweeper does not send it again at each look.
+    let later = at_time(&objects, "2026-02-01T13:00:00Z");
+    let queues = queue::open("channel:", 10).await.unwrap();
+    let mut sweeper = Sweeper::new(later, Arc::clone(&queues.requests));
+    for _ in 0..3 {
+        sweeper.sweep().await.unwrap();
+    }
+    let hidden = Duration::from_secs(30);
+    assert_eq!(queues.requests.receive(10, hidden, Duration::ZERO).await.unwrap().len(), 2);
+
+    assert_eq!(sent("2026-02-02T12:00:01Z").await, Vec::<Uuid>::new());
+    for id in both {
+        let ended = asked.get(id).await.unwrap().unwrap();
+        assert!(matches!(ended.state, State::Failed { retryable: true, .. }), "{ended:?}");
+    }
+}
+
+#[tokio::test]
+async fn equal_queries_share_a_job_while_its_result_is_fresh() {
+    let fresh_for = SignedDuration::from_mins(10);
+    let rig = Rig::start(Options { fresh_for, workers: 0, ..Options::default() }).await;
+    rig.store.put(&readings(30)).await.unwrap();
+    // At the same time, too.
+    let mut asked: Vec<_> = futures::future::join_all((0..20).map(|_| rig.get_as_job(ALL))).await;
+    let first = location(&asked.remove(0));
+    for answer in &asked {
+        assert_eq!(location(answer), first);
+    }
+    let other = location(&rig.get_as_job(&format!("{ALL}&country=FR")).await);
+    assert_ne!(other, first);
+    let worker = worker::Worker {
+        store: Arc::clone(&rig.store),
+        queues: rig.queues.clone(),
+        jobs: rig.jobs.clone(),
+        concurrency: 1,
+        silence: worker::SILENCE,
+    };
+    tokio::spawn(worker::run(worker, rig.stop.clone()));
+    assert_eq!(rig.get(&format!("{first}?wait=30")).await.status(), 200);
+    assert_eq!(location(&rig.get_as_job(ALL).await), first, "done and fresh");
+
+    // Not one that is no longer fresh, nor one that failed.
+    let query = Ask::from_form(ALL.split_once('?').unwrap().1.as_bytes()).unwrap().to_object();
+    let id = first.rsplit('/').next().unwrap().parse().unwrap();
+    let job = rig.jobs.get(id).await.unwrap().unwrap();
+    assert_eq!(rig.jobs.same(&query).await.unwrap().as_ref(), Some(&job));
+    rig.jobs.fail(&job, "for a test", true).await.unwrap();
+    assert_eq!(rig.jobs.same(&query).await.unwrap(), None);
+    assert_ne!(location(&rig.get_as_job(ALL).await), first);
+}
+
+#[tokio::test]
+async fn beyond_the_room_for_large_queries_they_become_jobs() {
+    let rig = Rig::start(Options { large: 1000, ..Options::default() }).await;
+    rig.store.put(&readings(200_000)).await.unwrap();
+    let large = format!("{ALL}&columns=all");
+    // Its first page is there; the rest waits for its client.
+    let held = rig.get(&large).await;
+    assert_eq!(held.status(), 200);
+    let second = rig.get(&large).await;
+    assert_eq!(second.status(), 202);
+    let hour = "/api/query?startDate=2026-01-01T00:00:00Z&endDate=2026-01-01T00:10:00Z";
+    assert_eq!(rig.get(hour).await.status(), 200, "small ones have their own room");
+    let whole = held.bytes().await.unwrap();
+    let result = rig.get(&format!("{}?wait=30", location(&second))).await;
+    assert_eq!(result.bytes().await.unwrap(), whole);
 }
 
 #[tokio::test]

@@ -13,5 +13,6 @@ mod feed;
 mod http;
 mod index;
 mod jobs;
+mod proxy;
 mod request;
 mod support;

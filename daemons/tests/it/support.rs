@@ -7,6 +7,7 @@ use std::time::Duration;
 use airshed::Clock;
 use airshed::collector::{Backoff, Collector, FeedStatus};
 use airshed::jobs::Jobs;
+use airshed::objects::Objects;
 use airshed::server::{CorsOrigins, Desk, Limits, Server, run};
 use airshed::source::Fetcher;
 use airshed::telemetry;
@@ -56,6 +57,10 @@ pub(super) fn readings(count: usize) -> Vec<Reading> {
         .collect()
 }
 
+pub(super) fn in_memory() -> Objects {
+    Objects::new(Arc::new(InMemory::new()))
+}
+
 /// A server on a free port, with workers or without.
 pub(super) struct Rig {
     pub base: String,
@@ -74,6 +79,8 @@ pub(super) struct Options {
     pub store: Arc<dyn Store>,
     pub desk: bool,
     pub stall: Duration,
+    pub fresh_for: SignedDuration,
+    pub large: u64,
 }
 
 impl Default for Options {
@@ -85,14 +92,16 @@ impl Default for Options {
             store: Arc::new(Memory::new()),
             desk: true,
             stall: Duration::from_secs(60),
+            fresh_for: SignedDuration::ZERO,
+            large: u64::MAX,
         }
     }
 }
 
 impl Rig {
     pub(super) async fn start(options: Options) -> Self {
-        let objects = Arc::new(InMemory::new());
-        let jobs = Jobs::new(objects, clock(), SignedDuration::from_hours(24));
+        let jobs = Jobs::new(in_memory(), clock(), SignedDuration::from_hours(24));
+        let jobs = jobs.fresh_for(options.fresh_for);
         let queues = queue::open("channel:", options.queue_capacity).await.unwrap();
         let stop = CancellationToken::new();
         let desk = Desk { jobs: jobs.clone(), queues: queues.clone() };
@@ -108,6 +117,9 @@ impl Rig {
                 in_flight: options.in_flight,
                 stall: options.stall,
                 drain: Duration::from_secs(5),
+                large: options.large,
+                large_in_flight: 1,
+                ..Limits::default()
             },
             cors: CorsOrigins::Any,
         };
@@ -118,6 +130,7 @@ impl Rig {
                 queues: queues.clone(),
                 jobs: jobs.clone(),
                 concurrency: options.workers,
+                silence: worker::SILENCE,
             };
             tokio::spawn(worker::run(worker, stop.clone()));
         }

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 pub(crate) struct Emulator {
     process: Child,
     port: u16,
-    start: fn(u16) -> Command,
+    start: Box<dyn Fn(u16) -> Command + Send>,
 }
 
 impl Emulator {
@@ -40,12 +40,25 @@ impl Emulator {
         })
     }
 
+    /// All services, which find again in a folder what they knew when they were stopped.
+    pub(crate) fn ministack_in(folder: &Path) -> Self {
+        let folder = folder.to_owned();
+        Self::begin(move |port| {
+            let mut command = supervised(installed().join("python/bin/python"));
+            command.args(["-m", "ministack"]).env("GATEWAY_PORT", port.to_string());
+            command.env("BIND_HOST", "127.0.0.1").env("LOG_LEVEL", "WARNING");
+            command.env("PERSIST_STATE", "1").env("STATE_DIR", folder.join("state"));
+            command.env("S3_PERSIST", "1").env("S3_DATA_DIR", folder.join("objects"));
+            command
+        })
+    }
+
     /// Where it listens.
     pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    fn begin(start: fn(u16) -> Command) -> Self {
+    fn begin(start: impl Fn(u16) -> Command + Send + 'static) -> Self {
         // A port that was free can be taken before the emulator listens; not by another of
         // ours, whose answer would be taken for its own.
         static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
@@ -57,7 +70,7 @@ impl Emulator {
         });
         let (process, port) =
             begun.expect("the emulator ends at once: see target/tmp/emulators/log");
-        Self { process, port, start }
+        Self { process, port, start: Box::new(start) }
     }
 
     /// Ends it with all it knows.
@@ -67,7 +80,7 @@ impl Emulator {
         self.process.wait().unwrap();
     }
 
-    /// Starts it again on its port, empty.
+    /// Starts it again on its port: empty, but for one that keeps what it knows.
     pub(crate) fn start_again(&mut self) {
         self.process = listening(&mut (self.start)(self.port), self.port).expect("its own port");
     }

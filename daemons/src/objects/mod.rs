@@ -1,0 +1,112 @@
+//! Where job records and results lie: memory, a directory, or S3.
+
+pub mod s3;
+
+use std::ops::Deref;
+use std::path::Path as FilePath;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderValue, Method};
+use object_store::local::LocalFileSystem;
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use object_store::signer::{SignedUrlOptions, Signer};
+use object_store::{ObjectStore, Result};
+
+/// How long a link to an object is good for: long enough to begin to read it.
+const LINK_HOLDS: Duration = Duration::from_secs(15 * 60);
+
+/// Objects by path, in one place that every server and worker sees.
+#[derive(Debug, Clone)]
+pub struct Objects {
+    store: Arc<dyn ObjectStore>,
+    links: Option<Links>,
+}
+
+/// What makes links to objects that need no credentials.
+#[derive(Debug, Clone)]
+struct Links {
+    signer: Arc<dyn Signer>,
+    prefix: Path,
+}
+
+/// The objects could not be opened: what is wrong, and what to do.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct OpenError(String);
+
+impl Objects {
+    /// Objects in a store that gives no links.
+    pub fn new(store: Arc<dyn ObjectStore>) -> Self {
+        Self { store, links: None }
+    }
+
+    /// The objects that a URL names: `memory:`, `file:DIR` (made when it is not there) or
+    /// `s3://BUCKET/PREFIX` (which has to be there).
+    pub async fn open(url: &str) -> Result<Self, OpenError> {
+        if url == "memory:" {
+            return Ok(Self::new(Arc::new(InMemory::new())));
+        }
+        if url.starts_with("s3:") {
+            return s3::open(url).await;
+        }
+        let Some(folder) = url.strip_prefix("file:").filter(|folder| !folder.is_empty()) else {
+            let message =
+                format!("--results `{url}`: give memory:, file:DIR or s3://BUCKET/PREFIX");
+            return Err(OpenError(message));
+        };
+        let unusable = |error: &dyn std::error::Error| {
+            OpenError(format!("cannot make the results' folder {folder}: {error}"))
+        };
+        std::fs::create_dir_all(folder).map_err(|error| unusable(&error))?;
+        let files = LocalFileSystem::new_with_prefix(folder).map_err(|error| unusable(&error))?;
+        Ok(Self::new(Arc::new(files.with_fsync(true))))
+    }
+
+    /// The store itself, for writers that outlive a borrow.
+    pub fn store(&self) -> Arc<dyn ObjectStore> {
+        Arc::clone(&self.store)
+    }
+
+    /// A link to an object, good for a quarter of an hour, that answers with these headers;
+    /// `None` where there are no links.
+    pub async fn link(
+        &self,
+        path: &Path,
+        media_type: &str,
+        disposition: &str,
+    ) -> Option<Result<HeaderValue>> {
+        let links = self.links.as_ref()?;
+        let path = links.prefix.parts().chain(path.parts()).collect();
+        let headers =
+            [("response-content-type", media_type), ("response-content-disposition", disposition)];
+        let options = SignedUrlOptions::default().with_query(headers);
+        let signed = links.signer.signed_url_opts(Method::GET, &path, LINK_HOLDS, &options).await;
+        Some(signed.and_then(|url| {
+            HeaderValue::from_str(url.as_str()).map_err(|error| object_store::Error::Generic {
+                store: "link",
+                source: error.into(),
+            })
+        }))
+    }
+}
+
+impl Deref for Objects {
+    type Target = Arc<dyn ObjectStore>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.store
+    }
+}
+
+/// Deletes what a killed process had begun to write in a directory: `object_store` writes a
+/// file beside its place, as `NAME#1`, and moves it there when it is whole.
+pub fn remove_unfinished(folder: &FilePath) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().contains('#') {
+            // What cannot be deleted only takes up room.
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Which queries are answered directly, and which jobs answer several.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use store::{Query, Store, Summary};
+use tokio::sync::{Mutex as AsyncMutex, OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+
+use super::Limits;
+
+/// How long a summary serves to tell how large a query is.
+const SUMMARY_HOLDS: Duration = Duration::from_secs(30);
+
+/// The places for queries that are answered directly.
+pub(super) struct Room {
+    places: usize,
+    all: Arc<Semaphore>,
+    large: Arc<Semaphore>,
+    large_from: u64,
+    summary: AsyncMutex<Option<(Instant, Summary)>>,
+}
+
+/// Places that a query has taken.
+pub(super) struct Places {
+    _one: OwnedSemaphorePermit,
+    _large: Option<OwnedSemaphorePermit>,
+}
+
+impl Room {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self {
+            places: limits.in_flight,
+            all: Arc::new(Semaphore::new(limits.in_flight)),
+            large: Arc::new(Semaphore::new(limits.large_in_flight)),
+            large_from: limits.large,
+            summary: AsyncMutex::default(),
+        }
+    }
+
+    /// How many queries are being answered.
+    pub(super) fn taken(&self) -> usize {
+        self.places - self.all.available_permits()
+    }
+
+    /// Places for a query; `None` when there is no room for it now.
+    pub(super) async fn take(&self, query: &Query, store: &dyn Store) -> Option<Places> {
+        let one = Arc::clone(&self.all).try_acquire_owned().ok()?;
+        let large = match self.is_large(query, store).await {
+            true => Some(Arc::clone(&self.large).try_acquire_owned().ok()?),
+            false => None,
+        };
+        Some(Places { _one: one, _large: large })
+    }
+
+    /// Whether a query may find many readings. One whose size cannot be told is not large:
+    /// it will fail for the same reason.
+    async fn is_large(&self, query: &Query, store: &dyn Store) -> bool {
+        let mut summary = self.summary.lock().await;
+        match &*summary {
+            Some((since, known)) if since.elapsed() < SUMMARY_HOLDS => {
+                known.estimate(query) > self.large_from
+            }
+            _ => {
+                let Ok(known) = store.summary().await else { return false };
+                let large = known.estimate(query) > self.large_from;
+                *summary = Some((Instant::now(), known));
+                large
+            }
+        }
+    }
+}
+
+/// Equal queries that are being taken in at the same time: one after the other, so that the
+/// second finds the first one's job.
+#[derive(Default)]
+pub(super) struct TakingIn(Mutex<HashMap<String, Weak<AsyncMutex<()>>>>);
+
+impl TakingIn {
+    /// What has to be held while a query is taken in.
+    pub(super) fn turn(&self, query: &Map<String, Value>) -> Arc<AsyncMutex<()>> {
+        let key = serde_json::to_string(query).unwrap_or_default(); // plain JSON
+        let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        turns.retain(|_, turn| turn.strong_count() > 0);
+        if let Some(turn) = turns.get(&key).and_then(Weak::upgrade) {
+            return turn;
+        }
+        let turn = Arc::default();
+        turns.insert(key, Arc::downgrade(&turn));
+        turn
+    }
+}

@@ -1,0 +1,142 @@
+//! The sweeper: lets no job stay for ever.
+//!
+//! Expired results are deleted, and their records forgotten in the end. A job whose worker
+//! has fallen silent although the queue knows nothing more of it is sent again; one that
+//! nobody took up at all in the time that its result would have been kept has failed.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use jiff::{SignedDuration, Timestamp};
+use queue::Queue;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+use uuid::Uuid;
+
+use crate::collector::reason;
+use crate::jobs::{Job, Jobs, JobsError, State};
+use crate::worker::message;
+
+/// How often it looks.
+const EVERY: Duration = Duration::from_secs(120);
+
+/// The silence after which a running job has no worker any more: far beyond the time after
+/// which its message comes again by itself.
+const RUNNING_SILENT: SignedDuration = SignedDuration::from_mins(5);
+
+/// The silence after which a queued job's message may be lost: with many jobs waiting, most
+/// of them are only waiting.
+const QUEUED_SILENT: SignedDuration = SignedDuration::from_hours(1);
+
+/// Records that are read at the same time.
+const READS_AT_ONCE: usize = 16;
+
+/// Looks after the jobs of a system. There may be several.
+pub struct Sweeper {
+    jobs: Jobs,
+    requests: Arc<dyn Queue>,
+    /// When to look again at jobs for which nothing is to be done before, so that a look
+    /// costs a listing and the records of what is new or under way.
+    later: HashMap<Uuid, Timestamp>,
+}
+
+/// Sweeps until told to stop.
+pub async fn run(mut sweeper: Sweeper, stop: CancellationToken) {
+    loop {
+        if let Err(error) = sweeper.sweep().await {
+            warn!(reason = reason(&error), "the jobs could not be swept");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(EVERY) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+impl Sweeper {
+    /// A sweeper of jobs that are taken from a queue.
+    pub fn new(jobs: Jobs, requests: Arc<dyn Queue>) -> Self {
+        Self { jobs, requests, later: HashMap::new() }
+    }
+
+    /// Takes up again, oldest first, the jobs that a queue within the process forgot when it
+    /// ended; how many.
+    pub async fn resume(&self) -> Result<usize, JobsError> {
+        let mut unfinished = self.read(self.jobs.ids().await?).await;
+        unfinished.retain(|job| !job.state.is_final());
+        unfinished.sort_by_key(|job| job.created);
+        let mut resumed = 0;
+        for job in unfinished {
+            match self.requests.send(&message(job.id)).await {
+                Ok(()) => resumed += 1,
+                Err(error) => {
+                    let why = format!("interrupted, and then: {error}");
+                    self.jobs.fail(&job, &why, true).await?;
+                }
+            }
+        }
+        Ok(resumed)
+    }
+
+    /// Looks at every job for which something may have to be done.
+    pub async fn sweep(&mut self) -> Result<(), JobsError> {
+        let now = self.jobs.now();
+        let ids = self.jobs.ids().await?;
+        let there: HashMap<Uuid, Timestamp> =
+            ids.iter().filter_map(|id| Some((*id, *self.later.get(id)?))).collect();
+        self.later = there;
+        let due = ids.into_iter().filter(|id| self.later.get(id).is_none_or(|later| *later <= now));
+        for job in self.read(due.collect()).await {
+            let later = match job.state {
+                State::Done { expires, .. } | State::Failed { expires, .. } => Some(expires),
+                State::Expired => self.jobs.clear(&job).await?,
+                State::Queued | State::Running { .. } => self.wake(&job).await?,
+            };
+            if let Some(later) = later {
+                self.later.insert(job.id, later);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends a job again that has fallen silent. When to do so again.
+    async fn wake(&self, job: &Job) -> Result<Option<Timestamp>, JobsError> {
+        let patience = match job.state {
+            State::Running { .. } => RUNNING_SILENT,
+            _ => QUEUED_SILENT,
+        };
+        if self.jobs.silence(job) < patience {
+            return Ok(None);
+        }
+        if self.jobs.is_overdue(job) {
+            warn!(id = %job.id, "job failed: nobody finished it in time");
+            let why = "given up: no worker finished it in the time that its result would have \
+                       been kept";
+            self.jobs.fail(job, why, true).await?;
+            return Ok(None);
+        }
+        match self.requests.send(&message(job.id)).await {
+            Ok(()) => info!(id = %job.id, "a job that has fallen silent is sent again"),
+            Err(error) => {
+                warn!(id = %job.id, reason = reason(&error), "a silent job was not sent again");
+            }
+        }
+        // Not at once again: the message may have to wait.
+        Ok(self.jobs.now().saturating_add(patience).ok())
+    }
+
+    async fn read(&self, ids: Vec<Uuid>) -> Vec<Job> {
+        let records = futures::stream::iter(ids).map(|id| self.jobs.get(id));
+        let readable = records.buffer_unordered(READS_AT_ONCE).filter_map(|job| async {
+            // One record that cannot be read must not hold up the others; one that went
+            // between the listing and the look is none.
+            job.unwrap_or_else(|error| {
+                warn!(reason = reason(&error), "a job's record was passed over");
+                None
+            })
+        });
+        readable.collect().await
+    }
+}
