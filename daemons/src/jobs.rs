@@ -5,7 +5,10 @@
 //! that have the same job by an accident never write the same file; `queries/<hash>` names
 //! the job of a query. A record goes queued → running → done or failed, and from there to
 //! expired, when the file is gone; a worker that stops puts it back to queued. Each change
-//! is one atomic put.
+//! is one atomic put, and only over the record that it changes, so that who comes late
+//! changes nothing. (Directories cannot do that: with them, the last one wins.)
+
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt, TryStreamExt, stream};
@@ -13,7 +16,9 @@ use http::HeaderValue;
 use jiff::{SignedDuration, Timestamp};
 use object_store::buffered::BufWriter;
 use object_store::path::Path;
-use object_store::{GetOptions, ObjectStore, ObjectStoreExt, PutPayload};
+use object_store::{
+    GetOptions, ObjectStore, ObjectStoreExt, PutMode, PutPayload, PutResult, UpdateVersion,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -31,6 +36,10 @@ const CHUNK: u64 = 1 << 20;
 
 /// What is written of a result at a time. S3 takes 10,000 parts: a result has at most 160 GB.
 const PART: usize = 16 << 20;
+
+/// The pauses between tries to change a record double from the first to the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Parts under way at the same time, so that a job holds at most three in memory.
 const PARTS_AT_ONCE: usize = 2;
@@ -61,6 +70,9 @@ pub struct Job {
     pub updated: Timestamp,
     /// How often a worker has begun.
     pub attempts: u32,
+    /// Which record this was read from or written to.
+    #[serde(skip)]
+    pub version: Option<UpdateVersion>,
 }
 
 /// Where a job stands.
@@ -127,6 +139,14 @@ pub struct JobsError {
     source: object_store::Error,
 }
 
+impl JobsError {
+    /// Whether the record was not changed because somebody else had changed it.
+    pub fn is_conflict(&self) -> bool {
+        use object_store::Error::{NotFound, Precondition};
+        matches!(self.source, Precondition { .. } | NotFound { .. })
+    }
+}
+
 impl Jobs {
     /// Records and results among objects, kept for a time after they are done.
     pub fn new(objects: Objects, clock: Clock, kept_for: SignedDuration) -> Self {
@@ -143,20 +163,22 @@ impl Jobs {
     pub async fn create(&self, query: Map<String, Value>) -> Result<Job, JobsError> {
         let now = (self.clock)();
         let (id, state) = (Uuid::new_v4(), State::Queued);
-        let job = Job { id, state, query, created: now, updated: now, attempts: 0 };
-        self.put(&job).await?;
-        Ok(job)
+        let (updated, version) = (now, None);
+        let job = Job { id, state, query, created: now, updated, attempts: 0, version };
+        let put = self.put(&job, &text_of(&job), PutMode::Overwrite).await;
+        let put = put.map_err(|source| JobsError { path: record_path(id), source })?;
+        Ok(Job { version: Some(put.into()), ..job })
     }
 
     /// The record; `None` for an id that was never given out, or long ago.
     pub async fn get(&self, id: Uuid) -> Result<Option<Job>, JobsError> {
         let path = record_path(id);
-        let Some(bytes) = self.read(&path).await? else { return Ok(None) };
+        let Some((bytes, version)) = self.read(&path).await? else { return Ok(None) };
         let job: Job = serde_json::from_slice(&bytes).map_err(|error| JobsError {
             path,
             source: object_store::Error::Generic { store: "job record", source: error.into() },
         })?;
-        Ok(Some(self.as_of_now(job)))
+        Ok(Some(self.as_of_now(Job { version: Some(version), ..job })))
     }
 
     /// A job that answers the same query: it waits, is being done, or was done a short
@@ -165,7 +187,7 @@ impl Jobs {
         if !self.fresh_for.is_positive() {
             return Ok(None);
         }
-        let Some(named) = self.read(&query_path(query)).await? else { return Ok(None) };
+        let Some((named, _)) = self.read(&query_path(query)).await? else { return Ok(None) };
         let id = std::str::from_utf8(&named).ok().and_then(|id| id.parse().ok());
         let Some(id) = id else { return Ok(None) };
         let job = self.get(id).await?.filter(|job| job.query == *query);
@@ -186,12 +208,45 @@ impl Jobs {
         put.map(drop).map_err(|source| JobsError { path, source })
     }
 
-    /// Records a change of state; the job as it now is.
+    /// Records a change of state; the job as it now is. A
+    /// [conflict](JobsError::is_conflict) when the record is not that of this job any more.
     pub async fn update(&self, job: &Job, state: State) -> Result<Job, JobsError> {
         let changed = Job { state, updated: (self.clock)(), ..job.clone() };
-        self.put(&changed).await?;
+        let (path, text) = (record_path(job.id), text_of(&changed));
+        let mut pause = FIRST_PAUSE;
+        let version = loop {
+            let mode = job.version.clone().map_or(PutMode::Overwrite, PutMode::Update);
+            let put = match self.put(&changed, &text, mode).await {
+                Err(object_store::Error::NotImplemented { .. }) => {
+                    self.put(&changed, &text, PutMode::Overwrite).await
+                }
+                put => put,
+            };
+            let source = match put {
+                Ok(put) => break put.into(),
+                Err(source) => source,
+            };
+            // Its answer may have been lost, and then it may seem to have come too late.
+            match self.read(&path).await? {
+                Some((there, version)) if *there == *text => break version,
+                Some((_, version)) if Some(&version) == job.version.as_ref() => {}
+                _ => {
+                    let path_text = path.to_string();
+                    let source = object_store::Error::Precondition {
+                        path: path_text,
+                        source: source.into(),
+                    };
+                    return Err(JobsError { path, source });
+                }
+            }
+            if pause > LONGEST_PAUSE {
+                return Err(JobsError { path, source });
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        };
         metrics::counter!("airshed_jobs_total", "state" => changed.state.name()).increment(1);
-        Ok(changed)
+        Ok(Job { version: Some(version), ..changed })
     }
 
     /// Records that it will not be done.
@@ -268,6 +323,11 @@ impl Jobs {
         self.delete(record_path(id)).await
     }
 
+    /// Deletes the result of this attempt.
+    pub async fn delete_result(&self, job: &Job) -> Result<(), JobsError> {
+        self.delete(result_path(job.id, job.attempts)).await
+    }
+
     /// Deletes the results of attempts before the job's last.
     pub async fn delete_earlier_results(&self, job: &Job) -> Result<(), JobsError> {
         for attempt in 1..job.attempts {
@@ -283,7 +343,8 @@ impl Jobs {
             self.delete(result_path(job.id, attempt)).await?;
         }
         let named = query_path(&job.query);
-        if self.read(&named).await?.is_some_and(|id| *id == *job.id.to_string().as_bytes()) {
+        let read = self.read(&named).await?;
+        if read.is_some_and(|(id, _)| *id == *job.id.to_string().as_bytes()) {
             self.delete(named).await?;
         }
         let forgotten = job.created.saturating_add(self.kept_for + REMEMBERED);
@@ -322,20 +383,22 @@ impl Jobs {
         }
     }
 
-    async fn read(&self, path: &Path) -> Result<Option<Bytes>, JobsError> {
-        let bytes = match self.objects.get(path).await {
-            Ok(found) => found.bytes().await,
-            Err(object_store::Error::NotFound { .. }) => return Ok(None),
-            Err(error) => Err(error),
+    async fn read(&self, path: &Path) -> Result<Option<(Bytes, UpdateVersion)>, JobsError> {
+        let read = async {
+            let found = self.objects.get(path).await?;
+            let (e_tag, version) = (found.meta.e_tag.clone(), found.meta.version.clone());
+            Ok((found.bytes().await?, UpdateVersion { e_tag, version }))
         };
-        bytes.map(Some).map_err(|source| JobsError { path: path.clone(), source })
+        match read.await {
+            Ok(read) => Ok(Some(read)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(source) => Err(JobsError { path: path.clone(), source }),
+        }
     }
 
-    async fn put(&self, job: &Job) -> Result<(), JobsError> {
-        let path = record_path(job.id);
-        let text = serde_json::to_vec(job).unwrap_or_default(); // a Job is plain JSON
-        let put = self.objects.put(&path, PutPayload::from(text)).await;
-        put.map(drop).map_err(|source| JobsError { path, source })
+    async fn put(&self, job: &Job, text: &Bytes, mode: PutMode) -> object_store::Result<PutResult> {
+        let payload = PutPayload::from(text.clone());
+        self.objects.put_opts(&record_path(job.id), payload, mode.into()).await
     }
 
     async fn delete(&self, path: Path) -> Result<(), JobsError> {
@@ -344,6 +407,10 @@ impl Jobs {
             Err(source) => Err(JobsError { path, source }),
         }
     }
+}
+
+fn text_of(job: &Job) -> Bytes {
+    serde_json::to_vec(job).unwrap_or_default().into() // a Job is plain JSON
 }
 
 fn record_path(id: Uuid) -> Path {

@@ -114,8 +114,10 @@ impl Sweeper {
             warn!(id = %job.id, "job failed: nobody finished it in time");
             let why = "given up: no worker finished it in the time that its result would have \
                        been kept";
-            self.jobs.fail(job, why, true).await?;
-            return Ok(None);
+            match self.jobs.fail(job, why, true).await {
+                Err(error) if !error.is_conflict() => return Err(error),
+                _ => return Ok(None),
+            }
         }
         match self.requests.send(&message(job.id)).await {
             Ok(()) => info!(id = %job.id, "a job that has fallen silent is sent again"),

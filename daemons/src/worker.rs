@@ -92,7 +92,10 @@ enum Stopped {
 
 impl From<JobsError> for Stopped {
     fn from(error: JobsError) -> Self {
-        Self::ForNow(reason(&error))
+        match error.is_conflict() {
+            true => Self::TakenAway,
+            false => Self::ForNow(reason(&error)),
+        }
     }
 }
 
@@ -122,7 +125,7 @@ async fn bury(worker: Worker, stop: CancellationToken) {
     let dead = &worker.queues.dead_requests;
     while !stop.is_cancelled() {
         let received = tokio::select! {
-            received = dead.receive(10, DEAD_LOOK, WAIT) => received,
+            received = dead.receive(10, worker.silence, WAIT) => received,
             () = stop.cancelled() => return,
         };
         let Ok(deliveries) = received else {
@@ -132,7 +135,7 @@ async fn bury(worker: Worker, stop: CancellationToken) {
         for delivery in deliveries {
             match worker.bury_one(&delivery).await {
                 Ok(true) => drop(dead.ack(&delivery.receipt).await),
-                Ok(false) => {}
+                Ok(false) => drop(dead.extend(&delivery.receipt, DEAD_LOOK).await),
                 Err(error) => {
                     warn!(reason = reason(&error), "a dead letter is looked at again");
                     let _ = dead.extend(&delivery.receipt, PAUSE).await;
@@ -170,9 +173,9 @@ impl Worker {
         if job.state.is_final() {
             return self.finish(delivery, id).await;
         }
-        let job = Job { attempts: job.attempts + 1, ..job };
-        match self.execute(&job, delivery, stop).await {
-            Ok(job) => {
+        let mut job = Job { attempts: job.attempts + 1, ..job };
+        match self.execute(&mut job, delivery, stop).await {
+            Ok(()) => {
                 info!(%id, state = job.state.name(), attempts = job.attempts, "job done");
                 self.finish(delivery, id).await;
             }
@@ -197,39 +200,38 @@ impl Worker {
 
     async fn execute(
         &self,
-        job: &Job,
+        job: &mut Job,
         delivery: &Delivery,
         stop: &CancellationToken,
-    ) -> Result<Job, Stopped> {
+    ) -> Result<(), Stopped> {
         if job.attempts > MAX_ATTEMPTS {
             return Err(Stopped::ForGood(format!("given up after {MAX_ATTEMPTS} attempts")));
         }
         let ask = Ask::from_object(job.query.clone())
             .map_err(|error| Stopped::ForGood(format!("the request cannot be read: {error}")))?;
-        self.jobs.update(job, State::Running { rows: 0, estimate: None }).await?;
+        *job = self.jobs.update(job, State::Running { rows: 0, estimate: None }).await?;
         debug!(id = %job.id, attempts = job.attempts, "job begun");
 
         let mut writer = self.jobs.result_writer(job);
-        let rows = AtomicU64::new(0);
-        match self.write_alive(&mut writer, &ask, &rows, job, delivery, stop).await {
-            Ok(state) => {
-                let done = self.jobs.update(job, state).await?;
-                // Of attempts that died between the file and the record, if any.
-                let _ = self.jobs.delete_earlier_results(&done).await;
-                Ok(done)
-            }
+        let written = self.write_alive(&mut writer, &ask, job, delivery, stop).await;
+        let ended = match written {
+            Ok(state) => self.jobs.update(job, state).await.map_err(Stopped::from),
             Err(stopped) => {
                 let _ = writer.abort().await;
                 Err(stopped)
             }
-        }
-    }
-
-    /// Whether the job is still this worker's by its record.
-    async fn check_ours(&self, job: &Job) -> Result<(), Stopped> {
-        match self.jobs.get(job.id).await? {
-            Some(now) if !now.state.is_final() && now.attempts <= job.attempts => Ok(()),
-            _ => Err(Stopped::TakenAway),
+        };
+        match ended {
+            Ok(done) => {
+                // Of attempts that ended between the file and the record, if any.
+                let _ = self.jobs.delete_earlier_results(&done).await;
+                *job = done;
+                Ok(())
+            }
+            Err(stopped) => {
+                let _ = self.jobs.delete_result(job).await;
+                Err(stopped)
+            }
         }
     }
 
@@ -239,12 +241,12 @@ impl Worker {
         &self,
         writer: &mut BufWriter,
         ask: &Ask,
-        rows: &AtomicU64,
-        job: &Job,
+        job: &mut Job,
         delivery: &Delivery,
         stop: &CancellationToken,
     ) -> Result<State, Stopped> {
-        let mut writing = pin!(self.write_result(writer, ask, rows, job));
+        let rows = AtomicU64::new(0);
+        let mut writing = pin!(self.write_result(writer, ask, &rows));
         let mut estimate = None;
         loop {
             tokio::select! {
@@ -253,7 +255,7 @@ impl Worker {
                 () = tokio::time::sleep(self.silence / HEARTBEATS) => {}
             }
             // Awaited to the end, outside of the select: a record of progress that was
-            // dropped half way could still land, after that of the job's end.
+            // dropped half way could still land, and its version would not be known.
             let extended = self.queues.requests.extend(&delivery.receipt, self.silence).await;
             match extended {
                 Err(error) if error.kind() == queue::ErrorKind::Expired => {
@@ -262,12 +264,15 @@ impl Worker {
                 Err(error) => debug!(id = %job.id, reason = reason(&error), "not extended"),
                 Ok(()) => {}
             }
-            self.check_ours(job).await?;
             if estimate.is_none() {
                 estimate = self.store.summary().await.ok().map(|all| all.estimate(&ask.query));
             }
             let progress = State::Running { rows: rows.load(Relaxed), estimate };
-            self.jobs.update(job, progress).await?;
+            match self.jobs.update(job, progress).await {
+                Ok(now) => *job = now,
+                Err(error) if error.is_conflict() => return Err(Stopped::TakenAway),
+                Err(error) => debug!(id = %job.id, reason = reason(&error), "not recorded"),
+            }
         }
     }
 
@@ -276,7 +281,6 @@ impl Worker {
         writer: &mut BufWriter,
         ask: &Ask,
         rows: &AtomicU64,
-        job: &Job,
     ) -> Result<State, Stopped> {
         let read = |error: store::Error| match error.is_transient() {
             true => Stopped::ForNow(reason(&error)),
@@ -293,7 +297,6 @@ impl Worker {
         }
         encoder.finish(&mut text).map_err(read)?;
         file.take(&mut text).await?;
-        self.check_ours(job).await?;
         let (bytes, sha256) = file.close().await?;
         let (rows, expires) = (rows.load(Relaxed), self.jobs.expiry());
         Ok(State::Done { rows, bytes, sha256, expires })
@@ -314,6 +317,12 @@ impl Worker {
             return Ok(false);
         };
         let Some(job) = self.jobs.get(id).await? else { return Ok(true) };
+        if !job.state.is_final() && job.attempts < MAX_ATTEMPTS {
+            // It was received as often as a message may be, but not begun: the deliveries
+            // were lost on the way, as those to a worker that was just killed.
+            info!(%id, attempts = job.attempts, "a dead letter is sent again");
+            return Ok(self.queues.requests.send(&message(id)).await.is_ok());
+        }
         if !job.state.is_final() {
             warn!(%id, "job failed: its workers died or fell silent");
             let why = "given up: every worker that began it died or fell silent";

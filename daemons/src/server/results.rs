@@ -84,7 +84,7 @@ async fn file(
             sender.abort(CutOff(error));
         }
     });
-    let mut answer = Response::new(body.boxed_unsync());
+    let mut answer = Response::new(body.fuse().boxed_unsync()); // the encoders ask again after the end
     describe_file(&mut answer, ask.format, &ask.file_name());
     set(&mut answer, CONTENT_LENGTH, &bytes.to_string());
     set(&mut answer, ETAG, tag);

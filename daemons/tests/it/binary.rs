@@ -60,6 +60,10 @@ impl Daemon {
         let (sender, log) = channel();
         std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
+                // For people who look for why a test fails.
+                if std::env::var_os("AIRSHED_SHOW_LOG").is_some() {
+                    eprintln!("{line}");
+                }
                 let parsed = serde_json::from_str(&line).unwrap_or(Value::String(line));
                 if sender.send(parsed).is_err() {
                     return;

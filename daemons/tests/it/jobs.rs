@@ -185,6 +185,8 @@ async fn a_job_that_takes_long_is_begun_once() {
 async fn a_dead_letter_fails_its_job_and_nonsense_harms_nobody() {
     let rig = Rig::start(Options::default()).await;
     let job = rig.jobs.create(serde_json::Map::new()).await.unwrap();
+    let begun = airshed::jobs::Job { attempts: 5, ..job };
+    let job = rig.jobs.update(&begun, State::Running { rows: 0, estimate: None }).await.unwrap();
     for body in ["nonsense", "{}", &message(Uuid::new_v4()), &message(job.id)] {
         rig.queues.dead_requests.send(body).await.unwrap();
     }
