@@ -32,21 +32,14 @@ impl Emulator {
 
     /// All services.
     pub(crate) fn ministack() -> Self {
-        Self::begin(|port| {
-            let mut command = supervised(installed().join("python/bin/python"));
-            command.args(["-m", "ministack"]).env("GATEWAY_PORT", port.to_string());
-            command.env("BIND_HOST", "127.0.0.1").env("LOG_LEVEL", "WARNING");
-            command
-        })
+        Self::begin(ministack)
     }
 
     /// All services, which find again in a folder what they knew when they were stopped.
     pub(crate) fn ministack_in(folder: &Path) -> Self {
         let folder = folder.to_owned();
         Self::begin(move |port| {
-            let mut command = supervised(installed().join("python/bin/python"));
-            command.args(["-m", "ministack"]).env("GATEWAY_PORT", port.to_string());
-            command.env("BIND_HOST", "127.0.0.1").env("LOG_LEVEL", "WARNING");
+            let mut command = ministack(port);
             command.env("PERSIST_STATE", "1").env("STATE_DIR", folder.join("state"));
             command.env("S3_PERSIST", "1").env("S3_DATA_DIR", folder.join("objects"));
             command
@@ -90,6 +83,15 @@ impl Drop for Emulator {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+fn ministack(port: u16) -> Command {
+    let mut command = supervised(installed().join("python/bin/python"));
+    command.args(["-m", "ministack"]).env("GATEWAY_PORT", port.to_string());
+    command.env("BIND_HOST", "127.0.0.1").env("LOG_LEVEL", "WARNING");
+    // It checks the signatures of links, by these.
+    command.env("AWS_ACCESS_KEY_ID", "emulator").env("AWS_SECRET_ACCESS_KEY", "emulator");
+    command
 }
 
 /// A command that ends when its standard input does.
