@@ -3,6 +3,7 @@
 
 mod emulator;
 mod model;
+mod network;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use emulator::Emulator;
 use jiff::{SignedDuration, Timestamp};
 use model::{Step, steps, walk_beside_the_model};
+use network::{day, readings};
 use proptest::prelude::*;
 use store::conformance::{self, all};
 use store::dynamodb::{
@@ -142,56 +144,6 @@ async fn provisioning_again_changes_nothing_and_says_what_differs() {
     let units = table.provisioned_throughput().unwrap();
     assert_eq!((units.read_capacity_units(), units.write_capacity_units()), (Some(10), Some(5)));
     DynamoDb::open("Provisioned", options(&emulator)).await.unwrap();
-}
-
-/// The network's mix of countries: every n-th reading of a hundred.
-fn country(n: u64) -> &'static str {
-    match n % 100 {
-        0..45 => "DE",
-        45..53 => "BG",
-        53..59 => "PL",
-        59..64 => "NL",
-        64..68 => "IT",
-        68..72 => "BE",
-        72..76 => "GB",
-        76..80 => "US",
-        80..83 => "RU",
-        83..86 => "UA",
-        86..89 => "AT",
-        89..92 => "FR",
-        92..94 => "CZ",
-        94..96 => "SE",
-        96..98 => "CH",
-        _ => "HU",
-    }
-}
-
-fn day(day: i64) -> Timestamp {
-    "2026-01-30T00:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_hours(24 * day)
-}
-
-/// Readings of a day, evenly over it; a fiftieth has an index of 7 or more.
-fn readings(of_day: i64, count: u64) -> Vec<Reading> {
-    let reading = |n: u64| {
-        let number = |n: u64| aqi::Decimal::new(n as i64, 2);
-        let second = n * 86_400 / count;
-        let pm10 = if n.is_multiple_of(50) { 7_600 + n % 6_000 } else { n * 7 % 6_000 };
-        Reading {
-            measurement: Some(7_500_000_000 + n),
-            pm10: Some(number(pm10)),
-            pm25: Some(number(pm10 / 3)),
-            sensor_type: Some("SDS011".parse().unwrap()),
-            location: Some(n / 2),
-            latitude: Some(number(5_252_000 + n)),
-            longitude: Some(number(1_340_500 + n)),
-            altitude: Some(number(3_480)),
-            country: Some(country(n * 37).parse().unwrap()),
-            indoor: Some(false),
-            exact: Some(false),
-            ..Reading::new(n, Window::Day24, day(of_day) + SignedDuration::from_secs(second as i64))
-        }
-    };
-    (0..count).map(reading).collect()
 }
 
 /// Bytes of an item as DynamoDB counts them ("DynamoDB item sizes and formats" in its

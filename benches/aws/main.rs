@@ -1,0 +1,46 @@
+//! Beside the report: what queries of the table cost, how fast it is written, and how the
+//! server bears the report's load. All on emulators, on this machine.
+//!
+//! `cargo bench -p airshed --bench aws`; without `--bench` a small smoke of the same.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
+
+#[path = "../../store/tests/emulator/mod.rs"]
+mod emulator;
+#[path = "../../store/tests/network/mod.rs"]
+mod network;
+
+mod load;
+mod table;
+
+use tokio::runtime::Runtime;
+
+/// How much is measured.
+struct Scale {
+    /// Readings a day in the table whose capacity is counted.
+    a_day: u64,
+    /// Items that are put one at a time.
+    single_puts: u64,
+    /// Readings that the server answers from.
+    served: u64,
+    /// Requests, and how many at the same time.
+    load: &'static [(usize, usize)],
+}
+
+const WHOLE: Scale = Scale {
+    a_day: 25_000,
+    single_puts: 2000,
+    served: 23_500,
+    load: &[(10, 10), (100, 50), (500, 100), (1000, 500), (2500, 500)],
+};
+
+const SMOKE: Scale =
+    Scale { a_day: 1000, single_puts: 50, served: 1000, load: &[(10, 10), (100, 50)] };
+
+fn main() {
+    let scale = if std::env::args().any(|argument| argument == "--bench") { WHOLE } else { SMOKE };
+    let runtime = Runtime::new().unwrap();
+    runtime.block_on(async {
+        table::measure(&scale).await;
+        load::measure(&scale).await;
+    });
+}

@@ -1,0 +1,116 @@
+//! The table: capacity units of queries, and readings written a second.
+
+use std::time::Instant;
+
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use store::dynamodb::{DynamoDb, DynamoDbOptions, Endpoint, TableOptions, provision};
+use store::{Pages, Query, Store};
+
+use crate::Scale;
+use crate::emulator::Emulator;
+use crate::network::{day, readings};
+
+pub(crate) async fn measure(scale: &Scale) {
+    let emulator = Emulator::dynalite();
+    let mut options = DynamoDbOptions::default();
+    options.endpoint = Endpoint::Emulator(emulator.url());
+    provision("QualityAirTable", &TableOptions::default(), options.clone()).await.unwrap();
+    let store = std::sync::Arc::new(DynamoDb::open("QualityAirTable", options).await.unwrap());
+
+    let begun = Instant::now();
+    for of_day in 0..3 {
+        store.put(&readings(of_day, scale.a_day)).await.unwrap();
+    }
+    let ours = 3.0 * scale.a_day as f64 / begun.elapsed().as_secs_f64();
+    let single = one_at_a_time(&emulator, scale.single_puts).await;
+    println!("Readings written a second, dynalite:");
+    println!("| one put at a time, as the report | {single:>8.0} |");
+    println!("| batches in parallel              | {ours:>8.0} | {:.1} times", ours / single);
+
+    let scan = scan(&emulator).await;
+    println!("\nRead capacity units, three days of {} readings, dynalite:", scale.a_day);
+    println!("| query                    |   rows |    ours | the report's scan |");
+    let hours = |from: i64, hours: i64| {
+        let from = day(1) + SignedDuration::from_hours(from);
+        Query::new(from, from + SignedDuration::from_hours(hours) - SignedDuration::from_secs(1))
+    };
+    let germany = |mut query: Query| {
+        query.countries = vec!["DE".parse().unwrap()];
+        query
+    };
+    let mut high = Query::new(day(-20), day(10));
+    high.indices = Some((7.try_into().unwrap(), 10.try_into().unwrap()));
+    let queries = [
+        ("DE, an hour", germany(hours(9, 1))),
+        ("DE, a day", germany(hours(0, 24))),
+        ("AQI 7 and more, a month", high),
+    ];
+    for (name, query) in queries {
+        let before = store.consumed().read;
+        let mut pages = Pages::new(store.clone(), query);
+        let mut rows = 0;
+        while let Some(page) = pages.next().await {
+            rows += page.unwrap().len();
+        }
+        let units = store.consumed().read - before;
+        println!("| {name:<24} | {rows:>6} | {units:>7.1} | {scan:>17.1} |");
+    }
+}
+
+/// The report's way: an item for each call, one after the other; items a second.
+async fn one_at_a_time(emulator: &Emulator, count: u64) -> f64 {
+    let table = json!({
+        "TableName": "Report",
+        "AttributeDefinitions": [{ "AttributeName": "id", "AttributeType": "S" }],
+        "KeySchema": [{ "AttributeName": "id", "KeyType": "HASH" }],
+        "BillingMode": "PAY_PER_REQUEST",
+    });
+    let http = reqwest::Client::new();
+    call(&http, emulator, "CreateTable", table).await;
+    let begun = Instant::now();
+    for reading in readings(0, count) {
+        let text = |value: String| json!({ "S": value });
+        let item = json!({
+            "id": text(reading.measurement.unwrap_or_default().to_string()),
+            "timestamp": text(reading.timestamp.to_string()),
+            "country": text(reading.country.map(|code| code.to_string()).unwrap_or_default()),
+            "sensor": text(reading.sensor.to_string()),
+            "P1": text(reading.pm10.unwrap_or_default().to_string()),
+            "P2": text(reading.pm25.unwrap_or_default().to_string()),
+            "latitude": text(reading.latitude.unwrap_or_default().to_string()),
+            "longitude": text(reading.longitude.unwrap_or_default().to_string()),
+            "AQI": { "N": reading.index().map_or(0, |index| index.get()).to_string() },
+        });
+        call(&http, emulator, "PutItem", json!({ "TableName": "Report", "Item": item })).await;
+    }
+    count as f64 / begun.elapsed().as_secs_f64()
+}
+
+/// What a scan of the whole table consumes, whatever it then throws away.
+async fn scan(emulator: &Emulator) -> f64 {
+    let http = reqwest::Client::new();
+    let mut scan = json!({ "TableName": "QualityAirTable", "ReturnConsumedCapacity": "TOTAL", "Select": "COUNT" });
+    let mut units = 0.0;
+    loop {
+        let page = call(&http, emulator, "Scan", scan.clone()).await;
+        units += page["ConsumedCapacity"]["CapacityUnits"].as_f64().unwrap();
+        match page.get("LastEvaluatedKey") {
+            Some(key) => scan["ExclusiveStartKey"] = key.clone(),
+            None => return units,
+        }
+    }
+}
+
+async fn call(http: &reqwest::Client, emulator: &Emulator, what: &str, body: Value) -> Value {
+    let signed = "AWS4-HMAC-SHA256 Credential=emulator/20260101/eu-west-2/dynamodb/aws4_request, \
+                  SignedHeaders=host;x-amz-date;x-amz-target, Signature=unchecked";
+    let call = http.post(emulator.url()).header("authorization", signed);
+    let call = call.header("x-amz-date", "20260101T000000Z");
+    let call = call.header("x-amz-target", format!("DynamoDB_20120810.{what}"));
+    let call = call.header("content-type", "application/x-amz-json-1.0");
+    let answer = call.body(body.to_string()).send().await.unwrap();
+    let (status, text) = (answer.status(), answer.text().await.unwrap());
+    assert!(status.is_success(), "{what}: {text}");
+    serde_json::from_str(&text).unwrap()
+}
