@@ -13,6 +13,7 @@ test: check-tools check-python check-node fmt check
 	$(CARGO) test --locked --workspace
 	$(CARGO) test --locked --package airshed-aqi --features serde --test serde
 	$(CARGO) test --locked --package airshed-benches --benches
+	$(CARGO) test --locked --package airshed --bench aws
 	for example in explain_index sensor index_service reanalysis own_store own_server; do \
 		$(CARGO) run --locked --quiet --package airshed-examples --bin $$example > /dev/null || exit 1; \
 	done
@@ -30,14 +31,15 @@ check:
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
 	test "$$($(CARGO) tree --locked --package airshed-aqi --edges normal --prefix none | sed 's/ .*//' | sort -u | tr '\n' ' ')" = "airshed-aqi arrayvec num-traits rust_decimal "
 
-bench: check-tools
+bench: check-tools check-python check-node
 	$(CARGO) bench --locked --package airshed-benches
+	$(CARGO) bench --locked --package airshed --bench aws
 	$(CARGO) run --locked --release --package airshed-benches --bin instructions
 
-# Long campaigns: 200 kills, more cases for every law, minutes of fuzzing.
+# Long campaigns: 200 kills of collectors and of workers, more cases for every law, minutes of fuzzing.
 SOAK_SECONDS ?= 300
-soak: check-tools
-	AIRSHED_KILLS=200 $(CARGO) test --locked --package airshed --test it -- durability
+soak: check-tools check-python check-node
+	AIRSHED_KILLS=200 $(CARGO) test --locked --package airshed --test it -- durability workers_are_killed
 	PROPTEST_CASES=20000 $(CARGO) test --locked --release --package airshed-aqi --package airshed-store --package airshed-fuzz
 	command -v cargo-fuzz > /dev/null || $(CARGO) install --locked cargo-fuzz
 	for law in feed request csv batch index inverse bulk explanation; do \
