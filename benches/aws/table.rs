@@ -68,6 +68,12 @@ async fn one_at_a_time(emulator: &Emulator, count: u64) -> f64 {
     });
     let http = reqwest::Client::new();
     call(&http, emulator, "CreateTable", table).await;
+    let named = json!({ "TableName": "Report" });
+    while call(&http, emulator, "DescribeTable", named.clone()).await["Table"]["TableStatus"]
+        != "ACTIVE"
+    {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
     let begun = Instant::now();
     for reading in readings(0, count) {
         let text = |value: String| json!({ "S": value });

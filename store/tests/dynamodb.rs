@@ -18,7 +18,7 @@ use store::conformance::{self, all};
 use store::dynamodb::{
     Capacity, DynamoDb, DynamoDbOptions, Encryption, Endpoint, TableOptions, provision,
 };
-use store::{CacheOptions, Cached, ErrorKind, Query, Reading, Store, Window};
+use store::{CacheOptions, Cached, ErrorKind, Query, Store};
 
 fn options(emulator: &Emulator) -> DynamoDbOptions {
     let mut options = DynamoDbOptions::default();
