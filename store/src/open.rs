@@ -13,7 +13,7 @@ pub async fn open(url: &str, options: Options) -> Result<Arc<dyn Store>, Error> 
     }
     #[cfg(feature = "dynamodb")]
     if let Some(table) = url.strip_prefix("dynamodb:") {
-        let options = crate::dynamodb::DynamoDbOptions::default();
+        let options = crate::dynamodb::DynamoDbOptions { keep: options.keep, ..Default::default() };
         return Ok(Arc::new(crate::dynamodb::DynamoDb::open(table, options).await?));
     }
     let path = url.strip_prefix("file:").filter(|path| !path.is_empty()).map(str::to_owned);

@@ -46,7 +46,7 @@ impl Serve {
         self.logging.start()?;
         self.feed.check()?;
         let (stop, clock) = (stop_on_signals()?, wall_clock());
-        let store = self.store.open().await?;
+        let store = self.store.open_to_keep(self.feed.keep()).await?;
         let status = Arc::new(FeedStatus::default());
         let collector =
             self.feed.collector(Arc::clone(&store), clock.clone(), Arc::clone(&status))?;
@@ -161,7 +161,7 @@ impl Collect {
         self.logging.start()?;
         let (stop, clock) = (stop_on_signals()?, wall_clock());
         self.feed.check()?;
-        let store = self.store.open().await?;
+        let store = self.store.open_to_keep(self.feed.keep()).await?;
         let mut collector = self.feed.collector(store, clock, Arc::default())?;
         if self.once {
             let collected = collector.collect_patiently(&stop).await;

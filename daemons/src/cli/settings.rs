@@ -46,9 +46,18 @@ impl StoreFlags {
     }
 
     pub(super) async fn open(&self) -> Result<Arc<dyn Store>, Failure> {
+        self.open_to_keep(None).await
+    }
+
+    /// `keep`: the age from which readings that are put may go.
+    pub(super) async fn open_to_keep(
+        &self,
+        keep: Option<SignedDuration>,
+    ) -> Result<Arc<dyn Store>, Failure> {
         let bytes = u64::from(self.cache_mib) << 20;
         let mut options = store::Options::default();
         options.cache_bytes = bytes;
+        options.keep = keep.map(SignedDuration::unsigned_abs);
         let url = self.store.clone();
         let url = url.unwrap_or_else(|| format!("file:{}/readings.redb", self.data.display()));
         let mut store = store::open(&url, options).await?;
@@ -87,7 +96,8 @@ pub(super) struct FeedFlags {
     /// User-Agent; Sensor.Community asks for it.
     #[arg(long, env = "AIRSHED_CONTACT")]
     contact: Option<String>,
-    /// Days that a reading is kept, looked at before each fetch [default: for ever]
+    /// Days that a reading is kept, looked at before each fetch; DynamoDB deletes by itself
+    /// too [default: for ever]
     #[arg(long, env = "AIRSHED_KEEP_READINGS", value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..))]
     keep_readings: Option<u32>,
 }
@@ -111,9 +121,13 @@ impl FeedFlags {
     ) -> Result<Collector, Failure> {
         let (feed, contact) = (self.feed.clone(), self.contact.as_deref());
         let mut collector = collector(feed, self.window, contact, store, clock, status)?;
-        let hours = |days| SignedDuration::from_hours(24 * i64::from(days));
-        collector.kept_for = self.keep_readings.map(hours);
+        collector.kept_for = self.keep();
         Ok(collector)
+    }
+
+    /// How long a reading is kept.
+    pub(super) fn keep(&self) -> Option<SignedDuration> {
+        self.keep_readings.map(|days| SignedDuration::from_hours(24 * i64::from(days)))
     }
 }
 

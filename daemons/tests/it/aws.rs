@@ -12,7 +12,7 @@ use store::{Column, Query, Store, View, csv};
 use super::binary::{Daemon, airshed};
 use super::emulator::Emulator;
 use super::proxy::{self, Faults};
-use super::support::{json as json_of, location, readings};
+use super::support::{feed_of, json as json_of, location, readings};
 
 const STORE: [&str; 2] = ["--store", "dynamodb:QualityAirTable"];
 const QUEUE: [&str; 2] = ["--queue", "sqs:RequestSend,RequestReceive"];
@@ -245,6 +245,28 @@ async fn processes_share_a_table_queues_and_a_bucket() {
     assert_eq!(status, 200, "{:?}", linked.text().await);
     assert_eq!(linked.bytes().await.unwrap(), expected);
     drop((server, linking, worker));
+
+    // What need not be kept tells DynamoDB when it may go.
+    let now = jiff::Timestamp::now();
+    let feed = feed_of(1..6, &now.strftime("%F %T").to_string());
+    std::fs::write(path("data.24h.json"), feed).unwrap();
+    let feed = format!("file:{}", path("data.24h.json"));
+    let collect = ["collect", "--once", "--feed", &feed, "--keep-readings", "30"];
+    ends_well(on(&emulator.url(), &[&collect, &STORE]));
+    let scan = http.post(emulator.url()).header("x-amz-target", "DynamoDB_20120810.Scan");
+    let scan = scan.header("content-type", "application/x-amz-json-1.0");
+    let credentials =
+        "AWS4-HMAC-SHA256 Credential=emulator/20260101/eu-west-2/dynamodb/aws4_request";
+    let scan = scan.header("authorization", credentials);
+    let wanted =
+        json!({ "TableName": "QualityAirTable", "FilterExpression": "attribute_exists(P1)" });
+    let items = json_of(scan.body(wanted.to_string()).send().await.unwrap()).await;
+    let items = items["Items"].as_array().unwrap();
+    assert_eq!(items.len(), 5, "the older ones are deleted");
+    let expires = (now.as_second() + 30 * 86_400).to_string();
+    for item in items {
+        assert_eq!(item["expires"]["N"], expires, "{item}");
+    }
 }
 
 /// Workers are killed while they have jobs; `AIRSHED_KILLS` says how often (make soak: 200).

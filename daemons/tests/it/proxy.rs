@@ -60,9 +60,10 @@ async fn answer(
 ) -> Result<Response<Body>, Infallible> {
     let number = faults.calls.fetch_add(1, Relaxed);
     let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok());
-    let (of_table, query) = (
+    let (of_table, query, batch) = (
         target.is_some_and(|target| target.starts_with("DynamoDB")),
         target.is_some_and(|target| target.ends_with(".Query")),
+        target.is_some_and(|target| target.ends_with(".BatchWriteItem")),
     );
     if query {
         if faults.hang.load(Relaxed) {
@@ -75,6 +76,7 @@ async fn answer(
     faults.spoilt.fetch_add(u64::from(spoilt), Relaxed);
     let kind = spoilt.then_some(chance / 100 % 5);
     match kind {
+        Some(0) if batch => {}
         Some(0) => return Ok(said(StatusCode::INTERNAL_SERVER_ERROR, "")),
         Some(1) if of_table => return Ok(said(StatusCode::BAD_REQUEST, THROTTLED)),
         Some(1) => return Ok(said(StatusCode::SERVICE_UNAVAILABLE, "SlowDown")),
@@ -83,6 +85,10 @@ async fn answer(
     }
     let (parts, body) = request.into_parts();
     let Ok(body) = body.collect().await else { return Ok(cut(Bytes::new())) };
+    let body = body.to_bytes();
+    if kind == Some(0) && batch {
+        return Ok(unprocessed(&body));
+    }
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
     let mut forwarded = client.request(parts.method, format!("{emulator}{path}"));
     for (name, value) in &parts.headers {
@@ -90,7 +96,7 @@ async fn answer(
             forwarded = forwarded.header(name, value);
         }
     }
-    let Ok(answered) = forwarded.body(body.to_bytes()).send().await else {
+    let Ok(answered) = forwarded.body(body).send().await else {
         return Ok(cut(Bytes::new()));
     };
     let (status, headers) = (answered.status(), answered.headers().clone());
@@ -104,6 +110,13 @@ async fn answer(
     (*answer.status_mut(), *answer.headers_mut()) = (status, headers);
     answer.headers_mut().remove(http::header::TRANSFER_ENCODING);
     Ok(answer)
+}
+
+/// Nothing of a batch was done for want of capacity, which is no error.
+fn unprocessed(body: &Bytes) -> Response<Body> {
+    let asked: serde_json::Value = serde_json::from_slice(body).unwrap();
+    let said = serde_json::json!({ "UnprocessedItems": asked["RequestItems"] }).to_string();
+    Response::new(Full::new(said.into()).map_err(|never| match never {}).boxed_unsync())
 }
 
 const THROTTLED: &str = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException","message":"The level of configured provisioned throughput for the table was exceeded."}"#;

@@ -69,17 +69,20 @@ struct Writer {
     next_block: u64,
 }
 
-/// How an [`Embedded`] store is opened.
+/// How a store is opened, an [`Embedded`] one above all.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Options {
     /// Bytes of memory for what was read lately; default 256 MiB.
     pub cache_bytes: u64,
+    /// The age from which readings that are put need not be kept. An embedded store deletes
+    /// nothing by itself; a table on AWS does, in a matter of days. Default: none.
+    pub keep: Option<Duration>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { cache_bytes: 256 << 20 }
+        Self { cache_bytes: 256 << 20, keep: None }
     }
 }
 
