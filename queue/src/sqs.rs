@@ -76,7 +76,7 @@ impl Sqs {
         capacity: Option<usize>,
         endpoint: &Endpoint,
     ) -> Result<Self, Error> {
-        let client = client(endpoint).await;
+        let client = client(name, endpoint).await?;
         let url = url_of(&client, name).await?.ok_or_else(|| missing(name))?;
         let (name, depth) = (name.to_owned(), Mutex::default());
         Ok(Self(Arc::new(Shared { client, name, url, capacity, depth })))
@@ -305,7 +305,7 @@ pub fn dead_letters(name: &str) -> String {
 /// that was received `max_receives` times and never acknowledged moves over. One that is
 /// there already gets these settings.
 pub async fn provision(name: &str, max_receives: u32, endpoint: &Endpoint) -> Result<bool, Error> {
-    let client = client(endpoint).await;
+    let client = client(name, endpoint).await?;
     let dead = dead_letters(name);
     let (dead_url, _) = make(&client, &dead).await?;
     // Dead letters are kept as long as SQS keeps any: 14 days.
@@ -409,7 +409,7 @@ fn seconds(duration: Duration) -> i32 {
     duration.min(LONGEST_VISIBILITY).as_millis().div_ceil(1000) as i32 // at most 43,200
 }
 
-async fn client(endpoint: &Endpoint) -> Client {
+async fn client(name: &str, endpoint: &Endpoint) -> Result<Client, Error> {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(3))
         .operation_attempt_timeout(LONG_POLL + Duration::from_secs(10))
@@ -423,5 +423,10 @@ async fn client(endpoint: &Endpoint) -> Client {
             .region(Region::from_static("eu-west-2"))
             .credentials_provider(Credentials::new("emulator", "emulator", None, None, "emulator"));
     }
-    Client::new(&loader.load().await)
+    let client = Client::new(&loader.load().await);
+    if client.config().region().is_none() {
+        let message = format!("no AWS region for the queue {name}: set AWS_REGION");
+        return Err(Error::new(ErrorKind::Invalid, message));
+    }
+    Ok(client)
 }

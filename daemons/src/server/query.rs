@@ -20,6 +20,7 @@ use super::answer::{Answer, BoxError, CutOff, full, json as respond_json, respon
 use super::problem::Problem;
 use super::{Shared, page};
 use crate::collector::reason;
+use crate::jobs::Job;
 use crate::request::{Ask, BadRequest};
 use crate::worker;
 
@@ -156,13 +157,13 @@ async fn as_job(shared: &Arc<Shared>, ask: Ask, headers: &HeaderMap) -> Result<A
     }
     // The handler is dropped when its client goes; the job is taken in all the same.
     let taken_in = tokio::spawn(take_in(Arc::clone(shared), ask)).await;
-    let id =
+    let job =
         taken_in.map_err(|panic| Problem::Internal { log: reason(&panic), transient: false })??;
-    let location = format!("/api/results/{id}");
+    let location = format!("/api/results/{}", job.id);
     let mut answer = if page::is_browser(headers) {
         respond(StatusCode::SEE_OTHER, "text/plain", "The answer is being prepared.\n")
     } else {
-        let body = json!({ "id": id, "status": "queued", "location": location });
+        let body = json!({ "id": job.id, "status": job.state.name(), "location": location });
         respond_json(StatusCode::ACCEPTED, &body)
     };
     set(&mut answer, LOCATION, &location);
@@ -170,7 +171,7 @@ async fn as_job(shared: &Arc<Shared>, ask: Ask, headers: &HeaderMap) -> Result<A
     Ok(answer)
 }
 
-async fn take_in(shared: Arc<Shared>, ask: Ask) -> Result<uuid::Uuid, Problem> {
+async fn take_in(shared: Arc<Shared>, ask: Ask) -> Result<Job, Problem> {
     let Some(desk) = &shared.server.desk else {
         return Err(Problem::NoSuchPath);
     };
@@ -179,7 +180,7 @@ async fn take_in(shared: Arc<Shared>, ask: Ask) -> Result<uuid::Uuid, Problem> {
     let _turn = turn.lock().await;
     if let Some(job) = desk.jobs.same(&query).await? {
         metrics::counter!("airshed_queries_total", "path" => "same job").increment(1);
-        return Ok(job.id);
+        return Ok(job);
     }
     let job = desk.jobs.create(query).await?;
     if let Err(error) = desk.queues.requests.send(&worker::message(job.id)).await {
@@ -198,7 +199,7 @@ async fn take_in(shared: Arc<Shared>, ask: Ask) -> Result<uuid::Uuid, Problem> {
     if let Err(error) = desk.jobs.offer(&job).await {
         tracing::warn!(reason = reason(&error), "equal queries will not find this job");
     }
-    Ok(job.id)
+    Ok(job)
 }
 
 fn count_rows(page: &Page) {

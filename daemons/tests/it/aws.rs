@@ -189,6 +189,11 @@ async fn processes_share_a_table_queues_and_a_bucket() {
          broken off\n"
     );
 
+    let mut nowhere = on(&emulator.url(), &[&["worker"], &shared]);
+    nowhere.env_remove("AWS_REGION").env("AWS_EC2_METADATA_DISABLED", "true");
+    let said = String::from_utf8(nowhere.output().unwrap().stderr).unwrap();
+    assert!(said.contains("set AWS_REGION"), "{said}");
+
     let listen = ["--listen", "127.0.0.1:0", "--cache-seconds", "2"];
     let server = Daemon::spawn(on(&emulator.url(), &[&["server"], &shared, &listen]));
     let listening = server.wait_for("listening");

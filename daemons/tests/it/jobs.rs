@@ -304,7 +304,9 @@ async fn equal_queries_share_a_job_while_its_result_is_fresh() {
     };
     tokio::spawn(worker::run(worker, rig.stop.clone()));
     assert_eq!(rig.get(&format!("{first}?wait=30")).await.status(), 200);
-    assert_eq!(location(&rig.get_as_job(ALL).await), first, "done and fresh");
+    let again = rig.get_as_job(ALL).await;
+    assert_eq!(location(&again), first, "done and fresh");
+    assert_eq!(json(again).await["status"], "done");
 
     // Not one that is no longer fresh, nor one that failed.
     let query = Ask::from_form(ALL.split_once('?').unwrap().1.as_bytes()).unwrap().to_object();

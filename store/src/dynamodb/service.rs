@@ -59,6 +59,10 @@ impl Table {
             return Err(Error::new(ErrorKind::Invalid, message));
         }
         let client = client(&options.endpoint).await;
+        if client.config().region().is_none() {
+            let message = format!("no AWS region for the table {name}: set AWS_REGION");
+            return Err(Error::new(ErrorKind::Invalid, message));
+        }
         let (read_halves, written_halves) = Default::default();
         Ok(Self { client, name: name.to_owned(), options, read_halves, written_halves })
     }
