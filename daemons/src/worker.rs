@@ -78,6 +78,13 @@ pub fn id_in(message: &str) -> Option<Uuid> {
     value.get("id")?.as_str()?.parse().ok()
 }
 
+/// Why a job fails that was begun as often as it may be, and never ended.
+fn died() -> String {
+    format!(
+        "given up after {MAX_ATTEMPTS} attempts: every worker that began it died or fell silent"
+    )
+}
+
 /// Why a job stopped before its end.
 enum Stopped {
     /// Trying again cannot help.
@@ -173,6 +180,12 @@ impl Worker {
         if job.state.is_final() {
             return self.finish(delivery, id).await;
         }
+        if job.attempts >= MAX_ATTEMPTS {
+            // Its deliveries were counted anew when it was sent again: among the dead
+            // letters is its place all the same.
+            let _ = self.queues.dead_requests.send(&message(id)).await;
+            return self.give_up(&job, delivery, &died(), true).await;
+        }
         let mut job = Job { attempts: job.attempts + 1, ..job };
         match self.execute(&mut job, delivery, stop).await {
             Ok(()) => {
@@ -204,9 +217,6 @@ impl Worker {
         delivery: &Delivery,
         stop: &CancellationToken,
     ) -> Result<(), Stopped> {
-        if job.attempts > MAX_ATTEMPTS {
-            return Err(Stopped::ForGood(format!("given up after {MAX_ATTEMPTS} attempts")));
-        }
         let ask = Ask::from_object(job.query.clone())
             .map_err(|error| Stopped::ForGood(format!("the request cannot be read: {error}")))?;
         *job = self.jobs.update(job, State::Running { rows: 0, estimate: None }).await?;
@@ -325,8 +335,7 @@ impl Worker {
         }
         if !job.state.is_final() {
             warn!(%id, "job failed: its workers died or fell silent");
-            let why = "given up: every worker that began it died or fell silent";
-            self.jobs.fail(&job, why, true).await?;
+            self.jobs.fail(&job, &died(), true).await?;
             self.tell(id).await;
         }
         Ok(job.state == State::Expired)

@@ -449,5 +449,5 @@ async fn what_kills_every_worker_ends_among_the_dead_letters() {
         .iter()
         .map(|name| known[*name].parse::<u32>().unwrap())
         .sum();
-    assert_eq!(letters, 1, "{known:?}");
+    assert!(letters >= 1, "{known:?}");
 }
