@@ -1,5 +1,6 @@
 //! The table: capacity units of queries, and readings written a second.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::SignedDuration;
@@ -12,21 +13,11 @@ use crate::emulator::Emulator;
 use crate::network::{day, readings};
 
 pub(crate) async fn measure(scale: &Scale) {
+    println!("Readings written a second:");
+    println!("| emulator  | one put at a time, as the report | batches in parallel |");
+    write(scale, "ministack", &Emulator::ministack()).await;
     let emulator = Emulator::dynalite();
-    let mut options = DynamoDbOptions::default();
-    options.endpoint = Endpoint::Emulator(emulator.url());
-    provision("QualityAirTable", &TableOptions::default(), options.clone()).await.unwrap();
-    let store = std::sync::Arc::new(DynamoDb::open("QualityAirTable", options).await.unwrap());
-
-    let begun = Instant::now();
-    for of_day in 0..3 {
-        store.put(&readings(of_day, scale.a_day)).await.unwrap();
-    }
-    let ours = 3.0 * scale.a_day as f64 / begun.elapsed().as_secs_f64();
-    let single = one_at_a_time(&emulator, scale.single_puts).await;
-    println!("Readings written a second, dynalite:");
-    println!("| one put at a time, as the report | {single:>8.0} |");
-    println!("| batches in parallel              | {ours:>8.0} | {:.1} times", ours / single);
+    let store = write(scale, "dynalite", &emulator).await;
 
     let scan = scan(&emulator).await;
     println!("\nRead capacity units, three days of {} readings, dynalite:", scale.a_day);
@@ -56,6 +47,22 @@ pub(crate) async fn measure(scale: &Scale) {
         let units = store.consumed().read - before;
         println!("| {name:<24} | {rows:>6} | {units:>7.1} | {scan:>17.1} |");
     }
+}
+
+/// Three days of readings, beside the report's way of writing.
+async fn write(scale: &Scale, name: &str, emulator: &Emulator) -> Arc<DynamoDb> {
+    let mut options = DynamoDbOptions::default();
+    options.endpoint = Endpoint::Emulator(emulator.url());
+    provision("QualityAirTable", &TableOptions::default(), options.clone()).await.unwrap();
+    let store = Arc::new(DynamoDb::open("QualityAirTable", options).await.unwrap());
+    let single = one_at_a_time(emulator, scale.single_puts).await;
+    let begun = Instant::now();
+    for of_day in 0..3 {
+        store.put(&readings(of_day, scale.a_day)).await.unwrap();
+    }
+    let ours = 3.0 * scale.a_day as f64 / begun.elapsed().as_secs_f64();
+    println!("| {name:<9} | {single:>32.0} | {ours:>8.0}, {:.1} times |", ours / single);
+    store
 }
 
 /// The report's way: an item for each call, one after the other; items a second.

@@ -6,8 +6,11 @@
 //! the job of a query. A record goes queued → running → done or failed, and from there to
 //! expired, when the file is gone; a worker that stops puts it back to queued. Each change
 //! is one atomic put, and only over the record that it changes, so that who comes late
-//! changes nothing. (Directories cannot do that: with them, the last one wins.)
+//! changes nothing. (Directories cannot do that: there a process compares before it puts,
+//! one change after the other; of two processes at the same instant the last one wins.)
+//! `shared/<id>` says that several asked for the same, so that none may cancel it for all.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -22,6 +25,7 @@ use object_store::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
+use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use crate::Clock;
@@ -48,6 +52,8 @@ const PARTS_AT_ONCE: usize = 2;
 #[derive(Clone)]
 pub struct Jobs {
     objects: Objects,
+    /// Held from comparing to putting where objects cannot be put conditionally.
+    turn: Arc<Mutex<()>>,
     clock: Clock,
     kept_for: SignedDuration,
     fresh_for: SignedDuration,
@@ -109,6 +115,11 @@ pub enum State {
         /// When the record will be deleted.
         expires: Timestamp,
     },
+    /// Whoever asked does not want the result any more.
+    Cancelled {
+        /// When the record will be deleted.
+        expires: Timestamp,
+    },
     /// The result has been deleted.
     Expired,
 }
@@ -119,13 +130,14 @@ impl State {
         !matches!(self, Self::Queued | Self::Running { .. })
     }
 
-    /// The word for it: `queued`, `running`, `done`, `failed` or `expired`.
+    /// The word for it: `queued`, `running`, `done`, `failed`, `cancelled` or `expired`.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Queued => "queued",
             Self::Running { .. } => "running",
             Self::Done { .. } => "done",
             Self::Failed { .. } => "failed",
+            Self::Cancelled { .. } => "cancelled",
             Self::Expired => "expired",
         }
     }
@@ -150,7 +162,8 @@ impl JobsError {
 impl Jobs {
     /// Records and results among objects, kept for a time after they are done.
     pub fn new(objects: Objects, clock: Clock, kept_for: SignedDuration) -> Self {
-        Self { objects, clock, kept_for, fresh_for: SignedDuration::ZERO }
+        let (turn, fresh_for) = (Arc::default(), SignedDuration::ZERO);
+        Self { objects, turn, clock, kept_for, fresh_for }
     }
 
     /// With results that also answer equal queries for a time after they are done.
@@ -194,7 +207,7 @@ impl Jobs {
         Ok(job.filter(|job| match job.state {
             State::Queued | State::Running { .. } => true,
             State::Done { .. } => (self.clock)().duration_since(job.updated) < self.fresh_for,
-            State::Failed { .. } | State::Expired => false,
+            State::Failed { .. } | State::Cancelled { .. } | State::Expired => false,
         }))
     }
 
@@ -218,7 +231,7 @@ impl Jobs {
             let mode = job.version.clone().map_or(PutMode::Overwrite, PutMode::Update);
             let put = match self.put(&changed, &text, mode).await {
                 Err(object_store::Error::NotImplemented { .. }) => {
-                    self.put(&changed, &text, PutMode::Overwrite).await
+                    self.compare_and_put(&changed, &text).await?
                 }
                 put => put,
             };
@@ -247,6 +260,50 @@ impl Jobs {
         };
         metrics::counter!("airshed_jobs_total", "state" => changed.state.name()).increment(1);
         Ok(Job { version: Some(version), ..changed })
+    }
+
+    /// Overwrites the record of a job where objects cannot be put conditionally, after a
+    /// look whether it is still the one that the job was read from.
+    async fn compare_and_put(
+        &self,
+        changed: &Job,
+        text: &Bytes,
+    ) -> Result<object_store::Result<PutResult>, JobsError> {
+        let _turn = self.turn.lock().await;
+        let path = record_path(changed.id);
+        let there = self.read(&path).await?.map(|(_, version)| version);
+        if there != changed.version {
+            let source = "the record has changed".into();
+            return Ok(Err(object_store::Error::Precondition { path: path.to_string(), source }));
+        }
+        Ok(self.put(changed, text, PutMode::Overwrite).await)
+    }
+
+    /// Lets another who asked for the same have the job, too; `None` when it was cancelled
+    /// just then.
+    pub async fn share(&self, job: &Job) -> Result<Option<Job>, JobsError> {
+        let path = shared_path(job.id);
+        let put = self.objects.put(&path, PutPayload::new()).await;
+        put.map_err(|source| JobsError { path, source })?;
+        let job = self.get(job.id).await?;
+        Ok(job.filter(|job| !matches!(job.state, State::Cancelled { .. })))
+    }
+
+    /// Cancels a job that has not ended and that nobody else asked for; the job as it is
+    /// then. `None` for an id that was never given out.
+    pub async fn cancel(&self, id: Uuid) -> Result<Option<Job>, JobsError> {
+        loop {
+            let Some(job) = self.get(id).await? else { return Ok(None) };
+            if job.state.is_final() || self.read(&shared_path(id)).await?.is_some() {
+                return Ok(Some(job));
+            }
+            let expires = self.expiry();
+            match self.update(&job, State::Cancelled { expires }).await {
+                // Its worker said how far it is: a few times a minute at most.
+                Err(error) if error.is_conflict() => {}
+                changed => return changed.map(Some),
+            }
+        }
     }
 
     /// Records that it will not be done.
@@ -342,6 +399,7 @@ impl Jobs {
         for attempt in 1..=job.attempts {
             self.delete(result_path(job.id, attempt)).await?;
         }
+        self.delete(shared_path(job.id)).await?;
         let named = query_path(&job.query);
         let read = self.read(&named).await?;
         if read.is_some_and(|(id, _)| *id == *job.id.to_string().as_bytes()) {
@@ -374,7 +432,9 @@ impl Jobs {
     /// A result whose time has come is expired, whether it was swept yet or not.
     fn as_of_now(&self, job: Job) -> Job {
         match job.state {
-            State::Done { expires, .. } | State::Failed { expires, .. }
+            State::Done { expires, .. }
+            | State::Failed { expires, .. }
+            | State::Cancelled { expires }
                 if expires <= (self.clock)() =>
             {
                 Job { state: State::Expired, ..job }
@@ -419,6 +479,10 @@ fn record_path(id: Uuid) -> Path {
 
 fn result_path(id: Uuid, attempt: u32) -> Path {
     Path::from(format!("results/{id}-{attempt}"))
+}
+
+fn shared_path(id: Uuid) -> Path {
+    Path::from(format!("shared/{id}"))
 }
 
 fn query_path(query: &Map<String, Value>) -> Path {

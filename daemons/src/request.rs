@@ -5,17 +5,18 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use aqi::daqi::{Band, Index};
-use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 use store::csv::{Delimiter, Dialect};
-use store::{Area, Column, Encoder, Flags, Format, Query};
+use store::{Area, Column, Encoder, Flags, Format, Pages, Query, Store};
 
 /// The fields that a request can have.
-pub const FIELDS: [&str; 18] = [
+pub const FIELDS: [&str; 19] = [
     "startDate",
     "endDate",
     "country",
@@ -34,6 +35,7 @@ pub const FIELDS: [&str; 18] = [
     "bbox",
     "near",
     "without",
+    "limit",
 ];
 
 /// Values that a list may hold: enough for every country there is.
@@ -48,6 +50,8 @@ pub struct Ask {
     pub columns: Vec<Column>,
     /// How the answer is written.
     pub format: Format,
+    /// How many rows the answer has at most; the first ones.
+    pub limit: Option<u64>,
     fields: Vec<(String, String)>,
 }
 
@@ -84,8 +88,18 @@ impl Ask {
 
     /// From a form or a query string.
     pub fn from_form(text: &[u8]) -> Result<Self, BadRequest> {
+        Self::from_form_within(text, None)
+    }
+
+    /// From a form or a query string that may leave dates out: without `endDate` it is the
+    /// given moment, without `startDate` so long before `endDate`.
+    pub fn from_form_within(
+        text: &[u8],
+        usual: Option<(Timestamp, SignedDuration)>,
+    ) -> Result<Self, BadRequest> {
         let pairs = form_urlencoded::parse(text);
-        Self::from_fields(pairs.map(|(name, value)| (name.into_owned(), value.into_owned())))
+        let fields = pairs.map(|(name, value)| (name.into_owned(), value.into_owned()));
+        Self::from_fields(fields, usual)
     }
 
     /// From what [`to_object`](Self::to_object) gave.
@@ -104,7 +118,7 @@ impl Ask {
                 }
             }
         }
-        Self::from_fields(fields)
+        Self::from_fields(fields, None)
     }
 
     /// The request as a JSON object.
@@ -125,6 +139,11 @@ impl Ask {
         object
     }
 
+    /// The names of the fields that were given.
+    pub fn fields(&self) -> impl Iterator<Item = &str> {
+        self.fields.iter().map(|(name, _)| name.as_str())
+    }
+
     /// The file name to suggest for the answer.
     pub fn file_name(&self) -> String {
         let plain = |moment: Timestamp| moment.strftime("%Y%m%dT%H%M%SZ").to_string();
@@ -137,7 +156,15 @@ impl Ask {
         Encoder::new(self.format, &self.columns)
     }
 
-    fn from_fields(fields: impl IntoIterator<Item = (String, String)>) -> Result<Self, BadRequest> {
+    /// The pages of the answer.
+    pub fn pages(&self, store: Arc<dyn Store>) -> Pages {
+        Pages::new(store, self.query.clone()).up_to(self.limit.unwrap_or(u64::MAX))
+    }
+
+    fn from_fields(
+        fields: impl IntoIterator<Item = (String, String)>,
+        usual: Option<(Timestamp, SignedDuration)>,
+    ) -> Result<Self, BadRequest> {
         // An empty field is what an untouched form sends.
         let fields: Vec<_> = fields
             .into_iter()
@@ -152,8 +179,17 @@ impl Ask {
         let given = Given(&fields);
         let from = given.one("startDate", |text| read_moment(text, false))?;
         let until = given.one("endDate", |text| read_moment(text, true))?;
-        let from = from.ok_or_else(|| BadRequest::new("startDate", "missing"))?;
-        let until = until.ok_or_else(|| BadRequest::new("endDate", "missing"))?;
+        let missing = |field| BadRequest::new(field, "missing");
+        let (until, from) = match usual {
+            Some((newest, span)) => {
+                let until = until.unwrap_or(newest);
+                (until, from.unwrap_or(until.saturating_sub(span).unwrap_or(Timestamp::MIN)))
+            }
+            None => {
+                let from = from.ok_or_else(|| missing("startDate"))?;
+                (until.ok_or_else(|| missing("endDate"))?, from)
+            }
+        };
         if until < from {
             return Err(BadRequest::new("endDate", format!("{until} is before startDate {from}")));
         }
@@ -192,7 +228,11 @@ impl Ask {
             return Err(BadRequest::new("columns", format!("{} is given twice", twice.name())));
         }
         let format = given.format()?;
-        Ok(Self { query, columns, format, fields })
+        let limit = given.one("limit", |text| {
+            let rows = text.parse().ok().filter(|rows| *rows > 0);
+            rows.ok_or_else(|| "a number of rows, at least 1".to_owned())
+        })?;
+        Ok(Self { query, columns, format, limit, fields })
     }
 }
 

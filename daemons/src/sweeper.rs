@@ -90,7 +90,9 @@ impl Sweeper {
         let due = ids.into_iter().filter(|id| self.later.get(id).is_none_or(|later| *later <= now));
         for job in self.read(due.collect()).await {
             let later = match job.state {
-                State::Done { expires, .. } | State::Failed { expires, .. } => Some(expires),
+                State::Done { expires, .. }
+                | State::Failed { expires, .. }
+                | State::Cancelled { expires } => Some(expires),
                 State::Expired => self.jobs.clear(&job).await?,
                 State::Queued | State::Running { .. } => self.wake(&job).await?,
             };

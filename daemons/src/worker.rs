@@ -12,7 +12,7 @@ use std::time::Duration;
 use object_store::buffered::BufWriter;
 use queue::{Delivery, Queues};
 use sha2::{Digest, Sha256};
-use store::{Pages, Store};
+use store::Store;
 use tokio::io::AsyncWriteExt;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -207,7 +207,13 @@ impl Worker {
                 let _ = self.jobs.update(&handed_back, State::Queued).await;
                 let _ = requests.extend(&delivery.receipt, Duration::ZERO).await;
             }
-            Err(Stopped::TakenAway) => warn!(%id, "job taken over by another worker"),
+            Err(Stopped::TakenAway) => match self.jobs.get(id).await {
+                Ok(Some(Job { state, .. })) if state.is_final() => {
+                    info!(%id, state = state.name(), "job ended elsewhere");
+                    self.finish(delivery, id).await;
+                }
+                _ => warn!(%id, "job taken over by another worker"),
+            },
         }
     }
 
@@ -299,7 +305,7 @@ impl Worker {
         let mut encoder = ask.encoder().map_err(read)?;
         let mut file = ResultFile { writer, hash: Sha256::new(), bytes: 0 };
         let mut text = Vec::new();
-        let mut pages = Pages::new(Arc::clone(&self.store), ask.query.clone());
+        let mut pages = ask.pages(Arc::clone(&self.store));
         while let Some(page) = pages.next().await.transpose().map_err(read)? {
             encoder.page(&mut text, &page).map_err(read)?;
             rows.fetch_add(page.len() as u64, Relaxed);

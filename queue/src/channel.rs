@@ -173,4 +173,10 @@ impl Queue for Channel {
         self.0.changed.notify_waiters();
         Ok(())
     }
+
+    async fn waiting(&self) -> Result<usize, Error> {
+        let mut state = self.state();
+        self.uncover(&mut state, Instant::now());
+        Ok(state.ready.len())
+    }
 }

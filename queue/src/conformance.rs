@@ -18,6 +18,7 @@ const LONG: Duration = Duration::from_secs(60);
 /// receives, and its dead-letter queue. Panics where the contract is broken.
 pub async fn run<Q: Queue, F: Future<Output = (Q, Q)>>(empty: impl Fn() -> F) {
     many_are_sent_and_acknowledged_at_once(&empty().await.0).await;
+    what_waits_is_counted(&empty().await.0).await;
     an_empty_queue_waits_and_gives_nothing(&empty().await.0).await;
     every_message_arrives_and_once_acknowledged_never_again(&empty().await.0).await;
     what_is_not_acknowledged_comes_again(&empty().await.0).await;
@@ -26,6 +27,21 @@ pub async fn run<Q: Queue, F: Future<Output = (Q, Q)>>(empty: impl Fn() -> F) {
     a_message_never_acknowledged_is_given_up(empty().await).await;
     a_send_wakes_who_waits(&empty().await.0).await;
     dropping_a_receive_loses_nothing(&empty().await.0).await;
+}
+
+async fn what_waits_is_counted(queue: &impl Queue) {
+    assert_eq!(queue.waiting().await.expect("waiting"), 0);
+    for n in 0..3 {
+        queue.send(&format!("message {n}")).await.expect("send");
+    }
+    // A queue elsewhere counts late.
+    while queue.waiting().await.expect("waiting") != 3 {
+        sleep(SHORT).await;
+    }
+    let taken = receive(queue, 1, LONG, SHORT).await;
+    while queue.waiting().await.expect("waiting") != 3 - taken.len() {
+        sleep(SHORT).await;
+    }
 }
 
 async fn an_empty_queue_waits_and_gives_nothing(queue: &impl Queue) {

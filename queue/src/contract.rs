@@ -52,6 +52,10 @@ pub trait Queue: Send + Sync + 'static {
     /// Hides the message for `visibility` from now on; zero hands it back at once.
     /// [`Expired`](crate::ErrorKind::Expired) when it is no longer the receiver's.
     async fn extend(&self, receipt: &Receipt, visibility: Duration) -> Result<(), Error>;
+
+    /// About how many messages wait to be received, hidden ones apart. A queue elsewhere may
+    /// count late and roughly.
+    async fn waiting(&self) -> Result<usize, Error>;
 }
 
 /// A message as it was received.

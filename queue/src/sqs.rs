@@ -82,22 +82,12 @@ impl Sqs {
         Ok(Self(Arc::new(Shared { client, name, url, capacity, depth })))
     }
 
-    /// About how many messages wait to be received.
-    pub async fn depth(&self) -> Result<usize, Error> {
-        let name = QueueAttributeName::ApproximateNumberOfMessages;
-        let asked = self.0.client.get_queue_attributes().queue_url(&self.0.url);
-        let known = asked.attribute_names(name.clone()).send().await;
-        let known = known.map_err(|error| failed(&self.0.name, "counting", error))?;
-        let count = known.attributes().and_then(|known| known.get(&name)?.parse().ok());
-        Ok(count.unwrap_or_default())
-    }
-
     async fn refuse_when_full(&self, more: usize) -> Result<(), Error> {
         let Some(capacity) = self.0.capacity else { return Ok(()) };
         let known = *self.0.depth.lock().unwrap_or_else(PoisonError::into_inner);
         let (since, depth) = match known {
             Some((since, depth)) if since.elapsed() < DEPTH_HOLDS => (since, depth),
-            _ => (Instant::now(), self.depth().await?),
+            _ => (Instant::now(), self.waiting().await?),
         };
         if depth + more > capacity {
             let message = format!(
@@ -211,6 +201,15 @@ impl Queue for Sqs {
             }
             Err(error) => Err(failed(&self.0.name, "extending", error)),
         }
+    }
+
+    async fn waiting(&self) -> Result<usize, Error> {
+        let name = QueueAttributeName::ApproximateNumberOfMessages;
+        let asked = self.0.client.get_queue_attributes().queue_url(&self.0.url);
+        let known = asked.attribute_names(name.clone()).send().await;
+        let known = known.map_err(|error| failed(&self.0.name, "counting", error))?;
+        let count = known.attributes().and_then(|known| known.get(&name)?.parse().ok());
+        Ok(count.unwrap_or_default())
     }
 }
 

@@ -133,6 +133,18 @@ impl Page {
         self.runs.is_empty()
     }
 
+    /// Drops the rows beyond the first `most`; how many are left.
+    pub(crate) fn keep_first(&mut self, most: u64) -> u64 {
+        let mut kept = 0;
+        self.runs.retain_mut(|run| {
+            let room = usize::try_from(most - kept).unwrap_or(usize::MAX);
+            run.rows.end = run.rows.end.min(run.rows.start.saturating_add(room));
+            kept += run.rows.len() as u64;
+            !run.rows.is_empty()
+        });
+        kept
+    }
+
     /// The matching rows one by one.
     pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
         self.runs.iter().flat_map(|run| run.rows.clone().map(|row| run.block.row(row)))

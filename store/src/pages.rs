@@ -11,6 +11,8 @@ pub struct Pages {
     store: Arc<dyn Store>,
     query: Arc<Query>,
     state: State,
+    /// Rows that may still be given.
+    left: u64,
 }
 
 enum State {
@@ -25,7 +27,17 @@ type Read = (Arc<dyn View>, Page);
 impl Pages {
     /// The pages of a query from its first row on. Nothing is read yet.
     pub fn new(store: Arc<dyn Store>, query: Query) -> Self {
-        Self { store, query: Arc::new(query), state: State::Start }
+        Self { store, query: Arc::new(query), state: State::Start, left: u64::MAX }
+    }
+
+    /// Only the first `rows` rows of them.
+    #[must_use]
+    pub fn up_to(mut self, rows: u64) -> Self {
+        self.left = rows;
+        if rows == 0 {
+            self.state = State::End;
+        }
+        self
     }
 
     /// The next page that holds a row; `None` after the last. After an error there is
@@ -39,13 +51,17 @@ impl Pages {
                 }),
                 State::End => return None,
             };
-            let (view, page) = match read {
+            let (view, mut page) = match read {
                 Ok(read) => read,
                 Err(error) => {
                     self.state = State::End;
                     return Some(Err(error));
                 }
             };
+            self.left -= page.keep_first(self.left);
+            if self.left == 0 {
+                page.next = None;
+            }
             self.state = match page.next {
                 None => State::End,
                 next => {

@@ -209,6 +209,9 @@ pub(super) struct HttpFlags {
     /// [default: never]
     #[arg(long, env = "AIRSHED_REDIRECT_FROM", value_name = "MIB")]
     redirect_from: Option<u64>,
+    /// Hours after which the newest reading counts as old, and the page says so.
+    #[arg(long, env = "AIRSHED_STALE_AFTER", default_value_t = 26, value_name = "HOURS")]
+    stale_after: u32,
     /// Seconds that a client may take nothing of its answer before it is cut off.
     #[arg(long, env = "AIRSHED_STALL", default_value_t = 60, value_name = "SECONDS")]
     stall: u64,
@@ -240,6 +243,7 @@ impl HttpFlags {
             large_in_flight: self.large_in_flight,
             large: self.large,
             link_from: self.redirect_from.map(|mib| mib.saturating_mul(1 << 20)),
+            stale_after: SignedDuration::from_hours(self.stale_after.into()),
             stall,
             ..Limits::default()
         };

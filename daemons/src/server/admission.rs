@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use serde_json::{Map, Value};
 use store::{Query, Store, Summary};
 use tokio::sync::{Mutex as AsyncMutex, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
@@ -57,31 +56,38 @@ impl Room {
 
     /// Whether a query may find many readings. One whose size cannot be told is not large:
     /// it will fail for the same reason.
-    async fn is_large(&self, query: &Query, store: &dyn Store) -> bool {
+    pub(super) async fn is_large(&self, query: &Query, store: &dyn Store) -> bool {
+        let estimate = self.estimate(query, store).await;
+        estimate.is_ok_and(|readings| readings > self.large_from)
+    }
+
+    /// About how many readings a query may find at most.
+    pub(super) async fn estimate(
+        &self,
+        query: &Query,
+        store: &dyn Store,
+    ) -> Result<u64, store::Error> {
         let mut summary = self.summary.lock().await;
         match &*summary {
-            Some((since, known)) if since.elapsed() < SUMMARY_HOLDS => {
-                known.estimate(query) > self.large_from
-            }
+            Some((since, known)) if since.elapsed() < SUMMARY_HOLDS => Ok(known.estimate(query)),
             _ => {
-                let Ok(known) = store.summary().await else { return false };
-                let large = known.estimate(query) > self.large_from;
+                let known = store.summary().await?;
+                let estimate = known.estimate(query);
                 *summary = Some((Instant::now(), known));
-                large
+                Ok(estimate)
             }
         }
     }
 }
 
-/// Equal queries that are being taken in at the same time: one after the other, so that the
-/// second finds the first one's job.
+/// Turns for requests that ask the same at the same time: one after the other, so that the
+/// second finds what the first one made.
 #[derive(Default)]
-pub(super) struct TakingIn(Mutex<HashMap<String, Weak<AsyncMutex<()>>>>);
+pub(super) struct Turns(Mutex<HashMap<String, Weak<AsyncMutex<()>>>>);
 
-impl TakingIn {
-    /// What has to be held while a query is taken in.
-    pub(super) fn turn(&self, query: &Map<String, Value>) -> Arc<AsyncMutex<()>> {
-        let key = serde_json::to_string(query).unwrap_or_default(); // plain JSON
+impl Turns {
+    /// What has to be held while a request of this key is worked on.
+    pub(super) fn of(&self, key: String) -> Arc<AsyncMutex<()>> {
         let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         turns.retain(|_, turn| turn.strong_count() > 0);
         if let Some(turn) = turns.get(&key).and_then(Weak::upgrade) {

@@ -1,29 +1,36 @@
 //! The HTTP server: answers queries at once while there is room, as jobs beyond.
 //!
 //! [`run`] accepts connections; `routes` says what answers what; `query` and `results`
-//! are the two halves of the contract, `admission` says which queries there is room for, `health` what operators ask for, `page` what
-//! people see; `problem` is the only place where an error becomes a status.
+//! are the two halves of the contract, `admission` says which queries there is room for;
+//! `latest`, `series`, `summary` and `estimate` are what the page asks for besides, `health`
+//! what operators do, `page` what people see; `problem` is the only place where an error becomes a status.
 
 mod admission;
 mod answer;
+mod estimate;
+mod filters;
 mod health;
+mod latest;
 mod openapi;
 mod page;
 mod problem;
 mod query;
 mod results;
 mod routes;
+mod series;
+mod summary;
 
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{CONTENT_DISPOSITION, LINK, LOCATION, RETRY_AFTER};
+use http::header::{CONTENT_DISPOSITION, ETAG, LINK, LOCATION, RETRY_AFTER};
 use http::{HeaderValue, Method};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use jiff::SignedDuration;
 use metrics_exporter_prometheus::PrometheusHandle;
 use queue::Queues;
 use store::{Format, Store};
@@ -35,10 +42,11 @@ use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 use tower_http::cors::{AllowOrigin, CorsLayer};
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 use uuid::Uuid;
 
-use self::admission::{Room, TakingIn};
+use self::admission::{Room, Turns};
+use self::latest::Latest;
 use crate::Clock;
 use crate::collector::{FeedStatus, reason};
 use crate::jobs::Jobs;
@@ -81,6 +89,8 @@ pub struct Limits {
     pub large: u64,
     /// Results of at least so many bytes are handed out by a link, where there are links.
     pub link_from: Option<u64>,
+    /// The age of the newest reading from which the data counts as stale.
+    pub stale_after: SignedDuration,
     /// How long a client may take nothing of its answer before it is cut off.
     pub stall: Duration,
     /// How long open answers may go on after the server was told to stop.
@@ -91,7 +101,8 @@ impl Default for Limits {
     fn default() -> Self {
         let (stall, drain) = (Duration::from_secs(60), Duration::from_secs(8));
         let (large_in_flight, large) = (10, 1_000_000);
-        Self { in_flight: 100, large_in_flight, large, link_from: None, stall, drain }
+        let stale_after = SignedDuration::from_hours(26); // a day's fetch, and some room
+        Self { in_flight: 100, large_in_flight, large, link_from: None, stale_after, stall, drain }
     }
 }
 
@@ -115,13 +126,17 @@ const WAKE_BUFFER: usize = 1024;
 struct Shared {
     server: Server,
     room: Room,
-    taking_in: TakingIn,
+    taking_in: Turns,
+    latest: Latest,
     ended: broadcast::Sender<Uuid>,
     stop: CancellationToken,
 }
 
 /// Serves until told to stop; then lets open answers end, for a while.
 pub async fn run(server: Server, listener: TcpListener, stop: CancellationToken) {
+    if !page::is_built() {
+        info!("the page was not built (make web): a plain form takes its place");
+    }
     let room = Room::new(&server.limits);
     let (ended, _) = broadcast::channel(WAKE_BUFFER);
     let drain = server.limits.drain;
@@ -129,7 +144,8 @@ pub async fn run(server: Server, listener: TcpListener, stop: CancellationToken)
     let shared = Arc::new(Shared {
         server,
         room,
-        taking_in: TakingIn::default(),
+        taking_in: Turns::default(),
+        latest: Latest::default(),
         ended,
         stop: stop.clone(),
     });
@@ -225,7 +241,7 @@ fn cors_layer(origins: &CorsOrigins) -> CorsLayer {
     };
     CorsLayer::new()
         .allow_origin(origins)
-        .allow_methods([Method::GET, Method::HEAD, Method::POST])
+        .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::DELETE])
         .allow_headers(tower_http::cors::Any)
-        .expose_headers([LOCATION, RETRY_AFTER, CONTENT_DISPOSITION, LINK])
+        .expose_headers([LOCATION, RETRY_AFTER, CONTENT_DISPOSITION, LINK, ETAG])
 }

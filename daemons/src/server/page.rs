@@ -1,18 +1,29 @@
-//! What people see: the form, and errors and waiting in words. Works without scripts;
-//! with them, a job is followed on the spot.
+//! What people see: the page as it was built from `web/`, a plain form, and errors and
+//! waiting in words. Where the page was not built, the form takes its place; it works
+//! without scripts, and with them follows a job on the spot.
 
 use std::fmt::Write;
 
+use aqi::daqi::DAQI;
+use aqi::{Averaging, Pollutant};
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY};
 use http::{HeaderMap, Response, StatusCode};
 use jiff::SignedDuration;
+use rust_embed::RustEmbed;
+use serde_json::json;
 use store::Country;
 
 use super::Shared;
 use super::answer::{Answer, full, respond, set};
 use super::problem::Problem;
 
-/// A file of the page.
+/// The page as `make web` built it; empty when it was not.
+#[derive(RustEmbed)]
+#[folder = "web/dist"]
+#[allow_missing = true]
+struct Built;
+
+/// A file of the form.
 pub(super) struct Asset {
     pub(super) path: &'static str,
     kind: &'static str,
@@ -38,7 +49,12 @@ pub(super) const ASSETS: &[Asset] = &[
 ];
 
 const FORM: &str = include_str!("../../page/form.html");
+const FIELDS: &str = include_str!("../../page/fields.html");
 const MESSAGE: &str = include_str!("../../page/message.html");
+
+/// Where the built page takes what only the server knows.
+const PLACE_OF_FORM: &str = "<!--airshed:form-->";
+const PLACE_OF_INDEX: &str = "<!--airshed:index-->";
 
 /// Nothing from elsewhere, nothing inline.
 const POLICY: &str = "default-src 'self'; base-uri 'none'; form-action 'self'; \
@@ -58,8 +74,78 @@ pub(super) fn asset(asset: &'static Asset) -> Answer {
     answer
 }
 
+/// Whether there is more to see than the form.
+pub(super) fn is_built() -> bool {
+    Built::get("index.html").is_some()
+}
+
+/// The page, or the form in its place.
+pub(super) async fn start(shared: &Shared) -> Result<Answer, Problem> {
+    let Some(built) = Built::get("index.html") else { return form(shared).await };
+    let form = fields(shared).await?;
+    let html = String::from_utf8_lossy(&built.data)
+        .replace(PLACE_OF_FORM, &form)
+        .replace(PLACE_OF_INDEX, &index_as_json());
+    Ok(html_page(StatusCode::OK, html))
+}
+
+/// A file of the built page. Their names change with what is in them.
+pub(super) fn built_asset(path: &str) -> Result<Answer, Problem> {
+    let file = Built::get(&format!("assets/{path}")).ok_or(Problem::NoSuchPath)?;
+    let kind = match path.rsplit_once('.').map(|(_, extension)| extension) {
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("json") => "application/json",
+        Some("svg") => "image/svg+xml",
+        Some("png") => "image/png",
+        _ => "application/octet-stream",
+    };
+    let mut answer = Response::new(full(file.data.into_owned()));
+    set(&mut answer, http::header::CONTENT_TYPE, kind);
+    set(&mut answer, CACHE_CONTROL, "public, max-age=31536000, immutable");
+    set(&mut answer, http::header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    Ok(answer)
+}
+
+/// The index as the page shows it: the colours of each value, and the bands' first values.
+fn index_as_json() -> String {
+    let colours = |index: aqi::daqi::Index| {
+        let category = DAQI.category(index.into());
+        let official = DAQI.colour(index.into()).unwrap_or(category.safe_colour);
+        json!({
+            "band": category.name,
+            "official": [official.to_string(), official.text().to_string()],
+            "safe": [category.safe_colour.to_string(), category.safe_colour.text().to_string()],
+        })
+    };
+    let all = (1..=10).filter_map(|index| aqi::daqi::Index::new(index).ok()).map(colours);
+    let pages = DAQI.advice(aqi::Index::from(aqi::daqi::Index::MIN), aqi::Severity::WRITTEN);
+    let ends = |pollutant| {
+        let end = |index: u8| {
+            let index = aqi::daqi::Index::new(index).ok()?;
+            let interval = DAQI.interval(pollutant, Averaging::Day, index.into()).ok()??;
+            interval.high?.to_string().parse::<f64>().ok()
+        };
+        (1..10).map(end).collect::<Vec<_>>()
+    };
+    let index = json!({
+        "colours": all.collect::<Vec<_>>(),
+        "advice": pages.map(|advice| advice.page),
+        "pm10": ends(Pollutant::Pm10),
+        "pm25": ends(Pollutant::Pm25),
+    });
+    // Nothing in it can end the script that it stands in.
+    index.to_string().replace('<', "\\u003c")
+}
+
 /// The form, with the countries and the days that there are.
 pub(super) async fn form(shared: &Shared) -> Result<Answer, Problem> {
+    let html = FORM.replace("{{fields}}", &fields(shared).await?);
+    Ok(html_page(StatusCode::OK, html))
+}
+
+/// What is in the form.
+async fn fields(shared: &Shared) -> Result<String, Problem> {
     let summary = shared.server.store.summary().await?;
     let mut countries = String::new();
     for (country, readings) in &summary.countries {
@@ -90,12 +176,11 @@ pub(super) async fn form(shared: &Shared) -> Result<Answer, Problem> {
             age((now - newest).as_secs())
         ),
     };
-    let html = FORM
+    Ok(FIELDS
         .replace("{{countries}}", &countries)
         .replace("{{start}}", &spoken(start))
         .replace("{{end}}", &spoken(newest))
-        .replace("{{state}}", &escaped(&state));
-    Ok(html_page(StatusCode::OK, html))
+        .replace("{{state}}", &escaped(&state)))
 }
 
 /// An error in words.

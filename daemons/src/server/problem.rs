@@ -27,6 +27,8 @@ pub(super) enum Problem {
     UnknownJob,
     /// The result has been deleted.
     Expired,
+    /// The job was cancelled by whoever asked.
+    Cancelled,
     /// The job ended without a result.
     Failed { reason: String, retryable: bool },
     /// No room, not even in the queue.
@@ -132,6 +134,12 @@ impl Problem {
                 "expired",
                 "Expired",
                 "The result has been deleted. Send the query again.".to_owned(),
+            ),
+            Self::Cancelled => (
+                StatusCode::GONE,
+                "cancelled",
+                "Cancelled",
+                "The job was cancelled. Send the query again.".to_owned(),
             ),
             Self::Failed { reason, .. } => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "failed", "The job failed", reason.clone())

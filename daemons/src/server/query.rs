@@ -88,7 +88,7 @@ fn prefers_a_job(headers: &HeaderMap) -> bool {
 
 async fn directly(shared: &Arc<Shared>, ask: Ask, places: Places) -> Result<Answer, Problem> {
     metrics::counter!("airshed_queries_total", "path" => "direct").increment(1);
-    let mut pages = Pages::new(Arc::clone(&shared.server.store), ask.query.clone());
+    let mut pages = ask.pages(Arc::clone(&shared.server.store));
     let first = pages.next().await.ok_or(Problem::NoData)??;
     let mut encoder = ask.encoder()?;
     let mut file = Vec::with_capacity(first.len() * 96 + 256);
@@ -176,9 +176,12 @@ async fn take_in(shared: Arc<Shared>, ask: Ask) -> Result<Job, Problem> {
         return Err(Problem::NoSuchPath);
     };
     let query = ask.to_object();
-    let turn = shared.taking_in.turn(&query);
+    let key = serde_json::to_string(&query).unwrap_or_default(); // plain JSON
+    let turn = shared.taking_in.of(key);
     let _turn = turn.lock().await;
-    if let Some(job) = desk.jobs.same(&query).await? {
+    if let Some(job) = desk.jobs.same(&query).await?
+        && let Some(job) = desk.jobs.share(&job).await?
+    {
         metrics::counter!("airshed_queries_total", "path" => "same job").increment(1);
         return Ok(job);
     }

@@ -9,7 +9,7 @@ use http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, ETAG, LOCATION, RETRY_AF
 use http::{HeaderMap, Response, StatusCode};
 use http_body_util::BodyExt;
 use http_body_util::channel::{Channel, Sender};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, sleep_until, timeout};
 use uuid::Uuid;
@@ -34,20 +34,43 @@ pub(super) async fn answer(
     query: Option<&str>,
     headers: &HeaderMap,
 ) -> Result<Answer, Problem> {
-    let Some(desk) = &shared.server.desk else {
-        return Err(Problem::UnknownJob);
-    };
-    let id: Uuid = id.parse().map_err(|_| Problem::UnknownJob)?;
+    let (desk, id) = named(shared, id)?;
     let job = wait_for_end(shared, desk, id, read_wait(query)?).await?;
     match job.state {
-        State::Queued | State::Running { .. } => Ok(progress(&job, headers)),
+        State::Queued | State::Running { .. } => Ok(progress(desk, &job, headers).await),
         State::Expired => Err(Problem::Expired),
+        State::Cancelled { .. } => Err(Problem::Cancelled),
         State::Failed { reason, retryable, .. } => Err(Problem::Failed { reason, retryable }),
         State::Done { rows: 0, .. } => Err(Problem::NoData),
         State::Done { bytes, ref sha256, .. } => {
             file(shared, desk, &job, bytes, &format!("\"{sha256}\"")).await
         }
     }
+}
+
+/// Where a job stands, whatever that is: without the file.
+pub(super) async fn status(
+    shared: &Shared,
+    id: &str,
+    query: Option<&str>,
+) -> Result<Answer, Problem> {
+    let (desk, id) = named(shared, id)?;
+    let job = wait_for_end(shared, desk, id, read_wait(query)?).await?;
+    Ok(respond_json(StatusCode::OK, &described(desk, &job).await))
+}
+
+/// Cancels a job that nobody else waits for.
+pub(super) async fn cancel(shared: &Shared, id: &str) -> Result<Answer, Problem> {
+    let (desk, id) = named(shared, id)?;
+    let job = desk.jobs.cancel(id).await?.ok_or(Problem::UnknownJob)?;
+    // Nobody waiting is fine.
+    let _ = shared.ended.send(id);
+    Ok(respond_json(StatusCode::OK, &described(desk, &job).await))
+}
+
+fn named<'a>(shared: &'a Shared, id: &str) -> Result<(&'a Desk, Uuid), Problem> {
+    let desk = shared.server.desk.as_ref().ok_or(Problem::UnknownJob)?;
+    Ok((desk, id.parse().map_err(|_| Problem::UnknownJob)?))
 }
 
 /// The result: by a link to it where it is large and there are links, else itself.
@@ -155,7 +178,7 @@ async fn wait_for_end(
     }
 }
 
-fn progress(job: &Job, headers: &HeaderMap) -> Answer {
+async fn progress(desk: &Desk, job: &Job, headers: &HeaderMap) -> Answer {
     let (rows, estimate) = match job.state {
         State::Running { rows, estimate } => (Some(rows), estimate),
         _ => (None, None),
@@ -163,21 +186,30 @@ fn progress(job: &Job, headers: &HeaderMap) -> Answer {
     let mut answer = if page::is_browser(headers) {
         page::progress(job.state.name(), rows, estimate)
     } else {
-        let mut body = json!({
-            "id": job.id,
-            "status": job.state.name(),
-            "created": job.created,
-            "updated": job.updated,
-            "attempts": job.attempts,
-        });
-        if let Some(rows) = rows {
-            body["rows"] = rows.into();
-        }
-        if let Some(estimate) = estimate {
-            body["estimate"] = estimate.into();
-        }
-        respond_json(StatusCode::ACCEPTED, &body)
+        respond_json(StatusCode::ACCEPTED, &described(desk, job).await)
     };
     set(&mut answer, RETRY_AFTER, "1");
     answer
+}
+
+/// A job as its record has it, without the query; and, for one that waits, about how many
+/// wait with it, which is the most that can be before it.
+async fn described(desk: &Desk, job: &Job) -> Value {
+    let mut body = json!({
+        "id": job.id,
+        "created": job.created,
+        "updated": job.updated,
+        "attempts": job.attempts,
+    });
+    if let (Value::Object(body), Ok(Value::Object(state))) =
+        (&mut body, serde_json::to_value(&job.state))
+    {
+        body.extend(state);
+    }
+    if job.state == State::Queued
+        && let Ok(waiting) = desk.queues.requests.waiting().await
+    {
+        body["waiting"] = waiting.into();
+    }
+    body
 }

@@ -9,14 +9,21 @@ use matchit::Router;
 
 use super::answer::{Answer, full, respond};
 use super::problem::Problem;
-use super::{Shared, health, openapi, page, query, results};
+use super::{Shared, estimate, health, latest, openapi, page, query, results, series, summary};
 
 #[derive(Clone, Copy)]
 enum Route {
     Page,
+    Form,
     Asset(&'static page::Asset),
+    Built,
     Query,
     Result,
+    Status,
+    Latest,
+    Series,
+    Summary,
+    Estimate,
     Health,
     Ready,
     Metrics,
@@ -27,6 +34,7 @@ impl Route {
     fn methods(self) -> &'static str {
         match self {
             Self::Query => "GET, HEAD, POST",
+            Self::Result => "GET, HEAD, DELETE",
             _ => "GET, HEAD",
         }
     }
@@ -34,9 +42,15 @@ impl Route {
     fn name(self) -> &'static str {
         match self {
             Self::Page => "/",
-            Self::Asset(_) => "/assets",
+            Self::Form => "/form",
+            Self::Asset(_) | Self::Built => "/assets",
             Self::Query => "/api/query",
             Self::Result => "/api/results/{id}",
+            Self::Status => "/api/results/{id}/status",
+            Self::Latest => "/api/latest",
+            Self::Series => "/api/series",
+            Self::Summary => "/api/summary",
+            Self::Estimate => "/api/estimate",
             Self::Health => "/healthz",
             Self::Ready => "/readyz",
             Self::Metrics => "/metrics",
@@ -49,8 +63,15 @@ static ROUTES: LazyLock<Router<Route>> = LazyLock::new(|| {
     let mut router = Router::new();
     let fixed = [
         ("/", Route::Page),
+        ("/form", Route::Form),
+        ("/assets/{*path}", Route::Built),
         ("/api/query", Route::Query),
         ("/api/results/{id}", Route::Result),
+        ("/api/results/{id}/status", Route::Status),
+        ("/api/latest", Route::Latest),
+        ("/api/series", Route::Series),
+        ("/api/summary", Route::Summary),
+        ("/api/estimate", Route::Estimate),
         ("/healthz", Route::Health),
         ("/readyz", Route::Ready),
         ("/metrics", Route::Metrics),
@@ -76,13 +97,26 @@ pub(super) async fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> 
             Err(Problem::Method(matched.value.methods()))
         }
         Ok(matched) => match *matched.value {
-            Route::Page => page::form(shared).await,
+            Route::Page => page::start(shared).await,
+            Route::Form => page::form(shared).await,
             Route::Asset(asset) => Ok(page::asset(asset)),
+            Route::Built => page::built_asset(matched.params.get("path").unwrap_or_default()),
             Route::Query => query::answer(shared, request).await,
             Route::Result => {
                 let id = matched.params.get("id").unwrap_or_default();
-                results::answer(shared, id, request.uri().query(), &headers).await
+                match method {
+                    Method::DELETE => results::cancel(shared, id).await,
+                    _ => results::answer(shared, id, request.uri().query(), &headers).await,
+                }
             }
+            Route::Status => {
+                let id = matched.params.get("id").unwrap_or_default();
+                results::status(shared, id, request.uri().query()).await
+            }
+            Route::Latest => latest::answer(shared, request.uri().query(), &headers).await,
+            Route::Series => series::answer(shared, request.uri().query()).await,
+            Route::Summary => summary::answer(shared, request.uri().query()).await,
+            Route::Estimate => estimate::answer(shared, request.uri().query()).await,
             Route::Health => Ok(respond(http::StatusCode::OK, "text/plain", "ok\n")),
             Route::Ready => Ok(health::ready(shared).await),
             Route::Metrics => health::metrics(shared).await,

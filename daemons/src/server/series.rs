@@ -1,0 +1,124 @@
+//! `/api/series`: the readings of one sensor over time, by column.
+
+use std::collections::BTreeSet;
+
+use aqi::daqi::DAQI;
+use aqi::{Averaging, Concentration, Pollutant, Sample};
+use http::StatusCode;
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use serde_json::{Number, Value, json};
+use store::{ATTRIBUTION, Reading, Window};
+
+use super::answer::{Answer, json as respond_json};
+use super::latest::FULL;
+use super::problem::Problem;
+use super::{Shared, filters};
+use crate::request::BadRequest;
+
+/// How far a series goes back that names no start.
+const SPAN: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// Readings that a series has at most: half a year of one every five minutes.
+const MOST: usize = 50_000;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Series {
+    sensor: u64,
+    sensor_type: Option<String>,
+    /// Where it was when it was last heard of.
+    location: Value,
+    from: Timestamp,
+    until: Timestamp,
+    /// The averaging window of the values; and all that the sensor has there.
+    window: &'static str,
+    windows: Vec<&'static str>,
+    /// Whether these are all; else they end early.
+    complete: bool,
+    /// Which pollutant makes the newest index: both when they are even.
+    dominant: Vec<&'static str>,
+    flags: BTreeSet<&'static str>,
+    /// Seconds since 1970, UTC.
+    timestamp: Vec<i64>,
+    /// µg/m³.
+    #[serde(rename = "P1")]
+    pm10: Vec<Option<Number>>,
+    /// µg/m³.
+    #[serde(rename = "P2")]
+    pm25: Vec<Option<Number>>,
+    #[serde(rename = "AQI")]
+    indices: Vec<Option<u8>>,
+    attribution: &'static str,
+}
+
+pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answer, Problem> {
+    let summary = shared.server.store.summary().await?;
+    let ask = filters::read(shared, &summary, query, SPAN)?;
+    let &[sensor] = ask.query.sensors.as_slice() else {
+        return Err(BadRequest::new("sensor", "give the id of one sensor").into());
+    };
+    let store = &shared.server.store;
+    let _places = shared.room.take(&ask.query, store.as_ref()).await.ok_or(FULL)?;
+    let mut readings: Vec<Reading> = Vec::new();
+    let mut pages = ask.pages(std::sync::Arc::clone(store));
+    while let Some(page) = pages.next().await {
+        readings.extend(page?.rows().map(|row| row.reading()));
+        if readings.len() > MOST {
+            break;
+        }
+    }
+    let complete = readings.len() <= MOST;
+    readings.truncate(MOST);
+    // A sensor that moved across a border has two places in the order of rows.
+    readings.sort_by_key(|reading| reading.timestamp);
+    let Some(last) = readings.last().cloned() else { return Err(Problem::NoData) };
+    let windows: BTreeSet<Window> = readings.iter().map(|reading| reading.window).collect();
+    readings.retain(|reading| reading.window == last.window);
+    let series = Series {
+        sensor,
+        sensor_type: last.sensor_type.map(|kind| kind.as_str().to_owned()),
+        location: json!({
+            "id": last.location,
+            "latitude": last.latitude.and_then(number),
+            "longitude": last.longitude.and_then(number),
+            "altitude": last.altitude.and_then(number),
+            "country": last.country.map(|country| country.to_string()),
+            "exact": last.exact,
+            "indoor": last.indoor,
+        }),
+        from: ask.query.from,
+        until: ask.query.until,
+        window: last.window.name(),
+        windows: windows.into_iter().map(Window::name).collect(),
+        complete,
+        dominant: dominant(&last),
+        flags: readings.iter().flat_map(|reading| reading.flags().names()).collect(),
+        timestamp: readings.iter().map(|reading| reading.timestamp.as_second()).collect(),
+        pm10: readings.iter().map(|reading| reading.pm10.and_then(number)).collect(),
+        pm25: readings.iter().map(|reading| reading.pm25.and_then(number)).collect(),
+        indices: readings.iter().map(|reading| reading.index().map(|index| index.get())).collect(),
+        attribution: ATTRIBUTION,
+    };
+    Ok(respond_json(StatusCode::OK, &series))
+}
+
+/// The pollutants whose index is the reading's.
+fn dominant(reading: &Reading) -> Vec<&'static str> {
+    let Some(index) = reading.index() else { return Vec::new() };
+    let values =
+        [("PM10", Pollutant::Pm10, reading.pm10), ("PM2.5", Pollutant::Pm25, reading.pm25)];
+    let makes_it = |pollutant, value| {
+        let value = Concentration::micrograms(value).ok()?;
+        let found = DAQI.sub_index(&Sample::new(pollutant, Averaging::Day, value)).ok()?;
+        Some(found.index() == index.into())
+    };
+    let named = values.into_iter().filter_map(|(name, pollutant, value)| {
+        makes_it(pollutant, value?).filter(|makes| *makes).map(|_| name)
+    });
+    named.collect()
+}
+
+fn number(decimal: aqi::Decimal) -> Option<Number> {
+    serde_json::from_str(&decimal.normalize().to_string()).ok()
+}
