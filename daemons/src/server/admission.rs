@@ -6,18 +6,26 @@ use std::time::Duration;
 
 use store::{Query, Store, Summary};
 use tokio::sync::{Mutex as AsyncMutex, OwnedSemaphorePermit, Semaphore};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::Limits;
+use super::problem::Problem;
 
 /// How long a summary serves to tell how large a query is.
 const SUMMARY_HOLDS: Duration = Duration::from_secs(30);
+
+/// Questions beside files that are answered at the same time.
+const ASIDE: usize = 8;
+
+/// How long such a question waits for others.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// The places for queries that are answered directly.
 pub(super) struct Room {
     places: usize,
     all: Arc<Semaphore>,
     large: Arc<Semaphore>,
+    aside: Arc<Semaphore>,
     large_from: u64,
     summary: AsyncMutex<Option<(Instant, Summary)>>,
 }
@@ -34,9 +42,18 @@ impl Room {
             places: limits.in_flight,
             all: Arc::new(Semaphore::new(limits.in_flight)),
             large: Arc::new(Semaphore::new(limits.large_in_flight)),
+            aside: Arc::new(Semaphore::new(ASIDE)),
             large_from: limits.large,
             summary: AsyncMutex::default(),
         }
+    }
+
+    /// A place for what is asked beside files: what the page shows. Such questions are short,
+    /// and wait for each other, so that the page works while files take all their places.
+    pub(super) async fn aside(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let place = timeout(LONGEST_WAIT, Arc::clone(&self.aside).acquire_owned()).await;
+        let busy = Problem::Busy("Too many questions at once. Ask again in a moment.");
+        place.ok().and_then(Result::ok).ok_or(busy)
     }
 
     /// How many queries are being answered.

@@ -1,25 +1,27 @@
 //! `/api/estimate`: about how large the answer to a query is, before it is asked.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::StatusCode;
 use serde_json::json;
+use tokio::time::Instant;
 
 use super::Shared;
 use super::answer::{Answer, json as respond_json};
-use super::latest::FULL;
 use super::problem::Problem;
 use crate::request::Ask;
 
-/// Up to so many readings are looked through, and the count is exact.
-const COUNTED: u64 = 20_000;
+/// What can be read in this time is counted; beyond it the store's summary has to do.
+const COUNTING: Duration = Duration::from_millis(100);
 
 pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answer, Problem> {
     let ask = Ask::from_form(query.unwrap_or_default().as_bytes())?;
     let store = &shared.server.store;
     let most = shared.room.estimate(&ask.query, store.as_ref()).await?;
     let large = shared.room.is_large(&ask.query, store.as_ref()).await;
-    let _places = shared.room.take(&ask.query, store.as_ref()).await.ok_or(FULL)?;
+    let _place = shared.room.aside().await?;
+    let begun = Instant::now();
     let mut pages = ask.pages(Arc::clone(store));
     let mut encoder = ask.encoder()?;
     // The first page shows how many bytes a row takes.
@@ -30,7 +32,7 @@ pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answe
             encoder.page(&mut file, &page)?;
             seen = rows;
         }
-        if most > COUNTED && page.next.is_some() {
+        if begun.elapsed() > COUNTING && page.next.is_some() {
             complete = false;
             break;
         }

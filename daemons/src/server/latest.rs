@@ -146,10 +146,9 @@ async fn make_in_turn(
 }
 
 async fn make(shared: &Shared, ask: &Ask, summary: Summary) -> Result<Arc<Made>, Problem> {
-    let store = &shared.server.store;
-    let _places = shared.room.take(&ask.query, store.as_ref()).await.ok_or(FULL)?;
+    let _place = shared.room.aside().await?;
     let (since, until) = (Instant::now(), ask.query.until);
-    let page = store.latest(&ask.query).await?;
+    let page = shared.server.store.latest(&ask.query).await?;
     let newest = page.rows().map(|row| row.timestamp()).max();
     let text = in_background(move || collection(&page, newest, until).into()).await?;
     let tag = format!("W/\"{}\"", &hexadecimal(&Sha256::digest(&text))[..32]);
@@ -163,8 +162,6 @@ async fn make(shared: &Shared, ask: &Ask, summary: Summary) -> Result<Arc<Made>,
         refreshing: AtomicBool::new(false),
     }))
 }
-
-pub(super) const FULL: Problem = Problem::Busy("All places are taken. Ask again in a moment.");
 
 impl Made {
     async fn gzip(&self) -> Result<&Bytes, Problem> {

@@ -11,7 +11,6 @@ use serde_json::{Number, Value, json};
 use store::{ATTRIBUTION, Reading, Window};
 
 use super::answer::{Answer, json as respond_json};
-use super::latest::FULL;
 use super::problem::Problem;
 use super::{Shared, filters};
 use crate::request::BadRequest;
@@ -59,7 +58,7 @@ pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answe
         return Err(BadRequest::new("sensor", "give the id of one sensor").into());
     };
     let store = &shared.server.store;
-    let _places = shared.room.take(&ask.query, store.as_ref()).await.ok_or(FULL)?;
+    let _place = shared.room.aside().await?;
     let mut readings: Vec<Reading> = Vec::new();
     let mut pages = ask.pages(std::sync::Arc::clone(store));
     while let Some(page) = pages.next().await {

@@ -14,7 +14,6 @@ use store::{ATTRIBUTION, Country, Reading, Summary};
 use tokio::time::Instant;
 
 use super::answer::{Answer, json as respond_json};
-use super::latest::FULL;
 use super::problem::Problem;
 use super::{Shared, filters};
 
@@ -132,7 +131,7 @@ async fn selection(
 ) -> Result<Value, Problem> {
     let ask = filters::read(shared, summary, query, SPAN)?;
     let store = &shared.server.store;
-    let _places = shared.room.take(&ask.query, store.as_ref()).await.ok_or(FULL)?;
+    let _place = shared.room.aside().await?;
     let begun = Instant::now();
     let mut countries: BTreeMap<Option<Country>, Tally> = BTreeMap::new();
     let mut pages = ask.pages(Arc::clone(store));

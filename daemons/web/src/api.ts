@@ -1,0 +1,182 @@
+// What the server says, and whether it can be reached.
+
+export interface Summary {
+  readings: number;
+  oldest: string | null;
+  newest: string | null;
+  dataAgeSeconds: number | null;
+  stale: boolean;
+  feed: { lastSuccess: string | null; failure: { at: string; reason: string } | null } | null;
+  countries: { country: string | null; readings: number }[];
+  selection?: Tally;
+}
+
+export interface Tally {
+  readings: number;
+  withoutIndex: number;
+  /** How many readings have index 1 to 10. */
+  indices: number[];
+  countries: CountryTally[];
+  complete: boolean;
+  countedUntil: string | null;
+}
+
+export interface CountryTally {
+  country: string | null;
+  readings: number;
+  sensors: number;
+  meanAqi: number | null;
+  meanP2: number | null;
+}
+
+export interface Feature {
+  id: number;
+  geometry: { coordinates: [longitude: number, latitude: number] } | null;
+  properties: {
+    loc_country?: string;
+    P1?: number;
+    P2?: number;
+    AQI: number | null;
+    ageHours?: number;
+    indoor?: boolean;
+    flags?: string[];
+  };
+}
+
+export interface Latest {
+  newest?: string;
+  features: Feature[];
+}
+
+export interface Series {
+  sensor: number;
+  sensorType: string | null;
+  location: {
+    id: number | null;
+    latitude: number | null;
+    longitude: number | null;
+    altitude: number | null;
+    country: string | null;
+    exact: boolean | null;
+    indoor: boolean | null;
+  };
+  from: string;
+  until: string;
+  window: string;
+  windows: string[];
+  complete: boolean;
+  dominant: string[];
+  flags: string[];
+  timestamp: number[];
+  P1: (number | null)[];
+  P2: (number | null)[];
+  AQI: (number | null)[];
+}
+
+export interface Estimate {
+  rows: number;
+  exact: boolean;
+  bytes: number;
+  large: boolean;
+}
+
+export interface JobStatus {
+  id: string;
+  status: "queued" | "running" | "done" | "failed" | "cancelled" | "expired";
+  created: string;
+  updated: string;
+  rows?: number;
+  estimate?: number;
+  bytes?: number;
+  waiting?: number;
+  reason?: string;
+  retryable?: boolean;
+  expires?: string;
+}
+
+/** What the server refused, in its words. */
+export class Refusal extends Error {
+  constructor(
+    readonly status: number,
+    detail: string,
+    readonly field: string | null,
+  ) {
+    super(detail);
+  }
+}
+
+type Listener = (reachable: boolean) => void;
+const listeners = new Set<Listener>();
+let reachable = true;
+
+/** Calls when the server can no longer be reached, and when it can again. */
+export const onReachable = (listener: Listener): (() => void) => {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+};
+
+const setReachable = (now: boolean) => {
+  if (now === reachable) return;
+  reachable = now;
+  for (const listener of listeners) listener(now);
+  if (!now) void lookUntilThere();
+};
+
+const lookUntilThere = async () => {
+  while (!reachable) {
+    await new Promise((done) => setTimeout(done, 2000));
+    try {
+      if ((await fetch("/healthz", { cache: "no-store" })).ok) setReachable(true);
+    } catch {
+      // Still away.
+    }
+  }
+};
+
+/** A request; a refusal or an unreachable server is thrown. */
+export const ask = async (path: string, options: RequestInit = {}): Promise<Response> => {
+  let answer: Response;
+  try {
+    answer = await fetch(path, options);
+  } catch (error) {
+    if (!options.signal?.aborted) setReachable(false);
+    throw error;
+  }
+  setReachable(true);
+  if (answer.ok) return answer;
+  let problem: { detail?: string; field?: string } = {};
+  try {
+    problem = (await answer.json()) as typeof problem;
+  } catch {
+    // Not from our server, but from something in between.
+  }
+  const detail = problem.detail ?? `HTTP ${answer.status}`;
+  throw new Refusal(answer.status, detail, problem.field ?? null);
+};
+
+const json = async <T>(path: string, signal?: AbortSignal): Promise<T> =>
+  (await ask(path, { signal, headers: { Accept: "application/json" } })).json() as Promise<T>;
+
+export const summary = (signal?: AbortSignal) => json<Summary>("/api/summary", signal);
+
+export const tally = async (query: URLSearchParams, signal?: AbortSignal): Promise<Tally | null> =>
+  (await json<Summary>(`/api/summary?${query}`, signal)).selection ?? null;
+
+export const latest = (query: URLSearchParams, signal?: AbortSignal) =>
+  json<Latest>(`/api/latest?${query}`, signal);
+
+export const estimate = (query: URLSearchParams, signal?: AbortSignal) =>
+  json<Estimate>(`/api/estimate?${query}`, signal);
+
+export const series = (query: URLSearchParams, signal?: AbortSignal) =>
+  json<Series>(`/api/series?${query}`, signal);
+
+export const jobStatus = (id: string, wait: number) =>
+  json<JobStatus>(`/api/results/${id}/status?wait=${wait}`);
+
+export const cancelJob = async (id: string): Promise<JobStatus> =>
+  (await ask(`/api/results/${id}`, { method: "DELETE" })).json() as Promise<JobStatus>;
+
+/** Whether an error only says that nobody wants the answer any more. */
+export const isAborted = (error: unknown) =>
+  error instanceof DOMException && error.name === "AbortError";

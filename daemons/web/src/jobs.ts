@@ -1,0 +1,144 @@
+// The jobs that this browser asked for: kept over reloads, followed until they end.
+
+import { cancelJob, jobStatus, type JobStatus, Refusal } from "./api";
+
+export interface Job {
+  id: string;
+  /** The request, as the API takes it. */
+  query: string;
+  /** Milliseconds. */
+  asked: number;
+  status: JobStatus["status"] | "unknown";
+  rows?: number;
+  estimate?: number;
+  bytes?: number;
+  waiting?: number;
+  reason?: string;
+  retryable?: boolean;
+  expires?: string;
+  /** Milliseconds; when the end was heard of. */
+  ended?: number;
+  /** It is downloaded once it is done. */
+  wanted: boolean;
+  /** Cancelling did not help: others wait for it. */
+  shared?: boolean;
+}
+
+const KEY = "airshed.jobs";
+const MOST = 50;
+const BETWEEN_LOOKS_MS = 1000;
+
+type Listener = (jobs: Job[]) => void;
+
+const isActive = (job: Job) => job.status === "queued" || job.status === "running";
+
+const read = (): Job[] => {
+  try {
+    const kept: unknown = JSON.parse(localStorage.getItem(KEY) ?? "[]");
+    const isJob = (job: unknown): job is Job =>
+      typeof job === "object" && job !== null && "id" in job && "query" in job && "status" in job;
+    return Array.isArray(kept) ? kept.filter(isJob) : [];
+  } catch {
+    return [];
+  }
+};
+
+let jobs = read();
+const listeners = new Set<Listener>();
+let following = false;
+
+const set = (changed: Job[]) => {
+  jobs = changed.slice(0, MOST);
+  try {
+    localStorage.setItem(KEY, JSON.stringify(jobs));
+  } catch {
+    // A browser that keeps nothing: the list lasts as long as the page.
+  }
+  for (const listener of listeners) listener(jobs);
+};
+
+const change = (id: string, what: Partial<Job>) =>
+  set(jobs.map((job) => (job.id === id ? { ...job, ...what } : job)));
+
+export const current = () => jobs;
+
+export const onJobs = (listener: Listener): (() => void) => {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+};
+
+// Another tab changed the list.
+addEventListener("storage", (event) => {
+  if (event.key !== KEY) return;
+  jobs = read();
+  for (const listener of listeners) listener(jobs);
+});
+
+/** Keeps a job that the server has just given out, first in the list, and follows it. */
+export const add = (id: string, query: string) => {
+  const others = jobs.filter((job) => job.id !== id);
+  set([{ id, query, asked: Date.now(), status: "queued", wanted: true }, ...others]);
+  follow();
+};
+
+export const forget = (id: string) => set(jobs.filter((job) => job.id !== id));
+
+export const cancel = async (id: string) => {
+  const answer = await cancelJob(id);
+  take(answer, { wanted: false, shared: answer.status === "running" || answer.status === "queued" });
+};
+
+const take = (answer: JobStatus, more: Partial<Job> = {}) => {
+  const { id, status, rows, estimate, bytes, waiting, reason, retryable, expires } = answer;
+  const active = status === "queued" || status === "running";
+  const ended = active ? undefined : (jobs.find((job) => job.id === id)?.ended ?? Date.now());
+  change(id, { status, rows, estimate, bytes, waiting, reason, retryable, expires, ended, ...more });
+};
+
+export const resultOf = (job: Job) => `/api/results/${job.id}`;
+
+/** Lets the browser download a file by itself: it may be larger than memory. */
+export const download = (address: string) => {
+  const link = document.createElement("a");
+  link.href = address;
+  link.download = "";
+  link.click();
+};
+
+/** Looks after the jobs until none is under way. Ended ones expire unseen until then. */
+export const follow = () => {
+  if (following) return;
+  following = true;
+  void (async () => {
+    while (jobs.some(isActive)) {
+      for (const job of jobs.filter(isActive)) await look(job);
+      await new Promise((done) => setTimeout(done, BETWEEN_LOOKS_MS));
+    }
+    following = false;
+  })();
+};
+
+const look = async (job: Job) => {
+  try {
+    take(await jobStatus(job.id, 0));
+  } catch (error) {
+    if (error instanceof Refusal && error.status === 404) change(job.id, { status: "unknown" });
+    return; // Away for now: looked at again.
+  }
+  const known = jobs.find(({ id }) => id === job.id);
+  if (known?.wanted && known.status === "done") {
+    change(job.id, { wanted: false });
+    if (known.rows !== 0) download(resultOf(known));
+  }
+};
+
+/** Ended jobs may have expired since the page was left. */
+export const refreshEnded = async () => {
+  for (const job of jobs.filter(({ status }) => status === "done" || status === "failed")) {
+    try {
+      take(await jobStatus(job.id, 0));
+    } catch (error) {
+      if (error instanceof Refusal && error.status === 404) change(job.id, { status: "expired" });
+    }
+  }
+};

@@ -1,0 +1,79 @@
+// One moment of the network: the latest reading of every sensor, by column, with places on
+// the Mercator square from 0,0 (north-west) to 1,1.
+
+import type { Latest } from "../api";
+
+export interface Frame {
+  length: number;
+  ids: Float64Array;
+  /** NaN where the place is not known. */
+  x: Float64Array;
+  y: Float64Array;
+  /** 1 to 10; 0 for none. */
+  index: Uint8Array;
+  pm10: Float32Array;
+  pm25: Float32Array;
+  ageHours: Uint16Array;
+  indoor: Uint8Array;
+  /** The server flags the reading. */
+  doubtful: Uint8Array;
+  country: (string | null)[];
+}
+
+export const mercatorX = (longitude: number) => longitude / 360 + 0.5;
+
+export const mercatorY = (latitude: number) => {
+  const sine = Math.sin((Math.max(-85.05, Math.min(85.05, latitude)) * Math.PI) / 180);
+  return 0.5 - Math.log((1 + sine) / (1 - sine)) / (4 * Math.PI);
+};
+
+export const frameOf = ({ features }: Latest): Frame => {
+  const length = features.length;
+  const frame: Frame = {
+    length,
+    ids: new Float64Array(length),
+    x: new Float64Array(length).fill(Number.NaN),
+    y: new Float64Array(length).fill(Number.NaN),
+    index: new Uint8Array(length),
+    pm10: new Float32Array(length).fill(Number.NaN),
+    pm25: new Float32Array(length).fill(Number.NaN),
+    ageHours: new Uint16Array(length),
+    indoor: new Uint8Array(length),
+    doubtful: new Uint8Array(length),
+    country: new Array<string | null>(length).fill(null),
+  };
+  features.forEach(({ id, geometry, properties }, n) => {
+    frame.ids[n] = id;
+    if (geometry) {
+      frame.x[n] = mercatorX(geometry.coordinates[0]);
+      frame.y[n] = mercatorY(geometry.coordinates[1]);
+    }
+    frame.index[n] = properties.AQI ?? 0;
+    frame.pm10[n] = properties.P1 ?? Number.NaN;
+    frame.pm25[n] = properties.P2 ?? Number.NaN;
+    frame.ageHours[n] = properties.ageHours ?? 0;
+    frame.indoor[n] = properties.indoor ? 1 : 0;
+    frame.doubtful[n] = properties.flags ? 1 : 0;
+    frame.country[n] = properties.loc_country ?? null;
+  });
+  return frame;
+};
+
+export interface View {
+  west: number;
+  south: number;
+  east: number;
+  north: number;
+}
+
+/** The numbers of the sensors within a view. */
+export const within = (frame: Frame, view: View): number[] => {
+  const [left, right] = [mercatorX(view.west), mercatorX(view.east)];
+  const [top, bottom] = [mercatorY(view.north), mercatorY(view.south)];
+  const found: number[] = [];
+  for (let n = 0; n < frame.length; n += 1) {
+    const [x, y] = [frame.x[n]!, frame.y[n]!];
+    if (x >= left && x <= right && y >= top && y <= bottom) found.push(n);
+  }
+  return found;
+};

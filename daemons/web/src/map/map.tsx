@@ -1,0 +1,312 @@
+// The map: countries and marks on one canvas, shapes that are drawn on it, and what the
+// pointer is over.
+
+import L from "leaflet";
+import "leaflet/dist/leaflet.css";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { bandOf, type Palette } from "../index-scale";
+import type { Selection } from "../selection";
+import { useWords, type Words } from "../texts";
+import type { Frame, View } from "./frame";
+import { type Mark, markAt, marksOf, paintMarks } from "./marks";
+import { type Sheet, sheet } from "./sheet";
+import { type Inks, paintWorld, type World, world } from "./world";
+
+export type Drawing = "box" | "place" | null;
+export type Place = [latitude: number, longitude: number, zoom: number];
+
+interface Props {
+  frame: Frame | null;
+  palette: Palette;
+  dark: boolean;
+  chosen: number | null;
+  start: Place;
+  selection: Selection;
+  drawing: Drawing;
+  /** Where to go; another object, another move. */
+  goal: { place: Place } | null;
+  onChoose: (sensor: number) => void;
+  onView: (view: View, place: Place) => void;
+  onDrawn: (bbox: string | null, place: [number, number] | null) => void;
+}
+
+const LIGHT: Inks = {
+  sea: "#d9e5ea",
+  land: "#f8f6f1",
+  border: "#aab6bb",
+  label: "#4d5a60",
+  halo: "#f8f6f1",
+};
+const DARK: Inks = {
+  sea: "#10181c",
+  land: "#243036",
+  border: "#48575e",
+  label: "#b4c1c7",
+  halo: "#1b2529",
+};
+
+/** From here on the finer outlines are worth their size. */
+const FINE_FROM_ZOOM = 4.5;
+const FURTHEST_ZOOM = 16;
+
+export const MapView = (props: Props) => {
+  const words = useWords();
+  const { t } = words;
+  const element = useRef<HTMLDivElement>(null);
+  const parts = useRef<{ map: L.Map; sheet: Sheet; marks: Mark[]; shape: L.Path | null }>(null);
+  // What is painted is always that of the last rendering.
+  const now = useRef({ props, words });
+  now.current = { props, words };
+  const [land, setLand] = useState<{ world: World; fine: boolean } | null>(null);
+  const landNow = useRef(land);
+  landNow.current = land;
+  const [broken, setBroken] = useState(false);
+  const [hover, setHover] = useState<{ x: number; y: number; text: string } | null>(null);
+
+  useEffect(() => {
+    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    const [latitude, longitude, zoom] = props.start;
+    const map = L.map(element.current!, {
+      center: [latitude, longitude],
+      zoom,
+      zoomSnap: 0.5,
+      minZoom: 1.5,
+      maxZoom: FURTHEST_ZOOM,
+      maxBounds: [[-85, -185], [85, 185]],
+      zoomControl: false,
+      attributionControl: false,
+      zoomAnimation: !calm,
+      fadeAnimation: !calm,
+      inertia: !calm,
+    });
+    const paint: Parameters<typeof sheet>[0] = (context, window, zoom) => {
+      const { props, words } = now.current;
+      if (landNow.current) {
+        const nameOf = (land: World[number]) => (land.code ? words.country(land.code) : land.name);
+        paintWorld(context, landNow.current.world, window, props.dark ? DARK : LIGHT, nameOf);
+      }
+      const marks = props.frame ? marksOf(props.frame, window, zoom) : [];
+      parts.current!.marks = marks;
+      if (props.frame) paintMarks(context, marks, props.frame, props.palette, props.dark, props.chosen);
+    };
+    const layer = sheet(paint);
+    parts.current = { map, sheet: layer, marks: [], shape: null };
+    layer.addTo(map);
+
+    const tell = () => {
+      const bounds = map.getBounds();
+      const center = map.getCenter();
+      const view = {
+        west: bounds.getWest(),
+        south: bounds.getSouth(),
+        east: bounds.getEast(),
+        north: bounds.getNorth(),
+      };
+      now.current.props.onView(view, [center.lat, center.lng, map.getZoom()]);
+      const fine = map.getZoom() >= FINE_FROM_ZOOM;
+      if (landNow.current && landNow.current.fine >= fine) return;
+      world(fine).then(
+        (world) => {
+          setBroken(false);
+          setLand((land) => (land && land.fine > fine ? land : { world, fine }));
+        },
+        () => setBroken(true),
+      );
+    };
+    map.on("moveend", tell);
+    tell();
+
+    const under = (event: L.LeafletMouseEvent) => {
+      const point = layer.toCanvas(event.containerPoint);
+      return markAt(parts.current!.marks, point.x, point.y);
+    };
+    map.on("mousemove", (event) => {
+      const { props, words } = now.current;
+      const mark = props.drawing || !props.frame ? null : under(event);
+      map.getContainer().classList.toggle("over-mark", mark !== null);
+      const { x, y } = event.containerPoint;
+      setHover(mark && { x, y, text: described(mark, props.frame!, words) });
+    });
+    map.on("mouseout", () => setHover(null));
+    map.on("click", (event) => {
+      const { props } = now.current;
+      if (props.drawing === "place") {
+        return props.onDrawn(null, [event.latlng.lat, event.latlng.lng]);
+      }
+      if (props.drawing || !props.frame) return;
+      const mark = under(event);
+      if (!mark) return;
+      setHover(null);
+      open(map, mark, props);
+    });
+
+    const resized = new ResizeObserver(() => map.invalidateSize({ animate: false }));
+    resized.observe(element.current!);
+    return () => {
+      resized.disconnect();
+      map.remove();
+    };
+    // The map is made once; what changes reaches it by the effects below.
+  }, []);
+
+  useEffect(() => {
+    parts.current?.sheet.repaint();
+  }, [props.frame, props.palette, props.dark, props.chosen, land, words]);
+
+  useEffect(() => {
+    if (props.goal) parts.current?.map.setView([props.goal.place[0], props.goal.place[1]], props.goal.place[2]);
+  }, [props.goal]);
+
+  useEffect(() => {
+    const known = parts.current;
+    if (!known) return;
+    known.shape?.remove();
+    known.shape = shapeOf(props.selection);
+    known.shape?.addTo(known.map);
+  }, [props.selection.area, props.selection.bbox, props.selection.near]);
+
+  useDrawing(element, parts, props);
+
+  return (
+    <div class="map">
+      <div ref={element} class="map-canvas" role="application" aria-label={t.map} id="map" />
+      <div class="map-buttons">
+        <button type="button" aria-label={t.zoomIn} onClick={() => parts.current?.map.zoomIn(1)}>
+          +
+        </button>
+        <button type="button" aria-label={t.zoomOut} onClick={() => parts.current?.map.zoomOut(1)}>
+          −
+        </button>
+      </div>
+      {hover && (
+        <div class="hover" aria-hidden="true" style={{ left: `${hover.x}px`, top: `${hover.y}px` }}>
+          {hover.text}
+        </div>
+      )}
+      {props.drawing && (
+        <p class="map-note" role="status">
+          {props.drawing === "box" ? t.boxHint : t.placeHint}
+        </p>
+      )}
+      {broken && <p class="map-note">{t.worldFailed}</p>}
+      {!props.frame && (
+        <p class="map-note" role="status">
+          {t.mapBusy}
+        </p>
+      )}
+    </div>
+  );
+};
+
+/** Shows one sensor; of several goes nearer, or shows the highest where it cannot. */
+const open = (map: L.Map, { sensors }: Mark, { frame, onChoose }: Props) => {
+  if (sensors.length === 1) return onChoose(frame!.ids[sensors[0]!]!);
+  const places = sensors.map((n) => [latitudeOf(frame!.y[n]!), (frame!.x[n]! - 0.5) * 360] as [number, number]);
+  const bounds = L.latLngBounds(places);
+  const apart = bounds.getNorthEast().distanceTo(bounds.getSouthWest());
+  if (map.getZoom() < FURTHEST_ZOOM - 1 && apart > 5) {
+    const nearest = Math.max(map.getZoom() + 1.5, Math.min(map.getBoundsZoom(bounds, false, L.point(30, 30)), FURTHEST_ZOOM));
+    map.setView(bounds.getCenter(), nearest);
+    return;
+  }
+  const highest = sensors.reduce((a, b) => (frame!.index[b]! > frame!.index[a]! ? b : a));
+  onChoose(frame!.ids[highest]!);
+};
+
+const latitudeOf = (y: number) => (Math.atan(Math.sinh(Math.PI * (1 - 2 * y))) * 180) / Math.PI;
+
+const described = (mark: Mark, frame: Frame, { t, number }: Words): string => {
+  const index = mark.index === null ? t.noIndex : `${mark.index} · ${t.bands[bandOf(mark.index)]}`;
+  if (mark.sensors.length > 1) return `${t.sensorsHere(number(mark.sensors.length))}: ${index}`;
+  const n = mark.sensors[0]!;
+  const said = [`${t.sensor(String(frame.ids[n]))}: ${index}`];
+  if (!Number.isNaN(frame.pm10[n]!)) said.push(`PM10 ${number(frame.pm10[n]!, 1)}`);
+  if (!Number.isNaN(frame.pm25[n]!)) said.push(`PM2.5 ${number(frame.pm25[n]!, 1)}`);
+  if (frame.doubtful[n]) said.push(t.doubtful);
+  if (frame.indoor[n]) said.push(t.indoor);
+  if (frame.ageHours[n]! > 0) said.push(t.silentFor(frame.ageHours[n]!));
+  return said.join(" · ");
+};
+
+const numbers = (text: string, count: number): number[] | null => {
+  const read = text.split(",").map((part) => Number.parseFloat(part));
+  return read.length === count && read.every(Number.isFinite) ? read : null;
+};
+
+const shapeOf = (selection: Selection): L.Path | null => {
+  const looks = { className: "drawn", fill: false, interactive: false };
+  if (selection.area === "bbox") {
+    const box = numbers(selection.bbox, 4);
+    return box && L.rectangle([[box[1]!, box[0]!], [box[3]!, box[2]!]], looks);
+  }
+  if (selection.area === "near") {
+    const near = numbers(selection.near, 3);
+    const usable = near && near[2]! > 0 && near[2]! < 20_000;
+    return usable ? L.circle([near[0]!, near[1]!], { ...looks, radius: near[2]! * 1000 }) : null;
+  }
+  return null;
+};
+
+/** A box that is dragged over the map; Escape leaves drawing, whatever it is. */
+const useDrawing = (
+  element: { current: HTMLDivElement | null },
+  parts: { current: { map: L.Map } | null },
+  { drawing, onDrawn }: Props,
+) => {
+  useEffect(() => {
+    const [box, map] = [element.current, parts.current?.map];
+    if (!drawing || !box || !map) return;
+    const left = (event: KeyboardEvent) => {
+      if (event.key === "Escape") onDrawn(null, null);
+    };
+    addEventListener("keydown", left);
+    box.classList.add("drawing");
+    const ended = () => {
+      removeEventListener("keydown", left);
+      box.classList.remove("drawing");
+    };
+    if (drawing === "place") return ended;
+
+    map.dragging.disable();
+    let from: L.LatLng | null = null;
+    let rectangle: L.Rectangle | null = null;
+    const down = (event: PointerEvent) => {
+      from = map.mouseEventToLatLng(event);
+      box.setPointerCapture(event.pointerId);
+      rectangle = L.rectangle(L.latLngBounds(from, from), { className: "drawn", fill: false });
+      rectangle.addTo(map);
+    };
+    const move = (event: PointerEvent) => {
+      if (from) rectangle?.setBounds(L.latLngBounds(from, map.mouseEventToLatLng(event)));
+    };
+    const up = () => {
+      const bounds = rectangle?.getBounds();
+      rectangle?.remove();
+      if (from && bounds) onDrawn(boxText(bounds), null);
+    };
+    box.addEventListener("pointerdown", down);
+    box.addEventListener("pointermove", move);
+    box.addEventListener("pointerup", up);
+    return () => {
+      ended();
+      map.dragging.enable();
+      box.removeEventListener("pointerdown", down);
+      box.removeEventListener("pointermove", move);
+      box.removeEventListener("pointerup", up);
+    };
+  }, [drawing]);
+};
+
+const boxText = (bounds: L.LatLngBounds) =>
+  boxOf({
+    west: bounds.getWest(),
+    south: bounds.getSouth(),
+    east: bounds.getEast(),
+    north: bounds.getNorth(),
+  });
+
+/** A view as the API takes a box: within the world, to some ten metres. */
+export const boxOf = ({ west, south, east, north }: View) => {
+  const clamp = (value: number, most: number) => Math.max(-most, Math.min(most, value)).toFixed(4);
+  return [clamp(west, 180), clamp(south, 90), clamp(east, 180), clamp(north, 90)].join(",");
+};

@@ -1,0 +1,119 @@
+// What stands on the map: a sensor by itself, or several of one cell together.
+
+import { colourOf, type Palette } from "../index-scale";
+import type { Frame } from "./frame";
+import type { Window } from "./world";
+
+export interface Mark {
+  /** Pixels from the canvas' corner. */
+  x: number;
+  y: number;
+  radius: number;
+  /** Numbers in the frame. */
+  sensors: number[];
+  /** The index, or the median of those that have one; `null` where none has. */
+  index: number | null;
+}
+
+/** Pixels of a cell's side. Cells lie on the Mercator square, so that they stay as they are
+ * while the map is moved. */
+const CELL = 46;
+
+/** From here on every sensor stands by itself. */
+const SINGLE_FROM_ZOOM = 12;
+
+export const marksOf = (frame: Frame, window: Window, zoom: number): Mark[] => {
+  const { scale, left, top, width, height } = window;
+  const cells = new Map<number, number[]>();
+  const single = zoom >= SINGLE_FROM_ZOOM;
+  for (let n = 0; n < frame.length; n += 1) {
+    const [x, y] = [frame.x[n]! * scale, frame.y[n]! * scale];
+    if (!(x >= left - CELL && x < left + width + CELL)) continue;
+    if (!(y >= top - CELL && y < top + height + CELL)) continue;
+    const key = single ? n : Math.floor(x / CELL) * 1e7 + Math.floor(y / CELL);
+    const cell = cells.get(key);
+    if (cell) cell.push(n);
+    else cells.set(key, [n]);
+  }
+  const marks = [...cells.values()].map((sensors): Mark => {
+    let [x, y] = [0, 0];
+    for (const n of sensors) {
+      x += frame.x[n]!;
+      y += frame.y[n]!;
+    }
+    x = (x / sensors.length) * scale - left;
+    y = (y / sensors.length) * scale - top;
+    const radius = sensors.length === 1 ? 9 : Math.min(21, 10 + 3.4 * Math.log10(sensors.length));
+    return { x, y, radius, sensors, index: median(frame, sensors) };
+  });
+  // The worst last, so that nothing hides it.
+  return marks.sort((a, b) => (a.index ?? 0) - (b.index ?? 0));
+};
+
+/** The lower of the two middle ones, where there are two. */
+const median = (frame: Frame, sensors: number[]): number | null => {
+  const counts = new Uint32Array(11);
+  let indexed = 0;
+  for (const n of sensors) {
+    const index = frame.index[n]!;
+    if (index > 0) {
+      counts[index]! += 1;
+      indexed += 1;
+    }
+  }
+  if (indexed === 0) return null;
+  let seen = 0;
+  for (let index = 1; index <= 10; index += 1) {
+    seen += counts[index]!;
+    if (seen * 2 >= indexed) return index;
+  }
+  return null;
+};
+
+export const paintMarks = (
+  context: CanvasRenderingContext2D,
+  marks: Mark[],
+  frame: Frame,
+  palette: Palette,
+  dark: boolean,
+  chosen: number | null,
+) => {
+  context.textAlign = "center";
+  context.textBaseline = "middle";
+  for (const mark of marks) {
+    const [fill, ink] = colourOf(mark.index, palette);
+    const only = mark.sensors.length === 1 ? mark.sensors[0]! : null;
+    const silent = only !== null && frame.ageHours[only]! > 6;
+    context.globalAlpha = silent ? 0.55 : 1;
+    context.beginPath();
+    if (only !== null && frame.indoor[only]) {
+      const side = mark.radius * 0.9;
+      context.roundRect(mark.x - side, mark.y - side, 2 * side, 2 * side, 3);
+    } else {
+      context.arc(mark.x, mark.y, mark.radius, 0, 2 * Math.PI);
+    }
+    context.fillStyle = fill;
+    context.fill();
+    const doubtful = only !== null && frame.doubtful[only] === 1;
+    context.setLineDash(doubtful ? [3, 2] : []);
+    context.lineWidth = only === null || doubtful ? 2 : 1.2;
+    context.strokeStyle = dark ? "#0b1114" : "#26343a";
+    context.stroke();
+    context.setLineDash([]);
+    context.globalAlpha = 1;
+    context.fillStyle = ink;
+    context.font = `700 ${only === null ? 13 : 11}px system-ui, sans-serif`;
+    context.fillText(mark.index === null ? "–" : String(mark.index), mark.x, mark.y + 0.5);
+    if (only !== null && frame.ids[only] === chosen) {
+      context.beginPath();
+      context.arc(mark.x, mark.y, mark.radius + 4, 0, 2 * Math.PI);
+      context.lineWidth = 3;
+      context.strokeStyle = dark ? "#ffffff" : "#000000";
+      context.stroke();
+    }
+  }
+};
+
+/** The topmost mark at a place. */
+export const markAt = (marks: Mark[], x: number, y: number): Mark | null =>
+  marks.findLast((mark) => Math.hypot(mark.x - x, mark.y - y) <= mark.radius + 4) ?? null;

@@ -1,0 +1,145 @@
+// What is asked for, as the form has it, as the API takes it and as the address shows it.
+
+export type Preset = "24h" | "yesterday" | "week" | "custom";
+
+export interface Selection {
+  preset: Preset;
+  /** `YYYY-MM-DDTHH:MM`, UTC, as `datetime-local` has it. */
+  start: string;
+  end: string;
+  countries: string[];
+  minAqi: string;
+  maxAqi: string;
+  range: string;
+  sensorType: string;
+  indoor: string;
+  area: "" | "bbox" | "near";
+  /** west,south,east,north in degrees. */
+  bbox: string;
+  /** latitude,longitude,kilometres. */
+  near: string;
+  trusted: boolean;
+  format: string;
+  allColumns: boolean;
+}
+
+export const FORMATS = ["csv", "spreadsheet", "json", "geojson", "parquet", "arrow"] as const;
+
+export const EMPTY: Selection = {
+  preset: "24h",
+  start: "",
+  end: "",
+  countries: [],
+  minAqi: "",
+  maxAqi: "",
+  range: "",
+  sensorType: "",
+  indoor: "",
+  area: "",
+  bbox: "",
+  near: "",
+  trusted: false,
+  format: "csv",
+  allColumns: false,
+};
+
+const HOUR = 3_600_000;
+
+/** A moment as `datetime-local` wants it. */
+export const local = (time: number) => new Date(time).toISOString().slice(0, 16);
+
+const midnight = (time: number) => Math.floor(time / (24 * HOUR)) * 24 * HOUR;
+
+/** The dates of a preset, counted from the newest reading, so that it is never empty for
+ * the sole reason that the feed is late. */
+export const dated = (selection: Selection, newest: number): Selection => {
+  switch (selection.preset) {
+    case "24h":
+      return { ...selection, start: local(newest - 24 * HOUR + 60_000), end: local(newest) };
+    case "yesterday": {
+      const today = midnight(newest);
+      return { ...selection, start: local(today - 24 * HOUR), end: local(today - 60_000) };
+    }
+    case "week": {
+      // Weeks begin on Monday; 1 January 1970 was a Thursday.
+      const day = midnight(newest) / (24 * HOUR);
+      const monday = (day - ((day + 3) % 7)) * 24 * HOUR;
+      return { ...selection, start: local(monday), end: local(newest) };
+    }
+    case "custom":
+      return selection;
+  }
+};
+
+/** The filters as the API takes them, without what only a file has. */
+export const filters = (selection: Selection): URLSearchParams => {
+  const query = new URLSearchParams();
+  const put = (name: string, value: string) => {
+    if (value !== "") query.set(name, value);
+  };
+  put("startDate", selection.start && `${selection.start}:00`);
+  put("endDate", selection.end && `${selection.end}:59`);
+  put("country", selection.countries.join(","));
+  put("minAqi", selection.minAqi);
+  put("maxAqi", selection.maxAqi);
+  put("range", selection.range);
+  put("sensorType", selection.sensorType.trim());
+  put("indoor", selection.indoor);
+  if (selection.area === "bbox") put("bbox", selection.bbox);
+  if (selection.area === "near") put("near", selection.near);
+  if (selection.trusted) put("without", "counts,saturated,zero");
+  return query;
+};
+
+/** The whole request. */
+export const request = (selection: Selection): URLSearchParams => {
+  const query = filters(selection);
+  if (selection.format === "spreadsheet") {
+    query.set("decimal", "comma");
+    query.set("bom", "true");
+  } else if (selection.format !== "csv") {
+    query.set("format", selection.format);
+  }
+  if (selection.allColumns) query.set("columns", "all");
+  return query;
+};
+
+const TEXTS = [
+  "minAqi", "maxAqi", "range", "sensorType", "indoor", "bbox", "near", "format",
+] as const;
+
+/** As the address shows it: only what differs from the usual. */
+export const toAddress = (selection: Selection, query: URLSearchParams) => {
+  if (selection.preset === "custom") {
+    query.set("from", selection.start);
+    query.set("to", selection.end);
+  } else if (selection.preset !== EMPTY.preset) {
+    query.set("when", selection.preset);
+  }
+  if (selection.countries.length > 0) query.set("country", selection.countries.join(","));
+  for (const name of TEXTS) {
+    if (selection[name] !== EMPTY[name]) query.set(name, selection[name]);
+  }
+  if (selection.area !== "") query.set("area", selection.area);
+  if (selection.trusted) query.set("trusted", "1");
+  if (selection.allColumns) query.set("columns", "all");
+};
+
+export const fromAddress = (query: URLSearchParams): Selection => {
+  const selection = { ...EMPTY };
+  const when = query.get("when");
+  const [from, to] = [query.get("from"), query.get("to")];
+  if (from !== null && to !== null) {
+    Object.assign(selection, { preset: "custom", start: from, end: to });
+  } else if (when === "yesterday" || when === "week") {
+    selection.preset = when;
+  }
+  selection.countries = (query.get("country") ?? "").split(",").filter((code) => code !== "");
+  for (const name of TEXTS) selection[name] = query.get(name) ?? EMPTY[name];
+  if (!FORMATS.some((format) => format === selection.format)) selection.format = EMPTY.format;
+  const area = query.get("area");
+  if (area === "bbox" || area === "near") selection.area = area;
+  selection.trusted = query.get("trusted") === "1";
+  selection.allColumns = query.get("columns") === "all";
+  return selection;
+};

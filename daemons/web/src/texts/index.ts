@@ -1,0 +1,79 @@
+// Which language is spoken, and how numbers and moments are written in it.
+
+import { createContext } from "preact";
+import { useContext } from "preact/hooks";
+import { de } from "./de";
+import { en, type Texts } from "./en";
+
+export type Language = "en" | "de";
+export const LANGUAGES: Record<Language, string> = { en: "English", de: "Deutsch" };
+
+export interface Words {
+  language: Language;
+  t: Texts;
+  number: (value: number, decimals?: number) => string;
+  percent: (share: number) => string;
+  bytes: (value: number) => string;
+  /** A moment in UTC, to the minute. */
+  moment: (time: number | string) => string;
+  /** Seconds as people say them. */
+  span: (seconds: number) => string;
+  country: (code: string | null) => string;
+}
+
+const ALL: Record<Language, Texts> = { en, de };
+
+export const words = (language: Language): Words => {
+  const t = ALL[language];
+  const names = new Intl.DisplayNames(language, { type: "region" });
+  const moments = new Intl.DateTimeFormat(language === "en" ? "en-GB" : "de", {
+    timeZone: "UTC",
+    dateStyle: "medium",
+    timeStyle: "short",
+  });
+  const number = (value: number, decimals = 0) =>
+    new Intl.NumberFormat(language, { maximumFractionDigits: decimals }).format(value);
+  return {
+    language,
+    t,
+    number,
+    percent: (share) =>
+      new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 0 }).format(share),
+    bytes: (value) => {
+      const units = ["B", "kB", "MB", "GB", "TB"];
+      let [size, unit] = [value, 0];
+      while (size >= 1000 && unit < units.length - 1) {
+        size /= 1000;
+        unit += 1;
+      }
+      return `${number(size, unit === 0 || size >= 100 ? 0 : 1)} ${units[unit]}`;
+    },
+    moment: (time) => `${moments.format(new Date(time))} UTC`,
+    span: (seconds) => {
+      const s = Math.max(0, Math.round(seconds));
+      if (s < 120) return t.seconds(s);
+      if (s < 7200) return t.minutes(Math.floor(s / 60));
+      if (s < 172_800) return t.hours(Math.floor(s / 3600));
+      return t.days(Math.floor(s / 86_400));
+    },
+    country: (code) => {
+      if (code === null) return t.countryUnknown;
+      try {
+        return names.of(code) ?? code;
+      } catch {
+        return code;
+      }
+    },
+  };
+};
+
+/** The language asked for last, else the browser's, else English. */
+export const usual = (): Language => {
+  const kept = localStorage.getItem("airshed.language");
+  if (kept === "en" || kept === "de") return kept;
+  const first = navigator.languages.find((tag) => /^(en|de)\b/i.test(tag));
+  return first?.toLowerCase().startsWith("de") ? "de" : "en";
+};
+
+export const WordsContext = createContext<Words>(words("en"));
+export const useWords = () => useContext(WordsContext);

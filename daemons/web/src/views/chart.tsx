@@ -1,0 +1,129 @@
+// Lines over time, with the bands of the index behind them.
+
+import { useEffect, useRef } from "preact/hooks";
+import uPlot from "uplot";
+import "uplot/dist/uPlot.min.css";
+import { BANDS, colourOf, indicesOf, type Palette } from "../index-scale";
+import { useWords } from "../texts";
+
+export interface Line {
+  label: string;
+  values: (number | null)[];
+  /** Light and dark. */
+  colour: [string, string];
+  dash?: number[];
+  /** Values hold until the next one. */
+  stepped?: boolean;
+}
+
+interface Props {
+  label: string;
+  unit: string;
+  times: number[];
+  lines: Line[];
+  dark: boolean;
+  palette: Palette;
+  /** Whether the values are indices: then the bands are shaded. */
+  banded: boolean;
+}
+
+const HEIGHT = 190;
+
+export const Chart = ({ label, unit, times, lines, dark, palette, banded }: Props) => {
+  const { language, number } = useWords();
+  const box = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const element = box.current!;
+    const ink = dark ? "#c7d2d7" : "#33424a";
+    const grid = { stroke: dark ? "#37454c" : "#dde4e7", width: 1 };
+    const axis = { stroke: ink, grid, ticks: grid, font: "12px system-ui" };
+    const gap = typicalGap(times);
+    const chart = new uPlot(
+      {
+        width: Math.max(200, element.clientWidth),
+        height: HEIGHT,
+        tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
+
+        legend: { live: true },
+        cursor: { drag: { x: false, y: false } },
+        scales: {
+          x: { time: true },
+          y: banded
+            ? { range: [0.5, 10.5] }
+            : { range: (_self, low, high) => [Math.min(0, low ?? 0), Math.max(5, (high ?? 5) * 1.08)] },
+        },
+        axes: [
+          { ...axis, values: axisTimes },
+          { ...axis, size: (_self, labels) => 18 + 7.5 * Math.max(2, ...(labels ?? []).map((label) => label.length)), ...(banded && { splits: () => [1, 4, 7, 10] }), values: (_self, splits) => splits.map((value) => number(value, 1)) },
+        ],
+        series: [
+          { label: "UTC", value: (_self, seconds) => (seconds === null ? "–" : new Date(seconds * 1000).toISOString().slice(0, 16).replace("T", " ")) },
+          ...lines.map((line): uPlot.Series => ({
+            label: line.label,
+            stroke: line.colour[dark ? 1 : 0],
+            width: 2,
+            dash: line.dash,
+            paths: line.stepped ? uPlot.paths.stepped!({ align: 1 }) : undefined,
+            points: { show: times.length < 60, size: 5 },
+            // A gap is where readings are missing, not a line drawn over it.
+            gaps: (_self, _series, first, last, gaps) => [...gaps, ...silences(chart, times, first, last, gap)],
+            value: (_self, value) => (value === null ? "–" : `${number(value, 1)}${unit && ` ${unit}`}`),
+          })),
+        ],
+        hooks: banded ? { drawClear: [(chart) => shade(chart, palette, dark)] } : {},
+      },
+      [times, ...lines.map((line) => line.values)] as uPlot.AlignedData,
+      element,
+    );
+    chart.root.querySelector("canvas")?.setAttribute("aria-hidden", "true");
+    const resized = new ResizeObserver(() => {
+      if (element.clientWidth > 0) chart.setSize({ width: element.clientWidth, height: HEIGHT });
+    });
+    resized.observe(element);
+    return () => {
+      resized.disconnect();
+      chart.destroy();
+    };
+  }, [times, lines, dark, palette, banded, language]);
+  return <div class="chart" ref={box} role="img" aria-label={label} />;
+};
+
+const axisTimes = (_self: uPlot, splits: number[]) => {
+  const day = 86_400;
+  return splits.map((seconds) => {
+    const text = new Date(seconds * 1000).toISOString();
+    return seconds % day === 0 ? `${Number(text.slice(8, 10))}.${Number(text.slice(5, 7))}.` : text.slice(11, 16);
+  });
+};
+
+/** The median of the seconds between two readings. */
+export const typicalGap = (times: number[]): number => {
+  const gaps = times.slice(1).map((time, n) => time - times[n]!);
+  gaps.sort((a, b) => a - b);
+  return gaps[Math.floor(gaps.length / 2)] ?? 0;
+};
+
+const silences = (chart: uPlot, times: number[], first: number, last: number, gap: number) => {
+  const found: uPlot.Series.Gaps = [];
+  for (let n = first; n < last; n += 1) {
+    if (times[n + 1]! - times[n]! > 3 * gap) {
+      const pixel = (time: number) => Math.round(chart.valToPos(time, "x", true));
+      found.push([pixel(times[n]!), pixel(times[n + 1]!)]);
+    }
+  }
+  return found;
+};
+
+const shade = (chart: uPlot, palette: Palette, dark: boolean) => {
+  const { ctx, bbox } = chart;
+  ctx.save();
+  ctx.globalAlpha = dark ? 0.3 : 0.28;
+  for (const band of BANDS) {
+    const [first, last] = indicesOf(band);
+    const bottom = chart.valToPos(first - 0.5, "y", true);
+    const top = chart.valToPos(last + 0.5, "y", true);
+    ctx.fillStyle = colourOf(last, palette)[0];
+    ctx.fillRect(bbox.left, top, bbox.width, bottom - top);
+  }
+  ctx.restore();
+};

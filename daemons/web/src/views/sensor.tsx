@@ -1,0 +1,252 @@
+// One sensor: its readings over time, and what they mean.
+
+import { useEffect, useMemo, useState } from "preact/hooks";
+import { isAborted, Refusal, type Series, series } from "../api";
+import { advicePage, bandOf, colourOf, type Palette } from "../index-scale";
+import { useWords } from "../texts";
+import { Chart, typicalGap } from "./chart";
+
+interface Props {
+  sensor: number | null;
+  /** The newest reading there is, milliseconds. */
+  newest: number | null;
+  palette: Palette;
+  dark: boolean;
+  onFind: (sensor: number) => void;
+}
+
+const HOUR = 3_600_000;
+const SPANS = { day: 24 * HOUR, week: 7 * 24 * HOUR, month: 30 * 24 * HOUR, all: Infinity };
+type Span = keyof typeof SPANS;
+
+export const SensorView = ({ sensor, newest, palette, dark, onFind }: Props) => {
+  const { t } = useWords();
+  const [span, setSpan] = useState<Span>("week");
+  const [known, setKnown] = useState<Series | "none" | null>(null);
+  const [failure, setFailure] = useState<string | null>(null);
+  const query = sensor === null || newest === null ? null : ask(sensor, newest, span);
+  const asked = query?.toString();
+
+  useEffect(() => {
+    if (!query) return;
+    const control = new AbortController();
+    setFailure(null);
+    series(query, control.signal).then(setKnown, (error: unknown) => {
+      if (isAborted(error)) return;
+      if (error instanceof Refusal && error.status === 404) return setKnown("none");
+      setFailure(error instanceof Error ? error.message : String(error));
+    });
+    return () => control.abort();
+  }, [asked]);
+  useEffect(() => setKnown(null), [sensor]);
+
+  return (
+    <div class="view sensor">
+      <Finder onFind={onFind} />
+      {sensor === null && <p class="note">{t.sensorNone}</p>}
+      {sensor !== null && (
+        <>
+          <div class="row">
+            <h2>{t.sensor(String(sensor))}</h2>
+            <label>
+              {t.span}{" "}
+              <select value={span} onChange={(event) => setSpan(event.currentTarget.value as Span)}>
+                {(Object.keys(SPANS) as Span[]).map((name) => (
+                  <option key={name} value={name}>
+                    {t.spans[name]}
+                  </option>
+                ))}
+              </select>
+            </label>
+          </div>
+          {failure && <p class="bad" role="alert">{failure}</p>}
+          {known === null && !failure && <p class="note" role="status">{t.loading}</p>}
+          {known === "none" && <p class="note" role="status">{t.sensorUnknown}</p>}
+          {known !== null && known !== "none" && (
+            <Found series={known} palette={palette} dark={dark} query={query!} />
+          )}
+        </>
+      )}
+    </div>
+  );
+};
+
+const ask = (sensor: number, newest: number, span: Span): URLSearchParams => {
+  const from = Math.max(0, newest - SPANS[span]);
+  return new URLSearchParams({
+    sensor: String(sensor),
+    startDate: new Date(from).toISOString(),
+    endDate: new Date(newest).toISOString(),
+  });
+};
+
+export const Finder = ({ onFind }: { onFind: (sensor: number) => void }) => {
+  const { t } = useWords();
+  const [text, setText] = useState("");
+  const id = /^\d{1,15}$/.test(text.trim()) ? Number(text.trim()) : null;
+  return (
+    <form
+      class="finder"
+      role="search"
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (id !== null) onFind(id);
+      }}
+    >
+      <label>
+        {t.findSensor}
+        <input inputMode="numeric" value={text} onInput={(event) => setText(event.currentTarget.value)} />
+      </label>
+      <button type="submit" disabled={id === null}>
+        {t.find}
+      </button>
+    </form>
+  );
+};
+
+const Found = (props: { series: Series; palette: Palette; dark: boolean; query: URLSearchParams }) => {
+  const { series: s, palette, dark, query } = props;
+  const words = useWords();
+  const { t, number, moment } = words;
+  const last = s.timestamp.length - 1;
+  const index = s.AQI[last] ?? null;
+  const [fill, ink] = colourOf(index, palette);
+  const concentrations = useMemo(
+    () => [
+      { label: "PM10", values: s.P1, colour: ["#8a4b08", "#f0b36b"] as [string, string] },
+      { label: "PM2.5", values: s.P2, colour: ["#0b5a8c", "#7cc4f2"] as [string, string], dash: [7, 4] },
+    ],
+    [s],
+  );
+  const indices = useMemo(
+    () => [{ label: t.index, values: s.AQI, colour: ["#1b2529", "#f2f6f8"] as [string, string], stepped: true }],
+    [s, t],
+  );
+  const download = new URLSearchParams(query);
+  download.set("columns", "all");
+  const value = (value: number | null | undefined) => (typeof value === "number" ? number(value, 1) : "–");
+  return (
+    <>
+      <section aria-label={t.newestReading} class="newest">
+        <p class="badge" style={{ background: fill, color: ink }}>
+          <strong>{index ?? "–"}</strong> {index === null ? t.noIndex : t.bands[bandOf(index)]}
+        </p>
+        <p>
+          PM10 <strong>{value(s.P1[last])}</strong> · PM2.5 <strong>{value(s.P2[last])}</strong> µg/m³
+          <br />
+          <span class="note">{moment(s.timestamp[last]! * 1000)}</span>
+        </p>
+      </section>
+      {index !== null && (
+        <section>
+          <h3>{t.advice}</h3>
+          <p>
+            {t.adviceOf[bandOf(index)]}{" "}
+            {advicePage && (
+              <a href={advicePage} rel="noreferrer">
+                {t.advicePage}
+              </a>
+            )}
+          </p>
+          <p class="note">{t.pmOnly}</p>
+        </section>
+      )}
+      <Chart label={t.concentrations} unit="µg/m³" times={s.timestamp} lines={concentrations} dark={dark} palette={palette} banded={false} />
+      <Chart label={t.indexOverTime} unit="" times={s.timestamp} lines={indices} dark={dark} palette={palette} banded={true} />
+      {!s.complete && <p class="note">{t.seriesCut}</p>}
+      <Facts series={s} />
+      <p>
+        <a class="button" href={`/api/query?${download}`} download>
+          {t.downloadSeries}
+        </a>
+      </p>
+      <details>
+        <summary>{t.values}</summary>
+        <div class="scroll" tabIndex={0} role="region" aria-label={t.values}>
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">{t.time}</th>
+                <th scope="col">PM10</th>
+                <th scope="col">PM2.5</th>
+                <th scope="col">{t.index}</th>
+              </tr>
+            </thead>
+            <tbody>
+              {s.timestamp
+                .map((time, n) => (
+                  <tr key={time}>
+                    <td>{new Date(time * 1000).toISOString().slice(0, 16).replace("T", " ")}</td>
+                    <td>{value(s.P1[n])}</td>
+                    <td>{value(s.P2[n])}</td>
+                    <td>{s.AQI[n] ?? "–"}</td>
+                  </tr>
+                ))
+                .slice(-ROWS_SHOWN)
+                .reverse()}
+            </tbody>
+          </table>
+        </div>
+      </details>
+    </>
+  );
+};
+
+const ROWS_SHOWN = 500;
+
+const Facts = ({ series: s }: { series: Series }) => {
+  const words = useWords();
+  const { t, number, percent, span, country } = words;
+  const { latitude, longitude, altitude, exact } = s.location;
+  const gap = typicalGap(s.timestamp);
+  const first = s.timestamp[0]!;
+  const last = s.timestamp[s.timestamp.length - 1]!;
+  const expected = gap > 0 ? Math.round((last - first) / gap) + 1 : 1;
+  const have = Math.min(s.timestamp.length, expected);
+  return (
+    <dl class="facts">
+      {s.dominant.length > 0 && (
+        <>
+          <dt>{t.dominant}</dt>
+          <dd>{s.dominant.length > 1 ? t.both : s.dominant[0]}</dd>
+        </>
+      )}
+      <dt>{t.completeness}</dt>
+      <dd>
+        {gap > 0
+          ? t.complete(percent(have / expected), number(have), number(expected), span(gap))
+          : t.completeOne}
+      </dd>
+      <dt>{t.place}</dt>
+      <dd>
+        {country(s.location.country)}
+        {latitude !== null && longitude !== null && (
+          <>
+            {", "}
+            {number(latitude, 5)}, {number(longitude, 5)}
+            {exact !== null && ` (${exact ? t.exact : t.rounded})`}
+          </>
+        )}
+        {altitude !== null && `, ${t.altitude(number(altitude))}`}
+        {s.location.indoor && `, ${t.indoor}`}
+      </dd>
+      {s.sensorType && (
+        <>
+          <dt>{t.kind}</dt>
+          <dd>{s.sensorType}</dd>
+        </>
+      )}
+      <dt>{t.window}</dt>
+      <dd>
+        {t.windows[s.window] ?? s.window}
+        {(s.window === "5min" || s.window === "1h") && `. ${t.indicative}`}
+      </dd>
+      {s.flags.length > 0 && (
+        <>
+          <dt>{t.doubts}</dt>
+          <dd>{s.flags.map((flag) => t.flags[flag] ?? flag).join("; ")}</dd>
+        </>
+      )}
+    </dl>
+  );
+};

@@ -1,0 +1,12 @@
+import { defineConfig } from "vite";
+
+// Everything becomes a file of its own: the server's content policy allows nothing inline.
+export default defineConfig({
+  base: "/",
+  build: {
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    target: "es2022",
+  },
+  server: { proxy: { "/api": "http://127.0.0.1:8501" } },
+});
