@@ -2,21 +2,32 @@
 
 CARGO ?= cargo
 
-.PHONY: demo test soak bench check-tools check-python check-node check fmt clean
+.PHONY: demo test soak bench web web-tests check-tools check-python check-node check-chromium check fmt clean
 
 # A simulated network, collected, indexed, kept and served on http://127.0.0.1:8501
 demo: check-tools
+	@if npm --version > /dev/null 2>&1; then $(MAKE) --no-print-directory web; else echo "No Node.js: a plain form takes the page's place."; fi
 	$(CARGO) run --release --locked --package airshed -- demo
 
 # Everything that has to hold, as CI runs it.
-test: check-tools check-python check-node fmt check
+test: check-tools check-python check-node check-chromium fmt web check
 	$(CARGO) test --locked --workspace
+	$(MAKE) --no-print-directory web-tests
 	$(CARGO) test --locked --package airshed-aqi --features serde --test serde
 	$(CARGO) test --locked --package airshed-benches --benches
 	$(CARGO) test --locked --package airshed --bench aws
 	for example in explain_index sensor index_service reanalysis own_store own_server; do \
 		$(CARGO) run --locked --quiet --package airshed-examples --bin $$example > /dev/null || exit 1; \
 	done
+
+# The page, as files that the binary then holds.
+web: check-node
+	cd daemons/web && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build -- --logLevel warn
+
+# The page in Chromium, against the binary. Screenshots: target/page.
+web-tests: check-node check-chromium
+	$(CARGO) build --locked --package airshed
+	cd daemons/web && npm test --silent
 
 fmt:
 	$(CARGO) fmt --all --check
@@ -56,10 +67,14 @@ check-tools:
 check-python:
 	@python3 -c "import ensurepip, venv" || { echo "The tests need Python 3 with venv (Debian: apt-get install python3-venv)"; exit 1; }
 
-# The tests run against emulators of AWS, which they install below target/: ministack with
-# Python, dynalite with Node.js.
+# Node.js builds the page. The tests run against emulators of AWS, which they install below
+# target/: ministack with Python, dynalite with Node.js.
 check-node:
-	@node --version > /dev/null && npm --version > /dev/null || { echo "The tests need Node.js 18 with npm (Debian: apt-get install nodejs npm)"; exit 1; }
+	@node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 22 || (a == 22 && b >= 12) || (a == 20 && b >= 19) ? 0 : 1)' 2> /dev/null && npm --version > /dev/null || { echo "The page and the tests need Node.js 20.19 with npm (https://nodejs.org)"; exit 1; }
+
+check-chromium:
+	@command -v chromium > /dev/null || command -v chromium-browser > /dev/null || command -v google-chrome > /dev/null || { echo "The tests of the page need Chromium (Debian: apt-get install chromium)"; exit 1; }
 
 clean:
 	$(CARGO) clean
+	rm -rf daemons/web/dist daemons/web/node_modules

@@ -4,11 +4,13 @@
 //! message comes again. What cannot be done ends as failed, never as silence: by the
 //! worker's own word, after five beginnings, or from the dead letters.
 
+use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use futures::FutureExt;
 use object_store::buffered::BufWriter;
 use queue::{Delivery, Queues};
 use sha2::{Digest, Sha256};
@@ -16,7 +18,7 @@ use store::Store;
 use tokio::io::AsyncWriteExt;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 use uuid::Uuid;
 
 use crate::collector::reason;
@@ -61,10 +63,18 @@ pub const SILENCE: Duration = Duration::from_secs(30);
 pub async fn run(worker: Worker, stop: CancellationToken) {
     let mut tasks = JoinSet::new();
     for _ in 0..worker.concurrency.max(1) {
-        tasks.spawn(work(worker.clone(), stop.clone()));
+        let (worker, stop) = (worker.clone(), stop.clone());
+        tasks.spawn(again_after_panic(move || work(worker.clone(), stop.clone())));
     }
-    tasks.spawn(bury(worker, stop));
+    tasks.spawn(again_after_panic(move || bury(worker.clone(), stop.clone())));
     while tasks.join_next().await.is_some() {}
+}
+
+/// A panic must not leave the queue without a worker; the job comes again with its message.
+async fn again_after_panic<F: Future<Output = ()>>(task: impl Fn() -> F) {
+    while AssertUnwindSafe(task()).catch_unwind().await.is_err() {
+        error!("a worker panicked; another takes its place");
+    }
 }
 
 /// What a message on the request queue says.
@@ -229,11 +239,15 @@ impl Worker {
         debug!(id = %job.id, attempts = job.attempts, "job begun");
 
         let mut writer = self.jobs.result_writer(job);
-        let written = self.write_alive(&mut writer, &ask, job, delivery, stop).await;
+        let progress = Progress::default();
+        let written = self.write_alive(&mut writer, &ask, job, delivery, stop, &progress).await;
         let ended = match written {
             Ok(state) => self.jobs.update(job, state).await.map_err(Stopped::from),
             Err(stopped) => {
-                let _ = writer.abort().await;
+                // A writer that is closing cannot be aborted; what it leaves is deleted below.
+                if !progress.closing.load(Relaxed) {
+                    let _ = writer.abort().await;
+                }
                 Err(stopped)
             }
         };
@@ -260,9 +274,9 @@ impl Worker {
         job: &mut Job,
         delivery: &Delivery,
         stop: &CancellationToken,
+        progress: &Progress,
     ) -> Result<State, Stopped> {
-        let rows = AtomicU64::new(0);
-        let mut writing = pin!(self.write_result(writer, ask, &rows));
+        let mut writing = pin!(self.write_result(writer, ask, progress));
         let mut estimate = None;
         loop {
             tokio::select! {
@@ -283,8 +297,8 @@ impl Worker {
             if estimate.is_none() {
                 estimate = self.store.summary().await.ok().map(|all| all.estimate(&ask.query));
             }
-            let progress = State::Running { rows: rows.load(Relaxed), estimate };
-            match self.jobs.update(job, progress).await {
+            let state = State::Running { rows: progress.rows.load(Relaxed), estimate };
+            match self.jobs.update(job, state).await {
                 Ok(now) => *job = now,
                 Err(error) if error.is_conflict() => return Err(Stopped::TakenAway),
                 Err(error) => debug!(id = %job.id, reason = reason(&error), "not recorded"),
@@ -296,7 +310,7 @@ impl Worker {
         &self,
         writer: &mut BufWriter,
         ask: &Ask,
-        rows: &AtomicU64,
+        progress: &Progress,
     ) -> Result<State, Stopped> {
         let read = |error: store::Error| match error.is_transient() {
             true => Stopped::ForNow(reason(&error)),
@@ -308,13 +322,14 @@ impl Worker {
         let mut pages = ask.pages(Arc::clone(&self.store));
         while let Some(page) = pages.next().await.transpose().map_err(read)? {
             encoder.page(&mut text, &page).map_err(read)?;
-            rows.fetch_add(page.len() as u64, Relaxed);
+            progress.rows.fetch_add(page.len() as u64, Relaxed);
             file.take(&mut text).await?;
         }
         encoder.finish(&mut text).map_err(read)?;
         file.take(&mut text).await?;
+        progress.closing.store(true, Relaxed);
         let (bytes, sha256) = file.close().await?;
-        let (rows, expires) = (rows.load(Relaxed), self.jobs.expiry());
+        let (rows, expires) = (progress.rows.load(Relaxed), self.jobs.expiry());
         Ok(State::Done { rows, bytes, sha256, expires })
     }
 
@@ -360,6 +375,13 @@ impl Worker {
             debug!(%id, reason = reason(&error), "nobody was told of the job's end");
         }
     }
+}
+
+/// How far the writing of a result is.
+#[derive(Default)]
+struct Progress {
+    rows: AtomicU64,
+    closing: AtomicBool,
 }
 
 /// A result being written.

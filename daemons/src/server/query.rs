@@ -15,7 +15,6 @@ use serde_json::json;
 use store::{Encoder, Format, Page, Pages};
 use tokio::time::timeout;
 
-use super::admission::Places;
 use super::answer::{Answer, BoxError, CutOff, full, json as respond_json, respond, set};
 use super::problem::Problem;
 use super::{Shared, page};
@@ -25,6 +24,9 @@ use crate::request::{Ask, BadRequest};
 use crate::worker;
 
 const MAX_BODY_BYTES: usize = 64 << 10;
+/// So few rows are a question of their own: never a job, and beside the places of files.
+const FEW: u64 = 1000;
+
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The licence of what we hand out, as a header.
@@ -42,6 +44,10 @@ pub(super) async fn answer(
     let ask = read(request).await?;
     if prefers_a_job(&headers) && shared.server.desk.is_some() {
         return as_job(shared, ask, &headers).await;
+    }
+    if ask.limit.is_some_and(|rows| rows <= FEW) {
+        let place = shared.room.aside().await?;
+        return directly(shared, ask, place).await;
     }
     match shared.room.take(&ask.query, shared.server.store.as_ref()).await {
         Some(places) => directly(shared, ask, places).await,
@@ -86,7 +92,12 @@ fn prefers_a_job(headers: &HeaderMap) -> bool {
     wishes.any(|wish| wish.trim().eq_ignore_ascii_case("respond-async"))
 }
 
-async fn directly(shared: &Arc<Shared>, ask: Ask, places: Places) -> Result<Answer, Problem> {
+/// `place` is held until the last byte has been handed to the connection.
+async fn directly(
+    shared: &Arc<Shared>,
+    ask: Ask,
+    place: impl Send + 'static,
+) -> Result<Answer, Problem> {
     metrics::counter!("airshed_queries_total", "path" => "direct").increment(1);
     let mut pages = ask.pages(Arc::clone(&shared.server.store));
     let first = pages.next().await.ok_or(Problem::NoData)??;
@@ -101,7 +112,7 @@ async fn directly(shared: &Arc<Shared>, ask: Ask, places: Places) -> Result<Answ
         let (mut sender, body) = Channel::<Bytes, CutOff>::new(1);
         let stall = shared.server.limits.stall;
         tokio::spawn(async move {
-            let _in_flight = places;
+            let _in_flight = place;
             if let Err(error) = stream(file, encoder, pages, &mut sender, stall).await {
                 metrics::counter!("airshed_answers_cut_total").increment(1);
                 sender.abort(CutOff(error));

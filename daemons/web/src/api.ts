@@ -1,5 +1,8 @@
 // What the server says, and whether it can be reached.
 
+import type { Frame } from "./map/frame";
+import { work } from "./work";
+
 export interface Summary {
   readings: number;
   oldest: string | null;
@@ -162,8 +165,11 @@ export const summary = (signal?: AbortSignal) => json<Summary>("/api/summary", s
 export const tally = async (query: URLSearchParams, signal?: AbortSignal): Promise<Tally | null> =>
   (await json<Summary>(`/api/summary?${query}`, signal)).selection ?? null;
 
-export const latest = (query: URLSearchParams, signal?: AbortSignal) =>
-  json<Latest>(`/api/latest?${query}`, signal);
+/** The latest readings, ready to be painted. */
+export const latest = async (query: URLSearchParams, signal?: AbortSignal): Promise<Frame> => {
+  const answer = await ask(`/api/latest?${query}`, { signal });
+  return work<Frame>({ task: "frame", text: await answer.arrayBuffer() });
+};
 
 export const estimate = (query: URLSearchParams, signal?: AbortSignal) =>
   json<Estimate>(`/api/estimate?${query}`, signal);

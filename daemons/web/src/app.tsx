@@ -1,19 +1,20 @@
 // The page: what is shown beside the map, and what the address says of it.
 
+import type { ComponentChild } from "preact";
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { ask, isAborted, latest, onReachable, type Summary, summary } from "./api";
 import type { Palette } from "./index-scale";
 import { add, current, follow, forget, type Job, onJobs } from "./jobs";
 import { Legend } from "./map/legend";
 import { boxOf, type Drawing, MapView, type Place } from "./map/map";
-import { type Frame, frameOf, type View } from "./map/frame";
+import type { Frame, View } from "./map/frame";
 import { Replay } from "./map/replay";
 import { dated, fromAddress, type Selection, toAddress } from "./selection";
 import { LANGUAGES, type Language, useWords, usual, words, WordsContext } from "./texts";
 import { AskView } from "./views/ask";
 import { JobsView } from "./views/jobs";
 import { Overview } from "./views/overview";
-import { SensorView } from "./views/sensor";
+import type { SensorProps } from "./views/sensor";
 import { Tabs } from "./views/tabs";
 
 export type Tab = "now" | "ask" | "jobs" | "sensor";
@@ -253,7 +254,7 @@ export const App = () => {
             )}
             {tab === "jobs" && <JobsView jobs={jobs} onAgain={again} />}
             {tab === "sensor" && (
-              <SensorView sensor={sensor} newest={newest} palette={palette} dark={dark} onFind={find} />
+              <LazySensor sensor={sensor} newest={newest} palette={palette} dark={dark} onFind={find} />
             )}
           </Tabs>
         </section>
@@ -270,6 +271,28 @@ export const App = () => {
         </p>
       </footer>
     </WordsContext.Provider>
+  );
+};
+
+/** With its charts, which most visitors never open. */
+const LazySensor = (props: SensorProps) => {
+  const { t } = useWords();
+  const [View, setView] = useState<((props: SensorProps) => ComponentChild) | null>(null);
+  const [failed, setFailed] = useState(false);
+  useEffect(() => {
+    import("./views/sensor").then(
+      ({ SensorView }) => setView(() => SensorView),
+      () => setFailed(true),
+    );
+  }, []);
+  if (View) return <View {...props} />;
+  // The server is away, or has a newer page by now.
+  return failed ? (
+    <button type="button" onClick={() => location.reload()}>
+      {t.retry}
+    </button>
+  ) : (
+    <p class="note">{t.loading}</p>
   );
 };
 
@@ -290,7 +313,7 @@ const useReadings = () => {
       setKnown(now);
       const version = `${now.newest} ${now.readings}`;
       if (shown.current !== version) {
-        setFrame(frameOf(await latest(new URLSearchParams(), signal)));
+        setFrame(await latest(new URLSearchParams(), signal));
         shown.current = version;
       }
       setFailure(null);

@@ -46,6 +46,7 @@ const read = (): Job[] => {
 let jobs = read();
 const listeners = new Set<Listener>();
 let following = false;
+let wake = () => {};
 
 const set = (changed: Job[]) => {
   jobs = changed.slice(0, MOST);
@@ -107,12 +108,16 @@ export const download = (address: string) => {
 
 /** Looks after the jobs until none is under way. Ended ones expire unseen until then. */
 export const follow = () => {
+  wake();
   if (following) return;
   following = true;
   void (async () => {
     while (jobs.some(isActive)) {
       for (const job of jobs.filter(isActive)) await look(job);
-      await new Promise((done) => setTimeout(done, BETWEEN_LOOKS_MS));
+      await new Promise<void>((done) => {
+        wake = done;
+        setTimeout(done, BETWEEN_LOOKS_MS);
+      });
     }
     following = false;
   })();

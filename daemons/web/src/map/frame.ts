@@ -17,7 +17,9 @@ export interface Frame {
   indoor: Uint8Array;
   /** The server flags the reading. */
   doubtful: Uint8Array;
-  country: (string | null)[];
+  /** Numbers of `countries`; the first of them is `null`. */
+  country: Uint16Array;
+  countries: (string | null)[];
 }
 
 export const mercatorX = (longitude: number) => longitude / 360 + 0.5;
@@ -40,8 +42,10 @@ export const frameOf = ({ features }: Latest): Frame => {
     ageHours: new Uint16Array(length),
     indoor: new Uint8Array(length),
     doubtful: new Uint8Array(length),
-    country: new Array<string | null>(length).fill(null),
+    country: new Uint16Array(length),
+    countries: [null],
   };
+  const numbers = new Map<string, number>();
   features.forEach(({ id, geometry, properties }, n) => {
     frame.ids[n] = id;
     if (geometry) {
@@ -54,10 +58,19 @@ export const frameOf = ({ features }: Latest): Frame => {
     frame.ageHours[n] = properties.ageHours ?? 0;
     frame.indoor[n] = properties.indoor ? 1 : 0;
     frame.doubtful[n] = properties.flags ? 1 : 0;
-    frame.country[n] = properties.loc_country ?? null;
+    const code = properties.loc_country;
+    if (code !== undefined) {
+      const number = numbers.get(code) ?? frame.countries.push(code) - 1;
+      numbers.set(code, number);
+      frame.country[n] = number;
+    }
   });
   return frame;
 };
+
+/** What can be handed to another thread instead of being copied. */
+export const buffersOf = (frame: Frame): ArrayBufferLike[] =>
+  Object.values(frame).flatMap((column) => (ArrayBuffer.isView(column) ? [column.buffer] : []));
 
 export interface View {
   west: number;

@@ -10,7 +10,8 @@ import { useWords, type Words } from "../texts";
 import type { Frame, View } from "./frame";
 import { type Mark, markAt, marksOf, paintMarks } from "./marks";
 import { type Sheet, sheet } from "./sheet";
-import { type Inks, paintWorld, type World, world } from "./world";
+import type { World } from "./lands";
+import { type Inks, paintWorld, world } from "./world";
 
 export type Drawing = "box" | "place" | null;
 export type Place = [latitude: number, longitude: number, zoom: number];
@@ -46,7 +47,7 @@ const DARK: Inks = {
 };
 
 /** From here on the finer outlines are worth their size. */
-const FINE_FROM_ZOOM = 4.5;
+const FINE_FROM_ZOOM = 5.5;
 const FURTHEST_ZOOM = 16;
 
 export const MapView = (props: Props) => {
@@ -103,7 +104,8 @@ export const MapView = (props: Props) => {
         north: bounds.getNorth(),
       };
       now.current.props.onView(view, [center.lat, center.lng, map.getZoom()]);
-      const fine = map.getZoom() >= FINE_FROM_ZOOM;
+      // The coarse ones first: they are there at once.
+      const fine = landNow.current !== null && map.getZoom() >= FINE_FROM_ZOOM;
       if (landNow.current && landNow.current.fine >= fine) return;
       world(fine).then(
         (world) => {

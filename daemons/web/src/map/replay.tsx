@@ -4,7 +4,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { isAborted, latest } from "../api";
 import { filters, type Selection } from "../selection";
 import { useWords } from "../texts";
-import { type Frame, frameOf } from "./frame";
+import type { Frame } from "./frame";
 
 interface Props {
   /** With dates. */
@@ -115,5 +115,5 @@ const load = async (query: string, moment: number, signal: AbortSignal): Promise
   const asked = new URLSearchParams(query);
   asked.set("startDate", new Date(moment - 24 * HOUR).toISOString());
   asked.set("endDate", new Date(moment).toISOString());
-  return frameOf(await latest(asked, signal));
+  return latest(asked, signal);
 };

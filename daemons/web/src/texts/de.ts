@@ -177,7 +177,6 @@ export const de: Texts = {
   large: "Das ist viel: Es wird als Auftrag vorbereitet und heruntergeladen, sobald es fertig ist.",
   preview: "Erste Zeilen",
   previewNone: "Keine Zeilen.",
-  previewBusy: "Der Server ist ausgelastet; die ersten Zeilen sind jetzt nicht zu sehen.",
   sortBy: (column) => `Nach ${column} ordnen`,
   sumUp: "Diese Auswahl zusammenfassen",
   summed: "Diese Auswahl",

@@ -176,7 +176,6 @@ export const en = {
   large: "This is large: it will be prepared as a job, and downloaded when it is ready.",
   preview: "First rows",
   previewNone: "No rows to show.",
-  previewBusy: "The server is busy; the first rows cannot be shown now.",
   sortBy: (column: string) => `Sort by ${column}`,
   sumUp: "Sum up this selection",
   summed: "This selection",

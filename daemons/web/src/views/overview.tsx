@@ -5,7 +5,7 @@ import type { Frame, View } from "../map/frame";
 import { within } from "../map/frame";
 import { bandOf, colourOf, type Palette } from "../index-scale";
 import { useWords } from "../texts";
-import { Finder } from "./sensor";
+import { Finder } from "./finder";
 
 export const Histogram = (props: { counts: number[]; caption: string; palette: Palette }) => {
   const { counts, caption, palette } = props;
@@ -151,7 +151,7 @@ const summed = (frame: Frame, sensors: number[]) => {
     const index = frame.index[n]!;
     if (index === 0) continue;
     counts[index - 1]! += 1;
-    const country = frame.country[n] ?? null;
+    const country = frame.countries[frame.country[n]!] ?? null;
     const sum = countries.get(country) ?? { sensors: 0, index: 0, pm25: 0, measured: 0 };
     sum.sensors += 1;
     sum.index += index;

@@ -1,7 +1,7 @@
 // The first rows of an answer, in a table that sorts.
 
 import { useEffect, useState } from "preact/hooks";
-import { ask, cancelJob, isAborted } from "../api";
+import { ask, isAborted } from "../api";
 import { useWords } from "../texts";
 
 type Cell = string | number | boolean | string[] | null;
@@ -13,7 +13,7 @@ const COLUMNS = ["timestamp", "sensor_id", "loc_country", "P1", "P2", "AQI", "Ra
 /** `query`: the filters; `null` while they are refused. */
 export const Preview = ({ query }: { query: string | null }) => {
   const { t } = useWords();
-  const [rows, setRows] = useState<Row[] | "busy" | null>(null);
+  const [rows, setRows] = useState<Row[] | null>(null);
   const [order, setOrder] = useState<{ column: string; down: boolean } | null>(null);
   useEffect(() => {
     if (query === null) return setRows(null);
@@ -24,7 +24,6 @@ export const Preview = ({ query }: { query: string | null }) => {
     return () => control.abort();
   }, [query]);
   if (rows === null) return null;
-  if (rows === "busy") return <p class="note">{t.previewBusy}</p>;
   if (rows.length === 0) return <p class="note">{t.previewNone}</p>;
   const sorted = order ? rows.toSorted((a, b) => compare(a[order.column], b[order.column], order.down)) : rows;
   return (
@@ -64,17 +63,12 @@ export const Preview = ({ query }: { query: string | null }) => {
   );
 };
 
-const load = async (query: string, signal: AbortSignal): Promise<Row[] | "busy"> => {
+const load = async (query: string, signal: AbortSignal): Promise<Row[]> => {
   const asked = new URLSearchParams(query);
   asked.set("format", "json");
   asked.set("limit", String(ROWS));
   asked.set("columns", COLUMNS.join(","));
   const answer = await ask(`/api/query?${asked}`, { signal, headers: { Accept: "application/json" } });
-  if (answer.status === 202) {
-    const job = (await answer.json()) as { id: string };
-    void cancelJob(job.id).catch(() => undefined);
-    return "busy";
-  }
   return (await answer.json()) as Row[];
 };
 

@@ -5,8 +5,9 @@ import { isAborted, Refusal, type Series, series } from "../api";
 import { advicePage, bandOf, colourOf, type Palette } from "../index-scale";
 import { useWords } from "../texts";
 import { Chart, typicalGap } from "./chart";
+import { Finder } from "./finder";
 
-interface Props {
+export interface SensorProps {
   sensor: number | null;
   /** The newest reading there is, milliseconds. */
   newest: number | null;
@@ -19,7 +20,7 @@ const HOUR = 3_600_000;
 const SPANS = { day: 24 * HOUR, week: 7 * 24 * HOUR, month: 30 * 24 * HOUR, all: Infinity };
 type Span = keyof typeof SPANS;
 
-export const SensorView = ({ sensor, newest, palette, dark, onFind }: Props) => {
+export const SensorView = ({ sensor, newest, palette, dark, onFind }: SensorProps) => {
   const { t } = useWords();
   const [span, setSpan] = useState<Span>("week");
   const [known, setKnown] = useState<Series | "none" | null>(null);
@@ -78,30 +79,6 @@ const ask = (sensor: number, newest: number, span: Span): URLSearchParams => {
     startDate: new Date(from).toISOString(),
     endDate: new Date(newest).toISOString(),
   });
-};
-
-export const Finder = ({ onFind }: { onFind: (sensor: number) => void }) => {
-  const { t } = useWords();
-  const [text, setText] = useState("");
-  const id = /^\d{1,15}$/.test(text.trim()) ? Number(text.trim()) : null;
-  return (
-    <form
-      class="finder"
-      role="search"
-      onSubmit={(event) => {
-        event.preventDefault();
-        if (id !== null) onFind(id);
-      }}
-    >
-      <label>
-        {t.findSensor}
-        <input inputMode="numeric" value={text} onInput={(event) => setText(event.currentTarget.value)} />
-      </label>
-      <button type="submit" disabled={id === null}>
-        {t.find}
-      </button>
-    </form>
-  );
 };
 
 const Found = (props: { series: Series; palette: Palette; dark: boolean; query: URLSearchParams }) => {
