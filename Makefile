@@ -49,9 +49,11 @@ bench: check-tools check-python check-node
 
 # Long campaigns: 200 kills of collectors and of workers, more cases for every law, minutes of fuzzing.
 SOAK_SECONDS ?= 300
-soak: check-tools check-python check-node
+soak: check-tools check-python check-node check-chromium web
 	AIRSHED_KILLS=200 $(CARGO) test --locked --package airshed --test it -- durability workers_are_killed
 	PROPTEST_CASES=20000 $(CARGO) test --locked --release --package airshed-aqi --package airshed-store --package airshed-fuzz
+	$(CARGO) build --locked --release --package airshed
+	cd daemons/web && AIRSHED_ROWS=4000000 AIRSHED_BIN=../../target/release/airshed node --test tests/many.test.mjs
 	command -v cargo-fuzz > /dev/null || $(CARGO) install --locked cargo-fuzz
 	for law in feed request csv batch index inverse bulk explanation; do \
 		$(CARGO) +nightly fuzz run $$law --fuzz-dir fuzz --features libfuzzer -- \

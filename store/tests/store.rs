@@ -131,6 +131,36 @@ proptest! {
     }
 
     #[test]
+    fn a_limit_gives_the_first_rows(
+        batch in conformance::readings(),
+        query in conformance::query(),
+        rows in 0_u64..40,
+    ) {
+        block_on(async {
+            let store = Memory::new();
+            store.put(&batch).await.unwrap();
+            let mut all = Vec::new();
+            let mut after = None;
+            loop {
+                let page = store.query(&query, after).await.unwrap();
+                all.extend(page.rows().map(|row| row.reading()));
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+            let mut pages = store::Pages::new(Arc::new(store), query).up_to(rows);
+            let mut first = Vec::new();
+            while let Some(page) = pages.next().await {
+                let page = page.unwrap();
+                assert!(!page.is_empty());
+                first.extend(page.rows().map(|row| row.reading()));
+            }
+            assert_same(&first, &all[..all.len().min(rows as usize)]);
+        });
+    }
+
+    #[test]
     fn csv_with_all_columns_reads_back_unchanged(batch in conformance::readings()) {
         block_on(async {
             let (store, copy) = (Memory::new(), Memory::new());
@@ -228,8 +258,8 @@ async fn pages_walk_through_the_whole_answer() {
         })
         .collect();
     store.put(&readings).await.unwrap();
-    let walk = async |query: Query| {
-        let mut pages = store::Pages::new(Arc::new(store.clone()), query);
+    let walk_up_to = async |query: Query, rows: u64| {
+        let mut pages = store::Pages::new(Arc::new(store.clone()), query).up_to(rows);
         let mut walked = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.unwrap();
@@ -238,7 +268,13 @@ async fn pages_walk_through_the_whole_answer() {
         }
         walked
     };
+    let walk = |query| walk_up_to(query, u64::MAX);
     assert_same(&walk(Query::everything()).await, &readings);
+    // Pages end anywhere; a limit may fall before, upon or behind an end.
+    for rows in [0, 1, 16_383, 16_384, 16_385, 32_768, 49_999, 50_000, 50_001] {
+        let found = walk_up_to(Query::everything(), rows as u64).await;
+        assert_same(&found, &readings[..readings.len().min(rows)]);
+    }
     let mut none = Query::everything();
     none.sensors = vec![8];
     assert_eq!(walk(none).await, []);

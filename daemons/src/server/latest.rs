@@ -1,9 +1,10 @@
 //! `/api/latest`: the newest reading of every sensor as GeoJSON, kept ready made.
 //!
-//! An answer is made and compressed once for as long as the readings stay the same: one of
-//! the last five seconds is given out as it is; an older one as long as the store's summary
-//! has not changed, for a minute at most; then the old one once more, while a new one is
-//! made. So nobody waits for a collection that has just been stored.
+//! An answer is made and compressed once for as long as the readings stay the same. When the
+//! store's summary has changed, who asks still gets the old one, and a new one is made
+//! meanwhile, at most every five seconds: nobody waits for a collection that has just been
+//! stored. An answer of ten minutes is made anew in any case: readings that replace others
+//! do not show in the summary.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -36,10 +37,7 @@ use crate::request::Ask;
 const SPAN: SignedDuration = SignedDuration::from_hours(24);
 
 const FRESH: Duration = Duration::from_secs(5);
-const UNCHANGED: Duration = Duration::from_secs(60);
-
-/// An answer that nobody has asked for in this time is made anew while who asks waits.
-const TOO_OLD: Duration = Duration::from_secs(600);
+const LONGEST: Duration = Duration::from_secs(600);
 
 /// Bytes of ready-made answers, compressed ones included: some ten of the whole network.
 const ROOM: usize = 64 << 20;
@@ -101,10 +99,9 @@ pub(super) async fn answer(
     let ask = filters::read(shared, &summary, query, SPAN)?;
     let key = serde_json::to_string(&ask.to_object()).unwrap_or_default(); // plain JSON
     let made = match shared.latest.get(&key) {
-        Some(made) if made.since.elapsed() < FRESH => made,
-        Some(made) if made.since.elapsed() < UNCHANGED && made.summary == summary => made,
-        Some(made) if made.since.elapsed() < TOO_OLD => {
-            if !made.refreshing.swap(true, Ordering::Relaxed) {
+        Some(made) if made.since.elapsed() < LONGEST => {
+            let outdated = made.since.elapsed() >= FRESH && made.summary != summary;
+            if outdated && !made.refreshing.swap(true, Ordering::Relaxed) {
                 tokio::spawn(refresh(Arc::clone(shared), key, ask, summary, Arc::clone(&made)));
             }
             made

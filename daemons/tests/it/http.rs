@@ -145,7 +145,17 @@ async fn nonsense_on_the_wire_breaks_nothing() {
 #[tokio::test]
 async fn every_path_answers_its_methods_and_only_those() {
     let rig = Rig::start(Options::default()).await;
-    for path in ["/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/assets/page.js"] {
+    for path in [
+        "/",
+        "/form",
+        "/api/latest",
+        "/api/summary",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/openapi.json",
+        "/assets/page.js",
+    ] {
         assert_eq!(rig.get(path).await.status(), 200, "{path}");
         let head = rig.http.head(format!("{}{path}", rig.base)).send().await.unwrap();
         assert_eq!(head.status(), 200, "HEAD {path}");
@@ -178,10 +188,23 @@ async fn the_openapi_document_names_every_field_and_route() {
     named.sort_unstable();
     fields.sort_unstable();
     assert_eq!(named, fields);
-    let routes = ["/api/query", "/api/results/{id}", "/healthz", "/readyz", "/metrics"];
-    for route in routes {
-        assert!(document["paths"][route].is_object(), "{route}");
-    }
+    let mut routes: Vec<_> = document["paths"].as_object().unwrap().keys().collect();
+    routes.sort_unstable();
+    let mut known = [
+        "/api/estimate",
+        "/api/latest",
+        "/api/query",
+        "/api/results/{id}",
+        "/api/results/{id}/status",
+        "/api/series",
+        "/api/summary",
+        "/healthz",
+        "/metrics",
+        "/openapi.json",
+        "/readyz",
+    ];
+    known.sort_unstable();
+    assert_eq!(routes, known);
 }
 
 #[tokio::test]

@@ -26,6 +26,9 @@ const THEMES: Theme[] = ["auto", "light", "dark"];
 /** How often the page looks whether there are newer readings. */
 const LOOK_MS = 60_000;
 
+/** … and where the map is behind what is stored. */
+const SOON_MS = 3000;
+
 /** Central Europe, where most sensors are. */
 const HOME: Place = [50.5, 10, 5];
 const SENSOR_ZOOM = 13;
@@ -118,13 +121,14 @@ export const App = () => {
     return () => clearTimeout(timer);
   }, [tab, sensor, place, wanted]);
 
-  const choose = useCallback(
-    (id: number) => {
-      setSensor(id);
-      setTab("sensor");
-    },
-    [],
-  );
+  const choose = (id: number) => {
+    setSensor(id);
+    setTab("sensor");
+    // On a phone the panel is below the map.
+    if (matchMedia("(max-width: 60rem)").matches) {
+      document.getElementById("panel")?.scrollIntoView({ block: "start" });
+    }
+  };
   /** A sensor that was not chosen on the map is shown there. */
   const find = (id: number) => {
     choose(id);
@@ -313,8 +317,11 @@ const useReadings = () => {
       setKnown(now);
       const version = `${now.newest} ${now.readings}`;
       if (shown.current !== version) {
-        setFrame(await latest(new URLSearchParams(), signal));
-        shown.current = version;
+        const frame = await latest(new URLSearchParams(), signal);
+        setFrame(frame);
+        // The server may have given out the one before, and make a new one meanwhile.
+        if (frame.newest === now.newest) shown.current = version;
+        else setTimeout(() => void load(signal), SOON_MS);
       }
       setFailure(null);
     } catch (error) {

@@ -162,6 +162,37 @@ test("under overload", async (t) => {
   });
 });
 
+test("jobs that failed or expired", async (t) => {
+  const { address } = await serve(t, "demo", "--listen", "127.0.0.1:0", "--sensors", "200", "--history", "0", "--schedule", "0 0 1 1 *");
+  await until("it has readings", async () => (await (await fetch(`${address}/api/summary`)).json()).readings > 50);
+  const page = await opened(browser, address, "/?view=jobs");
+  const ids = ["failed", "expired"].map((status, n) => [status, `00000000-0000-4000-8000-00000000000${n}`]);
+  await page.evaluate((ids) => {
+    const query = "startDate=1999-01-01&endDate=1999-01-02";
+    const jobs = ids.map(([, id]) => ({ id, query, asked: Date.now(), status: "queued", wanted: true }));
+    localStorage.setItem("airshed.jobs", JSON.stringify(jobs));
+  }, ids);
+  // No job of a healthy server fails: this one says what the API says of such jobs.
+  for (const [status, id] of ids) {
+    const said = { id, status, created: "2026-01-01T00:00:00Z", updated: "2026-01-01T00:00:00Z", attempts: 5 };
+    if (status === "failed") Object.assign(said, { reason: "given up after 5 attempts", retryable: true });
+    await page.route(`**/api/results/${id}/status*`, (route) => route.fulfill({ json: said }));
+  }
+  await page.reload();
+  const failed = page.locator(".job.failed");
+  await failed.getByText("given up after 5 attempts").waitFor();
+  await failed.getByRole("button", { name: "Try again" }).click();
+  await page.getByText("No data found.").waitFor();
+  assert.equal(await failed.count(), 0);
+  const expired = page.locator(".job.expired");
+  await expired.getByRole("button", { name: "Ask again" }).waitFor();
+  await expired.getByRole("button", { name: "Remove from list" }).click();
+  await expired.waitFor({ state: "detached" });
+  assert.equal((await kept(page)).length, 1);
+  assert.deepEqual(page.faults, []);
+  await page.context().close();
+});
+
 test("a server that goes and comes back", async (t) => {
   const data = folder(t);
   const port = await freePort();

@@ -5,6 +5,7 @@ import type { Latest } from "../api";
 
 export interface Frame {
   length: number;
+  newest: string | null;
   ids: Float64Array;
   /** NaN where the place is not known. */
   x: Float64Array;
@@ -29,10 +30,11 @@ export const mercatorY = (latitude: number) => {
   return 0.5 - Math.log((1 + sine) / (1 - sine)) / (4 * Math.PI);
 };
 
-export const frameOf = ({ features }: Latest): Frame => {
+export const frameOf = ({ newest, features }: Latest): Frame => {
   const length = features.length;
   const frame: Frame = {
     length,
+    newest: newest ?? null,
     ids: new Float64Array(length),
     x: new Float64Array(length).fill(Number.NaN),
     y: new Float64Array(length).fill(Number.NaN),

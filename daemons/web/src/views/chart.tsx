@@ -53,7 +53,7 @@ export const Chart = ({ label, unit, times, lines, dark, palette, banded }: Prop
             : { range: (_self, low, high) => [Math.min(0, low ?? 0), Math.max(5, (high ?? 5) * 1.08)] },
         },
         axes: [
-          { ...axis, values: axisTimes },
+          { ...axis, values: axisTimes(language) },
           { ...axis, size: (_self, labels) => 18 + 7.5 * Math.max(2, ...(labels ?? []).map((label) => label.length)), ...(banded && { splits: () => [1, 4, 7, 10] }), values: (_self, splits) => splits.map((value) => number(value, 1)) },
         ],
         series: [
@@ -88,12 +88,14 @@ export const Chart = ({ label, unit, times, lines, dark, palette, banded }: Prop
   return <div class="chart" ref={box} role="img" aria-label={label} />;
 };
 
-const axisTimes = (_self: uPlot, splits: number[]) => {
-  const day = 86_400;
-  return splits.map((seconds) => {
-    const text = new Date(seconds * 1000).toISOString();
-    return seconds % day === 0 ? `${Number(text.slice(8, 10))}.${Number(text.slice(5, 7))}.` : text.slice(11, 16);
-  });
+/** The day at midnight, else the time. */
+const axisTimes = (language: string) => {
+  const days = new Intl.DateTimeFormat(language, { timeZone: "UTC", day: "numeric", month: "short" });
+  return (_self: uPlot, splits: number[]) =>
+    splits.map((seconds) => {
+      const moment = new Date(seconds * 1000);
+      return seconds % 86_400 === 0 ? days.format(moment) : moment.toISOString().slice(11, 16);
+    });
 };
 
 /** The median of the seconds between two readings. */

@@ -29,7 +29,8 @@ export const Histogram = (props: { counts: number[]; caption: string; palette: P
                 {n + 1}
               </th>
               <td>
-                <span class="bar" style={{ width: `${(count / most) * 70}%`, background: fill }} /> {number(count)}
+                {count > 0 && <span class="bar" style={{ width: `${(count / most) * 70}%`, background: fill }} />}{" "}
+                {number(count)}
               </td>
             </tr>
           );
