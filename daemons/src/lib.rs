@@ -16,6 +16,7 @@ pub mod demo;
 pub mod feed;
 pub mod index;
 pub mod jobs;
+pub mod loadtest;
 pub mod objects;
 pub mod request;
 pub mod schedule;

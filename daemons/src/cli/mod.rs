@@ -1,6 +1,7 @@
 mod daemons;
 mod files;
 mod index;
+mod loadtest;
 mod logging;
 mod provision;
 mod settings;
@@ -43,6 +44,11 @@ enum Command {
     Import(files::Import),
     /// Write readings from a store as CSV.
     Export(files::Export),
+    /// Measure a server under load, every answer followed to its file and checked.
+    ///
+    /// Example: airshed loadtest http://127.0.0.1:8501 --report out.html
+    #[command(name = "loadtest")]
+    LoadTest(loadtest::LoadTest),
     /// Make what Airshed needs on AWS, or on an emulator.
     #[command(subcommand)]
     Provision(provision::Provision),
@@ -60,6 +66,9 @@ const STOP_WITHIN: Duration = Duration::from_secs(10);
 
 pub(crate) fn main() -> ExitCode {
     quiet_handled_panics();
+    // A connection is a file: as many as the system lets this process have. It runs with
+    // fewer, too.
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
     let arguments = Arguments::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -74,6 +83,7 @@ pub(crate) fn main() -> ExitCode {
             Command::Worker(worker) => worker.run().await,
             Command::Import(import) => import.run().await,
             Command::Export(export) => export.run().await,
+            Command::LoadTest(loadtest) => loadtest.run().await,
             Command::Provision(provision) => provision.run().await,
             Command::Index(index) => index.run(),
         }

@@ -13,6 +13,7 @@ mod feed;
 mod http;
 mod index;
 mod jobs;
+mod loadtest;
 mod page;
 mod proxy;
 mod request;

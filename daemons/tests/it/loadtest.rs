@@ -1,0 +1,191 @@
+//! The load tester: what it counts is what was there, and nothing that is wrong counts.
+
+use std::time::Duration;
+
+use airshed::loadtest::{self, LoadTestError, Measured, Plan, Results, Step, Weighted};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::support::{Options, RawServer, Rig, answer, readings};
+
+fn plan(steps: &[(u64, u64)]) -> Plan {
+    let query = serde_json::from_str(r#"{"startDate":"2026-01-01","endDate":"2026-01-31"}"#);
+    Plan {
+        mix: vec![Weighted { weight: 1, query: query.unwrap() }],
+        steps: steps
+            .iter()
+            .map(|(requests, concurrency)| Step { requests: *requests, concurrency: *concurrency })
+            .collect(),
+        rate: None,
+        warm_up: 0,
+        pause: Duration::ZERO,
+        timeout: Duration::from_secs(60),
+        idle: 0,
+    }
+}
+
+async fn test(base: &str, plan: &Plan) -> Result<Results, LoadTestError> {
+    let stop = CancellationToken::new();
+    loadtest::run(base.parse().unwrap(), plan, |_| {}, &stop).await
+}
+
+fn errors(step: &Measured) -> Vec<(&str, u64)> {
+    step.errors.iter().map(|(kind, count)| (kind.as_str(), *count)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_request_is_counted_and_every_file_is_whole() {
+    let rig = Rig::start(Options::default()).await;
+    rig.store.put(&readings(500)).await.unwrap();
+    let mut plan = plan(&[(10, 10), (200, 20)]);
+    plan.warm_up = 5;
+    plan.idle = 30;
+    let results = test(&rig.base, &plan).await.unwrap();
+    let file = rig.get("/api/query?startDate=2026-01-01&endDate=2026-01-31").await;
+    let bytes = file.bytes().await.unwrap().len() as u64;
+    assert_eq!((results.reference[0].rows, results.reference[0].bytes), (500, bytes));
+    assert_eq!(results.idle, 30);
+    for (step, requests) in results.steps.iter().zip([10, 200]) {
+        assert_eq!((step.success, step.direct, step.by_job), (requests, requests, 0));
+        assert_eq!(step.errors, Default::default());
+        assert_eq!((step.rows, step.bytes), (500 * requests, bytes * requests));
+        let times = step.times;
+        let order = [times.minimum, times.p50, times.p90, times.p99, times.p999, times.maximum];
+        assert!(order.is_sorted() && times.minimum > 0.0, "{order:?}");
+        assert!((times.minimum..=times.maximum).contains(&times.average));
+        assert!(step.distribution.is_sorted_by(|a, b| a.0 < b.0 && a.1 <= b.1));
+    }
+    // What is written is read again, and drawn.
+    let text = serde_json::to_string(&results).unwrap();
+    let again: Results = serde_json::from_str(&text).unwrap();
+    assert_eq!(serde_json::to_string(&again).unwrap(), text);
+    let page = loadtest::page(&results, Some(&again));
+    assert_eq!(page.matches("<svg ").count(), 4, "times, errors, two distributions");
+    assert!(!page.contains("could not be drawn") && !page.contains("http://www.w3.org/1999/xlink"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_is_followed_until_its_file_is_there() {
+    let rig = Rig::start(Options { in_flight: 0, ..Options::default() }).await;
+    rig.store.put(&readings(100)).await.unwrap();
+    let results = test(&rig.base, &plan(&[(12, 4)])).await.unwrap();
+    let step = &results.steps[0];
+    assert_eq!((step.success, step.direct, step.by_job, step.rows), (12, 0, 12, 1200));
+}
+
+#[tokio::test]
+async fn what_goes_wrong_is_an_error_of_its_kind() {
+    let right = answer("200 OK", "", "P1\n1\n2\n");
+    let cut = right.replace("content-length: 7", "content-length: 9");
+    let server = RawServer::start(vec![
+        right.clone(), // the reference
+        answer("500 Internal Server Error", "", ""),
+        cut,
+        answer("200 OK", "", "P1\n1\n"),
+        answer("200 OK", "", "P1\n1\n3\n"),
+        "nonsense\r\n\r\n".to_owned(),
+        answer("202 Accepted", "", ""),
+        right,
+    ])
+    .await;
+    let base = server.url.replace("/static/v2/data.24h.json", "");
+    let results = test(&base, &plan(&[(9, 1)])).await.unwrap();
+    let step = &results.steps[0];
+    let expected = [
+        ("cut body", 1),
+        ("no connection", 1),
+        ("status 202", 1),
+        ("status 500", 1),
+        ("wrong rows", 2),
+    ];
+    assert_eq!(errors(step), expected);
+    assert_eq!((step.success, step.rows), (3, 6));
+}
+
+#[tokio::test]
+async fn silence_is_a_timeout_and_a_server_that_is_not_there_is_said() {
+    let server = RawServer::start(vec![answer("200 OK", "", "P1\n1\n"), String::new()]).await;
+    let base = server.url.replace("/static/v2/data.24h.json", "");
+    let mut plan = plan(&[(2, 2)]);
+    plan.timeout = Duration::from_millis(300);
+    let results = test(&base, &plan).await.unwrap();
+    assert_eq!(errors(&results.steps[0]), [("timeout", 2)]);
+
+    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", nobody.local_addr().unwrap());
+    drop(nobody);
+    let error = test(&base, &plan).await.unwrap_err().to_string();
+    assert!(error.contains("no connection") && error.contains(&base), "{error}");
+    for url in ["127.0.0.1:1", "ftp://127.0.0.1", "http://127.0.0.1/x", "nonsense", ""] {
+        assert!(url.parse::<loadtest::Target>().is_err(), "{url}");
+    }
+}
+
+/// Answers everything at once, but for one stall.
+async fn stalling(at: u32, stall: Duration) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let mut answered = 0;
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0; 4096];
+            while stream.read(&mut request).await.is_ok_and(|length| length > 0) {
+                answered += 1;
+                if answered == at {
+                    tokio::time::sleep(stall).await; // what the server does, not a wait for it
+                }
+                let text = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nP1\n1\n";
+                stream.write_all(text.as_bytes()).await.unwrap();
+            }
+        }
+    });
+    base
+}
+
+#[tokio::test]
+async fn with_a_rate_a_stall_delays_everybody_who_was_due_in_it() {
+    // Twenty requests are due within 190 ms, all of them while the second answer is awaited.
+    let mut open = plan(&[(20, 1)]);
+    open.rate = Some(100.0);
+    let base = stalling(2, Duration::from_millis(400)).await;
+    let step = test(&base, &open).await.unwrap().steps.remove(0);
+    assert_eq!(step.success, 20);
+    assert!(step.times.minimum >= 0.2, "{:?}", step.times);
+    // Without, one person waits, and nobody else shows.
+    let base = stalling(2, Duration::from_millis(400)).await;
+    let step = test(&base, &plan(&[(20, 1)])).await.unwrap().steps.remove(0);
+    assert!(step.times.maximum >= 0.4 && step.times.p50 < 0.2, "{:?}", step.times);
+}
+
+#[tokio::test]
+async fn told_to_stop_it_gives_what_it_has() {
+    let rig = Rig::start(Options::default()).await;
+    rig.store.put(&readings(10)).await.unwrap();
+    let stop = CancellationToken::new();
+    let seen = |progress: &loadtest::Progress<'_>| {
+        if progress.done > 20 {
+            stop.cancel();
+        }
+    };
+    let plan = plan(&[(10_000_000, 2), (10, 1)]);
+    let results = loadtest::run(rig.base.parse().unwrap(), &plan, seen, &stop).await.unwrap();
+    assert_eq!(results.steps.len(), 1);
+    assert!((20..10_000_000).contains(&results.steps[0].success));
+}
+
+#[tokio::test]
+async fn a_mix_asks_by_weight() {
+    let rig = Rig::start(Options::default()).await;
+    rig.store.put(&readings(300)).await.unwrap();
+    let mut plan = plan(&[(2000, 4)]);
+    let one = r#"{"startDate":"2026-01-01","endDate":"2026-01-31","limit":1}"#;
+    plan.mix[0].weight = 3;
+    plan.mix.push(Weighted { weight: 1, query: serde_json::from_str(one).unwrap() });
+    plan.mix.push(Weighted { weight: 0, query: serde_json::from_str(one).unwrap() });
+    let step = test(&rig.base, &plan).await.unwrap().steps.remove(0);
+    assert_eq!(step.success, 2000);
+    // 300 rows for three in four: 450,000 and some; five standard deviations are 29,000.
+    assert!((421_000..481_000).contains(&step.rows), "{}", step.rows);
+}
