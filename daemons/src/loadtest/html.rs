@@ -19,7 +19,7 @@ figcaption { display: flex; flex-wrap: wrap; gap: 0.2rem 1.2rem; }
 figcaption i { display: inline-block; width: 1rem; height: 0.7rem; print-color-adjust: exact; }
 code { overflow-wrap: anywhere; } .bad { color: light-dark(#9c1c1c, #ffa8a8); font-weight: 600; }
 @media print { :root { color-scheme: light; } body { max-width: none; }
-  table { font-size: 0.62rem; } th, td { padding: 0.2rem 0.25rem; } }
+  table { font-size: 0.55rem; } th, td { padding: 0.2rem; white-space: normal; } }
 ";
 
 /// The page. `before` is an earlier run that is shown beside it.
@@ -62,7 +62,7 @@ pub fn page(results: &Results, before: Option<&Results>) -> String {
          an error. Times are of requests that succeeded; with a fixed rate they count from the \
          moment at which the request was due.</p>\n",
     );
-    let _ = write!(html, "<h2>Steps</h2>\n{}", table(&results.steps));
+    html.push_str(&table("Steps", &results.steps));
     let runs: Vec<_> = match before {
         None => vec![Run { name: "this run", steps: &results.steps }],
         Some(before) => vec![
@@ -71,7 +71,7 @@ pub fn page(results: &Results, before: Option<&Results>) -> String {
         ],
     };
     if let Some(before) = before {
-        let _ = write!(html, "<h2>Steps before</h2>\n{}", table(&before.steps));
+        html.push_str(&table("Steps before", &before.steps));
     }
     for (title, drawn) in
         [("Response times", figures::response_times(&runs)), ("Errors", figures::errors(&runs))]
@@ -99,9 +99,9 @@ fn write_figure(html: &mut String, title: &str, figure: &Figure) {
     html.push_str("</figcaption></figure>\n");
 }
 
-fn table(steps: &[Measured]) -> String {
-    let mut html = String::from(
-        "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Steps\">\n<table>\n<thead><tr>\
+fn table(title: &str, steps: &[Measured]) -> String {
+    let mut html = format!(
+        "<h2>{title}</h2>\n<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"{title}\">\n<table>\n<thead><tr>\
          <th scope=\"col\">Requests / at once</th>\
          <th scope=\"col\">Success</th><th scope=\"col\">Errors</th><th scope=\"col\">Average</th>\
          <th scope=\"col\">Minimum</th><th scope=\"col\">p50</th><th scope=\"col\">p90</th>\
