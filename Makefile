@@ -51,6 +51,7 @@ bench: check-tools check-python check-node
 # Long campaigns: 200 kills of collectors and of workers, more cases for every law, minutes of fuzzing.
 SOAK_SECONDS ?= 300
 soak: check-tools check-python check-node check-chromium web
+	AIRSHED_LOAD=100000 $(CARGO) test --locked --release --package airshed --test it -- holds_without --nocapture
 	AIRSHED_KILLS=200 $(CARGO) test --locked --package airshed --test it -- durability workers_are_killed
 	PROPTEST_CASES=20000 $(CARGO) test --locked --release --package airshed-aqi --package airshed-store --package airshed-fuzz
 	$(CARGO) build --locked --release --package airshed

@@ -101,7 +101,7 @@ impl LoadTest {
                 write_summary(&mut out, step)?;
             }
             if results.idle > 0 {
-                writeln!(out, "Idle connections open at the end: {}", results.idle)?;
+                writeln!(out, "Idle connections beside the last step: {}", results.idle)?;
             }
         }
         if let Some(path) = &self.report {

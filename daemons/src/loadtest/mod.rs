@@ -106,7 +106,7 @@ pub struct Results {
     pub mix: Mix,
     /// The rows and bytes of each query's file.
     pub reference: Vec<Reference>,
-    /// Idle connections that were open at the end.
+    /// Idle connections that were open when the last step began.
     pub idle: usize,
     /// Each step.
     pub steps: Vec<Measured>,
@@ -161,14 +161,15 @@ pub async fn run(
     }
     drop(connection);
     let asked = Arc::new(Asked { queries, target, timeout: plan.timeout });
-    let idle = hold_idle(&asked.target, plan.idle).await;
+    let mut idle = Idle::default();
+    idle.open(&asked.target, plan.idle).await;
     let mut results = Results {
         target: asked.target.to_string(),
         started: jiff::Timestamp::now(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         mix: plan.mix.clone(),
         reference: asked.queries.iter().map(|(_, _, file)| file.reference()).collect(),
-        idle: idle.len(),
+        idle: 0,
         steps: Vec::new(),
     };
     for step in &plan.steps {
@@ -176,14 +177,16 @@ pub async fn run(
             break;
         }
         sleep(plan.pause).await;
+        // The server may close what has been idle for long: others take their places.
+        idle.open(&asked.target, plan.idle).await;
         if plan.warm_up > 0 {
             let requests = plan.warm_up;
             let warm_up = Step { requests, concurrency: step.concurrency.min(requests) };
             take(&asked, warm_up, None, &|_| {}, stop).await;
         }
+        results.idle = idle.0.len();
         results.steps.push(take(&asked, *step, plan.rate, &progress, stop).await);
     }
-    results.idle = idle.iter().filter(|connection| connection.is_open()).count();
     Ok(results)
 }
 
@@ -210,21 +213,28 @@ impl Asked {
     }
 }
 
-async fn hold_idle(target: &Arc<Target>, count: usize) -> Vec<Connection> {
-    let mut open = Vec::with_capacity(count);
-    while open.len() < count {
-        let mut opening = JoinSet::new();
-        for _ in 0..OPENED_AT_ONCE.min(count - open.len()) {
-            let mut connection = Connection::new(Arc::clone(target));
-            opening.spawn(async move { connection.connect().await.map(|()| connection) });
+/// Connections that ask nothing.
+#[derive(Default)]
+struct Idle(Vec<Connection>);
+
+impl Idle {
+    /// Opens so many that there are `count`, or as many as are to be had: the results tell.
+    async fn open(&mut self, target: &Arc<Target>, count: usize) {
+        self.0.retain(Connection::is_open);
+        while self.0.len() < count {
+            let mut opening = JoinSet::new();
+            for _ in 0..OPENED_AT_ONCE.min(count - self.0.len()) {
+                let mut connection = Connection::new(Arc::clone(target));
+                opening.spawn(async move { connection.connect().await.map(|()| connection) });
+            }
+            let opened = opening.join_all().await;
+            let refused = opened.iter().any(Result::is_err);
+            self.0.extend(opened.into_iter().flatten());
+            if refused {
+                return;
+            }
         }
-        let opened = opening.join_all().await;
-        if opened.iter().any(Result::is_err) {
-            break; // no more to be had: the results tell how many there are
-        }
-        open.extend(opened.into_iter().flatten());
     }
-    open
 }
 
 /// Takes one step.

@@ -97,6 +97,14 @@ impl Daemon {
         }
     }
 
+    /// The most memory that it had so far.
+    pub(super) fn peak_kib(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(path).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        peak.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
     pub(super) fn base(&self) -> String {
         self.wait_for("listening")["address"].as_str().unwrap().to_owned()
     }
@@ -376,9 +384,7 @@ async fn a_slow_client_costs_the_cache_and_little_more() {
         }
     }
     assert_eq!(rows, all + 1);
-    let status = std::fs::read_to_string(format!("/proc/{}/status", server.child.id())).unwrap();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    let peak_kib: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+    let peak_kib = server.peak_kib();
     // The text alone has 19 MB, the columns more than that.
     assert!(peak_kib < (cache_mib + 36) << 10, "{peak_kib} KiB for {bytes} bytes of answer");
 }
@@ -387,7 +393,9 @@ async fn a_slow_client_costs_the_cache_and_little_more() {
 fn help_names_every_command() {
     let help = output(&["--help"], "");
     let help = text(&help.stdout);
-    for command in ["serve", "demo", "collect", "server", "worker", "import", "export", "index"] {
+    for command in
+        ["serve", "demo", "collect", "server", "worker", "import", "export", "index", "loadtest"]
+    {
         assert!(help.contains(&format!("  {command}")), "{command}");
         assert!(output(&[command, "--help"], "").status.success());
     }

@@ -7,6 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::binary::{Daemon, airshed};
 use super::support::{Options, RawServer, Rig, answer, readings};
 
 fn plan(steps: &[(u64, u64)]) -> Plan {
@@ -188,4 +189,45 @@ async fn a_mix_asks_by_weight() {
     assert_eq!(step.success, 2000);
     // 300 rows for three in four: 450,000 and some; five standard deviations are 29,000.
     assert!((421_000..481_000).contains(&step.rows), "{}", step.rows);
+}
+
+/// The report's steps and one beyond, with idle connections beside, as processes; scaled by
+/// `AIRSHED_LOAD`, the requests of the last step (make soak: 100,000).
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_on_embedded_defaults_holds_without_one_error() {
+    let requests: u64 = std::env::var("AIRSHED_LOAD").map_or(2000, |n| n.parse().unwrap());
+    let (concurrency, idle) = ((requests / 100).clamp(50, 1000), (requests / 10).min(10_000));
+    let fixed = ["--schedule", "0 0 1 1 *", "--listen", "127.0.0.1:0"];
+    let mut arguments = vec!["demo", "--sensors", "2000", "--history", "0"];
+    arguments.extend(fixed);
+    let server = Daemon::start(&arguments);
+    let base = server.base();
+    server.wait_for("feed collected");
+    let now = jiff::Timestamp::now();
+    let query = serde_json::json!({
+        "startDate": now - jiff::SignedDuration::from_hours(1), "endDate": now,
+        "country": "DE", "range": "Low",
+    });
+    let last = format!("{requests}/{concurrency}");
+    let steps = match requests {
+        ..10_000 => format!("10/10,100/50,{last}"),
+        _ => format!("10/10,100/50,500/100,1000/500,2500/500,{last}"),
+    };
+    let (query, idle) = (query.to_string(), idle.to_string());
+    let mut tester = tokio::process::Command::from(airshed(&[
+        "loadtest", &base, "--json", "--query", &query, "--steps", &steps, "--idle", &idle,
+    ]));
+    let done = tester.kill_on_drop(true).output().await.unwrap();
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "{said} {}", String::from_utf8_lossy(&done.stdout));
+    let results: Results = serde_json::from_slice(&done.stdout).unwrap();
+    for step in &results.steps {
+        println!("{:?}: {:?}, {} by job", step.step, step.times, step.by_job);
+        assert_eq!((step.success, step.error_count()), (step.step.requests, 0));
+        assert!(step.rows > 0);
+    }
+    assert_eq!(results.idle.to_string(), idle);
+    let peak_kib = server.peak_kib();
+    println!("{peak_kib} KiB at most");
+    assert!(peak_kib < 512 << 10, "{peak_kib} KiB");
 }
