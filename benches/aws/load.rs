@@ -3,11 +3,12 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use airshed::loadtest::{self, Measured, Plan, Step, Target, Weighted};
 use serde_json::Value;
 use store::{Column, Memory, Query, Store, csv};
+use tokio_util::sync::CancellationToken;
 
 use crate::Scale;
 use crate::emulator::Emulator;
@@ -15,7 +16,7 @@ use crate::network::readings;
 
 /// The averages of the report's own design, measured on dynalite with 23,500 items; at the
 /// last two it had handed most requests to its queue.
-const REPORT: [(usize, f64); 3] = [(10, 0.67), (100, 3.2), (500, 8.0)];
+const REPORT: [(u64, f64); 3] = [(10, 0.67), (100, 3.2), (500, 8.0)];
 
 const DATA: [&str; 6] = [
     "--store",
@@ -76,76 +77,44 @@ pub(crate) async fn measure(scale: &Scale) {
     let _server = Daemon(server);
     let _worker = Daemon(airshed(&["worker"]).stderr(Stdio::null()).spawn().unwrap());
 
-    let http = reqwest::Client::builder().no_gzip().build().unwrap();
-    let (body, _) = ask(&http, &base, DAY).await;
+    let asked = |query: &str, steps: Vec<Step>| Plan {
+        mix: vec![Weighted { weight: 1, query: serde_json::from_str(query).unwrap() }],
+        steps,
+        rate: None,
+        warm_up: 0,
+        pause: Duration::ZERO,
+        timeout: Duration::from_secs(120),
+        idle: 0,
+    };
+    let stop = CancellationToken::new();
+    let target: Target = base.parse().unwrap();
+    let day = asked(DAY, Vec::new());
+    let day = loadtest::run(target.clone(), &day, |_| {}, &stop).await.unwrap();
+    let found = day.reference[0].rows;
     let in_germany = stored
         .iter()
         .filter(|reading| reading.country.is_some_and(|code| code.to_string() == "DE"));
-    let (found, there) =
-        (body.iter().filter(|byte| **byte == b'\n').count() - 1, in_germany.count());
-    assert_eq!(found, there, "every row");
+    let there = in_germany.count();
+    assert_eq!(found, there as u64, "every row");
     println!("\nOne day of Germany: {found} of {there} rows (the report: 4,662 of about 11,700).");
 
-    let (expected, _) = ask(&http, &base, HOUR).await;
-    println!("\nPOST of one hour, Germany, Low ({} bytes); seconds:", expected.len());
+    let steps = scale.load.iter().map(|&(requests, concurrency)| Step { requests, concurrency });
+    let plan = asked(HOUR, steps.collect());
+    let results = loadtest::run(target, &plan, |_| {}, &stop).await.unwrap();
+    let bytes = results.reference[0].bytes;
+    println!("\nPOST of one hour, Germany, Low ({bytes} bytes); seconds:");
     println!("| requests / at once | average |   worst | jobs | errors | the report's average |");
-    let expected = Arc::new(expected);
-    for &(requests, at_once) in scale.load {
-        let (next, jobs, wrong) = (
-            Arc::new(AtomicUsize::new(0)),
-            Arc::new(AtomicUsize::new(0)),
-            Arc::new(AtomicUsize::new(0)),
-        );
-        let clients = (0..at_once).map(|_| {
-            let (http, base, expected) = (http.clone(), base.clone(), Arc::clone(&expected));
-            let (next, jobs, wrong) = (Arc::clone(&next), Arc::clone(&jobs), Arc::clone(&wrong));
-            tokio::spawn(async move {
-                let mut times = Vec::new();
-                while next.fetch_add(1, Relaxed) < requests {
-                    let begun = Instant::now();
-                    let (body, as_job) = ask(&http, &base, HOUR).await;
-                    times.push(begun.elapsed());
-                    jobs.fetch_add(usize::from(as_job), Relaxed);
-                    wrong.fetch_add(usize::from(body != *expected), Relaxed);
-                }
-                times
-            })
-        });
-        let clients: Vec<_> = clients.collect();
-        let mut times = Vec::new();
-        for client in clients {
-            times.extend(client.await.unwrap());
-        }
-        let average = times.iter().sum::<Duration>().as_secs_f64() / times.len() as f64;
-        let worst = times.iter().max().unwrap().as_secs_f64();
-        let report = REPORT.iter().find(|(count, _)| *count == requests);
+    for Measured { step, times, by_job, errors, .. } in results.steps {
+        let report = REPORT.iter().find(|(count, _)| *count == step.requests);
         let report = report.map_or("(queued)".to_owned(), |(_, seconds)| {
-            format!("{seconds} = {:.0} times", seconds / average)
+            format!("{seconds} = {:.0} times", seconds / times.average)
         });
-        let (jobs, wrong) = (jobs.load(Relaxed), wrong.load(Relaxed));
-        let step = format!("{requests} / {at_once}");
+        let (average, worst, wrong) = (times.average, times.maximum, errors.values().sum::<u64>());
+        let step = format!("{} / {}", step.requests, step.concurrency);
         println!(
-            "| {step:<18} | {average:>7.4} | {worst:>7.4} | {jobs:>4} | {wrong:>6} | {report:>20} |"
+            "| {step:<18} | {average:>7.4} | {worst:>7.4} | {by_job:>4} | {wrong:>6} | {report:>20} |"
         );
-        assert_eq!(wrong, 0, "every answer is whole");
-    }
-}
-
-/// The answer, and whether it came by a job.
-async fn ask(http: &reqwest::Client, base: &str, body: &'static str) -> (Vec<u8>, bool) {
-    let question = http.post(format!("{base}/api/query")).body(body);
-    let answer = question.header("content-type", "application/json").send().await.unwrap();
-    if answer.status() == 200 {
-        return (answer.bytes().await.unwrap().to_vec(), false);
-    }
-    assert_eq!(answer.status(), 202);
-    let path = answer.headers()["location"].to_str().unwrap().to_owned();
-    loop {
-        let answer = http.get(format!("{base}{path}?wait=30")).send().await.unwrap();
-        match answer.status().as_u16() {
-            200 => return (answer.bytes().await.unwrap().to_vec(), true),
-            status => assert_eq!(status, 202),
-        }
+        assert_eq!(wrong, 0, "every answer is whole: {errors:?}");
     }
 }
 

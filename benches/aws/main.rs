@@ -23,7 +23,7 @@ struct Scale {
     /// Readings that the server answers from.
     served: u64,
     /// Requests, and how many at the same time.
-    load: &'static [(usize, usize)],
+    load: &'static [(u64, u64)],
 }
 
 const WHOLE: Scale = Scale {

@@ -222,12 +222,12 @@ async fn a_server_on_embedded_defaults_holds_without_one_error() {
     assert!(done.status.success(), "{said} {}", String::from_utf8_lossy(&done.stdout));
     let results: Results = serde_json::from_slice(&done.stdout).unwrap();
     for step in &results.steps {
-        println!("{:?}: {:?}, {} by job", step.step, step.times, step.by_job);
+        eprintln!("{:?}: {:?}, {} by job", step.step, step.times, step.by_job);
         assert_eq!((step.success, step.error_count()), (step.step.requests, 0));
         assert!(step.rows > 0);
     }
     assert_eq!(results.idle.to_string(), idle);
     let peak_kib = server.peak_kib();
-    println!("{peak_kib} KiB at most");
+    eprintln!("{peak_kib} KiB at most");
     assert!(peak_kib < 512 << 10, "{peak_kib} KiB");
 }

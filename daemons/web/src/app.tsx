@@ -7,7 +7,7 @@ import type { Palette } from "./index-scale";
 import { add, current, follow, forget, type Job, onJobs } from "./jobs";
 import { Legend } from "./map/legend";
 import { boxOf, type Drawing, MapView, type Place } from "./map/map";
-import type { Frame, View } from "./map/frame";
+import { type Frame, latitudeOf, longitudeOf, type View } from "./map/frame";
 import { Replay } from "./map/replay";
 import { dated, fromAddress, type Selection, toAddress } from "./selection";
 import { LANGUAGES, type Language, useWords, usual, words, WordsContext } from "./texts";
@@ -134,8 +134,8 @@ export const App = () => {
     choose(id);
     const n = frame?.ids.indexOf(id) ?? -1;
     if (frame && n >= 0 && !Number.isNaN(frame.x[n]!)) {
-      const latitude = (Math.atan(Math.sinh(Math.PI * (1 - 2 * frame.y[n]!))) * 180) / Math.PI;
-      setGoal({ place: [latitude, (frame.x[n]! - 0.5) * 360, Math.max(place[2], SENSOR_ZOOM)] });
+      const at = [latitudeOf(frame.y[n]!), longitudeOf(frame.x[n]!)] as const;
+      setGoal({ place: [...at, Math.max(place[2], SENSOR_ZOOM)] });
     }
   };
   const drawn = (bbox: string | null, at: [number, number] | null) => {

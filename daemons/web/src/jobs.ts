@@ -2,20 +2,13 @@
 
 import { cancelJob, jobStatus, type JobStatus, Refusal } from "./api";
 
-export interface Job {
+export interface Job extends Omit<Partial<JobStatus>, "status"> {
   id: string;
   /** The request, as the API takes it. */
   query: string;
   /** Milliseconds. */
   asked: number;
   status: JobStatus["status"] | "unknown";
-  rows?: number;
-  estimate?: number;
-  bytes?: number;
-  waiting?: number;
-  reason?: string;
-  retryable?: boolean;
-  expires?: string;
   /** Milliseconds; when the end was heard of. */
   ended?: number;
   /** It is downloaded once it is done. */

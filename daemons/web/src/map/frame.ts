@@ -30,6 +30,10 @@ export const mercatorY = (latitude: number) => {
   return 0.5 - Math.log((1 + sine) / (1 - sine)) / (4 * Math.PI);
 };
 
+export const longitudeOf = (x: number) => (x - 0.5) * 360;
+
+export const latitudeOf = (y: number) => (Math.atan(Math.sinh(Math.PI * (1 - 2 * y))) * 180) / Math.PI;
+
 export const frameOf = ({ newest, features }: Latest): Frame => {
   const length = features.length;
   const frame: Frame = {

@@ -7,7 +7,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { bandOf, type Palette } from "../index-scale";
 import type { Selection } from "../selection";
 import { useWords, type Words } from "../texts";
-import type { Frame, View } from "./frame";
+import { type Frame, latitudeOf, longitudeOf, type View } from "./frame";
 import { type Mark, markAt, marksOf, paintMarks } from "./marks";
 import { type Sheet, sheet } from "./sheet";
 import type { World } from "./lands";
@@ -203,7 +203,7 @@ export const MapView = (props: Props) => {
 /** Shows one sensor; of several goes nearer, or shows the highest where it cannot. */
 const open = (map: L.Map, { sensors }: Mark, { frame, onChoose }: Props) => {
   if (sensors.length === 1) return onChoose(frame!.ids[sensors[0]!]!);
-  const places = sensors.map((n) => [latitudeOf(frame!.y[n]!), (frame!.x[n]! - 0.5) * 360] as [number, number]);
+  const places = sensors.map((n) => [latitudeOf(frame!.y[n]!), longitudeOf(frame!.x[n]!)] as [number, number]);
   const bounds = L.latLngBounds(places);
   const apart = bounds.getNorthEast().distanceTo(bounds.getSouthWest());
   if (map.getZoom() < FURTHEST_ZOOM - 1 && apart > 5) {
@@ -214,8 +214,6 @@ const open = (map: L.Map, { sensors }: Mark, { frame, onChoose }: Props) => {
   const highest = sensors.reduce((a, b) => (frame!.index[b]! > frame!.index[a]! ? b : a));
   onChoose(frame!.ids[highest]!);
 };
-
-const latitudeOf = (y: number) => (Math.atan(Math.sinh(Math.PI * (1 - 2 * y))) * 180) / Math.PI;
 
 const described = (mark: Mark, frame: Frame, { t, number }: Words): string => {
   const index = mark.index === null ? t.noIndex : `${mark.index} · ${t.bands[bandOf(mark.index)]}`;
