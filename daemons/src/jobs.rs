@@ -283,8 +283,10 @@ impl Jobs {
     /// just then.
     pub async fn share(&self, job: &Job) -> Result<Option<Job>, JobsError> {
         let path = shared_path(job.id);
-        let put = self.objects.put(&path, PutPayload::new()).await;
-        put.map_err(|source| JobsError { path, source })?;
+        if self.read(&path).await?.is_none() {
+            let put = self.objects.put(&path, PutPayload::new()).await;
+            put.map_err(|source| JobsError { path, source })?;
+        }
         let job = self.get(job.id).await?;
         Ok(job.filter(|job| !matches!(job.state, State::Cancelled { .. })))
     }

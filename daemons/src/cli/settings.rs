@@ -18,7 +18,7 @@ use http::HeaderValue;
 use jiff::SignedDuration;
 use queue::Queues;
 use store::{CacheOptions, Cached, Metered, Store, Window};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket, lookup_host};
 
 use super::Failure;
 
@@ -222,7 +222,7 @@ pub(super) struct HttpFlags {
 
 impl HttpFlags {
     pub(super) async fn listen(&self) -> Result<TcpListener, Failure> {
-        let listener = TcpListener::bind(&self.listen).await.map_err(|error| {
+        let listener = listen_on(&self.listen).await.map_err(|error| {
             format!("cannot serve on {}: {error}; give another --listen", self.listen)
         })?;
         let address = listener.local_addr()?;
@@ -265,6 +265,24 @@ impl HttpFlags {
             }
         }
     }
+}
+
+/// Connections that may wait to be accepted. With fewer, as usual, some of a thousand that
+/// come at once are dropped, and their clients try again only after a second.
+const BACKLOG: u32 = 4096;
+
+/// As [`TcpListener::bind`] does, with a longer queue.
+async fn listen_on(address: &str) -> std::io::Result<TcpListener> {
+    let mut failure = std::io::ErrorKind::AddrNotAvailable.into();
+    for address in lookup_host(address).await? {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        socket.set_reuseaddr(true)?;
+        match socket.bind(address).and_then(|()| socket.listen(BACKLOG)) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
 }
 
 /// How many jobs at a time.
