@@ -132,7 +132,7 @@ async fn make_in_turn(
     ask: Ask,
     summary: Summary,
 ) -> Result<Arc<Made>, Problem> {
-    let turn = shared.taking_in.of(format!("latest {key}"));
+    let turn = shared.turns.of(format!("latest {key}"));
     let _turn = turn.lock().await;
     if let Some(made) = shared.latest.get(&key).filter(|made| made.since.elapsed() < FRESH) {
         return Ok(made);

@@ -126,7 +126,7 @@ const WAKE_BUFFER: usize = 1024;
 struct Shared {
     server: Server,
     room: Room,
-    taking_in: Turns,
+    turns: Turns,
     latest: Latest,
     ended: broadcast::Sender<Uuid>,
     stop: CancellationToken,
@@ -144,7 +144,7 @@ pub async fn run(server: Server, listener: TcpListener, stop: CancellationToken)
     let shared = Arc::new(Shared {
         server,
         room,
-        taking_in: Turns::default(),
+        turns: Turns::default(),
         latest: Latest::default(),
         ended,
         stop: stop.clone(),

@@ -188,7 +188,7 @@ async fn take_in(shared: Arc<Shared>, ask: Ask) -> Result<Job, Problem> {
     };
     let query = ask.to_object();
     let key = serde_json::to_string(&query).unwrap_or_default(); // plain JSON
-    let turn = shared.taking_in.of(key);
+    let turn = shared.turns.of(key);
     let _turn = turn.lock().await;
     if let Some(job) = desk.jobs.same(&query).await?
         && let Some(job) = desk.jobs.share(&job).await?

@@ -226,6 +226,7 @@ export const App = () => {
             dark={dark}
             chosen={sensor}
             start={start.place}
+            fit={start.place === HOME}
             selection={selection}
             drawing={drawing}
             goal={goal}

@@ -85,6 +85,23 @@ export interface View {
   north: number;
 }
 
+/** Where most sensors are, with some room; `null` where none has a place. */
+export const usualView = (frame: Frame): View | null => {
+  const [xs, ys] = [frame.x, frame.y].map((column) => column.filter((value) => !Number.isNaN(value)).sort());
+  if (xs!.length === 0) return null;
+  const [left, right] = middle(xs!);
+  const [top, bottom] = middle(ys!);
+  const view = [longitudeOf(left), latitudeOf(bottom), longitudeOf(right), latitudeOf(top)];
+  return { west: view[0]!, south: view[1]!, east: view[2]!, north: view[3]! };
+};
+
+/** Four in five of sorted values, and a quarter more on each side. */
+const middle = (sorted: Float64Array): [number, number] => {
+  const at = (share: number) => sorted[Math.round(share * (sorted.length - 1))]!;
+  const [low, high] = [at(0.1), at(0.9)];
+  return [low - (high - low) / 4, high + (high - low) / 4];
+};
+
 /** The numbers of the sensors within a view. */
 export const within = (frame: Frame, view: View): number[] => {
   const [left, right] = [mercatorX(view.west), mercatorX(view.east)];

@@ -7,7 +7,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { bandOf, type Palette } from "../index-scale";
 import type { Selection } from "../selection";
 import { useWords, type Words } from "../texts";
-import { type Frame, latitudeOf, longitudeOf, type View } from "./frame";
+import { type Frame, latitudeOf, longitudeOf, usualView, type View } from "./frame";
 import { type Mark, markAt, marksOf, paintMarks } from "./marks";
 import { type Sheet, sheet } from "./sheet";
 import type { World } from "./lands";
@@ -22,6 +22,8 @@ interface Props {
   dark: boolean;
   chosen: number | null;
   start: Place;
+  /** Whether to go to where the sensors are, once they are known. */
+  fit: boolean;
   selection: Selection;
   drawing: Drawing;
   /** Where to go; another object, another move. */
@@ -49,6 +51,9 @@ const DARK: Inks = {
 /** From here on the finer outlines are worth their size. */
 const FINE_FROM_ZOOM = 5.5;
 const FURTHEST_ZOOM = 16;
+
+/** A city, with its surroundings. */
+const NEAREST_AT_START = 12;
 
 export const MapView = (props: Props) => {
   const words = useWords();
@@ -110,7 +115,10 @@ export const MapView = (props: Props) => {
       world(fine).then(
         (world) => {
           setBroken(false);
-          setLand((land) => (land && land.fine > fine ? land : { world, fine }));
+          const known = landNow.current;
+          landNow.current = known && known.fine > fine ? known : { world, fine };
+          setLand(landNow.current);
+          if (!fine) tell();
         },
         () => setBroken(true),
       );
@@ -150,6 +158,16 @@ export const MapView = (props: Props) => {
     };
     // The map is made once; what changes reaches it by the effects below.
   }, []);
+
+  const fitted = useRef(!props.fit);
+  useEffect(() => {
+    if (fitted.current || !props.frame) return;
+    fitted.current = true;
+    const usual = usualView(props.frame);
+    if (!usual) return;
+    const bounds = L.latLngBounds([usual.south, usual.west], [usual.north, usual.east]);
+    parts.current?.map.fitBounds(bounds, { maxZoom: NEAREST_AT_START, animate: false });
+  }, [props.frame]);
 
   useEffect(() => {
     parts.current?.sheet.repaint();
