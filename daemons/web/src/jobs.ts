@@ -21,6 +21,10 @@ const KEY = "airshed.jobs";
 const MOST = 50;
 const BETWEEN_LOOKS_MS = 1000;
 
+/** Many jobs are short: young ones are looked at more often. */
+const YOUNG_MS = 5000;
+const BETWEEN_LOOKS_AT_YOUNG_MS = 250;
+
 type Listener = (jobs: Job[]) => void;
 
 const isActive = (job: Job) => job.status === "queued" || job.status === "running";
@@ -107,9 +111,10 @@ export const follow = () => {
   void (async () => {
     while (jobs.some(isActive)) {
       for (const job of jobs.filter(isActive)) await look(job);
+      const young = jobs.some((job) => isActive(job) && Date.now() - job.asked < YOUNG_MS);
       await new Promise<void>((done) => {
         wake = done;
-        setTimeout(done, BETWEEN_LOOKS_MS);
+        setTimeout(done, young ? BETWEEN_LOOKS_AT_YOUNG_MS : BETWEEN_LOOKS_MS);
       });
     }
     following = false;
