@@ -127,7 +127,9 @@ pub struct Reference {
 #[derive(Debug, thiserror::Error)]
 pub enum LoadTestError {
     /// The server cannot be reached, or does not answer what is to be asked.
-    #[error("{query} cannot be asked of {target}: {failure}")]
+    #[error(
+        "{query} cannot be asked of {target}: {failure}; --query and --mix ask for something else"
+    )]
     Reference {
         /// What was asked.
         query: String,
