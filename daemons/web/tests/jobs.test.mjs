@@ -44,11 +44,6 @@ test("under overload", async (t) => {
 
   await t.test("a query becomes a job, and its file arrives by itself", async () => {
     const page = await opened(browser, address, "/?view=ask&country=FR");
-    const fields = new URLSearchParams({
-      startDate: await page.locator("[name=startDate]").inputValue(),
-      endDate: `${await page.locator("[name=endDate]").inputValue()}:59`,
-      country: "FR",
-    });
     const download = page.waitForEvent("download");
     await submit(page);
     await page.getByRole("tab", { name: /^Jobs/, selected: true }).waitFor();
@@ -57,9 +52,9 @@ test("under overload", async (t) => {
     const [job] = await kept(page);
     const result = await fetch(`${address}/api/results/${job.id}`);
     assert.ok(got.equals(Buffer.from(await result.arrayBuffer())));
-    assert.match(got.toString().split("\n")[1], new RegExp("FR"));
-    assert.equal(got.toString().trim().split("\n").length - 1, job.rows);
-    assert.ok(fields.get("startDate"));
+    const lines = got.toString().trim().split("\n").slice(1);
+    assert.ok(lines.every((line) => line.includes(",FR,")));
+    assert.equal(lines.length, job.rows);
     // Its own button gives it out again.
     const again = page.waitForEvent("download");
     await page.locator(".job.done").getByRole("button", { name: "Download" }).click();
