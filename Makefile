@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: demo test soak bench web web-tests check-tools check-python check-node check-chromium check fmt clean
+.PHONY: demo test soak bench web web-tests check-tools check-python check-node check-chromium check-prometheus check fmt clean
 
 # A simulated network, collected, indexed, kept and served on http://127.0.0.1:8501
 demo: check-tools
@@ -11,7 +11,7 @@ demo: check-tools
 
 # Everything that has to hold, as CI runs it. The tests of the workspace build the binary that
 # the page's tests use; another choice of packages would compile everything once more.
-test: check-tools check-python check-node check-chromium fmt web check
+test: check-tools check-python check-node check-chromium check-prometheus fmt web check
 	$(CARGO) test --locked --workspace
 	cd daemons/web && npm test --silent
 	$(CARGO) test --locked --package airshed-aqi --features serde --test serde
@@ -78,6 +78,9 @@ check-node:
 
 check-chromium:
 	@command -v chromium > /dev/null || command -v chromium-browser > /dev/null || command -v google-chrome > /dev/null || { echo "The tests of the page need Chromium (Debian: apt-get install chromium)"; exit 1; }
+
+check-prometheus:
+	@command -v prometheus > /dev/null && command -v promtool > /dev/null || { echo "The tests of the metrics need Prometheus (Debian: apt-get install prometheus)"; exit 1; }
 
 clean:
 	$(CARGO) clean

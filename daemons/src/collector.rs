@@ -203,11 +203,12 @@ impl Collector {
             Fetched::Feed(file, validators) => (file, validators),
             Fetched::Unchanged => {
                 info!(feed, "the feed has not changed since the last fetch");
-                self.succeeded("unchanged");
+                self.succeeded("unchanged", start);
                 return Ok(Collected::default());
             }
         };
         let (bytes, window, now) = (file.len(), self.window, (self.clock)());
+        metrics::counter!("airshed_feed_bytes_total").increment(bytes as u64);
         let parsed = tokio::task::spawn_blocking(move || feed::parse(&file, window, now)).await;
         // The parser does not panic; were it to, the fetch has failed, not the daemon.
         let parsed = parsed
@@ -221,7 +222,7 @@ impl Collector {
         }
         parsed.remarks.iter().for_each(log_remark);
         self.fetcher.keep(validators);
-        self.succeeded("ok");
+        self.succeeded("ok", start);
         let collected = count(&parsed);
         info!(
             feed,
@@ -238,12 +239,14 @@ impl Collector {
         Ok(collected)
     }
 
-    fn succeeded(&self, outcome: &'static str) {
+    fn succeeded(&self, outcome: &'static str, start: Instant) {
         let now = (self.clock)();
         self.status.set(|state| {
             *state = FeedState { last_success: Some(now), failure: None };
         });
         metrics::counter!("airshed_fetches_total", "outcome" => outcome).increment(1);
+        let took = start.elapsed();
+        metrics::histogram!("airshed_fetch_seconds", "outcome" => outcome).record(took);
     }
 }
 

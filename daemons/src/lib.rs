@@ -5,7 +5,8 @@
 //! [`request`] reads what is asked for, [`server`] answers at once or hands the query to
 //! [`jobs`] and a queue, [`worker`] does what is queued, [`sweeper`] lets no job stay for
 //! ever; results lie among [`objects`]. [`transfer`] moves CSV files in and out, [`index`]
-//! answers for the index alone, [`demo`] simulates the network.
+//! answers for the index alone, [`demo`] simulates the network. [`telemetry`] has the names
+//! of what is measured, [`watch`] looks at what nobody counts.
 //!
 //! Each daemon is a `run(parts, stop)`: it ends when the token is cancelled, and reads
 //! neither the environment nor the wall clock nor signals; the binary does. Parts on AWS are
@@ -25,6 +26,7 @@ pub mod source;
 pub mod sweeper;
 pub mod telemetry;
 pub mod transfer;
+pub mod watch;
 pub mod worker;
 
 /// The time, as an argument.

@@ -37,9 +37,17 @@ const READS_AT_ONCE: usize = 16;
 pub struct Sweeper {
     jobs: Jobs,
     requests: Arc<dyn Queue>,
-    /// When to look again at jobs for which nothing is to be done before, so that a look
-    /// costs a listing and the records of what is new or under way.
-    later: HashMap<Uuid, Timestamp>,
+    /// What is known of jobs for which nothing is to be done yet, so that a look costs a
+    /// listing and the records of what is new or under way.
+    known: HashMap<Uuid, Known>,
+}
+
+#[derive(Clone, Copy)]
+struct Known {
+    state: &'static str,
+    created: Timestamp,
+    /// When to look again.
+    later: Timestamp,
 }
 
 /// Sweeps until told to stop.
@@ -58,7 +66,7 @@ pub async fn run(mut sweeper: Sweeper, stop: CancellationToken) {
 impl Sweeper {
     /// A sweeper of jobs that are taken from a queue.
     pub fn new(jobs: Jobs, requests: Arc<dyn Queue>) -> Self {
-        Self { jobs, requests, later: HashMap::new() }
+        Self { jobs, requests, known: HashMap::new() }
     }
 
     /// Takes up again, oldest first, the jobs that a queue within the process forgot when it
@@ -84,11 +92,14 @@ impl Sweeper {
     pub async fn sweep(&mut self) -> Result<(), JobsError> {
         let now = self.jobs.now();
         let ids = self.jobs.ids().await?;
-        let there: HashMap<Uuid, Timestamp> =
-            ids.iter().filter_map(|id| Some((*id, *self.later.get(id)?))).collect();
-        self.later = there;
-        let due = ids.into_iter().filter(|id| self.later.get(id).is_none_or(|later| *later <= now));
+        let there = ids.iter().filter_map(|id| Some((*id, *self.known.get(id)?)));
+        self.known = there.collect();
+        let is_due = |id: &Uuid| self.known.get(id).is_none_or(|known| known.later <= now);
+        let due = ids.into_iter().filter(is_due);
         for job in self.read(due.collect()).await {
+            // Looked at again next time, if nothing below says otherwise.
+            let (state, created) = (job.state.name(), job.created);
+            self.known.insert(job.id, Known { state, created, later: now });
             let later = match job.state {
                 State::Done { expires, .. }
                 | State::Failed { expires, .. }
@@ -97,10 +108,23 @@ impl Sweeper {
                 State::Queued | State::Running { .. } => self.wake(&job).await?,
             };
             if let Some(later) = later {
-                self.later.insert(job.id, later);
+                self.known.insert(job.id, Known { state, created, later });
             }
         }
+        self.tell(now);
         Ok(())
+    }
+
+    /// Tells how many jobs there are in each state, and how old the oldest is.
+    fn tell(&self, now: Timestamp) {
+        for state in ["queued", "running", "done", "failed", "cancelled", "expired"] {
+            let created = self.known.values().filter(|known| known.state == state);
+            let created: Vec<_> = created.map(|known| known.created).collect();
+            metrics::gauge!("airshed_jobs", "state" => state).set(created.len() as f64);
+            let oldest = created.iter().min().map(|oldest| now.duration_since(*oldest));
+            let age = oldest.map_or(0.0, |age| age.as_secs_f64().max(0.0));
+            metrics::gauge!("airshed_job_age_seconds", "state" => state).set(age);
+        }
     }
 
     /// Sends a job again that has fallen silent. When to do so again.

@@ -255,6 +255,11 @@ impl Worker {
             Ok(done) => {
                 // Of attempts that ended between the file and the record, if any.
                 let _ = self.jobs.delete_earlier_results(&done).await;
+                if let State::Done { rows, .. } = done.state {
+                    let took = done.updated.duration_since(done.created).as_secs_f64();
+                    metrics::histogram!("airshed_query_seconds", "path" => "job").record(took);
+                    metrics::histogram!("airshed_query_rows", "path" => "job").record(rows as f64);
+                }
                 *job = done;
                 Ok(())
             }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
-use crate::{Delivery, Error, ErrorKind, Queue, Receipt};
+use crate::{Delivery, Depth, Error, ErrorKind, Queue, Receipt};
 
 /// A queue within one process, gone with it. Clones are the same queue.
 #[derive(Debug, Clone)]
@@ -50,6 +50,7 @@ struct State {
 struct Message {
     body: String,
     receives: u32,
+    sent: Instant,
 }
 
 #[derive(Debug)]
@@ -63,13 +64,6 @@ impl Channel {
     pub fn new(options: Options) -> Self {
         let state = Mutex::default();
         Self(Arc::new(Shared { options, state, changed: Notify::new() }))
-    }
-
-    /// The number of messages that wait, and of those that were received and are not
-    /// acknowledged.
-    pub fn depth(&self) -> (usize, usize) {
-        let state = self.state();
-        (state.ready.len(), state.hidden.len())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -106,9 +100,9 @@ impl Channel {
             if message.receives < self.0.options.max_receives {
                 state.ready.push_back(message);
             } else if let Some(dead_letters) = &self.0.options.dead_letters {
-                let body = message.body;
+                let dead = Message { receives: 0, ..message };
                 // Beyond its capacity too: a given-up message must not vanish.
-                dead_letters.state().ready.push_back(Message { body, receives: 0 });
+                dead_letters.state().ready.push_back(dead);
                 dead_letters.0.changed.notify_waiters();
             }
         }
@@ -124,7 +118,8 @@ impl Queue for Channel {
             let message = format!("the queue holds its {capacity} messages; try again later");
             return Err(Error::new(ErrorKind::Full, message));
         }
-        state.ready.push_back(Message { body: body.to_owned(), receives: 0 });
+        let sent = Instant::now();
+        state.ready.push_back(Message { body: body.to_owned(), receives: 0, sent });
         drop(state);
         self.0.changed.notify_waiters();
         Ok(())
@@ -174,9 +169,11 @@ impl Queue for Channel {
         Ok(())
     }
 
-    async fn waiting(&self) -> Result<usize, Error> {
+    async fn depth(&self) -> Result<Depth, Error> {
+        let now = Instant::now();
         let mut state = self.state();
-        self.uncover(&mut state, Instant::now());
-        Ok(state.ready.len())
+        self.uncover(&mut state, now);
+        let oldest = state.ready.iter().map(|message| now - message.sent).max();
+        Ok(Depth { waiting: state.ready.len(), hidden: state.hidden.len(), oldest })
     }
 }

@@ -53,9 +53,20 @@ pub trait Queue: Send + Sync + 'static {
     /// [`Expired`](crate::ErrorKind::Expired) when it is no longer the receiver's.
     async fn extend(&self, receipt: &Receipt, visibility: Duration) -> Result<(), Error>;
 
-    /// About how many messages wait to be received, hidden ones apart. A queue elsewhere may
-    /// count late and roughly.
-    async fn waiting(&self) -> Result<usize, Error>;
+    /// About how many messages there are. A queue elsewhere may count late and roughly.
+    async fn depth(&self) -> Result<Depth, Error>;
+}
+
+/// What is in a queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Depth {
+    /// Messages that wait to be received.
+    pub waiting: usize,
+    /// Messages that were received, and are neither acknowledged nor to be seen again.
+    pub hidden: usize,
+    /// How long ago the oldest of those that wait was sent; `None` when none waits, and
+    /// where the queue cannot tell (SQS tells CloudWatch, as `ApproximateAgeOfOldestMessage`).
+    pub oldest: Option<Duration>,
 }
 
 /// A message as it was received.

@@ -35,6 +35,6 @@ pub mod conformance;
 pub mod sqs;
 
 pub use channel::{Channel, Options};
-pub use contract::{Delivery, Queue, Receipt};
+pub use contract::{Delivery, Depth, Queue, Receipt};
 pub use error::{Error, ErrorKind};
 pub use open::{Queues, open};

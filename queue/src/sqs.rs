@@ -10,8 +10,9 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::config::Credentials;
-use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sqs::config::interceptors::BeforeTransmitInterceptorContextRef;
+use aws_sdk_sqs::config::{ConfigBag, Credentials, Intercept, RuntimeComponents};
+use aws_sdk_sqs::error::{BoxError, ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::operation::receive_message::builders::ReceiveMessageFluentBuilder;
 use aws_sdk_sqs::types::{
     BatchResultErrorEntry, DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName,
@@ -20,7 +21,7 @@ use aws_sdk_sqs::types::{
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 
-use crate::{Delivery, Error, ErrorKind, Queue, Queues, Receipt};
+use crate::{Delivery, Depth, Error, ErrorKind, Queue, Queues, Receipt};
 
 /// What SQS takes in one batch.
 const BATCH: usize = 10;
@@ -87,7 +88,7 @@ impl Sqs {
         let known = *self.0.depth.lock().unwrap_or_else(PoisonError::into_inner);
         let (since, depth) = match known {
             Some((since, depth)) if since.elapsed() < DEPTH_HOLDS => (since, depth),
-            _ => (Instant::now(), self.waiting().await?),
+            _ => (Instant::now(), self.depth().await?.waiting),
         };
         if depth + more > capacity {
             let message = format!(
@@ -203,13 +204,17 @@ impl Queue for Sqs {
         }
     }
 
-    async fn waiting(&self) -> Result<usize, Error> {
-        let name = QueueAttributeName::ApproximateNumberOfMessages;
+    async fn depth(&self) -> Result<Depth, Error> {
+        use QueueAttributeName::{
+            ApproximateNumberOfMessages as Waiting, ApproximateNumberOfMessagesNotVisible as Hidden,
+        };
         let asked = self.0.client.get_queue_attributes().queue_url(&self.0.url);
-        let known = asked.attribute_names(name.clone()).send().await;
+        let known = asked.attribute_names(Waiting).attribute_names(Hidden).send().await;
         let known = known.map_err(|error| failed(&self.0.name, "counting", error))?;
-        let count = known.attributes().and_then(|known| known.get(&name)?.parse().ok());
-        Ok(count.unwrap_or_default())
+        let count = |name| known.attributes().and_then(|known| known.get(&name)?.parse().ok());
+        let (waiting, hidden) = (count(Waiting), count(Hidden));
+        let (waiting, hidden) = (waiting.unwrap_or_default(), hidden.unwrap_or_default());
+        Ok(Depth { waiting, hidden, oldest: None })
     }
 }
 
@@ -408,6 +413,26 @@ fn seconds(duration: Duration) -> i32 {
     duration.min(LONGEST_VISIBILITY).as_millis().div_ceil(1000) as i32 // at most 43,200
 }
 
+/// Counts every request that is paid for, those of retries too.
+#[derive(Debug)]
+struct Count(String);
+
+impl Intercept for Count {
+    fn name(&self) -> &'static str {
+        "Count"
+    }
+
+    fn read_before_transmit(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        metrics::counter!("airshed_sqs_requests_total", "queue" => self.0.clone()).increment(1);
+        Ok(())
+    }
+}
+
 async fn client(name: &str, endpoint: &Endpoint) -> Result<Client, Error> {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(3))
@@ -422,7 +447,8 @@ async fn client(name: &str, endpoint: &Endpoint) -> Result<Client, Error> {
             .region(Region::from_static("eu-west-2"))
             .credentials_provider(Credentials::new("emulator", "emulator", None, None, "emulator"));
     }
-    let client = Client::new(&loader.load().await);
+    let config = aws_sdk_sqs::config::Builder::from(&loader.load().await);
+    let client = Client::from_conf(config.interceptor(Count(name.to_owned())).build());
     if client.config().region().is_none() {
         let message = format!("no AWS region for the queue {name}: set AWS_REGION");
         return Err(Error::new(ErrorKind::Invalid, message));

@@ -28,10 +28,27 @@ async fn a_full_channel_refuses_until_something_is_acknowledged() {
     let held = queue.receive(1, minute, Duration::ZERO).await.unwrap();
     let error = queue.send("c").await.unwrap_err();
     assert_eq!((error.kind(), error.is_transient()), (ErrorKind::Full, true));
-    assert_eq!(queue.depth(), (1, 1));
+    let depth = queue.depth().await.unwrap();
+    assert_eq!((depth.waiting, depth.hidden), (1, 1));
     queue.ack(&held[0].receipt).await.unwrap();
     queue.send("c").await.unwrap();
-    assert_eq!(queue.depth(), (2, 0));
+    let depth = queue.depth().await.unwrap();
+    assert_eq!((depth.waiting, depth.hidden), (2, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_oldest_message_that_waits_is_known() {
+    let queue = Channel::new(Options::default());
+    let minute = Duration::from_secs(60);
+    queue.send("a").await.unwrap();
+    tokio::time::sleep(minute).await;
+    queue.send("b").await.unwrap();
+    tokio::time::sleep(minute).await;
+    assert_eq!(queue.depth().await.unwrap().oldest, Some(2 * minute));
+    let held = queue.receive(1, minute, Duration::ZERO).await.unwrap();
+    assert_eq!(queue.depth().await.unwrap().oldest, Some(minute));
+    queue.extend(&held[0].receipt, Duration::ZERO).await.unwrap();
+    assert_eq!(queue.depth().await.unwrap().oldest, Some(2 * minute));
 }
 
 #[tokio::test]

@@ -12,6 +12,13 @@ pub(crate) fn block_cache(bytes: u64) -> BlockCache {
     BlockCache::with_weighter(items, bytes, Bytes)
 }
 
+/// Counts what was asked of a cache: `airshed_cache_total`, by `cache` (blocks of a file,
+/// pages of a store elsewhere) and `outcome` (hit or miss).
+pub(crate) fn count(cache: &'static str, outcome: &'static str, times: u64) {
+    let labels = [("cache", cache), ("outcome", outcome)];
+    metrics::counter!("airshed_cache_total", &labels).increment(times);
+}
+
 #[derive(Clone)]
 pub(crate) struct Bytes;
 

@@ -16,7 +16,7 @@ use quick_cache::sync::Cache;
 use tokio::time::Instant;
 
 use crate::block::day_and_second;
-use crate::{Error, Page, Position, Query, Reading, Store, Summary, View};
+use crate::{Error, Page, Position, Query, Reading, Store, Summary, View, cache};
 
 /// Keeps the pages and summaries that were asked for lately; equal questions at the same
 /// time are asked once.
@@ -206,8 +206,12 @@ impl<S: View + ?Sized> Cached<S> {
         let answers = &self.shared.answers;
         answers.remove_if(&key, |kept| kept.until <= Instant::now());
         match answers.get_value_or_guard_async(&key).await {
-            Ok(kept) => Ok(kept.answer),
+            Ok(kept) => {
+                cache::count("pages", "hit", 1);
+                Ok(kept.answer)
+            }
             Err(place) => {
+                cache::count("pages", "miss", 1);
                 let answer = ask.await?;
                 let options = &self.shared.options;
                 let kept_for = match self.shared.is_closed(until) {

@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::logging::Logging;
+use super::metrics::{Measuring, MetricsFlags};
 use super::settings::{FeedFlags, HttpFlags, JobFlags, StoreFlags, WorkerFlags, collector};
 use super::{Failure, stop_on_signals, wall_clock};
 
@@ -38,6 +39,8 @@ pub(super) struct Serve {
     #[command(flatten)]
     worker: WorkerFlags,
     #[command(flatten)]
+    metrics: MetricsFlags,
+    #[command(flatten)]
     logging: Logging,
 }
 
@@ -45,6 +48,7 @@ impl Serve {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
         self.logging.start()?;
         self.feed.check()?;
+        let measuring = self.metrics.start("serve").await?;
         let (stop, clock) = (stop_on_signals()?, wall_clock());
         let store = self.store.open_to_keep(self.feed.keep()).await?;
         let status = Arc::new(FeedStatus::default());
@@ -52,7 +56,8 @@ impl Serve {
             self.feed.collector(Arc::clone(&store), clock.clone(), Arc::clone(&status))?;
         let mut tasks = Tasks::new(stop.clone());
         let parts = Parts { store, clock, status: Some(status) };
-        parts.serve_and_work(&mut tasks, &self.store, &self.jobs, &self.http, &self.worker).await?;
+        let daemons = Inside { jobs: &self.jobs, http: &self.http, worker: &self.worker };
+        parts.serve_and_work(&mut tasks, &self.store, daemons, measuring).await?;
         tasks.add("collector", collector::run(collector, self.feed.schedule, stop));
         tasks.run().await
     }
@@ -81,6 +86,8 @@ pub(super) struct Demo {
     #[command(flatten)]
     worker: WorkerFlags,
     #[command(flatten)]
+    metrics: MetricsFlags,
+    #[command(flatten)]
     logging: Logging,
 }
 
@@ -95,6 +102,7 @@ struct DemoStore {
 impl Demo {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
         self.logging.start()?;
+        let measuring = self.metrics.start("demo").await?;
         let (stop, clock) = (stop_on_signals()?, wall_clock());
         let temporary = tempfile::Builder::new().prefix("airshed-demo-").tempdir()?;
         let data = self.store.data.unwrap_or_else(|| temporary.path().to_owned());
@@ -112,7 +120,8 @@ impl Demo {
         info!(feed = format!("{origin}{FEED_PATH}"), sensors = self.sensors, "simulated network");
         tasks.add("network", demo::run(network, feed, clock.clone(), stop.clone()));
 
-        parts.serve_and_work(&mut tasks, &store, &self.jobs, &self.http, &self.worker).await?;
+        let daemons = Inside { jobs: &self.jobs, http: &self.http, worker: &self.worker };
+        parts.serve_and_work(&mut tasks, &store, daemons, measuring).await?;
         let status = parts.status.clone().unwrap_or_default();
         let live: Source = format!("{origin}{FEED_PATH}").parse()?;
         let live = collector(live, None, None, Arc::clone(&parts.store), clock.clone(), status)?;
@@ -153,6 +162,8 @@ pub(super) struct Collect {
     #[arg(long)]
     once: bool,
     #[command(flatten)]
+    metrics: MetricsFlags,
+    #[command(flatten)]
     logging: Logging,
 }
 
@@ -161,13 +172,17 @@ impl Collect {
         self.logging.start()?;
         let (stop, clock) = (stop_on_signals()?, wall_clock());
         self.feed.check()?;
+        let measuring = self.metrics.start("collect").await?;
         let store = self.store.open_to_keep(self.feed.keep()).await?;
+        let mut tasks = Tasks::new(stop.clone());
+        measuring.watch(&mut tasks, &store, None, &clock);
         let mut collector = self.feed.collector(store, clock, Arc::default())?;
         if self.once {
             let collected = collector.collect_patiently(&stop).await;
+            stop.cancel();
+            tasks.run().await?;
             return Ok(if collected { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
-        let mut tasks = Tasks::new(stop.clone());
         tasks.add("collector", collector::run(collector, self.feed.schedule, stop));
         tasks.run().await
     }
@@ -182,12 +197,15 @@ pub(super) struct Serving {
     #[command(flatten)]
     http: HttpFlags,
     #[command(flatten)]
+    metrics: MetricsFlags,
+    #[command(flatten)]
     logging: Logging,
 }
 
 impl Serving {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
         self.logging.start()?;
+        let measuring = self.metrics.start("server").await?;
         let (stop, clock) = (stop_on_signals()?, wall_clock());
         let store = self.store.open().await?;
         let queues = self.jobs.queues().await?;
@@ -207,7 +225,9 @@ impl Serving {
             let sweeper = Sweeper::new(desk.jobs.clone(), requests);
             tasks.add("sweeper", sweeper::run(sweeper, stop.clone()));
         }
-        let server = self.http.server(store, desk, None, clock)?;
+        let queues = desk.as_ref().map(|desk| &desk.queues);
+        let watch = measuring.watch(&mut tasks, &store, queues, &clock);
+        let server = self.http.server(store, desk, None, watch, clock)?;
         let listener = self.http.listen().await?;
         tasks.add("server", server::run(server, listener, stop));
         tasks.run().await
@@ -223,6 +243,8 @@ pub(super) struct Working {
     #[command(flatten)]
     worker: WorkerFlags,
     #[command(flatten)]
+    metrics: MetricsFlags,
+    #[command(flatten)]
     logging: Logging,
 }
 
@@ -235,11 +257,13 @@ impl Working {
                         channel: ends with its process. `airshed serve` has workers inside"
                 .into());
         }
+        let measuring = self.metrics.start("worker").await?;
         let (stop, clock) = (stop_on_signals()?, wall_clock());
         let store = self.store.open().await?;
+        let mut tasks = Tasks::new(stop.clone());
+        measuring.watch(&mut tasks, &store, None, &clock);
         let jobs = self.jobs.jobs(&self.store.data, clock, false).await?;
         let worker = self.worker.worker(store, queues, jobs);
-        let mut tasks = Tasks::new(stop.clone());
         tasks.add("worker", worker::run(worker, stop));
         tasks.run().await
     }
@@ -252,15 +276,21 @@ struct Parts {
     status: Option<Arc<FeedStatus>>,
 }
 
+/// The daemons that `serve` and `demo` have inside.
+struct Inside<'a> {
+    jobs: &'a JobFlags,
+    http: &'a HttpFlags,
+    worker: &'a WorkerFlags,
+}
+
 impl Parts {
     /// A server, workers and a sweeper over one queue.
     async fn serve_and_work(
         &self,
         tasks: &mut Tasks,
         store: &StoreFlags,
-        jobs: &JobFlags,
-        http: &HttpFlags,
-        worker: &WorkerFlags,
+        Inside { jobs, http, worker }: Inside<'_>,
+        measuring: Measuring,
     ) -> Result<(), Failure> {
         let queues: Queues = jobs.queues().await?;
         let jobs = jobs.jobs(&store.data, self.clock.clone(), !queues.shared).await?;
@@ -274,7 +304,9 @@ impl Parts {
         let desk = Desk { jobs: jobs.clone(), queues: queues.clone() };
         let store = Arc::clone(&self.store);
         let status = self.status.clone();
-        let server = http.server(Arc::clone(&store), Some(desk), status, self.clock.clone())?;
+        let watch = measuring.watch(tasks, &store, Some(&queues), &self.clock);
+        let clock = self.clock.clone();
+        let server = http.server(Arc::clone(&store), Some(desk), status, watch, clock)?;
         let listener = http.listen().await?;
         let stop = tasks.stop.clone();
         let worker = worker.worker(store, queues, jobs);
@@ -286,9 +318,9 @@ impl Parts {
 }
 
 /// Daemons that live and stop together.
-struct Tasks {
+pub(super) struct Tasks {
     set: JoinSet<&'static str>,
-    stop: CancellationToken,
+    pub(super) stop: CancellationToken,
 }
 
 impl Tasks {
@@ -296,7 +328,11 @@ impl Tasks {
         Self { set: JoinSet::new(), stop }
     }
 
-    fn add(&mut self, name: &'static str, daemon: impl Future<Output = ()> + Send + 'static) {
+    pub(super) fn add(
+        &mut self,
+        name: &'static str,
+        daemon: impl Future<Output = ()> + Send + 'static,
+    ) {
         self.set.spawn(async move {
             daemon.await;
             name

@@ -3,6 +3,7 @@ mod files;
 mod index;
 mod loadtest;
 mod logging;
+mod metrics;
 mod provision;
 mod settings;
 

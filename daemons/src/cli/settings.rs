@@ -11,7 +11,7 @@ use airshed::objects::{Objects, remove_unfinished};
 use airshed::schedule::Schedule;
 use airshed::server::{CorsOrigins, Desk, Limits, Server};
 use airshed::source::{Fetcher, Source};
-use airshed::telemetry;
+use airshed::watch::Watch;
 use airshed::worker::Worker;
 use clap::Args;
 use http::HeaderValue;
@@ -235,6 +235,7 @@ impl HttpFlags {
         store: Arc<dyn Store>,
         desk: Option<Desk>,
         feed: Option<Arc<FeedStatus>>,
+        watch: Arc<Watch>,
         clock: Clock,
     ) -> Result<Server, Failure> {
         let stall = Duration::from_secs(self.stall.max(1));
@@ -247,8 +248,7 @@ impl HttpFlags {
             stall,
             ..Limits::default()
         };
-        let metrics = telemetry::prometheus().ok_or("the metrics could not be started")?;
-        Ok(Server { store, desk, feed, metrics, clock, limits, cors: self.cors()? })
+        Ok(Server { store, desk, feed, watch, clock, limits, cors: self.cors()? })
     }
 
     fn cors(&self) -> Result<CorsOrigins, Failure> {
@@ -272,7 +272,7 @@ impl HttpFlags {
 const BACKLOG: u32 = 4096;
 
 /// As [`TcpListener::bind`] does, with a longer queue.
-async fn listen_on(address: &str) -> std::io::Result<TcpListener> {
+pub(super) async fn listen_on(address: &str) -> std::io::Result<TcpListener> {
     let mut failure = std::io::ErrorKind::AddrNotAvailable.into();
     for address in lookup_host(address).await? {
         let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };

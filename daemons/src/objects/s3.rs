@@ -15,7 +15,8 @@ use http::{Method, StatusCode};
 use http_body_util::BodyExt;
 use object_store::aws::{AmazonS3, AmazonS3Builder, AwsAuthorizer, AwsCredential};
 use object_store::client::{
-    ClientOptions, CredentialProvider, HttpConnector, HttpRequest, ReqwestConnector,
+    ClientOptions, CredentialProvider, HttpClient, HttpConnector, HttpError, HttpRequest,
+    HttpResponse, HttpService, ReqwestConnector,
 };
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
@@ -184,6 +185,7 @@ impl Account {
     fn bucket(&self, place: &Place) -> Result<AmazonS3, OpenError> {
         let retry = RetryConfig { retry_timeout: RETRY_FOR, ..RetryConfig::default() };
         let mut builder = AmazonS3Builder::new()
+            .with_http_connector(Counting(ReqwestConnector::default()))
             .with_bucket_name(&place.bucket)
             .with_region(&self.region)
             .with_credentials(Arc::clone(&self.credentials) as _)
@@ -245,6 +247,31 @@ impl Account {
         }
         let doing = if what.is_empty() { "making it" } else { what };
         Err(OpenError(format!("S3 refused the bucket {bucket} ({doing}): {status}: {said}")))
+    }
+}
+
+/// Counts every request that is paid for, those of retries too: by `kind`, as S3 prices
+/// them (write: PUT, POST and lists; read: GET and HEAD; delete is free).
+#[derive(Debug)]
+struct Counting<T>(T);
+
+impl HttpConnector for Counting<ReqwestConnector> {
+    fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
+        Ok(HttpClient::new(Counting(self.0.connect(options)?)))
+    }
+}
+
+#[async_trait]
+impl HttpService for Counting<HttpClient> {
+    async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let lists = request.uri().query().is_some_and(|query| query.contains("list-type="));
+        let kind = match *request.method() {
+            Method::DELETE => "delete",
+            Method::GET | Method::HEAD if !lists => "read",
+            _ => "write",
+        };
+        metrics::counter!("airshed_s3_requests_total", "kind" => kind).increment(1);
+        self.0.execute(request).await
     }
 }
 

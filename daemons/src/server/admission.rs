@@ -22,7 +22,6 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// The places for queries that are answered directly.
 pub(super) struct Room {
-    places: usize,
     all: Arc<Semaphore>,
     large: Arc<Semaphore>,
     aside: Arc<Semaphore>,
@@ -36,10 +35,15 @@ pub(super) struct Places {
     _large: Option<OwnedSemaphorePermit>,
 }
 
+impl Drop for Places {
+    fn drop(&mut self) {
+        metrics::gauge!("airshed_queries_in_flight").decrement(1);
+    }
+}
+
 impl Room {
     pub(super) fn new(limits: &Limits) -> Self {
         Self {
-            places: limits.in_flight,
             all: Arc::new(Semaphore::new(limits.in_flight)),
             large: Arc::new(Semaphore::new(limits.large_in_flight)),
             aside: Arc::new(Semaphore::new(ASIDE)),
@@ -56,11 +60,6 @@ impl Room {
         place.ok().and_then(Result::ok).ok_or(busy)
     }
 
-    /// How many queries are being answered.
-    pub(super) fn taken(&self) -> usize {
-        self.places - self.all.available_permits()
-    }
-
     /// Places for a query; `None` when there is no room for it now.
     pub(super) async fn take(&self, query: &Query, store: &dyn Store) -> Option<Places> {
         let one = Arc::clone(&self.all).try_acquire_owned().ok()?;
@@ -68,6 +67,7 @@ impl Room {
             true => Some(Arc::clone(&self.large).try_acquire_owned().ok()?),
             false => None,
         };
+        metrics::gauge!("airshed_queries_in_flight").increment(1);
         Some(Places { _one: one, _large: large })
     }
 

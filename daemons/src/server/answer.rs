@@ -1,11 +1,15 @@
 //! Responses and their bodies.
 
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG};
 use http::header::{HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use serde::Serialize;
 
 pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -36,6 +40,35 @@ pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Answer {
     // What we serialise are plain structs and maps with text keys.
     let text = serde_json::to_vec(value).unwrap_or_default();
     respond(status, "application/json", text)
+}
+
+/// A body that counts what goes out, as it goes out.
+pub(super) struct Counted<B>(pub(super) B);
+
+impl<B: HttpBody<Data = Bytes> + Unpin> HttpBody for Counted<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let polled = Pin::new(&mut self.0).poll_frame(context);
+        if let Poll::Ready(Some(Ok(frame))) = &polled
+            && let Some(bytes) = frame.data_ref()
+        {
+            metrics::counter!("airshed_http_response_bytes_total").increment(bytes.len() as u64);
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.size_hint()
+    }
 }
 
 /// A strong tag names exact bytes (RFC 9110, 8.8.1): those of the file, not those of its

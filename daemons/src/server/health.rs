@@ -5,8 +5,8 @@ use serde_json::json;
 
 use super::Shared;
 use super::answer::{Answer, json as respond_json, respond};
-use super::problem::Problem;
 use crate::collector::reason;
+use crate::watch::TEXT_FORMAT;
 
 /// Whether queries can be answered, and how old the newest reading is. A feed that
 /// fails does not make the server unready: what is stored is served.
@@ -43,15 +43,6 @@ pub(super) async fn ready(shared: &Shared) -> Answer {
 }
 
 /// Prometheus' text format.
-pub(super) async fn metrics(shared: &Shared) -> Result<Answer, Problem> {
-    let summary = shared.server.store.summary().await?;
-    metrics::gauge!("airshed_readings").set(summary.readings() as f64);
-    if let Some((_, newest)) = summary.extent {
-        let age = (shared.server.clock)() - newest;
-        metrics::gauge!("airshed_data_age_seconds").set(age.as_secs_f64().max(0.0));
-    }
-    let in_flight = shared.room.taken();
-    metrics::gauge!("airshed_queries_in_flight").set(in_flight as f64);
-    let text = shared.server.metrics.render();
-    Ok(respond(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text))
+pub(super) async fn metrics(shared: &Shared) -> Answer {
+    respond(StatusCode::OK, TEXT_FORMAT, shared.server.watch.text().await)
 }

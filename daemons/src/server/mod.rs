@@ -25,13 +25,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{CONTENT_DISPOSITION, ETAG, LINK, LOCATION, RETRY_AFTER};
-use http::{HeaderValue, Method};
+use http::{HeaderValue, Method, Response};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use jiff::SignedDuration;
-use metrics_exporter_prometheus::PrometheusHandle;
 use queue::Queues;
 use store::{Format, Store};
 use tokio::net::TcpListener;
@@ -50,6 +49,7 @@ use self::latest::Latest;
 use crate::Clock;
 use crate::collector::{FeedStatus, reason};
 use crate::jobs::Jobs;
+use crate::watch::Watch;
 use crate::worker;
 
 /// What a server is made of.
@@ -61,7 +61,7 @@ pub struct Server {
     /// How the feed is doing, where this process collects it.
     pub feed: Option<Arc<FeedStatus>>,
     /// What `/metrics` shows.
-    pub metrics: PrometheusHandle,
+    pub watch: Arc<Watch>,
     /// The time.
     pub clock: Clock,
     /// What it takes upon itself.
@@ -159,6 +159,7 @@ pub async fn run(server: Server, listener: TcpListener, stop: CancellationToken)
         })
     };
     let service = ServiceBuilder::new()
+        .map_response(|answer: Response<_>| answer.map(answer::Counted))
         .layer(cors)
         .map_response(answer::weaken_tag_of_encoded)
         .layer(compression())

@@ -1,7 +1,7 @@
 //! `/api/query`: rows at once while there is room, a job with an id beyond.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{
@@ -12,7 +12,7 @@ use http_body_util::channel::{Channel, Sender};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use serde_json::json;
-use store::{Encoder, Format, Page, Pages};
+use store::{Encoder, Format, Pages};
 use tokio::time::timeout;
 
 use super::answer::{Answer, BoxError, CutOff, full, json as respond_json, respond, set};
@@ -99,21 +99,24 @@ async fn directly(
     place: impl Send + 'static,
 ) -> Result<Answer, Problem> {
     metrics::counter!("airshed_queries_total", "path" => "direct").increment(1);
+    let mut given = Given { begun: Instant::now(), rows: 0 };
     let mut pages = ask.pages(Arc::clone(&shared.server.store));
     let first = pages.next().await.ok_or(Problem::NoData)??;
     let mut encoder = ask.encoder()?;
     let mut file = Vec::with_capacity(first.len() * 96 + 256);
     encoder.page(&mut file, &first)?;
-    count_rows(&first);
+    given.rows += first.len() as u64;
     let mut answer = if first.next.is_none() {
         encoder.finish(&mut file)?;
+        given.whole();
         Response::new(full(file))
     } else {
         let (mut sender, body) = Channel::<Bytes, CutOff>::new(1);
         let stall = shared.server.limits.stall;
         tokio::spawn(async move {
             let _in_flight = place;
-            if let Err(error) = stream(file, encoder, pages, &mut sender, stall).await {
+            let streamed = stream(file, encoder, pages, &mut sender, stall, &mut given).await;
+            if let Err(error) = streamed {
                 metrics::counter!("airshed_answers_cut_total").increment(1);
                 sender.abort(CutOff(error));
             }
@@ -132,6 +135,7 @@ async fn stream(
     mut pages: Pages,
     sender: &mut Sender<Bytes, CutOff>,
     stall: Duration,
+    given: &mut Given,
 ) -> Result<(), BoxError> {
     loop {
         // A format may hold rows back until it has enough of them.
@@ -149,15 +153,32 @@ async fn stream(
             tracing::error!(reason = reason(error), "an answer was cut off");
         })?;
         encoder.page(&mut file, &page)?;
-        count_rows(&page);
+        given.rows += page.len() as u64;
     }
     encoder.finish(&mut file)?;
-    if file.is_empty() {
-        return Ok(());
+    if !file.is_empty() {
+        match timeout(stall, sender.send_data(file.into())).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => return Ok(()), // the client has gone
+            Err(_) => return Err("the client takes nothing".into()),
+        }
     }
-    match timeout(stall, sender.send_data(file.into())).await {
-        Ok(_) => Ok(()),
-        Err(_) => Err("the client takes nothing".into()),
+    given.whole();
+    Ok(())
+}
+
+/// What a query has been given so far.
+struct Given {
+    begun: Instant,
+    rows: u64,
+}
+
+impl Given {
+    /// That was all.
+    fn whole(&self) {
+        let took = self.begun.elapsed();
+        metrics::histogram!("airshed_query_seconds", "path" => "direct").record(took);
+        metrics::histogram!("airshed_query_rows", "path" => "direct").record(self.rows as f64);
     }
 }
 
@@ -214,10 +235,6 @@ async fn take_in(shared: Arc<Shared>, ask: Ask) -> Result<Job, Problem> {
         tracing::warn!(reason = reason(&error), "equal queries will not find this job");
     }
     Ok(job)
-}
-
-fn count_rows(page: &Page) {
-    metrics::counter!("airshed_query_rows_total").increment(page.len() as u64);
 }
 
 /// The headers of a file.

@@ -207,9 +207,9 @@ async fn described(desk: &Desk, job: &Job) -> Value {
         body.extend(state);
     }
     if job.state == State::Queued
-        && let Ok(waiting) = desk.queues.requests.waiting().await
+        && let Ok(depth) = desk.queues.requests.depth().await
     {
-        body["waiting"] = waiting.into();
+        body["waiting"] = depth.waiting.into();
     }
     body
 }

@@ -119,7 +119,7 @@ pub(super) async fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> 
             Route::Estimate => estimate::answer(shared, request.uri().query()).await,
             Route::Health => Ok(respond(http::StatusCode::OK, "text/plain", "ok\n")),
             Route::Ready => Ok(health::ready(shared).await),
-            Route::Metrics => health::metrics(shared).await,
+            Route::Metrics => Ok(health::metrics(shared).await),
             Route::OpenApi => Ok(openapi::document()),
         },
     };
@@ -131,6 +131,9 @@ pub(super) async fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> 
     let (route, status) = (route.map_or("none", Route::name), answer.status().as_u16());
     let labels = [("route", route.to_owned()), ("status", status.to_string())];
     metrics::counter!("airshed_http_requests_total", &labels).increment(1);
+    if answer.status().is_server_error() {
+        metrics::counter!("airshed_http_errors_total").increment(1);
+    }
     let took = start.elapsed();
     metrics::histogram!("airshed_http_request_seconds", "route" => route).record(took);
     tracing::debug!(%method, path, status, took_us = took.as_micros() as u64, "request");

@@ -18,3 +18,4 @@ mod page;
 mod proxy;
 mod request;
 mod support;
+mod watch;

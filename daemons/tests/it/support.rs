@@ -11,6 +11,7 @@ use airshed::objects::Objects;
 use airshed::server::{CorsOrigins, Desk, Limits, Server, run};
 use airshed::source::Fetcher;
 use airshed::telemetry;
+use airshed::watch::Watch;
 use airshed::worker::{self, Worker};
 use jiff::{SignedDuration, Timestamp};
 use object_store::memory::InMemory;
@@ -107,11 +108,14 @@ impl Rig {
         let desk = Desk { jobs: jobs.clone(), queues: queues.clone() };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
+        let metrics = telemetry::prometheus().unwrap();
+        let (store, watched) = (Arc::clone(&options.store), Some(queues.clone()));
+        let watch = Arc::new(Watch::new(metrics, store, watched, clock()));
         let server = Server {
             store: Arc::clone(&options.store),
             desk: options.desk.then_some(desk),
             feed: Some(Arc::default()),
-            metrics: telemetry::prometheus().unwrap(),
+            watch,
             clock: clock(),
             limits: Limits {
                 in_flight: options.in_flight,

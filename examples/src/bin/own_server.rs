@@ -7,6 +7,7 @@ use std::error::Error;
 use std::sync::Arc;
 
 use airshed::server::{self, CorsOrigins, Limits, Server};
+use airshed::watch::Watch;
 use store::{Memory, Reading, Store, Window};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -22,12 +23,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     let stop = CancellationToken::new();
+    let metrics = airshed::telemetry::prometheus().ok_or("another recorder is installed")?;
+    let clock: airshed::Clock = Arc::new(jiff::Timestamp::now);
     let parts = Server {
+        watch: Arc::new(Watch::new(metrics, store.clone(), None, clock.clone())),
         store,
         desk: None, // no workers: beyond the limit, queries are refused
         feed: None,
-        metrics: airshed::telemetry::prometheus().ok_or("another recorder is installed")?,
-        clock: Arc::new(jiff::Timestamp::now),
+        clock,
         limits: Limits::default(),
         cors: CorsOrigins::Any,
     };

@@ -120,6 +120,9 @@ impl Table {
         R: std::fmt::Debug + Send + Sync + 'static,
     {
         let name = &self.name;
+        if error.code().is_some_and(|code| THROTTLED.contains(&code)) {
+            count_throttle();
+        }
         let message = error.message().map(|said| format!(": {said}")).unwrap_or_default();
         match error.code() {
             Some("ResourceNotFoundException") => self.missing(),
@@ -171,6 +174,15 @@ const FINAL: [&str; 9] = [
     "UnrecognizedClientException",
     "ValidationException",
 ];
+
+/// What says that the table, or the account, may take no more at the moment.
+const THROTTLED: [&str; 3] =
+    ["ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException"];
+
+/// A call that was refused, in whole or in part, for want of capacity.
+pub(super) fn count_throttle() {
+    metrics::counter!("airshed_throttles_total", "service" => "dynamodb").increment(1);
+}
 
 /// The SDK does not retry: [`Table::call`] does, and knows the deadline.
 async fn client(endpoint: &Endpoint) -> Client {

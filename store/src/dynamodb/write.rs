@@ -13,7 +13,7 @@ use super::days::{self, Touched};
 use super::homes::{self, Homes};
 use super::item::{self, Item, WRITTEN, number, text};
 use super::keys;
-use super::service::{Table, at_once};
+use super::service::{Table, at_once, count_throttle};
 use crate::block::{DAYS, SECONDS_A_DAY, day_and_second, whole_seconds_up};
 use crate::plan::latest_of_each_identity;
 use crate::retry::Pauses;
@@ -207,6 +207,9 @@ where
         let failure = match call(work.clone()).await.map_err(|error| table.failed(operation, error))
         {
             Ok((rest, done)) => {
+                if !rest.is_empty() {
+                    count_throttle();
+                }
                 given.push(done);
                 work = rest;
                 None

@@ -18,6 +18,7 @@
 mod crash;
 mod file;
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::Duration;
@@ -28,7 +29,7 @@ use redb::{Database, DatabaseError};
 
 use self::file::{BlockTable, error_at, guarded};
 use crate::block::Block;
-use crate::cache::{BlockCache, block_cache};
+use crate::cache::{self, BlockCache, block_cache};
 use crate::codec;
 use crate::directory::Directory;
 use crate::plan::{Change, Homes};
@@ -271,13 +272,24 @@ impl Shared {
             let miss = || Error::new(ErrorKind::Io, "not in the cache");
             self.cache.get(number).ok_or_else(miss)
         };
-        state.directory.page(query, after, load).ok()
+        let hits = Cell::new(0);
+        let counted = |number: &u64| load(number).inspect(|_| hits.set(hits.get() + 1));
+        let page = state.directory.page(query, after, counted).ok();
+        // Otherwise a thread looks again, and counts.
+        if page.is_some() {
+            cache::count("blocks", "hit", hits.get());
+        }
+        page
     }
 
     fn load(&self, state: &State, number: u64) -> Result<Arc<Block>, Error> {
-        self.cache.get_or_insert_with(&number, || {
+        let mut outcome = "hit";
+        let block = self.cache.get_or_insert_with(&number, || {
+            outcome = "miss";
             codec::decode(file::block(&state.blocks, number)?.value()).map(Arc::new)
-        })
+        });
+        cache::count("blocks", outcome, 1);
+        block
     }
 
     fn put(&self, batch: &[Reading]) -> Result<(), Error> {
