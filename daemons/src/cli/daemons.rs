@@ -52,8 +52,9 @@ impl Serve {
         let (stop, clock) = (stop_on_signals()?, wall_clock());
         let store = self.store.open_to_keep(self.feed.keep()).await?;
         let status = Arc::new(FeedStatus::default());
-        let collector =
-            self.feed.collector(Arc::clone(&store), clock.clone(), Arc::clone(&status))?;
+        let slack = self.store.deletion_slack();
+        let kept = Arc::clone(&store);
+        let collector = self.feed.collector(kept, clock.clone(), Arc::clone(&status), slack)?;
         let mut tasks = Tasks::new(stop.clone());
         let parts = Parts { store, clock, status: Some(status) };
         let daemons = Inside { jobs: &self.jobs, http: &self.http, worker: &self.worker };
@@ -176,7 +177,8 @@ impl Collect {
         let store = self.store.open_to_keep(self.feed.keep()).await?;
         let mut tasks = Tasks::new(stop.clone());
         measuring.watch(&mut tasks, &store, None, &clock);
-        let mut collector = self.feed.collector(store, clock, Arc::default())?;
+        let slack = self.store.deletion_slack();
+        let mut collector = self.feed.collector(store, clock, Arc::default(), slack)?;
         if self.once {
             let collected = collector.collect_patiently(&stop).await;
             stop.cancel();

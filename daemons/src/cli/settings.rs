@@ -45,6 +45,15 @@ impl StoreFlags {
         Self { data, store: None, cache_mib: 256, cache_seconds: 5 }
     }
 
+    /// How long a store is given that deletes old readings by itself, and for nothing, before
+    /// they are deleted for money.
+    pub(super) fn deletion_slack(&self) -> SignedDuration {
+        match &self.store {
+            Some(url) if url.starts_with("dynamodb:") => SignedDuration::from_hours(7 * 24),
+            _ => SignedDuration::ZERO,
+        }
+    }
+
     pub(super) async fn open(&self) -> Result<Arc<dyn Store>, Failure> {
         self.open_to_keep(None).await
     }
@@ -96,8 +105,8 @@ pub(super) struct FeedFlags {
     /// User-Agent; Sensor.Community asks for it.
     #[arg(long, env = "AIRSHED_CONTACT")]
     contact: Option<String>,
-    /// Days that a reading is kept, looked at before each fetch; DynamoDB deletes by itself
-    /// too [default: for ever]
+    /// Days that a reading is kept, looked at before each fetch; DynamoDB deletes by itself,
+    /// a few days later [default: for ever]
     #[arg(long, env = "AIRSHED_KEEP_READINGS", value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..))]
     keep_readings: Option<u32>,
 }
@@ -118,10 +127,11 @@ impl FeedFlags {
         store: Arc<dyn Store>,
         clock: Clock,
         status: Arc<FeedStatus>,
+        slack: SignedDuration,
     ) -> Result<Collector, Failure> {
         let (feed, contact) = (self.feed.clone(), self.contact.as_deref());
         let mut collector = collector(feed, self.window, contact, store, clock, status)?;
-        collector.kept_for = self.keep();
+        collector.kept_for = self.keep().map(|keep| keep + slack);
         Ok(collector)
     }
 

@@ -71,7 +71,7 @@ pub const METRICS: &[Metric] = &[
     gauge("airshed_readings", Unit::Count, "Readings in the store."),
     // The store.
     seconds("airshed_store_seconds", SECONDS, "Time of a call, by operation and outcome.")
-        .by(&["operation", "outcome"], Some(Dimension::Label("operation"))),
+        .by(&["operation", "outcome"], None),
     counter("airshed_store_rows_total", "Rows put, deleted, or found, by operation.")
         .by(&["operation"], None),
     counter("airshed_cache_total", "Questions to a cache, by cache and outcome: hit, miss.")

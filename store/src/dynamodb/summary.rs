@@ -16,8 +16,15 @@ use super::service::{Table, at_once};
 use crate::block::DAYS;
 use crate::{Country, Error, Summary};
 
-/// A count is made anew after this, for what DynamoDB itself deleted.
-const COUNT_HOLDS: Duration = Duration::from_secs(3600);
+/// After this it is looked whether DynamoDB itself has deleted what a count counted. It
+/// deletes what is oldest first, as good as: as long as the first reading is there, the count
+/// holds on. To count again would be to read the whole table every few hours.
+const COUNT_HOLDS: Duration = Duration::from_secs(6 * 3600);
+
+/// Readings from which a partition that is put to again and again is counted once an hour
+/// only, since to count is to read; its first and last timestamps are looked at each time.
+const MANY: u64 = 100_000;
+const COUNT_OF_MANY_HOLDS: Duration = Duration::from_secs(3600);
 
 /// The counts of partitions that were asked for.
 #[derive(Default)]
@@ -25,11 +32,15 @@ pub(super) struct Counted(Mutex<HashMap<(i32, Option<Country>), Count>>);
 
 #[derive(Clone, Copy)]
 struct Count {
+    /// The partition's number when it was counted.
     puts: u64,
     at: Instant,
     readings: u64,
-    extent: Option<(Timestamp, Timestamp)>,
+    extent: Extent,
 }
+
+/// The first and the last timestamp.
+type Extent = Option<(Timestamp, Timestamp)>;
 
 impl Counted {
     pub(super) async fn summary(&self, table: &Table) -> Result<Summary, Error> {
@@ -39,7 +50,7 @@ impl Counted {
         });
         let counts = partitions.map(|(day, country, puts)| self.of(table, day, country, puts));
         let mut countries: BTreeMap<Option<Country>, u64> = BTreeMap::new();
-        let mut extent: Option<(Timestamp, Timestamp)> = None;
+        let mut extent: Extent = None;
         for (country, count) in at_once(counts.collect()).await? {
             if let Some((first, last)) = count.extent {
                 *countries.entry(country).or_default() += count.readings;
@@ -58,18 +69,27 @@ impl Counted {
         puts: u64,
     ) -> Result<(Option<Country>, Count), Error> {
         let known = self.lock().get(&(day, country)).copied();
-        let holds = |count: &Count| count.puts == puts && count.at.elapsed() < COUNT_HOLDS;
-        if let Some(count) = known.filter(holds) {
-            return Ok((country, count));
+        let partition = keys::partition(day, country);
+        if let Some(count) = known {
+            let (same, age) = (count.puts == puts, count.at.elapsed());
+            if same && age < COUNT_HOLDS {
+                return Ok((country, count));
+            }
+            let many = count.readings >= MANY && age < COUNT_OF_MANY_HOLDS;
+            if same || many {
+                let at = if same { Instant::now() } else { count.at };
+                let extent = extent(table, &partition).await?;
+                let first = |extent: Extent| extent.map(|(first, _)| first);
+                if !same || first(extent) == first(count.extent) {
+                    let count = Count { at, extent, ..count };
+                    self.lock().insert((day, country), count);
+                    return Ok((country, count));
+                }
+            }
         }
         let at = Instant::now();
-        let partition = keys::partition(day, country);
         let readings = count(table, &partition).await?;
-        let extent =
-            match (end(table, &partition, true).await?, end(table, &partition, false).await?) {
-                (Some(first), Some(last)) if readings > 0 => Some((first, last)),
-                _ => None,
-            };
+        let extent = if readings > 0 { extent(table, &partition).await? } else { None };
         let count = Count { puts, at, readings, extent };
         self.lock().insert((day, country), count);
         Ok((country, count))
@@ -94,6 +114,11 @@ async fn count(table: &Table, partition: &str) -> Result<u64, Error> {
             next => from = next,
         }
     }
+}
+
+async fn extent(table: &Table, partition: &str) -> Result<Extent, Error> {
+    let (first, last) = (end(table, partition, true).await?, end(table, partition, false).await?);
+    Ok(first.zip(last))
 }
 
 /// The first or the last timestamp of a partition.
