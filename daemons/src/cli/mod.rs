@@ -1,3 +1,4 @@
+mod cost;
 mod daemons;
 mod files;
 mod index;
@@ -50,6 +51,10 @@ enum Command {
     /// Example: airshed loadtest http://127.0.0.1:8501 --report out.html
     #[command(name = "loadtest")]
     LoadTest(loadtest::LoadTest),
+    /// What a month on AWS costs: estimated, or from what a running system counted.
+    ///
+    /// Example: airshed cost --queries 5000 --budget 40
+    Cost(cost::Cost),
     /// Make what Airshed needs on AWS, or on an emulator.
     #[command(subcommand)]
     Provision(provision::Provision),
@@ -85,6 +90,7 @@ pub(crate) fn main() -> ExitCode {
             Command::Import(import) => import.run().await,
             Command::Export(export) => export.run().await,
             Command::LoadTest(loadtest) => loadtest.run().await,
+            Command::Cost(cost) => cost.run().await,
             Command::Provision(provision) => provision.run().await,
             Command::Index(index) => index.run(),
         }

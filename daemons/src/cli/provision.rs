@@ -97,7 +97,7 @@ impl Tables {
 }
 
 #[derive(Clone)]
-struct WantedCapacity(Capacity);
+pub(super) struct WantedCapacity(pub(super) Capacity);
 
 impl FromStr for WantedCapacity {
     type Err = &'static str;

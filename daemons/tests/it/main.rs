@@ -5,6 +5,7 @@
 mod aws;
 mod binary;
 mod collector;
+mod cost;
 mod demo;
 mod durability;
 #[path = "../../../store/tests/emulator/mod.rs"]

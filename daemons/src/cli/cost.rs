@@ -1,0 +1,338 @@
+//! `cost`: what a month on AWS costs.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use airshed::cost::{
+    Bill, Capacity, Counters, FreeTier, PRICES, Prices, Way, Work, usage, ways_under,
+};
+use airshed::schedule::Schedule;
+use clap::{Args, ValueEnum};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+use super::Failure;
+use super::provision::WantedCapacity;
+
+#[derive(Args)]
+pub(super) struct Cost {
+    /// Sensors in the feed's file.
+    #[arg(long, default_value_t = 23_500, value_name = "N", help_heading = "The work")]
+    sensors: u32,
+    /// When the feed is fetched: a cron expression.
+    #[arg(long, default_value = "0 0 * * *", value_name = "CRON", help_heading = "The work")]
+    schedule: Schedule,
+    /// Queries a day.
+    #[arg(long, default_value_t = 1000, value_name = "N", help_heading = "The work")]
+    queries: u64,
+    /// Rows in an answer, on average.
+    #[arg(long, default_value_t = 1000, value_name = "N", help_heading = "The work")]
+    rows: u64,
+    /// Of a hundred queries, those that become jobs.
+    #[arg(long, default_value_t = 10.0, value_name = "PERCENT", help_heading = "The work", value_parser = percent)]
+    jobs: f64,
+    /// Days that a reading is kept.
+    #[arg(long, default_value_t = 365, value_name = "DAYS", help_heading = "The work")]
+    keep_readings: u32,
+    /// Hours that a result is kept.
+    #[arg(long, default_value_t = 24, value_name = "HOURS", help_heading = "The work")]
+    keep_results: u32,
+    /// Countries that the sensors are in.
+    #[arg(long, default_value_t = 70, value_name = "N", help_heading = "The work")]
+    countries: u32,
+
+    /// Machines for servers.
+    #[arg(long, default_value_t = 1.0, value_name = "N", help_heading = "The system", value_parser = count)]
+    servers: f64,
+    /// Machines for workers, on average: 0.1 when they are there a tenth of the time.
+    #[arg(long, default_value_t = 1.0, value_name = "N", help_heading = "The system", value_parser = count)]
+    workers: f64,
+    /// What the machines are.
+    #[arg(long, default_value = "t3.micro", value_name = "TYPE", help_heading = "The system")]
+    instance: String,
+    /// What the table can take: on-demand, or READ,WRITE units a second.
+    #[arg(long, default_value = "on-demand", help_heading = "The system")]
+    capacity: WantedCapacity,
+    /// With a load balancer before the servers.
+    #[arg(long, help_heading = "The system")]
+    balancer: bool,
+    /// Without telling CloudWatch (no --metrics emf, no alarms).
+    #[arg(long, help_heading = "The system")]
+    no_cloudwatch: bool,
+
+    /// The region that it runs in.
+    #[arg(long, env = "AWS_REGION", default_value = "eu-west-2", help_heading = "The prices")]
+    region: String,
+    /// A table of prices to use instead of the one that --show-prices prints.
+    #[arg(long, value_name = "FILE", help_heading = "The prices")]
+    prices: Option<PathBuf>,
+    /// What is free: nothing; what is for everybody; that, and what accounts that were opened
+    /// before 15 July 2025 have in their first year (750 hours of a machine).
+    #[arg(long, value_enum, default_value = "always", help_heading = "The prices")]
+    free_tier: Free,
+    /// Print the table of prices, and nothing else.
+    #[arg(long, help_heading = "The prices")]
+    show_prices: bool,
+
+    /// Instead of an estimate, what these daemons have counted: the URL of each one's /metrics
+    /// (or of the server; /metrics is added).
+    #[arg(long, value_name = "URL", value_delimiter = ',')]
+    measured: Vec<String>,
+    /// The days that the counters are of [default: since the first of the daemons began]
+    #[arg(long, value_name = "DAYS", requires = "measured", value_parser = count)]
+    over: Option<f64>,
+    /// USD that a month may cost: says what gets under it, and ends with code 1 when that is
+    /// needed.
+    #[arg(long, value_name = "USD", value_parser = count)]
+    budget: Option<f64>,
+    /// For machines.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Free {
+    None,
+    Always,
+    FirstYear,
+}
+
+fn percent(text: &str) -> Result<f64, &'static str> {
+    let number = text.parse().ok().filter(|number| (0.0..=100.0).contains(number));
+    number.ok_or("a number from 0 to 100")
+}
+
+fn count(text: &str) -> Result<f64, &'static str> {
+    let number = text.parse().ok().filter(|number: &f64| number.is_finite() && *number >= 0.0);
+    number.ok_or("a number, 0 or more")
+}
+
+impl Cost {
+    pub(super) async fn run(self) -> Result<ExitCode, Failure> {
+        let mut out = std::io::stdout();
+        if self.show_prices {
+            out.write_all(PRICES.as_bytes())?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let prices = match &self.prices {
+            None => Prices::built_in()?,
+            Some(path) => {
+                let named = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+                let text = std::fs::read_to_string(path).map_err(|error| named(&error))?;
+                Prices::parse(&text).map_err(|error| named(&error))?
+            }
+        };
+        let given = self.work()?;
+        let (work, counters) = match self.measured.as_slice() {
+            [] => (given, None),
+            urls => {
+                let now = Timestamp::now().as_second() as f64;
+                let counters = Counters::read(&fetch_all(urls).await?, now, self.over)?;
+                (counters.work(&given), Some(counters))
+            }
+        };
+        let lines = match &counters {
+            None => usage::ours(&work),
+            Some(counters) => counters.usage(&work),
+        };
+        let bill = |lines, free| Bill::of(lines, &prices, &self.region, free);
+        let free = match self.free_tier {
+            Free::None => FreeTier::None,
+            Free::Always => FreeTier::Always,
+            Free::FirstYear => FreeTier::FirstYear,
+        };
+        let answer = Answer {
+            ours: bill(lines.clone(), free)?,
+            first_year: bill(lines, FreeTier::FirstYear)?.total,
+            report: bill(usage::of_report(&work), free)?,
+            ways: match self.budget {
+                None => Vec::new(),
+                Some(budget) => {
+                    ways_under(budget, &work, |work| Ok(bill(usage::ours(work), free)?.total))?
+                }
+            },
+        };
+        let text = match self.json {
+            true => self.as_json(&prices, &work, &answer),
+            false => self.as_text(&prices, &work, counters.as_ref(), &answer)?,
+        };
+        out.write_all(text.as_bytes())?;
+        let over = self.budget.is_some_and(|budget| answer.ours.total > budget);
+        Ok(if over { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    }
+
+    fn work(&self) -> Result<Work, Failure> {
+        let capacity = match self.capacity.0 {
+            store::dynamodb::Capacity::OnDemand => Capacity::OnDemand,
+            store::dynamodb::Capacity::Provisioned { read, write } => {
+                Capacity::Provisioned { read: read.into(), write: write.into() }
+            }
+        };
+        Ok(Work {
+            sensors: self.sensors.into(),
+            fetches: fetches_a_day(&self.schedule)?,
+            countries: self.countries.into(),
+            queries: self.queries as f64,
+            rows: self.rows as f64,
+            jobs: self.jobs / 100.0,
+            kept_days: self.keep_readings.into(),
+            kept_result_hours: self.keep_results.into(),
+            capacity,
+            servers: self.servers,
+            workers: self.workers,
+            instance: self.instance.clone(),
+            balancer: self.balancer,
+            cloudwatch: !self.no_cloudwatch,
+        })
+    }
+
+    fn as_json(&self, prices: &Prices, work: &Work, answer: &Answer) -> String {
+        let body = json!({
+            "region": self.region,
+            "prices": { "asOf": prices.as_of, "currency": prices.currency, "note": prices.note },
+            "work": {
+                "readingsADay": work.readings(), "queriesADay": work.queries, "rows": work.rows,
+                "jobs": work.jobs, "keptDays": work.kept_days,
+            },
+            "ours": answer.ours,
+            "firstYearTotal": answer.first_year,
+            "report": answer.report,
+            "budget": self.budget,
+            "ways": answer.ways,
+        });
+        format!("{body:#}\n")
+    }
+
+    fn as_text(
+        &self,
+        prices: &Prices,
+        work: &Work,
+        counters: Option<&Counters>,
+        answer: &Answer,
+    ) -> Result<String, std::fmt::Error> {
+        let mut text = String::new();
+        let region = &self.region;
+        match counters {
+            None => writeln!(text, "A month of Airshed in {region}, estimated")?,
+            Some(counters) => writeln!(
+                text,
+                "A month of Airshed in {region}, at the rate of the {} that were counted",
+                counters.time()
+            )?,
+        }
+        writeln!(
+            text,
+            "{:.0} readings and {:.0} queries a day of {:.0} rows, kept for {:.0} days",
+            work.readings(),
+            work.queries,
+            work.rows,
+            work.kept_days
+        )?;
+        writeln!(text, "Prices of {}, {}\n", prices.as_of, prices.currency)?;
+        charges(&mut text, &answer.ours)?;
+        if answer.first_year < answer.ours.total {
+            writeln!(
+                text,
+                "In the first year of an account opened before 15 July 2025: {:.2} USD",
+                answer.first_year
+            )?;
+        }
+        writeln!(text, "\nThe report's own design, for the same work\n")?;
+        charges(&mut text, &answer.report)?;
+        let (ours, report) = (answer.ours.total, answer.report.total);
+        if ours > 0.0 && report > ours {
+            writeln!(
+                text,
+                "Saved: {:.2} USD a month; its design costs {:.1} times as much",
+                report - ours,
+                report / ours
+            )?;
+        } else {
+            writeln!(text, "Nothing is saved: its design costs {:.2} USD less", ours - report)?;
+        }
+        if let Some(budget) = self.budget {
+            writeln!(text)?;
+            match ours <= budget {
+                true => writeln!(text, "Within the budget of {budget:.2} USD.")?,
+                false => {
+                    writeln!(text, "Over the budget of {budget:.2} USD. What could be turned:")?
+                }
+            }
+            for Way { knob, total, enough } in answer.ways.iter().filter(|_| ours > budget) {
+                let verdict = if *enough { "enough" } else { "not enough" };
+                writeln!(text, "  {total:>10.2} USD  {verdict:<10}  {knob}")?;
+            }
+        }
+        writeln!(text, "\n{}", prices.note)?;
+        Ok(text)
+    }
+}
+
+struct Answer {
+    ours: Bill,
+    first_year: f64,
+    report: Bill,
+    ways: Vec<Way>,
+}
+
+fn charges(text: &mut String, bill: &Bill) -> std::fmt::Result {
+    for charge in &bill.charges {
+        let line = &charge.line;
+        let quantity = number(line.quantity);
+        let free = match charge.free {
+            0.0 => String::new(),
+            free => format!(", {} of it free", number(free)),
+        };
+        writeln!(text, "{:>10.2} USD  {}", charge.usd, line.what)?;
+        writeln!(text, "                {quantity} {}{free}", line.price)?;
+        writeln!(text, "                = {}", line.formula)?;
+    }
+    writeln!(text, "{:>10.2} USD  in all", bill.total)
+}
+
+fn number(number: f64) -> String {
+    match number {
+        million if million >= 1e6 => format!("{:.2} million", million / 1e6),
+        small if small < 100.0 => format!("{small:.2}"),
+        number => format!("{number:.0}"),
+    }
+}
+
+/// How often a schedule fetches, on average over four weeks.
+fn fetches_a_day(schedule: &Schedule) -> Result<f64, Failure> {
+    const DAYS: i64 = 28;
+    let begun = Timestamp::now();
+    let end = begun + SignedDuration::from_hours(24 * DAYS);
+    let mut moment = begun;
+    let mut fetches = 0u32;
+    while let Some(next) = schedule.next_after(moment).filter(|next| *next <= end) {
+        (moment, fetches) = (next, fetches + 1);
+        if fetches > 100_000 {
+            return Err(format!("--schedule `{schedule}` fetches more than once a minute").into());
+        }
+    }
+    match fetches {
+        0 => Err(format!("--schedule `{schedule}` fetches nothing within four weeks").into()),
+        fetches => Ok(f64::from(fetches) / DAYS as f64),
+    }
+}
+
+async fn fetch_all(urls: &[String]) -> Result<Vec<String>, Failure> {
+    let http = reqwest::Client::builder().timeout(Duration::from_secs(30)).build()?;
+    let mut texts = Vec::new();
+    for url in urls {
+        let url = match url.trim_end_matches('/') {
+            url if url.ends_with("/metrics") => url.to_owned(),
+            url => format!("{url}/metrics"),
+        };
+        let named =
+            |error: reqwest::Error| format!("{url}: {}", airshed::collector::reason(&error));
+        let answer = http.get(&url).send().await.map_err(named)?;
+        let answer = answer.error_for_status().map_err(named)?;
+        texts.push(answer.text().await.map_err(named)?);
+    }
+    Ok(texts)
+}
