@@ -30,6 +30,7 @@ use uuid::Uuid;
 
 use crate::Clock;
 use crate::objects::Objects;
+use crate::trace::Origin;
 
 /// How long an expired job is remembered as such.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -76,6 +77,9 @@ pub struct Job {
     pub updated: Timestamp,
     /// How often a worker has begun.
     pub attempts: u32,
+    /// The request that it was made for.
+    #[serde(flatten)]
+    pub origin: Origin,
     /// Which record this was read from or written to.
     #[serde(skip)]
     pub version: Option<UpdateVersion>,
@@ -173,11 +177,15 @@ impl Jobs {
     }
 
     /// A new job, queued and recorded.
-    pub async fn create(&self, query: Map<String, Value>) -> Result<Job, JobsError> {
+    pub async fn create(
+        &self,
+        query: Map<String, Value>,
+        origin: Origin,
+    ) -> Result<Job, JobsError> {
         let now = (self.clock)();
         let (id, state) = (Uuid::new_v4(), State::Queued);
         let (updated, version) = (now, None);
-        let job = Job { id, state, query, created: now, updated, attempts: 0, version };
+        let job = Job { id, state, query, created: now, updated, attempts: 0, origin, version };
         let put = self.put(&job, &text_of(&job), PutMode::Overwrite).await;
         let put = put.map_err(|source| JobsError { path: record_path(id), source })?;
         Ok(Job { version: Some(put.into()), ..job })

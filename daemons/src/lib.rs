@@ -26,6 +26,7 @@ pub mod server;
 pub mod source;
 pub mod sweeper;
 pub mod telemetry;
+pub mod trace;
 pub mod transfer;
 pub mod watch;
 pub mod worker;

@@ -77,7 +77,7 @@ impl Sweeper {
         unfinished.sort_by_key(|job| job.created);
         let mut resumed = 0;
         for job in unfinished {
-            match self.requests.send(&message(job.id)).await {
+            match self.requests.send(&message(job.id, &job.origin)).await {
                 Ok(()) => resumed += 1,
                 Err(error) => {
                     let why = format!("interrupted, and then: {error}");
@@ -145,7 +145,7 @@ impl Sweeper {
                 _ => return Ok(None),
             }
         }
-        match self.requests.send(&message(job.id)).await {
+        match self.requests.send(&message(job.id, &job.origin)).await {
             Ok(()) => info!(id = %job.id, "a job that has fallen silent is sent again"),
             Err(error) => {
                 warn!(id = %job.id, reason = reason(&error), "a silent job was not sent again");

@@ -18,12 +18,13 @@ use store::Store;
 use tokio::io::AsyncWriteExt;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error, info, warn};
+use tracing::{Instrument, debug, error, error_span, info, warn};
 use uuid::Uuid;
 
 use crate::collector::reason;
 use crate::jobs::{Job, Jobs, JobsError, State, hexadecimal};
 use crate::request::Ask;
+use crate::trace::Origin;
 
 /// Beginnings of one job before it is given up.
 const MAX_ATTEMPTS: u32 = 5;
@@ -77,9 +78,20 @@ async fn again_after_panic<F: Future<Output = ()>>(task: impl Fn() -> F) {
     }
 }
 
-/// What a message on the request queue says.
-pub fn message(id: Uuid) -> String {
-    serde_json::json!({ "id": id }).to_string()
+/// What a message on the request queue says: the job, and the request that it is for.
+pub fn message(id: Uuid, origin: &Origin) -> String {
+    let mut said = serde_json::json!({ "id": id });
+    if let (Some(said), Ok(serde_json::Value::Object(origin))) =
+        (said.as_object_mut(), serde_json::to_value(origin))
+    {
+        said.extend(origin);
+    }
+    said.to_string()
+}
+
+/// The request that a message is for; unnamed where the message does not say.
+fn origin_in(message: &str) -> Origin {
+    serde_json::from_str(message).unwrap_or_default()
 }
 
 /// The job that a message is about.
@@ -126,7 +138,10 @@ async fn work(worker: Worker, stop: CancellationToken) {
         match received {
             Ok(deliveries) => {
                 for delivery in deliveries {
-                    worker.handle(&delivery, &stop).await;
+                    let origin = origin_in(&delivery.body);
+                    let span = error_span!("job", request = origin.request);
+                    origin.is_parent_of(&span);
+                    worker.handle(&delivery, &stop).instrument(span).await;
                 }
             }
             Err(error) => {
@@ -193,7 +208,7 @@ impl Worker {
         if job.attempts >= MAX_ATTEMPTS {
             // Its deliveries were counted anew when it was sent again: among the dead
             // letters is its place all the same.
-            let _ = self.queues.dead_requests.send(&message(id)).await;
+            let _ = self.queues.dead_requests.send(&message(id, &job.origin)).await;
             return self.give_up(&job, delivery, &died(), true).await;
         }
         let mut job = Job { attempts: job.attempts + 1, ..job };
@@ -357,7 +372,7 @@ impl Worker {
             // It was received as often as a message may be, but not begun: the deliveries
             // were lost on the way, as those to a worker that was just killed.
             info!(%id, attempts = job.attempts, "a dead letter is sent again");
-            return Ok(self.queues.requests.send(&message(id)).await.is_ok());
+            return Ok(self.queues.requests.send(&message(id, &job.origin)).await.is_ok());
         }
         if !job.state.is_final() {
             warn!(%id, "job failed: its workers died or fell silent");
@@ -376,7 +391,7 @@ impl Worker {
 
     /// Wakes whoever waits for the job. They look by themselves too, only later.
     async fn tell(&self, id: Uuid) {
-        if let Err(error) = self.queues.responses.send(&message(id)).await {
+        if let Err(error) = self.queues.responses.send(&message(id, &Origin::default())).await {
             debug!(%id, reason = reason(&error), "nobody was told of the job's end");
         }
     }

@@ -46,7 +46,7 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
-        self.logging.start()?;
+        let _exporting = self.logging.start("serve")?;
         self.feed.check()?;
         let measuring = self.metrics.start("serve").await?;
         let (stop, clock) = (stop_on_signals()?, wall_clock());
@@ -102,7 +102,7 @@ struct DemoStore {
 
 impl Demo {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
-        self.logging.start()?;
+        let _exporting = self.logging.start("demo")?;
         let measuring = self.metrics.start("demo").await?;
         let (stop, clock) = (stop_on_signals()?, wall_clock());
         let temporary = tempfile::Builder::new().prefix("airshed-demo-").tempdir()?;
@@ -170,7 +170,7 @@ pub(super) struct Collect {
 
 impl Collect {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
-        self.logging.start()?;
+        let _exporting = self.logging.start("collect")?;
         let (stop, clock) = (stop_on_signals()?, wall_clock());
         self.feed.check()?;
         let measuring = self.metrics.start("collect").await?;
@@ -206,7 +206,7 @@ pub(super) struct Serving {
 
 impl Serving {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
-        self.logging.start()?;
+        let _exporting = self.logging.start("server")?;
         let measuring = self.metrics.start("server").await?;
         let (stop, clock) = (stop_on_signals()?, wall_clock());
         let store = self.store.open().await?;
@@ -252,7 +252,7 @@ pub(super) struct Working {
 
 impl Working {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
-        self.logging.start()?;
+        let _exporting = self.logging.start("worker")?;
         let queues = self.jobs.queues().await?;
         if !queues.shared {
             return Err("a worker of its own needs a queue that other processes reach; \

@@ -1,18 +1,31 @@
+use std::time::Duration;
+
 use clap::{Args, ValueEnum};
-use tracing_subscriber::EnvFilter;
+use opentelemetry::trace::TracerProvider;
+use opentelemetry_otlp::{SpanExporter, WithExportConfig};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 use super::Failure;
 
-/// What is written to standard error.
+/// What is written to standard error, and which traces go elsewhere.
 #[derive(Args)]
 pub(super) struct Logging {
     /// The lines' format.
     #[arg(long, env = "AIRSHED_LOG_FORMAT", value_enum, default_value = "text")]
     log_format: Format,
-    /// What is logged: error, warn, info, debug (every record), or a filter such as
-    /// airshed::collector=debug.
+    /// What is logged: error, warn, info, debug (every record and request), or a filter such
+    /// as airshed::collector=debug.
     #[arg(long = "log", env = "AIRSHED_LOG", default_value = "info", value_name = "LEVEL")]
     level: String,
+    /// Export traces by OpenTelemetry's protocol (OTLP over HTTP) to a collector such as
+    /// http://localhost:4318.
+    #[arg(long, env = "AIRSHED_OTLP", value_name = "URL")]
+    otlp: Option<String>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -21,8 +34,24 @@ enum Format {
     Json,
 }
 
+/// Exports what is left when the daemon ends.
+pub(super) struct Exporting(Option<SdkTracerProvider>);
+
+/// How long a collector may take for one export: at the end of a daemon, too.
+const EXPORT_WITHIN: Duration = Duration::from_secs(3);
+
+impl Drop for Exporting {
+    fn drop(&mut self) {
+        if let Some(provider) = &self.0
+            && let Err(error) = provider.shutdown_with_timeout(EXPORT_WITHIN)
+        {
+            tracing::warn!(reason = %error, "the last traces were not exported");
+        }
+    }
+}
+
 impl Logging {
-    pub(super) fn start(&self) -> Result<(), Failure> {
+    pub(super) fn start(&self, daemon: &'static str) -> Result<Exporting, Failure> {
         // A bare level is ours; libraries speak up from warnings on.
         let plain = ["error", "warn", "info", "debug", "trace", "off"];
         let filter = match plain.contains(&self.level.as_str()) {
@@ -31,14 +60,36 @@ impl Logging {
         };
         let filter = EnvFilter::try_new(filter)
             .map_err(|error| format!("--log `{}`: {error}", self.level))?;
-        let lines = tracing_subscriber::fmt()
-            .with_env_filter(filter)
+        let lines = tracing_subscriber::fmt::layer()
             .with_writer(std::io::stderr)
             .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
-        match self.log_format {
-            Format::Text => lines.init(),
-            Format::Json => lines.json().init(),
-        }
-        Ok(())
+        let lines = match self.log_format {
+            Format::Text => lines.boxed(),
+            Format::Json => lines.json().boxed(),
+        };
+        let provider = self.otlp.as_deref().map(|url| exporter(url, daemon)).transpose()?;
+        let spans = provider.as_ref().map(|provider| {
+            let ours = Targets::new().with_target("airshed", LevelFilter::INFO);
+            let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("airshed"));
+            layer.with_filter(ours)
+        });
+        tracing_subscriber::registry().with(lines.with_filter(filter)).with(spans).init();
+        Ok(Exporting(provider))
     }
+}
+
+fn exporter(url: &str, daemon: &'static str) -> Result<SdkTracerProvider, Failure> {
+    let url = url.trim_end_matches('/');
+    if !url.starts_with("http://") && !url.starts_with("https://") {
+        return Err(format!("--otlp `{url}`: give a URL such as http://localhost:4318").into());
+    }
+    let endpoint = match url.ends_with("/v1/traces") {
+        true => url.to_owned(),
+        false => format!("{url}/v1/traces"),
+    };
+    let exporter = SpanExporter::builder().with_http().with_endpoint(endpoint);
+    let exporter = exporter.with_timeout(EXPORT_WITHIN).build()?;
+    let resource = Resource::builder().with_service_name(format!("airshed-{daemon}"));
+    let builder = SdkTracerProvider::builder().with_batch_exporter(exporter);
+    Ok(builder.with_resource(resource.build()).build())
 }

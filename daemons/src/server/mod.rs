@@ -49,6 +49,7 @@ use self::latest::Latest;
 use crate::Clock;
 use crate::collector::{FeedStatus, reason};
 use crate::jobs::Jobs;
+use crate::trace::REQUEST_ID;
 use crate::watch::Watch;
 use crate::worker;
 
@@ -244,5 +245,5 @@ fn cors_layer(origins: &CorsOrigins) -> CorsLayer {
         .allow_origin(origins)
         .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::DELETE])
         .allow_headers(tower_http::cors::Any)
-        .expose_headers([LOCATION, RETRY_AFTER, CONTENT_DISPOSITION, LINK, ETAG])
+        .expose_headers([LOCATION, RETRY_AFTER, CONTENT_DISPOSITION, LINK, ETAG, REQUEST_ID])
 }

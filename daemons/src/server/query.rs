@@ -14,6 +14,7 @@ use hyper::body::Incoming;
 use serde_json::json;
 use store::{Encoder, Format, Pages};
 use tokio::time::timeout;
+use tracing::Instrument;
 
 use super::answer::{Answer, BoxError, CutOff, full, json as respond_json, respond, set};
 use super::problem::Problem;
@@ -21,6 +22,7 @@ use super::{Shared, page};
 use crate::collector::reason;
 use crate::jobs::Job;
 use crate::request::{Ask, BadRequest};
+use crate::trace::Origin;
 use crate::worker;
 
 const MAX_BODY_BYTES: usize = 64 << 10;
@@ -36,6 +38,7 @@ pub(super) const LICENCE_LINK: &str =
 pub(super) async fn answer(
     shared: &Arc<Shared>,
     request: Request<Incoming>,
+    origin: &Origin,
 ) -> Result<Answer, Problem> {
     if shared.stop.is_cancelled() {
         return Err(Problem::Stopping);
@@ -43,7 +46,7 @@ pub(super) async fn answer(
     let headers = request.headers().clone();
     let ask = read(request).await?;
     if prefers_a_job(&headers) && shared.server.desk.is_some() {
-        return as_job(shared, ask, &headers).await;
+        return as_job(shared, ask, &headers, origin).await;
     }
     if ask.limit.is_some_and(|rows| rows <= FEW) {
         let place = shared.room.aside().await?;
@@ -51,7 +54,7 @@ pub(super) async fn answer(
     }
     match shared.room.take(&ask.query, shared.server.store.as_ref()).await {
         Some(places) => directly(shared, ask, places).await,
-        None => as_job(shared, ask, &headers).await,
+        None => as_job(shared, ask, &headers, origin).await,
     }
 }
 
@@ -113,14 +116,15 @@ async fn directly(
     } else {
         let (mut sender, body) = Channel::<Bytes, CutOff>::new(1);
         let stall = shared.server.limits.stall;
-        tokio::spawn(async move {
+        let streaming = async move {
             let _in_flight = place;
             let streamed = stream(file, encoder, pages, &mut sender, stall, &mut given).await;
             if let Err(error) = streamed {
                 metrics::counter!("airshed_answers_cut_total").increment(1);
                 sender.abort(CutOff(error));
             }
-        });
+        };
+        tokio::spawn(streaming.in_current_span());
         Response::new(body.fuse().boxed_unsync()) // the encoders ask again after the end
     };
     describe_file(&mut answer, ask.format, &ask.file_name());
@@ -182,13 +186,19 @@ impl Given {
     }
 }
 
-async fn as_job(shared: &Arc<Shared>, ask: Ask, headers: &HeaderMap) -> Result<Answer, Problem> {
+async fn as_job(
+    shared: &Arc<Shared>,
+    ask: Ask,
+    headers: &HeaderMap,
+    origin: &Origin,
+) -> Result<Answer, Problem> {
     if shared.server.desk.is_none() {
         metrics::counter!("airshed_queries_total", "path" => "refused").increment(1);
         return Err(Problem::Busy("All places are taken. Ask again in a moment."));
     }
     // The handler is dropped when its client goes; the job is taken in all the same.
-    let taken_in = tokio::spawn(take_in(Arc::clone(shared), ask)).await;
+    let taken_in = take_in(Arc::clone(shared), ask, origin.clone()).in_current_span();
+    let taken_in = tokio::spawn(taken_in).await;
     let job =
         taken_in.map_err(|panic| Problem::Internal { log: reason(&panic), transient: false })??;
     let location = format!("/api/results/{}", job.id);
@@ -203,7 +213,7 @@ async fn as_job(shared: &Arc<Shared>, ask: Ask, headers: &HeaderMap) -> Result<A
     Ok(answer)
 }
 
-async fn take_in(shared: Arc<Shared>, ask: Ask) -> Result<Job, Problem> {
+async fn take_in(shared: Arc<Shared>, ask: Ask, origin: Origin) -> Result<Job, Problem> {
     let Some(desk) = &shared.server.desk else {
         return Err(Problem::NoSuchPath);
     };
@@ -215,10 +225,11 @@ async fn take_in(shared: Arc<Shared>, ask: Ask) -> Result<Job, Problem> {
         && let Some(job) = desk.jobs.share(&job).await?
     {
         metrics::counter!("airshed_queries_total", "path" => "same job").increment(1);
+        tracing::info!(id = %job.id, first_request = job.origin.request, "the same is asked again");
         return Ok(job);
     }
-    let job = desk.jobs.create(query).await?;
-    if let Err(error) = desk.queues.requests.send(&worker::message(job.id)).await {
+    let job = desk.jobs.create(query, origin.here()).await?;
+    if let Err(error) = desk.queues.requests.send(&worker::message(job.id, &job.origin)).await {
         desk.jobs.withdraw(job.id).await?;
         metrics::counter!("airshed_queries_total", "path" => "refused").increment(1);
         tracing::warn!(reason = reason(&error), "a query was refused");
@@ -231,6 +242,7 @@ async fn take_in(shared: Arc<Shared>, ask: Ask) -> Result<Job, Problem> {
     }
     metrics::counter!("airshed_queries_total", "path" => "job").increment(1);
     metrics::counter!("airshed_jobs_total", "state" => "queued").increment(1);
+    tracing::info!(id = %job.id, "job queued");
     if let Err(error) = desk.jobs.offer(&job).await {
         tracing::warn!(reason = reason(&error), "equal queries will not find this job");
     }

@@ -12,6 +12,7 @@ use http_body_util::channel::{Channel, Sender};
 use serde_json::{Value, json};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, sleep_until, timeout};
+use tracing::Instrument;
 use uuid::Uuid;
 
 use super::answer::{Answer, BoxError, CutOff, json as respond_json, respond, set};
@@ -100,13 +101,14 @@ async fn file(
     }
     let (mut sender, body) = Channel::<Bytes, CutOff>::new(1);
     let stall = shared.server.limits.stall;
-    tokio::spawn(async move {
+    let sending = async move {
         if let Err(error) = send(chunks, &mut sender, stall).await {
             tracing::error!(reason = reason(&*error), "a result was cut off");
             metrics::counter!("airshed_answers_cut_total").increment(1);
             sender.abort(CutOff(error));
         }
-    });
+    };
+    tokio::spawn(sending.in_current_span());
     let mut answer = Response::new(body.fuse().boxed_unsync()); // the encoders ask again after the end
     describe_file(&mut answer, ask.format, &ask.file_name());
     set(&mut answer, CONTENT_LENGTH, &bytes.to_string());

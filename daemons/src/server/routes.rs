@@ -6,10 +6,12 @@ use std::time::Instant;
 use http::{Method, Request};
 use hyper::body::Incoming;
 use matchit::Router;
+use tracing::{Instrument, error_span, field};
 
-use super::answer::{Answer, full, respond};
+use super::answer::{Answer, full, respond, set};
 use super::problem::Problem;
 use super::{Shared, estimate, health, latest, openapi, page, query, results, series, summary};
+use crate::trace::{Origin, REQUEST_ID};
 
 #[derive(Clone, Copy)]
 enum Route {
@@ -86,6 +88,27 @@ static ROUTES: LazyLock<Router<Route>> = LazyLock::new(|| {
 
 /// Answers a request, whatever it is.
 pub(super) async fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> Answer {
+    let origin = Origin::of(request.headers());
+    // Enabled whatever is logged, so that what is logged has it.
+    let span = error_span!(
+        "request",
+        request = origin.request,
+        method = %request.method(),
+        path = request.uri().path(),
+        status = field::Empty,
+    );
+    origin.is_parent_of(&span);
+    let mut answer = answer_within(shared, request, &origin).instrument(span.clone()).await;
+    span.record("status", answer.status().as_u16());
+    set(&mut answer, REQUEST_ID, &origin.request);
+    answer
+}
+
+async fn answer_within(
+    shared: &Arc<Shared>,
+    request: Request<Incoming>,
+    origin: &Origin,
+) -> Answer {
     let start = Instant::now();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let headers = request.headers().clone();
@@ -101,7 +124,7 @@ pub(super) async fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> 
             Route::Form => page::form(shared).await,
             Route::Asset(asset) => Ok(page::asset(asset)),
             Route::Built => page::built_asset(matched.params.get("path").unwrap_or_default()),
-            Route::Query => query::answer(shared, request).await,
+            Route::Query => query::answer(shared, request, origin).await,
             Route::Result => {
                 let id = matched.params.get("id").unwrap_or_default();
                 match method {
@@ -136,6 +159,6 @@ pub(super) async fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> 
     }
     let took = start.elapsed();
     metrics::histogram!("airshed_http_request_seconds", "route" => route).record(took);
-    tracing::debug!(%method, path, status, took_us = took.as_micros() as u64, "request");
+    tracing::debug!(status, took_us = took.as_micros() as u64, "answered");
     answer
 }

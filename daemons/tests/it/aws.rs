@@ -42,7 +42,7 @@ async fn as_csv(count: usize) -> Vec<u8> {
 }
 
 /// A system on AWS with readings in it.
-struct System {
+pub(super) struct System {
     endpoint: String,
     http: reqwest::Client,
     folder: tempfile::TempDir,
@@ -50,7 +50,7 @@ struct System {
 
 impl System {
     /// All that `provision` makes, and so many readings, a second apart from 2026-01-01 on.
-    async fn with(endpoint: String, count: usize) -> Self {
+    pub(super) async fn with(endpoint: String, count: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("readings.csv");
         std::fs::write(&file, as_csv(count).await).unwrap();
@@ -60,14 +60,14 @@ impl System {
         Self { endpoint, http: reqwest::Client::new(), folder }
     }
 
-    fn daemon(&self, arguments: &[&str]) -> Daemon {
+    pub(super) fn daemon(&self, arguments: &[&str]) -> Daemon {
         let data = self.folder.path().join("data").display().to_string();
         let places = ["--data", &data];
         Daemon::spawn(on(&self.endpoint, &[arguments, &STORE, &QUEUE, &RESULTS, &places]))
     }
 
     /// A server and its URL.
-    fn server(&self, arguments: &[&str]) -> (Daemon, String) {
+    pub(super) fn server(&self, arguments: &[&str]) -> (Daemon, String) {
         let listen = ["--listen", "127.0.0.1:0", "--fresh-results", "0"];
         let server = self.daemon(&[&["server"], &listen[..], arguments].concat());
         let listening = server.wait_for("listening");
@@ -112,7 +112,7 @@ impl System {
     }
 
     /// A job's record, as the bucket has it.
-    async fn record(&self, path: &str) -> Value {
+    pub(super) async fn record(&self, path: &str) -> Value {
         let id = path.rsplit('/').next().unwrap();
         let url = format!("{}/airshed-results/city/jobs/{id}.json", self.endpoint);
         json_of(self.http.get(url).send().await.unwrap()).await

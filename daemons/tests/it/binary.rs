@@ -86,13 +86,23 @@ impl Daemon {
 
     /// The same; none when the time is over or the log has ended.
     pub(super) fn wait_within(&self, messages: &[&str], patience: Duration) -> Option<Value> {
+        Some(self.line_within(messages, patience)?["fields"].clone())
+    }
+
+    /// The next line with this message: its fields, and the span that it is in.
+    pub(super) fn wait_for_line(&self, message: &str) -> Value {
+        let line = self.line_within(&[message], PATIENCE);
+        line.unwrap_or_else(|| panic!("no {message:?} in the log"))
+    }
+
+    fn line_within(&self, messages: &[&str], patience: Duration) -> Option<Value> {
         let deadline = Instant::now() + patience;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let line = self.log.recv_timeout(left).ok()?;
             let message = line["fields"]["message"].as_str().unwrap_or_default();
             if messages.contains(&message) {
-                return Some(line["fields"].clone());
+                return Some(line);
             }
         }
     }

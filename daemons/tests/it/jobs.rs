@@ -7,6 +7,7 @@ use airshed::jobs::{Jobs, State};
 use airshed::objects::Objects;
 use airshed::request::Ask;
 use airshed::sweeper::Sweeper;
+use airshed::trace::Origin;
 use airshed::worker::{self, message};
 use async_trait::async_trait;
 use futures::TryStreamExt;
@@ -100,8 +101,8 @@ async fn what_a_stop_interrupted_is_taken_up_again() {
 async fn a_job_that_cannot_be_done_fails_with_the_reason() {
     let rig = Rig::start(Options::default()).await;
     let unreadable = json!({ "startDate": "once upon a time" }).as_object().unwrap().clone();
-    let job = rig.jobs.create(unreadable).await.unwrap();
-    rig.queues.requests.send(&message(job.id)).await.unwrap();
+    let job = rig.jobs.create(unreadable, Origin::default()).await.unwrap();
+    rig.queues.requests.send(&message(job.id, &Origin::default())).await.unwrap();
     let answer = rig.get(&format!("/api/results/{}?wait=30", job.id)).await;
     assert_eq!(answer.status(), 500);
     let problem = json(answer).await;
@@ -113,14 +114,14 @@ async fn a_job_that_cannot_be_done_fails_with_the_reason() {
 async fn a_job_that_was_begun_too_often_fails() {
     let rig = Rig::start(Options::default()).await;
     let ask = Ask::from_json(br#"{"startDate":"2026-01-01","endDate":"2026-01-01"}"#).unwrap();
-    let job = rig.jobs.create(ask.to_object()).await.unwrap();
+    let job = rig.jobs.create(ask.to_object(), Origin::default()).await.unwrap();
     let begun = airshed::jobs::Job { attempts: 5, ..job };
     let begun =
         rig.jobs.update(&begun, State::Running { rows: 7, estimate: Some(9) }).await.unwrap();
     let state = json(rig.get(&format!("/api/results/{}", begun.id)).await).await;
     assert_eq!((&state["status"], &state["rows"]), (&json!("running"), &json!(7)));
     assert_eq!(state["estimate"], 9);
-    rig.queues.requests.send(&message(begun.id)).await.unwrap();
+    rig.queues.requests.send(&message(begun.id, &Origin::default())).await.unwrap();
     let answer = rig.get(&format!("/api/results/{}?wait=30", begun.id)).await;
     assert_eq!(answer.status(), 500);
     assert!(json(answer).await["detail"].as_str().unwrap().contains("5 attempts"));
@@ -164,8 +165,8 @@ async fn a_job_that_takes_long_is_begun_once() {
     store.put(&readings(3)).await.unwrap();
     let queues = queue::open("channel:", 10).await.unwrap();
     let ask = Ask::from_json(br#"{"startDate":"2026-01-01","endDate":"2026-01-01"}"#).unwrap();
-    let job = jobs.create(ask.to_object()).await.unwrap();
-    queues.requests.send(&message(job.id)).await.unwrap();
+    let job = jobs.create(ask.to_object(), Origin::default()).await.unwrap();
+    queues.requests.send(&message(job.id, &Origin::default())).await.unwrap();
     let (store, silence) = (Arc::new(store), worker::SILENCE);
     let worker = worker::Worker { store, queues, jobs: jobs.clone(), concurrency: 3, silence };
     let stop = tokio_util::sync::CancellationToken::new();
@@ -184,16 +185,21 @@ async fn a_job_that_takes_long_is_begun_once() {
 #[tokio::test]
 async fn a_dead_letter_fails_its_job_and_nonsense_harms_nobody() {
     let rig = Rig::start(Options::default()).await;
-    let job = rig.jobs.create(serde_json::Map::new()).await.unwrap();
+    let job = rig.jobs.create(serde_json::Map::new(), Origin::default()).await.unwrap();
     let begun = airshed::jobs::Job { attempts: 5, ..job };
     let job = rig.jobs.update(&begun, State::Running { rows: 0, estimate: None }).await.unwrap();
-    for body in ["nonsense", "{}", &message(Uuid::new_v4()), &message(job.id)] {
+    for body in [
+        "nonsense",
+        "{}",
+        &message(Uuid::new_v4(), &Origin::default()),
+        &message(job.id, &Origin::default()),
+    ] {
         rig.queues.dead_requests.send(body).await.unwrap();
     }
     let answer = rig.get(&format!("/api/results/{}?wait=30", job.id)).await;
     assert_eq!(answer.status(), 500);
     assert_eq!(json(answer).await["retryable"], true);
-    for body in ["nonsense", "{\"id\":7}", &message(Uuid::new_v4())] {
+    for body in ["nonsense", "{\"id\":7}", &message(Uuid::new_v4(), &Origin::default())] {
         rig.queues.requests.send(body).await.unwrap();
     }
     rig.store.put(&readings(3)).await.unwrap();
@@ -217,7 +223,7 @@ async fn sweep(jobs: &Jobs) -> Queues {
 async fn results_expire_are_remembered_as_such_and_forgotten_in_the_end() {
     let objects = in_memory();
     let first = at_time(&objects, "2026-02-01T12:00:00Z").fresh_for(SignedDuration::from_hours(1));
-    let job = first.create(serde_json::Map::new()).await.unwrap();
+    let job = first.create(serde_json::Map::new(), Origin::default()).await.unwrap();
     first.offer(&job).await.unwrap();
     let state = State::Done { rows: 1, bytes: 5, sha256: String::new(), expires: first.expiry() };
     let job = first.update(&airshed::jobs::Job { attempts: 2, ..job }, state).await.unwrap();
@@ -247,8 +253,8 @@ async fn results_expire_are_remembered_as_such_and_forgotten_in_the_end() {
 async fn a_job_that_everybody_forgot_is_sent_again_and_fails_in_the_end() {
     let objects = in_memory();
     let asked = at_time(&objects, "2026-02-01T12:00:00Z");
-    let queued = asked.create(serde_json::Map::new()).await.unwrap();
-    let running = asked.create(serde_json::Map::new()).await.unwrap();
+    let queued = asked.create(serde_json::Map::new(), Origin::default()).await.unwrap();
+    let running = asked.create(serde_json::Map::new(), Origin::default()).await.unwrap();
     let state = State::Running { rows: 0, estimate: None };
     asked.update(&running, state).await.unwrap();
     let sent = async |text: &'static str| {
@@ -338,7 +344,7 @@ async fn beyond_the_room_for_large_queries_they_become_jobs() {
 #[tokio::test]
 async fn an_expired_result_is_gone() {
     let rig = Rig::start(Options::default()).await;
-    let job = rig.jobs.create(serde_json::Map::new()).await.unwrap();
+    let job = rig.jobs.create(serde_json::Map::new(), Origin::default()).await.unwrap();
     rig.jobs.update(&job, State::Expired).await.unwrap();
     assert_eq!(rig.get(&format!("/api/results/{}", job.id)).await.status(), 410);
 }

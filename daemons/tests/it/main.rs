@@ -19,4 +19,5 @@ mod page;
 mod proxy;
 mod request;
 mod support;
+mod trace;
 mod watch;

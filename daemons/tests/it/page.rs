@@ -15,6 +15,7 @@ use serde_json::{Value, json as value};
 use store::{Error, Memory, Page, Position, Query, Reading, Store, Summary, View, Window};
 
 use super::support::{Options, Rig, at, clock, json, location, readings};
+use airshed::trace::Origin;
 
 /// Fifty sensors in three countries over two days, some in two windows, one without a place.
 fn network() -> Vec<Reading> {
@@ -328,7 +329,7 @@ async fn in_a_directory_too_a_record_only_changes_over_the_one_that_was_read() {
     let objects = Objects::open(&url).await.unwrap();
     let jobs = Jobs::new(objects, clock(), SignedDuration::from_hours(24));
     let ask = Ask::from_json(br#"{"startDate":"2026-01-01","endDate":"2026-01-01"}"#).unwrap();
-    let job = jobs.create(ask.to_object()).await.unwrap();
+    let job = jobs.create(ask.to_object(), Origin::default()).await.unwrap();
     let running = State::Running { rows: 1, estimate: None };
     let begun = jobs.update(&job, running.clone()).await.unwrap();
     let cancelled = jobs.cancel(job.id).await.unwrap().unwrap();
@@ -374,8 +375,8 @@ async fn a_worker_that_panics_is_replaced_and_its_job_done() {
     store.put(&readings(3)).await.unwrap();
     let rig = Rig::start(Options { store, ..Options::default() }).await;
     let ask = Ask::from_json(br#"{"startDate":"2026-01-01","endDate":"2026-01-31"}"#).unwrap();
-    let job = rig.jobs.create(ask.to_object()).await.unwrap();
-    rig.queues.requests.send(&airshed::worker::message(job.id)).await.unwrap();
+    let job = rig.jobs.create(ask.to_object(), Origin::default()).await.unwrap();
+    rig.queues.requests.send(&airshed::worker::message(job.id, &Origin::default())).await.unwrap();
     let done = loop {
         let job = rig.jobs.get(job.id).await.unwrap().unwrap();
         if job.state.is_final() {
