@@ -4,7 +4,7 @@
 //! its readings into a [`store::Store`] when [`schedule`] says so. Answers go out:
 //! [`request`] reads what is asked for, [`server`] answers at once or hands the query to
 //! [`jobs`] and a queue, [`worker`] does what is queued, [`sweeper`] lets no job stay for
-//! ever; results lie among [`objects`]. [`transfer`] moves CSV files in and out, [`cost`] says what a month on AWS costs, [`index`]
+//! ever; results lie among [`objects`]. [`transfer`] moves CSV files in and out, [`cost`] says what a month on AWS costs, [`provision`] makes a deployment there, [`index`]
 //! answers for the index alone, [`demo`] simulates the network. [`telemetry`] has the names
 //! of what is measured, [`watch`] looks at what nobody counts.
 //!
@@ -20,6 +20,7 @@ pub mod index;
 pub mod jobs;
 pub mod loadtest;
 pub mod objects;
+pub mod provision;
 pub mod request;
 pub mod schedule;
 pub mod server;

@@ -81,7 +81,8 @@ impl Watch {
             match queue.depth().await {
                 Ok(Depth { waiting, hidden, oldest }) => {
                     gauge!("airshed_queue_waiting", "queue" => name).set(waiting as f64);
-                    gauge!("airshed_queue_hidden", "queue" => name).set(hidden as f64);
+                    let all = (waiting + hidden) as f64;
+                    gauge!("airshed_queue_messages", "queue" => name).set(all);
                     if oldest.is_some() || !queues.shared {
                         let oldest = oldest.unwrap_or_default().as_secs_f64();
                         gauge!("airshed_queue_oldest_seconds", "queue" => name).set(oldest);

@@ -327,6 +327,11 @@ pub async fn provision(name: &str, max_receives: u32, endpoint: &Endpoint) -> Re
     Ok(created)
 }
 
+/// Whether there is a queue of this name.
+pub async fn exists(name: &str, endpoint: &Endpoint) -> Result<bool, Error> {
+    Ok(url_of(&client(name, endpoint).await?, name).await?.is_some())
+}
+
 async fn make(client: &Client, name: &str) -> Result<(String, bool), Error> {
     if let Some(url) = url_of(client, name).await? {
         return Ok((url, false));

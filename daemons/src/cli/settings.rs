@@ -106,15 +106,15 @@ pub(super) struct FeedFlags {
     #[arg(long, env = "AIRSHED_CONTACT")]
     contact: Option<String>,
     /// Days that a reading is kept, looked at before each fetch; DynamoDB deletes by itself,
-    /// a few days later [default: for ever]
-    #[arg(long, env = "AIRSHED_KEEP_READINGS", value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..))]
-    keep_readings: Option<u32>,
+    /// a few days later; 0: for ever
+    #[arg(long, env = "AIRSHED_KEEP_READINGS", value_name = "DAYS", default_value_t = 0)]
+    keep_readings: u32,
 }
 
 impl FeedFlags {
     /// Before anything is made: whether the feed may be asked as these flags say.
     pub(super) fn check(&self) -> Result<(), Failure> {
-        if self.feed.needs_contact() && self.contact.is_none() {
+        if self.feed.needs_contact() && self.contact().is_none() {
             return Err("the feed's operator asks every client for a contact: \
                         give --contact (or AIRSHED_CONTACT), an e-mail address or a page of yours"
                 .into());
@@ -129,15 +129,20 @@ impl FeedFlags {
         status: Arc<FeedStatus>,
         slack: SignedDuration,
     ) -> Result<Collector, Failure> {
-        let (feed, contact) = (self.feed.clone(), self.contact.as_deref());
+        let (feed, contact) = (self.feed.clone(), self.contact());
         let mut collector = collector(feed, self.window, contact, store, clock, status)?;
         collector.kept_for = self.keep().map(|keep| keep + slack);
         Ok(collector)
     }
 
+    fn contact(&self) -> Option<&str> {
+        self.contact.as_deref().filter(|contact| !contact.trim().is_empty())
+    }
+
     /// How long a reading is kept.
     pub(super) fn keep(&self) -> Option<SignedDuration> {
-        self.keep_readings.map(|days| SignedDuration::from_hours(24 * i64::from(days)))
+        let days = Some(self.keep_readings).filter(|days| *days > 0);
+        days.map(|days| SignedDuration::from_hours(24 * i64::from(days)))
     }
 }
 

@@ -9,7 +9,7 @@ use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use futures::StreamExt;
+use futures::{StreamExt, TryStreamExt};
 use http::header::CONTENT_TYPE;
 use http::{Method, StatusCode};
 use http_body_util::BodyExt;
@@ -62,10 +62,17 @@ impl Place {
     }
 }
 
+impl Place {
+    /// The bucket and the prefix.
+    pub fn into_parts(self) -> (String, String) {
+        (self.bucket, self.prefix.to_string())
+    }
+}
+
 pub(super) async fn open(url: &str) -> Result<Objects, OpenError> {
     let place = Place::parse(url)?;
     let s3 = Arc::new(Account::from_environment().await?.bucket(&place)?);
-    if !exists(&s3, &place).await? {
+    if !is_there(&s3, &place).await? {
         return Err(OpenError(format!(
             "there is no bucket {} here: `airshed provision tables --results {url}` makes it",
             place.bucket
@@ -101,7 +108,7 @@ impl fmt::Display for Provisioned {
 pub async fn provision(url: &str) -> Result<Provisioned, OpenError> {
     let place = Place::parse(url)?;
     let account = Account::from_environment().await?;
-    let created = !exists(&account.bucket(&place)?, &place).await?;
+    let created = !is_there(&account.bucket(&place)?, &place).await?;
     if created {
         let body = match account.region.as_str() {
             "us-east-1" => String::new(), // the only region that must not be named
@@ -119,6 +126,40 @@ pub async fn provision(url: &str) -> Result<Provisioned, OpenError> {
         account.must(Method::PUT, &place.bucket, "lifecycle", uploads_end()).await?;
     }
     Ok(Provisioned { created, own_rules })
+}
+
+/// Whether the bucket that `s3://BUCKET` names is there.
+pub async fn exists(url: &str) -> Result<bool, OpenError> {
+    let place = Place::parse(url)?;
+    is_there(&Account::from_environment().await?.bucket(&place)?, &place).await
+}
+
+/// Deletes a bucket with all that is in it; whether there was one.
+pub async fn delete(url: &str) -> Result<bool, OpenError> {
+    let place = Place::parse(url)?;
+    let account = Account::from_environment().await?;
+    let bucket = account.bucket(&place)?;
+    if !is_there(&bucket, &place).await? {
+        return Ok(false);
+    }
+    let objects = bucket.list(None).map_ok(|object| object.location).boxed();
+    let deleted: Result<Vec<_>, _> = bucket.delete_stream(objects).try_collect().await;
+    deleted.map_err(|error| {
+        OpenError(format!("cannot empty the bucket {}: {}", place.bucket, reason(&error)))
+    })?;
+    account.must(Method::DELETE, &place.bucket, "", String::new()).await?;
+    Ok(true)
+}
+
+/// Where an object of the bucket is, for AWS's services.
+pub async fn address(url: &str, name: &str) -> Result<String, OpenError> {
+    let place = Place::parse(url)?;
+    let Account { endpoint, region, .. } = Account::from_environment().await?;
+    let bucket = place.bucket;
+    Ok(match endpoint {
+        Some(endpoint) => format!("{}/{bucket}/{name}", endpoint.trim_end_matches('/')),
+        None => format!("https://{bucket}.s3.{region}.amazonaws.com/{name}"),
+    })
 }
 
 const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
@@ -140,7 +181,7 @@ fn uploads_end() -> String {
     )
 }
 
-async fn exists(s3: &AmazonS3, place: &Place) -> Result<bool, OpenError> {
+async fn is_there(s3: &AmazonS3, place: &Place) -> Result<bool, OpenError> {
     match s3.list(Some(&place.prefix)).next().await {
         None | Some(Ok(_)) => Ok(true),
         Some(Err(error)) => {

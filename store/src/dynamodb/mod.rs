@@ -36,7 +36,7 @@ use jiff::Timestamp;
 use crate::{Error, Page, Position, Query, Reading, RetryPolicy, Store, Summary, View};
 use service::Table;
 pub use service::{Consumed, Endpoint};
-pub use table::{Capacity, Encryption, Provisioned, TableOptions, provision};
+pub use table::{Capacity, Encryption, Provisioned, TableOptions, delete, exists, provision};
 
 /// Readings in a DynamoDB table. Clones share it.
 #[derive(Clone)]

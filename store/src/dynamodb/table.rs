@@ -136,6 +136,37 @@ pub async fn provision(
     Ok(done)
 }
 
+/// Whether there is a table of this name, whatever it is.
+pub async fn exists(name: &str, options: DynamoDbOptions) -> Result<bool, Error> {
+    Ok(describe(&Table::open(name, options).await?).await?.is_some())
+}
+
+/// Deletes the table with all its readings, for good; done when it is gone. Whether there was
+/// one of ours: [`Invalid`](ErrorKind::Invalid) for another's of that name.
+pub async fn delete(name: &str, options: DynamoDbOptions) -> Result<bool, Error> {
+    let table = Table::open(name, options).await?;
+    let Some(there) = describe(&table).await? else { return Ok(false) };
+    if !same_keys(&there) {
+        return Err(other_keys(&table));
+    }
+    let deleted = table.call("deleting it", || async {
+        match table.client.delete_table().table_name(&table.name).send().await {
+            Err(error) if error.code() == Some("ResourceNotFoundException") => Ok(()),
+            done => done.map(drop),
+        }
+    });
+    deleted.await?;
+    let begun = Instant::now();
+    while describe(&table).await?.is_some() {
+        if begun.elapsed() > PATIENCE {
+            let message = format!("the table {} is still being deleted", table.name);
+            return Err(Error::new(ErrorKind::Io, message));
+        }
+        sleep(Duration::from_millis(500)).await;
+    }
+    Ok(true)
+}
+
 /// Whether the table is there and can be used.
 pub(super) async fn check(table: &Table) -> Result<(), Error> {
     let there = describe(table).await?.ok_or_else(|| table.missing())?;

@@ -1,25 +1,16 @@
-//! `provision`: what Airshed needs on AWS.
-
 use std::io::Write;
 use std::process::ExitCode;
 use std::str::FromStr;
 
 use airshed::objects::s3;
-use clap::{Args, Subcommand};
+use clap::Args;
 use queue::sqs;
 use store::dynamodb::{self, Capacity, DynamoDbOptions, Encryption, TableOptions};
 
-use super::Failure;
-
-#[derive(Subcommand)]
-pub(super) enum Provision {
-    /// Make the table, the queues and the bucket alone. Can be repeated: what is missing is added, what
-    /// differs is said.
-    Tables(Tables),
-}
+use super::super::Failure;
 
 #[derive(Args)]
-pub(super) struct Tables {
+pub(in super::super) struct Tables {
     /// The table: dynamodb:TABLE.
     #[arg(
         long,
@@ -51,19 +42,11 @@ pub(super) struct Tables {
     no_recovery: bool,
 }
 
-impl Provision {
-    pub(super) async fn run(self) -> Result<ExitCode, Failure> {
-        match self {
-            Self::Tables(tables) => tables.run().await,
-        }
-    }
-}
-
 /// Receives after which a message is given up, as within a process.
 const MAX_RECEIVES: u32 = 5;
 
 impl Tables {
-    async fn run(self) -> Result<ExitCode, Failure> {
+    pub(super) async fn run(self) -> Result<ExitCode, Failure> {
         let table = self.store.strip_prefix("dynamodb:");
         let table =
             table.ok_or_else(|| format!("--store `{}`: give dynamodb:TABLE", self.store))?;
@@ -97,7 +80,7 @@ impl Tables {
 }
 
 #[derive(Clone)]
-pub(super) struct WantedCapacity(pub(super) Capacity);
+pub(in super::super) struct WantedCapacity(pub(in super::super) Capacity);
 
 impl FromStr for WantedCapacity {
     type Err = &'static str;

@@ -1,0 +1,376 @@
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::str::FromStr;
+
+use airshed::objects::s3::Place;
+use airshed::provision::{Binary, Change, Deployment, Event, Places};
+use airshed::schedule::Schedule;
+use airshed::source::Source;
+use clap::{Args, ValueEnum};
+
+use super::super::Failure;
+
+/// The deployment's name.
+#[derive(Args)]
+pub(in super::super) struct Name {
+    /// The deployment's name: that of its CloudFormation stack.
+    #[arg(long, default_value = "airshed")]
+    name: String,
+}
+
+#[derive(Args)]
+pub(in super::super) struct Up {
+    #[command(flatten)]
+    name: Name,
+    /// The program that the machines run [default: this one]
+    #[arg(long, value_name = "FILE")]
+    binary: Option<PathBuf>,
+
+    /// The table: dynamodb:TABLE.
+    #[arg(
+        long,
+        default_value = "dynamodb:QualityAirTable",
+        value_name = "URL",
+        help_heading = "What is kept"
+    )]
+    store: String,
+    /// The queues: sqs:REQUEST,RESPONSE.
+    #[arg(
+        long,
+        default_value = "sqs:RequestSend,RequestReceive",
+        value_name = "URL",
+        help_heading = "What is kept"
+    )]
+    queue: String,
+    /// The bucket: s3://BUCKET/PREFIX [default: s3://NAME-results-ACCOUNT-REGION/results]
+    #[arg(long, value_name = "URL", help_heading = "What is kept")]
+    results: Option<String>,
+    /// What the table can take: on-demand, or LEAST,MOST units a second between which it scales
+    /// by itself, such as the report's 150,1000.
+    #[arg(long, default_value = "on-demand", help_heading = "What is kept")]
+    capacity: Scaled,
+    /// Days that a reading is kept; 0: for ever.
+    #[arg(long, default_value_t = 0, value_name = "DAYS", help_heading = "What is kept")]
+    keep_readings: u32,
+    /// Hours that a result is kept.
+    #[arg(long, default_value_t = 24, value_name = "HOURS", help_heading = "What is kept", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    keep_results: u32,
+    /// Days that logs are kept.
+    #[arg(long, default_value = "30", value_name = "DAYS", help_heading = "What is kept")]
+    keep_logs: LogDays,
+
+    /// The feed: http(s)://…
+    #[arg(
+        long,
+        default_value = "https://data.sensor.community/static/v2/data.24h.json",
+        value_name = "URL",
+        help_heading = "The feed"
+    )]
+    feed: Source,
+    /// When to fetch: a cron expression in UTC.
+    #[arg(long, default_value = "0 0 * * *", value_name = "CRON", help_heading = "The feed")]
+    schedule: Schedule,
+    /// Whom the feed's operator may turn to: an e-mail address or a page.
+    #[arg(long, env = "AIRSHED_CONTACT", help_heading = "The feed")]
+    contact: Option<String>,
+    /// Hours after which the newest reading counts as old, on the page and for the alarm.
+    #[arg(long, default_value_t = 26, value_name = "HOURS", help_heading = "The feed", value_parser = clap::value_parser!(u32).range(1..))]
+    stale_after: u32,
+
+    /// What the machines are [default: t3.micro, or t4g.micro for a program for aarch64]
+    #[arg(long, value_name = "TYPE", help_heading = "The machines")]
+    instance: Option<String>,
+    /// Machines for servers; more than one needs --balancer.
+    #[arg(long, default_value_t = 1, value_name = "N", help_heading = "The machines")]
+    servers: u32,
+    /// Machines for workers at most; there are none while nothing is to be done.
+    #[arg(long, default_value_t = 4, value_name = "N", help_heading = "The machines")]
+    most_workers: u32,
+    /// Jobs that each worker's machine should have before it; the workers become as many as that
+    /// takes, rounded up to a power of two.
+    #[arg(long, default_value_t = 20, value_name = "N", help_heading = "The machines", value_parser = clap::value_parser!(u32).range(1..))]
+    backlog_per_worker: u32,
+    /// With a machine to run `airshed loadtest` on.
+    #[arg(long, help_heading = "The machines")]
+    tester: bool,
+
+    /// With a load balancer as the entrance, instead of the server's own address.
+    #[arg(long, help_heading = "The entrance")]
+    balancer: bool,
+    /// A certificate's ARN, for HTTPS at the balancer.
+    #[arg(long, value_name = "ARN", requires = "balancer", help_heading = "The entrance")]
+    certificate: Option<String>,
+    /// Addresses that may ask, such as 192.0.2.0/24.
+    #[arg(long, default_value = "0.0.0.0/0", value_name = "CIDR", help_heading = "The entrance")]
+    allow_from: String,
+
+    /// Who is told of alarms.
+    #[arg(long, value_name = "ADDRESS", help_heading = "Alarms")]
+    email: Option<String>,
+    /// USD a month for the whole account from which there is an alarm.
+    #[arg(long, value_name = "USD", requires = "email", help_heading = "Alarms")]
+    budget: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Scaled {
+    OnDemand,
+    Between { least: u32, most: u32 },
+}
+
+impl FromStr for Scaled {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "on-demand" {
+            return Ok(Self::OnDemand);
+        }
+        let units = |text: &str| text.trim().parse().ok().filter(|units: &u32| *units > 0);
+        let both = text.split_once(',').and_then(|(a, b)| Some((units(a)?, units(b)?)));
+        match both {
+            Some((least, most)) if least <= most => Ok(Self::Between { least, most }),
+            _ => Err("on-demand, or LEAST,MOST units such as 150,1000"),
+        }
+    }
+}
+
+/// What CloudWatch Logs can keep.
+#[derive(Clone, Copy, ValueEnum)]
+enum LogDays {
+    #[value(name = "1")]
+    Day,
+    #[value(name = "7")]
+    Week,
+    #[value(name = "30")]
+    Month,
+    #[value(name = "90")]
+    Quarter,
+    #[value(name = "365")]
+    Year,
+}
+
+impl LogDays {
+    fn days(self) -> u32 {
+        match self {
+            Self::Day => 1,
+            Self::Week => 7,
+            Self::Month => 30,
+            Self::Quarter => 90,
+            Self::Year => 365,
+        }
+    }
+}
+
+impl Up {
+    pub(super) async fn run(self) -> Result<ExitCode, Failure> {
+        let contact = self.contact.as_deref().map(str::trim).filter(|text| !text.is_empty());
+        if self.feed.needs_contact() && contact.is_none() {
+            return Err("the feed's operator asks every client for a contact: give --contact, an \
+                        e-mail address or a page of yours"
+                .into());
+        }
+        if self.servers > 1 && !self.balancer {
+            return Err("one address leads to one server: give --balancer for more".into());
+        }
+        let path = self.binary.clone().map_or_else(std::env::current_exe, Ok)?;
+        let program =
+            std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let binary =
+            Binary::read(program).map_err(|error| format!("{}: {error}", path.display()))?;
+
+        let deployment = Deployment::open(&self.name.name).await?;
+        let places = self.places(&deployment)?;
+        let mut out = std::io::stdout();
+        writeln!(
+            out,
+            "deployment {} in account {}, region {}",
+            self.name.name,
+            deployment.account(),
+            deployment.region()
+        )?;
+        let mut parameters = deployment.upload(&binary).await?;
+        writeln!(out, "program {} uploaded (SHA-256 {})", path.display(), binary.sha256())?;
+        let kept = deployment.places(&places).await?;
+        for (make, what) in
+            [("MakeTable", "table"), ("MakeQueues", "queues"), ("MakeBucket", "bucket")]
+        {
+            if kept.get(make).is_some_and(|make| make == "no") {
+                writeln!(out, "{what}: there already, not the stack's; used as it is")?;
+            }
+        }
+        parameters.extend(kept);
+        parameters.extend(self.parameters(contact.unwrap_or_default(), &binary));
+        match deployment.up(parameters, |event| say(event)).await? {
+            Change::Created => writeln!(out, "created")?,
+            Change::Updated => writeln!(out, "updated")?,
+            Change::Unchanged => writeln!(out, "there already, nothing changed")?,
+        }
+        let outputs = deployment.outputs().await?.unwrap_or_default();
+        let name = &self.name.name;
+        writeln!(
+            out,
+            "its machines take some two minutes to start: `airshed provision status --name {name}` tells"
+        )?;
+        writeln!(out, "{}", outputs.get("Address").map_or("(no address)", String::as_str))?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn places(&self, deployment: &Deployment) -> Result<Places, Failure> {
+        let table = self.store.strip_prefix("dynamodb:");
+        let table =
+            table.ok_or_else(|| format!("--store `{}`: give dynamodb:TABLE", self.store))?;
+        let queues = self.queue.strip_prefix("sqs:").and_then(|names| names.split_once(','));
+        let (requests, responses) =
+            queues.ok_or_else(|| format!("--queue `{}`: give sqs:REQUEST,RESPONSE", self.queue))?;
+        let (bucket, prefix) = match &self.results {
+            None => (deployment.usual_bucket(), String::new()),
+            Some(url) => Place::parse(url)?.into_parts(),
+        };
+        let prefix = if prefix.is_empty() { "results".to_owned() } else { prefix };
+        Ok(Places {
+            table: table.to_owned(),
+            requests: requests.to_owned(),
+            responses: responses.to_owned(),
+            bucket,
+            prefix,
+        })
+    }
+
+    fn parameters(&self, contact: &str, binary: &Binary) -> BTreeMap<&'static str, String> {
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let (capacity, least, most) = match self.capacity {
+            Scaled::OnDemand => ("on-demand", 150, 1000),
+            Scaled::Between { least, most } => ("provisioned", least, most),
+        };
+        let instance = self.instance.clone();
+        BTreeMap::from([
+            ("Capacity", capacity.to_owned()),
+            ("LeastUnits", least.to_string()),
+            ("MostUnits", most.to_string()),
+            ("InstanceType", instance.unwrap_or_else(|| binary.instance_type().to_owned())),
+            ("Feed", self.feed.to_string()),
+            ("Contact", contact.to_owned()),
+            ("Schedule", self.schedule.to_string()),
+            ("KeepReadings", self.keep_readings.to_string()),
+            ("KeepResults", self.keep_results.to_string()),
+            ("KeepLogs", self.keep_logs.days().to_string()),
+            ("StaleAfter", self.stale_after.to_string()),
+            ("StaleAfterSeconds", (u64::from(self.stale_after) * 3600).to_string()),
+            ("Servers", self.servers.to_string()),
+            ("MostWorkers", self.most_workers.to_string()),
+            ("BacklogPerWorker", self.backlog_per_worker.to_string()),
+            ("BacklogOf2", (u64::from(self.backlog_per_worker) * 2).to_string()),
+            ("BacklogOf4", (u64::from(self.backlog_per_worker) * 4).to_string()),
+            ("BacklogOf8", (u64::from(self.backlog_per_worker) * 8).to_string()),
+            ("Testers", u8::from(self.tester).to_string()),
+            ("Entrance", if self.balancer { "balancer" } else { "address" }.to_owned()),
+            ("Certificate", text(&self.certificate)),
+            ("AllowFrom", self.allow_from.clone()),
+            ("Email", text(&self.email)),
+            ("Budget", self.budget.unwrap_or_default().to_string()),
+        ])
+    }
+}
+
+fn say(event: &Event) {
+    let reason = event.reason.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
+    let Event { status, resource, kind, .. } = event;
+    // What follows says more than a closed pipe does.
+    let _ = writeln!(std::io::stdout(), "{status:<18}  {resource} ({kind}){reason}");
+}
+
+impl Name {
+    pub(super) async fn status(self) -> Result<ExitCode, Failure> {
+        let deployment = Deployment::open(&self.name).await?;
+        let Some(checks) = deployment.status().await? else {
+            return Err(nothing(&self.name, &deployment).into());
+        };
+        let mut out = std::io::stdout();
+        for check in &checks {
+            let verdict = if check.healthy { "ok" } else { "FAILING" };
+            writeln!(out, "{verdict:<8}{}: {}", check.what, check.state)?;
+        }
+        let failing = checks.iter().filter(|check| !check.healthy).count();
+        Ok(if failing == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+fn nothing(name: &str, deployment: &Deployment) -> String {
+    let (account, region) = (deployment.account(), deployment.region());
+    format!("there is no deployment {name} in account {account}, region {region}")
+}
+
+#[derive(Args)]
+pub(in super::super) struct Down {
+    #[command(flatten)]
+    name: Name,
+    /// Delete the table with all its readings, the results, and the program's bucket as well.
+    #[arg(long)]
+    delete_data: bool,
+    /// Without asking first.
+    #[arg(long)]
+    yes: bool,
+}
+
+impl Down {
+    pub(super) async fn run(self) -> Result<ExitCode, Failure> {
+        let name = &self.name.name;
+        let deployment = Deployment::open(name).await?;
+        let Some(outputs) = deployment.outputs().await? else {
+            return Err(nothing(name, &deployment).into());
+        };
+        let places = Places::of_outputs(&outputs);
+        if self.delete_data && places.is_none() {
+            return Err("the stack does not say what it keeps (it was never finished): delete it \
+                        without --delete-data, and the table and the buckets by hand"
+                .into());
+        }
+        let mut out = std::io::stdout();
+        writeln!(
+            out,
+            "This deletes the deployment {name} in account {}, region {}: machines, queues, \
+             alarms, logs.",
+            deployment.account(),
+            deployment.region()
+        )?;
+        if let Some(places) = &places {
+            match self.delete_data {
+                true => writeln!(
+                    out,
+                    "It also deletes, for good, the table {} with all its readings and the bucket {}.",
+                    places.table, places.bucket
+                )?,
+                false => writeln!(
+                    out,
+                    "The table {} and the bucket {} stay; --delete-data deletes them too.",
+                    places.table, places.bucket
+                )?,
+            }
+        }
+        if !self.yes && !confirmed(name)? {
+            return Err("nothing was deleted".into());
+        }
+        deployment.down(&mut |event: &Event| say(event)).await?;
+        writeln!(out, "deleted")?;
+        if let Some(places) = places.filter(|_| self.delete_data) {
+            for gone in deployment.delete_data(&places).await? {
+                writeln!(out, "deleted: {gone}")?;
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn confirmed(name: &str) -> Result<bool, Failure> {
+    let mut out = std::io::stdout();
+    if !std::io::stdin().is_terminal() {
+        return Err("this asks first, and here is nobody to ask: give --yes".into());
+    }
+    write!(out, "Type {name} to go on: ")?;
+    out.flush()?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    Ok(answer.trim() == name)
+}
