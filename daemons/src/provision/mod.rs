@@ -160,9 +160,10 @@ impl Deployment {
         let queues = queues.map_err(|error| ProvisionError::at("the queues", &error))?;
         let bucket = s3::exists(&format!("s3://{}", places.bucket)).await;
         let bucket = bucket.map_err(|error| ProvisionError::at("the results", &error))?;
-        let make = |there: bool, resource: &str| {
-            let make = !there || ours.iter().any(|known| known == resource);
-            if make { "yes" } else { "no" }.to_owned()
+        // A queue's is its URL.
+        let make = |there: bool, resource: &str, name: &str| {
+            let known = ours.get(resource).map(|id| id.rsplit('/').next().unwrap_or_default());
+            if !there || known == Some(name) { "yes" } else { "no" }.to_owned()
         };
         Ok(BTreeMap::from([
             ("TableName", places.table.clone()),
@@ -170,9 +171,9 @@ impl Deployment {
             ("ResponseQueue", places.responses.clone()),
             ("ResultsBucket", places.bucket.clone()),
             ("ResultsPrefix", places.prefix.clone()),
-            ("MakeTable", make(table, "Table")),
-            ("MakeQueues", make(queues, "Requests")),
-            ("MakeBucket", make(bucket, "Results")),
+            ("MakeTable", make(table, "Table", &places.table)),
+            ("MakeQueues", make(queues, "Requests", &places.requests)),
+            ("MakeBucket", make(bucket, "Results", &places.bucket)),
         ]))
     }
 

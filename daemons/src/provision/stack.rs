@@ -145,21 +145,24 @@ impl Deployment {
         }
     }
 
-    /// The names, in the template, of what the stack has.
-    pub(super) async fn resources(&self) -> Result<Vec<String>, ProvisionError> {
+    /// What the stack has: by its name in the template, what the service calls it.
+    pub(super) async fn resources(&self) -> Result<BTreeMap<String, String>, ProvisionError> {
         if self.stack().await?.is_none() {
-            return Ok(Vec::new());
+            return Ok(BTreeMap::new());
         }
         let mut pages =
             self.stacks.list_stack_resources().stack_name(&self.name).into_paginator().send();
-        let mut names = Vec::new();
+        let mut names = BTreeMap::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| self.refused("list", error))?;
             let there = page.stack_resource_summaries().iter().filter(|resource| {
                 let status = resource.resource_status().map(|status| status.as_str());
                 status != Some("DELETE_COMPLETE")
             });
-            names.extend(there.filter_map(|one| Some(one.logical_resource_id()?.to_owned())));
+            names.extend(there.filter_map(|one| {
+                let id = one.physical_resource_id().unwrap_or_default();
+                Some((one.logical_resource_id()?.to_owned(), id.to_owned()))
+            }));
         }
         Ok(names)
     }
@@ -237,7 +240,7 @@ impl Deployment {
             message += &format!("\n  {} ({}): {reason}", event.resource, event.kind);
         }
         let left = self.resources().await.unwrap_or_default();
-        message += &match left.as_slice() {
+        message += &match left.into_keys().collect::<Vec<_>>().as_slice() {
             [] => "\nnothing of it was left".to_owned(),
             left => format!("\nleft: {}", left.join(", ")),
         };

@@ -125,8 +125,12 @@ pub const METRICS: &[Metric] = &[
         .by(&["state"], None),
     gauge("airshed_queue_waiting", Unit::Count, "Messages that wait, by queue: requests, dead.")
         .by(&["queue"], Some(Dimension::Label("queue"))),
-    gauge("airshed_queue_messages", Unit::Count, "Those, and messages being worked on, by queue.")
-        .by(&["queue"], Some(Dimension::Label("queue"))),
+    gauge(
+        "airshed_queue_messages",
+        Unit::Count,
+        "Those, and messages being worked on, by queue: requests, dead.",
+    )
+    .by(&["queue"], Some(Dimension::Label("queue"))),
     gauge(
         "airshed_queue_oldest_seconds",
         Unit::Seconds,

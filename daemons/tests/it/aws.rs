@@ -18,7 +18,7 @@ const STORE: [&str; 2] = ["--store", "dynamodb:QualityAirTable"];
 const QUEUE: [&str; 2] = ["--queue", "sqs:RequestSend,RequestReceive"];
 const RESULTS: [&str; 2] = ["--results", "s3://airshed-results/city"];
 
-fn on(endpoint: &str, arguments: &[&[&str]]) -> Command {
+pub(super) fn on(endpoint: &str, arguments: &[&[&str]]) -> Command {
     let mut command = airshed(&arguments.concat());
     command.env("AWS_ENDPOINT_URL", endpoint).env("AWS_REGION", "eu-west-2");
     command.env("AWS_ACCESS_KEY_ID", "emulator").env("AWS_SECRET_ACCESS_KEY", "emulator");

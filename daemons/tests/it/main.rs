@@ -16,6 +16,7 @@ mod index;
 mod jobs;
 mod loadtest;
 mod page;
+mod provision;
 mod proxy;
 mod request;
 mod support;

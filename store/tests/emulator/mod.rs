@@ -85,6 +85,11 @@ impl Drop for Emulator {
     }
 }
 
+/// A program of the Python that the emulators run with; cfn-lint is one.
+pub(crate) fn python(program: &str) -> PathBuf {
+    installed().join("python/bin").join(program)
+}
+
 fn ministack(port: u16) -> Command {
     let mut command = supervised(installed().join("python/bin/python"));
     command.args(["-m", "ministack"]).env("GATEWAY_PORT", port.to_string());

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::str::FromStr;
@@ -104,14 +105,40 @@ pub(in super::super) struct Up {
     certificate: Option<String>,
     /// Addresses that may ask, such as 192.0.2.0/24.
     #[arg(long, default_value = "0.0.0.0/0", value_name = "CIDR", help_heading = "The entrance")]
-    allow_from: String,
+    allow_from: Network,
 
     /// Who is told of alarms.
-    #[arg(long, value_name = "ADDRESS", help_heading = "Alarms")]
+    #[arg(long, value_name = "ADDRESS", help_heading = "Alarms", value_parser = email)]
     email: Option<String>,
     /// USD a month for the whole account from which there is an alarm.
     #[arg(long, value_name = "USD", requires = "email", help_heading = "Alarms")]
     budget: Option<u32>,
+}
+
+fn email(text: &str) -> Result<String, &'static str> {
+    let (user, host) = text.split_once('@').ok_or("an e-mail address")?;
+    match user.is_empty() || !host.contains('.') || text.contains(char::is_whitespace) {
+        true => Err("an e-mail address"),
+        false => Ok(text.to_owned()),
+    }
+}
+
+/// Addresses with a common beginning.
+#[derive(Debug, Clone)]
+struct Network(String);
+
+impl FromStr for Network {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parts = text.split_once('/');
+        let parts =
+            parts.and_then(|(a, bits)| Some((Ipv4Addr::from_str(a).ok()?, bits.parse().ok()?)));
+        match parts {
+            Some((_, 0..=32u8)) => Ok(Self(text.to_owned())),
+            _ => Err("IPv4 addresses such as 192.0.2.0/24"),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -202,7 +229,7 @@ impl Up {
         }
         parameters.extend(kept);
         parameters.extend(self.parameters(contact.unwrap_or_default(), &binary));
-        match deployment.up(parameters, |event| say(event)).await? {
+        match deployment.up(parameters, say).await? {
             Change::Created => writeln!(out, "created")?,
             Change::Updated => writeln!(out, "updated")?,
             Change::Unchanged => writeln!(out, "there already, nothing changed")?,
@@ -267,7 +294,7 @@ impl Up {
             ("Testers", u8::from(self.tester).to_string()),
             ("Entrance", if self.balancer { "balancer" } else { "address" }.to_owned()),
             ("Certificate", text(&self.certificate)),
-            ("AllowFrom", self.allow_from.clone()),
+            ("AllowFrom", self.allow_from.0.clone()),
             ("Email", text(&self.email)),
             ("Budget", self.budget.unwrap_or_default().to_string()),
         ])
