@@ -265,6 +265,13 @@ impl Cost {
                 let verdict = if *enough { "enough" } else { "not enough" };
                 writeln!(text, "  {total:>10.2} USD  {verdict:<10}  {knob}")?;
             }
+            if answer.ways.last().is_some_and(|all| !all.enough) {
+                writeln!(
+                    text,
+                    "What is left is machines, mostly: `airshed serve` does it all on one, with a \
+                     store of its own."
+                )?;
+            }
         }
         writeln!(text, "\n{}", prices.note)?;
         Ok(text)

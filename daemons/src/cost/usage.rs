@@ -1,6 +1,7 @@
 //! What work uses: of our design, and of the report's.
 
 use super::{Capacity, Work};
+use crate::provision::TEMPLATE;
 use crate::telemetry::names::{Dimension, METRICS};
 
 /// Hours of a month, as AWS's own calculator has them.
@@ -58,8 +59,6 @@ const JOBS_REMEMBERED: f64 = 8.0;
 const ASKED: f64 = 3.0;
 /// Disk of a machine.
 const DISK_GB: f64 = 8.0;
-/// Alarms of the template.
-const ALARMS: f64 = 8.0;
 /// Bytes of metrics and logs of a machine in a minute.
 const LOG_BYTES_A_MINUTE: f64 = 6000.0;
 
@@ -298,8 +297,14 @@ fn watching(work: &Work) -> Vec<Line> {
         line(
             "CloudWatch: alarms",
             "cloudwatch_alarm_month",
-            ALARMS,
+            TEMPLATE.matches("Type: AWS::CloudWatch::Alarm").count() as f64,
             "those of the template".to_owned(),
+        ),
+        line(
+            "CloudWatch: the alarms' key",
+            "kms_key_month",
+            1.0,
+            "alarms go to people encrypted".to_owned(),
         ),
         line(
             "CloudWatch: logs",

@@ -49,12 +49,17 @@ fn install(emf: Option<&Emf>) -> Option<PrometheusHandle> {
     }
     let recorder = builder.build_recorder();
     let handle = recorder.handle();
-    let all = FanoutBuilder::default().add_recorder(recorder);
-    let all = match emf {
-        Some(emf) => all.add_recorder(emf.recorder()),
-        None => all,
+    // To tell two of each event takes an allocation.
+    let installed = match emf {
+        None => metrics::set_global_recorder(recorder).is_ok(),
+        Some(emf) => {
+            let both = FanoutBuilder::default().add_recorder(recorder).add_recorder(emf.recorder());
+            metrics::set_global_recorder(both.build()).is_ok()
+        }
     };
-    metrics::set_global_recorder(all.build()).ok()?;
+    if !installed {
+        return None;
+    }
     for metric in METRICS {
         match metric.kind {
             Kind::Counter => describe_counter!(metric.name, metric.unit, metric.help),

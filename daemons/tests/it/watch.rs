@@ -152,6 +152,25 @@ async fn a_prometheus_is_told_of_every_stage() {
         prometheus.tells(question, right).await;
     }
 
+    // What the dashboard asks is what Prometheus understands, and has an answer to.
+    let dashboard = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/grafana.json");
+    let dashboard: Value =
+        serde_json::from_str(&std::fs::read_to_string(dashboard).unwrap()).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap().iter();
+    let targets = panels.flat_map(|panel| panel["targets"].as_array().unwrap());
+    // Of what never happened here there is nothing to tell.
+    let never = ["unchanged", "failed", "refused", "same job", "cancelled", "skipped", "throttles"];
+    for target in targets {
+        let question = target["expr"].as_str().unwrap().replace("$job", ".*");
+        let begun = Instant::now();
+        while prometheus.ask(&question).await.is_empty()
+            && !never.iter().any(|word| question.contains(word))
+        {
+            assert!(begun.elapsed() < Duration::from_secs(30), "no answer to {question}");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
     // Prometheus' own reader of the format, and its advice on names, types and help.
     let text = reqwest::get(&metrics).await.unwrap().text().await.unwrap();
     let mut check = Command::new("promtool");
