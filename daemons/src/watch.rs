@@ -38,17 +38,17 @@ pub(crate) const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// What is looked at whenever somebody wants to know how things are.
 pub struct Watch {
     metrics: PrometheusHandle,
-    store: Arc<dyn Store>,
+    store: Option<Arc<dyn Store>>,
     queues: Option<Queues>,
     clock: Clock,
     looked_at_queues: Mutex<Option<Instant>>,
 }
 
 impl Watch {
-    /// A watch over a store, and over queues where there are any.
+    /// A watch over a store, and over queues; each where others do not watch it as well.
     pub fn new(
         metrics: PrometheusHandle,
-        store: Arc<dyn Store>,
+        store: Option<Arc<dyn Store>>,
         queues: Option<Queues>,
         clock: Clock,
     ) -> Self {
@@ -64,15 +64,8 @@ impl Watch {
 
     async fn look(&self) {
         look_at_process();
-        match self.store.summary().await {
-            Ok(summary) => {
-                gauge!("airshed_readings").set(summary.readings() as f64);
-                if let Some((_, newest)) = summary.extent {
-                    let age = (self.clock)().duration_since(newest);
-                    gauge!("airshed_data_age_seconds").set(age.as_secs_f64().max(0.0));
-                }
-            }
-            Err(error) => warn!(reason = reason(&error), "the store could not be looked at"),
+        if let Some(store) = &self.store {
+            self.look_at_store(store.as_ref()).await;
         }
         let Some(queues) = self.queues.as_ref().filter(|queues| self.may_look_at(queues)) else {
             return;
@@ -92,6 +85,19 @@ impl Watch {
                     warn!(queue = name, reason = reason(&error), "a queue could not be looked at");
                 }
             }
+        }
+    }
+
+    async fn look_at_store(&self, store: &dyn Store) {
+        match store.summary().await {
+            Ok(summary) => {
+                gauge!("airshed_readings").set(summary.readings() as f64);
+                if let Some((_, newest)) = summary.extent {
+                    let age = (self.clock)().duration_since(newest);
+                    gauge!("airshed_data_age_seconds").set(age.as_secs_f64().max(0.0));
+                }
+            }
+            Err(error) => warn!(reason = reason(&error), "the store could not be looked at"),
         }
     }
 

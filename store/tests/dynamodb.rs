@@ -18,7 +18,7 @@ use store::conformance::{self, all};
 use store::dynamodb::{
     Capacity, DynamoDb, DynamoDbOptions, Encryption, Endpoint, TableOptions, provision,
 };
-use store::{CacheOptions, Cached, ErrorKind, Query, Store};
+use store::{CacheOptions, Cached, ErrorKind, Query, Store, View};
 
 fn options(emulator: &Emulator) -> DynamoDbOptions {
     let mut options = DynamoDbOptions::default();
@@ -230,4 +230,38 @@ async fn a_query_consumes_what_it_returns() {
     let found = all(&store, &one).await.len();
     assert_eq!(answers, vec![found; 500]);
     assert_eq!(of_many, store.consumed().read - before, "500 equal queries cost one read");
+}
+
+#[tokio::test]
+async fn what_one_process_counted_spares_the_others() {
+    let emulator = Emulator::dynalite();
+    let first = table(&emulator).await;
+    first.put(&readings(0, 4000)).await.unwrap();
+    let name = first.name().to_owned();
+    let open = || async { DynamoDb::open(&name, options(&emulator)).await.unwrap() };
+    let counting = first.consumed().read;
+    let summary = first.summary().await.unwrap();
+    let counting = first.consumed().read - counting;
+    assert_eq!(summary.readings(), 4000);
+    let second = open().await;
+    assert_eq!(second.summary().await.unwrap(), summary);
+    let spared = second.consumed().read;
+    assert!(spared * 10.0 < counting, "{spared} units for what took {counting}");
+
+    // What changes is counted anew, by whoever looks: puts, and deletions of a part of a day.
+    second.put(&readings(1, 100)).await.unwrap();
+    assert_eq!(first.summary().await.unwrap().readings(), 4100);
+    let noon = day(0) + SignedDuration::from_hours(12);
+    let deleted = second.delete_before(noon).await.unwrap();
+    assert!(deleted > 1000, "{deleted}");
+    for store in [&first, &second, &open().await] {
+        let summary = store.summary().await.unwrap();
+        assert_eq!((summary.readings(), summary.extent.unwrap().0 >= noon), (4100 - deleted, true));
+    }
+    // A day that went and came again has none of its former counts.
+    second.delete_before(day(2)).await.unwrap();
+    second.put(&readings(0, 50)).await.unwrap();
+    for store in [&first, &open().await] {
+        assert_eq!(store.summary().await.unwrap().readings(), 50);
+    }
 }

@@ -176,7 +176,7 @@ impl Collect {
         let measuring = self.metrics.start("collect").await?;
         let store = self.store.open_to_keep(self.feed.keep()).await?;
         let mut tasks = Tasks::new(stop.clone());
-        measuring.watch(&mut tasks, &store, None, &clock);
+        measuring.watch(&mut tasks, Some(&store), None, &clock);
         let slack = self.store.deletion_slack();
         let mut collector = self.feed.collector(store, clock, Arc::default(), slack)?;
         if self.once {
@@ -228,7 +228,7 @@ impl Serving {
             tasks.add("sweeper", sweeper::run(sweeper, stop.clone()));
         }
         let queues = desk.as_ref().map(|desk| &desk.queues);
-        let watch = measuring.watch(&mut tasks, &store, queues, &clock);
+        let watch = measuring.watch(&mut tasks, Some(&store), queues, &clock);
         let server = self.http.server(store, desk, None, watch, clock)?;
         let listener = self.http.listen().await?;
         tasks.add("server", server::run(server, listener, stop));
@@ -263,7 +263,7 @@ impl Working {
         let (stop, clock) = (stop_on_signals()?, wall_clock());
         let store = self.store.open().await?;
         let mut tasks = Tasks::new(stop.clone());
-        measuring.watch(&mut tasks, &store, None, &clock);
+        measuring.watch(&mut tasks, None, None, &clock);
         let jobs = self.jobs.jobs(&self.store.data, clock, false).await?;
         let worker = self.worker.worker(store, queues, jobs);
         tasks.add("worker", worker::run(worker, stop));
@@ -306,7 +306,7 @@ impl Parts {
         let desk = Desk { jobs: jobs.clone(), queues: queues.clone() };
         let store = Arc::clone(&self.store);
         let status = self.status.clone();
-        let watch = measuring.watch(tasks, &store, Some(&queues), &self.clock);
+        let watch = measuring.watch(tasks, Some(&store), Some(&queues), &self.clock);
         let clock = self.clock.clone();
         let server = http.server(Arc::clone(&store), Some(desk), status, watch, clock)?;
         let listener = http.listen().await?;

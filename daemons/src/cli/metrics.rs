@@ -91,11 +91,11 @@ impl Measuring {
     pub(super) fn watch(
         self,
         tasks: &mut Tasks,
-        store: &Arc<dyn Store>,
+        store: Option<&Arc<dyn Store>>,
         queues: Option<&Queues>,
         clock: &Clock,
     ) -> Arc<Watch> {
-        let (store, clock) = (Arc::clone(store), clock.clone());
+        let (store, clock) = (store.cloned(), clock.clone());
         let watch = Arc::new(Watch::new(self.handle, store, queues.cloned(), clock));
         if let Some(emf) = self.emf {
             let print = |line: &str| {

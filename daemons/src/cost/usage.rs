@@ -135,9 +135,11 @@ pub fn requests(work: &Work) -> Vec<Line> {
     let looks_for_cloudwatch =
         if work.cloudwatch { SECONDS_A_DAY / LOOK_FOR_CLOUDWATCH } else { 0.0 };
     let looks_for_queries = work.queries.min(SECONDS_A_DAY / LOOK_FOR_QUERIES);
-    let looks = work.servers * (looks_for_cloudwatch + looks_for_queries);
-    // Of a day's readings, those that are there after the first fetch, after the second, …
-    let counted = work.servers * fetches.min(COUNTS_A_DAY) * readings * (1.0 + 1.0 / fetches) / 2.0;
+    let looks = work.servers * looks_for_queries + (work.servers + 1.0) * looks_for_cloudwatch;
+    // Of a day's readings, those that are there after the first fetch, after the second, …; by
+    // each that looks, as it may be before another has noted it.
+    let lookers = work.servers + f64::from(u8::from(work.cloudwatch));
+    let counted = lookers * fetches.min(COUNTS_A_DAY) * readings * (1.0 + 1.0 / fetches) / 2.0;
     vec![
         line(
             "table: readings put",

@@ -109,7 +109,7 @@ impl Rig {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let metrics = telemetry::prometheus().unwrap();
-        let (store, watched) = (Arc::clone(&options.store), Some(queues.clone()));
+        let (store, watched) = (Some(Arc::clone(&options.store)), Some(queues.clone()));
         let watch = Arc::new(Watch::new(metrics, store, watched, clock()));
         let server = Server {
             store: Arc::clone(&options.store),

@@ -26,7 +26,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let metrics = airshed::telemetry::prometheus().ok_or("another recorder is installed")?;
     let clock: airshed::Clock = Arc::new(jiff::Timestamp::now);
     let parts = Server {
-        watch: Arc::new(Watch::new(metrics, store.clone(), None, clock.clone())),
+        watch: Arc::new(Watch::new(metrics, Some(store.clone()), None, clock.clone())),
         store,
         desk: None, // no workers: beyond the limit, queries are refused
         feed: None,

@@ -4,6 +4,7 @@
 //! | --- | --- | --- | --- | --- |
 //! | reading | `2020-06-11#DE` | `09:40:41#e28842#2` | `2020-06-11#04` | `DE#09:40:41#e28842#2` |
 //! | the countries of a day | `days` | `2020-06-11` | | |
+//! | how many readings a day has | `counts` | `2020-06-11` | | |
 //! | the countries of sensors | `homes` | `288` | | |
 
 use jiff::Timestamp;
@@ -24,6 +25,8 @@ pub(super) const INDEX: &str = "by_aqi";
 
 /// The partition of the items that name the countries of each day.
 pub(super) const DAYS: &str = "days";
+/// The partition of the items that say how many readings each day has.
+pub(super) const COUNTS: &str = "counts";
 /// The partition of the items that name the countries of each sensor.
 pub(super) const HOMES: &str = "homes";
 

@@ -16,6 +16,7 @@
 //! - Readings older than what [`delete_before`](Store::delete_before) is deleting, put at
 //!   that moment, may be deleted with them.
 
+mod counts;
 mod days;
 mod homes;
 mod item;
@@ -43,7 +44,7 @@ pub use table::{Capacity, Encryption, Provisioned, TableOptions, delete, exists,
 pub struct DynamoDb {
     table: Arc<Table>,
     answers: Arc<read::Answers>,
-    counted: Arc<summary::Counted>,
+    known: Arc<summary::Known>,
 }
 
 /// How a [`DynamoDb`] works.
@@ -69,7 +70,12 @@ impl DynamoDb {
     pub async fn open(table: &str, options: DynamoDbOptions) -> Result<Self, Error> {
         let table = Table::open(table, options).await?;
         table::check(&table).await?;
-        Ok(Self { table: Arc::new(table), answers: Arc::default(), counted: Arc::default() })
+        Ok(Self { table: Arc::new(table), answers: Arc::default(), known: Arc::default() })
+    }
+
+    /// The table's name.
+    pub fn name(&self) -> &str {
+        &self.table.name
     }
 
     /// The capacity that calls through this and its clones have consumed, as the service
@@ -86,7 +92,7 @@ impl View for DynamoDb {
     }
 
     async fn summary(&self) -> Result<Summary, Error> {
-        self.counted.summary(&self.table).await
+        self.known.summary(&self.table).await
     }
 }
 

@@ -9,6 +9,7 @@ use aws_sdk_dynamodb::types::Select;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use super::counts::{self, Counted, Extent, Partition};
 use super::days;
 use super::item::{self, Item};
 use super::keys;
@@ -28,32 +29,42 @@ const COUNT_OF_MANY_HOLDS: Duration = Duration::from_secs(3600);
 
 /// The counts of partitions that were asked for.
 #[derive(Default)]
-pub(super) struct Counted(Mutex<HashMap<(i32, Option<Country>), Count>>);
+pub(super) struct Known(Mutex<HashMap<Partition, Count>>);
 
 #[derive(Clone, Copy)]
 struct Count {
-    /// The partition's number when it was counted.
-    puts: u64,
+    counted: Counted,
     at: Instant,
-    readings: u64,
-    extent: Extent,
 }
 
-/// The first and the last timestamp.
-type Extent = Option<(Timestamp, Timestamp)>;
+/// What looking at a partition gave.
+struct Looked {
+    partition: Partition,
+    counted: Counted,
+    /// Whether it was counted just now.
+    is_new: bool,
+}
 
-impl Counted {
+impl Known {
     pub(super) async fn summary(&self, table: &Table) -> Result<Summary, Error> {
         let days = days::read(table, DAYS).await?;
         let partitions = days.into_iter().flat_map(|(day, countries)| {
-            countries.into_iter().map(move |(country, puts)| (day, country, puts))
+            countries.into_iter().map(move |(country, puts)| ((day, country), puts))
         });
-        let counts = partitions.map(|(day, country, puts)| self.of(table, day, country, puts));
+        let partitions: Vec<_> = partitions.collect();
+        self.learn(table, &partitions).await?;
+        let looks = partitions.iter().map(|(partition, puts)| self.look(table, *partition, *puts));
+        let looked = at_once(looks.collect()).await?;
+        let new = looked.iter().filter(|one| one.is_new);
+        let new: Vec<_> = new.map(|one| (one.partition, one.counted)).collect();
+        if !new.is_empty() {
+            counts::note(table, &new).await;
+        }
         let mut countries: BTreeMap<Option<Country>, u64> = BTreeMap::new();
         let mut extent: Extent = None;
-        for (country, count) in at_once(counts.collect()).await? {
-            if let Some((first, last)) = count.extent {
-                *countries.entry(country).or_default() += count.readings;
+        for Looked { partition: (_, country), counted, .. } in looked {
+            if let Some((first, last)) = counted.extent {
+                *countries.entry(country).or_default() += counted.readings;
                 let (before, after) = extent.unwrap_or((first, last));
                 extent = Some((first.min(before), last.max(after)));
             }
@@ -61,42 +72,61 @@ impl Counted {
         Ok(Summary { countries: countries.into_iter().collect(), extent })
     }
 
-    async fn of(
-        &self,
-        table: &Table,
-        day: i32,
-        country: Option<Country>,
-        puts: u64,
-    ) -> Result<(Option<Country>, Count), Error> {
-        let known = self.lock().get(&(day, country)).copied();
-        let partition = keys::partition(day, country);
-        if let Some(count) = known {
-            let (same, age) = (count.puts == puts, count.at.elapsed());
+    /// Learns what others have counted of partitions that this process knows nothing of.
+    async fn learn(&self, table: &Table, partitions: &[(Partition, u64)]) -> Result<(), Error> {
+        let unknown: Vec<_> = {
+            let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let unknown = partitions.iter().filter(|(partition, _)| !known.contains_key(partition));
+            unknown.map(|((day, _), _)| *day).collect()
+        };
+        let (Some(first), Some(last)) = (unknown.iter().min(), unknown.iter().max()) else {
+            return Ok(());
+        };
+        let noted = counts::read(table, *first..=*last).await?;
+        let at = Instant::now();
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for (partition, counted) in noted {
+            known.entry(partition).or_insert(Count { counted, at });
+        }
+        Ok(())
+    }
+
+    async fn look(&self, table: &Table, partition: Partition, puts: u64) -> Result<Looked, Error> {
+        let known = self.get(partition);
+        let key = keys::partition(partition.0, partition.1);
+        if let Some(Count { counted, at }) = known {
+            let (same, age) = (counted.puts == puts, at.elapsed());
+            let many = counted.readings >= MANY && age < COUNT_OF_MANY_HOLDS;
             if same && age < COUNT_HOLDS {
-                return Ok((country, count));
+                return Ok(Looked { partition, counted, is_new: false });
             }
-            let many = count.readings >= MANY && age < COUNT_OF_MANY_HOLDS;
             if same || many {
-                let at = if same { Instant::now() } else { count.at };
-                let extent = extent(table, &partition).await?;
+                let at = if same { Instant::now() } else { at };
+                let extent = extent(table, &key).await?;
                 let first = |extent: Extent| extent.map(|(first, _)| first);
-                if !same || first(extent) == first(count.extent) {
-                    let count = Count { at, extent, ..count };
-                    self.lock().insert((day, country), count);
-                    return Ok((country, count));
+                if !same || first(extent) == first(counted.extent) {
+                    let counted = Counted { extent, ..counted };
+                    self.set(partition, Count { counted, at });
+                    return Ok(Looked { partition, counted, is_new: false });
                 }
             }
         }
         let at = Instant::now();
-        let readings = count(table, &partition).await?;
-        let extent = if readings > 0 { extent(table, &partition).await? } else { None };
-        let count = Count { puts, at, readings, extent };
-        self.lock().insert((day, country), count);
-        Ok((country, count))
+        let readings = count(table, &key).await?;
+        let extent = if readings > 0 { extent(table, &key).await? } else { None };
+        let counted = Counted { puts, readings, extent };
+        self.set(partition, Count { counted, at });
+        // What ended between the two was deleted meanwhile.
+        let is_new = extent.is_some() == (readings > 0);
+        Ok(Looked { partition, counted, is_new })
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(i32, Option<Country>), Count>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn get(&self, partition: Partition) -> Option<Count> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&partition).copied()
+    }
+
+    fn set(&self, partition: Partition, count: Count) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(partition, count);
     }
 }
 

@@ -9,6 +9,7 @@ use aws_sdk_dynamodb::types::{
 };
 use jiff::Timestamp;
 
+use super::counts;
 use super::days::{self, Touched};
 use super::homes::{self, Homes};
 use super::item::{self, Item, WRITTEN, number, text};
@@ -123,9 +124,15 @@ pub(super) async fn delete_before(table: &Table, moment: Timestamp) -> Result<u6
         };
         let partitions = day.1.keys().map(|country| keys::partition(day.0, *country));
         let deletions = partitions.map(|partition| delete_range(table, partition, &end));
-        deleted += at_once(deletions.collect()).await?.into_iter().sum::<u64>();
+        let deleted_of_day = at_once(deletions.collect()).await?.into_iter().sum::<u64>();
+        deleted += deleted_of_day;
         if whole {
+            counts::forget(table, day.0).await?;
             days::forget(table, &day).await?;
+        } else if deleted_of_day > 0 {
+            // The counts of what was there before hold no longer.
+            let countries = day.1.keys().copied().collect();
+            days::touch(table, &Touched::from([(day.0, countries)])).await?;
         }
     }
     Ok(deleted)
