@@ -12,7 +12,7 @@ use futures::StreamExt;
 use jiff::{SignedDuration, Timestamp};
 use queue::Queue;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{Instrument, error_span, info, warn};
 use uuid::Uuid;
 
 use crate::collector::reason;
@@ -105,7 +105,10 @@ impl Sweeper {
                 | State::Failed { expires, .. }
                 | State::Cancelled { expires } => Some(expires),
                 State::Expired => self.jobs.clear(&job).await?,
-                State::Queued | State::Running { .. } => self.wake(&job).await?,
+                State::Queued | State::Running { .. } => {
+                    let span = error_span!("job", request = job.origin.request);
+                    self.wake(&job).instrument(span).await?
+                }
             };
             if let Some(later) = later {
                 self.known.insert(job.id, Known { state, created, later });

@@ -165,7 +165,8 @@ async fn bury(worker: Worker, stop: CancellationToken) {
             continue;
         };
         for delivery in deliveries {
-            match worker.bury_one(&delivery).await {
+            let span = error_span!("job", request = origin_in(&delivery.body).request);
+            match worker.bury_one(&delivery).instrument(span).await {
                 Ok(true) => drop(dead.ack(&delivery.receipt).await),
                 Ok(false) => drop(dead.extend(&delivery.receipt, DEAD_LOOK).await),
                 Err(error) => {

@@ -21,7 +21,7 @@ const SPARE: f64 = 1.3;
 const PEAK: f64 = 4.0;
 
 /// What can be turned to get under a budget: for each knob the mildest turn that is enough, or
-/// the furthest there is; then all of them at their furthest.
+/// the furthest there is; then these turns together.
 pub fn ways_under(
     budget: f64,
     work: &Work,
@@ -49,11 +49,7 @@ pub fn ways_under(
     for turned in cheapest {
         least = least.min(total(&turned)?);
     }
-    ways.push(Way {
-        knob: "all of these together".to_owned(),
-        total: least,
-        enough: least <= budget,
-    });
+    ways.push(Way { knob: "these together".to_owned(), total: least, enough: least <= budget });
     Ok(ways)
 }
 
