@@ -223,6 +223,9 @@ impl Cost {
                 counters.time()
             )?,
         }
+        for caveat in counters.map(Counters::caveats).unwrap_or_default() {
+            writeln!(text, "{caveat}")?;
+        }
         writeln!(
             text,
             "{:.0} readings and {:.0} queries a day of {:.0} rows, kept for {:.0} days",

@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use prometheus_parse::{Scrape, Value};
 
 use super::usage::{self, MONTH_DAYS};
-use super::{Capacity, Line, MONTH_HOURS, Work};
+use super::{Capacity, Line, Work};
 
 /// What the daemons of a running system have counted, and in which time.
 #[derive(Debug, Clone, Default)]
@@ -89,7 +89,7 @@ impl Counters {
     pub fn usage(&self, work: &Work) -> Vec<Line> {
         let month = |name: &str| self.sum(name) / self.days * MONTH_DAYS;
         let counted = |what: &str, price: &str, name: &str, scale: f64| {
-            let formula = format!("{} in {:.2} days, × {MONTH_DAYS:.1} days", name, self.days);
+            let formula = format!("{name}: {} in {}", self.sum(name), self.time());
             let quantity = month(name) * scale;
             Line { what: what.to_owned(), quantity, price: price.to_owned(), formula }
         };
@@ -120,7 +120,20 @@ impl Counters {
     pub fn time(&self) -> String {
         match self.days {
             days if days >= 2.0 => format!("{days:.1} days"),
-            days => format!("{:.1} hours", days * MONTH_HOURS / MONTH_DAYS),
+            days if days >= 0.1 => format!("{:.1} hours", days * 24.0),
+            days => format!("{:.1} minutes", days * 1440.0),
         }
+    }
+
+    /// What is to be known of them before a month is made of them.
+    pub fn caveats(&self) -> Vec<&'static str> {
+        let mut caveats = Vec::new();
+        if self.days < 1.0 {
+            caveats.push("They are of less than a day: a fetch, or a quiet night, weighs too much or too little.");
+        }
+        if self.sum("airshed_dynamodb_capacity_units_sum") == 0.0 {
+            caveats.push("No call to DynamoDB was counted: these daemons keep their readings elsewhere, or others do the work.");
+        }
+        caveats
     }
 }
