@@ -1,5 +1,7 @@
 //! The table: capacity units of queries, and readings written a second.
 
+use std::io::Write;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,12 +11,14 @@ use store::dynamodb::{DynamoDb, DynamoDbOptions, Endpoint, TableOptions, provisi
 use store::{Pages, Query, Store};
 
 use crate::Scale;
-use crate::emulator::Emulator;
+use crate::emulator::{self, Emulator};
 use crate::network::{day, readings};
 
 pub(crate) async fn measure(scale: &Scale) {
     println!("Readings written a second:");
-    println!("| emulator  | one put at a time, as the report | batches in parallel |");
+    println!(
+        "| emulator  | one put at a time: botocore, as the report | a bare client | batches in parallel |"
+    );
     write(scale, "ministack", &Emulator::ministack()).await;
     let emulator = Emulator::dynalite();
     let store = write(scale, "dynalite", &emulator).await;
@@ -55,18 +59,23 @@ async fn write(scale: &Scale, name: &str, emulator: &Emulator) -> Arc<DynamoDb> 
     options.endpoint = Endpoint::Emulator(emulator.url());
     provision("QualityAirTable", &TableOptions::default(), options.clone()).await.unwrap();
     let store = Arc::new(DynamoDb::open("QualityAirTable", options).await.unwrap());
+    make_report_table(emulator).await;
+    let report = as_the_report(emulator, scale.single_puts);
     let single = one_at_a_time(emulator, scale.single_puts).await;
     let begun = Instant::now();
     for of_day in 0..3 {
         store.put(&readings(of_day, scale.a_day)).await.unwrap();
     }
     let ours = 3.0 * scale.a_day as f64 / begun.elapsed().as_secs_f64();
-    println!("| {name:<9} | {single:>32.0} | {ours:>8.0}, {:.1} times |", ours / single);
+    println!(
+        "| {name:<9} | {report:>42.0} | {single:>13.0} | {ours:>8.0}: {:.1} and {:.1} times |",
+        ours / report,
+        ours / single
+    );
     store
 }
 
-/// The report's way: an item for each call, one after the other; items a second.
-async fn one_at_a_time(emulator: &Emulator, count: u64) -> f64 {
+async fn make_report_table(emulator: &Emulator) {
     let table = json!({
         "TableName": "Report",
         "AttributeDefinitions": [{ "AttributeName": "id", "AttributeType": "S" }],
@@ -81,10 +90,13 @@ async fn one_at_a_time(emulator: &Emulator, count: u64) -> f64 {
     {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
-    let begun = Instant::now();
-    for reading in readings(0, count) {
+}
+
+/// What the report puts.
+fn report_items(count: u64) -> Vec<Value> {
+    let item = |reading: store::Reading| {
         let text = |value: String| json!({ "S": value });
-        let item = json!({
+        json!({
             "id": text(reading.measurement.unwrap_or_default().to_string()),
             "timestamp": text(reading.timestamp.to_string()),
             "country": text(reading.country.map(|code| code.to_string()).unwrap_or_default()),
@@ -94,7 +106,40 @@ async fn one_at_a_time(emulator: &Emulator, count: u64) -> f64 {
             "latitude": text(reading.latitude.unwrap_or_default().to_string()),
             "longitude": text(reading.longitude.unwrap_or_default().to_string()),
             "AQI": { "N": reading.index().map_or(0, |index| index.get()).to_string() },
-        });
+        })
+    };
+    readings(0, count).into_iter().map(item).collect()
+}
+
+/// The report's way, by its client: an item for each call, one after the other; items a second.
+fn as_the_report(emulator: &Emulator, count: u64) -> f64 {
+    const PUT: &str = "
+import json, sys, time
+import botocore.session
+client = botocore.session.get_session().create_client(
+    'dynamodb', region_name='eu-west-2', endpoint_url=sys.argv[1],
+    aws_access_key_id='emulator', aws_secret_access_key='emulator')
+items = json.load(sys.stdin)
+begun = time.monotonic()
+for item in items:
+    client.put_item(TableName='Report', Item=item)
+print(len(items) / (time.monotonic() - begun))
+";
+    let mut python = Command::new(emulator::python("python"));
+    let python = python.args(["-c", PUT, &emulator.url()]);
+    let mut python = python.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let items = serde_json::to_vec(&report_items(count)).unwrap();
+    python.stdin.take().unwrap().write_all(&items).unwrap();
+    let done = python.wait_with_output().unwrap();
+    assert!(done.status.success());
+    String::from_utf8(done.stdout).unwrap().trim().parse().unwrap()
+}
+
+/// The same by a client that does as little as it can, and signs nothing.
+async fn one_at_a_time(emulator: &Emulator, count: u64) -> f64 {
+    let http = reqwest::Client::new();
+    let begun = Instant::now();
+    for item in report_items(count) {
         call(&http, emulator, "PutItem", json!({ "TableName": "Report", "Item": item })).await;
     }
     count as f64 / begun.elapsed().as_secs_f64()
