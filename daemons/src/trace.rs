@@ -38,16 +38,20 @@ impl Origin {
         let named = text(&REQUEST_ID)
             .filter(|name| (1..=LONGEST).contains(&name.len()) && name.bytes().all(plain));
         let request = named.map_or_else(|| Uuid::new_v4().to_string(), str::to_owned);
-        let traceparent = text(&HeaderName::from_static(TRACE_PARENT)).map(str::to_owned);
+        let traceparent = text(&HeaderName::from_static(TRACE_PARENT))
+            .filter(|parent| parent.len() <= LONGEST)
+            .map(str::to_owned);
         Self { request, traceparent }
     }
 
-    /// The same request, with the span that this is called in.
+    /// The same request, with the span that this is called in; where no traces are exported,
+    /// with the client's.
     #[must_use]
     pub fn here(&self) -> Self {
         let mut carrier = Carrier(None);
         TraceContextPropagator::new().inject_context(&Span::current().context(), &mut carrier);
-        Self { request: self.request.clone(), traceparent: carrier.0 }
+        let traceparent = carrier.0.or_else(|| self.traceparent.clone());
+        Self { request: self.request.clone(), traceparent }
     }
 
     /// Makes a span a child of the one that the request belongs to.

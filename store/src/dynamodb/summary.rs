@@ -77,16 +77,19 @@ impl Known {
         let unknown: Vec<_> = {
             let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             let unknown = partitions.iter().filter(|(partition, _)| !known.contains_key(partition));
-            unknown.map(|((day, _), _)| *day).collect()
+            unknown.copied().collect()
         };
-        let (Some(first), Some(last)) = (unknown.iter().min(), unknown.iter().max()) else {
+        let days = unknown.iter().map(|((day, _), _)| *day);
+        let (Some(first), Some(last)) = (days.clone().min(), days.max()) else {
             return Ok(());
         };
-        let noted = counts::read(table, *first..=*last).await?;
+        let noted = counts::read(table, first..=last).await?;
         let at = Instant::now();
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for (partition, counted) in noted {
-            known.entry(partition).or_insert(Count { counted, at });
+        for (partition, puts) in unknown {
+            // How old a note of another number is, nobody knows.
+            if let Some(counted) = noted.get(&partition).filter(|noted| noted.puts == puts) {
+                self.set(partition, Count { counted: *counted, at });
+            }
         }
         Ok(())
     }

@@ -12,6 +12,7 @@ use airshed::source::Source;
 use clap::{Args, ValueEnum};
 
 use super::super::Failure;
+use super::tables::table_in;
 
 /// The deployment's name.
 #[derive(Args)]
@@ -245,9 +246,7 @@ impl Up {
     }
 
     fn places(&self, deployment: &Deployment) -> Result<Places, Failure> {
-        let table = self.store.strip_prefix("dynamodb:");
-        let table =
-            table.ok_or_else(|| format!("--store `{}`: give dynamodb:TABLE", self.store))?;
+        let table = table_in(&self.store)?;
         let queues = self.queue.strip_prefix("sqs:").and_then(|names| names.split_once(','));
         let (requests, responses) =
             queues.ok_or_else(|| format!("--queue `{}`: give sqs:REQUEST,RESPONSE", self.queue))?;

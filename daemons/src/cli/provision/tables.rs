@@ -47,9 +47,7 @@ const MAX_RECEIVES: u32 = 5;
 
 impl Tables {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
-        let table = self.store.strip_prefix("dynamodb:");
-        let table =
-            table.ok_or_else(|| format!("--store `{}`: give dynamodb:TABLE", self.store))?;
+        let table = table_in(&self.store)?;
         let queues: Vec<_> = match self.queue.strip_prefix("sqs:") {
             Some(names) if names.contains(',') => names.split(',').collect(),
             None if self.queue == "channel:" => Vec::new(),
@@ -77,6 +75,12 @@ impl Tables {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// The table that `--store` names.
+pub(super) fn table_in(store: &str) -> Result<&str, String> {
+    let table = store.strip_prefix("dynamodb:");
+    table.ok_or_else(|| format!("--store `{store}`: give dynamodb:TABLE"))
 }
 
 #[derive(Clone)]
