@@ -17,7 +17,7 @@ use crate::network::{day, readings};
 pub(crate) async fn measure(scale: &Scale) {
     println!("Readings written a second:");
     println!(
-        "| emulator  | one put at a time: botocore, as the report | a bare client | batches in parallel |"
+        "| emulator  | one put at a time: boto3, as the report | a bare client | batches in parallel |"
     );
     write(scale, "ministack", &Emulator::ministack()).await;
     let emulator = Emulator::dynalite();
@@ -68,7 +68,7 @@ async fn write(scale: &Scale, name: &str, emulator: &Emulator) -> Arc<DynamoDb> 
     }
     let ours = 3.0 * scale.a_day as f64 / begun.elapsed().as_secs_f64();
     println!(
-        "| {name:<9} | {report:>42.0} | {single:>13.0} | {ours:>8.0}: {:.1} and {:.1} times |",
+        "| {name:<9} | {report:>39.0} | {single:>13.0} | {ours:>8.0}: {:.1} and {:.1} times |",
         ours / report,
         ours / single
     );
@@ -92,37 +92,44 @@ async fn make_report_table(emulator: &Emulator) {
     }
 }
 
-/// What the report puts.
+/// What the report puts: its attributes, of the types that it gives them.
 fn report_items(count: u64) -> Vec<Value> {
     let item = |reading: store::Reading| {
-        let text = |value: String| json!({ "S": value });
+        let text = |value: Option<String>| json!({ "S": value.unwrap_or_default() });
+        let number = |value: Option<String>| json!({ "N": value.unwrap_or("0".to_owned()) });
+        let index = reading.index();
         json!({
-            "id": text(reading.measurement.unwrap_or_default().to_string()),
-            "timestamp": text(reading.timestamp.to_string()),
-            "country": text(reading.country.map(|code| code.to_string()).unwrap_or_default()),
-            "sensor": text(reading.sensor.to_string()),
-            "P1": text(reading.pm10.unwrap_or_default().to_string()),
-            "P2": text(reading.pm25.unwrap_or_default().to_string()),
-            "latitude": text(reading.latitude.unwrap_or_default().to_string()),
-            "longitude": text(reading.longitude.unwrap_or_default().to_string()),
-            "AQI": { "N": reading.index().map_or(0, |index| index.get()).to_string() },
+            "id": text(reading.measurement.map(|id| id.to_string())),
+            "timestamp": text(Some(reading.timestamp.strftime("%Y-%m-%d %H:%M:%S").to_string())),
+            "P1": number(reading.pm10.map(|value| value.to_string())),
+            "P2": number(reading.pm25.map(|value| value.to_string())),
+            "loc_id": text(reading.location.map(|id| id.to_string())),
+            "loc_lat": text(reading.latitude.map(|value| value.to_string())),
+            "loc_long": text(reading.longitude.map(|value| value.to_string())),
+            "loc_alt": text(reading.altitude.map(|value| value.to_string())),
+            "loc_country": text(reading.country.map(|code| code.to_string())),
+            "AQI": number(index.map(|index| index.get().to_string())),
+            "Range": text(index.map(|index| index.band().to_string())),
         })
     };
     readings(0, count).into_iter().map(item).collect()
 }
 
-/// The report's way, by its client: an item for each call, one after the other; items a second.
+/// The report's way, by its client, the table of boto3: an item for each call, one after the
+/// other; items a second.
 fn as_the_report(emulator: &Emulator, count: u64) -> f64 {
     const PUT: &str = "
 import json, sys, time
-import botocore.session
-client = botocore.session.get_session().create_client(
+import boto3
+from boto3.dynamodb.types import TypeDeserializer
+table = boto3.resource(
     'dynamodb', region_name='eu-west-2', endpoint_url=sys.argv[1],
-    aws_access_key_id='emulator', aws_secret_access_key='emulator')
-items = json.load(sys.stdin)
+    aws_access_key_id='emulator', aws_secret_access_key='emulator').Table('Report')
+of = TypeDeserializer().deserialize
+items = [{name: of(value) for name, value in item.items()} for item in json.load(sys.stdin)]
 begun = time.monotonic()
 for item in items:
-    client.put_item(TableName='Report', Item=item)
+    table.put_item(Item=item)
 print(len(items) / (time.monotonic() - begun))
 ";
     let mut python = Command::new(emulator::python("python"));

@@ -116,6 +116,61 @@ async fn a_table_that_is_not_there_or_is_another_is_named() {
 }
 
 #[tokio::test]
+async fn an_item_has_the_reports_attributes_and_what_is_none_is_named() {
+    let emulator = Emulator::dynalite();
+    provision("Table", &TableOptions::default(), options(&emulator)).await.unwrap();
+    let store = DynamoDb::open("Table", options(&emulator)).await.unwrap();
+    let reading = readings(0, 25_000).remove(12_345);
+    store.put(std::slice::from_ref(&reading)).await.unwrap();
+
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let item = HashMap::from(
+        [
+            ("day_country", text("2026-01-30#IT")),
+            ("time_sensor", text("11:51:04#e12345#2")),
+            ("day_aqi", text("2026-01-30#02")),
+            ("country_time_sensor", text("IT#11:51:04#e12345#2")),
+            ("id", text("7500012345")),
+            ("timestamp", text("2026-01-30T11:51:04Z")),
+            ("P1", text("24.15")),
+            ("P2", text("8.05")),
+            ("loc_id", text("6172")),
+            ("loc_lat", text("52643.45")),
+            ("loc_long", text("13528.45")),
+            ("loc_alt", text("34.80")),
+            ("loc_country", text("IT")),
+            ("AQI", AttributeValue::N("2".to_owned())),
+            ("Range", text("Low")),
+            ("sensor_type", text("SDS011")),
+            ("indoor", AttributeValue::Bool(false)),
+            ("exact_location", AttributeValue::Bool(false)),
+        ]
+        .map(|(name, value)| (name.to_owned(), value)),
+    );
+    let client = client(&emulator).await;
+    let get = client.get_item().table_name("Table").key("day_country", item["day_country"].clone());
+    let stored = get.key("time_sensor", item["time_sensor"].clone()).send().await.unwrap();
+    assert_eq!(stored.item, Some(item.clone()));
+    assert_eq!(all(&store, &Query::everything()).await, [reading]);
+
+    for (attribute, value) in
+        [("time_sensor", "12:00:00#7#2"), ("time_sensor", "12:00:00#a7#9"), ("P1", "12,5")]
+    {
+        let mut other = item.clone();
+        other.insert(attribute.to_owned(), text(value));
+        let put = client.put_item().table_name("Table").set_item(Some(other.clone()));
+        put.send().await.unwrap();
+        let error = store.query(&Query::everything(), None).await.err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
+        let said = error.to_string();
+        assert!(said.contains(attribute) && said.contains(value), "{said}");
+        let delete = client.delete_item().table_name("Table");
+        let delete = delete.key("day_country", other["day_country"].clone());
+        delete.key("time_sensor", other["time_sensor"].clone()).send().await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn provisioning_again_changes_nothing_and_says_what_differs() {
     let emulator = Emulator::ministack();
     let mut wanted = TableOptions::default();

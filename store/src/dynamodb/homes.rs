@@ -1,6 +1,6 @@
 //! Which countries a sensor has been in: an item for every hundred sensors, with a set of
-//! countries for each. A reading replaces the one of its identity in whatever country; the
-//! country is in the key, and the set says under which other keys one may lie.
+//! texts such as `28842:DE`. A reading replaces the one of its identity in whatever country;
+//! the country is in the key, and the set says under which other keys one may lie.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -13,37 +13,40 @@ use super::service::{Table, at_once};
 use super::write::until_processed;
 use crate::{Country, Error, Reading};
 
+/// The attribute with the set.
+const SET: &str = "sensor_country";
+
+type Home = (u64, Option<Country>);
+
 /// Sensors and the countries that they have been in.
 pub(super) type Homes = HashMap<u64, BTreeSet<Option<Country>>>;
 
 /// Notes the countries of these readings' sensors; gives all that are known of each.
 pub(super) async fn note(table: &Table, readings: &[&Reading]) -> Result<Homes, Error> {
-    let mut new: BTreeMap<String, Homes> = BTreeMap::new();
+    let mut new: BTreeMap<String, BTreeSet<Home>> = BTreeMap::new();
     for reading in readings {
         let of_item = new.entry(keys::homes(reading.sensor)).or_default();
-        of_item.entry(reading.sensor).or_default().insert(reading.country);
+        of_item.insert((reading.sensor, reading.country));
     }
     let names: Vec<_> = new.keys().cloned().collect();
     // A BatchGetItem takes a hundred keys at most.
     let reads = names.chunks(100).map(|names| read(table, names));
-    let mut known: Homes = at_once(reads.collect()).await?.into_iter().flatten().collect();
+    let mut known = Homes::new();
+    for (sensor, country) in at_once(reads.collect()).await?.into_iter().flatten() {
+        known.entry(sensor).or_default().insert(country);
+    }
     let mut updates = Vec::new();
-    for (name, of_item) in new {
-        let mut missing = of_item;
-        missing.retain(|sensor, countries| {
-            let known = known.entry(*sensor).or_default();
-            countries.retain(|country| known.insert(*country));
-            !countries.is_empty()
-        });
-        if !missing.is_empty() {
-            updates.push(add(table, name, missing));
+    for (name, mut pairs) in new {
+        pairs.retain(|(sensor, country)| known.entry(*sensor).or_default().insert(*country));
+        if !pairs.is_empty() {
+            updates.push(add(table, name, pairs));
         }
     }
     at_once(updates).await?;
     Ok(known)
 }
 
-async fn read(table: &Table, names: &[String]) -> Result<Homes, Error> {
+async fn read(table: &Table, names: &[String]) -> Result<Vec<Home>, Error> {
     let key = |name: &String| {
         Item::from([
             (keys::PARTITION.to_owned(), text(keys::HOMES)),
@@ -68,29 +71,30 @@ async fn read(table: &Table, names: &[String]) -> Result<Homes, Error> {
     Ok(read.await?.into_iter().flatten().flat_map(of_item).collect())
 }
 
-fn of_item(item: Item) -> impl Iterator<Item = (u64, BTreeSet<Option<Country>>)> {
-    item.into_iter().filter_map(|(name, value)| {
-        let countries = value.as_ss().ok()?.iter();
-        Some((name.parse().ok()?, countries.filter_map(|code| keys::parse_country(code)).collect()))
-    })
+fn of_item(item: Item) -> Vec<Home> {
+    let home = |text: &String| {
+        let (sensor, country) = text.split_once(':')?;
+        Some((sensor.parse().ok()?, keys::parse_country(country)?))
+    };
+    let set = item.get(SET).and_then(|set| set.as_ss().ok());
+    set.into_iter().flatten().filter_map(home).collect()
 }
 
-async fn add(table: &Table, name: String, missing: Homes) -> Result<(), Error> {
-    let terms: Vec<_> = (0..missing.len()).map(|at| format!("#s{at} :s{at}")).collect();
-    let mut update = table
+async fn add(table: &Table, name: String, new: BTreeSet<Home>) -> Result<(), Error> {
+    let text_of = |(sensor, country): Home| format!("{sensor}:{}", keys::country(country));
+    let update = table
         .client
         .update_item()
         .table_name(&table.name)
         .key(keys::PARTITION, text(keys::HOMES))
         .key(keys::SORT, text(name))
         .return_consumed_capacity(ReturnConsumedCapacity::Total)
-        .update_expression(format!("ADD {}", terms.join(", ")));
-    for (at, (sensor, countries)) in missing.iter().enumerate() {
-        let countries = countries.iter().map(|country| keys::country(*country)).collect();
-        update = update
-            .expression_attribute_names(format!("#s{at}"), sensor.to_string())
-            .expression_attribute_values(format!(":s{at}"), AttributeValue::Ss(countries));
-    }
+        .update_expression("ADD #set :new")
+        .expression_attribute_names("#set", SET)
+        .expression_attribute_values(
+            ":new",
+            AttributeValue::Ss(new.into_iter().map(text_of).collect()),
+        );
     let answer = table.call("noting the sensors' countries", || update.clone().send()).await?;
     table.count_written(answer.consumed_capacity());
     Ok(())

@@ -82,6 +82,14 @@ pub(super) fn place(position: &Position) -> String {
     format!("{}#{length}{}#{window}", time(position.second), position.sensor)
 }
 
+/// The sensor and the window of a text that [`place`] made.
+pub(super) fn parse_place(text: &str) -> Option<(u64, Window)> {
+    let (rest, window) = text.rsplit_once('#')?;
+    let (_, sensor) = rest.rsplit_once('#')?;
+    let window = Window::ALL.get(window.parse::<usize>().ok()?)?;
+    Some((sensor.get(1..)?.parse().ok()?, *window))
+}
+
 /// A reading's place among those of its day and index.
 pub(super) fn index_place(position: &Position) -> String {
     format!("{}#{}", country(position.country), place(position))
@@ -123,6 +131,7 @@ mod tests {
             let index = |p: &Position| (day(p.day), index_place(p));
             prop_assert_eq!(base(&a).cmp(&base(&b)), a.cmp(&b));
             prop_assert_eq!(index(&a).cmp(&index(&b)), a.cmp(&b));
+            prop_assert_eq!(parse_place(&place(&a)), Some((a.sensor, a.window)));
             prop_assert_eq!(parse_day(&day(a.day)), Some(a.day));
             prop_assert_eq!(parse_country(&country(a.country)), Some(a.country));
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::error::{BuildError, ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::{
     DeleteRequest, PutRequest, ReturnConsumedCapacity, Select, WriteRequest,
 };
@@ -35,18 +35,14 @@ pub(super) async fn put(table: &Table, batch: &[Reading]) -> Result<(), Error> {
     days::touch(table, &touched).await?;
     let homes = homes::note(table, &readings).await?;
     let written = written();
-    let moved = |reading: &&&Reading| homes.get(&reading.sensor).is_some_and(|all| all.len() > 1);
-    let requests = readings.iter().map(|reading| {
-        let written = moved(&reading).then_some(written);
-        let item = item::of(reading, table.options.keep, written);
-        let put = PutRequest::builder().set_item(Some(item)).build();
-        Ok(WriteRequest::builder()
-            .put_request(put.map_err(|error| internal(table, error))?)
-            .build())
-    });
-    let requests = requests.collect::<Result<Vec<_>, Error>>()?;
-    write_all(table, "putting readings", requests).await?;
-    let replaced = readings.iter().filter(moved).flat_map(|reading| {
+    let moved = |reading: &Reading| homes.get(&reading.sensor).is_some_and(|all| all.len() > 1);
+    write_all(table, "putting readings", &readings, |reading| {
+        let item = item::of(reading, table.options.keep, moved(reading).then_some(written));
+        let put = PutRequest::builder().set_item(Some(item)).build()?;
+        Ok(WriteRequest::builder().put_request(put).build())
+    })
+    .await?;
+    let replaced = readings.iter().filter(|reading| moved(reading)).flat_map(|reading| {
         let others = others(reading, &homes);
         others.map(|country| replace(table, reading, country, written))
     });
@@ -152,13 +148,11 @@ async fn delete_range(table: &Table, partition: String, end: &str) -> Result<u64
         table.count_read(answer.consumed_capacity());
         let keys = answer.items.unwrap_or_default();
         deleted += keys.len() as u64;
-        let requests = keys.into_iter().map(|key| {
-            let delete = DeleteRequest::builder().set_key(Some(key)).build();
-            let delete = delete.map_err(|error| internal(table, error))?;
+        write_all(table, "deleting readings", &keys, |key| {
+            let delete = DeleteRequest::builder().set_key(Some(key.clone())).build()?;
             Ok(WriteRequest::builder().delete_request(delete).build())
-        });
-        let requests = requests.collect::<Result<Vec<_>, Error>>()?;
-        write_all(table, "deleting readings", requests).await?;
+        })
+        .await?;
         match answer.last_evaluated_key {
             None => return Ok(deleted),
             next => from = next,
@@ -166,12 +160,24 @@ async fn delete_range(table: &Table, partition: String, end: &str) -> Result<u64
     }
 }
 
-async fn write_all(
+/// Makes the requests of a call when it begins, so that those under way are in memory and no
+/// others.
+async fn write_all<T: Sync>(
     table: &Table,
     operation: &str,
-    requests: Vec<WriteRequest>,
+    all: &[T],
+    request: impl Fn(&T) -> Result<WriteRequest, BuildError> + Sync,
 ) -> Result<(), Error> {
-    let batches = requests.chunks(BATCH).map(|batch| write_batch(table, operation, batch.to_vec()));
+    let request = &request;
+    let batches = all.chunks(BATCH).map(|batch| async move {
+        let requests = batch.iter().map(request).collect::<Result<_, _>>();
+        let requests = requests.map_err(|error| {
+            // For requests that the SDK finds incomplete, which ours are not.
+            let message = format!("a request for the table {} could not be built", table.name);
+            Error::new(ErrorKind::Invalid, message).because(error)
+        });
+        write_batch(table, operation, requests?).await
+    });
     at_once(batches.collect()).await.map(drop)
 }
 
@@ -236,10 +242,4 @@ where
         }
     }
     Ok(given)
-}
-
-/// For requests that the SDK finds incomplete, which ours are not.
-fn internal(table: &Table, error: aws_sdk_dynamodb::error::BuildError) -> Error {
-    let message = format!("a request for the table {} could not be built", table.name);
-    Error::new(ErrorKind::Invalid, message).because(error)
 }
