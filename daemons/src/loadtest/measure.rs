@@ -167,7 +167,8 @@ impl Recorder {
         let summary = match success {
             0 => Times::default(),
             _ => Times {
-                average: times.mean() / 1e6,
+                // As exact as what it is a mean of.
+                average: times.mean().round() / 1e6,
                 minimum: times.min() as f64 / 1e6,
                 maximum: times.max() as f64 / 1e6,
                 p50: at(0.5),
@@ -193,7 +194,7 @@ impl Recorder {
             bytes: counts.bytes,
             tester_micros: cpu
                 .filter(|_| done > 0)
-                .map(|cpu| cpu.as_secs_f64() * 1e6 / done as f64),
+                .map(|cpu| (cpu.as_secs_f64() * 1e6 / done as f64).round()),
         }
     }
 }
