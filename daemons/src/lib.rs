@@ -3,10 +3,12 @@
 //! Readings come in: [`source`] fetches the feed, [`feed`] reads it, [`collector`] puts
 //! its readings into a [`store::Store`] when [`schedule`] says so. Answers go out:
 //! [`request`] reads what is asked for, [`server`] answers at once or hands the query to
-//! [`jobs`] and a queue, [`worker`] does what is queued, [`sweeper`] lets no job stay for
-//! ever; results lie among [`objects`]. [`transfer`] moves CSV files in and out, [`cost`] says what a month on AWS costs, [`provision`] makes a deployment there, [`index`]
-//! answers for the index alone, [`demo`] simulates the network. [`telemetry`] has the names
-//! of what is measured, [`watch`] looks at what nobody counts.
+//! [`jobs`] and a queue, [`worker`] does what is queued, [`sweeper`] expires finished
+//! jobs and requeues stalled ones; results lie among [`objects`]; [`freshness`] says how new
+//! the data is. [`transfer`] moves files in and out, [`cost`] says what a month on AWS costs,
+//! [`provision`] makes a deployment there, [`index`] answers for the index alone, [`demo`]
+//! simulates the network. [`telemetry`] has the names of the metrics, [`watch`] samples
+//! gauges at scrape time.
 //!
 //! Each daemon is a `run(parts, stop)`: it ends when the token is cancelled, and reads
 //! neither the environment nor the wall clock nor signals; the binary does. Parts on AWS are
@@ -16,6 +18,7 @@ pub mod collector;
 pub mod cost;
 pub mod demo;
 pub mod feed;
+pub mod freshness;
 pub mod index;
 pub mod jobs;
 pub mod loadtest;

@@ -13,10 +13,10 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 use store::csv::{Delimiter, Dialect};
-use store::{Area, Column, Encoder, Flags, Format, Pages, Query, Store};
+use store::{Area, Column, Encoder, Flags, Format, Pages, Quality, Query, Store};
 
 /// The fields that a request can have.
-pub const FIELDS: [&str; 19] = [
+pub const FIELDS: [&str; 20] = [
     "startDate",
     "endDate",
     "country",
@@ -35,6 +35,7 @@ pub const FIELDS: [&str; 19] = [
     "bbox",
     "near",
     "without",
+    "quality",
     "limit",
 ];
 
@@ -46,6 +47,8 @@ const LONGEST_LIST: usize = 300;
 pub struct Ask {
     /// The readings that are wanted.
     pub query: Query,
+    /// Which of them count; each kind of answer has its own default.
+    pub quality: Option<Quality>,
     /// The columns of the answer.
     pub columns: Vec<Column>,
     /// How the answer is written.
@@ -53,6 +56,18 @@ pub struct Ask {
     /// How many rows the answer has at most; the first ones.
     pub limit: Option<u64>,
     fields: Vec<(String, String)>,
+}
+
+/// The dates of a request that names none.
+#[derive(Debug, Clone, Copy)]
+pub struct Dates {
+    /// The moment of the last reading: the `endDate`.
+    pub last: Timestamp,
+    /// The moment of the bulk of the newest readings, which the `startDate` is counted from
+    /// where there is no `endDate`.
+    pub newest: Timestamp,
+    /// How far before that the `startDate` is.
+    pub span: SignedDuration,
 }
 
 /// A request that cannot be understood.
@@ -78,28 +93,33 @@ impl fmt::Display for BadRequest {
 }
 
 impl Ask {
-    /// From a JSON object. Lists may be arrays, numbers may be strings.
+    /// From a JSON object. Lists may be arrays, numbers may be strings. An `id` is ignored,
+    /// as by the report's server, whose clients send one.
     pub fn from_json(body: &[u8]) -> Result<Self, BadRequest> {
         let not_an_object =
             |e: serde_json::Error| BadRequest::new("body", format!("not a JSON object: {e}"));
-        let object: Map<String, Value> = serde_json::from_slice(body).map_err(not_an_object)?;
+        let mut object: Map<String, Value> = serde_json::from_slice(body).map_err(not_an_object)?;
+        object.remove("id");
         Self::from_object(object)
     }
 
-    /// From a form or a query string.
+    /// From a form in a body. An `id` is ignored, as in JSON.
+    pub fn from_form_body(text: &[u8]) -> Result<Self, BadRequest> {
+        let pairs = form_urlencoded::parse(text).filter(|(name, _)| name != "id");
+        let fields = pairs.map(|(name, value)| (name.into_owned(), value.into_owned()));
+        Self::from_fields(fields, None)
+    }
+
+    /// From a query string.
     pub fn from_form(text: &[u8]) -> Result<Self, BadRequest> {
         Self::from_form_within(text, None)
     }
 
-    /// From a form or a query string that may leave dates out: without `endDate` it is the
-    /// given moment, without `startDate` so long before `endDate`.
-    pub fn from_form_within(
-        text: &[u8],
-        usual: Option<(Timestamp, SignedDuration)>,
-    ) -> Result<Self, BadRequest> {
+    /// From a query string that may leave dates out.
+    pub fn from_form_within(text: &[u8], dates: Option<Dates>) -> Result<Self, BadRequest> {
         let pairs = form_urlencoded::parse(text);
         let fields = pairs.map(|(name, value)| (name.into_owned(), value.into_owned()));
-        Self::from_fields(fields, usual)
+        Self::from_fields(fields, dates)
     }
 
     /// From what [`to_object`](Self::to_object) gave.
@@ -156,14 +176,21 @@ impl Ask {
         Encoder::new(self.format, &self.columns)
     }
 
+    /// The readings that the answer has.
+    pub fn wanted(&self) -> Query {
+        let mut wanted = self.query.clone();
+        wanted.without = wanted.without.union(self.quality.unwrap_or(Quality::All).without());
+        wanted
+    }
+
     /// The pages of the answer.
     pub fn pages(&self, store: Arc<dyn Store>) -> Pages {
-        Pages::new(store, self.query.clone()).up_to(self.limit.unwrap_or(u64::MAX))
+        Pages::new(store, self.wanted()).up_to(self.limit.unwrap_or(u64::MAX))
     }
 
     fn from_fields(
         fields: impl IntoIterator<Item = (String, String)>,
-        usual: Option<(Timestamp, SignedDuration)>,
+        dates: Option<Dates>,
     ) -> Result<Self, BadRequest> {
         // An empty field is what an untouched form sends.
         let fields: Vec<_> = fields
@@ -180,10 +207,13 @@ impl Ask {
         let from = given.one("startDate", |text| read_moment(text, false))?;
         let until = given.one("endDate", |text| read_moment(text, true))?;
         let missing = |field| BadRequest::new(field, "missing");
-        let (until, from) = match usual {
-            Some((newest, span)) => {
-                let until = until.unwrap_or(newest);
-                (until, from.unwrap_or(until.saturating_sub(span).unwrap_or(Timestamp::MIN)))
+        let (until, from) = match dates {
+            Some(dates) => {
+                let start = || {
+                    let before = until.unwrap_or(dates.newest);
+                    before.saturating_sub(dates.span).unwrap_or(Timestamp::MIN)
+                };
+                (until.unwrap_or(dates.last), from.unwrap_or_else(start))
             }
             None => {
                 let from = from.ok_or_else(|| missing("startDate"))?;
@@ -193,10 +223,10 @@ impl Ask {
         if until < from {
             return Err(BadRequest::new("endDate", format!("{until} is before startDate {from}")));
         }
-        let lowest = given.one("minAqi", read_index)?;
-        let highest = given.one("maxAqi", read_index)?;
+        let lowest = given.one("minAqi", |text| read_bound(text, Bound::Lower))?;
+        let highest = given.one("maxAqi", |text| read_bound(text, Bound::Upper))?;
         let mut query = Query::new(from, until);
-        query.indices = match (lowest, highest) {
+        query.indices = match (lowest.flatten(), highest.flatten()) {
             (None, None) => None,
             (low, high) => Some((low.unwrap_or(Index::MIN), high.unwrap_or(Index::MAX))),
         };
@@ -208,7 +238,9 @@ impl Ask {
             let words = "the ranges are Low, Moderate (or Medium), High and Very High";
             text.parse::<Band>().map_err(|_| words.to_owned())
         })?;
-        query.sensors = given.list("sensor", parsed)?;
+        query.sensors = given.list("sensor", |text| {
+            whole(text).ok_or_else(|| "the id of a sensor is a whole number".to_owned())
+        })?;
         query.sensor_types = given.list("sensorType", parsed)?;
         query.windows = given.list("window", parsed)?;
         query.indoor = given.one("indoor", read_flag)?;
@@ -229,10 +261,11 @@ impl Ask {
         }
         let format = given.format()?;
         let limit = given.one("limit", |text| {
-            let rows = text.parse().ok().filter(|rows| *rows > 0);
+            let rows = whole(text).filter(|rows| *rows > 0);
             rows.ok_or_else(|| "a number of rows, at least 1".to_owned())
         })?;
-        Ok(Self { query, columns, format, limit, fields })
+        let quality = given.one("quality", parsed)?;
+        Ok(Self { query, quality, columns, format, limit, fields })
     }
 }
 
@@ -340,6 +373,9 @@ impl<'a> Given<'a> {
     ) -> Result<Vec<T>, BadRequest> {
         let texts = self.values(name).flat_map(|value| value.split(',')).map(str::trim);
         let texts: Vec<_> = texts.filter(|text| !text.is_empty()).take(LONGEST_LIST + 1).collect();
+        if texts.is_empty() && self.values(name).next().is_some() {
+            return Err(BadRequest::new(name, "a list without a value"));
+        }
         if texts.len() > LONGEST_LIST {
             return Err(BadRequest::new(name, format!("more than {LONGEST_LIST} values")));
         }
@@ -379,29 +415,63 @@ fn numbers<const N: usize>(text: &str) -> Option<[f64; N]> {
 
 fn read_flag(text: &str) -> Result<bool, String> {
     match text {
-        "true" | "1" => Ok(true),
-        "false" | "0" => Ok(false),
+        "true" | "1" | "1.0" => Ok(true),
+        "false" | "0" | "0.0" => Ok(false),
         _ => Err("true or false".to_owned()),
     }
 }
 
-fn read_index(text: &str) -> Result<Index, String> {
-    let number = text.parse::<u8>().ok();
-    let index = number.and_then(|number| Index::new(number).ok());
-    index.ok_or_else(|| "the AQI is a whole number from 1 to 10".to_owned())
+/// A whole number, however many zeros follow its decimal point: JSON has one kind of number.
+fn whole(text: &str) -> Option<u64> {
+    let (digits, zeros) = text.split_once('.').unwrap_or((text, ""));
+    zeros.bytes().all(|digit| digit == b'0').then(|| digits.parse().ok()).flatten()
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Bound {
+    Lower,
+    Upper,
+}
+
+/// A bound of the index; `None` for one at or beyond its end of the scale, which bounds
+/// nothing, as the report's clients send them.
+fn read_bound(text: &str, bound: Bound) -> Result<Option<Index>, String> {
+    let (first, last) = (i64::from(Index::MIN.get()), i64::from(Index::MAX.get()));
+    let sign = if text.starts_with('-') { -1 } else { 1 };
+    let number = whole(text.strip_prefix('-').unwrap_or(text));
+    let number = number.and_then(|number| i64::try_from(number).ok()).map(|number| sign * number);
+    match number {
+        Some(number) if bound == Bound::Lower && number <= first => Ok(None),
+        Some(number) if bound == Bound::Upper && number >= last => Ok(None),
+        Some(number) if (first..=last).contains(&number) => {
+            Ok(u8::try_from(number).ok().and_then(|number| Index::new(number).ok()))
+        }
+        _ => Err(format!("the AQI is a whole number from {first} to {last}")),
+    }
 }
 
 /// `2020-06-11 09:40:41` or RFC 3339; UTC where no offset is given. A date alone is the
-/// whole day: its first second as a start, its last as an end.
+/// whole day: its first second as a start, its last as an end. What lies within the year
+/// 9999 and beyond the last moment that there is, is that moment.
 fn read_moment(text: &str, end: bool) -> Result<Timestamp, String> {
+    let utc = |civil: DateTime| match TimeZone::UTC.to_timestamp(civil) {
+        Ok(moment) => Some(moment),
+        Err(_) => (civil > DateTime::constant(9999, 1, 1, 0, 0, 0, 0)).then_some(Timestamp::MAX),
+    };
     let timestamp = || text.parse::<Timestamp>().ok();
     let date = || {
         let date: Date = text.parse().ok().filter(|_| text.len() == "2020-06-11".len())?;
-        let time = if end { date.at(23, 59, 59, 0) } else { date.at(0, 0, 0, 0) };
-        TimeZone::UTC.to_timestamp(time).ok()
+        utc(if end { date.at(23, 59, 59, 0) } else { date.at(0, 0, 0, 0) })
     };
-    let civil = || TimeZone::UTC.to_timestamp(text.parse::<DateTime>().ok()?).ok();
+    let civil = || utc(text.trim_end_matches(['Z', 'z']).parse().ok()?);
     timestamp().or_else(date).or_else(civil).ok_or_else(|| {
-        "not a date such as 2020-06-11 09:40:41 or 2020-06-11T09:40:41Z (UTC)".to_owned()
+        // `+` is a blank in a query string.
+        let offset = text.rsplit_once(' ').filter(|(before, _)| before.contains(':'));
+        match offset.filter(|(_, offset)| offset.starts_with(|c: char| c.is_ascii_digit())) {
+            Some((before, offset)) => {
+                format!("a `+` in an address arrives as a blank: write {before}%2B{offset}")
+            }
+            None => "not a date such as 2020-06-11 09:40:41 or 2020-06-11T09:40:41Z (UTC)".into(),
+        }
     })
 }

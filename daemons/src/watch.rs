@@ -1,4 +1,4 @@
-//! Looks at what nobody counts as it happens: how old the data is, how long the queues are.
+//! Samples gauges at scrape time: how old the data is, how long the queues are.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,6 +21,7 @@ use tracing::{debug, warn};
 
 use crate::Clock;
 use crate::collector::reason;
+use crate::freshness::Freshness;
 use crate::telemetry::{Emf, look_at_process};
 
 /// How long a look at queues elsewhere holds: each look is a request that is paid for.
@@ -38,7 +39,7 @@ pub(crate) const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// What is looked at whenever somebody wants to know how things are.
 pub struct Watch {
     metrics: PrometheusHandle,
-    store: Option<Arc<dyn Store>>,
+    store: Option<(Arc<dyn Store>, Freshness)>,
     queues: Option<Queues>,
     clock: Clock,
     looked_at_queues: Mutex<Option<Instant>>,
@@ -52,6 +53,7 @@ impl Watch {
         queues: Option<Queues>,
         clock: Clock,
     ) -> Self {
+        let store = store.map(|store| (Arc::clone(&store), Freshness::new(store)));
         Self { metrics, store, queues, clock, looked_at_queues: Mutex::default() }
     }
 
@@ -64,8 +66,10 @@ impl Watch {
 
     async fn look(&self) {
         look_at_process();
-        if let Some(store) = &self.store {
-            self.look_at_store(store.as_ref()).await;
+        if let Some((store, freshness)) = &self.store
+            && let Err(error) = self.look_at_store(store.as_ref(), freshness).await
+        {
+            warn!(reason = reason(&error), "the store could not be looked at");
         }
         let Some(queues) = self.queues.as_ref().filter(|queues| self.may_look_at(queues)) else {
             return;
@@ -88,17 +92,18 @@ impl Watch {
         }
     }
 
-    async fn look_at_store(&self, store: &dyn Store) {
-        match store.summary().await {
-            Ok(summary) => {
-                gauge!("airshed_readings").set(summary.readings() as f64);
-                if let Some((_, newest)) = summary.extent {
-                    let age = (self.clock)().duration_since(newest);
-                    gauge!("airshed_data_age_seconds").set(age.as_secs_f64().max(0.0));
-                }
-            }
-            Err(error) => warn!(reason = reason(&error), "the store could not be looked at"),
+    async fn look_at_store(
+        &self,
+        store: &dyn Store,
+        freshness: &Freshness,
+    ) -> Result<(), store::Error> {
+        let summary = store.summary().await?;
+        gauge!("airshed_readings").set(summary.readings() as f64);
+        if let Some(newest) = freshness.newest(&summary).await? {
+            let age = (self.clock)().duration_since(newest);
+            gauge!("airshed_data_age_seconds").set(age.as_secs_f64().max(0.0));
         }
+        Ok(())
     }
 
     fn may_look_at(&self, queues: &Queues) -> bool {

@@ -385,9 +385,7 @@ impl<'a> Row<'a> {
 
     /// What is doubtful about the reading.
     pub fn flags(&self) -> Flags {
-        let station = self.station();
-        let (pm10, pm25) = (self.block.pm10[self.row], self.block.pm25[self.row]);
-        Flags::of(station.sensor_type, station.location, pm10, pm25)
+        Flags::of(self.station(), self.block.pm10[self.row], self.block.pm25[self.row])
     }
 
     /// The end of the averaging window, UTC.
@@ -432,10 +430,10 @@ impl<'a> Row<'a> {
 /// Why a reading cannot have this timestamp.
 pub(crate) fn timestamp_problem(timestamp: Timestamp) -> Option<&'static str> {
     if timestamp.subsec_nanosecond() != 0 {
-        return Some("has a fraction of a second; timestamps are whole seconds");
+        return Some("has a timestamp with a fraction of a second; they are whole seconds");
     }
     let in_range = DAYS.contains(&day_and_second(timestamp).0);
-    (!in_range).then_some("is outside the years 0 to 9999")
+    (!in_range).then_some("has a timestamp outside the years 0 to 9999")
 }
 
 /// The UTC day since 1970 and the second of that day.

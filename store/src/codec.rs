@@ -141,7 +141,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Block, Error> {
         indoor: byte_flag(indoor[i]),
         exact: byte_flag(exact[i]),
     });
-    let block = Block {
+    let mut block = Block {
         day,
         countries,
         seconds,
@@ -156,7 +156,19 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Block, Error> {
         text: BlockText::default(),
     };
     check(&block)?;
+    forget_indices_of_unknown_types(&mut block);
     Ok(block)
+}
+
+/// Earlier versions gave an index to every model but one.
+fn forget_indices_of_unknown_types(block: &mut Block) {
+    let unknown = |s: &Station| s.sensor_type.is_some_and(|kind| !kind.measures_particulates());
+    let unknown: Vec<_> = block.stations.iter().map(unknown).collect();
+    if unknown.contains(&true) {
+        let indices = block.indices.iter_mut().zip(&block.station);
+        let of_unknown = indices.filter(|(_, station)| unknown[**station as usize]);
+        of_unknown.for_each(|(index, _)| *index = 0);
+    }
 }
 
 /// What the rest of the crate relies on without looking again.

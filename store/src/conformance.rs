@@ -114,9 +114,16 @@ async fn the_later_of_a_batch_wins(store: &(impl Store + ?Sized)) {
 async fn a_bad_reading_leaves_the_whole_batch_out(store: &(impl Store + ?Sized)) {
     let good = reading(7, 1000, Some("DE"), "5");
     let half = Timestamp::new(1000, 500_000_000).expect("a timestamp");
-    for timestamp in [half, at(-719_528 * 86_400 - 1), at(2_932_895 * 86_400)] {
-        let bad = Reading { timestamp, ..good.clone() };
-        let error = store.put(&[good.clone(), bad]).await.expect_err("not a time for a reading");
+    let times = [half, at(-719_528 * 86_400 - 1), at(2_932_895 * 86_400)];
+    let untimely = times.map(|timestamp| Reading { timestamp, ..good.clone() });
+    let degrees = |degrees: &str| Some(degrees.parse().expect("a decimal"));
+    let impossible = [
+        Reading { pm10: None, pm25: None, ..good.clone() },
+        Reading { latitude: degrees("90.1"), ..good.clone() },
+        Reading { longitude: degrees("-180.1"), ..good.clone() },
+    ];
+    for bad in untimely.into_iter().chain(impossible) {
+        let error = store.put(&[good.clone(), bad]).await.expect_err("a reading that cannot be");
         assert_eq!(error.kind(), crate::ErrorKind::Invalid);
         assert_eq!(all(store, &Query::everything()).await, []);
     }
@@ -371,7 +378,7 @@ pub fn query() -> impl Strategy<Value = Query> {
 /// A reading of any kind.
 pub fn any_reading() -> impl Strategy<Value = Reading> {
     let number = || proptest::option::of(any_decimal());
-    let kind = proptest::sample::select(vec!["SDS011", "PPD42NS", "SEN5X (a+b)/c.d"]);
+    let kind = proptest::sample::select(vec!["SDS011", "PPD42NS", "DHT22", "SEN5X (a+b)/c.d"]);
     let country = proptest::sample::select(vec!["DE", "FR", "XK", "GB"]);
     (
         (1u64..6, proptest::sample::select(Window::ALL.to_vec()), any_second()),
@@ -379,8 +386,8 @@ pub fn any_reading() -> impl Strategy<Value = Reading> {
         (proptest::option::of(any::<u64>()), proptest::option::of(kind)),
         (
             proptest::option::of(0u64..30),
-            proptest::option::of(prop_oneof![any_degrees(90), any_decimal()]),
-            proptest::option::of(prop_oneof![any_degrees(180), any_decimal()]),
+            proptest::option::of(any_degrees(90)),
+            proptest::option::of(any_degrees(180)),
             number(),
         ),
         proptest::option::of(country),
@@ -427,7 +434,10 @@ fn any_area() -> impl Strategy<Value = Area> {
 }
 
 fn any_degrees(limit: i64) -> impl Strategy<Value = Decimal> {
-    (-limit * 1000..=limit * 1000).prop_map(|thousandths| Decimal::new(thousandths, 3))
+    prop_oneof![
+        (-limit * 1000..=limit * 1000).prop_map(|thousandths| Decimal::new(thousandths, 3)),
+        any_decimal().prop_map(move |decimal| decimal % Decimal::from(limit)),
+    ]
 }
 
 /// Times near each other, around two midnights, and a few at the ends of the calendar.

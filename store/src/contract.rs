@@ -74,8 +74,10 @@ pub trait View: Send + Sync + 'static {
 pub trait Store: View {
     /// Keeps readings; durable when it returns.
     ///
-    /// [`Invalid`](crate::ErrorKind::Invalid) for a timestamp with a fraction of a
-    /// second or outside the years 0 to 9999; then nothing of the batch is kept.
+    /// [`Invalid`](crate::ErrorKind::Invalid) for a reading that does not pass its
+    /// [check](Reading::check): without PM10 and PM2.5, with coordinates out of range, with
+    /// a timestamp that has a fraction of a second or lies outside the years 0 to 9999;
+    /// then nothing of the batch is kept.
     async fn put(&self, batch: &[Reading]) -> Result<(), Error>;
 
     /// Deletes every reading that is older than a moment, for good; how many there were.

@@ -29,6 +29,14 @@ impl Country {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
+    /// The country of a code that is in use beside ISO's: `UK` is `GB`, `EL` (the European
+    /// Union's) is `GR`.
+    pub fn of_other_code(text: &str) -> Option<Self> {
+        let known = [("UK", *b"GB"), ("EL", *b"GR")];
+        let found = known.into_iter().find(|(other, _)| text.eq_ignore_ascii_case(other));
+        found.map(|(_, code)| Self(code))
+    }
+
     pub(crate) fn bytes(self) -> [u8; 2] {
         self.0
     }
@@ -39,13 +47,14 @@ impl FromStr for Country {
 
     /// Reads the code in any case; a code that ISO has not assigned is refused.
     fn from_str(text: &str) -> Result<Self, UnknownCountry> {
+        let unknown = || UnknownCountry { meant: Self::of_other_code(text) };
         let &[first, second] = text.as_bytes() else {
-            return Err(UnknownCountry);
+            return Err(unknown());
         };
         let code = [first.to_ascii_uppercase(), second.to_ascii_uppercase()];
         let codes = CODES.as_bytes().as_chunks::<3>().0;
         let known = codes.binary_search_by(|known| known[..2].cmp(&code));
-        known.map(|_| Self(code)).map_err(|_| UnknownCountry)
+        known.map(|_| Self(code)).map_err(|_| unknown())
     }
 }
 
@@ -63,11 +72,15 @@ impl fmt::Debug for Country {
 
 /// The text is not a country code that ISO has assigned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct UnknownCountry;
+pub struct UnknownCountry {
+    /// The country that is meant, where the code is in use elsewhere.
+    pub meant: Option<Country>,
+}
 
 impl fmt::Display for UnknownCountry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not an ISO 3166-1 alpha-2 country code such as DE")
+        f.write_str("not an ISO 3166-1 alpha-2 country code such as DE")?;
+        self.meant.map_or(Ok(()), |country| write!(f, "; write {country}"))
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::block::{Block, Source, Station};
-use crate::block::{day_and_second, timestamp_problem, whole_seconds_up};
+use crate::block::{day_and_second, whole_seconds_up};
 use crate::directory::{Directory, Entry, HIGH, Tree};
 use crate::{Country, Error, ErrorKind, Position, Reading, Window};
 
@@ -202,14 +202,14 @@ impl Homes {
 }
 
 /// What is to be kept of a batch, in no order; [`Invalid`](ErrorKind::Invalid) for a
-/// timestamp that no reading can have.
+/// reading that cannot be kept.
 pub(crate) fn latest_of_each_identity(batch: &[Reading]) -> Result<Vec<&Reading>, Error> {
     let mut latest: HashMap<(u64, Window, Timestamp), &Reading, foldhash::fast::RandomState> =
         HashMap::with_capacity_and_hasher(batch.len(), Default::default());
     for reading in batch {
-        if let Some(problem) = timestamp_problem(reading.timestamp) {
+        if let Err(problem) = reading.check() {
             let Reading { sensor, timestamp, .. } = reading;
-            let message = format!("the timestamp {timestamp} of sensor {sensor} {problem}");
+            let message = format!("{problem} (sensor {sensor}, {timestamp})");
             return Err(Error::new(ErrorKind::Invalid, message));
         }
         latest.insert((reading.sensor, reading.window, reading.timestamp), reading);

@@ -5,7 +5,8 @@ use aqi::daqi::{Band, Index};
 use aqi::{Concentration, Decimal, daqi};
 use jiff::Timestamp;
 
-use crate::Country;
+use crate::block::{Station, timestamp_problem};
+use crate::{Country, Flags, SensorType};
 
 /// One mean of one sensor.
 ///
@@ -66,9 +67,10 @@ impl Reading {
     }
 
     /// The particulate-matter DAQI: the higher of PM10's and PM2.5's. None for
-    /// particle counts and where no value is a concentration.
+    /// [models](SensorType::measures_particulates) that are not known to measure it (a
+    /// reading that names no model is trusted), and where no value is a concentration.
     pub fn index(&self) -> Option<Index> {
-        if self.sensor_type.is_some_and(|kind| kind.counts_particles()) {
+        if self.sensor_type.is_some_and(|kind| !kind.measures_particulates()) {
             return None;
         }
         let concentration = |value: Option<Decimal>| Concentration::micrograms(value?).ok();
@@ -82,7 +84,24 @@ impl Reading {
 
     /// What is doubtful about the reading.
     pub fn flags(&self) -> Flags {
-        Flags::of(self.sensor_type, self.location, self.pm10, self.pm25)
+        Flags::of(&Station::of(self), self.pm10, self.pm25)
+    }
+
+    /// Whether a store can keep the reading.
+    pub fn check(&self) -> Result<(), Impossible> {
+        let beyond = |degrees: Option<Decimal>, limit: u32| {
+            degrees.is_some_and(|degrees| degrees.abs() > limit.into())
+        };
+        let problem = if self.pm10.is_none() && self.pm25.is_none() {
+            Some("has neither P1 nor P2")
+        } else if beyond(self.latitude, 90) {
+            Some("has a latitude beyond 90 degrees")
+        } else if beyond(self.longitude, 180) {
+            Some("has a longitude beyond 180 degrees")
+        } else {
+            timestamp_problem(self.timestamp)
+        };
+        problem.map_or(Ok(()), |problem| Err(Impossible(problem)))
     }
 }
 
@@ -141,148 +160,14 @@ impl fmt::Display for UnknownWindow {
 
 impl std::error::Error for UnknownWindow {}
 
-/// A sensor's model, such as `SDS011`.
-///
-/// One to 24 characters: a letter or digit first, then letters, digits, spaces and
-/// `. _ - / + ( )`. Nothing that a spreadsheet or a browser could run fits in.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SensorType {
-    text: [u8; Self::MAX_LENGTH],
-    length: u8,
-}
-
-impl SensorType {
-    const MAX_LENGTH: usize = 24;
-
-    /// The name as it was given.
-    pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.text[..usize::from(self.length)]).unwrap_or_default()
-    }
-
-    /// Whether the model reports particle counts in `P1` and `P2`, never µg/m³.
-    pub fn counts_particles(&self) -> bool {
-        self.as_str().eq_ignore_ascii_case("PPD42NS")
-    }
-}
-
-impl FromStr for SensorType {
-    type Err = BadSensorType;
-
-    fn from_str(text: &str) -> Result<Self, BadSensorType> {
-        let bytes = text.as_bytes();
-        let plain = |b: &u8| b.is_ascii_alphanumeric() || b" ._-/+()".contains(b);
-        let starts_well = bytes.first().is_some_and(u8::is_ascii_alphanumeric);
-        if !starts_well || bytes.len() > Self::MAX_LENGTH || !bytes.iter().all(plain) {
-            return Err(BadSensorType);
-        }
-        let mut kept = [0; Self::MAX_LENGTH];
-        kept[..bytes.len()].copy_from_slice(bytes);
-        Ok(Self { text: kept, length: bytes.len() as u8 }) // at most 24
-    }
-}
-
-impl fmt::Display for SensorType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-impl fmt::Debug for SensorType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SensorType({self})")
-    }
-}
-
-/// The text cannot be a sensor's model.
+/// Why a store cannot keep a reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BadSensorType;
+pub struct Impossible(&'static str);
 
-impl fmt::Display for BadSensorType {
+impl fmt::Display for Impossible {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a sensor type is 1 to 24 letters, digits, spaces and . _ - / + ( )")
+        write!(f, "the reading {}", self.0)
     }
 }
 
-impl std::error::Error for BadSensorType {}
-
-/// What is doubtful about a reading. Doubtful readings are kept and say so.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Flags(u8);
-
-impl Flags {
-    /// `P1` and `P2` are particle counts, not µg/m³ (PPD42NS); there is no index.
-    pub const COUNTS: Self = Self(1);
-    /// At or above the official map's validity limits: PM10 1900, PM2.5 900 µg/m³.
-    pub const SATURATED: Self = Self(1 << 1);
-    /// A value is exactly zero: usually a dead fan.
-    pub const ZERO: Self = Self(1 << 2);
-    /// A value is below zero, which no concentration can be; it gets no index.
-    pub const NEGATIVE: Self = Self(1 << 3);
-    /// PM2.5 above PM10, though it is a part of it.
-    pub const INVERTED: Self = Self(1 << 4);
-    /// Location 11, the network's dummy.
-    pub const DUMMY_LOCATION: Self = Self(1 << 5);
-
-    /// The flags and their names as CSV shows them.
-    pub const NAMES: [(Self, &'static str); 6] = [
-        (Self::COUNTS, "counts"),
-        (Self::SATURATED, "saturated"),
-        (Self::ZERO, "zero"),
-        (Self::NEGATIVE, "negative"),
-        (Self::INVERTED, "inverted"),
-        (Self::DUMMY_LOCATION, "dummy_location"),
-    ];
-
-    /// Whether every flag of `other` is set.
-    pub fn contains(self, other: Self) -> bool {
-        self.0 & other.0 == other.0
-    }
-
-    /// Whether any flag of `other` is set.
-    pub fn intersects(self, other: Self) -> bool {
-        self.0 & other.0 != 0
-    }
-
-    /// The flags of both.
-    pub fn union(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
-    /// Whether nothing is doubtful.
-    pub fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
-    /// The names of the flags that are set.
-    pub fn names(self) -> impl Iterator<Item = &'static str> {
-        let set = Self::NAMES.into_iter().filter(move |(flag, _)| self.contains(*flag));
-        set.map(|(_, name)| name)
-    }
-
-    /// The flag of a name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::NAMES.into_iter().find(|(_, known)| *known == name).map(|(flag, _)| flag)
-    }
-
-    pub(crate) fn of(
-        sensor_type: Option<SensorType>,
-        location: Option<u64>,
-        pm10: Option<Decimal>,
-        pm25: Option<Decimal>,
-    ) -> Self {
-        let mut flags = Self(0);
-        let mut set = |flag: Self, when: bool| flags.0 |= if when { flag.0 } else { 0 };
-        set(Self::DUMMY_LOCATION, location == Some(11));
-        if sensor_type.is_some_and(|kind| kind.counts_particles()) {
-            set(Self::COUNTS, true);
-            return flags;
-        }
-        let at_least = |value: Option<Decimal>, limit: i64| value >= Some(Decimal::from(limit));
-        let any = |test: fn(&Decimal) -> bool| [pm10, pm25].iter().flatten().any(test);
-        set(Self::SATURATED, at_least(pm10, 1900) || at_least(pm25, 900));
-        set(Self::ZERO, any(Decimal::is_zero));
-        set(Self::NEGATIVE, any(|value| *value < Decimal::ZERO));
-        set(Self::INVERTED, pm10.is_some() && pm25 > pm10);
-        flags
-    }
-}
+impl std::error::Error for Impossible {}

@@ -11,15 +11,19 @@ use crate::watch::TEXT_FORMAT;
 /// Whether queries can be answered, and how old the newest reading is. A feed that
 /// fails does not make the server unready: what is stored is served.
 pub(super) async fn ready(shared: &Shared) -> Answer {
-    let summary = match shared.server.store.summary().await {
-        Ok(summary) => summary,
+    let looked = async {
+        let summary = shared.server.store.summary().await?;
+        let newest = shared.freshness.newest(&summary).await?;
+        Ok::<_, store::Error>((summary, newest))
+    };
+    let (summary, newest) = match looked.await {
+        Ok(looked) => looked,
         Err(error) => {
             tracing::error!(reason = reason(&error), "not ready: the store fails");
             let body = json!({ "ready": false, "reason": "the store fails; the log tells why" });
             return respond_json(StatusCode::SERVICE_UNAVAILABLE, &body);
         }
     };
-    let newest = summary.extent.map(|(_, newest)| newest);
     let now = (shared.server.clock)();
     let mut body = json!({
         "ready": true,

@@ -96,7 +96,7 @@ pub(super) async fn answer(
     headers: &HeaderMap,
 ) -> Result<Answer, Problem> {
     let summary = shared.server.store.summary().await?;
-    let ask = filters::read(shared, &summary, query, SPAN)?;
+    let ask = filters::read(shared, &summary, query, SPAN).await?;
     let key = serde_json::to_string(&ask.to_object()).unwrap_or_default(); // plain JSON
     let made = match shared.latest.get(&key) {
         Some(made) if made.since.elapsed() < LONGEST => {

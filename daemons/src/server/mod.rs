@@ -48,6 +48,7 @@ use self::admission::{Room, Turns};
 use self::latest::Latest;
 use crate::Clock;
 use crate::collector::{FeedStatus, reason};
+use crate::freshness::Freshness;
 use crate::jobs::Jobs;
 use crate::trace::REQUEST_ID;
 use crate::watch::Watch;
@@ -129,6 +130,7 @@ struct Shared {
     room: Room,
     turns: Turns,
     latest: Latest,
+    freshness: Freshness,
     ended: broadcast::Sender<Uuid>,
     stop: CancellationToken,
 }
@@ -139,6 +141,7 @@ pub async fn run(server: Server, listener: TcpListener, stop: CancellationToken)
         info!("the page was not built (make web): a plain form takes its place");
     }
     let room = Room::new(&server.limits);
+    let freshness = Freshness::new(Arc::clone(&server.store));
     let (ended, _) = broadcast::channel(WAKE_BUFFER);
     let drain = server.limits.drain;
     let cors = cors_layer(&server.cors);
@@ -147,6 +150,7 @@ pub async fn run(server: Server, listener: TcpListener, stop: CancellationToken)
         room,
         turns: Turns::default(),
         latest: Latest::default(),
+        freshness,
         ended,
         stop: stop.clone(),
     });

@@ -163,12 +163,13 @@ async fn fields(shared: &Shared) -> Result<String, Problem> {
         }
     }
     let now = (shared.server.clock)();
-    let newest = summary.extent.map_or(now, |(_, newest)| newest);
+    let newest = shared.freshness.newest(&summary).await?;
+    let end = newest.unwrap_or(now);
     let day = SignedDuration::from_hours(24);
-    let start = newest.saturating_sub(day).unwrap_or(newest);
-    let state = match summary.extent {
+    let start = end.saturating_sub(day).unwrap_or(end);
+    let state = match summary.extent.zip(newest) {
         None => "There are no readings yet: the first fetch is under way or has failed.".to_owned(),
-        Some((oldest, newest)) => format!(
+        Some(((oldest, _), newest)) => format!(
             "{} readings from {} to {} (UTC); the newest is {} old.",
             grouped(summary.readings()),
             spoken(oldest),
@@ -179,7 +180,7 @@ async fn fields(shared: &Shared) -> Result<String, Problem> {
     Ok(FIELDS
         .replace("{{countries}}", &countries)
         .replace("{{start}}", &spoken(start))
-        .replace("{{end}}", &spoken(newest))
+        .replace("{{end}}", &spoken(end))
         .replace("{{state}}", &escaped(&state)))
 }
 

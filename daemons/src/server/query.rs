@@ -71,7 +71,7 @@ async fn read(request: Request<Incoming>) -> Result<Ask, Problem> {
     let kind = kind.trim().to_ascii_lowercase();
     let read = match kind.as_str() {
         "application/json" => Ask::from_json,
-        "application/x-www-form-urlencoded" => Ask::from_form,
+        "application/x-www-form-urlencoded" => Ask::from_form_body,
         _ => {
             let reason = "must be application/json (or application/x-www-form-urlencoded)";
             return Err(BadRequest::new("Content-Type", reason).into());

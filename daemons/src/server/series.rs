@@ -53,7 +53,7 @@ struct Series {
 
 pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answer, Problem> {
     let summary = shared.server.store.summary().await?;
-    let ask = filters::read(shared, &summary, query, SPAN)?;
+    let ask = filters::read(shared, &summary, query, SPAN).await?;
     let &[sensor] = ask.query.sensors.as_slice() else {
         return Err(BadRequest::new("sensor", "give the id of one sensor").into());
     };

@@ -25,7 +25,8 @@ const LONGEST: Duration = Duration::from_secs(10);
 
 pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answer, Problem> {
     let summary = shared.server.store.summary().await?;
-    let mut body = stored(shared, &summary);
+    let newest = shared.freshness.newest(&summary).await?;
+    let mut body = stored(shared, &summary, newest);
     if query.is_some_and(|query| !query.is_empty()) {
         body["selection"] = selection(shared, &summary, query).await?;
     }
@@ -33,8 +34,8 @@ pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answe
 }
 
 /// What is stored, and how old it is.
-fn stored(shared: &Shared, summary: &Summary) -> Value {
-    let age = summary.extent.map(|(_, newest)| (shared.server.clock)().duration_since(newest));
+fn stored(shared: &Shared, summary: &Summary, newest: Option<Timestamp>) -> Value {
+    let age = newest.map(|newest| (shared.server.clock)().duration_since(newest));
     let countries: Vec<_> = summary
         .countries
         .iter()
@@ -50,7 +51,7 @@ fn stored(shared: &Shared, summary: &Summary) -> Value {
     json!({
         "readings": summary.readings(),
         "oldest": summary.extent.map(|(oldest, _)| oldest),
-        "newest": summary.extent.map(|(_, newest)| newest),
+        "newest": newest,
         "dataAgeSeconds": age.map(|age| age.as_secs().max(0)),
         "stale": age.is_none_or(|age| age > shared.server.limits.stale_after),
         "feed": feed,
@@ -129,7 +130,7 @@ async fn selection(
     summary: &Summary,
     query: Option<&str>,
 ) -> Result<Value, Problem> {
-    let ask = filters::read(shared, summary, query, SPAN)?;
+    let ask = filters::read(shared, summary, query, SPAN).await?;
     let store = &shared.server.store;
     let _place = shared.room.aside().await?;
     let begun = Instant::now();

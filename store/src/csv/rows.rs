@@ -86,7 +86,7 @@ impl<R: Read> Rows<R> {
         let window = need(cell, Column::Window)?;
         let timestamp: Timestamp = need(cell, Column::Timestamp)?;
         if let Some(problem) = timestamp_problem(timestamp) {
-            return Err(format!("timestamp: {timestamp} {problem}"));
+            return Err(format!("it {problem}: {timestamp}"));
         }
         let reading = Reading {
             measurement: parse(cell, Column::Id)?,

@@ -1,0 +1,108 @@
+use std::fmt;
+use std::str::FromStr;
+use std::sync::OnceLock;
+
+/// A sensor's model, such as `SDS011`.
+///
+/// One to 24 characters: a letter or digit first, then letters, digits, spaces and
+/// `. _ - / + ( )`. Nothing that a spreadsheet or a browser could run fits in.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SensorType {
+    text: [u8; Self::MAX_LENGTH],
+    length: u8,
+}
+
+static ALSO_ACCEPTED: OnceLock<Vec<SensorType>> = OnceLock::new();
+
+impl SensorType {
+    const MAX_LENGTH: usize = 24;
+
+    /// The name as it was given.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.text[..usize::from(self.length)]).unwrap_or_default()
+    }
+
+    /// A model that was given and cannot be read as one: not known to measure
+    /// particulate matter.
+    pub const UNREADABLE: Self = {
+        let mut text = [0; Self::MAX_LENGTH];
+        let name = b"unreadable";
+        let mut at = 0;
+        while at < name.len() {
+            text[at] = name[at];
+            at += 1;
+        }
+        Self { text, length: name.len() as u8 }
+    };
+
+    /// Whether the model is known to measure particulate matter in µg/m³: it belongs to
+    /// one of [`FAMILIES`](Self::FAMILIES), or was [named](Self::accept_also).
+    pub fn measures_particulates(&self) -> bool {
+        let name = self.as_str();
+        let begins_with = |family: &&str| {
+            name.get(..family.len()).is_some_and(|start| start.eq_ignore_ascii_case(family))
+        };
+        Self::FAMILIES.iter().any(|family| begins_with(&family))
+            || ALSO_ACCEPTED.get().is_some_and(|accepted| {
+                accepted.iter().any(|kind| kind.as_str().eq_ignore_ascii_case(name))
+            })
+    }
+
+    /// The sensors of particulate matter that Sensor.Community's firmware supports, by how
+    /// their names begin, in any case: SDS011 and SDS021, PMS1003 to PMS7003, HPM, SPS30,
+    /// SEN5x, NextPM and IPS-7100.
+    pub const FAMILIES: [&str; 8] = ["SDS", "PMS", "HPM", "SPS", "SEN5", "NextPM", "NPM", "IPS"];
+
+    /// Names further models that measure particulate matter in µg/m³, for the whole
+    /// process: to be called once, before any reading is made or read. Whether that was so.
+    ///
+    /// Readings of theirs that were stored before stay without an index.
+    pub fn accept_also(models: Vec<Self>) -> bool {
+        ALSO_ACCEPTED.set(models).is_ok()
+    }
+
+    /// Whether the model reports particle counts in `P1` and `P2`, never µg/m³.
+    pub fn counts_particles(&self) -> bool {
+        self.as_str().eq_ignore_ascii_case("PPD42NS")
+    }
+}
+
+impl FromStr for SensorType {
+    type Err = BadSensorType;
+
+    fn from_str(text: &str) -> Result<Self, BadSensorType> {
+        let bytes = text.as_bytes();
+        let plain = |b: &u8| b.is_ascii_alphanumeric() || b" ._-/+()".contains(b);
+        let starts_well = bytes.first().is_some_and(u8::is_ascii_alphanumeric);
+        if !starts_well || bytes.len() > Self::MAX_LENGTH || !bytes.iter().all(plain) {
+            return Err(BadSensorType);
+        }
+        let mut kept = [0; Self::MAX_LENGTH];
+        kept[..bytes.len()].copy_from_slice(bytes);
+        Ok(Self { text: kept, length: bytes.len() as u8 }) // at most 24
+    }
+}
+
+impl fmt::Display for SensorType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl fmt::Debug for SensorType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SensorType({self})")
+    }
+}
+
+/// The text cannot be a sensor's model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BadSensorType;
+
+impl fmt::Display for BadSensorType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a sensor type is 1 to 24 letters, digits, spaces and . _ - / + ( )")
+    }
+}
+
+impl std::error::Error for BadSensorType {}
