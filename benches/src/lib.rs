@@ -1,6 +1,8 @@
 //! What the benchmarks measure with: a month of readings like the network's.
 
+use std::error::Error;
 use std::hint::black_box;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -70,4 +72,19 @@ pub fn median(mut times: Vec<Duration>) -> Duration {
 /// A time as milliseconds.
 pub fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
+}
+
+/// The instructions of this program with some arguments, counted by callgrind: no noisy
+/// neighbour changes them.
+pub fn counted(arguments: &[&str]) -> Result<f64, Box<dyn Error>> {
+    let output = Command::new("valgrind")
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .arg(std::env::current_exe()?)
+        .args(arguments)
+        .output()
+        .map_err(|error| format!("valgrind (Debian: apt-get install valgrind): {error}"))?;
+    let said = String::from_utf8(output.stderr)?;
+    let count = said.lines().find_map(|line| line.split_once("Collected : "));
+    let (_, count) = count.ok_or_else(|| format!("callgrind counted nothing: {said}"))?;
+    Ok(count.trim().parse()?)
 }

@@ -1,6 +1,9 @@
 //! The collector: fetches the feed on a schedule and puts its readings into the store.
+//!
+//! A fetch that fails is tried again until the next one is due, so that no day is lost to an
+//! outage that ends within it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
@@ -10,19 +13,21 @@ use tracing::{debug, error, info, warn};
 
 use crate::Clock;
 use crate::feed::{self, BrokenFeed, Feed, Remark, RemarkKind};
-use crate::schedule::Schedule;
-use crate::source::{FetchError, Fetched, Fetcher};
+use crate::feed_status::{FeedStatus, Trouble};
+use crate::schedule::{Schedule, Spread};
+use crate::source::{Fetch, FetchError, Fetched, Source};
 
 /// Readings put in one go: enough for a put to be cheap, little enough to be short.
 const BATCH: usize = 25_000;
 
-/// Longer than this without a look at the clock, and a changed clock would go unseen.
-const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+/// Longer than this without a look at the clock and the store, and a changed clock or a
+/// deleted file would go unseen.
+const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 
 /// What a collector is made of.
 pub struct Collector {
     /// Where the feed comes from.
-    pub fetcher: Fetcher,
+    pub fetcher: Box<dyn Fetch>,
     /// What the feed's values are means over.
     pub window: Window,
     /// Where the readings go.
@@ -40,7 +45,7 @@ pub struct Collector {
 /// How often and after how long a failed fetch is tried again.
 #[derive(Debug, Clone)]
 pub struct Backoff {
-    /// Tries in all, before waiting for the schedule.
+    /// Tries in all, where there is no next fetch to try until.
     pub attempts: u32,
     /// The longest wait before the second try; it doubles from there on.
     pub first: Duration,
@@ -50,7 +55,7 @@ pub struct Backoff {
 
 impl Default for Backoff {
     fn default() -> Self {
-        let (first, longest) = (Duration::from_secs(5), Duration::from_secs(300));
+        let (first, longest) = (Duration::from_secs(5), Duration::from_secs(3600));
         Self { attempts: 8, first, longest }
     }
 }
@@ -60,30 +65,6 @@ impl Backoff {
     fn wait(&self, attempt: u32) -> Duration {
         let doubled = self.first.saturating_mul(1 << attempt.min(20));
         doubled.min(self.longest).mul_f64(rand::random_range(0.5..=1.0))
-    }
-}
-
-/// How the feed is doing.
-#[derive(Debug, Default)]
-pub struct FeedStatus(Mutex<FeedState>);
-
-/// What is known of the last fetches.
-#[derive(Debug, Clone, Default)]
-pub struct FeedState {
-    /// When the feed was last fetched whole, or found unchanged.
-    pub last_success: Option<Timestamp>,
-    /// When and why it failed since.
-    pub failure: Option<(Timestamp, String)>,
-}
-
-impl FeedStatus {
-    /// A look at it.
-    pub fn get(&self) -> FeedState {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn set(&self, change: impl FnOnce(&mut FeedState)) {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
@@ -99,67 +80,124 @@ pub enum CollectError {
     /// The feed is well formed and has not one record.
     #[error("the feed is empty")]
     Empty,
+    /// Most records are ahead of the clock.
+    #[error(
+        "{ahead} of {records} records are ahead of this machine's clock, which says {now}: is the \
+         clock right?"
+    )]
+    Clock {
+        /// So many are ahead of it.
+        ahead: usize,
+        /// Of so many that are readings.
+        records: usize,
+        /// The clock.
+        now: Timestamp,
+    },
+    /// Not one of the records with particulate matter could be kept.
+    #[error(
+        "all {refused} records of particulate matter were refused; of the first: {reason}; is \
+         this machine's clock right? It says {now}"
+    )]
+    Refused {
+        /// So many were refused.
+        refused: usize,
+        /// Why the first was.
+        reason: String,
+        /// The clock.
+        now: Timestamp,
+    },
     /// The store did not take the readings.
     #[error("the store did not take the readings")]
     Store(#[from] store::Error),
 }
 
-/// What a collection brought.
+impl CollectError {
+    /// What the public may know of it.
+    fn trouble(&self) -> Trouble {
+        match self {
+            Self::Fetch(FetchError::File { .. }) => Trouble::File,
+            Self::Fetch(FetchError::Transport(_)) => Trouble::Unreachable,
+            Self::Fetch(FetchError::Status { status, .. }) => Trouble::Status(status.as_u16()),
+            Self::Fetch(FetchError::TooLarge) | Self::Broken(_) => Trouble::NotAFeed,
+            Self::Empty => Trouble::Empty,
+            Self::Clock { .. } | Self::Refused { .. } => Trouble::Refused,
+            Self::Store(_) => Trouble::Store,
+        }
+    }
+}
+
+/// What a collection brought: kept, collided, skipped and refused are all records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Collected {
     /// Records in the feed.
     pub records: usize,
     /// Readings kept.
     pub kept: usize,
+    /// Records that a later one of the same sensor and moment replaced.
+    pub collided: usize,
     /// Of those, readings with an index.
     pub indexed: usize,
     /// Records without P1 and P2.
     pub skipped: usize,
     /// Records that could not be read.
     pub refused: usize,
-    /// Fields that could not be read; their readings were kept without.
+    /// Values and fields that could not be read; their readings were kept without.
     pub fields_left_out: usize,
+    /// Fields that were read as something else than they say.
+    pub corrected: usize,
 }
 
-/// Fetches at once and then on schedule, until told to stop.
-pub async fn run(mut collector: Collector, schedule: Schedule, stop: CancellationToken) {
+/// Fetches at once and then on schedule, until told to stop; `spread` says how long after
+/// each time of the schedule.
+pub async fn run(
+    mut collector: Collector,
+    schedule: Schedule,
+    spread: Spread,
+    stop: CancellationToken,
+) {
+    let now = (collector.clock)();
+    let mut due = schedule.next_after(now).map(|next| spread.after(next, &schedule));
     loop {
-        collector.collect_patiently(&stop).await;
-        let Some(next) = schedule.next_after((collector.clock)()) else {
+        collector.collect_patiently(due, &stop).await;
+        let Some(next) = due else {
             warn!(%schedule, "the schedule names no further time; no more fetches");
             return stop.cancelled().await;
         };
         debug!(%next, "waiting for the schedule");
-        while let Ok(left) = Duration::try_from(next - (collector.clock)())
-            && !left.is_zero()
-        {
-            tokio::select! {
-                () = tokio::time::sleep(left.min(LONGEST_SLEEP)) => {}
-                () = stop.cancelled() => return,
-            }
-        }
-        if stop.is_cancelled() {
+        if !collector.sleep_until(next, &stop).await {
             return;
         }
+        let passed = next.max((collector.clock)());
+        due = schedule.next_after(passed).map(|next| spread.after(next, &schedule));
     }
 }
 
 impl Collector {
-    /// Deletes what is too old; then collects, and tries again while that fails and tries
-    /// are left. Whether it went well in the end.
-    pub async fn collect_patiently(&mut self, stop: &CancellationToken) -> bool {
+    /// Deletes what is too old; then collects, and tries again while that fails: until the
+    /// next fetch is due, or so often as [`Backoff`] says. Whether it went well in the end.
+    ///
+    /// A local file is not tried again: what is wrong with it stays wrong.
+    pub async fn collect_patiently(
+        &mut self,
+        until: Option<Timestamp>,
+        stop: &CancellationToken,
+    ) -> bool {
         self.delete_old().await;
-        for attempt in 0..self.backoff.attempts {
+        let mut attempt = 0;
+        let collected = loop {
             let failure = tokio::select! {
                 collected = self.collect() => match collected {
-                    Ok(_) => return true,
+                    Ok(_) => break true,
                     Err(failure) => failure,
                 },
-                () = stop.cancelled() => return false,
+                () = stop.cancelled() => break false,
             };
-            let reason = reason(&failure);
-            let now = (self.clock)();
-            self.status.set(|state| state.failure = Some((now, reason.clone())));
+            let (reason, now) = (reason(&failure), (self.clock)());
+            let trouble = failure.trouble();
+            self.status.set(|state| {
+                state.failure = Some((now, trouble));
+                state.store_refuses |= trouble == Trouble::Store;
+            });
             metrics::counter!("airshed_fetches_total", "outcome" => "failed").increment(1);
             let mut wait = self.backoff.wait(attempt);
             if let CollectError::Fetch(FetchError::Status { retry_after: Some(asked), .. }) =
@@ -167,20 +205,56 @@ impl Collector {
             {
                 wait = wait.max(asked.min(Duration::from_secs(3600)));
             }
-            let left = self.backoff.attempts - attempt - 1;
+            attempt += 1;
             let feed = self.fetcher.source();
-            if left == 0 {
+            let is_local = matches!(feed, Source::File(_)) && trouble != Trouble::Store;
+            let next_try = now.saturating_add(wait).unwrap_or(Timestamp::MAX);
+            let given_up = match until {
+                Some(due) => next_try >= due,
+                None => attempt >= self.backoff.attempts,
+            };
+            if is_local || given_up {
                 error!(%feed, reason, "fetch failed; what is stored stays, waiting for the schedule");
-                return false;
+                break false;
             }
-            warn!(%feed, reason, tries_left = left, wait_ms = wait.as_millis() as u64,
+            warn!(%feed, reason, wait_ms = wait.as_millis() as u64,
                 "fetch failed; what is stored stays, trying again");
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
+                () = stop.cancelled() => break false,
+            }
+        };
+        self.status.set(|state| state.first_ended = true);
+        collected
+    }
+
+    /// Sleeps until a moment of the clock, with an eye on the store; whether nobody said to
+    /// stop.
+    async fn sleep_until(&self, moment: Timestamp, stop: &CancellationToken) -> bool {
+        while let Ok(left) = Duration::try_from(moment.duration_since((self.clock)()))
+            && !left.is_zero()
+        {
+            tokio::select! {
+                () = tokio::time::sleep(left.min(LONGEST_SLEEP)) => {}
                 () = stop.cancelled() => return false,
             }
+            self.look_at_store().await;
         }
-        false
+        !stop.is_cancelled()
+    }
+
+    /// Whether the store takes puts: an empty one says so. Only a change is logged.
+    async fn look_at_store(&self) {
+        let taken = self.store.put(&[]).await;
+        let refused = self.status.get().store_refuses;
+        match &taken {
+            Err(error) if !refused => {
+                error!(reason = reason(error), "the store takes no readings");
+            }
+            Ok(()) if refused => info!("the store takes readings again"),
+            _ => {}
+        }
+        self.status.set(|state| state.store_refuses = taken.is_err());
     }
 
     async fn delete_old(&self) {
@@ -199,6 +273,7 @@ impl Collector {
     pub async fn collect(&mut self) -> Result<Collected, CollectError> {
         let start = Instant::now();
         let feed = self.fetcher.source().to_string();
+        info!(feed, "fetching the feed");
         let (file, validators) = match self.fetcher.fetch().await? {
             Fetched::Feed(file, validators) => (file, validators),
             Fetched::Unchanged => {
@@ -213,9 +288,7 @@ impl Collector {
         // The parser does not panic; were it to, the fetch has failed, not the daemon.
         let parsed = parsed
             .unwrap_or_else(|panic| Err(BrokenFeed { offset: 0, reason: panic.to_string() }))?;
-        if parsed.records == 0 {
-            return Err(CollectError::Empty);
-        }
+        check(&parsed, now)?;
         for batch in parsed.readings.chunks(BATCH) {
             self.store.put(batch).await?;
             batch.iter().for_each(log_stored);
@@ -229,10 +302,12 @@ impl Collector {
             bytes,
             records = collected.records,
             stored = collected.kept,
+            collided = collected.collided,
             indexed = collected.indexed,
             skipped = collected.skipped,
             refused = collected.refused,
             fields_left_out = collected.fields_left_out,
+            corrected = collected.corrected,
             took_ms = start.elapsed().as_millis() as u64,
             "feed collected"
         );
@@ -242,7 +317,8 @@ impl Collector {
     fn succeeded(&self, outcome: &'static str, start: Instant) {
         let now = (self.clock)();
         self.status.set(|state| {
-            *state = FeedState { last_success: Some(now), failure: None };
+            (state.last_success, state.failure) = (Some(now), None);
+            state.store_refuses = false;
         });
         metrics::counter!("airshed_fetches_total", "outcome" => outcome).increment(1);
         let took = start.elapsed();
@@ -250,17 +326,39 @@ impl Collector {
     }
 }
 
+/// Whether the file can be a feed of now.
+fn check(feed: &Feed, now: Timestamp) -> Result<(), CollectError> {
+    let refused = feed.count(RemarkKind::Refused);
+    let records = feed.readings.len() + refused;
+    if feed.records == 0 {
+        return Err(CollectError::Empty);
+    }
+    if feed.ahead > records / 2 {
+        return Err(CollectError::Clock { ahead: feed.ahead, records, now });
+    }
+    let first = feed.remarks.iter().find(|remark| remark.kind == RemarkKind::Refused);
+    match first.filter(|_| feed.readings.is_empty()) {
+        Some(Remark { reason, .. }) => {
+            Err(CollectError::Refused { refused, reason: reason.to_string(), now })
+        }
+        None => Ok(()),
+    }
+}
+
 fn count(feed: &Feed) -> Collected {
     let collected = Collected {
         records: feed.records,
         kept: feed.readings.len(),
+        collided: feed.count(RemarkKind::Collided),
         indexed: feed.readings.iter().filter(|reading| reading.index().is_some()).count(),
         skipped: feed.count(RemarkKind::Skipped),
         refused: feed.count(RemarkKind::Refused),
         fields_left_out: feed.count(RemarkKind::FieldLeftOut),
+        corrected: feed.count(RemarkKind::Corrected),
     };
     let outcomes = [
         ("stored", collected.kept),
+        ("collided", collected.collided),
         ("skipped", collected.skipped),
         ("refused", collected.refused),
     ];
@@ -286,7 +384,9 @@ fn log_remark(remark: &Remark) {
     match kind {
         RemarkKind::Skipped => debug!(id, record, %reason, "skipped"),
         RemarkKind::Refused => debug!(id, record, %reason, "refused"),
+        RemarkKind::Collided => debug!(id, record, %reason, "collided"),
         RemarkKind::FieldLeftOut => debug!(id, record, %reason, "kept without a field"),
+        RemarkKind::Corrected => debug!(id, record, %reason, "corrected"),
     }
 }
 

@@ -2,10 +2,14 @@
 //!
 //! The format is the operator's (`feinstaub-api`) as observed: numbers come as strings
 //! or numbers, almost any field can be missing, `P1` is PM10 and `P2` is PM2.5. A record
-//! that cannot be read is remarked upon and left out; a file that is not one whole JSON
-//! array is refused as a whole, since a cut file looks like that.
+//! that cannot be read is left out with a [`Remark`], a part of one likewise; a file that
+//! is not one whole JSON array is refused as a whole, since a cut file looks like that.
+//!
+//! Every record is counted once: it is kept, [collided](RemarkKind::Collided),
+//! [skipped](RemarkKind::Skipped) or [refused](RemarkKind::Refused).
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -24,8 +28,11 @@ use store::{Reading, Window};
 pub struct Feed {
     /// The number of records in the file.
     pub records: usize,
-    /// The readings of particulate matter, in the order of the file.
+    /// The readings of particulate matter, in the order of the file, no two of one
+    /// identity.
     pub readings: Vec<Reading>,
+    /// Of the refused records, those whose timestamp is ahead of the clock.
+    pub ahead: usize,
     /// What was left out, and why.
     pub remarks: Vec<Remark>,
 }
@@ -53,12 +60,16 @@ pub struct Remark {
 /// What a [`Remark`] says was left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RemarkKind {
-    /// The record: it has no P1 or P2 to index.
+    /// The record: it has no P1 or P2.
     Skipped,
-    /// The record: it cannot be read.
+    /// The record: it cannot be read, or cannot be true.
     Refused,
-    /// One field; the reading was kept without it.
+    /// The record: a later one in the file is of the same sensor and moment.
+    Collided,
+    /// One field or value; the reading was kept without it.
     FieldLeftOut,
+    /// Nothing: a field was read as something else than it says.
+    Corrected,
 }
 
 /// The file is no feed: not one whole JSON array.
@@ -79,44 +90,50 @@ impl fmt::Display for BrokenFeed {
 impl std::error::Error for BrokenFeed {}
 
 /// How far a sensor's clock may run ahead of ours.
-const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_hours(24);
+const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(10);
+
+/// The network began in 2015; what is older has a clock that was never set.
+const FIRST_MOMENT: Timestamp = Timestamp::constant(1_420_070_400, 0);
+
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Reads a feed file whose values are means over `window`; `now` is the time of the
 /// fetch.
 pub fn parse(file: &[u8], window: Window, now: Timestamp) -> Result<Feed, BrokenFeed> {
-    let start = file.iter().position(|byte| !byte.is_ascii_whitespace());
-    let offset = start.unwrap_or(file.len());
+    let mark = if file.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+    let start = file[mark..].iter().position(|byte| !byte.is_ascii_whitespace());
+    let offset = start.map_or(file.len(), |start| mark + start);
     match file.get(offset) {
         Some(b'[') => {}
         Some(b'<') => return broken(offset, "a page of HTML or XML instead of a JSON array"),
         Some(_) => return broken(offset, "expected the `[` of a JSON array"),
         None => return broken(offset, "the file is empty"),
     }
+    let array = &file[offset..];
+    let mut reader = Reader { window, now, feed: Feed::default(), places: HashMap::new() };
     // Nearly every file is of the right shape throughout and read in one go.
-    if let Ok(text) = std::str::from_utf8(file)
+    if let Ok(text) = std::str::from_utf8(array)
         && let Ok(records) = serde_json::from_str::<Vec<Object<Record<'_>>>>(text)
     {
-        let mut feed = Feed { records: records.len(), ..Feed::default() };
-        for (number, Object(record)) in records.into_iter().enumerate() {
-            take(&mut feed, number, record, window, now);
+        for Object(record) in records {
+            reader.take(record, Vec::new());
         }
-        return Ok(feed);
+        return Ok(reader.feed);
     }
-    let records: Vec<&RawValue> = match serde_json::from_slice(file) {
+    let records: Vec<&RawValue> = match serde_json::from_slice(array) {
         Ok(records) => records,
         Err(error) => {
             let offset = match error.is_eof() {
                 true => file.len(),
-                false => byte_offset(file, error.line(), error.column()),
+                false => offset + byte_offset(array, error.line(), error.column()),
             };
             return broken(offset, &error.to_string());
         }
     };
-    let mut feed = Feed { records: records.len(), ..Feed::default() };
-    for (record, text) in records.iter().enumerate() {
-        read_record(&mut feed, record, text, window, now);
+    for text in records {
+        reader.read(text);
     }
-    Ok(feed)
+    Ok(reader.feed)
 }
 
 fn broken(offset: usize, reason: &str) -> Result<Feed, BrokenFeed> {
@@ -154,7 +171,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 struct Record<'a> {
     #[serde(borrow, default)]
     id: Option<&'a RawValue>,
@@ -166,6 +183,29 @@ struct Record<'a> {
     sensor: Option<Sensor<'a>>,
     #[serde(borrow, default)]
     sensordatavalues: Option<Vec<DataValue<'a>>>,
+}
+
+/// A record with its parts as they are.
+#[derive(Deserialize)]
+struct Parts<'a> {
+    #[serde(borrow, default)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    timestamp: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    location: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    sensor: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    sensordatavalues: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct SensorParts<'a> {
+    #[serde(borrow, default)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    sensor_type: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize, Default)]
@@ -186,7 +226,7 @@ struct Location<'a> {
     indoor: Option<&'a RawValue>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 struct Sensor<'a> {
     #[serde(borrow, default)]
     id: Option<&'a RawValue>,
@@ -204,67 +244,225 @@ struct SensorType<'a> {
 struct DataValue<'a> {
     #[serde(borrow, default)]
     value_type: Option<&'a RawValue>,
+    #[serde(skip)]
+    kind: Option<&'static str>,
     #[serde(borrow, default)]
     value: Option<&'a RawValue>,
 }
 
-fn read_record(feed: &mut Feed, number: usize, text: &RawValue, window: Window, now: Timestamp) {
-    match serde_json::from_str(text.get()) {
-        Ok(Object(record)) => take(feed, number, record, window, now),
-        Err(error) => {
-            let (kind, reason) = (RemarkKind::Refused, Cow::Owned(error.to_string()));
-            feed.remarks.push(Remark { record: number, id: None, kind, reason });
+impl DataValue<'_> {
+    fn is_of(&self, kind: &str) -> bool {
+        let name = || self.value_type.and_then(scalar);
+        self.kind.is_some_and(|known| known == kind)
+            || name().is_some_and(|name| name.trim().eq_ignore_ascii_case(kind))
+    }
+}
+
+const PM10: &str = "P1";
+const PM25: &str = "P2";
+
+/// Values by name instead of as a list.
+#[derive(Deserialize)]
+struct NamedValues<'a> {
+    #[serde(borrow, default, rename = "P1")]
+    pm10: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "P2")]
+    pm25: Option<&'a RawValue>,
+}
+
+/// What a record is made of, and what of it cannot be read.
+type Loose<'a> = (Record<'a>, Vec<String>);
+
+/// A record of which some part is not of the right shape, without that part.
+fn loosely(text: &RawValue) -> serde_json::Result<Loose<'_>> {
+    let Object(parts) = serde_json::from_str::<Object<Parts<'_>>>(text.get())?;
+    let mut left_out = Vec::new();
+    let location = parts.location.and_then(|part| {
+        let location = serde_json::from_str::<Option<Object<Location<'_>>>>(part.get());
+        let unreadable = |_| left_out.push("location is no object".to_owned());
+        location.map_err(unreadable).ok().flatten().map(|Object(location)| location)
+    });
+    let sensor = parts.sensor.and_then(|part| {
+        let sensor = serde_json::from_str::<Option<Object<SensorParts<'_>>>>(part.get());
+        let Object(SensorParts { id, sensor_type }) = sensor.ok()??;
+        let sensor_type = sensor_type.map(|part| {
+            let named = serde_json::from_str::<Option<Object<SensorType<'_>>>>(part.get());
+            // Some write the name itself.
+            named.map_or(SensorType { name: Some(part) }, |named| SensorType {
+                name: named.and_then(|Object(named)| named.name),
+            })
+        });
+        Some(Sensor { id, sensor_type })
+    });
+    let values = parts.sensordatavalues.map(|part| values(part, &mut left_out));
+    let Parts { id, timestamp, .. } = parts;
+    Ok((Record { id, timestamp, location, sensor, sensordatavalues: values }, left_out))
+}
+
+/// The values that can be read as such; others than `null` are noted.
+fn values<'a>(part: &'a RawValue, left_out: &mut Vec<String>) -> Vec<DataValue<'a>> {
+    let mut note = |what: &str| left_out.push(what.to_owned());
+    match serde_json::from_str::<Option<Vec<&RawValue>>>(part.get()) {
+        Ok(values) => {
+            let read = |value: &'a RawValue| {
+                let read = serde_json::from_str::<Option<Object<DataValue<'_>>>>(value.get());
+                let unreadable = |_| note("one of sensordatavalues is no object");
+                read.map_err(unreadable).ok().flatten().map(|Object(value)| value)
+            };
+            values.unwrap_or_default().into_iter().filter_map(read).collect()
+        }
+        Err(_) => match serde_json::from_str::<Object<NamedValues<'_>>>(part.get()) {
+            Ok(Object(NamedValues { pm10, pm25 })) => {
+                let named = [(PM10, pm10), (PM25, pm25)];
+                let given = named.into_iter().filter_map(|(kind, value)| {
+                    let value = value?;
+                    Some(DataValue { value_type: None, kind: Some(kind), value: Some(value) })
+                });
+                given.collect()
+            }
+            Err(_) => {
+                note("sensordatavalues is no list");
+                Vec::new()
+            }
+        },
+    }
+}
+
+/// What is being read.
+struct Reader {
+    window: Window,
+    now: Timestamp,
+    feed: Feed,
+    /// Where in the readings those of a sensor and moment are, and their record's number.
+    places: HashMap<(u64, Timestamp), (usize, usize)>,
+}
+
+impl Reader {
+    fn read(&mut self, text: &RawValue) {
+        let strictly = serde_json::from_str(text.get());
+        let read = strictly.map(|Object(record)| (record, Vec::new())).or_else(|_| loosely(text));
+        match read {
+            Ok((record, left_out)) => self.take(record, left_out),
+            Err(error) => {
+                self.remark(None, RemarkKind::Refused, error.to_string());
+                self.feed.records += 1;
+            }
+        }
+    }
+
+    fn take(&mut self, record: Record<'_>, left_out: Vec<String>) {
+        let id = read(record.id);
+        match self.reading(record, left_out) {
+            Ok((reading, remarks)) => {
+                remarks.into_iter().for_each(|(kind, reason)| self.remark(id, kind, reason));
+                self.keep(id, reading);
+            }
+            Err((kind, reason)) => self.remark(id, kind, reason),
+        }
+        self.feed.records += 1;
+    }
+
+    /// Of two of one identity the later is kept, as a store would.
+    fn keep(&mut self, id: Option<u64>, reading: Reading) {
+        let (record, next) = (self.feed.records, self.feed.readings.len());
+        let (place, earlier) = *self
+            .places
+            .entry((reading.sensor, reading.timestamp))
+            .and_modify(|(_, earlier)| *earlier = record.min(*earlier))
+            .or_insert((next, record));
+        match self.feed.readings.get_mut(place) {
+            None => self.feed.readings.push(reading),
+            Some(kept) => {
+                let Reading { sensor, timestamp, .. } = reading;
+                let reason = format!(
+                    "sensor {sensor} has two readings of {timestamp}: this replaces record {earlier}"
+                );
+                *kept = reading;
+                self.remark(id, RemarkKind::Collided, reason);
+            }
+        }
+    }
+
+    fn remark(&mut self, id: Option<u64>, kind: RemarkKind, reason: impl Into<Cow<'static, str>>) {
+        let (record, reason) = (self.feed.records, reason.into());
+        self.feed.remarks.push(Remark { record, id, kind, reason });
+    }
+
+    /// The reading of a record with what was left out or corrected, or why it has none.
+    fn reading(
+        &mut self,
+        record: Record<'_>,
+        left_out: Vec<String>,
+    ) -> Result<(Reading, Vec<(RemarkKind, String)>), (RemarkKind, String)> {
+        let refused = |reason: &str| Err((RemarkKind::Refused, reason.to_owned()));
+        let left_out = left_out.into_iter().map(|reason| (RemarkKind::FieldLeftOut, reason));
+        let mut remarks: Vec<_> = left_out.collect();
+        let values = record.sensordatavalues.unwrap_or_default();
+        let pm10 = particulates(&values, PM10, &mut remarks);
+        let pm25 = particulates(&values, PM25, &mut remarks);
+        if pm10.is_none() && pm25.is_none() {
+            let unreadable = remarks.into_iter().map(|(_, reason)| reason).collect::<Vec<_>>();
+            return match unreadable.is_empty() {
+                true => Err((RemarkKind::Skipped, "no P1 or P2".to_owned())),
+                false => Err((RemarkKind::Refused, unreadable.join("; "))),
+            };
+        }
+        let sensor = record.sensor.unwrap_or_default();
+        let Some(sensor_id) = read(sensor.id) else {
+            return refused("sensor.id is missing or not a number");
+        };
+        let timestamp = record.timestamp.and_then(scalar);
+        let Some(timestamp) = timestamp.and_then(|text| read_timestamp(&text)) else {
+            return refused("timestamp is missing or unreadable");
+        };
+        if timestamp > self.now + CLOCK_TOLERANCE {
+            self.feed.ahead += 1;
+            return refused(&format!("timestamp {timestamp} is ahead of the clock"));
+        }
+        if timestamp < FIRST_MOMENT {
+            return refused(&format!("timestamp {timestamp} is before 2015"));
+        }
+        let location = record.location.unwrap_or_default();
+        let kind = sensor.sensor_type.and_then(|kind| kind.name);
+        let mut left_out = Vec::new();
+        let degrees =
+            |limit: u32| move |text: &str| decimal(text).filter(|d| d.abs() <= limit.into());
+        let country = country(location.country, &mut remarks);
+        let is_given = |part: &RawValue| !matches!(part.get(), "null" | "\"\"");
+        let kind_is_given = kind.is_some_and(is_given);
+        let sensor_type = optional("sensor type", kind, parsed, &mut left_out);
+        let reading = Reading {
+            measurement: read(record.id),
+            pm10,
+            pm25,
+            sensor_type: sensor_type.or(kind_is_given.then_some(store::SensorType::UNREADABLE)),
+            location: read(location.id),
+            latitude: optional("latitude", location.latitude, degrees(90), &mut left_out),
+            longitude: optional("longitude", location.longitude, degrees(180), &mut left_out),
+            altitude: optional("altitude", location.altitude, decimal, &mut left_out),
+            country: country
+                .or_else(|| optional("country", location.country, parsed, &mut left_out)),
+            indoor: optional("indoor", location.indoor, truth, &mut left_out),
+            exact: optional("exact_location", location.exact_location, truth, &mut left_out),
+            ..Reading::new(sensor_id, self.window, timestamp)
+        };
+        remarks.extend(left_out.into_iter().map(|reason| (RemarkKind::FieldLeftOut, reason)));
+        match reading.check() {
+            Ok(()) => Ok((reading, remarks)),
+            Err(impossible) => refused(&impossible.to_string()),
         }
     }
 }
 
-fn take(feed: &mut Feed, number: usize, record: Record<'_>, window: Window, now: Timestamp) {
-    let id = read(record.id);
-    let mut remark = |kind, reason| feed.remarks.push(Remark { record: number, id, kind, reason });
-    let values = record.sensordatavalues.unwrap_or_default();
-    let (pm10, pm25) = match (particulates(&values, "P1"), particulates(&values, "P2")) {
-        (None, None) => return remark(RemarkKind::Skipped, "no P1 or P2".into()),
-        (pm10, pm25) => (pm10.flatten(), pm25.flatten()),
-    };
-    if pm10.is_none() && pm25.is_none() {
-        return remark(RemarkKind::Skipped, "neither P1 nor P2 is a number".into());
-    }
-    let sensor = record.sensor.as_ref();
-    let Some(sensor_id) = sensor.and_then(|sensor| read(sensor.id)) else {
-        return remark(RemarkKind::Refused, "sensor.id is missing or not a number".into());
-    };
-    let timestamp = match record.timestamp.and_then(scalar).map(|text| read_timestamp(&text)) {
-        Some(Some(timestamp)) if timestamp <= now + CLOCK_TOLERANCE => timestamp,
-        Some(Some(timestamp)) => {
-            let reason = format!("timestamp {timestamp} is in the future");
-            return remark(RemarkKind::Refused, reason.into());
-        }
-        _ => {
-            return remark(RemarkKind::Refused, "timestamp is missing or unreadable".into());
-        }
-    };
-    let location = record.location.unwrap_or_default();
-    let kind = sensor.and_then(|sensor| sensor.sensor_type.as_ref()?.name);
-    let mut left_out = Vec::new();
-    let degrees = |limit: u32| move |text: &str| decimal(text).filter(|d| d.abs() <= limit.into());
-    let reading = Reading {
-        measurement: id,
-        pm10,
-        pm25,
-        sensor_type: optional("sensor type", kind, parsed, &mut left_out),
-        location: read(location.id),
-        latitude: optional("latitude", location.latitude, degrees(90), &mut left_out),
-        longitude: optional("longitude", location.longitude, degrees(180), &mut left_out),
-        altitude: optional("altitude", location.altitude, decimal, &mut left_out),
-        country: optional("country", location.country, parsed, &mut left_out),
-        indoor: read::<u8>(location.indoor).map(|flag| flag != 0),
-        exact: read::<u8>(location.exact_location).map(|flag| flag != 0),
-        ..Reading::new(sensor_id, window, timestamp)
-    };
-    for reason in left_out {
-        remark(RemarkKind::FieldLeftOut, reason.into());
-    }
-    feed.readings.push(reading);
+/// The country of a code that is in use beside ISO's.
+fn country(
+    part: Option<&RawValue>,
+    remarks: &mut Vec<(RemarkKind, String)>,
+) -> Option<store::Country> {
+    let text = part.and_then(scalar)?;
+    let country = store::Country::of_other_code(text.trim())?;
+    remarks.push((RemarkKind::Corrected, format!("country `{text}` read as {country}")));
+    Some(country)
 }
 
 /// A field that may be missing or empty; what is there and cannot be read is noted.
@@ -274,9 +472,10 @@ fn optional<T>(
     parse: impl Fn(&str) -> Option<T>,
     left_out: &mut Vec<String>,
 ) -> Option<T> {
-    let text = value.and_then(scalar)?;
+    let part = value?;
+    let text = scalar(part).unwrap_or(Cow::Borrowed(part.get()));
     let text = text.trim();
-    if text.is_empty() {
+    if text.is_empty() || text == "null" {
         return None;
     }
     let parsed = parse(text);
@@ -287,17 +486,41 @@ fn optional<T>(
     parsed
 }
 
+fn truth(text: &str) -> Option<bool> {
+    match text {
+        "1" | "true" => Some(true),
+        "0" | "false" => Some(false),
+        _ => None,
+    }
+}
+
 fn parsed<T: std::str::FromStr>(text: &str) -> Option<T> {
     text.parse().ok()
 }
 
-/// The value of a type: `None` when the record has none, `Some(None)` when it is no
-/// number.
-fn particulates(values: &[DataValue<'_>], kind: &str) -> Option<Option<Decimal>> {
-    let is_kind =
-        |value: &&DataValue<'_>| value.value_type.and_then(scalar).is_some_and(|name| name == kind);
-    let value = values.iter().find(is_kind)?;
-    Some(value.value.and_then(scalar).and_then(|text| decimal(text.trim())))
+/// The first value of a kind that is a number; every other of that kind is noted.
+fn particulates(
+    values: &[DataValue<'_>],
+    kind: &str,
+    remarks: &mut Vec<(RemarkKind, String)>,
+) -> Option<Decimal> {
+    let mut found = None;
+    for value in values.iter().filter(|value| value.is_of(kind)) {
+        let text = value.value.and_then(scalar);
+        let number = text.as_deref().and_then(|text| decimal(text.trim()));
+        let given = || value.value.map_or("nothing", RawValue::get).trim_matches('"');
+        let shown = || given().chars().take(40).collect::<String>();
+        let reason = match (number, found) {
+            (Some(_), None) => {
+                found = number;
+                continue;
+            }
+            (Some(_), Some(first)) => format!("{kind} is given again, `{}`: kept {first}", shown()),
+            (None, _) => format!("{kind} `{}` is no number", shown()),
+        };
+        remarks.push((RemarkKind::FieldLeftOut, reason));
+    }
+    found
 }
 
 /// An exact decimal. Digits that do not fit are not rounded away: that is no number.

@@ -77,6 +77,10 @@ pub struct Job {
     pub updated: Timestamp,
     /// How often a worker has begun.
     pub attempts: u32,
+    /// The [version](store::View::version) of the readings that its result is made from, once
+    /// a worker has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_from: Option<String>,
     /// The request that it was made for.
     #[serde(flatten)]
     pub origin: Origin,
@@ -103,6 +107,12 @@ pub enum State {
     Done {
         /// Rows in it, without the header line.
         rows: u64,
+        /// Of them, those with a flag of implausibility.
+        #[serde(default)]
+        doubtful: u64,
+        /// Whether there are more rows than its limit let in.
+        #[serde(default)]
+        truncated: bool,
         /// Its length.
         bytes: u64,
         /// Its SHA-256, hexadecimal.
@@ -147,6 +157,17 @@ impl State {
     }
 }
 
+/// What became of the wish to cancel a job.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Cancellation {
+    /// It is cancelled, or its result deleted.
+    Done(Job),
+    /// Others asked for the same: it stays.
+    Shared,
+    /// It has ended without a result, in this state.
+    Ended(&'static str),
+}
+
 /// The job records or results could not be read or written.
 #[derive(Debug, thiserror::Error)]
 #[error("the result store failed at {path}")]
@@ -185,7 +206,17 @@ impl Jobs {
         let now = (self.clock)();
         let (id, state) = (Uuid::new_v4(), State::Queued);
         let (updated, version) = (now, None);
-        let job = Job { id, state, query, created: now, updated, attempts: 0, origin, version };
+        let job = Job {
+            id,
+            state,
+            query,
+            created: now,
+            updated,
+            attempts: 0,
+            made_from: None,
+            origin,
+            version,
+        };
         let put = self.put(&job, &text_of(&job), PutMode::Overwrite).await;
         let put = put.map_err(|source| JobsError { path: record_path(id), source })?;
         Ok(Job { version: Some(put.into()), ..job })
@@ -202,9 +233,14 @@ impl Jobs {
         Ok(Some(self.as_of_now(Job { version: Some(version), ..job })))
     }
 
-    /// A job that answers the same query: it waits, is being done, or was done a short
-    /// while ago.
-    pub async fn same(&self, query: &Map<String, Value>) -> Result<Option<Job>, JobsError> {
+    /// A job whose result is what an equal query of now would have: it waits, or it is being
+    /// done or was done a short while ago from the readings of this version. `None` as a
+    /// version is like no other.
+    pub async fn same(
+        &self,
+        query: &Map<String, Value>,
+        version: Option<&str>,
+    ) -> Result<Option<Job>, JobsError> {
         if !self.fresh_for.is_positive() {
             return Ok(None);
         }
@@ -212,10 +248,15 @@ impl Jobs {
         let id = std::str::from_utf8(&named).ok().and_then(|id| id.parse().ok());
         let Some(id) = id else { return Ok(None) };
         let job = self.get(id).await?.filter(|job| job.query == *query);
-        Ok(job.filter(|job| match job.state {
-            State::Queued | State::Running { .. } => true,
-            State::Done { .. } => (self.clock)().duration_since(job.updated) < self.fresh_for,
-            State::Failed { .. } | State::Cancelled { .. } | State::Expired => false,
+        Ok(job.filter(|job| {
+            let unchanged = version.is_some() && job.made_from.as_deref() == version;
+            let age = (self.clock)().duration_since(job.updated);
+            match job.state {
+                State::Queued => true,
+                State::Running { .. } => unchanged,
+                State::Done { .. } => unchanged && age < self.fresh_for,
+                State::Failed { .. } | State::Cancelled { .. } | State::Expired => false,
+            }
         }))
     }
 
@@ -299,19 +340,33 @@ impl Jobs {
         Ok(job.filter(|job| !matches!(job.state, State::Cancelled { .. })))
     }
 
-    /// Cancels a job that has not ended and that nobody else asked for; the job as it is
-    /// then. `None` for an id that was never given out.
-    pub async fn cancel(&self, id: Uuid) -> Result<Option<Job>, JobsError> {
+    /// Cancels a job that has not ended, or deletes the result of one that is done; the job as
+    /// it is then. `None` for an id that was never given out.
+    pub async fn cancel(&self, id: Uuid) -> Result<Option<Cancellation>, JobsError> {
         loop {
             let Some(job) = self.get(id).await? else { return Ok(None) };
-            if job.state.is_final() || self.read(&shared_path(id)).await?.is_some() {
-                return Ok(Some(job));
+            let state = match job.state {
+                State::Queued | State::Running { .. } => {
+                    State::Cancelled { expires: self.expiry() }
+                }
+                State::Done { .. } => State::Expired,
+                State::Failed { .. } | State::Cancelled { .. } | State::Expired => {
+                    return Ok(Some(Cancellation::Ended(job.state.name())));
+                }
+            };
+            if self.read(&shared_path(id)).await?.is_some() {
+                return Ok(Some(Cancellation::Shared));
             }
-            let expires = self.expiry();
-            match self.update(&job, State::Cancelled { expires }).await {
+            match self.update(&job, state).await {
                 // Its worker said how far it is: a few times a minute at most.
                 Err(error) if error.is_conflict() => {}
-                changed => return changed.map(Some),
+                Err(error) => return Err(error),
+                Ok(job) => {
+                    if job.state == State::Expired {
+                        self.clear(&job).await?;
+                    }
+                    return Ok(Some(Cancellation::Done(job)));
+                }
             }
         }
     }
@@ -428,8 +483,19 @@ impl Jobs {
     pub async fn ids(&self) -> Result<Vec<Uuid>, JobsError> {
         let folder = Path::from("jobs");
         let failed = |source| JobsError { path: folder.clone(), source };
-        let listed = self.objects.list(Some(&folder)).map_ok(|object| object.location);
-        let paths: Vec<Path> = listed.try_collect().await.map_err(failed)?;
+        let mut listed = self.objects.list(Some(&folder)).map_ok(|object| object.location);
+        let mut paths: Vec<Path> = Vec::new();
+        while let Some(path) = listed.next().await {
+            match path {
+                Ok(path) => paths.push(path),
+                // A file of somebody else's, with a name that none of ours has.
+                Err(object_store::Error::InvalidPath { source }) => {
+                    tracing::warn!(%source, "passed over a file among the jobs");
+                }
+                Err(object_store::Error::NotFound { .. }) => {} // gone since it was listed
+                Err(source) => return Err(failed(source)),
+            }
+        }
         let ids = paths.iter().filter_map(|path| path.filename()?.strip_suffix(".json"));
         Ok(ids.filter_map(|id| id.parse().ok()).collect())
     }

@@ -18,6 +18,7 @@ pub mod collector;
 pub mod cost;
 pub mod demo;
 pub mod feed;
+pub mod feed_status;
 pub mod freshness;
 pub mod index;
 pub mod jobs;

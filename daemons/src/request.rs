@@ -13,7 +13,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 use store::csv::{Delimiter, Dialect};
-use store::{Area, Column, Encoder, Flags, Format, Pages, Quality, Query, Store};
+use store::{Area, Column, Encoder, Flags, Format, Pages, Quality, Query, Store, View};
 
 /// The fields that a request can have.
 pub const FIELDS: [&str; 20] = [
@@ -186,6 +186,11 @@ impl Ask {
     /// The pages of the answer.
     pub fn pages(&self, store: Arc<dyn Store>) -> Pages {
         Pages::new(store, self.wanted()).up_to(self.limit.unwrap_or(u64::MAX))
+    }
+
+    /// The pages of the answer by one view.
+    pub fn pages_of(&self, view: Arc<dyn View>) -> Pages {
+        Pages::of_view(view, self.wanted()).up_to(self.limit.unwrap_or(u64::MAX))
     }
 
     fn from_fields(

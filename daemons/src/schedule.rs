@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 use croner::Cron;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 /// A cron expression, read in UTC: minute, hour, day of month, month, day of week, and
 /// seconds in front where given.
@@ -18,6 +18,33 @@ impl Schedule {
         let now = DateTime::<Utc>::from_timestamp(now.as_second(), 0)?;
         let next = self.0.find_next_occurrence(&now, false).ok()?;
         Timestamp::from_second(next.timestamp()).ok()
+    }
+}
+
+/// How long after the times of a schedule something happens: so that not every installation
+/// asks in the same second.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Spread {
+    /// The longest delay.
+    longest: SignedDuration,
+    /// How much of it, from 0 to 1: the same for every time, so that the distance between
+    /// them stays.
+    share: f64,
+}
+
+impl Spread {
+    /// A delay at random.
+    pub fn up_to(longest: SignedDuration) -> Self {
+        Self { longest, share: rand::random_range(0.0..1.0) }
+    }
+
+    /// The delayed moment of a time of a schedule: at most half way to the next.
+    pub fn after(self, time: Timestamp, schedule: &Schedule) -> Timestamp {
+        let following = schedule.next_after(time);
+        let half = following.map_or(self.longest, |following| following.duration_since(time) / 2);
+        let delay = self.longest.min(half).as_secs_f64() * self.share;
+        let delay = SignedDuration::try_from_secs_f64(delay).unwrap_or_default();
+        time.saturating_add(delay).unwrap_or(time)
     }
 }
 

@@ -1,10 +1,12 @@
 //! Where the feed comes from: a URL that is asked politely, or a file.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use reqwest::header::{ETAG, HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH};
 use reqwest::header::{LAST_MODIFIED, RETRY_AFTER};
@@ -21,19 +23,33 @@ pub enum Source {
 }
 
 impl Source {
-    /// The averaging window that the feed's own file names stand for: `data.1h.json`,
-    /// `data.json` (five minutes), and 24 hours for the rest.
-    pub fn usual_window(&self) -> Window {
-        let name = match self {
-            Self::Url(url) => url.path().rsplit('/').next().unwrap_or_default().to_owned(),
-            Self::File(path) => {
-                path.file_name().map_or(String::new(), |name| name.to_string_lossy().into_owned())
-            }
+    /// The averaging window that the operator's own paths stand for; `None` for others.
+    ///
+    /// Means over 24 hours and one hour have files of their own; all other files, and the
+    /// answers to `/airrohr/v1/filter/…` and `/airrohr/v1/sensor/…`, are of five minutes.
+    pub fn usual_window(&self) -> Option<Window> {
+        let path = match self {
+            Self::Url(url) => Cow::Borrowed(url.path()),
+            Self::File(path) => path.to_string_lossy(),
         };
-        match name.as_str() {
-            "data.json" => Window::FiveMinutes,
-            "data.1h.json" => Window::Hour,
-            _ => Window::Day24,
+        let mut parts = path.rsplit('/').filter(|part| !part.is_empty());
+        let (name, folder) = (parts.next()?, parts.next().unwrap_or_default());
+        let filter = ["type=", "area=", "box=", "country="];
+        match name {
+            "data.24h.json" => Some(Window::Day24),
+            "data.1h.json" => Some(Window::Hour),
+            "data.json" | "data.dust.min.json" | "data.temp.min.json" => Some(Window::FiveMinutes),
+            _ if path.contains("/airrohr/v1/") && ["filter", "sensor"].contains(&folder) => {
+                Some(Window::FiveMinutes)
+            }
+            // As a download of a filter is named.
+            _ if filter
+                .iter()
+                .any(|key| name.strip_prefix("filter-").unwrap_or(name).starts_with(key)) =>
+            {
+                Some(Window::FiveMinutes)
+            }
+            _ => None,
         }
     }
 
@@ -63,10 +79,27 @@ impl FromStr for Source {
     }
 }
 
+/// The URL without what may be secret: user, password and the values of its query.
+fn redacted(url: &Url) -> String {
+    let mut shown = url.clone();
+    if !url.username().is_empty() || url.password().is_some() {
+        // A URL with a host, as all are here, has room for them.
+        let _ = shown.set_username("redacted").and_then(|()| shown.set_password(None));
+    }
+    if url.query().is_some() {
+        let names = url.query_pairs().map(|(name, _)| (name.into_owned(), "redacted"));
+        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(names).finish();
+        shown.set_query(Some(&query));
+    }
+    shown.set_fragment(None);
+    shown.into()
+}
+
+/// As a log shows it: without secrets.
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Url(url) => write!(f, "{url}"),
+            Self::Url(url) => f.write_str(&redacted(url)),
             Self::File(path) => write!(f, "file:{}", path.display()),
         }
     }
@@ -91,7 +124,7 @@ pub enum FetchError {
     },
     /// No whole answer came.
     #[error("no whole answer")]
-    Transport(#[from] reqwest::Error),
+    Transport(#[source] reqwest::Error),
     /// The server refused or failed.
     #[error("the server answered {status}")]
     Status {
@@ -105,8 +138,28 @@ pub enum FetchError {
     TooLarge,
 }
 
+impl From<reqwest::Error> for FetchError {
+    /// Without the URL, which may hold secrets.
+    fn from(error: reqwest::Error) -> Self {
+        Self::Transport(error.without_url())
+    }
+}
+
 /// Ten times the largest feed there is.
 const MAX_FEED_BYTES: usize = 512 << 20;
+
+/// What a collector asks for the feed.
+#[async_trait]
+pub trait Fetch: Send + Sync {
+    /// Fetches once.
+    async fn fetch(&self) -> Result<Fetched, FetchError>;
+
+    /// The feed that came with these validators was good: do not ask for it again.
+    fn keep(&mut self, validators: HeaderMap);
+
+    /// The feed's place, for people to read.
+    fn source(&self) -> &Source;
+}
 
 /// Fetches a feed again and again, and only when it has changed.
 #[derive(Debug)]
@@ -120,8 +173,8 @@ pub struct Fetcher {
 /// What a fetch brought.
 #[derive(Debug)]
 pub enum Fetched {
-    /// The feed, and what to recognise it by: hand it to [`Fetcher::keep`] when the
-    /// feed was good.
+    /// The feed, and what to recognise it by: hand it to [`Fetch::keep`] when the feed was
+    /// good.
     Feed(Bytes, HeaderMap),
     /// Nothing new since the feed that was kept last.
     Unchanged,
@@ -142,27 +195,6 @@ impl Fetcher {
             .timeout(Duration::from_secs(300))
             .build()?;
         Ok(Self { source, client, validators: HeaderMap::new() })
-    }
-
-    /// The feed's place.
-    pub fn source(&self) -> &Source {
-        &self.source
-    }
-
-    /// Fetches once.
-    pub async fn fetch(&self) -> Result<Fetched, FetchError> {
-        match &self.source {
-            Source::File(path) => match tokio::fs::read(path).await {
-                Ok(bytes) => Ok(Fetched::Feed(bytes.into(), HeaderMap::new())),
-                Err(cause) => Err(FetchError::File { path: path.clone(), cause }),
-            },
-            Source::Url(url) => self.fetch_url(url.clone()).await,
-        }
-    }
-
-    /// The feed that came with these validators was good: do not ask for it again.
-    pub fn keep(&mut self, validators: HeaderMap) {
-        self.validators = validators;
     }
 
     async fn fetch_url(&self, url: Url) -> Result<Fetched, FetchError> {
@@ -187,6 +219,27 @@ impl Fetcher {
             body.extend_from_slice(&chunk);
         }
         Ok(Fetched::Feed(body.into(), validators))
+    }
+}
+
+#[async_trait]
+impl Fetch for Fetcher {
+    async fn fetch(&self) -> Result<Fetched, FetchError> {
+        match &self.source {
+            Source::File(path) => match tokio::fs::read(path).await {
+                Ok(bytes) => Ok(Fetched::Feed(bytes.into(), HeaderMap::new())),
+                Err(cause) => Err(FetchError::File { path: path.clone(), cause }),
+            },
+            Source::Url(url) => self.fetch_url(url.clone()).await,
+        }
+    }
+
+    fn keep(&mut self, validators: HeaderMap) {
+        self.validators = validators;
+    }
+
+    fn source(&self) -> &Source {
+        &self.source
     }
 }
 

@@ -1,4 +1,4 @@
-//! The sweeper: lets no job stay for ever.
+//! The sweeper: expires finished jobs and requeues stalled ones.
 //!
 //! Expired results are deleted, and their records forgotten in the end. A job whose worker
 //! has fallen silent although the queue knows nothing more of it is sent again; one that
@@ -80,8 +80,9 @@ impl Sweeper {
             match self.requests.send(&message(job.id, &job.origin)).await {
                 Ok(()) => resumed += 1,
                 Err(error) => {
-                    let why = format!("interrupted, and then: {error}");
-                    self.jobs.fail(&job, &why, true).await?;
+                    warn!(id = %job.id, reason = reason(&error), "an interrupted job is not resumed");
+                    let why = "Interrupted by a restart, and the queue did not take it again.";
+                    self.jobs.fail(&job, why, true).await?;
                 }
             }
         }
@@ -100,16 +101,21 @@ impl Sweeper {
             // Looked at again next time, if nothing below says otherwise.
             let (state, created) = (job.state.name(), job.created);
             self.known.insert(job.id, Known { state, created, later: now });
-            let later = match job.state {
+            let looked = match job.state {
                 State::Done { expires, .. }
                 | State::Failed { expires, .. }
-                | State::Cancelled { expires } => Some(expires),
-                State::Expired => self.jobs.clear(&job).await?,
+                | State::Cancelled { expires } => Ok(Some(expires)),
+                State::Expired => self.jobs.clear(&job).await,
                 State::Queued | State::Running { .. } => {
                     let span = error_span!("job", request = job.origin.request);
-                    self.wake(&job).instrument(span).await?
+                    self.wake(&job).instrument(span).await
                 }
             };
+            // What of one job cannot be deleted or changed must not hold up the others.
+            let later = looked.unwrap_or_else(|error| {
+                warn!(id = %job.id, reason = reason(&error), "a job was not swept; next time");
+                None
+            });
             if let Some(later) = later {
                 self.known.insert(job.id, Known { state, created, later });
             }

@@ -4,6 +4,7 @@
 //! message comes again. What cannot be done ends as failed, never as silence: by the
 //! worker's own word, after five beginnings, or from the dead letters.
 
+use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use futures::FutureExt;
 use object_store::buffered::BufWriter;
 use queue::{Delivery, Queues};
 use sha2::{Digest, Sha256};
-use store::Store;
+use store::{Store, View};
 use tokio::io::AsyncWriteExt;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -110,20 +111,46 @@ fn died() -> String {
 /// Why a job stopped before its end.
 enum Stopped {
     /// Trying again cannot help.
-    ForGood(String),
+    ForGood(Failure),
     /// Trying again may help.
-    ForNow(String),
+    ForNow(Failure),
     /// The worker was told to stop.
     HandedBack,
     /// The message is another worker's by now.
     TakenAway,
 }
 
+/// What failed: in words for whoever asked, and with what only the log may have (paths, the
+/// text of services).
+struct Failure {
+    public: String,
+    log: String,
+}
+
+impl Failure {
+    fn new(public: &str, error: &dyn std::error::Error) -> Self {
+        Self { public: public.to_owned(), log: reason(error) }
+    }
+}
+
+const STORE_UNAVAILABLE: &str = "The store of readings was unavailable.";
+const STORE_DAMAGED: &str = "Some of the stored readings cannot be read.";
+const RESULTS_UNAVAILABLE: &str = "The store of results was unavailable.";
+
 impl From<JobsError> for Stopped {
     fn from(error: JobsError) -> Self {
         match error.is_conflict() {
             true => Self::TakenAway,
-            false => Self::ForNow(reason(&error)),
+            false => Self::ForNow(Failure::new(RESULTS_UNAVAILABLE, &error)),
+        }
+    }
+}
+
+impl From<store::Error> for Stopped {
+    fn from(error: store::Error) -> Self {
+        match error.is_transient() {
+            true => Self::ForNow(Failure::new(STORE_UNAVAILABLE, &error)),
+            false => Self::ForGood(Failure::new(STORE_DAMAGED, &error)),
         }
     }
 }
@@ -210,7 +237,8 @@ impl Worker {
             // Its deliveries were counted anew when it was sent again: among the dead
             // letters is its place all the same.
             let _ = self.queues.dead_requests.send(&message(id, &job.origin)).await;
-            return self.give_up(&job, delivery, &died(), true).await;
+            let why = Failure { public: died(), log: died() };
+            return self.give_up(&job, delivery, &why, true).await;
         }
         let mut job = Job { attempts: job.attempts + 1, ..job };
         match self.execute(&mut job, delivery, stop).await {
@@ -223,6 +251,7 @@ impl Worker {
                 self.give_up(&job, delivery, &why, true).await;
             }
             Err(Stopped::ForNow(why)) => {
+                let why = why.log;
                 warn!(%id, why, attempts = job.attempts, "job interrupted; trying again");
                 let _ = self.jobs.update(&job, State::Queued).await;
                 let _ = requests.extend(&delivery.receipt, PAUSE).await;
@@ -250,13 +279,19 @@ impl Worker {
         stop: &CancellationToken,
     ) -> Result<(), Stopped> {
         let ask = Ask::from_object(job.query.clone())
-            .map_err(|error| Stopped::ForGood(format!("the request cannot be read: {error}")))?;
+            .map_err(|error| format!("The request cannot be read: {error}."))
+            .map_err(|why| Stopped::ForGood(Failure { public: why.clone(), log: why }))?;
+        // The version first: what changes before the pages are read makes it an old one.
+        let view = self.store.snapshot().await?;
+        let wanted = ask.wanted();
+        job.made_from = view.version(wanted.from, wanted.until).await?;
         *job = self.jobs.update(job, State::Running { rows: 0, estimate: None }).await?;
         debug!(id = %job.id, attempts = job.attempts, "job begun");
 
         let mut writer = self.jobs.result_writer(job);
         let progress = Progress::default();
-        let written = self.write_alive(&mut writer, &ask, job, delivery, stop, &progress).await;
+        let writing = self.write_result(&mut writer, &ask, view, &progress);
+        let written = self.write_alive(writing, &ask, job, delivery, stop, &progress).await;
         let ended = match written {
             Ok(state) => self.jobs.update(job, state).await.map_err(Stopped::from),
             Err(stopped) => {
@@ -290,14 +325,14 @@ impl Worker {
     /// long a page takes.
     async fn write_alive(
         &self,
-        writer: &mut BufWriter,
+        writing: impl Future<Output = Result<State, Stopped>>,
         ask: &Ask,
         job: &mut Job,
         delivery: &Delivery,
         stop: &CancellationToken,
         progress: &Progress,
     ) -> Result<State, Stopped> {
-        let mut writing = pin!(self.write_result(writer, ask, progress));
+        let mut writing = pin!(writing);
         let mut estimate = None;
         loop {
             tokio::select! {
@@ -331,33 +366,32 @@ impl Worker {
         &self,
         writer: &mut BufWriter,
         ask: &Ask,
+        view: Arc<dyn View>,
         progress: &Progress,
     ) -> Result<State, Stopped> {
-        let read = |error: store::Error| match error.is_transient() {
-            true => Stopped::ForNow(reason(&error)),
-            false => Stopped::ForGood(reason(&error)),
-        };
-        let mut encoder = ask.encoder().map_err(read)?;
+        let mut encoder = ask.encoder()?;
         let mut file = ResultFile { writer, hash: Sha256::new(), bytes: 0 };
-        let mut text = Vec::new();
-        let mut pages = ask.pages(Arc::clone(&self.store));
-        while let Some(page) = pages.next().await.transpose().map_err(read)? {
-            encoder.page(&mut text, &page).map_err(read)?;
+        let (mut text, mut doubtful) = (Vec::new(), 0);
+        let mut pages = ask.pages_of(view);
+        while let Some(page) = pages.next().await.transpose()? {
+            encoder.page(&mut text, &page)?;
             progress.rows.fetch_add(page.len() as u64, Relaxed);
+            doubtful += page.implausible() as u64;
             file.take(&mut text).await?;
         }
-        encoder.finish(&mut text).map_err(read)?;
+        let truncated = pages.has_more().await?;
+        encoder.finish(&mut text)?;
         file.take(&mut text).await?;
         progress.closing.store(true, Relaxed);
         let (bytes, sha256) = file.close().await?;
         let (rows, expires) = (progress.rows.load(Relaxed), self.jobs.expiry());
-        Ok(State::Done { rows, bytes, sha256, expires })
+        Ok(State::Done { rows, doubtful, truncated, bytes, sha256, expires })
     }
 
-    async fn give_up(&self, job: &Job, delivery: &Delivery, why: &str, retryable: bool) {
-        warn!(id = %job.id, why, attempts = job.attempts, "job failed");
+    async fn give_up(&self, job: &Job, delivery: &Delivery, why: &Failure, retryable: bool) {
+        warn!(id = %job.id, why = why.log, attempts = job.attempts, "job failed");
         // Not recorded: the message comes again, and this is tried again.
-        if self.jobs.fail(job, why, retryable).await.is_ok() {
+        if self.jobs.fail(job, &why.public, retryable).await.is_ok() {
             self.finish(delivery, job.id).await;
         }
     }
@@ -418,13 +452,13 @@ impl ResultFile<'_> {
         self.hash.update(&text);
         let written = self.writer.write_all(text).await;
         text.clear();
-        written.map_err(|error| Stopped::ForNow(reason(&error)))
+        written.map_err(|error| Stopped::ForNow(Failure::new(RESULTS_UNAVAILABLE, &error)))
     }
 
     /// The length and the SHA-256 of the whole file.
     async fn close(self) -> Result<(u64, String), Stopped> {
         let closed = self.writer.shutdown().await;
-        closed.map_err(|error| Stopped::ForNow(reason(&error)))?;
+        closed.map_err(|error| Stopped::ForNow(Failure::new(RESULTS_UNAVAILABLE, &error)))?;
         Ok((self.bytes, hexadecimal(&self.hash.finalize())))
     }
 }

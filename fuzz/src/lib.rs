@@ -27,12 +27,13 @@ pub const LAWS: [Law; 8] = [
 /// A feed file parses or not; if so, each record is a reading or has a remark, and a bad
 /// record beside the others changes nothing about them.
 pub fn every_record_is_accounted_for(bytes: &[u8]) {
-    match feed::parse(bytes, Window::Day24, Timestamp::UNIX_EPOCH) {
+    match feed::parse(bytes, Window::Day24, NOW) {
         Ok(feed) => {
+            every_value_is_stored_or_named(bytes, &feed);
             if let Some(others) = bytes.trim_ascii_end().strip_suffix(b"]") {
                 let bad: &[u8] = if feed.records == 0 { b"5]" } else { b",5]" };
                 let with_bad = [others, bad].concat();
-                let with_bad = feed::parse(&with_bad, Window::Day24, Timestamp::UNIX_EPOCH);
+                let with_bad = feed::parse(&with_bad, Window::Day24, NOW);
                 let with_bad = with_bad.expect("still one whole array");
                 assert_eq!(with_bad.readings, feed.readings);
                 assert_eq!(with_bad.remarks[..feed.remarks.len()], feed.remarks);
@@ -41,13 +42,50 @@ pub fn every_record_is_accounted_for(bytes: &[u8]) {
                     1 + feed.count(RemarkKind::Refused)
                 );
             }
-            let left_out = feed.count(RemarkKind::Skipped) + feed.count(RemarkKind::Refused);
-            assert_eq!(feed.records, feed.readings.len() + left_out);
-            for reading in &feed.readings {
-                assert!(reading.pm10.is_some() || reading.pm25.is_some());
-            }
+            let kinds = [RemarkKind::Skipped, RemarkKind::Refused, RemarkKind::Collided];
+            let others: usize = kinds.into_iter().map(|kind| feed.count(kind)).sum();
+            assert_eq!(feed.records, feed.readings.len() + others);
+            assert!(feed.readings.iter().all(|reading| reading.check().is_ok()));
         }
         Err(broken) => assert!(broken.offset <= bytes.len()),
+    }
+}
+
+/// The time of the feeds.
+const NOW: Timestamp = Timestamp::constant(1_769_947_200, 0);
+
+/// Of every record that is kept, each P1 and P2 is in its reading to the digit, or there is
+/// a remark for it.
+fn every_value_is_stored_or_named(bytes: &[u8], feed: &feed::Feed) {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let Ok(records) = serde_json::from_slice::<Vec<serde_json::Value>>(bytes) else { return };
+    if feed.count(RemarkKind::Collided) > 0 {
+        return;
+    }
+    let remarks = |record: usize, kinds: &[RemarkKind]| {
+        let of_record = feed.remarks.iter().filter(|remark| remark.record == record);
+        of_record.filter(|remark| kinds.contains(&remark.kind)).count()
+    };
+    let gone = [RemarkKind::Skipped, RemarkKind::Refused];
+    let kept = records.iter().enumerate().filter(|(record, _)| remarks(*record, &gone) == 0);
+    for ((record, given), reading) in kept.zip(&feed.readings) {
+        let values = given["sensordatavalues"].as_array().map_or(&[][..], Vec::as_slice);
+        let mut missing = 0;
+        for value in values {
+            let stored = match value["value_type"].as_str() {
+                Some("P1") => reading.pm10,
+                Some("P2") => reading.pm25,
+                _ => continue,
+            };
+            let text = match &value["value"] {
+                serde_json::Value::String(text) => text.trim().to_owned(),
+                other => other.to_string(),
+            };
+            let exact = Decimal::from_str_exact(&text);
+            let exact = exact.or_else(|_| Decimal::from_scientific(&text)).ok();
+            missing += usize::from(stored.is_none() || exact != stored);
+        }
+        assert!(missing <= remarks(record, &[RemarkKind::FieldLeftOut]), "{given}");
     }
 }
 

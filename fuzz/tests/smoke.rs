@@ -4,7 +4,7 @@ use airshed_fuzz::LAWS;
 use proptest::prelude::*;
 
 const SEEDS: [&str; 5] = [
-    r#"[{"id":9,"timestamp":"1969-12-31 10:20:30","location":{"id":5,"latitude":"50.5","longitude":"8","country":"DE","indoor":0},"sensor":{"id":7,"sensor_type":{"name":"SDS011"}},"sensordatavalues":[{"value_type":"P1","value":"20"},{"value_type":"P2","value":5.5}]}]"#,
+    r#"[{"id":9,"timestamp":"2025-12-31 10:20:30","location":{"id":5,"latitude":"50.5","longitude":"8","country":"DE","indoor":0},"sensor":{"id":7,"sensor_type":{"name":"SDS011"}},"sensordatavalues":[{"value_type":"P1","value":"20"},{"value_type":"P2","value":5.5}]}]"#,
     r#"{"startDate":"2026-01-31","endDate":"2026-01-31 10:00:00","country":["DE","FR"],"range":"Low","minAqi":1,"columns":"all"}"#,
     "startDate=2026-01-31&endDate=2026-01-31&sensor=7&sensor=8&indoor=true",
     "id,timestamp,P1,P2,loc_country,sensor_id,sensor_type,window\n1,2026-01-31T10:00:00Z,20,5.50,DE,7,SDS011,24h\n2,2026-01-31T10:00:00Z,,0.1,,8,,day\n",

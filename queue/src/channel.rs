@@ -20,7 +20,7 @@ pub struct Options {
     pub capacity: usize,
     /// How often a message is received before it is given up; default 5.
     pub max_receives: u32,
-    /// Where given-up messages go; by default nowhere.
+    /// Where given-up messages go; without such a place they stay.
     pub dead_letters: Option<Channel>,
 }
 
@@ -97,14 +97,17 @@ impl Channel {
         let mut due: Vec<_> = state.hidden.extract_if(|_, hidden| hidden.until <= now).collect();
         due.sort_unstable_by_key(|(number, _)| *number);
         for (_, Hidden { message, .. }) in due {
-            if message.receives < self.0.options.max_receives {
+            let given_up = message.receives >= self.0.options.max_receives;
+            let dead_letters = self.0.options.dead_letters.as_ref().filter(|_| given_up);
+            // Where it has no place to go, it stays.
+            let Some(dead_letters) = dead_letters else {
                 state.ready.push_back(message);
-            } else if let Some(dead_letters) = &self.0.options.dead_letters {
-                let dead = Message { receives: 0, ..message };
-                // Beyond its capacity too: a given-up message must not vanish.
-                dead_letters.state().ready.push_back(dead);
-                dead_letters.0.changed.notify_waiters();
-            }
+                continue;
+            };
+            // Beyond its capacity too: a given-up message must not vanish.
+            let dead = Message { receives: 0, ..message };
+            dead_letters.state().ready.push_back(dead);
+            dead_letters.0.changed.notify_waiters();
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::Error;
 /// - A delivered message is hidden from other receivers for the visibility timeout;
 ///   not acknowledged by then, it is delivered again.
 /// - A message that was received as often as the queue allows and never acknowledged
-///   moves to the queue's dead-letter queue, where it has one.
+///   moves to the queue's dead-letter queue; where it has none, it stays.
 /// - Order is not promised.
 #[async_trait]
 pub trait Queue: Send + Sync + 'static {

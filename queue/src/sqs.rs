@@ -364,16 +364,23 @@ async fn url_of(client: &Client, name: &str) -> Result<Option<String>, Error> {
 const MISSING: [&str; 2] = ["AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"];
 
 /// The message is not this receiver's any more.
-const EXPIRED: [&str; 5] = [
+const EXPIRED: [&str; 4] = [
     "AWS.SimpleQueueService.MessageNotInflight",
-    "InvalidParameterValue",
     "InvalidReceiptHandle",
     "MessageNotInflight",
     "ReceiptHandleIsInvalid",
 ];
 
+/// SQS says `InvalidParameterValue` of an expired receipt, and of much else: that a message
+/// has been hidden for twelve hours in all, for one.
 fn is_expired<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
-    error.code().is_some_and(|code| EXPIRED.contains(&code))
+    match error.code() {
+        Some("InvalidParameterValue") => {
+            let said = error.message().unwrap_or_default().to_ascii_lowercase();
+            said.contains("receipt handle has expired")
+        }
+        code => code.is_some_and(|code| EXPIRED.contains(&code)),
+    }
 }
 
 fn missing(name: &str) -> Error {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::ops::{Range, RangeInclusive};
+use std::sync::OnceLock;
 
 use aqi::Decimal;
 use aqi::daqi::{Band, Index};
@@ -37,6 +38,8 @@ pub struct Block {
     pub(crate) stations: Vec<Station>,
     /// The rows as CSV of the default columns, once they were asked for often enough.
     pub(crate) text: BlockText,
+    /// The rows with a flag of [`Flags::IMPLAUSIBLE`], in order, once they were asked for.
+    pub(crate) implausible: OnceLock<Box<[u32]>>,
 }
 
 /// The rows of one country: from where the one before ends.
@@ -132,6 +135,7 @@ impl Block {
             station: Vec::with_capacity(rows),
             stations: Vec::new(),
             text: BlockText::default(),
+            implausible: OnceLock::new(),
         }
     }
 
@@ -213,6 +217,17 @@ impl Block {
             several => several.partition_point(|rows| rows.end as usize <= row),
         };
         self.countries[number].country
+    }
+
+    /// How many of some rows have a flag of [`Flags::IMPLAUSIBLE`].
+    pub(crate) fn count_implausible(&self, rows: &Range<usize>) -> usize {
+        let all = self.implausible.get_or_init(|| {
+            let numbers = 0..self.len() as u32; // a block's rows are few
+            let is_one = |row: &u32| self.row(*row as usize).flags().intersects(Flags::IMPLAUSIBLE);
+            numbers.filter(is_one).collect()
+        });
+        let before = |row: usize| all.partition_point(|one| (*one as usize) < row);
+        before(rows.end) - before(rows.start)
     }
 
     /// A bit for each index that occurs; bit 0 for rows without one.

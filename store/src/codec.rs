@@ -154,6 +154,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Block, Error> {
         station,
         stations: stations.collect(),
         text: BlockText::default(),
+        implausible: std::sync::OnceLock::new(),
     };
     check(&block)?;
     forget_indices_of_unknown_types(&mut block);

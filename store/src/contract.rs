@@ -25,6 +25,14 @@ pub trait View: Send + Sync + 'static {
     /// What there is, by country.
     async fn summary(&self) -> Result<Summary, Error>;
 
+    /// A name of what there is between two moments, both included: as long as it stays, every
+    /// question about that time has the same answer. `None` where that cannot be told, as by a
+    /// table that other processes write to.
+    async fn version(&self, from: Timestamp, until: Timestamp) -> Result<Option<String>, Error> {
+        let _ = (from, until);
+        Ok(None)
+    }
+
     /// The newest matching reading of every sensor, in the order of rows, as one page;
     /// of several at one moment the one with the longest window.
     ///
@@ -72,7 +80,8 @@ pub trait View: Send + Sync + 'static {
 ///   same twice changes nothing. An empty batch is not an error.
 #[async_trait]
 pub trait Store: View {
-    /// Keeps readings; durable when it returns.
+    /// Keeps readings; durable when it returns. An empty batch fails where the store is
+    /// known to take none.
     ///
     /// [`Invalid`](crate::ErrorKind::Invalid) for a reading that does not pass its
     /// [check](Reading::check): without PM10 and PM2.5, with coordinates out of range, with
@@ -133,6 +142,11 @@ impl Page {
     /// Whether no row of this page matches; there may be a next page all the same.
     pub fn is_empty(&self) -> bool {
         self.runs.is_empty()
+    }
+
+    /// How many of the matching rows have a flag of [`Flags::IMPLAUSIBLE`](crate::Flags).
+    pub fn implausible(&self) -> usize {
+        self.runs.iter().map(|run| run.block.count_implausible(&run.rows)).sum()
     }
 
     /// Drops the rows beyond the first `most`; how many are left.

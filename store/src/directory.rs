@@ -7,7 +7,10 @@
 //! store: some 100 bytes a block. [`plan`](crate::plan) says what a put changes.
 
 use std::collections::BTreeMap;
+use std::hash::BuildHasher;
 use std::sync::Arc;
+
+use jiff::Timestamp;
 
 use crate::block::{Block, SECONDS_A_DAY, day_and_second};
 use crate::contract::{Page, Run, Summary};
@@ -29,6 +32,17 @@ pub(crate) const HIGH: u8 = 7;
 pub(crate) struct Directory<P> {
     all: Leaves<P>,
     high: Leaves<P>,
+    changes: Changes,
+}
+
+/// When the days changed, for as long as the process has the store open.
+#[derive(Debug, Clone)]
+struct Changes {
+    /// Which store and process it was: another one counts anew.
+    origin: u64,
+    newest: u64,
+    /// The number of the last change of every day that changed.
+    days: Arc<BTreeMap<i32, u64>>,
 }
 
 type Leaves<P> = BTreeMap<i32, Arc<Day<P>>>;
@@ -54,7 +68,10 @@ pub(crate) struct Entry<P> {
 
 impl<P> Default for Directory<P> {
     fn default() -> Self {
-        Self { all: BTreeMap::new(), high: BTreeMap::new() }
+        // std's random state: no two are alike.
+        let origin = std::hash::RandomState::new().hash_one(0);
+        let changes = Changes { origin, newest: 0, days: Arc::default() };
+        Self { all: BTreeMap::new(), high: BTreeMap::new(), changes }
     }
 }
 
@@ -104,6 +121,14 @@ impl<P: Clone> Directory<P> {
         }
     }
 
+    /// See [`View::version`](crate::View::version).
+    pub(crate) fn version(&self, from: Timestamp, until: Timestamp) -> String {
+        let (first, last) = (day_and_second(from).0, day_and_second(until).0);
+        let days = (first <= last).then(|| self.changes.days.range(first..=last));
+        let change = days.into_iter().flatten().map(|(_, change)| *change).max().unwrap_or(0);
+        format!("{:016x}-{change}", self.changes.origin)
+    }
+
     pub(crate) fn summary(&self) -> Summary {
         let mut countries = BTreeMap::new();
         let mut extent: Option<(i64, i64)> = None;
@@ -113,7 +138,7 @@ impl<P: Clone> Directory<P> {
             let so_far = extent.unwrap_or((start, end));
             extent = Some((so_far.0.min(start), so_far.1.max(end)));
         }
-        let timestamp = |second| jiff::Timestamp::from_second(second).unwrap_or_default();
+        let timestamp = |second| Timestamp::from_second(second).unwrap_or_default();
         Summary {
             countries: countries.into_iter().collect(),
             extent: extent.map(|(first, last)| (timestamp(first), timestamp(last))),
@@ -180,7 +205,13 @@ impl<P: Clone> Directory<P> {
 
     /// Makes the changes, given where every added block was put.
     pub(crate) fn apply(&mut self, changes: Vec<Change>, mut place: impl FnMut(Block) -> P) {
+        self.changes.newest += 1;
+        let change = self.changes.newest;
         for Change { tree, removed, added } in changes {
+            let gone = removed.iter().map(|first| first.day);
+            let days = gone.chain(added.iter().map(|block| block.day));
+            let changed = days.map(|day| (day, change));
+            Arc::make_mut(&mut self.changes.days).extend(changed);
             removed.iter().for_each(|first| self.remove(tree, first));
             for block in added {
                 let (first, entry) = describe(&block);

@@ -41,6 +41,10 @@ impl View for State {
     async fn summary(&self) -> Result<Summary, Error> {
         Ok(Self::summary(self))
     }
+
+    async fn version(&self, from: Timestamp, until: Timestamp) -> Result<Option<String>, Error> {
+        Ok(Some(Self::version(self, from, until)))
+    }
 }
 
 #[async_trait]
@@ -51,6 +55,10 @@ impl View for Memory {
 
     async fn summary(&self) -> Result<Summary, Error> {
         Ok(self.state().summary())
+    }
+
+    async fn version(&self, from: Timestamp, until: Timestamp) -> Result<Option<String>, Error> {
+        Ok(Some(self.state().version(from, until)))
     }
 }
 

@@ -37,7 +37,10 @@ impl<P: Clone> Directory<P> {
         load: impl Fn(&P) -> Result<Arc<Block>, Error>,
     ) -> Result<Vec<Change>, Error> {
         let mut edits: BTreeMap<(i32, Option<Country>), Vec<Edit<'_>>> = BTreeMap::new();
-        for reading in latest_of_each_identity(batch)? {
+        let mut readings = latest_of_each_identity(batch)?;
+        // Day by day: each day's homes are read at most once.
+        readings.sort_unstable_by_key(|reading| reading.timestamp);
+        for reading in readings {
             let position = Position::of(reading);
             let Position { day, country, .. } = position;
             edits.entry((day, country)).or_default().push((position, Some(reading)));
@@ -171,7 +174,7 @@ fn is_high(reading: &Reading) -> bool {
 /// country changed is found by it. It may name too many countries, never too few.
 type SensorHomes = BTreeSet<(u64, Option<Country>)>;
 
-/// [`SensorHomes`] of the days that were put to last.
+/// [`SensorHomes`] of the days that were put to last, the last of them at the end.
 #[derive(Debug, Default)]
 pub(crate) struct Homes(Vec<(i32, SensorHomes)>);
 
@@ -185,8 +188,8 @@ impl Homes {
     ) -> Result<&mut SensorHomes, Error> {
         match self.0.iter().position(|(known, _)| *known == day) {
             Some(found) => {
-                let last = self.0.len() - 1;
-                self.0.swap(found, last);
+                let found = self.0.remove(found);
+                self.0.push(found);
             }
             None => {
                 let sensors = read()?;

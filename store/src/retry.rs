@@ -113,6 +113,10 @@ impl<S: View + ?Sized> View for Retry<S> {
         self.until_done(|| self.inner.summary()).await
     }
 
+    async fn version(&self, from: Timestamp, until: Timestamp) -> Result<Option<String>, Error> {
+        self.until_done(|| self.inner.version(from, until)).await
+    }
+
     async fn latest(&self, query: &Query) -> Result<Page, Error> {
         self.until_done(|| self.inner.latest(query)).await
     }

@@ -6,8 +6,8 @@
 
 use std::error::Error;
 use std::hint::black_box;
-use std::process::Command;
 
+use airshed_benches::counted;
 use aqi::bulk::Column;
 use aqi::daqi::DAQI;
 use aqi::{Averaging, Concentration, Decimal, Pollutant, Sample, Standard, Unit};
@@ -32,24 +32,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let names = SINGLE.map(|(name, _)| name.to_owned()).into_iter();
     for name in names.chain(BULK.map(|(name, _)| format!("bulk, PM10 and PM2.5: {name}"))) {
         // What the process itself costs is in both, and goes.
-        let per_reading = (counted(&name, 3)? - counted(&name, 1)?) / 2.0 / f64::from(READINGS);
+        let per_reading =
+            (counted(&[&name, "3"])? - counted(&[&name, "1"])?) / 2.0 / f64::from(READINGS);
         println!("{name:<50} {per_reading:>12.2}");
     }
     Ok(())
-}
-
-/// The instructions of this program, doing some rounds of one piece of work.
-fn counted(name: &str, rounds: u32) -> Result<f64, Box<dyn Error>> {
-    let output = Command::new("valgrind")
-        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
-        .arg(std::env::current_exe()?)
-        .args([name, &rounds.to_string()])
-        .output()
-        .map_err(|error| format!("valgrind (Debian: apt-get install valgrind): {error}"))?;
-    let said = String::from_utf8(output.stderr)?;
-    let count = said.lines().find_map(|line| line.split_once("Collected : "));
-    let (_, count) = count.ok_or_else(|| format!("callgrind counted nothing: {said}"))?;
-    Ok(count.trim().parse()?)
 }
 
 fn work(name: &str, rounds: u32) -> Result<(), Box<dyn Error>> {

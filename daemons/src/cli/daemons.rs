@@ -5,10 +5,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use airshed::Clock;
-use airshed::collector::{self, FeedStatus, reason};
+use airshed::collector::{self, reason};
 use airshed::demo::network::Network;
 use airshed::demo::{self, FEED_PATH};
-use airshed::schedule::Schedule;
+use airshed::feed_status::FeedStatus;
+use airshed::schedule::{Schedule, Spread};
 use airshed::server::{self, Desk};
 use airshed::source::Source;
 use airshed::sweeper::{self, Sweeper};
@@ -51,7 +52,8 @@ impl Serve {
         let measuring = self.metrics.start("serve").await?;
         let (stop, clock) = (stop_on_signals()?, wall_clock());
         let store = self.store.open_to_keep(self.feed.keep()).await?;
-        let status = Arc::new(FeedStatus::default());
+        let has_readings = store.summary().await?.extent.is_some();
+        let status = Arc::new(FeedStatus::starting(has_readings));
         let slack = self.store.deletion_slack();
         let kept = Arc::clone(&store);
         let collector = self.feed.collector(kept, clock.clone(), Arc::clone(&status), slack)?;
@@ -59,7 +61,8 @@ impl Serve {
         let parts = Parts { store, clock, status: Some(status) };
         let daemons = Inside { jobs: &self.jobs, http: &self.http, worker: &self.worker };
         parts.serve_and_work(&mut tasks, &self.store, daemons, measuring).await?;
-        tasks.add("collector", collector::run(collector, self.feed.schedule, stop));
+        let (schedule, spread) = self.feed.times();
+        tasks.add("collector", collector::run(collector, schedule, spread, stop));
         tasks.run().await
     }
 }
@@ -128,7 +131,8 @@ impl Demo {
         let live = collector(live, None, None, Arc::clone(&parts.store), clock.clone(), status)?;
         let now = clock().as_second();
         let past = (1..=i64::from(self.history)).map(|hour| now - hour * 3600).collect();
-        tasks.add("collector", collector::run(live, self.schedule, stop.clone()));
+        let at_once = Spread::default();
+        tasks.add("collector", collector::run(live, self.schedule, at_once, stop.clone()));
         tasks.add("history", collect_past(parts, origin, past, stop));
         tasks.run().await
     }
@@ -143,7 +147,7 @@ async fn collect_past(parts: Parts, origin: String, past: Vec<i64>, stop: Cancel
         let status = Arc::new(FeedStatus::default());
         let (store, clock) = (Arc::clone(&parts.store), parts.clock.clone());
         match collector(source, None, None, store, clock, status) {
-            Ok(mut collector) => drop(collector.collect_patiently(&stop).await),
+            Ok(mut collector) => drop(collector.collect_patiently(None, &stop).await),
             Err(failure) => warn!(reason = reason(failure.as_ref()), "no collector"),
         }
         if stop.is_cancelled() {
@@ -180,12 +184,13 @@ impl Collect {
         let slack = self.store.deletion_slack();
         let mut collector = self.feed.collector(store, clock, Arc::default(), slack)?;
         if self.once {
-            let collected = collector.collect_patiently(&stop).await;
+            let collected = collector.collect_patiently(None, &stop).await;
             stop.cancel();
             tasks.run().await?;
             return Ok(if collected { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
-        tasks.add("collector", collector::run(collector, self.feed.schedule, stop));
+        let (schedule, spread) = self.feed.times();
+        tasks.add("collector", collector::run(collector, schedule, spread, stop));
         tasks.run().await
     }
 }

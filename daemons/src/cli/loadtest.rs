@@ -8,8 +8,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use airshed::loadtest::{
-    self, Measured, Mix, Plan, Progress, REPORTS_QUERY, REPORTS_STEPS, Results, Step, Target,
-    Weighted,
+    self, Measured, Mix, Plan, Progress, REPORTS_STEPS, Results, Step, Target, Weighted,
 };
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -20,8 +19,8 @@ use super::{Failure, stop_on_signals};
 pub(super) struct LoadTest {
     /// The server, such as http://127.0.0.1:8501. Ask only servers that are yours.
     url: Target,
-    /// What is asked: the fields of /api/query as JSON [default: the report's, one hour of
-    /// Germany, Low]
+    /// What is asked: the fields of /api/query as JSON [default: the report's, of the newest
+    /// full hour of the country with most readings]
     #[arg(long, value_name = "JSON", conflicts_with = "mix")]
     query: Option<String>,
     /// Several queries with weights: a JSON array of {"weight": 3, "query": {…}}.
@@ -85,7 +84,7 @@ impl FromStr for Steps {
 
 impl LoadTest {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
-        let plan = self.plan()?;
+        let plan = self.plan().await?;
         let before = self.compare.as_deref().map(read_results).transpose()?;
         let stop = stop_on_signals()?;
         let bar = Bar::new();
@@ -115,7 +114,7 @@ impl LoadTest {
         Ok(if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
-    fn plan(&self) -> Result<Plan, Failure> {
+    async fn plan(&self) -> Result<Plan, Failure> {
         let seconds = |name: &str, value: f64| {
             let duration = Duration::try_from_secs_f64(value);
             duration.map_err(|_| format!("--{name} {value}: give seconds, 0 or more"))
@@ -124,7 +123,7 @@ impl LoadTest {
             return Err("--rate: give requests a second, more than 0".into());
         }
         Ok(Plan {
-            mix: self.mix()?,
+            mix: self.mix().await?,
             steps: self.steps.0.clone(),
             rate: self.rate,
             warm_up: self.warm_up,
@@ -134,7 +133,7 @@ impl LoadTest {
         })
     }
 
-    fn mix(&self) -> Result<Mix, Failure> {
+    async fn mix(&self) -> Result<Mix, Failure> {
         if let Some(path) = &self.mix {
             let text = read(path)?;
             let mix: Mix = serde_json::from_str(&text)
@@ -144,9 +143,11 @@ impl LoadTest {
             }
             return Ok(mix);
         }
-        let text = self.query.as_deref().unwrap_or(REPORTS_QUERY);
-        let query = serde_json::from_str(text)
-            .map_err(|error| format!("--query: not a JSON object: {error}"))?;
+        let query = match &self.query {
+            Some(text) => serde_json::from_str(text)
+                .map_err(|error| format!("--query: not a JSON object: {error}"))?,
+            None => loadtest::default_question(&self.url).await?,
+        };
         Ok(vec![Weighted { weight: 1, query }])
     }
 }

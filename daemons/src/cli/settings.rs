@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use airshed::Clock;
-use airshed::collector::{Backoff, Collector, FeedStatus};
+use airshed::collector::{Backoff, Collector};
+use airshed::feed_status::FeedStatus;
 use airshed::jobs::Jobs;
 use airshed::objects::{Objects, remove_unfinished};
-use airshed::schedule::Schedule;
+use airshed::schedule::{Schedule, Spread};
 use airshed::server::{CorsOrigins, Desk, Limits, Server};
 use airshed::source::{Fetcher, Source};
 use airshed::watch::Watch;
@@ -17,7 +18,7 @@ use clap::Args;
 use http::HeaderValue;
 use jiff::SignedDuration;
 use queue::Queues;
-use store::{CacheOptions, Cached, Metered, Store, Window};
+use store::{CacheOptions, Cached, Metered, SensorType, Store, Window};
 use tokio::net::{TcpListener, TcpSocket, lookup_host};
 
 use super::Failure;
@@ -37,12 +38,17 @@ pub(super) struct StoreFlags {
     /// With dynamodb:, seconds until what another process stored shows in answers.
     #[arg(long, env = "AIRSHED_CACHE_SECONDS", default_value_t = 5, value_name = "SECONDS")]
     cache_seconds: u32,
+    /// Further models of sensors that measure particulate matter in µg/m³, beside the families
+    /// SDS, PMS, HPM, SPS, SEN5x, NextPM and IPS; all others get no index.
+    #[arg(long, env = "AIRSHED_PARTICULATE_TYPES", value_name = "MODEL", value_delimiter = ',')]
+    particulate_types: Vec<SensorType>,
 }
 
 impl StoreFlags {
     /// A store in a directory, with the usual memory.
     pub(super) fn in_folder(data: PathBuf) -> Self {
-        Self { data, store: None, cache_mib: 256, cache_seconds: 5 }
+        let particulate_types = Vec::new();
+        Self { data, store: None, cache_mib: 256, cache_seconds: 5, particulate_types }
     }
 
     /// How long a store is given that deletes old readings by itself, and for nothing, before
@@ -63,6 +69,8 @@ impl StoreFlags {
         &self,
         keep: Option<SignedDuration>,
     ) -> Result<Arc<dyn Store>, Failure> {
+        // Before the first reading: a process opens its store once.
+        SensorType::accept_also(self.particulate_types.clone());
         let bytes = u64::from(self.cache_mib) << 20;
         let mut options = store::Options::default();
         options.cache_bytes = bytes;
@@ -94,15 +102,24 @@ pub(super) struct FeedFlags {
         value_name = "URL"
     )]
     feed: Source,
-    /// What the feed's values are means over: 5min, 1h, 24h or day [default: by the
-    /// feed's file name, 24h where that says nothing]
+    /// Averaging period of the feed's values: 5min, 1h, 24h or day [default: by the feed's
+    /// path, where it is one of Sensor.Community's]
     #[arg(long, env = "AIRSHED_WINDOW")]
     window: Option<Window>,
     /// When to fetch: a cron expression in UTC. There is a fetch at the start as well.
     #[arg(long, env = "AIRSHED_SCHEDULE", default_value = "0 0 * * *", value_name = "CRON")]
-    pub(super) schedule: Schedule,
-    /// Whom the feed's operator may turn to: an e-mail address or a page. Goes into the
-    /// User-Agent; Sensor.Community asks for it.
+    schedule: Schedule,
+    /// Minutes by which fetches are late at most, so that not every installation asks in the
+    /// same second; at most half the time to the next one.
+    #[arg(
+        long,
+        env = "AIRSHED_SCHEDULE_JITTER",
+        default_value_t = 5,
+        value_name = "MINUTES",
+        value_parser = clap::value_parser!(u32).range(0..=1440)
+    )]
+    schedule_jitter: u32,
+    /// Contact e-mail or URL for the User-Agent header; Sensor.Community requires one.
     #[arg(long, env = "AIRSHED_CONTACT")]
     contact: Option<String>,
     /// Days that a reading is kept, looked at before each fetch; DynamoDB deletes by itself,
@@ -119,7 +136,13 @@ impl FeedFlags {
                         give --contact (or AIRSHED_CONTACT), an e-mail address or a page of yours"
                 .into());
         }
-        Ok(())
+        window_of(&self.feed, self.window).map(drop)
+    }
+
+    /// When to fetch.
+    pub(super) fn times(self) -> (Schedule, Spread) {
+        let longest = SignedDuration::from_mins(self.schedule_jitter.into());
+        (self.schedule, Spread::up_to(longest))
     }
 
     pub(super) fn collector(
@@ -146,6 +169,17 @@ impl FeedFlags {
     }
 }
 
+/// What the feed's values are means over: never guessed.
+fn window_of(feed: &Source, given: Option<Window>) -> Result<Window, Failure> {
+    given.or_else(|| feed.usual_window()).ok_or_else(|| {
+        let message = format!(
+            "{feed} is none of Sensor.Community's paths: give --window (5min, 1h, 24h or day), the \
+             averaging period of its values"
+        );
+        message.into()
+    })
+}
+
 pub(super) fn collector(
     feed: Source,
     window: Option<Window>,
@@ -154,8 +188,8 @@ pub(super) fn collector(
     clock: Clock,
     status: Arc<FeedStatus>,
 ) -> Result<Collector, Failure> {
-    let window = window.unwrap_or_else(|| feed.usual_window());
-    let fetcher = Fetcher::new(feed, contact)?;
+    let window = window_of(&feed, window)?;
+    let fetcher = Box::new(Fetcher::new(feed, contact)?);
     let backoff = Backoff::default();
     Ok(Collector { fetcher, window, store, kept_for: None, backoff, clock, status })
 }
@@ -196,7 +230,7 @@ impl JobFlags {
         let default = || format!("file:{}/results", data.display());
         let url = self.results.clone().unwrap_or_else(default);
         if let Some(folder) = url.strip_prefix("file:").filter(|_| alone) {
-            remove_unfinished(&Path::new(folder).join("results"));
+            remove_unfinished(Path::new(folder));
         }
         let kept_for = SignedDuration::from_hours(i64::from(self.keep_results));
         let fresh_for = SignedDuration::from_mins(i64::from(self.fresh_results));
@@ -304,11 +338,17 @@ pub(super) async fn listen_on(address: &str) -> std::io::Result<TcpListener> {
 #[derive(Args, Clone)]
 pub(super) struct WorkerFlags {
     /// Jobs done at the same time.
-    #[arg(long = "workers", alias = "concurrency", env = "AIRSHED_WORKERS", default_value_t = 2)]
+    #[arg(long = "workers", alias = "concurrency", env = "AIRSHED_WORKERS", default_value_t = 2, value_name = "N", value_parser = at_least_one)]
     pub(super) concurrency: usize,
     /// Seconds that a worker may be silent before its jobs are given to others.
     #[arg(long, env = "AIRSHED_WORKER_SILENCE", default_value_t = 30, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=43_200))]
     silence: u64,
+}
+
+/// Without a worker, jobs would be promised that nobody does.
+fn at_least_one(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| "a whole number, at least 1".to_owned())
 }
 
 impl WorkerFlags {

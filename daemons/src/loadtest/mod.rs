@@ -13,6 +13,7 @@ mod client;
 mod figures;
 mod html;
 mod measure;
+mod question;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -28,12 +29,13 @@ use tokio_util::sync::CancellationToken;
 pub use client::{Failure, Target, TargetError};
 pub use html::page;
 pub use measure::{Measured, Progress, Times};
+pub use question::{NoQuestion, default_question};
 
 use client::{Connection, File, Prepared};
 use measure::Recorder;
 
 /// The report's request: one hour of Germany, Low.
-pub const REPORTS_QUERY: &str = r#"{"startDate":"2023-01-30 09:00:00","endDate":"2023-01-30 10:00:00","country":"DE","range":"Low"}"#;
+pub const REPORTS_QUERY: &str = r#"{"startDate":"2023-01-30 09:00:00","endDate":"2023-01-30 10:00:00","country":"DE","minAqi":0,"maxAqi":10,"range":"Low"}"#;
 
 /// Connections that are opened at the same time when many are to be held idle.
 const OPENED_AT_ONCE: usize = 64;

@@ -100,13 +100,18 @@ impl Deref for Objects {
     }
 }
 
-/// Deletes what a killed process had begun to write in a directory: `object_store` writes a
-/// file beside its place, as `NAME#1`, and moves it there when it is whole.
-pub fn remove_unfinished(folder: &FilePath) {
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        if entry.file_name().to_string_lossy().contains('#') {
-            // What cannot be deleted only takes up room.
-            let _ = std::fs::remove_file(entry.path());
-        }
+/// Deletes what a killed process had begun to write in the folders of a directory:
+/// `object_store` writes a file beside its place, as `NAME#1`, and moves it there when it is
+/// whole.
+pub fn remove_unfinished(directory: &FilePath) {
+    let folders = ["jobs", "queries", "results", "shared"].map(|name| directory.join(name));
+    let files = folders.into_iter().flat_map(std::fs::read_dir).flatten().flatten();
+    let is_unfinished = |name: &str| {
+        let number = name.rsplit_once('#').map(|(_, number)| number);
+        number.is_some_and(|number| number.parse::<u64>().is_ok())
+    };
+    for file in files.filter(|file| is_unfinished(&file.file_name().to_string_lossy())) {
+        // What cannot be deleted only takes up room.
+        let _ = std::fs::remove_file(file.path());
     }
 }

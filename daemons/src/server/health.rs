@@ -8,8 +8,9 @@ use super::answer::{Answer, json as respond_json, respond};
 use crate::collector::reason;
 use crate::watch::TEXT_FORMAT;
 
-/// Whether queries can be answered, and how old the newest reading is. A feed that
-/// fails does not make the server unready: what is stored is served.
+/// Whether queries can be answered, and how old the newest readings are: once the first
+/// collection has ended, where there were none before, and while the store takes readings. A
+/// feed that fails does not make the server unready: what is stored is served.
 pub(super) async fn ready(shared: &Shared) -> Answer {
     let looked = async {
         let summary = shared.server.store.summary().await?;
@@ -20,7 +21,7 @@ pub(super) async fn ready(shared: &Shared) -> Answer {
         Ok(looked) => looked,
         Err(error) => {
             tracing::error!(reason = reason(&error), "not ready: the store fails");
-            let body = json!({ "ready": false, "reason": "the store fails; the log tells why" });
+            let body = json!({ "ready": false, "reason": "store unavailable; see the server log" });
             return respond_json(StatusCode::SERVICE_UNAVAILABLE, &body);
         }
     };
@@ -31,16 +32,25 @@ pub(super) async fn ready(shared: &Shared) -> Answer {
         "newestReading": newest,
         "dataAgeSeconds": newest.map(|newest| (now - newest).as_secs().max(0)),
     });
-    if let Some(feed) = &shared.server.feed {
-        let state = feed.get();
-        body["feed"] = json!({
-            "lastSuccess": state.last_success,
-            "failure": state.failure.map(|(at, reason)| json!({ "at": at, "reason": reason })),
-        });
+    let feed = shared.server.feed.as_ref().map(|feed| feed.get());
+    if let Some(state) = &feed {
+        body["feed"] = json!(state);
     }
-    if shared.stop.is_cancelled() {
+    let refuses = feed.is_some_and(|state| state.store_refuses)
+        || shared.server.feed.is_some() && shared.server.store.put(&[]).await.is_err();
+    let collects_first = feed.is_some_and(|state| !state.first_ended);
+    let reason = if shared.stop.is_cancelled() {
+        Some("shutting down")
+    } else if refuses {
+        Some("the store takes no readings; see the server log")
+    } else if collects_first {
+        Some("the first collection has not ended")
+    } else {
+        None
+    };
+    if let Some(reason) = reason {
         body["ready"] = false.into();
-        body["reason"] = "stopping".into();
+        body["reason"] = reason.into();
         return respond_json(StatusCode::SERVICE_UNAVAILABLE, &body);
     }
     respond_json(StatusCode::OK, &body)

@@ -46,8 +46,10 @@ use uuid::Uuid;
 
 use self::admission::{Room, Turns};
 use self::latest::Latest;
+use self::query::Rows;
 use crate::Clock;
-use crate::collector::{FeedStatus, reason};
+use crate::collector::reason;
+use crate::feed_status::FeedStatus;
 use crate::freshness::Freshness;
 use crate::jobs::Jobs;
 use crate::trace::REQUEST_ID;
@@ -249,5 +251,14 @@ fn cors_layer(origins: &CorsOrigins) -> CorsLayer {
         .allow_origin(origins)
         .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::DELETE])
         .allow_headers(tower_http::cors::Any)
-        .expose_headers([LOCATION, RETRY_AFTER, CONTENT_DISPOSITION, LINK, ETAG, REQUEST_ID])
+        .expose_headers([
+            LOCATION,
+            RETRY_AFTER,
+            CONTENT_DISPOSITION,
+            LINK,
+            ETAG,
+            REQUEST_ID,
+            Rows::DOUBTFUL,
+            Rows::TRUNCATED,
+        ])
 }

@@ -1,6 +1,6 @@
 //! Errors as answers: `application/problem+json` (RFC 9457), a page for browsers.
 
-use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
 use serde_json::json;
 
@@ -9,6 +9,19 @@ use super::page;
 use crate::collector::reason;
 use crate::jobs::JobsError;
 use crate::request::BadRequest;
+
+/// Whether plain text is what the client accepts first: the first of those that it weighs most.
+fn prefers_text(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let ranges = accepted.flat_map(|value| value.split(',')).map(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        let name = parts.next().unwrap_or_default();
+        let weight = parts.find_map(|part| part.strip_prefix("q=")?.parse::<f32>().ok());
+        (name, weight.unwrap_or(1.0))
+    });
+    let first = ranges.reduce(|first, next| if next.1 > first.1 { next } else { first });
+    first.is_some_and(|(name, _)| name.eq_ignore_ascii_case("text/plain"))
+}
 
 /// Everything that is not an answer.
 #[derive(Debug)]
@@ -29,6 +42,10 @@ pub(super) enum Problem {
     Expired,
     /// The job was cancelled by whoever asked.
     Cancelled,
+    /// The job was asked for by others as well.
+    SharedJob,
+    /// The job has ended in this state, and left nothing to delete.
+    EndedJob(&'static str),
     /// The job ended without a result.
     Failed { reason: String, retryable: bool },
     /// No room, not even in the queue.
@@ -70,6 +87,8 @@ impl Problem {
         };
         let mut answer = if page::is_browser(headers) {
             page::message(status, title, &detail)
+        } else if prefers_text(headers) {
+            respond(status, "text/plain; charset=utf-8", detail)
         } else {
             let mut problem = json!({
                 "type": format!("urn:airshed:problem:{kind}"),
@@ -141,6 +160,19 @@ impl Problem {
                 "Cancelled",
                 "The job was cancelled. Send the query again.".to_owned(),
             ),
+            Self::SharedJob => (
+                StatusCode::CONFLICT,
+                "shared-job",
+                "Shared job",
+                "Others asked for the same and wait for it: the job and its result stay."
+                    .to_owned(),
+            ),
+            Self::EndedJob(state) => (
+                StatusCode::CONFLICT,
+                "ended-job",
+                "The job has ended",
+                format!("The job is {state} already: there is nothing to cancel or delete."),
+            ),
             Self::Failed { reason, .. } => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "failed", "The job failed", reason.clone())
             }
@@ -155,7 +187,7 @@ impl Problem {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "unavailable",
                 "Temporarily unavailable",
-                "Something that the answer needs is not available. Ask again later.".to_owned(),
+                "A backend service is unavailable. Retry later.".to_owned(),
             ),
             Self::Internal { transient: false, .. } => (
                 StatusCode::INTERNAL_SERVER_ERROR,

@@ -5,20 +5,21 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{
-    CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, LINK, LOCATION, RETRY_AFTER,
+    CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LINK, LOCATION,
+    RETRY_AFTER, TRAILER,
 };
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::channel::{Channel, Sender};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use serde_json::json;
-use store::{Encoder, Format, Pages};
+use store::{Encoder, Pages, View};
 use tokio::time::timeout;
 use tracing::Instrument;
 
 use super::answer::{Answer, BoxError, CutOff, full, json as respond_json, respond, set};
 use super::problem::Problem;
-use super::{Shared, page};
+use super::{Shared, page, results};
 use crate::collector::reason;
 use crate::jobs::Job;
 use crate::request::{Ask, BadRequest};
@@ -28,6 +29,9 @@ use crate::worker;
 const MAX_BODY_BYTES: usize = 64 << 10;
 /// So few rows are a question of their own: never a job, and beside the places of files.
 const FEW: u64 = 1000;
+
+/// How long the rows of an answer may be counted before it is begun.
+const LOOK_AHEAD: Duration = Duration::from_millis(50);
 
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -102,9 +106,17 @@ async fn directly(
     place: impl Send + 'static,
 ) -> Result<Answer, Problem> {
     metrics::counter!("airshed_queries_total", "path" => "direct").increment(1);
-    let mut given = Given { begun: Instant::now(), rows: 0 };
-    let mut pages = ask.pages(Arc::clone(&shared.server.store));
+    let mut given = Given { begun: Instant::now(), rows: 0, doubtful: 0 };
+    let view = shared.server.store.snapshot().await?;
+    let mut pages = ask.pages_of(Arc::clone(&view));
     let first = pages.next().await.ok_or(Problem::NoData)??;
+    let rows = match first.next {
+        None => {
+            let (doubtful, truncated) = (first.implausible() as u64, pages.has_more().await?);
+            Some(Rows { doubtful, truncated })
+        }
+        Some(_) => look_ahead(&ask, view).await?,
+    };
     let mut encoder = ask.encoder()?;
     let mut file = Vec::with_capacity(first.len() * 96 + 256);
     encoder.page(&mut file, &first)?;
@@ -118,21 +130,64 @@ async fn directly(
         let stall = shared.server.limits.stall;
         let streaming = async move {
             let _in_flight = place;
-            let streamed = stream(file, encoder, pages, &mut sender, stall, &mut given).await;
-            if let Err(error) = streamed {
-                metrics::counter!("airshed_answers_cut_total").increment(1);
-                sender.abort(CutOff(error));
+            given.doubtful += first.implausible() as u64;
+            drop(first);
+            match stream(file, encoder, pages, &mut sender, stall, &mut given).await {
+                Ok(Some(rows)) => drop(sender.send_trailers(rows.headers()).await),
+                Ok(None) => {} // the client has gone
+                Err(error) => {
+                    metrics::counter!("airshed_answers_cut_total").increment(1);
+                    sender.abort(CutOff(error));
+                }
             }
         };
         tokio::spawn(streaming.in_current_span());
         Response::new(body.fuse().boxed_unsync()) // the encoders ask again after the end
     };
-    describe_file(&mut answer, ask.format, &ask.file_name());
+    describe_file(&mut answer, &ask, rows.as_ref());
+    if rows.is_none() {
+        set(&mut answer, TRAILER, &format!("{}, {}", Rows::DOUBTFUL, Rows::TRUNCATED));
+    }
     Ok(answer)
 }
 
-/// Sends an answer page by page. An error here breaks the transfer off, so that a cut
-/// file is never taken for a whole one.
+/// What the headers of an answer say of its rows.
+pub(super) struct Rows {
+    /// How many of them have a flag of implausibility.
+    pub(super) doubtful: u64,
+    /// Whether there are more than the limit let in.
+    pub(super) truncated: bool,
+}
+
+impl Rows {
+    pub(super) const DOUBTFUL: HeaderName = HeaderName::from_static("airshed-doubtful-rows");
+    pub(super) const TRUNCATED: HeaderName = HeaderName::from_static("airshed-truncated");
+
+    /// `?1` and `?0` are true and false (RFC 9651).
+    fn headers(&self) -> HeaderMap {
+        let truncated = HeaderValue::from_static(if self.truncated { "?1" } else { "?0" });
+        HeaderMap::from_iter([
+            (Self::DOUBTFUL, HeaderValue::from(self.doubtful)),
+            (Self::TRUNCATED, truncated),
+        ])
+    }
+}
+
+/// Counts the rows of an answer before it is begun, if that goes quickly; else they are
+/// counted as they go, for trailers.
+async fn look_ahead(ask: &Ask, view: Arc<dyn View>) -> Result<Option<Rows>, Problem> {
+    let (begun, mut pages, mut doubtful) = (Instant::now(), ask.pages_of(view), 0);
+    while let Some(page) = pages.next().await.transpose()? {
+        if begun.elapsed() > LOOK_AHEAD {
+            return Ok(None);
+        }
+        doubtful += page.implausible() as u64;
+    }
+    Ok(Some(Rows { doubtful, truncated: pages.has_more().await? }))
+}
+
+/// Sends an answer page by page; what its rows were, unless the client has gone. An error
+/// here breaks the transfer off, so that a cut file is never taken for a whole one.
 async fn stream(
     mut file: Vec<u8>,
     mut encoder: Encoder,
@@ -140,14 +195,14 @@ async fn stream(
     sender: &mut Sender<Bytes, CutOff>,
     stall: Duration,
     given: &mut Given,
-) -> Result<(), BoxError> {
+) -> Result<Option<Rows>, BoxError> {
     loop {
         // A format may hold rows back until it has enough of them.
         let length = file.len();
         if length > 0 {
             match timeout(stall, sender.send_data(file.into())).await {
                 Ok(Ok(())) => {}
-                Ok(Err(_)) => return Ok(()), // the client has gone
+                Ok(Err(_)) => return Ok(None), // the client has gone
                 Err(_) => return Err("the client takes nothing".into()),
             }
         }
@@ -158,23 +213,26 @@ async fn stream(
         })?;
         encoder.page(&mut file, &page)?;
         given.rows += page.len() as u64;
+        given.doubtful += page.implausible() as u64;
     }
+    let truncated = pages.has_more().await?;
     encoder.finish(&mut file)?;
     if !file.is_empty() {
         match timeout(stall, sender.send_data(file.into())).await {
             Ok(Ok(())) => {}
-            Ok(Err(_)) => return Ok(()), // the client has gone
+            Ok(Err(_)) => return Ok(None), // the client has gone
             Err(_) => return Err("the client takes nothing".into()),
         }
     }
     given.whole();
-    Ok(())
+    Ok(Some(Rows { doubtful: given.doubtful, truncated }))
 }
 
 /// What a query has been given so far.
 struct Given {
     begun: Instant,
     rows: u64,
+    doubtful: u64,
 }
 
 impl Given {
@@ -205,7 +263,8 @@ async fn as_job(
     let mut answer = if page::is_browser(headers) {
         respond(StatusCode::SEE_OTHER, "text/plain", "The answer is being prepared.\n")
     } else {
-        let body = json!({ "id": job.id, "status": job.state.name(), "location": location });
+        let (status, state) = (results::status_of(&job.state), job.state.name());
+        let body = json!({ "id": job.id, "status": status, "state": state, "location": location });
         respond_json(StatusCode::ACCEPTED, &body)
     };
     set(&mut answer, LOCATION, &location);
@@ -221,7 +280,9 @@ async fn take_in(shared: Arc<Shared>, ask: Ask, origin: Origin) -> Result<Job, P
     let key = serde_json::to_string(&query).unwrap_or_default(); // plain JSON
     let turn = shared.turns.of(key);
     let _turn = turn.lock().await;
-    if let Some(job) = desk.jobs.same(&query).await?
+    let wanted = ask.wanted();
+    let version = shared.server.store.version(wanted.from, wanted.until).await?;
+    if let Some(job) = desk.jobs.same(&query, version.as_deref()).await?
         && let Some(job) = desk.jobs.share(&job).await?
     {
         metrics::counter!("airshed_queries_total", "path" => "same job").increment(1);
@@ -249,11 +310,19 @@ async fn take_in(shared: Arc<Shared>, ask: Ask, origin: Origin) -> Result<Job, P
     Ok(job)
 }
 
-/// The headers of a file.
-pub(super) fn describe_file(answer: &mut Answer, format: Format, name: &str) {
-    set(answer, CONTENT_TYPE, format.media_type());
+/// The headers of a file. That rows are missing stands in its name, too.
+pub(super) fn describe_file(answer: &mut Answer, ask: &Ask, rows: Option<&Rows>) {
+    let mut name = ask.file_name();
+    let is_cut = rows.is_none_or(|rows| rows.truncated);
+    if let Some((limit, (stem, extension))) =
+        ask.limit.zip(name.rsplit_once('.')).filter(|_| is_cut)
+    {
+        name = format!("{stem}-first-{limit}.{extension}");
+    }
+    set(answer, CONTENT_TYPE, ask.format.media_type());
     set(answer, CONTENT_DISPOSITION, &format!("attachment; filename=\"{name}\""));
     set(answer, LINK, LICENCE_LINK);
+    answer.headers_mut().extend(rows.map(Rows::headers).unwrap_or_default());
     if let Some(length) = hyper::body::Body::size_hint(answer.body()).exact() {
         set(answer, CONTENT_LENGTH, &length.to_string());
     }

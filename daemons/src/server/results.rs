@@ -17,10 +17,10 @@ use uuid::Uuid;
 
 use super::answer::{Answer, BoxError, CutOff, json as respond_json, respond, set};
 use super::problem::Problem;
-use super::query::describe_file;
+use super::query::{Rows, describe_file};
 use super::{Desk, Shared, page};
 use crate::collector::reason;
-use crate::jobs::{Job, State};
+use crate::jobs::{Cancellation, Job, State};
 use crate::request::{Ask, BadRequest};
 
 /// The longest that a client may ask to wait.
@@ -43,8 +43,9 @@ pub(super) async fn answer(
         State::Cancelled { .. } => Err(Problem::Cancelled),
         State::Failed { reason, retryable, .. } => Err(Problem::Failed { reason, retryable }),
         State::Done { rows: 0, .. } => Err(Problem::NoData),
-        State::Done { bytes, ref sha256, .. } => {
-            file(shared, desk, &job, bytes, &format!("\"{sha256}\"")).await
+        State::Done { bytes, ref sha256, doubtful, truncated, .. } => {
+            let (tag, rows) = (format!("\"{sha256}\""), Rows { doubtful, truncated });
+            file(shared, desk, &job, bytes, &tag, &rows).await
         }
     }
 }
@@ -60,10 +61,14 @@ pub(super) async fn status(
     Ok(respond_json(StatusCode::OK, &described(desk, &job).await))
 }
 
-/// Cancels a job that nobody else waits for.
+/// Cancels a job that nobody else waits for, or deletes its result.
 pub(super) async fn cancel(shared: &Shared, id: &str) -> Result<Answer, Problem> {
     let (desk, id) = named(shared, id)?;
-    let job = desk.jobs.cancel(id).await?.ok_or(Problem::UnknownJob)?;
+    let job = match desk.jobs.cancel(id).await?.ok_or(Problem::UnknownJob)? {
+        Cancellation::Done(job) => job,
+        Cancellation::Shared => return Err(Problem::SharedJob),
+        Cancellation::Ended(state) => return Err(Problem::EndedJob(state)),
+    };
     // Nobody waiting is fine.
     let _ = shared.ended.send(id);
     Ok(respond_json(StatusCode::OK, &described(desk, &job).await))
@@ -81,6 +86,7 @@ async fn file(
     job: &Job,
     bytes: u64,
     tag: &str,
+    rows: &Rows,
 ) -> Result<Answer, Problem> {
     // It was read once already, before the job was begun.
     let ask = Ask::from_object(job.query.clone())?;
@@ -110,7 +116,7 @@ async fn file(
     };
     tokio::spawn(sending.in_current_span());
     let mut answer = Response::new(body.fuse().boxed_unsync()); // the encoders ask again after the end
-    describe_file(&mut answer, ask.format, &ask.file_name());
+    describe_file(&mut answer, &ask, Some(rows));
     set(&mut answer, CONTENT_LENGTH, &bytes.to_string());
     set(&mut answer, ETAG, tag);
     debug_assert!(answer.headers().contains_key(CONTENT_DISPOSITION));
@@ -194,6 +200,11 @@ async fn progress(desk: &Desk, job: &Job, headers: &HeaderMap) -> Answer {
     answer
 }
 
+/// The word that the report's clients wait on: a job that has not ended is `processing`.
+pub(super) fn status_of(state: &State) -> &'static str {
+    if state.is_final() { state.name() } else { "processing" }
+}
+
 /// A job as its record has it, without the query; and, for one that waits, about how many
 /// wait with it, which is the most that can be before it.
 async fn described(desk: &Desk, job: &Job) -> Value {
@@ -208,6 +219,8 @@ async fn described(desk: &Desk, job: &Job) -> Value {
     {
         body.extend(state);
     }
+    body["status"] = status_of(&job.state).into();
+    body["state"] = job.state.name().into();
     if job.state == State::Queued
         && let Ok(depth) = desk.queues.requests.depth().await
     {

@@ -41,13 +41,7 @@ fn stored(shared: &Shared, summary: &Summary, newest: Option<Timestamp>) -> Valu
         .iter()
         .map(|(country, readings)| json!({ "country": text(*country), "readings": readings }))
         .collect();
-    let feed = shared.server.feed.as_ref().map(|feed| {
-        let state = feed.get();
-        json!({
-            "lastSuccess": state.last_success,
-            "failure": state.failure.map(|(at, reason)| json!({ "at": at, "reason": reason })),
-        })
-    });
+    let feed = shared.server.feed.as_ref().map(|feed| feed.get());
     json!({
         "readings": summary.readings(),
         "oldest": summary.extent.map(|(oldest, _)| oldest),

@@ -3,9 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use airshed::collector::{Collected, reason};
-use airshed::schedule::Schedule;
-use airshed::source::Source;
+use airshed::Clock;
+use airshed::collector::{self, Backoff, Collected, Collector, reason};
+use airshed::feed_status::Trouble;
+use airshed::schedule::{Schedule, Spread};
+use airshed::source::{Fetch, FetchError, Fetched, Source};
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use jiff::{SignedDuration, Timestamp};
 use store::{Memory, Query, Store, View, Window, conformance};
 use tokio_util::sync::CancellationToken;
 
@@ -47,11 +53,11 @@ async fn old_readings_are_deleted_where_that_is_wished_even_when_the_feed_is_dow
     store.put(&super::support::readings(5)).await.unwrap(); // of 2026-01-01
     let mut collector = collector(&feed.url, store.clone());
     let stop = CancellationToken::new();
-    assert!(collector.collect_patiently(&stop).await);
+    assert!(collector.collect_patiently(None, &stop).await);
     assert_eq!(store.summary().await.unwrap().readings(), 8);
     collector.kept_for = Some(jiff::SignedDuration::from_hours(31 * 24));
     collector.backoff.attempts = 1;
-    assert!(!collector.collect_patiently(&stop).await);
+    assert!(!collector.collect_patiently(None, &stop).await);
     assert_eq!(store.summary().await.unwrap().readings(), 3);
 }
 
@@ -102,7 +108,7 @@ async fn a_failing_feed_is_tried_again_until_it_works() {
     .await;
     let store = Arc::new(Memory::new());
     let mut collector = collector(&feed.url, store.clone());
-    assert!(collector.collect_patiently(&CancellationToken::new()).await);
+    assert!(collector.collect_patiently(None, &CancellationToken::new()).await);
     assert_eq!(store.summary().await.unwrap().readings(), 2);
     let status = collector.status.get();
     assert!(status.last_success.is_some() && status.failure.is_none(), "{status:?}");
@@ -112,10 +118,10 @@ async fn a_failing_feed_is_tried_again_until_it_works() {
 async fn a_feed_that_never_works_is_given_up_until_the_schedule() {
     let feed = RawServer::start(vec![answer("500 Oh", "", "")]).await;
     let mut collector = collector(&feed.url, Arc::new(Memory::new()));
-    assert!(!collector.collect_patiently(&CancellationToken::new()).await);
+    assert!(!collector.collect_patiently(None, &CancellationToken::new()).await);
     assert_eq!(feed.requests.lock().unwrap().len(), 8);
     let (_, why) = collector.status.get().failure.unwrap();
-    assert_eq!(why, "the fetch failed: the server answered 500 Internal Server Error");
+    assert_eq!(why, Trouble::Status(500));
 }
 
 #[tokio::test]
@@ -125,7 +131,7 @@ async fn a_stop_interrupts_a_feed_that_never_answers() {
     let stop = CancellationToken::new();
     let stopper = stop.clone();
     let requests = Arc::clone(&feed.requests);
-    let collecting = tokio::spawn(async move { collector.collect_patiently(&stop).await });
+    let collecting = tokio::spawn(async move { collector.collect_patiently(None, &stop).await });
     while requests.lock().unwrap().is_empty() {
         tokio::task::yield_now().await;
     }
@@ -152,13 +158,22 @@ async fn a_file_is_a_feed_too_and_a_missing_one_an_error_that_names_it() {
 #[test]
 fn sources_and_their_windows() {
     let windows = [
-        ("https://data.sensor.community/static/v2/data.24h.json", Window::Day24, true),
-        ("https://data.sensor.community/static/v2/data.1h.json", Window::Hour, true),
-        ("https://data.sensor.community/static/v2/data.json?x=1", Window::FiveMinutes, true),
-        ("http://127.0.0.1:8080/feed", Window::Day24, false),
-        ("http://[::1]/data.json", Window::FiveMinutes, false),
-        ("http://localhost/data.json", Window::FiveMinutes, false),
-        ("file:/tmp/data.json", Window::FiveMinutes, false),
+        ("https://data.sensor.community/static/v2/data.24h.json", Some(Window::Day24), true),
+        ("https://data.sensor.community/static/v2/data.1h.json", Some(Window::Hour), true),
+        ("https://data.sensor.community/static/v2/data.json?x=1", Some(Window::FiveMinutes), true),
+        ("https://x.org/static/v2/data.dust.min.json", Some(Window::FiveMinutes), true),
+        ("https://x.org/static/v2/data.temp.min.json", Some(Window::FiveMinutes), true),
+        ("https://x.org/static/v1/data.json", Some(Window::FiveMinutes), true),
+        ("https://x.org/airrohr/v1/filter/type=SDS011&country=DE", Some(Window::FiveMinutes), true),
+        ("https://x.org/airrohr/v1/filter/box=1,2,3,4/", Some(Window::FiveMinutes), true),
+        ("https://x.org/airrohr/v1/sensor/28842/", Some(Window::FiveMinutes), true),
+        ("http://127.0.0.1:8080/feed", None, false),
+        ("http://127.0.0.1:8080/data.24h.json.gz", None, false),
+        ("http://[::1]/data.json", Some(Window::FiveMinutes), false),
+        ("http://localhost/data.json", Some(Window::FiveMinutes), false),
+        ("file:/tmp/data.json", Some(Window::FiveMinutes), false),
+        ("file:filter-type=SDS011&country=DE", Some(Window::FiveMinutes), false),
+        ("file:/sensor/my-data.json", None, false),
     ];
     for (text, window, contact) in windows {
         let source: Source = text.parse().unwrap();
@@ -182,4 +197,155 @@ fn schedules_are_cron_in_utc() {
         let error = wrong.parse::<Schedule>().unwrap_err().to_string();
         assert!(error.contains("0 0 * * *"), "{error}");
     }
+}
+
+#[test]
+fn an_address_is_shown_without_its_secrets() {
+    let shown = |text: &str| text.parse::<Source>().unwrap().to_string();
+    let secret = "https://me:hunter2@x.org/data.json?key=hunter2&page=1#hunter2";
+    let redacted = "https://redacted@x.org/data.json?key=redacted&page=redacted";
+    assert_eq!(shown(secret), redacted);
+    assert_eq!(shown("http://x.org/data.json"), "http://x.org/data.json");
+}
+
+#[tokio::test]
+async fn an_error_of_the_network_does_not_show_the_address() {
+    let mut collector =
+        collector("http://me:hunter2@127.0.0.1:1/data.json?key=hunter2", Arc::new(Memory::new()));
+    let failure = reason(&collector.collect().await.unwrap_err());
+    assert!(!failure.contains("hunter2") && failure.contains("no whole answer"), "{failure}");
+}
+
+/// A feed of one sensor that is down for some time from each midnight on.
+struct FailsFromMidnight {
+    outage: SignedDuration,
+    clock: Clock,
+    source: Source,
+}
+
+#[async_trait]
+impl Fetch for FailsFromMidnight {
+    async fn fetch(&self) -> Result<Fetched, FetchError> {
+        let now = (self.clock)();
+        let into_day = SignedDuration::from_secs(now.as_second().rem_euclid(86_400));
+        if into_day < self.outage {
+            let status = StatusCode::SERVICE_UNAVAILABLE;
+            return Err(FetchError::Status { status, retry_after: None });
+        }
+        let text = feed_of(7..8, &now.strftime("%Y-%m-%d %H:%M:%S").to_string());
+        Ok(Fetched::Feed(Bytes::from(text), HeaderMap::new()))
+    }
+
+    fn keep(&mut self, _: HeaderMap) {}
+
+    fn source(&self) -> &Source {
+        &self.source
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_day_is_lost_to_an_outage_that_ends_within_it() {
+    let [minute, hour] = [1, 60].map(SignedDuration::from_mins);
+    for outage in [SignedDuration::ZERO, minute, minute * 10, hour, hour * 6, hour * 23] {
+        let (start, begun) = (at("2026-01-31T23:59:00Z"), tokio::time::Instant::now());
+        let clock: Clock =
+            Arc::new(move || start + SignedDuration::try_from(begun.elapsed()).unwrap());
+        let store = Arc::new(Memory::new());
+        let source = "http://127.0.0.1/data.24h.json".parse().unwrap();
+        let collector = Collector {
+            fetcher: Box::new(FailsFromMidnight { outage, clock: clock.clone(), source }),
+            window: Window::Day24,
+            store: store.clone(),
+            kept_for: None,
+            backoff: Backoff::default(),
+            clock: clock.clone(),
+            status: Arc::default(),
+        };
+        let (schedule, stop) = ("0 0 * * *".parse().unwrap(), CancellationToken::new());
+        let spread = Spread::up_to(SignedDuration::from_mins(5));
+        let running = tokio::spawn(collector::run(collector, schedule, spread, stop.clone()));
+        tokio::time::sleep(Duration::from_secs(5 * 86_400)).await;
+        stop.cancel();
+        running.await.unwrap();
+        for day in 1..=5 {
+            let midnight = at(&format!("2026-02-{day:02}T00:00:00Z"));
+            let query = Query::new(midnight, midnight + SignedDuration::from_secs(86_399));
+            let kept = conformance::all(store.as_ref(), &query).await;
+            assert_eq!(kept.len(), 1, "2026-02-{day:02}, down for {outage} from midnight on");
+            let late = kept[0].timestamp.duration_since(midnight + outage);
+            assert!(late <= hour + minute * 6, "{late} after the feed was back ({outage})");
+        }
+    }
+}
+
+#[test]
+fn a_spread_is_the_same_for_every_time_and_at_most_half_way_to_the_next() {
+    let next = |schedule: &Schedule, now: Timestamp| schedule.next_after(now).unwrap();
+    for (cron, minutes, most) in [("0 0 * * *", 5, 300), ("*/5 * * * *", 5, 150), ("@hourly", 0, 0)]
+    {
+        let schedule: Schedule = cron.parse().unwrap();
+        let spread = Spread::up_to(SignedDuration::from_mins(minutes));
+        let first = next(&schedule, at("2026-02-01T00:00:00Z"));
+        let second = next(&schedule, first);
+        let delay = |time| spread.after(time, &schedule).duration_since(time);
+        assert_eq!(delay(first), delay(second), "{cron}");
+        assert!((0..=most).contains(&delay(first).as_secs()), "{cron}: {}", delay(first));
+    }
+}
+
+#[tokio::test]
+async fn a_local_file_that_is_wrong_is_not_tried_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data.json");
+    for content in ["", "[]", "null", "[{}] x", "<html>"] {
+        std::fs::write(&path, content).unwrap();
+        let mut collector = collector(&format!("file:{}", path.display()), Arc::new(Memory::new()));
+        collector.backoff = Backoff::default(); // seconds between tries
+        let begun = std::time::Instant::now();
+        assert!(!collector.collect_patiently(None, &CancellationToken::new()).await);
+        assert!(begun.elapsed() < Duration::from_secs(2), "{content}: tried again");
+        assert!(collector.status.get().first_ended);
+    }
+}
+
+#[tokio::test]
+async fn a_feed_that_the_clock_contradicts_is_a_failed_fetch() {
+    let good = feed_of(1..4, TIME);
+    let future = feed_of(1..4, "2026-02-01 12:30:00");
+    let old = feed_of(1..4, "2014-02-01 11:00:00");
+    for (body, question) in [
+        (
+            future,
+            "3 of 3 records are ahead of this machine's clock, which says 2026-02-01T12:00:00Z: is the clock right?",
+        ),
+        (old, "is this machine's clock right?"),
+    ] {
+        let feed = RawServer::start(vec![answer("200 OK", "", &body)]).await;
+        let store = Arc::new(Memory::new());
+        let mut collector = collector(&feed.url, store.clone());
+        let failure = reason(&collector.collect().await.unwrap_err());
+        assert!(failure.contains(question), "{failure}");
+        assert_eq!(store.summary().await.unwrap().readings(), 0);
+    }
+    // One clock ahead among good ones is that one's trouble.
+    let one = feed_of(9..10, "2026-02-02 11:00:00");
+    let both = format!("{},{}", good.trim_end_matches(']'), one.trim_start_matches('['));
+    let feed = RawServer::start(vec![answer("200 OK", "", &both)]).await;
+    let mut collector = collector(&feed.url, Arc::new(Memory::new()));
+    let collected = collector.collect().await.unwrap();
+    assert_eq!((collected.kept, collected.refused, collected.records), (3, 1, 4));
+}
+
+#[tokio::test]
+async fn records_of_one_identity_are_counted_as_collided() {
+    let again = feed_of(2..3, TIME).replace("51", "52");
+    let body = feed_of(1..4, TIME);
+    let body = format!("{},{}", body.trim_end_matches(']'), again.trim_start_matches('['));
+    let feed = RawServer::start(vec![answer("200 OK", "", &body)]).await;
+    let store = Arc::new(Memory::new());
+    let collected = collector(&feed.url, store.clone()).collect().await.unwrap();
+    assert_eq!((collected.records, collected.kept, collected.collided), (4, 3, 1));
+    let kept = conformance::all(store.as_ref(), &Query::everything()).await;
+    let values: Vec<_> = kept.iter().map(|reading| reading.pm10.unwrap().to_string()).collect();
+    assert_eq!(values, ["51", "52", "51"]);
 }

@@ -203,8 +203,13 @@ fn a_bad_record_is_refused_alone() {
         ("2026-01-31 10:20:30", "9999-12-31 10:20:30", "timestamp is missing or unreadable"),
         (
             "2026-01-31 10:20:30",
-            "2026-02-03 10:20:30",
-            "timestamp 2026-02-03T10:20:30Z is in the future",
+            "2026-02-01 12:10:01",
+            "timestamp 2026-02-01T12:10:01Z is ahead of the clock",
+        ),
+        (
+            "2026-01-31 10:20:30",
+            "2014-12-31 23:59:59",
+            "timestamp 2014-12-31T23:59:59Z is before 2015",
         ),
     ];
     let good = record("50.5", "50.5");
@@ -216,10 +221,101 @@ fn a_bad_record_is_refused_alone() {
         assert_eq!(feed.remarks[0].kind, RemarkKind::Refused);
         assert_eq!(feed.remarks[0].reason, reason);
     }
-    for bad in ["1", "null", "[]", "\"x\"", r#"{"location":"here"}"#, r#"{"sensor":[]}"#] {
+    for bad in ["1", "null", "[]", "\"x\""] {
         let feed = read(&format!("[{bad},{}", good.trim_start_matches('[')));
         assert_eq!((feed.records, feed.readings.len(), feed.remarks.len()), (2, 1, 1), "{bad}");
     }
+}
+
+#[test]
+fn a_bad_part_never_costs_the_good_ones() {
+    let location = r#""location":{"id":5,"latitude":"50.5","longitude":"8.25","altitude":"3","country":"DE",
+                    "exact_location":1,"indoor":0},"#;
+    let cases = [
+        (location, r#""location":null,"#, 0),
+        (location, r#""location":"unknown","#, 1),
+        (location, r#""location":[],"#, 1),
+        (r#"{"name":"SDS011"}"#, r#""SDS011""#, 0),
+        (r#"{"name":"SDS011"}"#, "14", 0),
+        (r#"{"name":"SDS011"}"#, "null", 0),
+        (r#"[{"value_type":"P1""#, r#"[null,{"value_type":"P1""#, 0),
+        (r#"[{"value_type":"P1""#, r#"["P1",{"value_type":"P1""#, 1),
+        (r#""50.5""#, "[]", 1),
+        (r#""indoor":0"#, r#""indoor":"no""#, 1),
+        (
+            r#"[{"value_type":"P1","value":"20"},{"value_type":"P2","value":"5.50"}]"#,
+            r#"{"P1":"20","P2":5.50}"#,
+            0,
+        ),
+    ];
+    for (from, to, remarks) in cases {
+        let feed = read(&record(from, to));
+        assert_eq!((feed.readings.len(), feed.remarks.len()), (1, remarks), "{to}");
+        let values = [feed.readings[0].pm10, feed.readings[0].pm25].map(|value| value.unwrap());
+        assert_eq!(values.map(|value| value.to_string()), ["20", "5.50"], "{to}");
+    }
+}
+
+#[test]
+fn an_index_is_for_known_sensors_of_particulate_matter() {
+    let with = |kind: &str| read(&record("SDS011", kind)).readings.remove(0);
+    let known =
+        ["SDS021", "sds011", "PMS7003", "PMSA003", "HPM", "SPS30", "SEN5X", "NextPM", "IPS-7100"];
+    for kind in known {
+        let reading = with(kind);
+        assert!(reading.index().is_some() && reading.flags().is_empty(), "{kind}");
+    }
+    for kind in
+        ["DHT22", "Dylos DC1100", "AirGradient ONE-V9 outdoor station", "=cmd|' /C calc'!A0"]
+    {
+        let reading = with(kind);
+        assert_eq!(reading.index(), None, "{kind}");
+        assert_eq!(reading.flags().names().collect::<Vec<_>>(), ["unknown_type"], "{kind}");
+        assert_eq!(reading.pm10.unwrap().to_string(), "20", "{kind}");
+    }
+    for kind in ["PPD42NS", "ppd42ns", "PPD42NS "] {
+        assert_eq!(with(kind).flags().names().collect::<Vec<_>>(), ["counts"], "{kind}");
+    }
+}
+
+#[test]
+fn places_that_are_none_are_flagged_and_other_codes_read_as_what_they_mean() {
+    let feed = read(&record(
+        r#""latitude":"50.5","longitude":"8.25""#,
+        r#""latitude":"0.0","longitude":0"#,
+    ));
+    assert_eq!(feed.readings[0].flags().names().collect::<Vec<_>>(), ["null_island"]);
+    for (code, country) in [("UK", "GB"), ("el", "GR")] {
+        let feed = read(&record("DE", code));
+        assert_eq!(feed.readings[0].country, Some(country.parse().unwrap()));
+        assert_eq!(feed.remarks[0].kind, RemarkKind::Corrected);
+        assert_eq!(feed.remarks[0].reason, format!("country `{code}` read as {country}"));
+    }
+}
+
+#[test]
+fn a_byte_order_mark_is_no_error() {
+    let good = record("50.5", "50.5");
+    assert_eq!(read(&format!("\u{feff}{good}")).readings.len(), 1);
+    assert_eq!(read(&format!("\u{feff}\n{}", record("DE", "ZZ"))).readings.len(), 1);
+    assert_eq!(offset_of_break("\u{feff}".as_bytes()), 3);
+    assert_eq!(offset_of_break("\u{feff}[{}] x".as_bytes()), 8);
+}
+
+#[test]
+fn a_value_given_twice_is_named() {
+    let feed = read(&record(
+        r#"{"value_type":"P2""#,
+        r#"{"value_type":"P1","value":"99"},{"value_type":"P2""#,
+    ));
+    assert_eq!(feed.readings[0].pm10.unwrap().to_string(), "20");
+    assert_eq!(feed.remarks[0].reason, "P1 is given again, `99`: kept 20");
+    let feed = read(&record(
+        r#"{"value_type":"P1","value":"20"}"#,
+        r#"{"value_type":"P1","value":"?"},{"value_type":"P1","value":"21"}"#,
+    ));
+    assert_eq!(feed.readings[0].pm10.unwrap().to_string(), "21");
+    assert_eq!(feed.remarks[0].reason, "P1 `?` is no number");
 }
 
 #[test]
@@ -233,13 +329,15 @@ fn records_without_particulates_are_skipped() {
         (
             "P1\",\"value\":\"20\"},{\"value_type\":\"P2\",\"value\":\"5.50",
             "P1\",\"value\":\"\"},{\"value_type\":\"P2\",\"value\":\"nan",
-            "neither P1 nor P2 is a number",
+            "P1 `` is no number; P2 `nan` is no number",
         ),
     ];
     for (from, to, reason) in cases {
         let feed = read(&record(from, to));
         assert_eq!((feed.records, feed.readings.len()), (1, 0));
-        assert_eq!(feed.remarks[0].kind, RemarkKind::Skipped);
+        let given = reason != "no P1 or P2";
+        let kind = if given { RemarkKind::Refused } else { RemarkKind::Skipped };
+        assert_eq!(feed.remarks[0].kind, kind);
         assert_eq!((feed.remarks[0].id, feed.remarks[0].reason.as_ref()), (Some(9), reason));
     }
 }
@@ -258,8 +356,9 @@ proptest! {
         file[place..end].copy_from_slice(&bytes[..end - place]);
         file.truncate(file.len().saturating_sub(cut / 40));
         if let Ok(feed) = parse(&file, Window::Day24, at(NOW)) {
-            let left_out = feed.count(RemarkKind::Skipped) + feed.count(RemarkKind::Refused);
-            prop_assert_eq!(feed.records, feed.readings.len() + left_out);
+            let kinds = [RemarkKind::Skipped, RemarkKind::Refused, RemarkKind::Collided];
+            let others: usize = kinds.into_iter().map(|kind| feed.count(kind)).sum();
+            prop_assert_eq!(feed.records, feed.readings.len() + others);
         }
     }
 

@@ -12,6 +12,9 @@ use store::{Embedded, Error, Memory, Page, Position, Query, Reading, Store, Summ
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use airshed::feed_status::FeedStatus;
+use futures::StreamExt;
+
 use super::support::{Options, RawServer, Rig, answer, collector, feed_of};
 use super::support::{json, location, readings};
 
@@ -212,8 +215,9 @@ async fn readiness_and_metrics_tell_the_datas_age() {
     let rig = Rig::start(Options::default()).await;
     let empty = json(rig.get("/readyz").await).await;
     assert_eq!((&empty["ready"], &empty["dataAgeSeconds"]), (&json!(true), &json!(null)));
-    let newest = Reading::new(1, store::Window::Day24, super::support::at("2026-02-01T11:00:00Z"));
-    rig.store.put(&[newest]).await.unwrap();
+    let newest = super::support::at("2026-02-01T11:00:00Z");
+    let newest = Reading::new(1, store::Window::Day24, newest);
+    rig.store.put(&[Reading { pm10: Some(5.into()), ..newest }]).await.unwrap();
     let ready = json(rig.get("/readyz").await).await;
     assert_eq!((&ready["readings"], &ready["dataAgeSeconds"]), (&json!(1), &json!(3600)));
     let metrics = rig.get("/metrics").await.text().await.unwrap();
@@ -237,7 +241,8 @@ async fn beyond_the_room_queries_become_jobs_and_beyond_the_queue_they_are_refus
         assert_eq!(path, format!("/api/results/{}", body["id"].as_str().unwrap()));
         let state = rig.get(&path).await;
         assert_eq!(state.status(), 202);
-        assert_eq!(json(state).await["status"], "queued");
+        let state = json(state).await;
+        assert_eq!((&state["status"], &state["state"]), (&json!("processing"), &json!("queued")));
         ids.push(path);
     }
     assert_ne!(ids[0], ids[1]);
@@ -411,4 +416,99 @@ async fn a_stop_lets_open_answers_end_and_takes_no_more() {
     rig.server.await.unwrap();
     let refused = rig.http.get(format!("{}/healthz", rig.base)).send().await;
     assert!(refused.is_err(), "{refused:?}");
+}
+
+#[tokio::test]
+async fn not_ready_before_the_first_collection_has_ended_nor_while_the_store_takes_no_readings() {
+    let feed = Arc::new(FeedStatus::starting(false));
+    let rig = Rig::start(Options { feed: Arc::clone(&feed), ..Options::default() }).await;
+    let waiting = rig.get("/readyz").await;
+    assert_eq!(waiting.status(), 503);
+    assert_eq!(json(waiting).await["reason"], "the first collection has not ended");
+    // It ends, with or without success.
+    let broken = RawServer::start(vec![answer("500 Oh", "", "")]).await;
+    let mut collector = collector(&broken.url, Arc::clone(&rig.store));
+    collector.status = feed;
+    collector.backoff.attempts = 1;
+    assert!(!collector.collect_patiently(None, &rig.stop).await);
+    let ready = rig.get("/readyz").await;
+    assert_eq!(ready.status(), 200);
+    let ready = json(ready).await;
+    let failure = &ready["feed"]["failure"];
+    assert_eq!(
+        (&failure["code"], &failure["reason"]),
+        (&json!("status"), &json!("the feed's server answered 500"))
+    );
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("readings.redb");
+    let store = store::Embedded::open(&path, store::Options::default()).unwrap();
+    let rig = Rig::start(Options { store: Arc::new(store), ..Options::default() }).await;
+    assert_eq!(rig.get("/readyz").await.status(), 200);
+    std::fs::remove_file(&path).unwrap();
+    let refused = rig.get("/readyz").await;
+    assert_eq!(refused.status(), 503);
+    let refused = refused.text().await.unwrap();
+    assert!(refused.contains("the store takes no readings"), "{refused}");
+    assert!(!refused.contains("redb"), "no path of the server: {refused}");
+    let error = rig.store.put(&readings(1)).await.unwrap_err();
+    assert!(error.to_string().contains("readings.redb"), "{error}");
+}
+
+#[tokio::test]
+async fn one_clock_ahead_makes_no_old_data_new() {
+    let rig = Rig::start(Options::default()).await;
+    let reading = |sensor, moment: &str| Reading {
+        pm10: Some(8.into()),
+        ..Reading::new(sensor, store::Window::Day24, super::support::at(moment))
+    };
+    // All of 30 hours ago, and one of tomorrow.
+    let old = (1..=10).map(|sensor| reading(sensor, "2026-01-31T06:00:00Z"));
+    let batch: Vec<_> = old.chain([reading(11, "2026-02-02T11:00:00Z")]).collect();
+    rig.store.put(&batch).await.unwrap();
+    let summary = json(rig.get("/api/summary").await).await;
+    assert_eq!(summary["newest"], "2026-01-31T06:00:00Z");
+    assert_eq!((&summary["dataAgeSeconds"], &summary["stale"]), (&json!(30 * 3600), &json!(true)));
+    let latest = json(rig.get("/api/latest").await).await;
+    let features = latest["features"].as_array().unwrap();
+    assert_eq!(features.len(), 11, "nobody goes from the map");
+    assert!(features.iter().all(|feature| feature["properties"].get("ageHours").is_none()));
+}
+
+#[tokio::test]
+async fn the_reports_program_finds_what_it_expects() {
+    let rig = Rig::start(Options::default()).await;
+    let hour: Vec<_> = readings(300)
+        .into_iter()
+        .map(|reading| Reading {
+            country: Some("DE".parse().unwrap()),
+            pm10: Some((reading.sensor % 12 + 1).into()),
+            ..reading
+        })
+        .collect();
+    rig.store.put(&hour).await.unwrap();
+    let payload = json!({
+        "id": "5c8e", "startDate": "2026-01-01 00:00:00", "endDate": "2026-01-01 01:00:00",
+        "country": "DE", "minAqi": 0, "maxAqi": 10, "range": "Low",
+    });
+    let asked = (0..1000).map(|_| {
+        let request = rig.http.post(format!("{}/api/query", rig.base));
+        let request = request.header("content-type", "application/json");
+        let request = request.body(payload.to_string()).send();
+        async { request.await.unwrap().status().as_u16() }
+    });
+    let statuses: Vec<_> = futures::stream::iter(asked).buffer_unordered(100).collect().await;
+    let direct = statuses.iter().filter(|status| **status == 200).count();
+    let queued = statuses.iter().filter(|status| **status == 202).count();
+    assert_eq!(direct + queued, 1000, "{statuses:?}");
+    // Nothing found, for a client that reads text.
+    let nothing = rig
+        .http
+        .get(format!("{}/api/query?startDate=2020-01-01&endDate=2020-01-01", rig.base))
+        .header("accept", "text/plain, application/json;q=0.5")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(nothing.status(), 404);
+    assert_eq!(nothing.text().await.unwrap(), "No data found.");
 }

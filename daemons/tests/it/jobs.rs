@@ -63,7 +63,7 @@ async fn waiting_ends_with_the_job_or_with_the_wait() {
     let queued = rig.get_as_job(ALL).await;
     let still = rig.get(&format!("{}?wait=1", location(&queued))).await;
     assert_eq!(
-        (still.status().as_u16(), json(still).await["status"].clone()),
+        (still.status().as_u16(), json(still).await["state"].clone()),
         (202, json!("queued"))
     );
     // Stopping the server ends a wait as well.
@@ -119,7 +119,8 @@ async fn a_job_that_was_begun_too_often_fails() {
     let begun =
         rig.jobs.update(&begun, State::Running { rows: 7, estimate: Some(9) }).await.unwrap();
     let state = json(rig.get(&format!("/api/results/{}", begun.id)).await).await;
-    assert_eq!((&state["status"], &state["rows"]), (&json!("running"), &json!(7)));
+    assert_eq!((&state["state"], &state["rows"]), (&json!("running"), &json!(7)));
+    assert_eq!(state["status"], "processing", "the report's word");
     assert_eq!(state["estimate"], 9);
     rig.queues.requests.send(&message(begun.id, &Origin::default())).await.unwrap();
     let answer = rig.get(&format!("/api/results/{}?wait=30", begun.id)).await;
@@ -225,7 +226,8 @@ async fn results_expire_are_remembered_as_such_and_forgotten_in_the_end() {
     let first = at_time(&objects, "2026-02-01T12:00:00Z").fresh_for(SignedDuration::from_hours(1));
     let job = first.create(serde_json::Map::new(), Origin::default()).await.unwrap();
     first.offer(&job).await.unwrap();
-    let state = State::Done { rows: 1, bytes: 5, sha256: String::new(), expires: first.expiry() };
+    let (sha256, expires) = (String::new(), first.expiry());
+    let state = State::Done { rows: 1, doubtful: 0, truncated: false, bytes: 5, sha256, expires };
     let job = first.update(&airshed::jobs::Job { attempts: 2, ..job }, state).await.unwrap();
     let mut writer = first.result_writer(&job);
     tokio::io::AsyncWriteExt::write_all(&mut writer, b"a\n1\n\n").await.unwrap();
@@ -318,9 +320,13 @@ async fn equal_queries_share_a_job_while_its_result_is_fresh() {
     let query = Ask::from_form(ALL.split_once('?').unwrap().1.as_bytes()).unwrap().to_object();
     let id = first.rsplit('/').next().unwrap().parse().unwrap();
     let job = rig.jobs.get(id).await.unwrap().unwrap();
-    assert_eq!(rig.jobs.same(&query).await.unwrap().as_ref(), Some(&job));
+    let version = rig.store.version(at("2026-01-01T00:00:00Z"), at("2026-01-31T23:59:59Z"));
+    let version = version.await.unwrap();
+    let same = async || rig.jobs.same(&query, version.as_deref()).await.unwrap();
+    assert_eq!(same().await.as_ref(), Some(&job));
+    assert_eq!(rig.jobs.same(&query, None).await.unwrap(), None, "an unknown version is like none");
     rig.jobs.fail(&job, "for a test", true).await.unwrap();
-    assert_eq!(rig.jobs.same(&query).await.unwrap(), None);
+    assert_eq!(same().await, None);
     assert_ne!(location(&rig.get_as_job(ALL).await), first);
 }
 
@@ -347,4 +353,168 @@ async fn an_expired_result_is_gone() {
     let job = rig.jobs.create(serde_json::Map::new(), Origin::default()).await.unwrap();
     rig.jobs.update(&job, State::Expired).await.unwrap();
     assert_eq!(rig.get(&format!("/api/results/{}", job.id)).await.status(), 410);
+}
+
+/// What may happen between two questions.
+#[derive(Debug, Clone)]
+enum Step {
+    /// A collection: of so many sensors, on a day, with a value.
+    Put(u64, i64, u32),
+    DeleteBefore(i64),
+    /// As a job, for the days from one to another.
+    Ask(i64, i64),
+    DeleteJob,
+}
+
+fn steps() -> impl proptest::strategy::Strategy<Value = Vec<Step>> {
+    use proptest::prelude::*;
+    let step = prop_oneof![
+        3 => (1u64..5, 0i64..4, 1u32..90).prop_map(|(sensors, day, value)| Step::Put(sensors, day, value)),
+        1 => (0i64..4).prop_map(Step::DeleteBefore),
+        5 => (0i64..4, 0i64..4).prop_map(|(a, b)| Step::Ask(a.min(b), a.max(b))),
+        1 => Just(Step::DeleteJob),
+    ];
+    proptest::collection::vec(step, 10..30)
+}
+
+/// Collections, deletions and questions in any order: a job has the rows that a direct answer
+/// has when it is asked for, whoever asked for the same before.
+#[test]
+fn a_job_has_the_rows_of_now_whatever_was_asked_before() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok());
+    let config = proptest::test_runner::Config {
+        cases: cases.unwrap_or(50u32).min(500),
+        failure_persistence: None,
+        ..Default::default()
+    };
+    proptest::proptest!(config, |(steps in steps())| {
+        runtime.block_on(async {
+            let fresh_for = SignedDuration::from_hours(1);
+            let rig = Rig::start(Options { fresh_for, workers: 2, ..Options::default() }).await;
+            let day = |day: i64| at("2026-01-01T00:00:00Z") + SignedDuration::from_hours(24 * day);
+            let mut last_job = None;
+            for step in steps {
+                match step {
+                    Step::Put(sensors, of_day, value) => {
+                        let reading = |sensor| Reading {
+                            pm10: Some(value.into()),
+                            ..Reading::new(sensor, store::Window::Day24, day(of_day))
+                        };
+                        let batch: Vec<_> = (0..sensors).map(reading).collect();
+                        rig.store.put(&batch).await.unwrap();
+                    }
+                    Step::DeleteBefore(of_day) => {
+                        rig.store.delete_before(day(of_day)).await.unwrap();
+                    }
+                    Step::Ask(from, until) => {
+                        let path = format!(
+                            "/api/query?startDate={}&endDate={}",
+                            day(from),
+                            day(until)
+                        );
+                        let direct = rig.get(&path).await.bytes().await.unwrap();
+                        let job = location(&rig.get_as_job(&path).await);
+                        let result = rig.get(&format!("{job}?wait=30")).await;
+                        assert_eq!(result.bytes().await.unwrap(), direct, "{path}");
+                        last_job = Some(job);
+                    }
+                    Step::DeleteJob => {
+                        let Some(job) = last_job.take() else { continue };
+                        let url = format!("{}{job}", rig.base);
+                        let deleted = rig.http.delete(&url).send().await.unwrap().status();
+                        let left = rig.get(&job).await.status();
+                        match deleted.as_u16() {
+                            200 => assert_eq!(left, 410, "a deleted result is gone"),
+                            status => assert_eq!(status, 409, "refused"),
+                        }
+                    }
+                }
+            }
+            rig.stop.cancel();
+        });
+    });
+}
+
+#[tokio::test]
+async fn a_finished_job_is_deleted_with_its_file_or_refuses_with_the_reason() {
+    let fresh_for = SignedDuration::from_mins(10);
+    let rig = Rig::start(Options { fresh_for, ..Options::default() }).await;
+    rig.store.put(&readings(3)).await.unwrap();
+    let delete =
+        async |path: &str| rig.http.delete(format!("{}{path}", rig.base)).send().await.unwrap();
+    let job = location(&rig.get_as_job(ALL).await);
+    assert_eq!(rig.get(&format!("{job}?wait=30")).await.status(), 200);
+    assert_eq!(delete(&job).await.status(), 200);
+    assert_eq!(rig.get(&job).await.status(), 410);
+    let again = delete(&job).await;
+    assert_eq!(again.status(), 409);
+    assert!(json(again).await["detail"].as_str().unwrap().contains("expired already"));
+    let next = location(&rig.get_as_job(ALL).await);
+    assert_ne!(next, job, "the query was forgotten");
+    // Asked for by two, it stays for both.
+    assert_eq!(location(&rig.get_as_job(ALL).await), next);
+    assert_eq!(rig.get(&format!("{next}?wait=30")).await.status(), 200);
+    assert_eq!(delete(&next).await.status(), 409);
+    assert_eq!(rig.get(&next).await.status(), 200);
+}
+
+#[tokio::test]
+async fn a_job_says_how_many_rows_are_doubtful_and_whether_some_are_missing() {
+    let rig = Rig::start(Options::default()).await;
+    let zero = |reading: Reading| match reading.sensor % 10 {
+        0 => Reading { pm10: Some(0.into()), ..reading },
+        _ => Reading { pm10: Some(5.into()), ..reading },
+    };
+    let all: Vec<_> = readings(40_000).into_iter().map(zero).collect();
+    rig.store.put(&all).await.unwrap();
+    for (filter, doubtful, truncated) in [
+        ("", "4000", "?0"),
+        ("&quality=all", "4000", "?0"),
+        ("&quality=plausible", "0", "?0"),
+        ("&country=FR&limit=100", "10", "?1"),
+        ("&limit=30000", "3000", "?1"),
+        ("&limit=40000", "4000", "?0"),
+    ] {
+        let direct = rig.get(&format!("{ALL}{filter}")).await;
+        let job = location(&rig.get_as_job(&format!("{ALL}{filter}")).await);
+        let result = rig.get(&format!("{job}?wait=30")).await;
+        for answer in [direct, result] {
+            let header = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
+            assert_eq!(header("airshed-truncated"), truncated, "{filter}");
+            let counted = header("airshed-doubtful-rows");
+            if !filter.contains("FR") {
+                assert_eq!(counted, doubtful, "{filter}");
+            }
+            let name = header("content-disposition");
+            assert_eq!(name.contains("-first-"), truncated == "?1", "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_object_that_cannot_be_deleted_ends_no_sweep() {
+    let folder = tempfile::tempdir().unwrap();
+    let objects = Objects::open(&format!("file:{}", folder.path().display())).await.unwrap();
+    let jobs = at_time(&objects, "2026-02-01T12:00:00Z");
+    let mut expired = Vec::new();
+    for _ in 0..3 {
+        let job = jobs.create(serde_json::Map::new(), Origin::default()).await.unwrap();
+        let job = airshed::jobs::Job { attempts: 1, ..job };
+        expired.push(jobs.update(&job, State::Expired).await.unwrap());
+    }
+    std::fs::create_dir_all(folder.path().join("results")).unwrap();
+    let result = |job: &airshed::jobs::Job| folder.path().join(format!("results/{}-1", job.id));
+    for job in &expired {
+        std::fs::write(result(job), "a").unwrap();
+    }
+    // A folder in the place of a file: it cannot be deleted as one.
+    std::fs::remove_file(result(&expired[1])).unwrap();
+    std::fs::create_dir_all(result(&expired[1]).join("x")).unwrap();
+    // Foreign files, too.
+    std::fs::write(folder.path().join("jobs/notes.txt"), "mine").unwrap();
+    std::fs::write(folder.path().join("jobs/a\\b*.json"), "mine").unwrap();
+    sweep(&jobs).await;
+    assert!(!result(&expired[0]).exists() && !result(&expired[2]).exists());
+    assert!(folder.path().join("jobs/notes.txt").exists());
 }

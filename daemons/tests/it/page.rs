@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use airshed::jobs::{Jobs, State};
+use airshed::jobs::{Cancellation, Jobs, State};
 use airshed::objects::Objects;
 use airshed::request::Ask;
 use async_trait::async_trait;
@@ -332,7 +332,8 @@ async fn in_a_directory_too_a_record_only_changes_over_the_one_that_was_read() {
     let job = jobs.create(ask.to_object(), Origin::default()).await.unwrap();
     let running = State::Running { rows: 1, estimate: None };
     let begun = jobs.update(&job, running.clone()).await.unwrap();
-    let cancelled = jobs.cancel(job.id).await.unwrap().unwrap();
+    let cancelled = jobs.cancel(job.id).await.unwrap();
+    let Some(Cancellation::Done(cancelled)) = cancelled else { panic!("{cancelled:?}") };
     assert!(matches!(cancelled.state, State::Cancelled { .. }));
     assert!(jobs.update(&begun, running).await.unwrap_err().is_conflict());
     assert!(jobs.fail(&job, "too late", true).await.unwrap_err().is_conflict());

@@ -17,13 +17,12 @@ fn query(json: &str) -> Query {
 fn the_reports_payload() {
     let query = query(
         r#"{"startDate":"2023-05-11 00:00:00","endDate":"2023-05-11 01:00:00","country":"DE",
-            "range":"Medium","minAqi":1,"maxAqi":"10"}"#,
+            "range":"Medium","minAqi":0,"maxAqi":"10","id":"7f3c"}"#,
     );
     assert_eq!((query.from, query.until), (at("2023-05-11T00:00:00Z"), at("2023-05-11T01:00:00Z")));
     assert_eq!(query.countries, ["DE".parse().unwrap()]);
     assert_eq!(query.bands, [aqi::daqi::Band::Moderate]);
-    let (low, high) = query.indices.unwrap();
-    assert_eq!((low.get(), high.get()), (1, 10));
+    assert_eq!(query.indices, None, "bounds at the ends of the scale bound nothing");
 }
 
 #[test]
@@ -33,6 +32,12 @@ fn moments_are_read_as_people_write_them() {
         ("2026-01-31 10:20", "2026-01-31T10:20:00Z", "2026-01-31T10:20:00Z"),
         ("2026-01-31T10:20", "2026-01-31T10:20:00Z", "2026-01-31T10:20:00Z"),
         (" 2026-01-31T10:20:30+02:00", "2026-01-31T08:20:30Z", "2026-01-31T08:20:30Z"),
+        ("9999-12-31", "9999-12-30T22:00:00.999999999Z", "9999-12-30T22:00:00.999999999Z"),
+        (
+            "9999-12-31T23:59:59Z",
+            "9999-12-30T22:00:00.999999999Z",
+            "9999-12-30T22:00:00.999999999Z",
+        ),
     ];
     for (text, from, until) in cases {
         let query = query(&format!(r#"{{"startDate":"{text}","endDate":"{text}"}}"#));
@@ -68,6 +73,35 @@ fn one_bound_of_the_index_is_enough() {
     let high = query(&format!(r#"{{{WHEN},"maxAqi":4}}"#)).indices.unwrap();
     assert_eq!((low.0.get(), low.1.get(), high.0.get(), high.1.get()), (4, 10, 1, 4));
     assert_eq!(query(&format!("{{{WHEN}}}")).indices, None);
+    for none in
+        ["\"minAqi\":1", "\"minAqi\":-3", "\"maxAqi\":11", "\"maxAqi\":10.0", "\"minAqi\":0.0"]
+    {
+        assert_eq!(query(&format!("{{{WHEN},{none}}}")).indices, None, "{none}");
+    }
+    let (low, high) =
+        query(&format!(r#"{{{WHEN},"minAqi":4.0,"maxAqi":"7.00"}}"#)).indices.unwrap();
+    assert_eq!((low.get(), high.get()), (4, 7));
+}
+
+#[test]
+fn the_quality_is_asked_for() {
+    let with = |quality: &str| {
+        Ask::from_form(format!("startDate=2026-01-31&endDate=2026-01-31{quality}").as_bytes())
+    };
+    assert_eq!(with("").unwrap().wanted().without, Flags::NONE);
+    assert_eq!(with("&quality=all").unwrap().wanted().without, Flags::NONE);
+    let plausible = with("&quality=plausible&without=inverted").unwrap().wanted().without;
+    assert_eq!(plausible, Flags::IMPLAUSIBLE.union(Flags::INVERTED));
+    assert_eq!(with("&quality=good").unwrap_err().field, "quality");
+}
+
+#[test]
+fn an_id_is_ignored_in_a_body_alone() {
+    let form = "startDate=2026-01-31&endDate=2026-01-31&id=7";
+    assert!(Ask::from_form_body(form.as_bytes()).is_ok());
+    assert_eq!(Ask::from_form(form.as_bytes()).unwrap_err().field, "id");
+    let object = Ask::from_json(format!(r#"{{{WHEN},"id":[1]}}"#).as_bytes()).unwrap().to_object();
+    assert!(!object.contains_key("id"));
 }
 
 #[test]
@@ -115,8 +149,23 @@ fn what_is_wrong_is_refused_by_its_field() {
         (format!(r#"{{{WHEN},"country":"ZZ"}}"#), "country", "ISO 3166"),
         (format!(r#"{{{WHEN},"country":"Germany"}}"#), "country", "ISO 3166"),
         (format!(r#"{{{WHEN},"range":"Awful"}}"#), "range", "Moderate"),
-        (format!(r#"{{{WHEN},"minAqi":0}}"#), "minAqi", "1 to 10"),
-        (format!(r#"{{{WHEN},"maxAqi":11}}"#), "maxAqi", "1 to 10"),
+        (format!(r#"{{{WHEN},"minAqi":11}}"#), "minAqi", "1 to 10"),
+        (format!(r#"{{{WHEN},"maxAqi":0}}"#), "maxAqi", "1 to 10"),
+        (format!(r#"{{{WHEN},"minAqi":1.5}}"#), "minAqi", "1 to 10"),
+        (format!(r#"{{{WHEN},"minAqi":"1e1"}}"#), "minAqi", "1 to 10"),
+        (format!(r#"{{{WHEN},"country":"UK"}}"#), "country", "write GB"),
+        (format!(r#"{{{WHEN},"columns":","}}"#), "columns", "a list without a value"),
+        (format!(r#"{{{WHEN},"country":" , "}}"#), "country", "a list without a value"),
+        (
+            r#"{"startDate":"2026-01-31T10:20:30 01:00","endDate":"2026-01-31"}"#.to_owned(),
+            "startDate",
+            "write 2026-01-31T10:20:30%2B01:00",
+        ),
+        (
+            r#"{"startDate":"10000-01-01","endDate":"2026-01-31"}"#.to_owned(),
+            "startDate",
+            "not a date",
+        ),
         (format!(r#"{{{WHEN},"maxAqi":2.5}}"#), "maxAqi", "1 to 10"),
         (format!(r#"{{{WHEN},"maxAqi":[1,2]}}"#), "maxAqi", "more than once"),
         (format!(r#"{{{WHEN},"minAqi":7,"maxAqi":3}}"#), "minAqi", "above maxAqi"),

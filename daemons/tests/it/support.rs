@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use airshed::Clock;
-use airshed::collector::{Backoff, Collector, FeedStatus};
+use airshed::collector::{Backoff, Collector};
+use airshed::feed_status::FeedStatus;
 use airshed::jobs::Jobs;
 use airshed::objects::Objects;
 use airshed::server::{CorsOrigins, Desk, Limits, Server, run};
-use airshed::source::Fetcher;
+use airshed::source::{Fetcher, Source};
 use airshed::telemetry;
 use airshed::watch::Watch;
 use airshed::worker::{self, Worker};
@@ -82,6 +83,7 @@ pub(super) struct Options {
     pub stall: Duration,
     pub fresh_for: SignedDuration,
     pub large: u64,
+    pub feed: Arc<FeedStatus>,
 }
 
 impl Default for Options {
@@ -95,6 +97,7 @@ impl Default for Options {
             stall: Duration::from_secs(60),
             fresh_for: SignedDuration::ZERO,
             large: u64::MAX,
+            feed: Arc::new(FeedStatus::starting(true)),
         }
     }
 }
@@ -114,7 +117,7 @@ impl Rig {
         let server = Server {
             store: Arc::clone(&options.store),
             desk: options.desk.then_some(desk),
-            feed: Some(Arc::default()),
+            feed: Some(Arc::clone(&options.feed)),
             watch,
             clock: clock(),
             limits: Limits {
@@ -215,10 +218,12 @@ pub(super) fn feed_of(sensors: std::ops::Range<u64>, timestamp: &str) -> String 
 }
 
 pub(super) fn collector(url: &str, store: Arc<dyn Store>) -> Collector {
-    let fetcher = Fetcher::new(url.parse().unwrap(), Some("tests@example.org")).unwrap();
+    let source: Source = url.parse().unwrap();
+    let window = source.usual_window().unwrap_or(Window::Day24);
+    let fetcher = Box::new(Fetcher::new(source, Some("tests@example.org")).unwrap());
     let (first, longest) = (Duration::from_millis(1), Duration::from_millis(5));
     Collector {
-        window: fetcher.source().usual_window(),
+        window,
         fetcher,
         store,
         kept_for: None,

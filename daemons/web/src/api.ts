@@ -177,11 +177,24 @@ export const estimate = (query: URLSearchParams, signal?: AbortSignal) =>
 export const series = (query: URLSearchParams, signal?: AbortSignal) =>
   json<Series>(`/api/series?${query}`, signal);
 
-export const jobStatus = (id: string, wait: number) =>
-  json<JobStatus>(`/api/results/${id}/status?wait=${wait}`);
+type Described = Omit<JobStatus, "status"> & { state: JobStatus["status"] };
 
-export const cancelJob = async (id: string): Promise<JobStatus> =>
-  (await ask(`/api/results/${id}`, { method: "DELETE" })).json() as Promise<JobStatus>;
+/** `status` has the words of the report's clients, `state` ours. */
+const inOurWords = ({ state, ...job }: Described): JobStatus => ({ ...job, status: state });
+
+export const jobStatus = async (id: string, wait: number): Promise<JobStatus> =>
+  inOurWords(await json<Described>(`/api/results/${id}/status?wait=${wait}`));
+
+/** The job as it is then; `null` when others asked for the same, so that it stays. */
+export const cancelJob = async (id: string): Promise<JobStatus | null> => {
+  try {
+    const answer = await ask(`/api/results/${id}`, { method: "DELETE" });
+    return inOurWords((await answer.json()) as Described);
+  } catch (error) {
+    if (error instanceof Refusal && error.status === 409) return null;
+    throw error;
+  }
+};
 
 /** Whether an error only says that nobody wants the answer any more. */
 export const isAborted = (error: unknown) =>

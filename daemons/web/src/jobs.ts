@@ -83,7 +83,8 @@ export const forget = (id: string) => set(jobs.filter((job) => job.id !== id));
 
 export const cancel = async (id: string) => {
   const answer = await cancelJob(id);
-  take(answer, { wanted: false, shared: answer.status === "running" || answer.status === "queued" });
+  if (answer === null) change(id, { wanted: false, shared: true });
+  else take(answer, { wanted: false });
 };
 
 const take = (answer: JobStatus, more: Partial<Job> = {}) => {

@@ -181,7 +181,7 @@ test("jobs that failed or expired", async (t) => {
   }, ids);
   // No job of a healthy server fails: this one says what the API says of such jobs.
   for (const [status, id] of ids) {
-    const said = { id, status, created: "2026-01-01T00:00:00Z", updated: "2026-01-01T00:00:00Z", attempts: 5 };
+    const said = { id, status, state: status, created: "2026-01-01T00:00:00Z", updated: "2026-01-01T00:00:00Z", attempts: 5 };
     if (status === "failed") Object.assign(said, { reason: "given up after 5 attempts", retryable: true });
     await page.route(`**/api/results/${id}/status*`, (route) => route.fulfill({ json: said }));
   }

@@ -312,3 +312,21 @@ fn table_error(error: TableError) -> Error {
         error => damaged().because(error),
     }
 }
+
+/// Which file it is, whatever it is called: its device and number there.
+pub(super) type Identity = (u64, u64);
+
+/// The identity of the file at a path; `None` where there is none, or none can be told.
+pub(super) fn identity(path: &Path) -> Option<Identity> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let found = std::fs::metadata(path).ok()?;
+        Some((found.dev(), found.ino()))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        None
+    }
+}

@@ -27,7 +27,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use redb::{Database, DatabaseError};
 
-use self::file::{BlockTable, error_at, guarded};
+use self::file::{BlockTable, Identity, error_at, guarded};
 use crate::block::Block;
 use crate::cache::{self, BlockCache, block_cache};
 use crate::codec;
@@ -45,6 +45,8 @@ pub struct Embedded(Arc<Shared>);
 
 struct Shared {
     path: PathBuf,
+    /// Which file lay there when it was opened.
+    identity: Option<Identity>,
     open: Box<Opener>,
     /// `None` after an I/O error, until the file can be opened again.
     current: RwLock<Option<Arc<State>>>,
@@ -105,13 +107,18 @@ impl Embedded {
             let path = path.clone();
             move || Database::builder().set_cache_size(database_cache as usize).create(&path)
         };
-        Self::open_with(path, Box::new(open), block_cache)
+        let mut store = Self::open_with(path, Box::new(open), block_cache)?;
+        if let Some(shared) = Arc::get_mut(&mut store.0) {
+            shared.identity = file::identity(&shared.path);
+        }
+        Ok(store)
     }
 
     fn open_with(path: PathBuf, open: Box<Opener>, cache_bytes: u64) -> Result<Self, Error> {
         let (state, next_block) = read_state(&open).map_err(|error| error_at(&path, error))?;
         Ok(Self(Arc::new(Shared {
             path,
+            identity: None,
             open,
             current: RwLock::new(Some(Arc::new(state))),
             held: Mutex::default(),
@@ -139,6 +146,17 @@ impl View for Embedded {
         match self.0.open_state() {
             Some(state) => Ok(state.directory.summary()),
             None => blocking(&self.0, |shared| Ok(shared.state()?.directory.summary())).await,
+        }
+    }
+
+    async fn version(&self, from: Timestamp, until: Timestamp) -> Result<Option<String>, Error> {
+        match self.0.open_state() {
+            Some(state) => Ok(Some(state.directory.version(from, until))),
+            None => {
+                let version =
+                    move |shared: &Shared| Ok(Some(shared.state()?.directory.version(from, until)));
+                blocking(&self.0, version).await
+            }
         }
     }
 }
@@ -205,6 +223,10 @@ impl View for Snapshot {
 
     async fn summary(&self) -> Result<Summary, Error> {
         Ok(self.state()?.directory.summary())
+    }
+
+    async fn version(&self, from: Timestamp, until: Timestamp) -> Result<Option<String>, Error> {
+        Ok(Some(self.state()?.directory.version(from, until)))
     }
 }
 
@@ -292,7 +314,18 @@ impl Shared {
         block
     }
 
+    /// What is written into a file that was deleted, nobody finds again.
+    fn check_place(&self) -> Result<(), Error> {
+        if self.identity.is_some() && file::identity(&self.path) != self.identity {
+            let message = "the file was deleted or replaced while it was open, so nothing more is \
+                           written to it; stop the process, then put the file back or begin anew";
+            return Err(Error::new(ErrorKind::Io, message));
+        }
+        Ok(())
+    }
+
     fn put(&self, batch: &[Reading]) -> Result<(), Error> {
+        self.check_place()?;
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let state = self.state()?;
         let load = |number: &u64| self.load(&state, *number);
@@ -301,6 +334,7 @@ impl Shared {
     }
 
     fn delete_before(&self, moment: Timestamp) -> Result<u64, Error> {
+        self.check_place()?;
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let state = self.state()?;
         let load = |number: &u64| self.load(&state, *number);
