@@ -87,14 +87,14 @@ impl FromStr for Averaging {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Capture {
     /// How many values a whole period has.
-    pub of: u16,
+    pub of: u32,
     /// How many of them a mean needs.
-    pub at_least: u16,
+    pub at_least: u32,
 }
 
 impl Capture {
     /// `at_least` of `of` values.
-    pub const fn new(at_least: u16, of: u16) -> Self {
+    pub const fn new(at_least: u32, of: u32) -> Self {
         Self { of, at_least }
     }
 }

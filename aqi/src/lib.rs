@@ -66,6 +66,7 @@ mod rounding;
 mod scale;
 mod standard;
 pub mod standards;
+mod sum;
 mod table;
 mod unit;
 

@@ -26,7 +26,7 @@ use crate::{Concentration, Error};
 /// # Ok::<(), aqi::Error>(())
 /// ```
 pub fn nowcast(hours: &[Option<Concentration>; 12]) -> Result<Concentration, Error> {
-    let have = hours[9..].iter().flatten().count() as u16;
+    let have = hours[9..].iter().flatten().count() as u32;
     let mut units = hours.iter().flatten().map(|hour| hour.unit());
     let unit = match units.next() {
         Some(unit) if have >= 2 => unit,

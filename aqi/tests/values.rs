@@ -275,7 +275,7 @@ fn refusals_are_values() {
     assert_eq!(daqi::Index::new(11), Err(Error::NotAnIndex));
     assert_eq!("none".parse::<daqi::Band>(), Err(Error::NotABand));
     assert_eq!("CH4".parse::<Pollutant>(), Err(Error::NotAPollutant));
-    assert!(size_of::<Error>() <= 6);
+    assert!(size_of::<Error>() <= 12);
     assert_eq!(size_of::<Option<Index>>(), 4);
 }
 
