@@ -47,8 +47,10 @@ pub struct Standard {
     /// The choice made where the authority leaves one, when it is not this crate's default;
     /// else empty. The standard's documentation says what the choice is.
     pub policy: &'static str,
-    /// The name in full.
+    /// The name in full, with whose it is: `US EPA Air Quality Index`.
     pub name: &'static str,
+    /// The usual short name, with whose it is: `US EPA AQI`.
+    pub short_name: &'static str,
     /// Whose it is.
     pub authority: &'static str,
     /// Where it holds: an ISO 3166 code, or `EU`, or `WORLD`.
@@ -130,6 +132,7 @@ pub(crate) const BLANK: Standard = Standard {
     variant: "",
     policy: "",
     name: "",
+    short_name: "",
     authority: "",
     region: "",
     from: Date::year(0),
@@ -359,9 +362,10 @@ pub(crate) fn index_at(table: &Table, scale: &Scale, steps: u64) -> Result<Index
 }
 
 impl fmt::Display for Standard {
-    /// The name, the version and what tells it from its siblings.
+    /// The short name, the version and what tells it from its siblings: `US EPA AQI 2024`,
+    /// `CITEAIR CAQI 2012, roadside daily`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.name, self.version)?;
+        write!(f, "{} {}", self.short_name, self.version)?;
         let variant = [self.variant, self.policy].into_iter().filter(|word| !word.is_empty());
         variant.into_iter().try_for_each(|word| write!(f, ", {word}"))
     }

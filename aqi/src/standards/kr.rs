@@ -64,7 +64,8 @@ const CATEGORIES: &[Category] = &[
 pub static CAI: Standard = Standard {
     id: "kr_cai",
     version: "2018",
-    name: "Comprehensive Air-quality Index",
+    name: "South Korea Comprehensive Air-quality Index",
+    short_name: "South Korea CAI",
     authority: "Korea Environment Corporation (AirKorea)",
     region: "KR",
     from: Date::month(2018, 3),
