@@ -6,7 +6,7 @@ use crate::rounding::{GRID_MAX, first_where};
 use crate::table::Content;
 use crate::{
     Advice, Averaging, Category, Colour, Concentration, Date, Error, Index, Interval, Pollutant,
-    Rounding, Scale, Severity, SubIndex, Table, risk,
+    Rounding, Scale, Severity, SubIndex, Table, decimal, risk,
 };
 
 /// A concentration of a pollutant, with the span of time that it is a mean of.
@@ -300,7 +300,7 @@ impl Standard {
         let Some((first, last)) = scale.steps_of(low, high, most) else { return Ok(None) };
         let [(low, low_included), (high, high_included)] =
             scale.rounding.origin(first, last.unwrap_or(first));
-        let in_unit = |steps: Decimal| steps * Decimal::new(1, u32::from(scale.decimals));
+        let in_unit = |steps: Decimal| steps * decimal::fixed(1, scale.decimals.into());
         Ok(Some(Interval {
             low: in_unit(low),
             low_included,

@@ -3,7 +3,7 @@ use core::str::FromStr;
 
 use rust_decimal::Decimal;
 
-use crate::Error;
+use crate::{Error, decimal};
 
 /// What a concentration's number counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -123,6 +123,6 @@ impl Temperature {
             Self::TwentyFive => (24, 465_403_697_038),
         };
         let trillionths: u64 = high * 1_000_000_000_000 + low;
-        Decimal::from_parts(trillionths as u32, (trillionths >> 32) as u32, 0, false, 12)
+        decimal::fixed(trillionths, 12)
     }
 }

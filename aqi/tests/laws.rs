@@ -44,6 +44,12 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
+    fn a_concentration_prints_its_decimal(value in values()) {
+        let printed = Concentration::new(value, Unit::Ppm).unwrap().to_string();
+        prop_assert_eq!(printed, format!("{value} ppm"));
+    }
+
+    #[test]
     fn total_and_monotone(a in values(), b in values()) {
         let (low, high) = (a.min(b), a.max(b));
         for (standard, table) in tables() {
@@ -203,6 +209,36 @@ proptest! {
         let parsed = |text: String| Concentration::parse(&text, Unit::Ppb);
         prop_assert_eq!(Concentration::try_from_f64(value, Unit::Ppb), parsed(value.to_string()));
         prop_assert_eq!(Concentration::try_from_f32(small, Unit::Ppb), parsed(small.to_string()));
+    }
+
+    /// As the decimal's own parser reads them, which also takes digits grouped by `_` and
+    /// refuses zeros beyond the digits that fit.
+    #[test]
+    fn a_text_is_the_decimal_that_it_writes_or_refused(
+        text in prop_oneof![
+            "[+-]?[0-9]{0,31}",
+            "[+-]?[0-9]{0,31}\\.[0-9]{0,31}",
+            "[+-]?[0-9]{0,3}\\.[0-9]{0,25}0{0,9}",
+            "[-+.0-9eE,_ x\u{661}]{0,6}",
+        ],
+    ) {
+        let theirs = Decimal::from_str_exact(&text).ok().filter(|_| !text.contains('_'));
+        let ours = Concentration::parse(&text, Unit::Ppb);
+        match (theirs, ours) {
+            (Some(theirs), Ok(ours)) => {
+                prop_assert_eq!(ours.value().to_string(), theirs.abs().to_string());
+                prop_assert_eq!(ours.to_string(), format!("{} ppb", theirs.abs()));
+            }
+            (Some(theirs), Err(error)) => {
+                prop_assert!(error == Error::Negative && theirs < Decimal::ZERO);
+            }
+            (None, Ok(ours)) => {
+                prop_assert!(text.ends_with('0') && text.contains('.'));
+                let short = text.trim_end_matches('0').trim_end_matches('.');
+                prop_assert_eq!(Ok(ours.value()), Decimal::from_str_exact(short).map(|v| v.abs()));
+            }
+            (None, Err(error)) => prop_assert!(matches!(error, Error::NotANumber | Error::Negative)),
+        }
     }
 
     #[test]
