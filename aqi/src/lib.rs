@@ -80,6 +80,7 @@ pub mod standards;
 mod sum;
 mod table;
 mod unit;
+mod words;
 
 pub use answer::{Answer, Row, SubIndex};
 pub use averaging::{Averaging, Capture};

@@ -301,6 +301,40 @@ fn words_are_read_as_people_write_them() {
     for averaging in Averaging::ALL {
         assert_eq!(averaging.name().parse(), Ok(averaging));
     }
+    for text in ["pm25", "pm2_5", "PM2.5", "PM 2.5", "pm-2.5", "PM2,5", "PM₂.₅", " PM2.5 "] {
+        assert_eq!(text.parse(), Ok(Pollutant::Pm25), "{text}");
+    }
+    for (text, pollutant) in [
+        ("PM_10", Pollutant::Pm10),
+        ("NO₂", Pollutant::No2),
+        ("Ozone", Pollutant::O3),
+        ("sulfur dioxide", Pollutant::So2),
+    ] {
+        assert_eq!(text.parse(), Ok(pollutant), "{text}");
+    }
+    for text in
+        ["µg/m³", "μg/m³", "UG/M3", "ug/m^3", "µg m⁻³", "μg·m-3", "ug / m3", "mcg/m3", " ug/m3"]
+    {
+        assert_eq!(text.parse(), Ok(Unit::Microgram), "{text}");
+    }
+    for (text, unit) in
+        [("mg m-3", Unit::Milligram), ("PPBV", Unit::Ppb), ("10⁻⁴/m", Unit::Scattering)]
+    {
+        assert_eq!(text.parse(), Ok(unit), "{text}");
+    }
+    for text in ["24 h", "24hr", "24-hour", "24 Hours", "daily"] {
+        assert_eq!(text.parse(), Ok(Averaging::Day), "{text}");
+    }
+    assert_eq!("hourly".parse(), Ok(Averaging::Hour));
+    for text in ["PM", "PM2", "PM1.0", "NO", "CO2", "", "2.5"] {
+        assert_eq!(text.parse::<Pollutant>(), Err(Error::NotAPollutant), "{text}");
+    }
+    for text in ["", "ug", "µg/m²", "g/m3", "1e4/m", "%"] {
+        assert_eq!(text.parse::<Unit>(), Err(Error::NotAUnit), "{text}");
+    }
+    for text in ["", "24", "2h", "48 hours"] {
+        assert_eq!(text.parse::<Averaging>(), Err(Error::NotAnAveraging), "{text}");
+    }
     for index in [Index::new(0), Index::new(500), Index::over(10)] {
         assert_eq!(index.to_string().parse(), Ok(index));
     }
