@@ -65,7 +65,10 @@ pub fn batch(input: impl Read, output: impl Write) -> Result<u64, BatchError> {
         let cell = |place: usize| String::from_utf8_lossy(record.get(place).unwrap_or_default());
         let cells = places.map(|place| cell(place).trim().to_owned());
         let answer = match record.len() == header.len() {
-            true => of_row(&cells),
+            true => of_row(&cells).map_err(|refusal| match cells.concat().contains('\u{fffd}') {
+                true => Refusal(format!("{refusal}; the row is not UTF-8, save the file as that")),
+                false => refusal,
+            }),
             false => refuse(wrong_count(&record, header.len(), separator)),
         };
         let (index, category, error) = match answer {

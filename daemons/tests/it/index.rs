@@ -193,6 +193,10 @@ fn a_file_says_what_is_wrong_with_it() {
     let error = file("standard,version,pollutant,unit,unit,averaging,concentration\n");
     assert_eq!(error, "the header has the column `unit` twice");
     assert!(file("").contains("no column `standard`"));
+    let latin = [header.as_bytes(), b"\nuk_daqi,,PM10,\xb5g/m\xb3,24h,5\n"].concat();
+    let mut output = Vec::new();
+    assert_eq!(batch(&latin[..], &mut output).unwrap(), 1);
+    assert!(String::from_utf8_lossy(&output).contains("the row is not UTF-8"));
     let utf16: Vec<_> = "\u{feff}standard".encode_utf16().flat_map(u16::to_le_bytes).collect();
     assert!(by_file(&utf16).unwrap_err().contains("save it as UTF-8"));
 }
