@@ -32,13 +32,22 @@ web-tests: check-node check-chromium
 fmt:
 	$(CARGO) fmt --all --check
 
-# Warnings are errors; aqi depends on rust_decimal and nothing else, and builds
-# for a microcontroller without an operating system.
+# Warnings are errors; aqi depends on rust_decimal and nothing else, and links into images for
+# a microcontroller that has no operating system and no allocator: aqi/firmware, whose sensor
+# must fit into 64 KiB.
+FIRMWARE = --manifest-path aqi/firmware/Cargo.toml --locked --release --target thumbv7em-none-eabi --target-dir target
 check:
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --locked --package airshed-aqi --features serde,std -- -D warnings
-	rustup target list --installed | grep -q thumbv7em-none-eabi || rustup target add thumbv7em-none-eabi
+	rustup target list --installed | grep -qx thumbv7em-none-eabi || rustup target add thumbv7em-none-eabi
 	$(CARGO) build --locked --package airshed-aqi --features serde --target thumbv7em-none-eabi
+	$(CARGO) fmt --manifest-path aqi/firmware/Cargo.toml --check
+	$(CARGO) clippy $(FIRMWARE) -- -D warnings
+	$(CARGO) build $(FIRMWARE)
+	@size target/thumbv7em-none-eabi/release/sensor target/thumbv7em-none-eabi/release/whole | awk \
+		'NR > 1 { print "firmware: " $$6 ": " $$1 " bytes of code and tables, " $$2 + $$3 " of memory" } \
+		NR == 2 && !($$1 > 0 && $$1 <= 65536) { print "firmware: the sensor must fit into 65536"; failed = 1 } \
+		END { exit failed || NR != 3 }'
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
 	test "$$($(CARGO) tree --locked --package airshed-aqi --edges normal --prefix none | sed 's/ .*//' | sort -u | tr '\n' ' ')" = "airshed-aqi arrayvec num-traits rust_decimal "
 

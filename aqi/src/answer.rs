@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 use crate::standard::Needs;
 use crate::{
     Averaging, Category, Colour, Concentration, Error, Index, Pollutant, Rounding, Rule, Sample,
-    Shape, Standard, Table,
+    Shape, Standard, Table, decimal,
 };
 
 /// No standard has more tables, so no answer has more parts.
@@ -81,8 +81,7 @@ impl SubIndex {
     /// the concentration up as it is.
     pub fn rounded(&self) -> Option<Decimal> {
         let scale = self.table.scale(self.standard.rounding)?;
-        let on_grid =
-            || Decimal::from_i128_with_scale(i128::from(self.steps), scale.decimals.into());
+        let on_grid = || decimal::fixed(self.steps, scale.decimals.into());
         (!scale.rounding.keeps_digits()).then(on_grid)
     }
 
@@ -98,7 +97,7 @@ impl SubIndex {
             _ => self.steps,
         };
         let row = scale.row_at(steps);
-        let in_unit = |steps: u32| Decimal::new(i64::from(steps), scale.decimals.into());
+        let in_unit = |steps: u32| decimal::fixed(steps.into(), scale.decimals.into());
         Some(Row {
             low: in_unit(row.low),
             high: row.high.map(in_unit),
@@ -122,8 +121,7 @@ impl SubIndex {
 
     /// The added risk in per cent, for standards that sum risks.
     pub fn risk(&self) -> Option<Decimal> {
-        matches!(self.standard.rule, Rule::RiskSum(_))
-            .then(|| Decimal::from_i128_with_scale(i128::from(self.steps), 12))
+        matches!(self.standard.rule, Rule::RiskSum(_)).then(|| decimal::fixed(self.steps, 12))
     }
 }
 

@@ -1,7 +1,7 @@
 use core::fmt;
 use core::str::FromStr;
 
-use crate::Error;
+use crate::{Error, words};
 
 /// The span of time that a concentration is a mean of.
 ///
@@ -50,6 +50,19 @@ impl Averaging {
         Self::Year,
     ];
 
+    const fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::QuarterHour => &["15min", "15 mins", "15 minute", "15 minutes"],
+            Self::Hour => &["1h", "1 hr", "1 hour", "hour", "hourly"],
+            Self::ThreeHours => &["3h", "3 hr", "3 hrs", "3 hour", "3 hours"],
+            Self::FourHours => &["4h", "4 hr", "4 hrs", "4 hour", "4 hours"],
+            Self::EightHours => &["8h", "8 hr", "8 hrs", "8 hour", "8 hours"],
+            Self::Day => &["24h", "24 hr", "24 hrs", "24 hour", "24 hours", "1d", "day", "daily"],
+            Self::PeakSeason => &["peak", "peak season"],
+            Self::Year => &["1y", "1 year", "year", "yearly", "annual"],
+        }
+    }
+
     /// `15min`, `1h`, `3h`, `4h`, `8h`, `24h`, `peak` or `1y`.
     pub const fn name(self) -> &'static str {
         match self {
@@ -74,12 +87,11 @@ impl fmt::Display for Averaging {
 impl FromStr for Averaging {
     type Err = Error;
 
-    /// Reads the name, in any case.
+    /// Reads the name as people write it: `24h`, `24 hours`, `24-hour`, `daily`.
     fn from_str(text: &str) -> Result<Self, Error> {
-        Self::ALL
-            .into_iter()
-            .find(|averaging| averaging.name().eq_ignore_ascii_case(text))
-            .ok_or(Error::NotAnAveraging)
+        let is_any = |names: &[&str]| names.iter().any(|name| words::same(text, name));
+        let is_it = |averaging: &Self| is_any(averaging.names());
+        Self::ALL.into_iter().find(is_it).ok_or(Error::NotAnAveraging)
     }
 }
 
@@ -87,14 +99,14 @@ impl FromStr for Averaging {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Capture {
     /// How many values a whole period has.
-    pub of: u16,
+    pub of: u32,
     /// How many of them a mean needs.
-    pub at_least: u16,
+    pub at_least: u32,
 }
 
 impl Capture {
     /// `at_least` of `of` values.
-    pub const fn new(at_least: u16, of: u16) -> Self {
+    pub const fn new(at_least: u32, of: u32) -> Self {
         Self { of, at_least }
     }
 }

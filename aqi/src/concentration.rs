@@ -3,6 +3,7 @@ use core::str::FromStr;
 
 use rust_decimal::Decimal;
 
+use crate::decimal::{self, Plain};
 use crate::rounding::{GRID_MAX, Rounding};
 use crate::unit::Kind;
 use crate::{Error, Pollutant, Temperature, Unit};
@@ -45,20 +46,13 @@ impl Concentration {
         if decimals > 28 {
             return Err(Error::NotANumber);
         }
-        let value =
-            Decimal::from_parts(value as u32, (value >> 32) as u32, 0, false, decimals as u32);
-        Ok(Self { value, unit })
+        Ok(Self { value: decimal::fixed(value, decimals as u32), unit })
     }
 
     /// From a plain decimal number such as `11.5`, exactly: digits that do not fit are
     /// refused as [`Error::NotANumber`], never rounded away.
     pub fn parse(text: &str, unit: Unit) -> Result<Self, Error> {
-        // The decimal parser also takes digits grouped by `_`; a measurement has none.
-        if text.contains('_') {
-            return Err(Error::NotANumber);
-        }
-        let value = Decimal::from_str_exact(text).map_err(|_| Error::NotANumber)?;
-        Self::new(value, unit)
+        Self::new(decimal::parse(text).ok_or(Error::NotANumber)?, unit)
     }
 
     /// From a float, as the shortest decimal number that reads back as the same `f64`:
@@ -163,7 +157,7 @@ fn moved(value: Decimal, places: i32) -> Option<Decimal> {
 impl fmt::Display for Concentration {
     /// The number, as exactly as it was given, and its unit.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.value, self.unit)
+        write!(f, "{} {}", Plain(self.value), self.unit)
     }
 }
 
@@ -258,15 +252,15 @@ impl Scientific {
             Part::NegativeExponent => -self.exponent,
             _ => self.exponent,
         } - self.decimals;
-        let digits = i128::from(self.mantissa);
+        let digits = u128::from(self.mantissa);
         if exponent >= 0 {
-            let factor = 10i128.checked_pow(exponent.unsigned_abs()).ok_or(Error::TooLarge)?;
+            let factor = 10u128.checked_pow(exponent.unsigned_abs()).ok_or(Error::TooLarge)?;
             let number = digits.checked_mul(factor).ok_or(Error::TooLarge)?;
-            return Decimal::try_from_i128_with_scale(number, 0).map_err(|_| Error::TooLarge);
+            return decimal::wide(number, 0).ok_or(Error::TooLarge);
         }
         let surplus = exponent.unsigned_abs().saturating_sub(28);
-        let kept = 10i128.checked_pow(surplus).map_or(0, |power| (digits + power / 2) / power);
+        let kept = 10u128.checked_pow(surplus).map_or(0, |power| (digits + power / 2) / power);
         let scale = exponent.unsigned_abs().min(28);
-        Decimal::try_from_i128_with_scale(kept, scale).map_err(|_| Error::TooLarge)
+        decimal::wide(kept, scale).ok_or(Error::TooLarge)
     }
 }

@@ -257,7 +257,8 @@ const COLOURS: &[Colour] = &[
 const V2013: Standard = Standard {
     id: "uk_daqi",
     version: "2013",
-    name: "Daily Air Quality Index",
+    name: "UK Daily Air Quality Index",
+    short_name: "UK DAQI",
     authority: "Defra",
     region: "GB",
     from: Date::new(2012, 1, 1),

@@ -54,9 +54,9 @@ pub enum Error {
     /// Too few values in the averaging period.
     NotEnough {
         /// How many there are.
-        have: u16,
+        have: u32,
         /// How many the capture rule asks for.
-        need: u16,
+        need: u32,
     },
     /// Only a gas has a molar mass, and so a conversion between mass and volume.
     NotAGas(Pollutant),

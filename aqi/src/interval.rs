@@ -2,6 +2,7 @@ use core::fmt;
 
 use rust_decimal::{Decimal, RoundingStrategy};
 
+use crate::decimal::{self, Plain};
 use crate::{Concentration, Unit};
 
 /// The concentrations that have an index or lie in a category: every one of them and no
@@ -51,7 +52,7 @@ impl Interval {
     ///
     /// The DAQI's index 2 for PM2.5 is 12 to 23 with no decimals, and 11.5 to 23.4 with one.
     pub fn closed(&self, decimals: u32) -> Option<(Decimal, Option<Decimal>)> {
-        let step = Decimal::new(1, decimals.min(28));
+        let step = decimal::fixed(1, decimals.min(28));
         let low = self.low.round_dp_with_strategy(decimals, RoundingStrategy::AwayFromZero);
         let low = if low == self.low && !self.low_included { low.checked_add(step)? } else { low };
         let high = self.high.map(|high| {
@@ -66,9 +67,9 @@ impl fmt::Display for Interval {
     /// As a sentence would have it: `11.5 to below 23.5 µg/m³`, `above 5 to 15 µg/m³`,
     /// `70.5 µg/m³ and above`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let low = self.low.normalize();
+        let low = Plain(self.low.normalize());
         let above = if self.low_included { "" } else { "above " };
-        match self.high.map(|high| high.normalize()) {
+        match self.high.map(|high| Plain(high.normalize())) {
             Some(high) if self.high_included => write!(f, "{above}{low} to {high} {}", self.unit),
             Some(high) => write!(f, "{above}{low} to below {high} {}", self.unit),
             None if self.low_included => write!(f, "{low} {} and above", self.unit),

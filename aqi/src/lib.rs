@@ -36,6 +36,16 @@
 //! What this crate is not: it keeps nothing, knows no wire format and reads no clock. It is
 //! `no_std`, never allocates, computes with no float, and depends on `rust_decimal` alone
 //! (and on `serde` behind the feature of that name; `std` turns on that of both).
+//!
+//! # On a microcontroller
+//!
+//! `rust_decimal` names the crate `alloc`, so rustc asks whoever links a firmware image for a
+//! `#[global_allocator]`, although nothing here calls it: one that always refuses will do.
+//! `aqi/firmware` in the repository has one that cannot be linked at all if anything were to
+//! allocate, in two images: every function of this crate (113 KiB of code and tables for a
+//! Cortex-M4), and a sensor with two standards (54 KiB). The decimals themselves allocate in
+//! their own `Display` and in their parser; [`Concentration`] and [`Interval`] print and read
+//! them without.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -55,6 +65,7 @@ mod colour;
 mod concentration;
 pub mod daqi;
 mod date;
+mod decimal;
 mod error;
 mod index;
 mod interval;
@@ -66,8 +77,10 @@ mod rounding;
 mod scale;
 mod standard;
 pub mod standards;
+mod sum;
 mod table;
 mod unit;
+mod words;
 
 pub use answer::{Answer, Row, SubIndex};
 pub use averaging::{Averaging, Capture};

@@ -1,35 +1,83 @@
 //! Means over time, with capture rules. Missing hours are `None`, never left out; series
 //! run from the oldest to the newest.
 //!
-//! A mean is made of unrounded values and is not rounded itself (beyond the 28 digits of a
-//! decimal): a standard rounds once, when it looks the mean up.
+//! A mean is that of the unrounded values, exactly, however many there are, and is rounded
+//! only to the 28 digits of a decimal: a standard rounds once, when it looks the mean up.
 
-use rust_decimal::Decimal;
+use core::num::NonZeroU64;
 
-use crate::{Capture, Concentration, Error};
+use crate::sum::Sum;
+use crate::{Capture, Concentration, Error, Unit};
 
 /// The mean of the values that are there.
 ///
 /// [`Error::NotEnough`] with fewer than `at_least` (and never fewer than one),
-/// [`Error::MixedUnits`], [`Error::TooLarge`].
-pub fn mean(values: &[Option<Concentration>], at_least: u16) -> Result<Concentration, Error> {
-    let mut sum = Decimal::ZERO;
-    let mut have = 0u16;
-    let mut unit = None;
-    for value in values.iter().flatten() {
-        if *unit.get_or_insert(value.unit()) != value.unit() {
+/// [`Error::MixedUnits`].
+pub fn mean(values: &[Option<Concentration>], at_least: u32) -> Result<Concentration, Error> {
+    let mut mean = Mean::default();
+    values.iter().flatten().try_for_each(|value| mean.add(*value))?;
+    mean.get(at_least)
+}
+
+/// A mean of values that come one at a time, so that none of them need be kept: a year of
+/// minutes takes as much memory as a day of hours.
+///
+/// ```
+/// use aqi::{Concentration, Unit, mean::Mean};
+/// let mut year = Mean::default();
+/// for minute in 0..525_600 {
+///     year.add(Concentration::fixed(3 + minute % 3, 0, Unit::Microgram)?)?;
+/// }
+/// assert_eq!(year.get(394_200)?.to_string(), "4 µg/m³"); // three quarters of the minutes
+/// # Ok::<(), aqi::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Mean {
+    sum: Sum,
+    have: u64,
+    unit: Option<Unit>,
+}
+
+impl Mean {
+    /// Takes in one more value; [`Error::MixedUnits`] when its unit is not that of the others.
+    pub fn add(&mut self, value: Concentration) -> Result<(), Error> {
+        let one = Self { sum: Sum::of(value.value()), have: 1, unit: Some(value.unit()) };
+        self.merge(&one)
+    }
+
+    /// Takes in the values of another mean. [`Error::MixedUnits`]; [`Error::TooLarge`] when
+    /// they are more than 2⁶⁴ together.
+    pub fn merge(&mut self, other: &Self) -> Result<(), Error> {
+        if let (Some(own), Some(others)) = (self.unit, other.unit)
+            && own != others
+        {
             return Err(Error::MixedUnits);
         }
-        sum = sum.checked_add(value.value()).ok_or(Error::TooLarge)?;
-        have = have.saturating_add(1);
+        let have = self.have.checked_add(other.have).ok_or(Error::TooLarge)?;
+        *self = Self { sum: self.sum.plus(other.sum), have, unit: self.unit.or(other.unit) };
+        Ok(())
     }
-    match unit {
-        Some(unit) if have >= at_least => {
-            let mean = sum.checked_div(Decimal::from(have)).ok_or(Error::TooLarge)?;
-            Concentration::new(mean, unit)
+
+    /// How many values it is made of.
+    pub fn count(&self) -> u64 {
+        self.have
+    }
+
+    /// The mean; [`Error::NotEnough`] with fewer than `at_least` values (and never fewer
+    /// than one).
+    pub fn get(&self, at_least: u32) -> Result<Concentration, Error> {
+        match (NonZeroU64::new(self.have), self.unit) {
+            (Some(have), Some(unit)) if have.get() >= u64::from(at_least) => {
+                Concentration::new(self.sum.divided(have), unit)
+            }
+            _ => Err(not_enough(self.have, at_least)),
         }
-        _ => Err(Error::NotEnough { have, need: at_least.max(1) }),
     }
+}
+
+fn not_enough(have: u64, at_least: u32) -> Error {
+    // Fewer than `at_least`, so the number fits.
+    Error::NotEnough { have: have.try_into().unwrap_or(u32::MAX), need: at_least.max(1) }
 }
 
 /// The running mean that ends with each value: of `capture.of` values, of which
@@ -48,7 +96,7 @@ pub fn running(
     capture: Capture,
 ) -> impl Iterator<Item = Result<Concentration, Error>> {
     (1..=values.len()).map(move |end| {
-        let start = end.saturating_sub(usize::from(capture.of));
+        let start = end.saturating_sub(capture.of.try_into().unwrap_or(usize::MAX));
         mean(&values[start..end], capture.at_least)
     })
 }
@@ -58,10 +106,10 @@ pub fn running(
 /// [`Error::NotEnough`], [`Error::MixedUnits`].
 pub fn highest(
     means: impl Iterator<Item = Result<Concentration, Error>>,
-    at_least: u16,
+    at_least: u32,
 ) -> Result<Concentration, Error> {
     let mut highest: Option<Concentration> = None;
-    let mut have = 0u16;
+    let mut have = 0u64;
     for mean in means {
         match (mean, highest) {
             (Err(Error::NotEnough { .. }), _) => continue,
@@ -72,11 +120,11 @@ pub fn highest(
             (Ok(mean), Some(other)) if mean.value() <= other.value() => {}
             (Ok(mean), _) => highest = Some(mean),
         }
-        have = have.saturating_add(1);
+        have += 1;
     }
     match highest {
-        Some(highest) if have >= at_least => Ok(highest),
-        _ => Err(Error::NotEnough { have, need: at_least.max(1) }),
+        Some(highest) if have >= u64::from(at_least) => Ok(highest),
+        _ => Err(not_enough(have, at_least)),
     }
 }
 
@@ -87,7 +135,7 @@ pub fn highest(
 /// What [`highest`] refuses, with at least `at_least` of the 24 means.
 pub fn daily_max_8h(
     hours: &[Option<Concentration>; 31],
-    at_least: u16,
+    at_least: u32,
 ) -> Result<Concentration, Error> {
     highest(running(hours, Capture::new(6, 8)).skip(7), at_least)
 }
@@ -99,7 +147,7 @@ pub fn daily_max_8h(
 /// What [`highest`] refuses, with at least `at_least` of the 17 means.
 pub fn daily_max_8h_us(
     hours: &[Option<Concentration>; 31],
-    at_least: u16,
+    at_least: u32,
 ) -> Result<Concentration, Error> {
     highest(running(hours, Capture::new(6, 8)).skip(7 + 7), at_least)
 }

@@ -2,7 +2,9 @@
 
 use rust_decimal::Decimal;
 
-use crate::{Concentration, Error};
+use crate::{Concentration, Error, decimal};
+
+const HALF: Decimal = decimal::fixed(5, 1);
 
 /// The NowCast of PM2.5 or PM10 from the last twelve hourly values, the newest last.
 ///
@@ -26,7 +28,7 @@ use crate::{Concentration, Error};
 /// # Ok::<(), aqi::Error>(())
 /// ```
 pub fn nowcast(hours: &[Option<Concentration>; 12]) -> Result<Concentration, Error> {
-    let have = hours[9..].iter().flatten().count() as u16;
+    let have = hours[9..].iter().flatten().count() as u32;
     let mut units = hours.iter().flatten().map(|hour| hour.unit());
     let unit = match units.next() {
         Some(unit) if have >= 2 => unit,
@@ -40,7 +42,7 @@ pub fn nowcast(hours: &[Option<Concentration>; 12]) -> Result<Concentration, Err
         (values().min().unwrap_or_default(), values().max().unwrap_or_default());
     let weight = match highest.is_zero() {
         true => Decimal::ONE,
-        false => lowest.checked_div(highest).ok_or(Error::TooLarge)?.max(Decimal::new(5, 1)),
+        false => lowest.checked_div(highest).ok_or(Error::TooLarge)?.max(HALF),
     };
     let (mut factor, mut sum, mut weights) = (Decimal::ONE, Decimal::ZERO, Decimal::ZERO);
     for hour in hours.iter().rev() {

@@ -3,7 +3,7 @@ use core::str::FromStr;
 
 use rust_decimal::Decimal;
 
-use crate::Error;
+use crate::{Error, words};
 
 /// What an index is defined on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -52,6 +52,19 @@ impl Pollutant {
         Self::Visibility,
     ];
 
+    const fn other_names(self) -> &'static [&'static str] {
+        match self {
+            Self::Pm25 => &["PM25"],
+            Self::Pm10 | Self::Visibility => &[],
+            Self::O3 => &["ozone"],
+            Self::No2 => &["nitrogen dioxide"],
+            Self::So2 => &["sulphur dioxide", "sulfur dioxide"],
+            Self::Co => &["carbon monoxide"],
+            Self::Nh3 => &["ammonia"],
+            Self::Pb => &["lead"],
+        }
+    }
+
     /// The usual short name: `PM2.5`, `PM10`, `O3`, `NO2`, `SO2`, `CO`, `NH3`, `Pb`,
     /// `visibility`.
     pub const fn name(self) -> &'static str {
@@ -92,14 +105,13 @@ impl fmt::Display for Pollutant {
 impl FromStr for Pollutant {
     type Err = Error;
 
-    /// Reads the short name in any case; `PM25` is accepted for `PM2.5`.
+    /// Reads the short name in any case and with any punctuation (`pm25`, `pm2_5`,
+    /// `PM 2.5`, `NO₂`), and the gas's name in English.
     fn from_str(text: &str) -> Result<Self, Error> {
-        if text.eq_ignore_ascii_case("PM25") {
-            return Ok(Self::Pm25);
-        }
-        Self::ALL
-            .into_iter()
-            .find(|pollutant| pollutant.name().eq_ignore_ascii_case(text))
-            .ok_or(Error::NotAPollutant)
+        let is_it = |pollutant: &Self| {
+            let names = pollutant.other_names().iter();
+            words::same(text, pollutant.name()) || names.clone().any(|name| words::same(text, name))
+        };
+        Self::ALL.into_iter().find(is_it).ok_or(Error::NotAPollutant)
     }
 }

@@ -1,5 +1,7 @@
 use rust_decimal::Decimal;
 
+use crate::decimal;
+
 /// How a concentration meets the grid that a table is written on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -77,7 +79,7 @@ impl Rounding {
     /// The concentrations that are looked up as grid value `first`, up to those looked up
     /// as `last`: the two ends in grid steps and whether each belongs to them.
     pub(crate) fn origin(self, first: u64, last: u64) -> [(Decimal, bool); 2] {
-        let half = Decimal::new(5, 1);
+        let half = decimal::fixed(5, 1);
         let (first_even, last_even) = (first.is_multiple_of(2), last.is_multiple_of(2));
         let (first, last) = (Decimal::from(first), Decimal::from(last));
         let [low, high] = match self {

@@ -6,7 +6,7 @@ use crate::rounding::{GRID_MAX, first_where};
 use crate::table::Content;
 use crate::{
     Advice, Averaging, Category, Colour, Concentration, Date, Error, Index, Interval, Pollutant,
-    Rounding, Scale, Severity, SubIndex, Table, risk,
+    Rounding, Scale, Severity, SubIndex, Table, decimal, risk,
 };
 
 /// A concentration of a pollutant, with the span of time that it is a mean of.
@@ -47,8 +47,10 @@ pub struct Standard {
     /// The choice made where the authority leaves one, when it is not this crate's default;
     /// else empty. The standard's documentation says what the choice is.
     pub policy: &'static str,
-    /// The name in full.
+    /// The name in full, with whose it is: `US EPA Air Quality Index`.
     pub name: &'static str,
+    /// The usual short name, with whose it is: `US EPA AQI`.
+    pub short_name: &'static str,
     /// Whose it is.
     pub authority: &'static str,
     /// Where it holds: an ISO 3166 code, or `EU`, or `WORLD`.
@@ -130,6 +132,7 @@ pub(crate) const BLANK: Standard = Standard {
     variant: "",
     policy: "",
     name: "",
+    short_name: "",
     authority: "",
     region: "",
     from: Date::year(0),
@@ -297,7 +300,7 @@ impl Standard {
         let Some((first, last)) = scale.steps_of(low, high, most) else { return Ok(None) };
         let [(low, low_included), (high, high_included)] =
             scale.rounding.origin(first, last.unwrap_or(first));
-        let in_unit = |steps: Decimal| steps * Decimal::new(1, u32::from(scale.decimals));
+        let in_unit = |steps: Decimal| steps * decimal::fixed(1, scale.decimals.into());
         Ok(Some(Interval {
             low: in_unit(low),
             low_included,
@@ -359,9 +362,10 @@ pub(crate) fn index_at(table: &Table, scale: &Scale, steps: u64) -> Result<Index
 }
 
 impl fmt::Display for Standard {
-    /// The name, the version and what tells it from its siblings.
+    /// The short name, the version and what tells it from its siblings: `US EPA AQI 2024`,
+    /// `CITEAIR CAQI 2012, roadside daily`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.name, self.version)?;
+        write!(f, "{} {}", self.short_name, self.version)?;
         let variant = [self.variant, self.policy].into_iter().filter(|word| !word.is_empty());
         variant.into_iter().try_for_each(|word| write!(f, ", {word}"))
     }

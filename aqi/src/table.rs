@@ -85,7 +85,7 @@ impl Table {
         }
     }
 
-    pub(crate) const fn capture(self, at_least: u16, of: u16) -> Self {
+    pub(crate) const fn capture(self, at_least: u32, of: u32) -> Self {
         Self { capture: Some(Capture::new(at_least, of)), ..self }
     }
 

@@ -3,7 +3,7 @@ use core::str::FromStr;
 
 use rust_decimal::Decimal;
 
-use crate::Error;
+use crate::{Error, decimal, words};
 
 /// What a concentration's number counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -84,19 +84,21 @@ impl fmt::Display for Unit {
 impl FromStr for Unit {
     type Err = Error;
 
-    /// Reads the ASCII name in any case and the printed one (with either of Unicode's two
-    /// letters for micro).
+    /// Reads the ASCII name and the printed one in any case and as people write them:
+    /// `µg/m³` (with either of Unicode's two letters for micro), `ug m-3`, `mcg/m^3`, `ppbv`.
     fn from_str(text: &str) -> Result<Self, Error> {
-        if let Some(unit) =
-            Self::ALL.into_iter().find(|unit| unit.name().eq_ignore_ascii_case(text))
-        {
-            return Ok(unit);
-        }
-        match text {
-            "µg/m³" | "μg/m³" | "µg/m3" | "μg/m3" | "ug/m³" => Ok(Self::Microgram),
-            "mg/m³" => Ok(Self::Milligram),
-            "10⁻⁴/m" => Ok(Self::Scattering),
-            _ => Err(Error::NotAUnit),
+        let is_any = |names: &[&str]| names.iter().any(|name| words::same(text, name));
+        let text = text.trim();
+        match () {
+            () if is_any(&["ug/m3", "mcg/m3"]) => Ok(Self::Microgram),
+            () if is_any(&["mg/m3"]) => Ok(Self::Milligram),
+            () if is_any(&["ppb", "ppbv"]) => Ok(Self::Ppb),
+            () if is_any(&["ppm", "ppmv"]) => Ok(Self::Ppm),
+            // The sign of its power counts.
+            () if text.eq_ignore_ascii_case("1e-4/m") || text == "10⁻⁴/m" => {
+                Ok(Self::Scattering)
+            }
+            () => Err(Error::NotAUnit),
         }
     }
 }
@@ -123,6 +125,6 @@ impl Temperature {
             Self::TwentyFive => (24, 465_403_697_038),
         };
         let trillionths: u64 = high * 1_000_000_000_000 + low;
-        Decimal::from_parts(trillionths as u32, (trillionths >> 32) as u32, 0, false, 12)
+        decimal::fixed(trillionths, 12)
     }
 }

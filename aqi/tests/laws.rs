@@ -3,10 +3,13 @@
 #![allow(clippy::unwrap_used)]
 
 use aqi::bulk::{Column, MISSING};
+use aqi::mean::Mean;
 use aqi::{
     Averaging, Concentration, Content, Decimal, Error, Index, Pollutant, Rule, Sample, Standard,
     Table, Unit, standards,
 };
+use num_bigint::BigInt;
+use num_rational::{BigRational, Ratio};
 use proptest::prelude::*;
 
 /// Numbers as they come: of the size of the tables, with the tables' digits and more; and
@@ -39,6 +42,12 @@ fn is_risk(table: &Table) -> bool {
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_concentration_prints_its_decimal(value in values()) {
+        let printed = Concentration::new(value, Unit::Ppm).unwrap().to_string();
+        prop_assert_eq!(printed, format!("{value} ppm"));
+    }
 
     #[test]
     fn total_and_monotone(a in values(), b in values()) {
@@ -202,6 +211,36 @@ proptest! {
         prop_assert_eq!(Concentration::try_from_f32(small, Unit::Ppb), parsed(small.to_string()));
     }
 
+    /// As the decimal's own parser reads them, which also takes digits grouped by `_` and
+    /// refuses zeros beyond the digits that fit.
+    #[test]
+    fn a_text_is_the_decimal_that_it_writes_or_refused(
+        text in prop_oneof![
+            "[+-]?[0-9]{0,31}",
+            "[+-]?[0-9]{0,31}\\.[0-9]{0,31}",
+            "[+-]?[0-9]{0,3}\\.[0-9]{0,25}0{0,9}",
+            "[-+.0-9eE,_ x\u{661}]{0,6}",
+        ],
+    ) {
+        let theirs = Decimal::from_str_exact(&text).ok().filter(|_| !text.contains('_'));
+        let ours = Concentration::parse(&text, Unit::Ppb);
+        match (theirs, ours) {
+            (Some(theirs), Ok(ours)) => {
+                prop_assert_eq!(ours.value().to_string(), theirs.abs().to_string());
+                prop_assert_eq!(ours.to_string(), format!("{} ppb", theirs.abs()));
+            }
+            (Some(theirs), Err(error)) => {
+                prop_assert!(error == Error::Negative && theirs < Decimal::ZERO);
+            }
+            (None, Ok(ours)) => {
+                prop_assert!(text.ends_with('0') && text.contains('.'));
+                let short = text.trim_end_matches('0').trim_end_matches('.');
+                prop_assert_eq!(Ok(ours.value()), Decimal::from_str_exact(short).map(|v| v.abs()));
+            }
+            (None, Err(error)) => prop_assert!(matches!(error, Error::NotANumber | Error::Negative)),
+        }
+    }
+
     #[test]
     fn any_float_is_a_concentration_or_refused(bits in any::<u64>(), small in any::<u32>()) {
         for (value, answer) in [
@@ -222,19 +261,100 @@ proptest! {
     }
 
     #[test]
-    fn a_mean_lies_between_its_values(values in proptest::collection::vec(proptest::option::of(0u64..100_000), 1..40), need in 0u16..40) {
+    fn a_mean_is_the_exact_sum_over_the_count(
+        values in proptest::collection::vec(proptest::option::weighted(0.9, values()), 0..60),
+        repeat in prop_oneof![0u32..3, 8u32..58],
+        need in prop_oneof![0u32..60, any::<u32>()],
+    ) {
         let series: Vec<_> = values.iter()
-            .map(|value| value.and_then(|value| Concentration::fixed(value, 2, Unit::Microgram).ok()))
+            .map(|value| value.map(|value| Concentration::new(value, Unit::Microgram).unwrap()))
             .collect();
-        let have = series.iter().flatten().count();
-        match aqi::mean::mean(&series, need) {
-            Ok(mean) => {
-                let all = || series.iter().flatten().map(|value| value.value());
-                prop_assert!(all().min().unwrap() <= mean.value() && mean.value() <= all().max().unwrap());
-                prop_assert!(have >= usize::from(need).max(1));
-            }
-            Err(error) => prop_assert_eq!(error, Error::NotEnough { have: have as u16, need: need.max(1) }),
+        let mut sum = Ratio::from(BigInt::ZERO);
+        let mut mean = Mean::default();
+        for value in series.iter().flatten() {
+            sum += fraction(value.value());
+            mean.add(*value).unwrap();
         }
+        let have = series.iter().flatten().count() as u64;
+        // As many values again, and again: to lengths that no memory holds.
+        for _ in 0..repeat {
+            let same = mean;
+            mean.merge(&same).unwrap();
+        }
+        prop_assert_eq!(mean.count(), have << repeat);
+        let whole = match mean.get(need) {
+            Ok(mean) => {
+                prop_assert!(have > 0 && have << repeat >= u64::from(need));
+                let exact = sum / BigInt::from(have);
+                prop_assert!(is_nearest(mean.value(), &exact), "{mean} for {exact}");
+                Ok(mean)
+            }
+            Err(error) => {
+                prop_assert!(have == 0 || have << repeat < u64::from(need));
+                let have = u32::try_from(have << repeat).unwrap();
+                prop_assert_eq!(error, Error::NotEnough { have, need: need.max(1) });
+                Err(())
+            }
+        };
+        if let (Ok(of_series), Ok(whole)) = (aqi::mean::mean(&series, need), whole) {
+            prop_assert_eq!(of_series, whole);
+        }
+    }
+
+    /// Of equal values, however many: where a counter of 8, 16 or 32 bits would end, too.
+    #[test]
+    fn a_mean_of_equal_values_is_their_value(
+        value in values(),
+        count in prop_oneof![
+            1u64..10,
+            (prop_oneof![Just(8u32), Just(16), Just(31), Just(32), Just(53), Just(63)], 0u64..5)
+                .prop_map(|(bits, more)| (1 << bits) - 2 + more),
+            1..=u64::MAX,
+        ],
+    ) {
+        let value = Concentration::new(value, Unit::Ppb).unwrap();
+        let (mut mean, mut power) = (Mean::default(), Mean::default());
+        power.add(value).unwrap();
+        for bit in 0..64 {
+            if count >> bit & 1 == 1 {
+                mean.merge(&power).unwrap();
+            }
+            let same = power;
+            if bit < 63 {
+                power.merge(&same).unwrap();
+            }
+        }
+        prop_assert_eq!(mean.count(), count);
+        prop_assert_eq!(mean.get(u32::try_from(count).unwrap_or(u32::MAX)), Ok(value));
+    }
+}
+
+fn fraction(value: Decimal) -> BigRational {
+    Ratio::new(value.mantissa().into(), BigInt::from(10).pow(value.scale()))
+}
+
+/// Whether no decimal lies nearer.
+fn is_nearest(value: Decimal, exact: &BigRational) -> bool {
+    let digits = |scale: u32| value.mantissa().unsigned_abs() * 10u128.pow(scale - value.scale());
+    let fits = |scale: &u32| digits(*scale) < 1 << 96;
+    let finest = (value.scale()..=28).take_while(fits).last().unwrap();
+    let error = fraction(value) - exact;
+    let half_step = Ratio::new(BigInt::from(1), BigInt::from(10).pow(finest) * 2);
+    error <= half_step && error >= -half_step
+}
+
+/// The lengths at which a short counter stops, as one reads a series.
+#[test]
+fn a_mean_counts_every_value_of_a_long_series() {
+    let four = Concentration::fixed(4, 0, Unit::Microgram).unwrap();
+    for length in [255, 256, 257, 65_535, 65_536, 65_537, 131_073, 525_600] {
+        let mut series = vec![Some(four); length];
+        assert_eq!(aqi::mean::mean(&series, length as u32), Ok(four), "{length}");
+        series[length / 2] = None;
+        let refusal = Error::NotEnough { have: length as u32 - 1, need: length as u32 };
+        assert_eq!(aqi::mean::mean(&series, length as u32), Err(refusal));
+        let highest = aqi::mean::highest(series.iter().flatten().copied().map(Ok), length as u32);
+        assert_eq!(highest, Err(refusal));
     }
 }
 

@@ -275,7 +275,7 @@ fn refusals_are_values() {
     assert_eq!(daqi::Index::new(11), Err(Error::NotAnIndex));
     assert_eq!("none".parse::<daqi::Band>(), Err(Error::NotABand));
     assert_eq!("CH4".parse::<Pollutant>(), Err(Error::NotAPollutant));
-    assert!(size_of::<Error>() <= 6);
+    assert!(size_of::<Error>() <= 12);
     assert_eq!(size_of::<Option<Index>>(), 4);
 }
 
@@ -301,6 +301,40 @@ fn words_are_read_as_people_write_them() {
     for averaging in Averaging::ALL {
         assert_eq!(averaging.name().parse(), Ok(averaging));
     }
+    for text in ["pm25", "pm2_5", "PM2.5", "PM 2.5", "pm-2.5", "PM2,5", "PM₂.₅", " PM2.5 "] {
+        assert_eq!(text.parse(), Ok(Pollutant::Pm25), "{text}");
+    }
+    for (text, pollutant) in [
+        ("PM_10", Pollutant::Pm10),
+        ("NO₂", Pollutant::No2),
+        ("Ozone", Pollutant::O3),
+        ("sulfur dioxide", Pollutant::So2),
+    ] {
+        assert_eq!(text.parse(), Ok(pollutant), "{text}");
+    }
+    for text in
+        ["µg/m³", "μg/m³", "UG/M3", "ug/m^3", "µg m⁻³", "μg·m-3", "ug / m3", "mcg/m3", " ug/m3"]
+    {
+        assert_eq!(text.parse(), Ok(Unit::Microgram), "{text}");
+    }
+    for (text, unit) in
+        [("mg m-3", Unit::Milligram), ("PPBV", Unit::Ppb), ("10⁻⁴/m", Unit::Scattering)]
+    {
+        assert_eq!(text.parse(), Ok(unit), "{text}");
+    }
+    for text in ["24 h", "24hr", "24-hour", "24 Hours", "daily"] {
+        assert_eq!(text.parse(), Ok(Averaging::Day), "{text}");
+    }
+    assert_eq!("hourly".parse(), Ok(Averaging::Hour));
+    for text in ["PM", "PM2", "PM1.0", "NO", "CO2", "", "2.5"] {
+        assert_eq!(text.parse::<Pollutant>(), Err(Error::NotAPollutant), "{text}");
+    }
+    for text in ["", "ug", "µg/m²", "g/m3", "1e4/m", "%"] {
+        assert_eq!(text.parse::<Unit>(), Err(Error::NotAUnit), "{text}");
+    }
+    for text in ["", "24", "2h", "48 hours"] {
+        assert_eq!(text.parse::<Averaging>(), Err(Error::NotAnAveraging), "{text}");
+    }
     for index in [Index::new(0), Index::new(500), Index::over(10)] {
         assert_eq!(index.to_string().parse(), Ok(index));
     }
@@ -309,7 +343,7 @@ fn words_are_read_as_people_write_them() {
 #[test]
 fn a_standard_is_found_by_name_and_by_day() {
     let on = |id, date| standards::in_force(id, date).map(|standard| standard.version);
-    assert_eq!(on("us_aqi", Date::new(2024, 5, 5)), Some("2012"));
+    assert_eq!(on("us_aqi", Date::new(2024, 5, 5)), Some("2015"));
     assert_eq!(on("us_aqi", Date::new(2024, 5, 6)), Some("2024"));
     assert_eq!(on("cn_aqi", Date::new(2026, 2, 28)), Some("2012"));
     assert_eq!(on("eu_eaqi", Date::new(2019, 6, 1)), Some("2017"));
@@ -323,6 +357,102 @@ fn a_standard_is_found_by_name_and_by_day() {
         assert_eq!(same.count(), 1, "{standard}");
         assert!(standard.categories.windows(2).all(|pair| pair[0].from < pair[1].from));
         assert!(standard.tables.len() <= 10, "{standard} has more parts than an answer");
+    }
+}
+
+/// The days on which the Federal Register's rules took effect, and what 8 hours of ozone and
+/// a day of PM2.5 were the day before and on the day.
+#[test]
+fn an_american_day_has_the_rows_of_its_rule() {
+    let index = |date, text| {
+        let standard = standards::in_force("us_aqi", date).unwrap();
+        answer(standard, &[text]).index().number()
+    };
+    let days = [
+        (Date::new(1999, 10, 4), "O3/8h 0.084 ppm", 100),
+        (Date::new(2008, 5, 26), "O3/8h 0.0874125 ppm", 106), // 64 FR 42530's own example
+        (Date::new(2008, 5, 26), "O3/8h 0.084 ppm", 100),
+        (Date::new(2008, 5, 27), "O3/8h 0.075 ppm", 100),
+        (Date::new(2010, 8, 22), "SO2/24h 0.144 ppm", 100),
+        (Date::new(2010, 8, 23), "SO2/1h 75 ppb", 100),
+        (Date::new(2010, 4, 12), "NO2/1h 100 ppb", 100),
+        (Date::new(2013, 3, 17), "PM2.5/24h 40.4 ug/m3", 100),
+        (Date::new(2013, 3, 18), "PM2.5/24h 35.4 ug/m3", 100),
+        (Date::new(2013, 3, 18), "O3/8h 0.075 ppm", 100),
+        (Date::new(2015, 12, 27), "O3/8h 0.075 ppm", 100),
+        (Date::new(2015, 12, 28), "O3/8h 0.070 ppm", 100),
+        (Date::new(2024, 5, 5), "PM2.5/24h 12.0 ug/m3", 50),
+        (Date::new(2024, 5, 6), "PM2.5/24h 9.0 ug/m3", 50),
+    ];
+    for (date, text, wanted) in days {
+        assert_eq!(index(date, text), wanted, "{date}: {text}");
+    }
+    let before = standards::in_force("us_aqi", Date::new(2010, 4, 11)).unwrap();
+    let refusal = Error::BelowTable(Pollutant::No2, Averaging::Hour);
+    assert_eq!(before.index(&[sample("NO2/1h 100 ppb")]), Err(refusal));
+    assert_eq!(standards::in_force("us_aqi", Date::new(1999, 10, 3)), None);
+}
+
+/// Day by day: of a standard's versions exactly one is in force, from the first's first day
+/// on, and it is the one that is found by that day.
+#[test]
+fn versions_tile_their_time() {
+    let days = || {
+        let months = (1998..=2027).flat_map(|year| (1..=12).map(move |month| (year, month)));
+        months.flat_map(|(year, month)| {
+            let leap = u8::from(year % 4 == 0);
+            let length = [31, 28 + leap, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+            (1..=length[usize::from(month - 1)]).map(move |day| Date::new(year, month, day))
+        })
+    };
+    for first in standards::ALL {
+        let of_it: Vec<_> = standards::ALL.into_iter().filter(|s| s.id == first.id).collect();
+        let mut versions = of_it.clone();
+        versions.dedup_by_key(|standard| standard.version); // the default of each
+        let begin = versions.iter().map(|standard| standard.from).min().unwrap();
+        let end = versions[0].until;
+        for pair in versions.windows(2) {
+            assert_eq!(pair[1].until, Some(pair[0].from), "{}", pair[1]);
+        }
+        for day in days() {
+            let in_force: Vec<_> = versions.iter().filter(|s| s.in_force(day)).collect();
+            let expected = begin <= day && end.is_none_or(|end| day < end);
+            assert_eq!(in_force.len(), usize::from(expected), "{} on {day}", first.id);
+            let found = standards::in_force(first.id, day);
+            assert_eq!(found.as_ref(), in_force.first().copied(), "{} on {day}", first.id);
+        }
+        // Siblings share their version's time; one may have come later.
+        for standard in of_it {
+            let default = versions.iter().find(|other| other.version == standard.version).unwrap();
+            assert!(standard.from >= default.from && standard.until == default.until);
+        }
+    }
+}
+
+#[test]
+fn a_name_says_whose_it_is() {
+    let names = [
+        (DAQI.to_string(), "UK DAQI 2013"),
+        (daqi::DAQI_UNROUNDED.to_string(), "UK DAQI 2013, unrounded"),
+        (us::AQI_2024.to_string(), "US EPA AQI 2024"),
+        (eu::EAQI_2025.to_string(), "EEA European AQI 2025"),
+        (caqi::ROADSIDE_DAILY.to_string(), "CITEAIR CAQI 2012, roadside daily"),
+        (cn::DAILY_2026.to_string(), "China MEE AQI 2026, daily"),
+        (ca::AQHI.to_string(), "Canada AQHI 2008"),
+        (hk::AQHI.to_string(), "Hong Kong AQHI 2013"),
+        (india::NAQI.to_string(), "India CPCB NAQI 2014"),
+        (kr::CAI.to_string(), "South Korea CAI 2018"),
+        (au::NEPM.to_string(), "NSW NEPM AQI 2008"),
+    ];
+    for (name, wanted) in names {
+        assert_eq!(name, wanted);
+    }
+    for (at, standard) in standards::ALL.into_iter().enumerate() {
+        for other in &standards::ALL[..at] {
+            assert_ne!(standard.to_string(), other.to_string());
+            let same = standard.id == other.id || standard.name != other.name;
+            assert!(same && (standard.id == other.id || standard.short_name != other.short_name));
+        }
     }
 }
 

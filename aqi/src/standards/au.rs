@@ -81,7 +81,8 @@ const PM25_OLD: Table = ratio(Pm25, Day, (Microgram, 3), &[(25_000, 100)]);
 pub static NSW_AQC: Standard = Standard {
     id: "au_aqc_nsw",
     version: "2020",
-    name: "Air Quality Categories",
+    name: "New South Wales Air Quality Categories",
+    short_name: "NSW AQC",
     authority: "New South Wales Government",
     region: "AU-NSW",
     from: Date::month(2020, 11),
@@ -105,7 +106,8 @@ pub static NSW_AQC: Standard = Standard {
 pub static NEPM: Standard = Standard {
     id: "au_aqi_nepm",
     version: "2008",
-    name: "Air Quality Index (percentage of the NEPM standard)",
+    name: "New South Wales Air Quality Index (percentage of the NEPM standard)",
+    short_name: "NSW NEPM AQI",
     authority: "New South Wales Government",
     region: "AU-NSW",
     from: Date::year(2008),

@@ -104,7 +104,8 @@ const COLOURS: &[Colour] = &[
 const COMMON: Standard = Standard {
     id: "ca_aqhi",
     version: "2008",
-    name: "Air Quality Health Index",
+    name: "Canada Air Quality Health Index",
+    short_name: "Canada AQHI",
     authority: "Environment and Climate Change Canada, Health Canada",
     region: "CA",
     from: Date::year(2008),
@@ -127,7 +128,8 @@ pub static AQHI: Standard = COMMON;
 pub static AQHI_PLUS: Standard = Standard {
     id: "ca_aqhi_plus",
     version: "2019",
-    name: "AQHI+",
+    name: "Canada Air Quality Health Index for wildfire smoke",
+    short_name: "Canada AQHI+",
     from: Date::year(2019),
     tables: &[PM25_1H],
     rule: Rule::Worst,

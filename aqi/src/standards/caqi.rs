@@ -53,7 +53,8 @@ const CATEGORIES: &[Category] = &[
 const COMMON: Standard = Standard {
     id: "eu_caqi",
     version: "2012",
-    name: "Common Air Quality Index",
+    name: "CITEAIR Common Air Quality Index",
+    short_name: "CITEAIR CAQI",
     authority: "CITEAIR",
     region: "EU",
     from: Date::year(2012),

@@ -174,7 +174,8 @@ const SIX: &[&[Pollutant]] = &[&[Pm25], &[Pm10], &[O3], &[No2], &[So2], &[Co]];
 const V2026: Standard = Standard {
     id: "cn_aqi",
     version: "2026",
-    name: "Ambient Air Quality Index",
+    name: "China MEE Ambient Air Quality Index",
+    short_name: "China MEE AQI",
     authority: "Ministry of Ecology and Environment",
     region: "CN",
     from: Date::new(2026, 3, 1),

@@ -57,7 +57,8 @@ const CATEGORIES: &[Category] = &[
 const V2025: Standard = Standard {
     id: "de_lqi",
     version: "2025",
-    name: "Luftqualitätsindex",
+    name: "German UBA Luftqualitätsindex",
+    short_name: "German UBA LQI",
     authority: "Umweltbundesamt",
     region: "DE",
     from: Date::year(2025),

@@ -105,7 +105,8 @@ const FIVE: &[Category] = &[
 
 const COMMON: Standard = Standard {
     id: "eu_eaqi",
-    name: "European Air Quality Index",
+    name: "EEA European Air Quality Index",
+    short_name: "EEA European AQI",
     authority: "European Environment Agency",
     region: "EU",
     numbered: false,

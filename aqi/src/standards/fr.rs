@@ -33,7 +33,8 @@ const fn of_decree(table: Table) -> Table {
 pub static ATMO_2021: Standard = Standard {
     id: "fr_atmo",
     version: "2021",
-    name: "Indice ATMO",
+    name: "French Indice ATMO",
+    short_name: "French Indice ATMO",
     authority: "Ministère de la Transition écologique",
     region: "FR",
     from: Date::new(2021, 1, 1),

@@ -64,7 +64,8 @@ const CATEGORIES: &[Category] = &[
 pub static AQHI: Standard = Standard {
     id: "hk_aqhi",
     version: "2013",
-    name: "Air Quality Health Index",
+    name: "Hong Kong Air Quality Health Index",
+    short_name: "Hong Kong AQHI",
     authority: "Environmental Protection Department, Hong Kong",
     region: "HK",
     from: Date::new(2013, 12, 30),

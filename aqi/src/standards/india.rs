@@ -136,7 +136,8 @@ const CATEGORIES: &[Category] = &[
 const V2014: Standard = Standard {
     id: "in_naqi",
     version: "2014",
-    name: "National Air Quality Index",
+    name: "India CPCB National Air Quality Index",
+    short_name: "India CPCB NAQI",
     authority: "Central Pollution Control Board",
     region: "IN",
     from: Date::month(2014, 10),

@@ -21,7 +21,7 @@ use crate::colour::SAFE_4;
 use crate::standard::{BLANK, Needs};
 use crate::{
     Averaging, Concentration, Date, End, Error, Pollutant, Rounding, Rule, Scale, Shape, Standard,
-    Table, Unit, mean,
+    Table, Unit, decimal, mean,
 };
 
 const SOURCE: &str = "AirKorea, as printed by Jeju province and openaq/aqi-hub";
@@ -64,7 +64,8 @@ const CATEGORIES: &[Category] = &[
 pub static CAI: Standard = Standard {
     id: "kr_cai",
     version: "2018",
-    name: "Comprehensive Air-quality Index",
+    name: "South Korea Comprehensive Air-quality Index",
+    short_name: "South Korea CAI",
     authority: "Korea Environment Corporation (AirKorea)",
     region: "KR",
     from: Date::month(2018, 3),
@@ -97,12 +98,12 @@ pub fn forecast_mean(
         return Err(Error::WrongUnit { pollutant, given, wanted: Microgram });
     }
     let twelve = mean::mean(hours, 12)?.value();
-    let (least, most) = (Decimal::new(9, 1), Decimal::new(17, 1));
+    let (least, most) = (decimal::fixed(9, 1), decimal::fixed(17, 1));
     let damped = |hour: Concentration| {
         let value = hour.value();
         let bound = |factor| twelve.checked_mul(factor).unwrap_or(Decimal::MAX);
         let damp = value >= threshold && value >= bound(least) && value <= bound(most);
-        let kept = if damp { value.checked_mul(Decimal::new(75, 2)) } else { Some(value) };
+        let kept = if damp { value.checked_mul(decimal::fixed(75, 2)) } else { Some(value) };
         kept.ok_or(Error::TooLarge).and_then(Concentration::micrograms)
     };
     let mut four = [None; 4];

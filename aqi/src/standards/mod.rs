@@ -18,11 +18,15 @@ use crate::{Date, Standard, daqi};
 
 /// Every standard, variant and policy: the newest version of each first, and of one version
 /// this crate's default first.
-pub static ALL: [&Standard; 39] = [
+pub static ALL: [&Standard; 43] = [
     &daqi::DAQI,
     &daqi::DAQI_UNROUNDED,
     &us::AQI_2024,
+    &us::AQI_2015,
     &us::AQI_2012,
+    &us::AQI_2010_SO2,
+    &us::AQI_2010_NO2,
+    &us::AQI_2008,
     &us::AQI_1999,
     &eu::EAQI_2025,
     &eu::EAQI_2025_ROUNDED,
@@ -80,7 +84,8 @@ pub fn find(id: &str, version: &str) -> impl Iterator<Item = &'static Standard> 
     wanted.copied()
 }
 
-/// The standard with this id that was in force on a day, in its default variant and policy.
+/// The standard with this id that was in force on a day, in its default variant and policy:
+/// none before its first version and after its last.
 pub fn in_force(id: &str, on: Date) -> Option<&'static Standard> {
     ALL.iter().copied().find(|standard| standard.id == id && standard.in_force(on))
 }

@@ -1,5 +1,5 @@
 //! Singapore's Pollutant Standards Index (PSI), since 1 April 2014, and its bands for one
-//! hour of PM2.5.
+//! hour of PM2.5, since 27 June 2016 (the NEA's announcement of that day).
 //!
 //! The rows are from openaq/aqi-hub and aqipy, which agree but for a misprint in the
 //! former's PM10 (151–350 is Unhealthy); PM2.5 and PM10 high, the gases medium. How
@@ -126,7 +126,8 @@ const BANDS: &[Category] = &[
 const V2014: Standard = Standard {
     id: "sg_psi",
     version: "2014",
-    name: "Pollutant Standards Index",
+    name: "Singapore NEA Pollutant Standards Index",
+    short_name: "Singapore NEA PSI",
     authority: "National Environment Agency",
     region: "SG",
     from: Date::new(2014, 4, 1),
@@ -138,10 +139,12 @@ const V2014: Standard = Standard {
 
 /// In force since 1 April 2014.
 pub static PSI: Standard = V2014;
-/// The bands for one hour of PM2.5.
+/// The bands for one hour of PM2.5, since 27 June 2016.
 pub static PM25_1H: Standard = Standard {
     variant: "1-hour PM2.5",
-    name: "1-hour PM2.5 bands",
+    name: "Singapore NEA 1-hour PM2.5 bands",
+    short_name: "Singapore NEA PM2.5 bands",
+    from: Date::new(2016, 6, 27),
     tables: &[PM25_HOUR],
     categories: BANDS,
     numbered: false,

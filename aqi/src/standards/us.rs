@@ -1,4 +1,19 @@
-//! The United States' Air Quality Index (EPA): 2024, 2012 and 1999/2008.
+//! The United States' Air Quality Index (EPA), in seven versions since 1999.
+//!
+//! Each version begins on the day on which its rule in the Federal Register took effect:
+//!
+//! | version | in force since | rule | what it changed |
+//! | --- | --- | --- | --- |
+//! | 2024 | 6 May 2024 | 89 FR 16202 | PM2.5; one row from 301 to 500 |
+//! | 2015 | 28 December 2015 | 80 FR 65292 | ozone over 8 hours: 100 is 0.070 ppm |
+//! | 2012 | 18 March 2013 | 78 FR 3086 | PM2.5: 50 is 12.0 µg/m³, 100 is 35.4 |
+//! | 2010_so2 | 23 August 2010 | 75 FR 35520 | SO2 over 1 hour: 100 is 75 ppb |
+//! | 2010_no2 | 12 April 2010 | 75 FR 6474 | NO2 from zero on: 100 is 100 ppb |
+//! | 2008 | 27 May 2008 | 73 FR 16436 | ozone over 8 hours: 100 is 0.075 ppm |
+//! | 1999 | 4 October 1999 | 64 FR 42530 | the first; ozone over 8 hours: 100 is 0.084 ppm |
+//!
+//! The day in August 2010 is sixty days after the rule's publication; the rule's own
+//! sentence is in no source at hand.
 //!
 //! Source of the version in force: "Technical Assistance Document for the Reporting of
 //! Daily Air Quality", EPA-454/B-24-002 (May 2024), table 6 and its footnotes; 40 CFR 58
@@ -10,8 +25,7 @@
 //!
 //! - Above 500 the 2024 index goes on along the line from 301 to 500, Hazardous. Before,
 //!   it was "Beyond the AQI" without a number: [`Index::over`](crate::Index::over) 500.
-//! - From 301 to 500 there is one row in 2024 and two (301–400, 401–500) in the documents
-//!   of 2012 to 2018; the edition of May 2016 as coded elsewhere has one. PM10 of 504 µg/m³
+//! - From 301 to 500 there is one row in 2024 and two (301–400, 401–500) before; the edition of May 2016 as coded elsewhere has one. PM10 of 504 µg/m³
 //!   is 400 by the old and 389 by the new table.
 //! - Ozone: the mean of 8 hours is compulsory, the one of 1 hour optional and defined from
 //!   0.125 ppm on; the higher counts. The 8-hour table ends at 300: above, only the hour
@@ -37,6 +51,7 @@ const TAD_2024: &str = "EPA-454/B-24-002 (May 2024), table 6";
 const TAD_2018: &str = "EPA-454/B-13-001 and EPA-454/B-18-007 (September 2018), as transcribed \
     independently in three libraries";
 const FR_2009: &str = "40 CFR 58 appendix G as corrected in 74 FR 30469 (26 June 2009)";
+const FR_1999: &str = "64 FR 42530 (4 August 1999), 40 CFR 58 appendix G";
 
 /// A row-by-row table, cut to the grid.
 const fn table(
@@ -149,8 +164,8 @@ const PM10_2012: Table = table(
     End::Over,
     TAD_2018,
 );
-/// Ozone over 8 hours, ppm in thousandths: EPA-454/B-18-007 (the rule of October 2015).
-const O3_8H_2012: Table = Table { source: TAD_2018, ..O3_8H_2024 };
+/// Ozone over 8 hours, ppm in thousandths: EPA-454/B-18-007, table 5 (80 FR 65292).
+const O3_8H_2015: Table = Table { source: TAD_2018, ..O3_8H_2024 };
 /// Ozone over 1 hour, ppm in thousandths: EPA-454/B-13-001, EPA-454/B-18-007.
 const O3_1H_2012: Table = table(
     O3,
@@ -204,8 +219,14 @@ const PM25_1999: Table = table(
     End::Over,
     FR_2009,
 );
-/// Ozone over 8 hours, ppm in thousandths: 74 FR 30469 (the rule of 2008).
-const O3_8H_1999: Table = table(
+/// PM10, µg/m³: 74 FR 30469 (the rule of 1999).
+const PM10_1999: Table = Table { source: FR_2009, ..PM10_2012 };
+/// Ozone over 1 hour, ppm in thousandths: 74 FR 30469 (the rule of 1999).
+const O3_1H_1999: Table = Table { source: FR_2009, ..O3_1H_2012 };
+/// CO, ppm in tenths: 74 FR 30469 (the rule of 1999).
+const CO_1999: Table = Table { source: FR_2009, ..CO_2012 };
+/// Ozone over 8 hours, ppm in thousandths: 74 FR 30469 (73 FR 16436).
+const O3_8H_2008: Table = table(
     O3,
     EightHours,
     (Ppm, 3),
@@ -213,6 +234,18 @@ const O3_8H_1999: Table = table(
     &[(59, 50), (75, 100), (95, 150), (115, 200), (374, 300)],
     End::Stays,
     FR_2009,
+)
+.deferring_to(Hour);
+/// Ozone over 8 hours, ppm in thousandths: 64 FR 42530, whose own example is 106 at
+/// 0.0874125 ppm.
+const O3_8H_1999: Table = table(
+    O3,
+    EightHours,
+    (Ppm, 3),
+    (0, 0),
+    &[(64, 50), (84, 100), (104, 150), (124, 200), (374, 300)],
+    End::Stays,
+    FR_1999,
 )
 .deferring_to(Hour);
 /// SO2 over 24 hours, ppm in thousandths: 74 FR 30469.
@@ -259,7 +292,8 @@ const fn category(
 
 const COMMON: Standard = Standard {
     id: "us_aqi",
-    name: "Air Quality Index",
+    name: "US EPA Air Quality Index",
+    short_name: "US EPA AQI",
     authority: "US EPA",
     region: "US",
     categories: CATEGORIES,
@@ -284,17 +318,15 @@ pub static AQI_2024: Standard = Standard {
     ..COMMON
 };
 
-/// January 2013 (PM2.5) to 5 May 2024, with ozone's rows of October 2015: the table of the
-/// documents of that time. Earlier in that span, ozone over 8 hours had the rows of
-/// [`AQI_1999`].
-pub static AQI_2012: Standard = Standard {
-    version: "2012",
-    from: Date::month(2013, 1),
+/// From 28 December 2015 to 5 May 2024.
+pub static AQI_2015: Standard = Standard {
+    version: "2015",
+    from: Date::new(2015, 12, 28),
     until: Some(Date::new(2024, 5, 6)),
     tables: &[
         PM25_2012,
         PM10_2012,
-        O3_8H_2012,
+        O3_8H_2015,
         O3_1H_2012,
         NO2_2012,
         SO2_1H_2012,
@@ -304,19 +336,66 @@ pub static AQI_2012: Standard = Standard {
     ..COMMON
 };
 
-/// The index of 1999 with the ozone rows of 2008, as appendix G had it in July 2008.
-pub static AQI_1999: Standard = Standard {
-    version: "1999_2008",
-    from: Date::year(1999),
-    until: Some(Date::month(2013, 1)),
+/// From 18 March 2013 to 27 December 2015: the PM2.5 of the rule signed in December 2012,
+/// ozone as since 2008.
+pub static AQI_2012: Standard = Standard {
+    version: "2012",
+    from: Date::new(2013, 3, 18),
+    until: Some(Date::new(2015, 12, 28)),
+    tables: &[
+        PM25_2012,
+        PM10_2012,
+        O3_8H_2008,
+        O3_1H_2012,
+        NO2_2012,
+        SO2_1H_2012,
+        SO2_24H_2012,
+        CO_2012,
+    ],
+    ..COMMON
+};
+
+/// From 23 August 2010 to 17 March 2013.
+pub static AQI_2010_SO2: Standard = Standard {
+    version: "2010_so2",
+    from: Date::new(2010, 8, 23),
+    until: Some(Date::new(2013, 3, 18)),
     tables: &[
         PM25_1999,
-        Table { source: FR_2009, ..PM10_2012 },
-        O3_8H_1999,
-        Table { source: FR_2009, ..O3_1H_2012 },
-        NO2_1999,
-        SO2_1999,
-        Table { source: FR_2009, ..CO_2012 },
+        PM10_1999,
+        O3_8H_2008,
+        O3_1H_1999,
+        NO2_2012,
+        SO2_1H_2012,
+        SO2_24H_2012,
+        CO_1999,
     ],
+    ..COMMON
+};
+
+/// From 12 April to 22 August 2010.
+pub static AQI_2010_NO2: Standard = Standard {
+    version: "2010_no2",
+    from: Date::new(2010, 4, 12),
+    until: Some(Date::new(2010, 8, 23)),
+    tables: &[PM25_1999, PM10_1999, O3_8H_2008, O3_1H_1999, NO2_2012, SO2_1999, CO_1999],
+    ..COMMON
+};
+
+/// From 27 May 2008 to 11 April 2010.
+pub static AQI_2008: Standard = Standard {
+    version: "2008",
+    from: Date::new(2008, 5, 27),
+    until: Some(Date::new(2010, 4, 12)),
+    tables: &[PM25_1999, PM10_1999, O3_8H_2008, O3_1H_1999, NO2_1999, SO2_1999, CO_1999],
+    ..COMMON
+};
+
+/// From 4 October 1999 to 26 May 2008.
+pub static AQI_1999: Standard = Standard {
+    version: "1999",
+    from: Date::new(1999, 10, 4),
+    until: Some(Date::new(2008, 5, 27)),
+    tables: &[PM25_1999, PM10_1999, O3_8H_1999, O3_1H_1999, NO2_1999, SO2_1999, CO_1999],
     ..COMMON
 };

@@ -75,6 +75,7 @@ pub static GUIDELINES: Standard = Standard {
     id: "who",
     version: "2021",
     name: "WHO Global Air Quality Guidelines",
+    short_name: "WHO guidelines",
     authority: "World Health Organization",
     region: "WORLD",
     from: Date::month(2021, 9),

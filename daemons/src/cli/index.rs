@@ -16,11 +16,12 @@ pub(super) struct Index {
     #[arg(required_unless_present_any = ["batch", "list"], value_name = "STANDARD")]
     standard: Option<String>,
     /// Concentrations over the standard's averaging period or the one named, in ug/m3 or
-    /// with a unit: PM2.5=11.5, PM10=0.05mg/m3, O3/8h=0.07ppm.
+    /// with a unit: PM2.5=11.5, PM10=0.05mg/m3, O3/8h=0.07ppm, "PM10=20,4 µg/m³".
     #[arg(required_unless_present_any = ["batch", "list"], value_name = "POLLUTANT=VALUE")]
     concentrations: Vec<String>,
-    /// Read CSV (standard,version,pollutant,unit,averaging,concentration, and more) from
-    /// standard input; write each row back with index,category,error appended.
+    /// Read CSV (standard,version,pollutant,unit,averaging,concentration, and more; parted by
+    /// comma, semicolon, tab or bar) from standard input; write each row back with
+    /// index,category,error appended.
     #[arg(long, conflicts_with_all = ["standard", "concentrations"])]
     batch: bool,
     /// List the standards, and what each covers.
@@ -58,7 +59,12 @@ fn list() -> String {
         let covers: Vec<_> = tables
             .map(|table| format!("{}/{} {}", table.pollutant, table.averaging, table.unit))
             .collect();
-        text += &format!("{}\n    {}\n", name.join(":"), covers.join(", "));
+        let time = match standard.until {
+            Some(until) => format!("from {} until {until}", standard.from),
+            None => format!("since {}", standard.from),
+        };
+        let name = name.join(":");
+        text += &format!("{name}\n    {}\n    {standard}, {time}\n", covers.join(", "));
     }
     text
 }

@@ -296,6 +296,8 @@ fn index_answers_and_refuses_by_name() {
     assert!(text(&refused.stderr).contains("standard `jp_aqi`: give one of uk_daqi us_aqi"));
     let list = output(&["index", "--list"], "");
     assert!(text(&list.stdout).contains("eu_caqi:2012:roadside daily\n    NO2/1h µg/m³, PM10/24h"));
+    assert!(text(&list.stdout).contains("US EPA AQI 2015, from 2015-12-28 until 2024-05-06\n"));
+    assert!(text(&one.stdout).ends_with("by UK DAQI 2013\n"));
     let input = "standard,version,pollutant,unit,averaging,concentration\n\
                  uk_daqi,2013,PM10,ug/m3,24h,100.5\nuk_daqi,2013,PM10,ug/m3,24h,x\n";
     let batch = output(&["index", "--batch"], input);
