@@ -74,7 +74,7 @@ export const Replay = ({ selection, state, moment, onMoment, onFrame }: Props) =
     return () => control.abort();
   }, [moment, playing, query]);
 
-  if (!usable && moment === null) {
+  if (moment === null && (state !== "ready" || !usable)) {
     const said = { loading: t.loading, empty: t.replayEmpty, ready: t.replayNone }[state];
     return <p class="replay note">{said}</p>;
   }

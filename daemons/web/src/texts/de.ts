@@ -2,6 +2,8 @@
 
 import type { Texts } from "./en";
 
+const of = (count: string, one: string, many: string) => `${count} ${count === "1" ? one : many}`;
+
 export const de: Texts = {
   title: "Airshed: die Luft um dich",
   tagline: "Feinstaub, gemessen von Nachbarn",
@@ -22,7 +24,7 @@ export const de: Texts = {
   age: (text) => `Neueste Messungen ${text} alt`,
   lookingBack: (moment) => `Rückblick: ${moment}`,
   asOf: (moment) => `Stand: ${moment}`,
-  readings: (count) => `${count} Messungen`,
+  readings: (count) => of(count, "Messung", "Messungen"),
   seconds: (n) => `${n} s`,
   minutes: (n) => `${n} min`,
   hours: (n) => `${n} h`,
@@ -46,17 +48,17 @@ export const de: Texts = {
   legendNote: "Zahl: der Index; wo mehrere Sensoren beisammenstehen, der Median. Grau, –: ohne Urteil. Eckig: innen. Gestrichelt: zweifelhaft.",
   zoomIn: "Vergrößern",
   zoomOut: "Verkleinern",
-  sensorsHere: (count) => `${count} Sensoren hier`,
+  sensorsHere: (count) => `${of(count, "Sensor", "Sensoren")} hier`,
   sensor: (id) => `Sensor ${id}`,
   noVerdict: "ohne Urteil",
   indoor: "innen",
   silentFor: (hours) => `seit ${hours} h stumm`,
   noneReported: "In diesen 24 Stunden hat sich kein Sensor gemeldet.",
   noneInView: "Aus diesem Ausschnitt hat sich in diesen 24 Stunden kein Sensor gemeldet.",
-  noPlaces: (count) => `Die Karte ist leer: ${count} Sensoren haben sich gemeldet, aber keiner mit einem Ort.`,
-  unplaced: (count) => `${count} weitere Sensoren haben sich ohne Ort gemeldet; auf der Karte fehlen sie.`,
-  leftOutSensors: (count, reasons) => `${count} davon bleiben ohne Urteil und zählen unten nicht mit: ${reasons}.`,
-  leftOutReadings: (count, reasons) => `${count} Messungen zählen in den Medianen nicht mit: ${reasons}. Innere und verstummte stehen im Diagramm.`,
+  noPlaces: (count) => `Die Karte ist leer: ${of(count, "Sensor hat", "Sensoren haben")} sich gemeldet, aber keiner mit einem Ort.`,
+  unplaced: (count) => `${of(count, "weiterer Sensor hat", "weitere Sensoren haben")} sich ohne Ort gemeldet und können nicht auf der Karte sein.`,
+  leftOutSensors: (count, reasons) => `${of(count, "davon bleibt", "davon bleiben")} ohne Urteil und unten unerwähnt: ${reasons}.`,
+  leftOutReadings: (count, reasons) => `${of(count, "Messung zählt", "Messungen zählen")} in den Medianen nicht mit: ${reasons}. Im Diagramm stehen die von innen und die verstummten.`,
   leftOutAs: {
     counts: "zählt Teilchen",
     saturated: "am Ende des Messbereichs",
@@ -78,7 +80,7 @@ export const de: Texts = {
   tabSensor: "Sensor",
   tabs: "Ansichten",
 
-  inView: (count) => `${count} Sensoren im Ausschnitt`,
+  inView: (count) => `${of(count, "Sensor", "Sensoren")} im Ausschnitt`,
   inViewHeading: "Im Ausschnitt",
   highest: "Die höchsten im Ausschnitt",
   findSensor: "Sensor nach Nummer suchen",

@@ -1,5 +1,7 @@
 // Every English text of the page.
 
+const of = (count: string, one: string, many: string) => `${count} ${count === "1" ? one : many}`;
+
 export const en = {
   title: "Airshed: the air around you",
   tagline: "Particulate matter, measured by neighbours",
@@ -20,7 +22,7 @@ export const en = {
   age: (text: string) => `Newest readings ${text} old`,
   lookingBack: (moment: string) => `Looking back: ${moment}`,
   asOf: (moment: string) => `As of ${moment}`,
-  readings: (count: string) => `${count} readings`,
+  readings: (count: string) => of(count, "reading", "readings"),
   seconds: (n: number) => `${n} s`,
   minutes: (n: number) => `${n} min`,
   hours: (n: number) => `${n} h`,
@@ -44,17 +46,17 @@ export const en = {
   legendNote: "Number: the index; the median where several sensors stand together. Grey, –: no verdict. Square: indoors. Dashed: doubtful.",
   zoomIn: "Zoom in",
   zoomOut: "Zoom out",
-  sensorsHere: (count: string) => `${count} sensors here`,
+  sensorsHere: (count: string) => `${of(count, "sensor", "sensors")} here`,
   sensor: (id: string) => `Sensor ${id}`,
   noVerdict: "no verdict",
   indoor: "indoors",
   silentFor: (hours: number) => `silent for ${hours} h`,
   noneReported: "No sensor reported in these 24 hours.",
   noneInView: "No sensor reported from this part of the map in these 24 hours.",
-  noPlaces: (count: string) => `The map is empty: ${count} sensors have reported, but none of them with a location.`,
-  unplaced: (count: string) => `${count} more sensors have reported without a location; they are not on the map.`,
-  leftOutSensors: (count: string, reasons: string) => `${count} of them get no verdict and are not counted below: ${reasons}.`,
-  leftOutReadings: (count: string, reasons: string) => `${count} readings are left out of the medians: ${reasons}. Indoor and silent ones are in the chart.`,
+  noPlaces: (count: string) => `The map is empty: ${of(count, "sensor has", "sensors have")} reported, but none with a location.`,
+  unplaced: (count: string) => `${of(count, "more sensor has", "more sensors have")} reported without a location and cannot be on the map.`,
+  leftOutSensors: (count: string, reasons: string) => `${of(count, "gets", "get")} no verdict and no mention below: ${reasons}.`,
+  leftOutReadings: (count: string, reasons: string) => `${of(count, "reading is", "readings are")} left out of the medians: ${reasons}. The chart does have those indoors and the silent ones.`,
   leftOutAs: {
     counts: "counting particles",
     saturated: "saturated",
@@ -76,7 +78,7 @@ export const en = {
   tabSensor: "Sensor",
   tabs: "Views",
 
-  inView: (count: string) => `${count} sensors in view`,
+  inView: (count: string) => `${of(count, "sensor", "sensors")} in view`,
   inViewHeading: "In view",
   highest: "Highest in view",
   findSensor: "Find a sensor by its id",
