@@ -1,6 +1,6 @@
 // What the address says of the page, and the entries of the browser's history.
 
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import type { Place } from "./map/map";
 import { fromAddress, local, type Selection, toAddress } from "./selection";
 
@@ -66,7 +66,8 @@ export const useHistory = (address: Address, onBack: (address: Address) => void)
   const written = useRef({ where: whereOf(address), query: queryOf(address), typed: 0 });
   const back = useRef(onBack);
   back.current = onBack;
-  useEffect(() => {
+  // Before anybody sees the new view and can leave it.
+  useLayoutEffect(() => {
     const [where, query] = [whereOf(address), queryOf(address)];
     const { where: whereBefore, query: queryBefore, typed } = written.current;
     if (where === whereBefore && query === queryBefore) {
