@@ -18,6 +18,7 @@ mod loadtest;
 mod page;
 mod provision;
 mod proxy;
+mod quality;
 mod request;
 mod support;
 mod trace;
