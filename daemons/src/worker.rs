@@ -55,6 +55,8 @@ pub struct Worker {
     pub concurrency: usize,
     /// How long a worker may be silent before its job is given to another.
     pub silence: Duration,
+    /// Whose data it is and how it may be used.
+    pub attribution: &'static str,
 }
 
 /// How long a worker may be silent, usually.
@@ -337,7 +339,7 @@ impl Worker {
             true => Stopped::ForNow(reason(&error)),
             false => Stopped::ForGood(reason(&error)),
         };
-        let mut encoder = ask.encoder().map_err(read)?;
+        let mut encoder = ask.encoder(self.attribution).map_err(read)?;
         let mut file = ResultFile { writer, hash: Sha256::new(), bytes: 0 };
         let mut text = Vec::new();
         let mut pages = ask.pages(Arc::clone(&self.store));

@@ -58,15 +58,29 @@ impl StoreFlags {
         self.open_to_keep(None).await
     }
 
+    /// A store that has to be there already.
+    pub(super) async fn open_existing(&self) -> Result<Arc<dyn Store>, Failure> {
+        self.open_with(None, false).await
+    }
+
     /// `keep`: the age from which readings that are put may go.
     pub(super) async fn open_to_keep(
         &self,
         keep: Option<SignedDuration>,
     ) -> Result<Arc<dyn Store>, Failure> {
+        self.open_with(keep, true).await
+    }
+
+    async fn open_with(
+        &self,
+        keep: Option<SignedDuration>,
+        create: bool,
+    ) -> Result<Arc<dyn Store>, Failure> {
         let bytes = u64::from(self.cache_mib) << 20;
         let mut options = store::Options::default();
         options.cache_bytes = bytes;
         options.keep = keep.map(SignedDuration::unsigned_abs);
+        options.create = create;
         let url = self.store.clone();
         let url = url.unwrap_or_else(|| format!("file:{}/readings.redb", self.data.display()));
         let mut store = store::open(&url, options).await?;
@@ -252,6 +266,7 @@ impl HttpFlags {
         feed: Option<Arc<FeedStatus>>,
         watch: Arc<Watch>,
         clock: Clock,
+        attribution: &'static str,
     ) -> Result<Server, Failure> {
         let stall = Duration::from_secs(self.stall.max(1));
         let limits = Limits {
@@ -263,7 +278,8 @@ impl HttpFlags {
             stall,
             ..Limits::default()
         };
-        Ok(Server { store, desk, feed, watch, clock, limits, cors: self.cors()? })
+        let cors = self.cors()?;
+        Ok(Server { store, desk, feed, watch, clock, limits, cors, attribution })
     }
 
     fn cors(&self) -> Result<CorsOrigins, Failure> {
@@ -312,8 +328,15 @@ pub(super) struct WorkerFlags {
 }
 
 impl WorkerFlags {
-    pub(super) fn worker(&self, store: Arc<dyn Store>, queues: Queues, jobs: Jobs) -> Worker {
+    pub(super) fn worker(
+        &self,
+        store: Arc<dyn Store>,
+        queues: Queues,
+        jobs: Jobs,
+        attribution: &'static str,
+    ) -> Worker {
         let silence = Duration::from_secs(self.silence);
-        Worker { store, queues, jobs, concurrency: self.concurrency, silence }
+        let concurrency = self.concurrency;
+        Worker { store, queues, jobs, concurrency, silence, attribution }
     }
 }

@@ -105,7 +105,7 @@ async fn directly(
     let mut given = Given { begun: Instant::now(), rows: 0 };
     let mut pages = ask.pages(Arc::clone(&shared.server.store));
     let first = pages.next().await.ok_or(Problem::NoData)??;
-    let mut encoder = ask.encoder()?;
+    let mut encoder = ask.encoder(shared.server.attribution)?;
     let mut file = Vec::with_capacity(first.len() * 96 + 256);
     encoder.page(&mut file, &first)?;
     given.rows += first.len() as u64;
