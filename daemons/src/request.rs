@@ -16,7 +16,7 @@ use store::csv::{Delimiter, Dialect};
 use store::{Area, Column, Encoder, Flags, Format, Pages, Quality, Query, Spelling, Store};
 
 /// The fields that a request can have.
-pub const FIELDS: [&str; 20] = [
+pub const FIELDS: [&str; 21] = [
     "startDate",
     "endDate",
     "country",
@@ -171,6 +171,8 @@ impl Ask {
         let (from, until) = (plain(self.query.from), plain(self.query.until));
         let mut parts = vec!["airshed".to_owned()];
         parts.extend(filter_names(&self.query));
+        let plausible = self.quality.filter(|quality| *quality == Quality::Plausible);
+        parts.extend(plausible.map(|quality| quality.to_string()));
         parts.extend(self.limit.map(|rows| format!("first{rows}")));
         parts.extend([from, until]);
         format!("{}.{}", parts.join("-"), self.format.name())
