@@ -239,7 +239,7 @@ fn a_row_without_identity_or_values_is_refused_with_its_line() {
             "7,24h,2026-11-26T20:19:33[Europe/Berlin],8,4,,,,,,,",
             "timestamp: `2026-11-26T20:19:33[Europe/Berlin]`",
         ),
-        ("7,24h,2026-11-26T20:19:33.5Z,8,4,,,,,,,", "has a fraction of a second"),
+        ("7,24h,2026-11-26T20:19:33.5Z,8,4,,,,,,,", "with a fraction of a second"),
         ("7,24h,2026-11-26T20:19:33Z,,,,,,,,,", "neither P1 nor P2"),
         (
             "7,24h,2026-11-26T20:19:33Z,unavailable,%.1f,,,,,,,",
