@@ -11,7 +11,7 @@ use std::time::Duration;
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use store::{ATTRIBUTION, Country, Flags, LeftOut, Pages, Quality, Query, Store, Summary};
+use store::{Country, Flags, LeftOut, Pages, Quality, Query, Store, Summary};
 use tokio::time::Instant;
 
 use super::Shared;
@@ -55,7 +55,7 @@ fn stored(shared: &Shared, summary: &Summary, newest: Option<Timestamp>) -> Valu
         "staleAfterSeconds": shared.server.limits.stale_after.as_secs(),
         "feed": feed,
         "countries": countries,
-        "attribution": ATTRIBUTION,
+        "attribution": shared.server.attribution,
     })
 }
 
