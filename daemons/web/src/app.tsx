@@ -98,6 +98,7 @@ const Whole = ({ onLanguage }: { onLanguage: (language: Language) => void }) => 
   const shown = moment === null ? frame : past.frame;
   const failed = moment === null ? failure !== null || !reachable : past.failed;
   const newest = known?.newest ? Date.parse(known.newest) : null;
+  const asOf = moment ?? (stale ? newest : null);
   // Without readings the form's dates count from the present, as soon as that is known.
   const unknown = known === null && failure === null && reachable;
   const opened = useMemo(Date.now, []);
@@ -245,7 +246,7 @@ const Whole = ({ onLanguage }: { onLanguage: (language: Language) => void }) => 
           <MapView
             frame={shown}
             failed={failed}
-            present={moment === null && !stale}
+            asOf={asOf}
             palette={palette}
             dark={dark}
             chosen={sensor}
@@ -278,7 +279,7 @@ const Whole = ({ onLanguage }: { onLanguage: (language: Language) => void }) => 
                 frame={shown}
                 failed={failed}
                 view={view}
-                asOf={moment ?? (stale ? newest : null)}
+                asOf={asOf}
                 palette={palette}
                 onChoose={find}
               />

@@ -241,7 +241,7 @@ test("a feed that is stale, failing, or empty is said", async (t) => {
     const page = await opened(browser, address);
     await page.getByText("There are no readings yet.").waitFor();
     await page.getByText("The last fetch of the feed failed").waitFor();
-    await page.getByText("No sensor reported in these 24 hours.").waitFor();
+    await page.getByText("There are no sensors to show.").waitFor();
     assert.deepEqual(page.faults, []);
     await page.context().close();
   });

@@ -60,7 +60,7 @@ const STATES = {
   stale: {
     rows: sensors(() => ({ hours: 30 })),
     now: [[/newest readings are 30 h old/, /12 sensors in view/, /As of/], [/\bnow\b/i]],
-    ask: [[/newest readings are 30 h old/, ROWS], [/\bnow\b/i]],
+    ask: [[/newest readings are 30 h old/, /As of/, ROWS], [/\bnow\b/i]],
     jobs: [[/newest readings are 30 h old/, JOBS], [/\bnow\b/i]],
     sensor: [[/newest readings are 30 h old/, /Last heard of 30 h ago/, /– no verdict/], [ADVICE, VERDICT, /\bnow\b/i]],
   },
@@ -120,7 +120,7 @@ const STATES = {
   },
   "no place": {
     rows: sensors(() => ({ latitude: undefined, longitude: undefined })),
-    now: [[/The map is empty: 12 sensors have reported/], [/No sensor reported/, /being loaded/]],
+    now: [[/The map is empty: 12 sensors have reported/], [/no sensors/, /being loaded/]],
     ask: [[/The map is empty/, ROWS], []],
     jobs: [[/The map is empty/, JOBS], []],
     sensor: [[/The map is empty/, ADVICE, VERDICT], []],
@@ -134,7 +134,7 @@ const STATES = {
   },
   empty: {
     rows: [],
-    now: [[/There are no readings yet, and this server does not collect/, /No sensor reported/, /nothing to look back on/], [/Choose/, /being loaded/]],
+    now: [[/There are no readings yet, and this server does not collect/, /There are no sensors to show/, /nothing to look back on/], [/Choose/, /being loaded/]],
     ask: [[/There are no readings yet/, /Nothing matches/, /No rows to show/], [/missing/, /Choose dates/, /Estimating/]],
     jobs: [[/There are no readings yet/, JOBS], [/Choose dates/]],
     sensor: [[/There are no readings yet/, /no readings in this time/], [ADVICE, VERDICT, /Choose dates/]],

@@ -26,8 +26,8 @@ interface Props {
   frame: Frame | null;
   /** There is no frame to wait for. */
   failed: boolean;
-  /** What the map shows is the air at present. */
-  present: boolean;
+  /** The moment that is shown, where it is not the present. */
+  asOf: number | null;
   palette: Palette;
   dark: boolean;
   chosen: number | null;
@@ -157,7 +157,7 @@ export const MapView = (props: Props) => {
       const mark = props.drawing || !props.frame ? null : under(event);
       map.getContainer().classList.toggle("over-mark", mark !== null);
       const { x, y } = event.containerPoint;
-      setHover(mark && { x, y, text: described(mark, props.frame!, props.present, words) });
+      setHover(mark && { x, y, text: described(mark, props.frame!, props.asOf === null, words) });
     });
     map.on("mouseout", () => setHover(null));
     map.on("click", (event) => {
@@ -232,6 +232,7 @@ export const MapView = (props: Props) => {
           {props.drawing === "box" ? t.boxHint : t.placeHint}
         </p>
       )}
+      {props.asOf !== null && <p class="map-moment">{t.asOf(words.moment(props.asOf))}</p>}
       {broken && <p class="map-note">{t.worldFailed}</p>}
       {!props.frame && !props.failed && (
         <p class="map-note" role="status">

@@ -53,7 +53,7 @@ export const de: Texts = {
   noVerdict: "ohne Urteil",
   indoor: "innen",
   silentFor: (hours) => `seit ${hours} h stumm`,
-  noneReported: "In diesen 24 Stunden hat sich kein Sensor gemeldet.",
+  noneReported: "Es gibt keine Sensoren zu zeigen.",
   noneInView: "Aus diesem Ausschnitt hat sich in diesen 24 Stunden kein Sensor gemeldet.",
   noPlaces: (count) => `Die Karte ist leer: ${of(count, "Sensor hat", "Sensoren haben")} sich gemeldet, aber keiner mit einem Ort.`,
   unplaced: (count) => `${of(count, "weiterer Sensor hat", "weitere Sensoren haben")} sich ohne Ort gemeldet und können nicht auf der Karte sein.`,

@@ -51,7 +51,7 @@ export const en = {
   noVerdict: "no verdict",
   indoor: "indoors",
   silentFor: (hours: number) => `silent for ${hours} h`,
-  noneReported: "No sensor reported in these 24 hours.",
+  noneReported: "There are no sensors to show.",
   noneInView: "No sensor reported from this part of the map in these 24 hours.",
   noPlaces: (count: string) => `The map is empty: ${of(count, "sensor has", "sensors have")} reported, but none with a location.`,
   unplaced: (count: string) => `${of(count, "more sensor has", "more sensors have")} reported without a location and cannot be on the map.`,
