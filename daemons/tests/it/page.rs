@@ -296,7 +296,7 @@ async fn a_job_that_waits_is_cancelled_and_says_so() {
     let all = "/api/query?startDate=2026-01-01&endDate=2026-01-31";
     let job = location(&rig.get_as_job(all).await);
     let status = json(rig.get(&format!("{job}/status")).await).await;
-    assert_eq!((&status["status"], &status["waiting"]), (&value!("queued"), &value!(1)));
+    assert_eq!((&status["state"], &status["waiting"]), (&value!("queued"), &value!(1)));
     let delete = |path: String| rig.http.delete(format!("{}{path}", rig.base)).send();
     let cancelled = delete(job.clone()).await.unwrap();
     assert_eq!(cancelled.status(), 200);
@@ -305,13 +305,15 @@ async fn a_job_that_waits_is_cancelled_and_says_so() {
     assert_eq!(gone.status(), 410);
     assert_eq!(json(gone).await["type"], "urn:airshed:problem:cancelled");
     assert_eq!(json(rig.get(&format!("{job}/status")).await).await["status"], "cancelled");
-    assert_eq!(json(delete(job).await.unwrap()).await["status"], "cancelled", "twice is fine");
+    let twice = delete(job).await.unwrap();
+    assert_eq!(twice.status(), 409);
+    assert_eq!(json(twice).await["type"], "urn:airshed:problem:ended-job");
     let unknown = "/api/results/00000000-0000-4000-8000-000000000000".to_owned();
     assert_eq!(delete(unknown).await.unwrap().status(), 404);
 }
 
 #[tokio::test]
-async fn a_job_that_others_wait_for_and_one_that_is_done_are_not_cancelled() {
+async fn a_job_that_others_wait_for_stays_and_of_one_that_is_done_the_result_goes() {
     let fresh_for = SignedDuration::from_mins(10);
     let rig = Rig::start(Options { workers: 0, fresh_for, ..Options::default() }).await;
     rig.store.put(&readings(3)).await.unwrap();
@@ -319,16 +321,20 @@ async fn a_job_that_others_wait_for_and_one_that_is_done_are_not_cancelled() {
     let (one, other) = (rig.get_as_job(all).await, rig.get_as_job(all).await);
     let job = location(&one);
     assert_eq!(job, location(&other));
-    let delete = rig.http.delete(format!("{}{job}", rig.base)).send();
-    assert_eq!(json(delete.await.unwrap()).await["status"], "queued");
+    let refused = rig.http.delete(format!("{}{job}", rig.base)).send().await.unwrap();
+    assert_eq!(refused.status(), 409);
+    assert_eq!(json(refused).await["type"], "urn:airshed:problem:shared-job");
+    let status = json(rig.get(&format!("{job}/status")).await).await;
+    assert_eq!(status["state"], "queued");
 
     let rig = Rig::start(Options { fresh_for, ..Options::default() }).await;
     rig.store.put(&readings(3)).await.unwrap();
     let job = location(&rig.get_as_job(all).await);
     assert_eq!(rig.get(&format!("{job}?wait=30")).await.status(), 200);
     let delete = rig.http.delete(format!("{}{job}", rig.base)).send();
-    assert_eq!(json(delete.await.unwrap()).await["status"], "done");
-    assert_eq!(rig.get(&job).await.status(), 200);
+    assert_eq!(json(delete.await.unwrap()).await["state"], "expired");
+    assert_eq!(rig.get(&job).await.status(), 410);
+    assert_ne!(location(&rig.get_as_job(all).await), job, "it answers for nobody any more");
     // What was cancelled does not answer for who asks next.
     let rig = Rig::start(Options { workers: 0, fresh_for, ..Options::default() }).await;
     let first = location(&rig.get_as_job(all).await);

@@ -37,7 +37,7 @@ test("under overload", async (t) => {
   const data = folder(t);
   await importRows(data, 800_000);
   const { address } = await serve(
-    t, "serve", "--data", data, "--feed", `file:${data}/none.json`, "--listen", "127.0.0.1:0",
+    t, "serve", "--data", data, "--feed", `file:${data}/data.24h.json`, "--listen", "127.0.0.1:0",
     "--in-flight", "0", "--workers", "1", "--silence", "3",
   );
   const when = await whole(address);
@@ -237,7 +237,7 @@ test("a feed that is stale, failing, or empty is said", async (t) => {
   });
 
   await t.test("a feed that fails, and no readings at all", async (t) => {
-    const { address } = await serve(t, "serve", "--data", folder(t), "--listen", "127.0.0.1:0", "--feed", "file:/nowhere/feed.json");
+    const { address } = await serve(t, "serve", "--data", folder(t), "--listen", "127.0.0.1:0", "--feed", "file:/nowhere/data.24h.json");
     const page = await opened(browser, address);
     await page.getByText("There are no readings yet.").waitFor();
     await page.getByText("The last fetch of the feed failed").waitFor();

@@ -141,7 +141,7 @@ const STATES = {
   },
   "a failing feed": {
     rows: sensors(),
-    serve: (data) => ["serve", "--data", data, "--feed", `file:${data}/none.json`, "--listen", "127.0.0.1:0"],
+    serve: (data) => ["serve", "--data", data, "--feed", `file:${data}/data.24h.json`, "--listen", "127.0.0.1:0"],
     now: [[/last fetch of the feed failed/, /12 sensors in view/], [/There are no readings/]],
     ask: [[/last fetch of the feed failed/, ROWS], []],
     jobs: [[/last fetch of the feed failed/, JOBS], []],
