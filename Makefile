@@ -73,7 +73,7 @@ soak: check-tools check-python check-node check-chromium web
 
 # What other people's programs find in our files, with tools too heavy for every run: LibreOffice.
 interop: check-tools check-python check-libreoffice
-	$(CARGO) test --locked --package airshed-store --test formats -- --ignored spreadsheet
+	$(CARGO) test --locked --package airshed-store --features interop --test formats -- spreadsheet
 
 check-tools:
 	@command -v $(CARGO) > /dev/null || { echo "Airshed needs Rust 1.95: https://rustup.rs"; exit 1; }

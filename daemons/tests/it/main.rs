@@ -19,6 +19,7 @@ mod page;
 mod provision;
 mod proxy;
 mod quality;
+mod readme;
 mod request;
 mod support;
 mod trace;
