@@ -284,11 +284,13 @@ impl Worker {
         let ask = Ask::from_object(job.query.clone())
             .map_err(|error| format!("The request cannot be read: {error}."))
             .map_err(|why| Stopped::ForGood(Failure { public: why.clone(), log: why }))?;
-        // The version first: what changes before the pages are read makes it an old one.
+        job.made_from = None;
+        *job = self.jobs.update(job, State::Running { rows: 0, estimate: None }).await?;
+        // The version first: what changes before the pages are read makes it an old one. It
+        // is recorded with the next change of the record.
         let view = self.store.snapshot().await?;
         let wanted = ask.wanted();
         job.made_from = view.version(wanted.from, wanted.until).await?;
-        *job = self.jobs.update(job, State::Running { rows: 0, estimate: None }).await?;
         debug!(id = %job.id, attempts = job.attempts, "job begun");
 
         let mut writer = self.jobs.result_writer(job);

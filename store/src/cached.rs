@@ -86,6 +86,9 @@ struct Epochs {
 struct Key {
     epoch: u64,
     of_snapshot: bool,
+    /// That of the inner store, where it has one: what another process changes makes new
+    /// answers, none older than the version that was asked for before them.
+    version: Option<String>,
     /// The query and position as `Debug` prints them, which tells apart whatever
     /// differs; `None` for the summary. (Queries hold floats, which do not hash.)
     page: Option<String>,
@@ -101,6 +104,7 @@ struct Kept {
 enum Answer {
     Page(Page),
     Summary(Summary),
+    Version(Option<String>),
 }
 
 #[derive(Clone)]
@@ -116,6 +120,7 @@ impl quick_cache::Weighter<Key, Kept> for Weight {
                 blocks.sum::<usize>() + size_of_val(page.runs.as_slice())
             }
             Answer::Summary(summary) => size_of_val(summary.countries.as_slice()),
+            Answer::Version(version) => version.as_ref().map_or(0, String::len),
         };
         (answer + size_of::<(Key, Kept)>() + key.page.as_ref().map_or(0, String::len)) as u64
     }
@@ -194,6 +199,7 @@ impl<S: View + ?Sized> Cached<S> {
     async fn answer(
         &self,
         page: Option<String>,
+        version: Option<String>,
         from: Timestamp,
         until: Timestamp,
         ask: impl Future<Output = Result<Answer, Error>>,
@@ -202,7 +208,7 @@ impl<S: View + ?Sized> Cached<S> {
             Some(epochs) => epochs.between(from, until),
             None => self.shared.puts().epochs.between(from, until),
         };
-        let key = Key { epoch, of_snapshot: self.epochs.is_some(), page };
+        let key = Key { epoch, of_snapshot: self.epochs.is_some(), version, page };
         let answers = &self.shared.answers;
         answers.remove_if(&key, |kept| kept.until <= Instant::now());
         match answers.get_value_or_guard_async(&key).await {
@@ -231,18 +237,30 @@ impl<S: View + ?Sized> Cached<S> {
 impl<S: View + ?Sized> View for Cached<S> {
     async fn query(&self, query: &Query, after: Option<Position>) -> Result<Page, Error> {
         let page = format!("{query:?} {after:?}");
+        let version = self.version(query.from, query.until).await?;
         let ask = async { Ok(Answer::Page(self.inner.query(query, after).await?)) };
-        match self.answer(Some(page), query.from, query.until, ask).await? {
+        match self.answer(Some(page), version, query.from, query.until, ask).await? {
             Answer::Page(page) => Ok(page),
-            Answer::Summary(_) => self.inner.query(query, after).await, // never: keys differ
+            _ => self.inner.query(query, after).await, // never: keys differ
         }
     }
 
     async fn summary(&self) -> Result<Summary, Error> {
         let ask = async { Ok(Answer::Summary(self.inner.summary().await?)) };
-        match self.answer(None, Timestamp::MIN, Timestamp::MAX, ask).await? {
+        match self.answer(None, None, Timestamp::MIN, Timestamp::MAX, ask).await? {
             Answer::Summary(summary) => Ok(summary),
-            Answer::Page(_) => self.inner.summary().await, // never: keys differ
+            _ => self.inner.summary().await, // never: keys differ
+        }
+    }
+
+    /// The inner store's, as old as an answer may be.
+    async fn version(&self, from: Timestamp, until: Timestamp) -> Result<Option<String>, Error> {
+        let days = [from, until].map(|moment| day_and_second(moment).0);
+        let question = Some(format!("version {days:?}"));
+        let ask = async { Ok(Answer::Version(self.inner.version(from, until).await?)) };
+        match self.answer(question, None, from, until, ask).await? {
+            Answer::Version(version) => Ok(version),
+            _ => self.inner.version(from, until).await, // never: keys differ
         }
     }
 }

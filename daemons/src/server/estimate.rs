@@ -61,6 +61,9 @@ struct Sample {
 impl Sample {
     /// About so long is the file of so many rows.
     fn bytes_of(&self, rows: u64) -> u64 {
+        if rows == 0 {
+            return 0; // no file at all
+        }
         let of_rows = u128::from(self.bytes.saturating_sub(self.empty)) * u128::from(rows);
         let of_rows = of_rows.checked_div(self.rows.into()).unwrap_or(0);
         self.empty.saturating_add(u64::try_from(of_rows).unwrap_or(u64::MAX))

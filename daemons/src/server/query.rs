@@ -13,7 +13,7 @@ use http_body_util::channel::{Channel, Sender};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use serde_json::json;
-use store::{Encoder, Pages, View};
+use store::{Encoder, Page, Pages};
 use tokio::time::timeout;
 use tracing::Instrument;
 
@@ -109,13 +109,19 @@ async fn directly(
     let mut given = Given { begun: Instant::now(), rows: 0, doubtful: 0 };
     let view = shared.server.store.snapshot().await?;
     let mut pages = ask.pages_of(Arc::clone(&view));
-    let first = pages.next().await.ok_or(Problem::NoData)??;
+    let mut first = pages.next().await.ok_or(Problem::NoData)??;
     let rows = match first.next {
         None => {
             let (doubtful, truncated) = (first.implausible() as u64, pages.has_more().await?);
             Some(Rows { doubtful, truncated })
         }
-        Some(_) => look_ahead(&ask, view).await?,
+        Some(_) => {
+            // Counted page after page, then begun once more: one page at a time in memory.
+            let counted = look_ahead(pages, first).await?;
+            pages = ask.pages_of(view);
+            first = pages.next().await.ok_or(Problem::NoData)??;
+            counted
+        }
     };
     let mut encoder = ask.encoder(shared.server.attribution)?;
     let mut file = Vec::with_capacity(first.len() * 96 + 256);
@@ -175,15 +181,18 @@ impl Rows {
 
 /// Counts the rows of an answer before it is begun, if that goes quickly; else they are
 /// counted as they go, for trailers.
-async fn look_ahead(ask: &Ask, view: Arc<dyn View>) -> Result<Option<Rows>, Problem> {
-    let (begun, mut pages, mut doubtful) = (Instant::now(), ask.pages_of(view), 0);
-    while let Some(page) = pages.next().await.transpose()? {
+async fn look_ahead(mut pages: Pages, mut page: Page) -> Result<Option<Rows>, Problem> {
+    let (begun, mut doubtful) = (Instant::now(), 0);
+    loop {
+        doubtful += page.implausible() as u64;
         if begun.elapsed() > LOOK_AHEAD {
             return Ok(None);
         }
-        doubtful += page.implausible() as u64;
+        match pages.next().await.transpose()? {
+            Some(next) => page = next,
+            None => return Ok(Some(Rows { doubtful, truncated: pages.has_more().await? })),
+        }
     }
-    Ok(Some(Rows { doubtful, truncated: pages.has_more().await? }))
 }
 
 /// Sends an answer page by page; what its rows were, unless the client has gone. An error

@@ -109,7 +109,7 @@ fn every_line_is_run_by_a_test() {
 #[tokio::test(flavor = "multi_thread")]
 async fn questions_to_the_demo() {
     let folder = tempfile::tempdir().unwrap();
-    let demo = ["demo", "--listen", "127.0.0.1:0", "--sensors", "500", "--history", "3"];
+    let demo = ["demo", "--listen", "127.0.0.1:0", "--sensors", "5000", "--history", "3"];
     let demo = Daemon::start(&demo);
     let feed = demo.wait_for("simulated network")["feed"].as_str().unwrap().to_owned();
     let base = demo.base();

@@ -94,6 +94,25 @@ impl View for DynamoDb {
     async fn summary(&self) -> Result<Summary, Error> {
         self.known.summary(&self.table).await
     }
+
+    /// By the numbers of the days, which grow before and after each put and with a deletion.
+    /// (A day that was deleted whole begins anew.)
+    async fn version(&self, from: Timestamp, until: Timestamp) -> Result<Option<String>, Error> {
+        let day = |moment| day_and_second(moment).0.clamp(*DAYS.start(), *DAYS.end());
+        let (first, last) = (day(from), day(until));
+        let days = match first <= last {
+            true => days::read(&self.table, first..=last).await?,
+            false => Vec::new(),
+        };
+        let countries = days.iter().flat_map(|(day, countries)| {
+            countries.iter().map(move |(country, puts)| (*day, country.map(Country::bytes), *puts))
+        });
+        // Neither random nor different in another process.
+        let mut hasher = foldhash::quality::FixedState::default().build_hasher();
+        countries.for_each(|partition| partition.hash(&mut hasher));
+        let puts: u64 = days.iter().flat_map(|(_, countries)| countries.values()).sum();
+        Ok(Some(format!("{}-{puts}-{:016x}", days.len(), hasher.finish())))
+    }
 }
 
 #[async_trait]
