@@ -328,6 +328,9 @@ fn values<'a>(part: &'a RawValue, left_out: &mut Vec<String>) -> Vec<DataValue<'
     }
 }
 
+/// What a remark says, and why.
+type Why = (RemarkKind, String);
+
 /// What is being read.
 struct Reader {
     window: Window,
@@ -393,7 +396,7 @@ impl Reader {
         &mut self,
         record: Record<'_>,
         left_out: Vec<String>,
-    ) -> Result<(Reading, Vec<(RemarkKind, String)>), (RemarkKind, String)> {
+    ) -> Result<(Reading, Vec<Why>), Why> {
         let refused = |reason: &str| Err((RemarkKind::Refused, reason.to_owned()));
         let left_out = left_out.into_iter().map(|reason| (RemarkKind::FieldLeftOut, reason));
         let mut remarks: Vec<_> = left_out.collect();
@@ -455,10 +458,7 @@ impl Reader {
 }
 
 /// The country of a code that is in use beside ISO's.
-fn country(
-    part: Option<&RawValue>,
-    remarks: &mut Vec<(RemarkKind, String)>,
-) -> Option<store::Country> {
+fn country(part: Option<&RawValue>, remarks: &mut Vec<Why>) -> Option<store::Country> {
     let text = part.and_then(scalar)?;
     let country = store::Country::of_other_code(text.trim())?;
     remarks.push((RemarkKind::Corrected, format!("country `{text}` read as {country}")));
@@ -499,11 +499,7 @@ fn parsed<T: std::str::FromStr>(text: &str) -> Option<T> {
 }
 
 /// The first value of a kind that is a number; every other of that kind is noted.
-fn particulates(
-    values: &[DataValue<'_>],
-    kind: &str,
-    remarks: &mut Vec<(RemarkKind, String)>,
-) -> Option<Decimal> {
+fn particulates(values: &[DataValue<'_>], kind: &str, remarks: &mut Vec<Why>) -> Option<Decimal> {
     let mut found = None;
     for value in values.iter().filter(|value| value.is_of(kind)) {
         let text = value.value.and_then(scalar);

@@ -161,7 +161,7 @@ impl State {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Cancellation {
     /// It is cancelled, or its result deleted.
-    Done(Job),
+    Done(Box<Job>),
     /// Others asked for the same: it stays.
     Shared,
     /// It has ended without a result, in this state.
@@ -365,7 +365,7 @@ impl Jobs {
                     if job.state == State::Expired {
                         self.clear(&job).await?;
                     }
-                    return Ok(Some(Cancellation::Done(job)));
+                    return Ok(Some(Cancellation::Done(Box::new(job))));
                 }
             }
         }

@@ -92,8 +92,13 @@ impl Reading {
         let beyond = |degrees: Option<Decimal>, limit: u32| {
             degrees.is_some_and(|degrees| degrees.abs() > limit.into())
         };
+        // As the signed numbers that other programs have for them.
+        let is_too_large = |id: Option<u64>| id.is_some_and(|id| i64::try_from(id).is_err());
         let problem = if self.pm10.is_none() && self.pm25.is_none() {
             Some("has neither P1 nor P2")
+        } else if [Some(self.sensor), self.location, self.measurement].into_iter().any(is_too_large)
+        {
+            Some("has an id above 9223372036854775807")
         } else if beyond(self.latitude, 90) {
             Some("has a latitude beyond 90 degrees")
         } else if beyond(self.longitude, 180) {

@@ -42,7 +42,7 @@ impl SensorType {
         let begins_with = |family: &&str| {
             name.get(..family.len()).is_some_and(|start| start.eq_ignore_ascii_case(family))
         };
-        Self::FAMILIES.iter().any(|family| begins_with(&family))
+        Self::FAMILIES.iter().any(begins_with)
             || ALSO_ACCEPTED.get().is_some_and(|accepted| {
                 accepted.iter().any(|kind| kind.as_str().eq_ignore_ascii_case(name))
             })

@@ -39,7 +39,8 @@ async fn rows_are_answered_as_the_contract_says() {
     assert_eq!(answer.status(), 200);
     let header = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
     assert_eq!(header("content-type"), "text/csv; charset=utf-8; header=present");
-    let name = "attachment; filename=\"airshed-DE-low-aqi1to3-20260101T000000Z-20260101T000005Z.csv\"";
+    let name =
+        "attachment; filename=\"airshed-DE-low-aqi1to3-20260101T000000Z-20260101T000005Z.csv\"";
     assert_eq!(header("content-disposition"), name);
     assert!(header("link").contains("odbl"), "{}", header("link"));
     assert_eq!(

@@ -59,7 +59,8 @@ fn json_form_and_query_string_say_the_same() {
     assert_eq!(json.query, form.query);
     assert_eq!(json.columns, [Column::P1, Column::Aqi]);
     assert_eq!(form.columns, json.columns);
-    let name = "airshed-DE_FR-very_high-sensor7_8-SDS011-1h-indoor-20260131T000000Z-20260131T235959Z.csv";
+    let name =
+        "airshed-DE_FR-very_high-sensor7_8-SDS011-1h-indoor-20260131T000000Z-20260131T235959Z.csv";
     assert_eq!(form.file_name(), name);
     // What a job record keeps is the same request.
     for ask in [json, form] {

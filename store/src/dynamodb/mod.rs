@@ -28,13 +28,15 @@ mod summary;
 mod table;
 mod write;
 
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::{Error, Page, Position, Query, Reading, RetryPolicy, Store, Summary, View};
+use crate::block::{DAYS, day_and_second};
+use crate::{Country, Error, Page, Position, Query, Reading, RetryPolicy, Store, Summary, View};
 use service::Table;
 pub use service::{Consumed, Endpoint};
 pub use table::{Capacity, Encryption, Provisioned, TableOptions, delete, exists, provision};

@@ -210,11 +210,13 @@ fn degrees(text: &str, most: u32) -> Result<Decimal, String> {
 }
 
 fn flag(text: &str) -> Result<bool, String> {
-    let is = |words: [&str; 3]| words.iter().any(|word| text.eq_ignore_ascii_case(word));
-    match () {
-        () if is(["1", "1.0", "true"]) => Ok(true),
-        () if is(["0", "0.0", "false"]) => Ok(false),
-        () => Err("neither true (1) nor false (0)".to_owned()),
+    let is = |word: &str| text.eq_ignore_ascii_case(word);
+    match whole(text) {
+        Ok(1) => Ok(true),
+        Ok(0) => Ok(false),
+        _ if is("true") => Ok(true),
+        _ if is("false") => Ok(false),
+        _ => Err("neither true (1) nor false (0)".to_owned()),
     }
 }
 

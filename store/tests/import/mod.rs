@@ -170,7 +170,7 @@ fn what_other_programs_make_of_a_cell_means_the_same() {
         "7,24h,2026-11-26T21:19:33+01:00,008,4,51.20,43,NA,1,Low,false,",
         "7,24h,2026-11-26 20:19:33 UTC,8,4,51.2,43,NA,1,Low,0,",
         "7,24h,2026-11-26 20:19:33.000,8,4,51.2,43,NA,1,Low,0,",
-        " 7 , 24h ,\"2026-11-26T20:19:33Z\",\"8,0\",\"4\",\"51,2\",43,NA,1,Low,0,\r",
+        " 7 , 24h ,\"2026-11-26T20:19:33Z\",\"8,0\",\"4\",\"51,2\",43,NA,\"1,0\",Low,\"0,0\",\r",
     ] {
         let found = row(same).unwrap_or_else(|e| panic!("{same}: {e}"));
         assert_eq!(found.reading, plain, "{same}");
