@@ -411,7 +411,7 @@ impl Reader {
             };
         }
         let sensor = record.sensor.unwrap_or_default();
-        let Some(sensor_id) = read(sensor.id) else {
+        let Some(sensor_id) = id_of(sensor.id) else {
             return refused("sensor.id is missing or not a number");
         };
         let timestamp = record.timestamp.and_then(scalar);
@@ -435,11 +435,11 @@ impl Reader {
         let kind_is_given = kind.is_some_and(is_given);
         let sensor_type = optional("sensor type", kind, parsed, &mut left_out);
         let reading = Reading {
-            measurement: read(record.id),
+            measurement: id_of(record.id),
             pm10,
             pm25,
             sensor_type: sensor_type.or(kind_is_given.then_some(store::SensorType::UNREADABLE)),
-            location: read(location.id),
+            location: id_of(location.id),
             latitude: optional("latitude", location.latitude, degrees(90), &mut left_out),
             longitude: optional("longitude", location.longitude, degrees(180), &mut left_out),
             altitude: optional("altitude", location.altitude, decimal, &mut left_out),
@@ -543,6 +543,11 @@ fn read_timestamp(text: &str) -> Option<Timestamp> {
 
 fn read<T: std::str::FromStr>(text: Option<&RawValue>) -> Option<T> {
     text.and_then(scalar)?.trim().parse().ok()
+}
+
+/// An id, as far as other programs have numbers for it.
+fn id_of(text: Option<&RawValue>) -> Option<u64> {
+    read::<i64>(text).and_then(|id| u64::try_from(id).ok())
 }
 
 /// The text of a JSON string or number; none for anything else.

@@ -405,7 +405,7 @@ pub fn any_reading() -> impl Strategy<Value = Reading> {
     (
         (1u64..6, proptest::sample::select(Window::ALL.to_vec()), any_second()),
         (any_decimal(), number(), any::<bool>()),
-        (proptest::option::of(any::<u64>()), proptest::option::of(kind)),
+        (proptest::option::of(0..=i64::MAX as u64), proptest::option::of(kind)),
         (
             proptest::option::of(0u64..30),
             proptest::option::of(any_degrees(90)),
