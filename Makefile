@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: demo test soak bench web web-tests check-tools check-python check-node check-chromium check-prometheus check fmt clean
+.PHONY: demo test soak bench interop web web-tests check-tools check-python check-node check-chromium check-prometheus check fmt clean
 
 # A simulated network, collected, indexed, kept and served on http://127.0.0.1:8501
 demo: check-tools
@@ -71,6 +71,10 @@ soak: check-tools check-python check-node check-chromium web
 			-max_total_time=$(SOAK_SECONDS) -rss_limit_mb=4096 || exit 1; \
 	done
 
+# What other people's programs find in our files, with tools too heavy for every run: LibreOffice.
+interop: check-tools check-python check-libreoffice
+	$(CARGO) test --locked --package airshed-store --test formats -- --ignored spreadsheet
+
 check-tools:
 	@command -v $(CARGO) > /dev/null || { echo "Airshed needs Rust 1.95: https://rustup.rs"; exit 1; }
 	@command -v cc > /dev/null || { echo "Airshed needs a C compiler (Debian: apt-get install build-essential)"; exit 1; }
@@ -84,6 +88,11 @@ check-python:
 # target/: ministack with Python, dynalite with Node.js.
 check-node:
 	@node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 22 || (a == 22 && b >= 12) || (a == 20 && b >= 19) ? 0 : 1)' 2> /dev/null && npm --version > /dev/null || { echo "The page and the tests need Node.js 20.19 with npm (https://nodejs.org)"; exit 1; }
+
+check-libreoffice:
+	@command -v soffice > /dev/null || { sudo=$$([ $$(id -u) = 0 ] || echo "sudo -n"); \
+		$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends libreoffice-calc > /dev/null; } || \
+		{ echo "make interop needs LibreOffice Calc (Debian: apt-get install libreoffice-calc)"; exit 1; }
 
 check-chromium:
 	@command -v chromium > /dev/null || command -v chromium-browser > /dev/null || command -v google-chrome > /dev/null || { echo "The tests of the page need Chromium (Debian: apt-get install chromium)"; exit 1; }

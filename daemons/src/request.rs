@@ -13,10 +13,12 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 use store::csv::{Delimiter, Dialect};
-use store::{Area, Column, Encoder, Flags, Format, Pages, Quality, Query, Store, View};
+use store::{
+    Area, Column, Encoder, Flags, Format, Pages, Quality, Query, Spelling, Store, View,
+};
 
 /// The fields that a request can have.
-pub const FIELDS: [&str; 20] = [
+pub const FIELDS: [&str; 21] = [
     "startDate",
     "endDate",
     "country",
@@ -25,6 +27,7 @@ pub const FIELDS: [&str; 20] = [
     "maxAqi",
     "columns",
     "format",
+    "dialect",
     "delimiter",
     "decimal",
     "bom",
@@ -164,16 +167,22 @@ impl Ask {
         self.fields.iter().map(|(name, _)| name.as_str())
     }
 
-    /// The file name to suggest for the answer.
+    /// The file name to suggest for the answer: the filters, the span of time, the format.
     pub fn file_name(&self) -> String {
         let plain = |moment: Timestamp| moment.strftime("%Y%m%dT%H%M%SZ").to_string();
         let (from, until) = (plain(self.query.from), plain(self.query.until));
-        format!("airshed-{from}-{until}.{}", self.format.name())
+        let mut parts = vec!["airshed".to_owned()];
+        parts.extend(filter_names(&self.query));
+        let plausible = self.quality.filter(|quality| *quality == Quality::Plausible);
+        parts.extend(plausible.map(|quality| quality.to_string()));
+        parts.extend(self.limit.map(|rows| format!("first{rows}")));
+        parts.extend([from, until]);
+        format!("{}.{}", parts.join("-"), self.format.name())
     }
 
-    /// What writes the answer.
-    pub fn encoder(&self) -> Result<Encoder, store::Error> {
-        Encoder::new(self.format, &self.columns)
+    /// What writes the answer; `attribution` says whose data it is.
+    pub fn encoder(&self, attribution: &str) -> Result<Encoder, store::Error> {
+        Encoder::new(self.format, &self.columns, attribution)
     }
 
     /// The readings that the answer has.
@@ -310,7 +319,27 @@ impl<'a> Given<'a> {
     }
 
     fn format(self) -> Result<Format, BadRequest> {
-        let format = self.one("format", parsed)?.unwrap_or(Format::Csv(Dialect::USUAL));
+        let spelling = self.one("dialect", |text| match text {
+            "report" => Ok(Spelling::Report),
+            "spreadsheet" => Ok(Spelling::Spreadsheet),
+            _ => Err("report or spreadsheet".to_owned()),
+        })?;
+        let usual = match spelling {
+            Some(Spelling::Report) => Format::Json(Spelling::Report),
+            _ => Format::Csv(Dialect::USUAL),
+        };
+        let format = self.one("format", parsed)?.unwrap_or(usual);
+        let spreadsheet = spelling == Some(Spelling::Spreadsheet);
+        let written = match format {
+            Format::Csv(_) => true,
+            Format::Json(_) | Format::NdJson(_) => !spreadsheet,
+            _ => spelling.is_none(),
+        };
+        if !written {
+            let formats = if spreadsheet { "CSV has" } else { "CSV, JSON and NDJSON have" };
+            let reason = format!("only {formats} it; the format is {}", format.name());
+            return Err(BadRequest::new("dialect", reason));
+        }
         let delimiter = self.one("delimiter", |text| match text {
             "comma" => Ok(Delimiter::Comma),
             "semicolon" => Ok(Delimiter::Semicolon),
@@ -327,19 +356,31 @@ impl<'a> Given<'a> {
             let of_csv = ["delimiter", "decimal", "bom"];
             let given = of_csv.into_iter().find(|name| self.values(name).next().is_some());
             let reason = format!("only CSV has it; the format is {}", format.name());
+            let format = match format {
+                Format::Json(_) => Format::Json(spelling.unwrap_or_default()),
+                Format::NdJson(_) => Format::NdJson(spelling.unwrap_or_default()),
+                format => format,
+            };
             return given.map_or(Ok(format), |name| Err(BadRequest::new(name, reason)));
         };
-        let decimal_comma = decimal_comma.unwrap_or(false);
+        let decimal_comma =
+            decimal_comma.unwrap_or(spreadsheet && delimiter != Some(Delimiter::Comma));
+        let byte_order_mark = byte_order_mark.unwrap_or(spreadsheet);
+        // Only spreadsheets need either, and they should find dates as well.
+        let spelling = spelling.unwrap_or(match decimal_comma || byte_order_mark {
+            true => Spelling::Spreadsheet,
+            false => Spelling::Usual,
+        });
         let usual = if decimal_comma { Delimiter::Semicolon } else { Delimiter::Comma };
-        let mut dialect = Dialect::new(delimiter.unwrap_or(usual));
+        let mut dialect = Dialect::new(delimiter.unwrap_or(usual)).with_spelling(spelling);
         if decimal_comma {
             let reason = "a decimal comma needs cells with a semicolon or tab between";
             dialect =
                 dialect.with_decimal_comma().ok_or_else(|| BadRequest::new("delimiter", reason))?;
         }
         Ok(Format::Csv(match byte_order_mark {
-            Some(true) => dialect.with_byte_order_mark(),
-            _ => dialect,
+            true => dialect.with_byte_order_mark(),
+            false => dialect,
         }))
     }
 
@@ -386,6 +427,55 @@ impl<'a> Given<'a> {
         }
         let read = |text: &&str| read(text).map_err(|reason| refused(name, text, &reason));
         texts.iter().map(read).collect()
+    }
+}
+
+/// The longest that the filters are in a file name; file systems take 255 bytes in all.
+const LONGEST_NAME: usize = 120;
+
+/// What a query filters by, in a few characters that any file system takes.
+fn filter_names(query: &Query) -> Vec<String> {
+    let bands: Vec<_> = query.bands.iter().map(|band| band.name().to_lowercase()).collect();
+    let flags: Vec<_> = query.without.names().collect();
+    let filters = [
+        name_list(&query.countries, "", "countries"),
+        name_list(&bands, "", "ranges"),
+        query.indices.map(|(low, high)| match low == high {
+            true => format!("aqi{low}"),
+            false => format!("aqi{low}to{high}"),
+        }),
+        name_list(&query.sensors, "sensor", "sensors"),
+        name_list(&query.sensor_types, "", "types"),
+        name_list(&query.windows, "", "windows"),
+        query.indoor.map(|indoor| if indoor { "indoor" } else { "outdoor" }.to_owned()),
+        query.area.map(|_| "area".to_owned()),
+        name_list(&flags, "without_", "flags_left_out"),
+    ];
+    let mut length = 0;
+    let mut names: Vec<_> = filters.into_iter().flatten().collect();
+    let fitting = names.iter().take_while(|name| {
+        length += name.len();
+        length <= LONGEST_NAME
+    });
+    let fitting = fitting.count();
+    if fitting < names.len() {
+        names.truncate(fitting);
+        names.push("and_more".to_owned());
+    }
+    names
+}
+
+/// Each value, or how many there are.
+fn name_list<T: fmt::Display>(values: &[T], before: &str, plural: &str) -> Option<String> {
+    const SHOWN: usize = 4;
+    let safe = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+    match values.len() {
+        0 => None,
+        1..=SHOWN => {
+            let values: Vec<_> = values.iter().map(T::to_string).collect();
+            Some(before.chars().chain(values.join("_").chars()).map(safe).collect())
+        }
+        many => Some(format!("{many}{plural}")),
     }
 }
 

@@ -1,54 +1,166 @@
-//! Readings from CSV files into a store, and into files of any format.
+//! Readings from files into a store, and into files of any format.
 
-use std::io::{Read, Write};
+use std::collections::{BTreeSet, HashMap};
+use std::io::{self, Read, Write};
+use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use store::csv::{RowError, Rows};
-use store::{Encoder, Pages, Query, Store};
+use store::import::{ImportedRow, RowError};
+use store::{Encoder, Pages, Query, Reading, Store, Window};
+use tokio::sync::mpsc;
+use tracing::debug;
 
 /// Readings put in one go.
 const BATCH: usize = 25_000;
 
-/// What an import brought.
+/// What an import brought. Every row that was read is one of stored, collided and refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Imported {
-    /// Rows kept.
-    pub kept: u64,
+    /// Readings stored.
+    pub stored: u64,
+    /// Rows with the sensor, window and timestamp of a later one, which replaced them.
+    pub collided: u64,
     /// Rows refused.
     pub refused: u64,
+    /// Fields of stored rows that could not be read.
+    pub fields_left_out: u64,
+    /// Stored rows in which `AQI`, `Range` or `flags` said something else than what follows
+    /// from the rest, and is stored.
+    pub differing: u64,
 }
 
-/// Puts every readable row of a CSV file into the store. `refused` is told of the
-/// others, `progress` of the bytes read so far.
+impl Imported {
+    /// The rows of the file.
+    pub fn rows(&self) -> u64 {
+        self.stored + self.collided + self.refused
+    }
+}
+
+/// Why an import ended early.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct ImportError {
+    /// What it brought until then; that is kept.
+    pub imported: Imported,
+    /// What is wrong with the file, or with the store.
+    #[source]
+    pub error: store::Error,
+}
+
+/// Puts every readable row of a file of any kind into the store; see [`store::import`].
+/// `strict`: rows are refused in which something derived differs. `refused` is told of
+/// those that are, `progress` of the bytes read so far.
 pub async fn import(
     store: &dyn Store,
-    input: impl Read,
+    input: impl Read + Send + 'static,
+    strict: bool,
     mut refused: impl FnMut(RowError),
     mut progress: impl FnMut(u64),
-) -> Result<Imported, store::Error> {
-    let mut rows = Rows::new(input)?;
+) -> Result<Imported, ImportError> {
+    let bytes = Arc::new(AtomicU64::new(0));
+    let input = Counted { input, bytes: Arc::clone(&bytes) };
+    let (sender, mut chunks) = mpsc::channel(1);
+    let reading = tokio::task::spawn_blocking(move || read(input, &sender));
     let mut imported = Imported::default();
-    let mut batch = Vec::with_capacity(BATCH);
-    loop {
-        let row = rows.next();
-        let ended = row.is_none();
-        match row {
-            Some(Ok(reading)) => batch.push(reading),
-            Some(Err(error)) => {
-                imported.refused += 1;
-                refused(error);
+    let mut seen = Seen::default();
+    while let Some(chunk) = chunks.recv().await {
+        let mut batch = Vec::with_capacity(BATCH);
+        let mut of_batch = Imported::default();
+        for row in chunk {
+            match row.and_then(|row| if strict { without_differences(row) } else { Ok(row) }) {
+                Ok(row) => {
+                    for left_out in &row.left_out {
+                        debug!(place = %row.place, "left out: {left_out}");
+                    }
+                    of_batch.fields_left_out += row.left_out.len() as u64;
+                    of_batch.differing += u64::from(row.differs.is_some());
+                    let new = seen.insert(&row.reading);
+                    *(if new { &mut of_batch.stored } else { &mut of_batch.collided }) += 1;
+                    batch.push(row.reading);
+                }
+                Err(error) => {
+                    of_batch.refused += 1;
+                    refused(error);
+                }
             }
-            None => {}
         }
-        if batch.len() == BATCH || ended {
-            store.put(&batch).await?;
-            imported.kept += batch.len() as u64;
-            batch.clear();
-            progress(rows.bytes_read());
+        if let Err(error) = store.put(&batch).await {
+            return Err(ImportError { imported, error });
         }
-        if ended {
-            return Ok(imported);
+        imported.add(&of_batch);
+        progress(bytes.load(Relaxed));
+    }
+    match reading.await {
+        Ok(Ok(())) => Ok(imported),
+        Ok(Err(error)) => Err(ImportError { imported, error }),
+        Err(panic) => Err(ImportError { imported, error: store::import::unreadable(panic) }),
+    }
+}
+
+impl Imported {
+    fn add(&mut self, other: &Self) {
+        self.stored += other.stored;
+        self.collided += other.collided;
+        self.refused += other.refused;
+        self.fields_left_out += other.fields_left_out;
+        self.differing += other.differing;
+    }
+}
+
+type Chunk = Vec<Result<ImportedRow, RowError>>;
+
+/// On a thread that may wait for the disk.
+fn read(input: impl Read, chunks: &mpsc::Sender<Chunk>) -> Result<(), store::Error> {
+    let mut chunk = Vec::with_capacity(BATCH);
+    let read = store::import::read(input, &mut |row| {
+        chunk.push(row);
+        if chunk.len() < BATCH {
+            return ControlFlow::Continue(());
         }
+        let full = std::mem::replace(&mut chunk, Vec::with_capacity(BATCH));
+        match chunks.blocking_send(full) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()), // the store failed
+        }
+    });
+    // What was read before a failure is good.
+    let _ = chunks.blocking_send(chunk);
+    read
+}
+
+fn without_differences(row: ImportedRow) -> Result<ImportedRow, RowError> {
+    match row.differs {
+        None => Ok(row),
+        Some(column) => {
+            let message = format!("{} does not follow from P1 and P2", column.name());
+            Err(RowError::new(row.place, message))
+        }
+    }
+}
+
+/// The identities of a file's readings.
+#[derive(Default)]
+struct Seen(HashMap<(u64, Window), BTreeSet<i64>>);
+
+impl Seen {
+    /// Whether there was none of the same before.
+    fn insert(&mut self, reading: &Reading) -> bool {
+        let seconds = self.0.entry((reading.sensor, reading.window)).or_default();
+        seconds.insert(reading.timestamp.as_second())
+    }
+}
+
+struct Counted<R> {
+    input: R,
+    bytes: Arc<AtomicU64>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.input.read(buffer)?;
+        self.bytes.fetch_add(read as u64, Relaxed);
+        Ok(read)
     }
 }
 
@@ -60,7 +172,7 @@ pub enum ExportError {
     Store(#[from] store::Error),
     /// The output failed.
     #[error("cannot write")]
-    Write(#[from] std::io::Error),
+    Write(#[from] io::Error),
 }
 
 /// Writes what matches into a file; the number of rows. `progress` is told of the rows so

@@ -56,6 +56,8 @@ pub struct Worker {
     pub concurrency: usize,
     /// How long a worker may be silent before its job is given to another.
     pub silence: Duration,
+    /// Whose data it is and how it may be used.
+    pub attribution: &'static str,
 }
 
 /// How long a worker may be silent, usually.
@@ -369,7 +371,7 @@ impl Worker {
         view: Arc<dyn View>,
         progress: &Progress,
     ) -> Result<State, Stopped> {
-        let mut encoder = ask.encoder()?;
+        let mut encoder = ask.encoder(self.attribution)?;
         let mut file = ResultFile { writer, hash: Sha256::new(), bytes: 0 };
         let (mut text, mut doubtful) = (Vec::new(), 0);
         let mut pages = ask.pages_of(view);

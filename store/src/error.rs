@@ -26,6 +26,9 @@ pub enum ErrorKind {
     Damaged,
     /// A newer version wrote the store.
     TooNew,
+    /// The system does not let this process read or write there: somebody has to change
+    /// the permissions, or choose another place.
+    Denied,
     /// The disk or a service failed; what was stored before stays.
     Io,
 }

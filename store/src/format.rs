@@ -4,10 +4,10 @@ use std::str::FromStr;
 #[cfg(feature = "columnar")]
 use crate::columnar::Columnar;
 use crate::csv::{self, Dialect};
-use crate::{Column, Error, Page};
+use crate::{Column, Error, Page, Spelling};
 use crate::{geojson, json};
 
-/// Whose data it is and how it may be used: in every format that has a place for it.
+/// Whose data Sensor.Community's is and how it may be used, for an [`Encoder`].
 /// (The network's own licence, see <https://sensor.community>.)
 pub const ATTRIBUTION: &str = "Sensor.Community contributors, Open Database License (ODbL) 1.0; \
     index: UK Daily Air Quality Index, computed by Airshed";
@@ -19,9 +19,9 @@ pub enum Format {
     /// Comma-separated values: one line for each reading.
     Csv(Dialect),
     /// An array of objects.
-    Json,
+    Json(Spelling),
     /// One object a line.
-    NdJson,
+    NdJson(Spelling),
     /// A feature collection of points (RFC 7946).
     GeoJson,
     /// Parquet, compressed with zstd.
@@ -33,11 +33,11 @@ pub enum Format {
 }
 
 impl Format {
-    /// Every format, CSV in its usual dialect.
+    /// Every format, as it is usually written.
     pub const ALL: &[Self] = &[
         Self::Csv(Dialect::USUAL),
-        Self::Json,
-        Self::NdJson,
+        Self::Json(Spelling::Usual),
+        Self::NdJson(Spelling::Usual),
         Self::GeoJson,
         #[cfg(feature = "columnar")]
         Self::Parquet,
@@ -49,8 +49,8 @@ impl Format {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Csv(_) => "csv",
-            Self::Json => "json",
-            Self::NdJson => "ndjson",
+            Self::Json(_) => "json",
+            Self::NdJson(_) => "ndjson",
             Self::GeoJson => "geojson",
             #[cfg(feature = "columnar")]
             Self::Parquet => "parquet",
@@ -63,8 +63,8 @@ impl Format {
     pub const fn media_type(self) -> &'static str {
         match self {
             Self::Csv(_) => "text/csv; charset=utf-8; header=present",
-            Self::Json => "application/json",
-            Self::NdJson => "application/x-ndjson",
+            Self::Json(_) => "application/json",
+            Self::NdJson(_) => "application/x-ndjson",
             Self::GeoJson => "application/geo+json",
             #[cfg(feature = "columnar")]
             Self::Parquet => "application/vnd.apache.parquet",
@@ -99,6 +99,7 @@ impl std::error::Error for UnknownFormat {}
 /// Writes an answer in a format, page by page: every page in order, then
 /// [`finish`](Self::finish), without which the file is not whole.
 pub struct Encoder {
+    attribution: String,
     columns: Vec<Column>,
     kind: Kind,
     rows: Rows,
@@ -106,8 +107,8 @@ pub struct Encoder {
 
 enum Kind {
     Csv(Dialect),
-    Json,
-    NdJson,
+    Json(Spelling),
+    NdJson(Spelling),
     GeoJson,
     #[cfg(feature = "columnar")]
     Columnar(Box<Columnar>),
@@ -123,22 +124,25 @@ enum Rows {
 
 impl Encoder {
     /// An answer with these columns. GeoJSON has the coordinates in any case.
-    pub fn new(format: Format, columns: &[Column]) -> Result<Self, Error> {
+    /// `attribution` says whose data it is and how it may be used (such as
+    /// [`ATTRIBUTION`]): in GeoJSON, Parquet and Arrow, which have a place for it.
+    pub fn new(format: Format, columns: &[Column], attribution: &str) -> Result<Self, Error> {
         let mut columns = columns.to_vec();
         let kind = match format {
             Format::Csv(dialect) => Kind::Csv(dialect),
-            Format::Json => Kind::Json,
-            Format::NdJson => Kind::NdJson,
+            Format::Json(spelling) => Kind::Json(spelling),
+            Format::NdJson(spelling) => Kind::NdJson(spelling),
             Format::GeoJson => {
                 columns.retain(|c| !matches!(c, Column::Latitude | Column::Longitude));
                 Kind::GeoJson
             }
             #[cfg(feature = "columnar")]
-            Format::Parquet => Kind::Columnar(Box::new(Columnar::parquet(&columns)?)),
+            Format::Parquet => Kind::Columnar(Box::new(Columnar::parquet(&columns, attribution)?)),
             #[cfg(feature = "columnar")]
-            Format::Arrow => Kind::Columnar(Box::new(Columnar::arrow(&columns)?)),
+            Format::Arrow => Kind::Columnar(Box::new(Columnar::arrow(&columns, attribution)?)),
         };
-        Ok(Self { columns, kind, rows: Rows::NotBegun })
+        let attribution = attribution.to_owned();
+        Ok(Self { attribution, columns, kind, rows: Rows::NotBegun })
     }
 
     /// Appends the rows of a page, behind what goes before the first.
@@ -148,12 +152,12 @@ impl Encoder {
         let separator = |row: usize| if row == 0 && self.rows == Rows::None { "" } else { ",\n" };
         match &mut self.kind {
             Kind::Csv(dialect) => csv::write_page(out, page, columns, *dialect),
-            Kind::Json => json::for_each_row(page, |number, row, date| {
+            Kind::Json(spelling) => json::for_each_row(page, |number, row, date| {
                 out.extend_from_slice(separator(number).as_bytes());
-                json::write_object(out, row, date, columns);
+                json::write_object(out, row, date, columns, *spelling);
             }),
-            Kind::NdJson => json::for_each_row(page, |_, row, date| {
-                json::write_object(out, row, date, columns);
+            Kind::NdJson(spelling) => json::for_each_row(page, |_, row, date| {
+                json::write_object(out, row, date, columns, *spelling);
                 out.push(b'\n');
             }),
             Kind::GeoJson => json::for_each_row(page, |number, row, date| {
@@ -173,8 +177,8 @@ impl Encoder {
     pub fn finish(mut self, out: &mut Vec<u8>) -> Result<(), Error> {
         self.begin(out);
         match self.kind {
-            Kind::Csv(_) | Kind::NdJson => {}
-            Kind::Json => out.extend_from_slice(b"\n]\n"),
+            Kind::Csv(_) | Kind::NdJson(_) => {}
+            Kind::Json(_) => out.extend_from_slice(b"\n]\n"),
             Kind::GeoJson => out.extend_from_slice(b"\n]}\n"),
             #[cfg(feature = "columnar")]
             Kind::Columnar(file) => file.finish(out)?,
@@ -189,14 +193,15 @@ impl Encoder {
         self.rows = Rows::None;
         match &self.kind {
             Kind::Csv(dialect) => csv::write_header(out, &self.columns, *dialect),
-            Kind::Json => out.extend_from_slice(b"[\n"),
+            Kind::Json(_) => out.extend_from_slice(b"[\n"),
             Kind::GeoJson => {
+                let attribution = serde_json::Value::from(self.attribution.as_str());
                 let opening = format!(
-                    "{{\"type\":\"FeatureCollection\",\"attribution\":\"{ATTRIBUTION}\",\"features\":[\n"
+                    "{{\"type\":\"FeatureCollection\",\"attribution\":{attribution},\"features\":[\n"
                 );
                 out.extend_from_slice(opening.as_bytes());
             }
-            Kind::NdJson => {}
+            Kind::NdJson(_) => {}
             #[cfg(feature = "columnar")]
             Kind::Columnar(_) => {}
         }

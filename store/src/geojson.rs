@@ -4,7 +4,7 @@
 
 use crate::csv::cell::{Date, write_decimal};
 use crate::json::write_object;
-use crate::{Column, Row};
+use crate::{Column, Row, Spelling};
 
 /// Appends a row as a feature.
 pub(crate) fn write_feature(out: &mut Vec<u8>, row: Row<'_>, date: &Date, properties: &[Column]) {
@@ -21,6 +21,6 @@ pub(crate) fn write_feature(out: &mut Vec<u8>, row: Row<'_>, date: &Date, proper
         _ => out.extend_from_slice(b"null"),
     }
     out.extend_from_slice(br#","properties":"#);
-    write_object(out, row, date, properties);
+    write_object(out, row, date, properties, Spelling::Usual);
     out.push(b'}');
 }

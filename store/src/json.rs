@@ -4,10 +4,8 @@
 //! the last digit; what is not known is `null`; `indoor` and `exact_location` are
 //! `true` or `false`, `flags` an array of names.
 
-use aqi::daqi::Band;
-
 use crate::csv::cell::{Date, date_of, write_decimal, write_number, write_timestamp};
-use crate::{Column, Country, Page, Row, SensorType};
+use crate::{Column, Country, Page, Row, SensorType, Spelling};
 
 /// Calls for every row of a page, with its number in the page and its day's date.
 pub(crate) fn for_each_row(page: &Page, mut call: impl FnMut(usize, Row<'_>, &Date)) {
@@ -22,14 +20,20 @@ pub(crate) fn for_each_row(page: &Page, mut call: impl FnMut(usize, Row<'_>, &Da
 }
 
 /// Appends a row as an object.
-pub(crate) fn write_object(out: &mut Vec<u8>, row: Row<'_>, date: &Date, columns: &[Column]) {
+pub(crate) fn write_object(
+    out: &mut Vec<u8>,
+    row: Row<'_>,
+    date: &Date,
+    columns: &[Column],
+    spelling: Spelling,
+) {
     for (number, column) in columns.iter().enumerate() {
         out.push(if number == 0 { b'{' } else { b',' });
         out.push(b'"');
         out.extend_from_slice(column.name().as_bytes());
         out.extend_from_slice(b"\":");
         let start = out.len();
-        write_value(out, row, date, *column);
+        write_value(out, row, date, *column, spelling);
         if out.len() == start {
             out.extend_from_slice(b"null");
         }
@@ -41,14 +45,14 @@ pub(crate) fn write_object(out: &mut Vec<u8>, row: Row<'_>, date: &Date, columns
 }
 
 /// Appends what a column says, or nothing when it says nothing.
-fn write_value(out: &mut Vec<u8>, row: Row<'_>, date: &Date, column: Column) {
+fn write_value(out: &mut Vec<u8>, row: Row<'_>, date: &Date, column: Column, spelling: Spelling) {
     let station = row.station();
     let Row { block, row: number } = row;
     match column {
         Column::Id => write_number(out, block.measurements[number]),
         Column::Timestamp => {
             out.push(b'"');
-            write_timestamp(out, date, block.seconds[number]);
+            write_timestamp(out, date, block.seconds[number], spelling);
             out.push(b'"');
         }
         Column::P1 => write_decimal(out, block.pm10[number], b'.'),
@@ -59,7 +63,7 @@ fn write_value(out: &mut Vec<u8>, row: Row<'_>, date: &Date, column: Column) {
         Column::Altitude => write_decimal(out, station.altitude, b'.'),
         Column::Country => write_text(out, row.country().as_ref().map(Country::as_str)),
         Column::Aqi => write_number(out, row.index().map(|index| u64::from(index.get()))),
-        Column::Range => write_text(out, row.band().map(Band::name)),
+        Column::Range => write_text(out, row.band().map(|band| spelling.of_band(band))),
         Column::SensorId => write_number(out, Some(row.sensor())),
         Column::SensorType => write_text(out, station.sensor_type.as_ref().map(SensorType::as_str)),
         Column::Window => write_text(out, Some(row.window().name())),

@@ -2,7 +2,7 @@
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), store::Error> {
-//! use store::{Column, Encoder, Format, Memory, Query, Reading, Store, View, Window};
+//! use store::{Column, Encoder, Format, Memory, Query, Reading, Spelling, Store, View, Window};
 //!
 //! let store = Memory::new();
 //! let mut reading = Reading::new(28842, Window::Day24, "2020-06-11T09:40:41Z".parse().unwrap());
@@ -13,7 +13,8 @@
 //! let day = Query::new("2020-06-11T00:00:00Z".parse().unwrap(), "2020-06-11T23:59:59Z".parse().unwrap());
 //! let page = store.query(&day, None).await?;
 //! let mut file = Vec::new();
-//! let mut encoder = Encoder::new(Format::NdJson, &[Column::P1, Column::Aqi, Column::Range])?;
+//! let (format, columns) = (Format::NdJson(Spelling::Usual), [Column::P1, Column::Aqi, Column::Range]);
+//! let mut encoder = Encoder::new(format, &columns, store::ATTRIBUTION)?;
 //! encoder.page(&mut file, &page)?;
 //! encoder.finish(&mut file)?;
 //! assert_eq!(file, b"{\"P1\":51,\"AQI\":4,\"Range\":\"Moderate\"}\n");
@@ -31,7 +32,7 @@
 //!   walks through an answer, reading ahead.
 //! - [`Encoder`] writes an answer page by page as CSV, JSON, NDJSON, GeoJSON and, with
 //!   the feature `columnar`, as Parquet and Arrow. [`csv`] prints single pages too, and
-//!   reads readings back, exactly.
+//!   reads readings back, exactly; [`import`] (feature) does so from files of every kind.
 //!
 //! What this crate does not do: it knows no HTTP, no queue and no feed format.
 
@@ -54,6 +55,7 @@ mod error;
 mod flags;
 mod format;
 mod geojson;
+pub mod import;
 mod json;
 mod memory;
 mod metered;
@@ -65,6 +67,7 @@ mod query;
 mod reading;
 mod retry;
 mod sensor_type;
+mod spelling;
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -88,3 +91,4 @@ pub use query::Query;
 pub use reading::{Impossible, Reading, UnknownWindow, Window};
 pub use retry::{Retry, RetryPolicy};
 pub use sensor_type::{BadSensorType, SensorType};
+pub use spelling::Spelling;

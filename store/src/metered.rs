@@ -39,6 +39,7 @@ impl<S: View + ?Sized> Metered<S> {
                 ErrorKind::Locked => "locked",
                 ErrorKind::Damaged => "damaged",
                 ErrorKind::TooNew => "too_new",
+                ErrorKind::Denied => "denied",
                 ErrorKind::Io => "io",
             },
         };

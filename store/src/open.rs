@@ -18,7 +18,8 @@ pub async fn open(url: &str, options: Options) -> Result<Arc<dyn Store>, Error> 
     }
     let path = url.strip_prefix("file:").filter(|path| !path.is_empty()).map(str::to_owned);
     let Some(path) = path else {
-        let message = format!("`{url}` is no store: give memory:, file:PATH or dynamodb:TABLE");
+        let message =
+            format!("`{url}` is no store: a store is memory:, file:PATH or dynamodb:TABLE");
         return Err(Error::new(ErrorKind::Invalid, message));
     };
     let opened = tokio::task::spawn_blocking(move || Embedded::open(path, options)).await;

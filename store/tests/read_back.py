@@ -33,10 +33,40 @@ def with_plain_times(table):
     return table.set_column(table.schema.get_field_index("timestamp"), "timestamp", times)
 
 
-kind, path = sys.argv[1:]
+TYPES = {
+    "id": "int64",
+    "timestamp": "timestamp[ms, tz=UTC]",
+    "AQI": "int8",
+    "loc_id": "int64",
+    "sensor_id": "int64",
+    **dict.fromkeys(["P1", "P2", "loc_lat", "loc_long", "loc_alt"], "double"),
+    **dict.fromkeys(["indoor", "exact_location"], "bool"),
+    **dict.fromkeys(
+        ["loc_country", "Range", "sensor_type", "window"],
+        "dictionary<values=string, indices=int32, ordered=0>",
+    ),
+    "flags": "string",
+}
+
+kind, path, attribution = sys.argv[1:]
 read = {"parquet": pyarrow.parquet.read_table, "arrow": pyarrow.feather.read_table}[kind]
 readings = read(path)
-assert b"ODbL" in readings.schema.metadata[b"attribution"]
+assert readings.schema.metadata[b"attribution"].decode() == attribution
+for field in readings.schema:
+    assert str(field.type) == TYPES[field.name], field
+if kind == "parquet":
+    # A reader can pass over groups of rows by what is in them.
+    metadata = pyarrow.parquet.ParquetFile(path).metadata
+    for group in range(metadata.num_row_groups):
+        rows = metadata.row_group(group)
+        assert rows.num_rows <= 131072
+        for column in (rows.column(number) for number in range(metadata.num_columns)):
+            known = column.statistics
+            assert known.has_min_max or known.null_count == rows.num_rows, (column, known)
+if "AQI" in readings.column_names and readings.num_rows:
+    frame = readings.to_pandas()
+    assert (frame["AQI"] - 4).min() < 0, "no index turns round below zero"
+    assert duckdb.sql("select min(AQI - 4) from readings").fetchall()[0][0] < 0
 assert readings.schema.field("P1").metadata[b"unit"].decode() == "µg/m³"
 source = {"parquet": f"'{path}'", "arrow": "readings"}[kind]
 if "timestamp" in readings.column_names:

@@ -166,47 +166,18 @@ proptest! {
             let (store, copy) = (Memory::new(), Memory::new());
             store.put(&batch).await.unwrap();
             let text = csv_of(&store, &Query::everything()).await;
-            let rows: Result<Vec<_>, _> = csv::Rows::new(text.as_slice()).unwrap().collect();
-            let rows = rows.unwrap();
+            let rows = csv::Rows::new(text.as_slice()).unwrap().map(|row| row.unwrap());
+            let rows: Vec<_> = rows
+                .map(|row| {
+                    assert_eq!((row.left_out, row.differs), (vec![], None));
+                    row.reading
+                })
+                .collect();
             assert_same(&rows, &all(&store, &Query::everything()).await);
             copy.put(&rows).await.unwrap();
             assert_eq!(csv_of(&copy, &Query::everything()).await, text);
         });
     }
-}
-
-#[test]
-fn a_row_that_cannot_be_kept_is_refused_with_its_line() {
-    let cases = [
-        ("7,24h,2024-01-01T00:00:00Z,5,1,Low", None),
-        (",24h,2024-01-01T00:00:00Z,5,1,Low", Some("line 2: sensor_id is empty")),
-        (
-            "7,2h,2024-01-01T00:00:00Z,5,1,Low",
-            Some("line 2: window: the averaging windows are 5min, 1h, 24h and day"),
-        ),
-        (
-            "7,24h,2024-01-01T00:00:00.5Z,5,1,Low",
-            Some(
-                "line 2: timestamp: 2024-01-01T00:00:00.5Z has a fraction of a second; timestamps are whole seconds",
-            ),
-        ),
-        ("7,24h,2024-01-01T00:00:00Z,,1,Low", Some("line 2: neither P1 nor P2")),
-        ("7,24h,2024-01-01T00:00:00Z,nan,1,Low", Some("line 2: P1: not a decimal number")),
-        ("7,24h,2024-01-01T00:00:00Z,5,2,Low", Some("line 2: AQI does not follow from P1 and P2")),
-        ("7,24h,2024-01-01T00:00:00Z,5,11,Low", Some("line 2: AQI: the index runs from 1 to 10")),
-        (
-            "7,24h,2024-01-01T00:00:00Z,5,1,High",
-            Some("line 2: Range does not follow from P1 and P2"),
-        ),
-        ("7,24h", Some("line 2: 2 cells, where the header has 6 columns")),
-    ];
-    for (row, refusal) in cases {
-        let text = format!("sensor_id,window,timestamp,P1,AQI,Range\n{row}\n");
-        let first = csv::Rows::new(text.as_bytes()).unwrap().next().unwrap();
-        assert_eq!(first.err().map(|e| e.to_string()).as_deref(), refusal, "{row}");
-    }
-    let error = csv::Rows::new(&b"id,timestamp\n"[..]).err().unwrap();
-    assert!(error.to_string().contains("sensor_id"), "{error}");
 }
 
 #[tokio::test]
@@ -218,6 +189,33 @@ async fn a_file_that_is_no_store_is_refused_and_left_alone() {
     let error = Embedded::open(&path, Options::default()).err().unwrap();
     assert!(error.to_string().contains("notes.txt"), "{error}");
     assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+}
+
+#[tokio::test]
+async fn a_place_where_no_store_can_be_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::write(at("file"), "").unwrap();
+    std::fs::create_dir(at("directory")).unwrap();
+    let long = "x".repeat(300);
+    for (name, words) in [
+        ("directory", "is a directory, where a file is needed"),
+        ("file/readings.redb", "a part of the path is a file, not a directory"),
+        ("file/below/readings.redb", "a part of the path is a file, not a directory"),
+        (&long, "the name is too long"),
+    ] {
+        let error = Embedded::open(at(name), Options::default()).err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+        assert!(error.to_string().contains(words), "{error}");
+    }
+    let mut existing = Options::default();
+    existing.create = false;
+    let error = Embedded::open(at("new/readings.redb"), existing.clone()).err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert!(error.to_string().contains("there is no store at"), "{error}");
+    assert!(!at("new").exists());
+    drop(open(&folder, "readings"));
+    Embedded::open(at("readings"), existing).unwrap();
 }
 
 #[tokio::test]

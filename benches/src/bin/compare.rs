@@ -176,7 +176,7 @@ async fn export(store: &Path, parquet: &Path) -> Result<(), Failure> {
     let readings = airshed::transfer::export(
         store,
         &Query::everything(),
-        Encoder::new(Format::Parquet, Column::DEFAULT)?,
+        Encoder::new(Format::Parquet, Column::DEFAULT, store::ATTRIBUTION)?,
         &mut file,
         |_| {},
     )

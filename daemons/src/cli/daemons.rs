@@ -58,7 +58,8 @@ impl Serve {
         let kept = Arc::clone(&store);
         let collector = self.feed.collector(kept, clock.clone(), Arc::clone(&status), slack)?;
         let mut tasks = Tasks::new(stop.clone());
-        let parts = Parts { store, clock, status: Some(status) };
+        let attribution = store::ATTRIBUTION;
+        let parts = Parts { store, clock, status: Some(status), attribution };
         let daemons = Inside { jobs: &self.jobs, http: &self.http, worker: &self.worker };
         parts.serve_and_work(&mut tasks, &self.store, daemons, measuring).await?;
         let (schedule, spread) = self.feed.times();
@@ -115,6 +116,7 @@ impl Demo {
             store: store.open().await?,
             clock: clock.clone(),
             status: Some(Arc::new(FeedStatus::default())),
+            attribution: demo::ATTRIBUTION,
         };
         let mut tasks = Tasks::new(stop.clone());
 
@@ -234,7 +236,7 @@ impl Serving {
         }
         let queues = desk.as_ref().map(|desk| &desk.queues);
         let watch = measuring.watch(&mut tasks, Some(&store), queues, &clock);
-        let server = self.http.server(store, desk, None, watch, clock)?;
+        let server = self.http.server(store, desk, None, watch, clock, store::ATTRIBUTION)?;
         let listener = self.http.listen().await?;
         tasks.add("server", server::run(server, listener, stop));
         tasks.run().await
@@ -270,7 +272,7 @@ impl Working {
         let mut tasks = Tasks::new(stop.clone());
         measuring.watch(&mut tasks, None, None, &clock);
         let jobs = self.jobs.jobs(&self.store.data, clock, false).await?;
-        let worker = self.worker.worker(store, queues, jobs);
+        let worker = self.worker.worker(store, queues, jobs, store::ATTRIBUTION);
         tasks.add("worker", worker::run(worker, stop));
         tasks.run().await
     }
@@ -281,6 +283,8 @@ struct Parts {
     store: Arc<dyn Store>,
     clock: Clock,
     status: Option<Arc<FeedStatus>>,
+    /// Whose data it is.
+    attribution: &'static str,
 }
 
 /// The daemons that `serve` and `demo` have inside.
@@ -313,10 +317,11 @@ impl Parts {
         let status = self.status.clone();
         let watch = measuring.watch(tasks, Some(&store), Some(&queues), &self.clock);
         let clock = self.clock.clone();
-        let server = http.server(Arc::clone(&store), Some(desk), status, watch, clock)?;
+        let (shown, desk) = (Arc::clone(&store), Some(desk));
+        let server = http.server(shown, desk, status, watch, clock, self.attribution)?;
         let listener = http.listen().await?;
         let stop = tasks.stop.clone();
-        let worker = worker.worker(store, queues, jobs);
+        let worker = worker.worker(store, queues, jobs, self.attribution);
         tasks.add("server", server::run(server, listener, stop.clone()));
         tasks.add("worker", worker::run(worker, stop.clone()));
         tasks.add("sweeper", sweeper::run(sweeper, stop));

@@ -1,4 +1,4 @@
-//! `import` and `export`: CSV files into a store, files of any format out of it.
+//! `import` and `export`: files into a store, and out of it.
 
 use std::fs::{File, Permissions};
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use airshed::request::Ask;
-use airshed::transfer;
+use airshed::transfer::{self, Imported};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Map, Value};
-use store::Format;
+use store::{ATTRIBUTION, Format};
 
 use super::Failure;
+use super::logging::Logging;
 use super::settings::StoreFlags;
 
 /// Refused rows that are shown one by one.
@@ -21,21 +22,29 @@ const SHOWN: u64 = 20;
 
 #[derive(Args)]
 pub(super) struct Import {
-    /// CSV files as `airshed export` writes them; - for standard input.
-    #[arg(required = true, value_name = "FILE.csv")]
+    /// CSV, NDJSON, JSON, GeoJSON, Parquet or Arrow files, also packed with gzip, zstd or
+    /// zip, recognised by what is in them; - for standard input.
+    #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// Refuse rows whose AQI, Range or flags differ from what follows from their values,
+    /// instead of storing what follows.
+    #[arg(long)]
+    strict: bool,
     #[command(flatten)]
     store: StoreFlags,
+    #[command(flatten)]
+    logging: Logging,
 }
 
 impl Import {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
+        let _exporting = self.logging.start("import")?;
         let store = self.store.open().await?;
         let mut refused = 0;
         for path in &self.files {
             let name = path.display();
-            let (input, length): (Box<dyn io::Read>, u64) = if path == Path::new("-") {
-                (Box::new(io::stdin().lock()), 0)
+            let (input, length): (Box<dyn io::Read + Send>, u64) = if path == Path::new("-") {
+                (Box::new(io::stdin()), 0)
             } else {
                 let file = File::open(path).map_err(|e| format!("cannot read {name}: {e}"))?;
                 let length = file.metadata().map_or(0, |file| file.len());
@@ -50,17 +59,45 @@ impl Import {
                 }
             };
             let progress = |bytes| bar.set_position(bytes);
-            let imported = transfer::import(store.as_ref(), input, show, progress).await;
-            let imported = imported.map_err(|e| format!("{name}: {}", super::reason(&e)))?;
+            let imported =
+                transfer::import(store.as_ref(), input, self.strict, show, progress).await;
             bar.finish_and_clear();
+            let imported = imported.map_err(|failure| {
+                let before = failure.imported.stored;
+                let stored = match before {
+                    0 => "nothing of it was stored".to_owned(),
+                    _ => format!("{before} readings before that were stored"),
+                };
+                format!("{name}: {}; {stored}", super::reason(&failure.error))
+            })?;
             if imported.refused > SHOWN {
                 eprintln!("{name}: and {} more rows refused", imported.refused - SHOWN);
             }
-            eprintln!("{name}: {} readings kept, {} rows refused", imported.kept, imported.refused);
+            eprintln!("{name}: {}", counts(&imported));
             refused += imported.refused;
         }
         Ok(if refused == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
+}
+
+/// What became of a file's rows.
+fn counts(imported: &Imported) -> String {
+    let Imported { stored, collided, refused, fields_left_out, differing } = *imported;
+    let mut text = format!("{} rows read: {stored} stored", imported.rows());
+    if collided > 0 {
+        text += &format!(
+            ", {collided} collided (the sensor, window and timestamp of another row; the later \
+             is stored)"
+        );
+    }
+    text += &format!(", {refused} refused");
+    if fields_left_out > 0 {
+        text += &format!("; {fields_left_out} values left out (--log debug names them)");
+    }
+    if differing > 0 {
+        text += &format!("; in {differing} rows AQI, Range or flags differed and were recomputed");
+    }
+    text
 }
 
 #[derive(Args)]
@@ -103,6 +140,10 @@ pub(super) struct Export {
     /// else csv]
     #[arg(long)]
     format: Option<String>,
+    /// How it is written: spreadsheet (CSV that spreadsheets open with dates and numbers) or
+    /// report (JSON, CSV or NDJSON as the report's clients expect it).
+    #[arg(long)]
+    dialect: Option<String>,
     /// Between the cells of CSV: comma, semicolon or tab.
     #[arg(long)]
     delimiter: Option<String>,
@@ -122,13 +163,13 @@ pub(super) struct Export {
 impl Export {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
         let ask = self.ask()?;
-        let store = self.store.open().await?;
+        let store = self.store.open_existing().await?;
         let bar = bar(0, "{spinner} {human_pos} rows {elapsed}", "");
         let progress = |rows| bar.set_position(rows);
         let rows = match &self.output {
             None => {
                 let mut output = BufWriter::new(io::stdout().lock());
-                let encoder = ask.encoder()?;
+                let encoder = ask.encoder(ATTRIBUTION)?;
                 let written =
                     transfer::export(store, &ask.query, encoder, &mut output, progress).await;
                 match written {
@@ -151,7 +192,7 @@ impl Export {
                     .tempfile_in(folder.unwrap_or(Path::new(".")))
                     .map_err(cannot)?;
                 let mut buffer = BufWriter::new(output.as_file_mut());
-                let encoder = ask.encoder()?;
+                let encoder = ask.encoder(ATTRIBUTION)?;
                 let rows =
                     transfer::export(store, &ask.query, encoder, &mut buffer, progress).await?;
                 buffer.flush().map_err(cannot)?;
@@ -182,6 +223,7 @@ impl Export {
             ("without", self.without.clone()),
             ("columns", Some(self.columns.clone())),
             ("format", self.format.clone().or_else(|| self.format_of_file())),
+            ("dialect", self.dialect.clone()),
             ("delimiter", self.delimiter.clone()),
             ("decimal", self.decimal.clone()),
             ("bom", self.bom.then(|| "true".to_owned())),

@@ -42,9 +42,9 @@ enum Command {
     Server(daemons::Serving),
     /// Only work: write the results of queued queries.
     Worker(daemons::Working),
-    /// Put readings from CSV files (all columns) into a store.
+    /// Put readings from files (all columns) into a store.
     Import(files::Import),
-    /// Write readings from a store as CSV.
+    /// Write readings from a store into a file.
     Export(files::Export),
     /// Measure a server under load, every answer followed to its file and checked.
     ///

@@ -64,10 +64,23 @@ impl StoreFlags {
         self.open_to_keep(None).await
     }
 
+    /// A store that has to be there already.
+    pub(super) async fn open_existing(&self) -> Result<Arc<dyn Store>, Failure> {
+        self.open_with(None, false).await
+    }
+
     /// `keep`: the age from which readings that are put may go.
     pub(super) async fn open_to_keep(
         &self,
         keep: Option<SignedDuration>,
+    ) -> Result<Arc<dyn Store>, Failure> {
+        self.open_with(keep, true).await
+    }
+
+    async fn open_with(
+        &self,
+        keep: Option<SignedDuration>,
+        create: bool,
     ) -> Result<Arc<dyn Store>, Failure> {
         // Before the first reading: a process opens its store once.
         SensorType::accept_also(self.particulate_types.clone());
@@ -75,6 +88,7 @@ impl StoreFlags {
         let mut options = store::Options::default();
         options.cache_bytes = bytes;
         options.keep = keep.map(SignedDuration::unsigned_abs);
+        options.create = create;
         let url = self.store.clone();
         let url = url.unwrap_or_else(|| format!("file:{}/readings.redb", self.data.display()));
         let mut store = store::open(&url, options).await?;
@@ -286,6 +300,7 @@ impl HttpFlags {
         feed: Option<Arc<FeedStatus>>,
         watch: Arc<Watch>,
         clock: Clock,
+        attribution: &'static str,
     ) -> Result<Server, Failure> {
         let stall = Duration::from_secs(self.stall.max(1));
         let limits = Limits {
@@ -297,7 +312,8 @@ impl HttpFlags {
             stall,
             ..Limits::default()
         };
-        Ok(Server { store, desk, feed, watch, clock, limits, cors: self.cors()? })
+        let cors = self.cors()?;
+        Ok(Server { store, desk, feed, watch, clock, limits, cors, attribution })
     }
 
     fn cors(&self) -> Result<CorsOrigins, Failure> {
@@ -352,8 +368,15 @@ fn at_least_one(text: &str) -> Result<usize, String> {
 }
 
 impl WorkerFlags {
-    pub(super) fn worker(&self, store: Arc<dyn Store>, queues: Queues, jobs: Jobs) -> Worker {
+    pub(super) fn worker(
+        &self,
+        store: Arc<dyn Store>,
+        queues: Queues,
+        jobs: Jobs,
+        attribution: &'static str,
+    ) -> Worker {
         let silence = Duration::from_secs(self.silence);
-        Worker { store, queues, jobs, concurrency: self.concurrency, silence }
+        let concurrency = self.concurrency;
+        Worker { store, queues, jobs, concurrency, silence, attribution }
     }
 }

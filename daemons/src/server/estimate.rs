@@ -23,7 +23,7 @@ pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answe
     let _place = shared.room.aside().await?;
     let begun = Instant::now();
     let mut pages = ask.pages(Arc::clone(store));
-    let mut encoder = ask.encoder()?;
+    let mut encoder = ask.encoder(shared.server.attribution)?;
     // The first page shows how many bytes a row takes.
     let (mut rows, mut seen, mut file, mut complete) = (0, 0, Vec::new(), true);
     while let Some(page) = pages.next().await.transpose()? {

@@ -72,6 +72,8 @@ pub struct Server {
     pub limits: Limits,
     /// Which pages of other origins may ask.
     pub cors: CorsOrigins,
+    /// Whose data it is and how it may be used.
+    pub attribution: &'static str,
 }
 
 /// Where jobs are taken in and asked after.

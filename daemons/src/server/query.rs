@@ -117,7 +117,7 @@ async fn directly(
         }
         Some(_) => look_ahead(&ask, view).await?,
     };
-    let mut encoder = ask.encoder()?;
+    let mut encoder = ask.encoder(shared.server.attribution)?;
     let mut file = Vec::with_capacity(first.len() * 96 + 256);
     encoder.page(&mut file, &first)?;
     given.rows += first.len() as u64;

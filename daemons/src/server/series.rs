@@ -8,7 +8,7 @@ use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::{Number, Value, json};
-use store::{ATTRIBUTION, Reading, Window};
+use store::{Reading, Window};
 
 use super::answer::{Answer, json as respond_json};
 use super::problem::Problem;
@@ -97,7 +97,7 @@ pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answe
         pm10: readings.iter().map(|reading| reading.pm10.and_then(number)).collect(),
         pm25: readings.iter().map(|reading| reading.pm25.and_then(number)).collect(),
         indices: readings.iter().map(|reading| reading.index().map(|index| index.get())).collect(),
-        attribution: ATTRIBUTION,
+        attribution: shared.server.attribution,
     };
     Ok(respond_json(StatusCode::OK, &series))
 }

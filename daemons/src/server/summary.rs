@@ -10,7 +10,7 @@ use aqi::daqi::Index;
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use store::{ATTRIBUTION, Country, Reading, Summary};
+use store::{Country, Reading, Summary};
 use tokio::time::Instant;
 
 use super::answer::{Answer, json as respond_json};
@@ -50,7 +50,7 @@ fn stored(shared: &Shared, summary: &Summary, newest: Option<Timestamp>) -> Valu
         "stale": age.is_none_or(|age| age > shared.server.limits.stale_after),
         "feed": feed,
         "countries": countries,
-        "attribution": ATTRIBUTION,
+        "attribution": shared.server.attribution,
     })
 }
 

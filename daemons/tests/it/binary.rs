@@ -204,8 +204,13 @@ async fn demo_shows_a_whole_network_without_one() {
     let result = http.get(format!("{base}{location}?wait=30")).send().await.unwrap();
     let csv = result.text().await.unwrap();
     let rows = store::csv::Rows::new(csv.as_bytes()).unwrap();
-    let rows: Vec<_> = rows.map(|row| row.unwrap()).collect();
+    let rows: Vec<_> = rows.map(|row| row.unwrap().reading).collect();
     assert!(rows.len() > 3 * 200, "{}", rows.len());
+    let url =
+        format!("{base}/api/query?startDate=2000-01-01&endDate=2100-01-01&limit=3&format=geojson");
+    let few = reqwest::get(url).await.unwrap().text().await.unwrap();
+    assert!(few.contains("simulated data, not measurements"), "{few}");
+    assert!(!few.contains("Sensor.Community"), "{few}");
 }
 
 #[tokio::test]
@@ -286,6 +291,110 @@ fn export_and_import_lose_nothing() {
     assert!(text(&few.stdout).starts_with("P1,AQI\n"));
 }
 
+const ROWS: &str = "sensor_id,window,timestamp,P1,P2,AQI,flags\n\
+    1,24h,2026-02-01T09:00:00Z,51,20.50,4,\n\
+    1,24h,2026-02-01T09:00:00Z,8,4,1,\n\
+    2,24h,2026-02-01 09:00:00,unavailable,4,1,a_flag_of_later\n\
+    3,24h,2026-02-01T09:00:00Z,8,4,2,\n\
+    4,24h,2026-02-01T09:00:00Z,nan,nan,1,\n";
+
+#[test]
+fn import_says_what_became_of_every_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data").to_str().unwrap().to_owned();
+    let done = output(&["import", "--log", "debug", "--data", &data, "-"], ROWS);
+    let said = text(&done.stderr);
+    assert!(!done.status.success());
+    assert!(said.contains("-: line 6: the reading has neither P1 nor P2; P1: `nan`"), "{said}");
+    assert!(said.contains("-: 5 rows read: 3 stored, 1 collided"), "{said}");
+    assert!(said.contains(", 1 refused; 1 values left out"), "{said}");
+    assert!(said.contains("in 2 rows AQI, Range or flags differed"), "{said}");
+    assert!(said.contains("line 4") && said.contains("P1: `unavailable`"), "{said}");
+    let stored = ["export", "--data", &data, "--columns", "sensor_id,P1,P2,AQI"];
+    let stored = output(&stored, "");
+    // Of two rows of one identity the later is stored; what follows is computed.
+    assert_eq!(text(&stored.stdout), "sensor_id,P1,P2,AQI\n1,8,4,1\n2,,4,1\n3,8,4,1\n");
+
+    let strict = folder.path().join("strict").to_str().unwrap().to_owned();
+    let done = output(&["import", "--strict", "--data", &strict, "-"], ROWS);
+    let said = text(&done.stderr);
+    assert!(said.contains("-: line 4: flags does not follow from P1 and P2"), "{said}");
+    assert!(said.contains("-: line 5: AQI does not follow from P1 and P2"), "{said}");
+    assert!(said.contains("-: 5 rows read: 1 stored, 1 collided"), "{said}");
+}
+
+#[test]
+fn files_of_every_kind_are_imported_by_their_content() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let feed = write_feed(folder.path());
+    assert!(
+        output(&["collect", "--once", "--feed", &feed, "--data", &path("a")], "").status.success()
+    );
+    let csv = output(&["export", "--data", &path("a")], "");
+    for (number, format) in [
+        &["--format", "parquet"][..],
+        &["--format", "arrow"],
+        &["--format", "ndjson"],
+        &["--format", "geojson"],
+        &["--dialect", "report"],
+        &["--dialect", "spreadsheet"],
+    ]
+    .iter()
+    .enumerate()
+    {
+        // The name says nothing.
+        let file = path("readings.pdf");
+        let (data, again) = (path("a"), path(&format!("again{number}")));
+        let exported = output(&[&["export", "--data", &data], *format].concat(), "");
+        assert!(exported.status.success(), "{format:?}: {}", text(&exported.stderr));
+        std::fs::write(&file, &exported.stdout).unwrap();
+        let imported = output(&["import", "--strict", "--data", &again, &file, &file], "");
+        assert!(imported.status.success(), "{format:?}: {}", text(&imported.stderr));
+        let found = output(&["export", "--data", &again], "");
+        assert_eq!(text(&found.stdout), text(&csv.stdout), "{format:?}");
+    }
+    let html = output(&["import", "--data", &path("b"), "-"], "<!doctype html><p>Gone");
+    assert!(!html.status.success());
+    let said = text(&html.stderr);
+    assert!(said.contains("-: a page of HTML; nothing of it was stored"), "{said}");
+}
+
+/// A user other than root, for whom permissions count.
+#[test]
+fn what_the_system_forbids_is_called_so() {
+    use std::os::unix::fs::{PermissionsExt, chown};
+    use std::os::unix::process::CommandExt;
+    const NOBODY: u32 = 65_534;
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let mode = |path: &Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    mode(folder.path(), 0o755);
+    let program = at("airshed");
+    std::fs::copy(env!("CARGO_BIN_EXE_airshed"), &program).unwrap();
+    mode(&program, 0o755);
+    let data = at("data").to_str().unwrap().to_owned();
+    assert!(output(&["import", "--data", &data, "-"], ROWS).stderr.ends_with(b"recomputed\n"));
+    let root = chown(at("data"), Some(0), None).is_ok();
+    for (path, forbidden) in [("data/readings.redb", 0o000), ("data", 0o600)] {
+        mode(&at(path), forbidden);
+        for arguments in [&["export", "--data", &data][..], &["import", "--data", &data, "-"]] {
+            let mut command = Command::new(&program);
+            command.args(arguments).stdin(Stdio::null());
+            if root {
+                command.uid(NOBODY).gid(NOBODY);
+            }
+            let failed = command.output().unwrap();
+            let said = text(&failed.stderr);
+            assert!(!failed.status.success());
+            assert!(said.contains("permission denied") && !said.contains("disk"), "{said}");
+        }
+        mode(&at(path), 0o700);
+    }
+}
+
 #[test]
 fn index_answers_and_refuses_by_name() {
     let one = output(&["index", "uk_daqi", "PM2.5=35.5", "PM10=51"], "");
@@ -319,6 +428,7 @@ fn what_cannot_start_says_why_and_what_to_do() {
         Daemon::start(&["serve", "--feed", &feed, "--data", &data, "--listen", "127.0.0.1:0"]);
     let address = held.base().trim_start_matches("http://").to_owned();
     let other = folder.path().join("other").to_str().unwrap().to_owned();
+    let nothing = folder.path().join("nothing").to_str().unwrap().to_owned();
     let file = folder.path().join("data.24h.json").to_str().unwrap().to_owned();
     let not_a_store = format!("file:{file}");
     let cases: &[(&[&str], &str)] = &[
@@ -333,7 +443,7 @@ fn what_cannot_start_says_why_and_what_to_do() {
         (&["serve", "--data", &other], "--contact"),
         (&["serve", "--feed", "nonsense"], "a feed is http://"),
         (&["serve", "--schedule", "noon"], "not a cron expression"),
-        (&["serve", "--feed", &feed, "--store", "oracle:x"], "is no store: give memory:"),
+        (&["serve", "--feed", &feed, "--store", "oracle:x"], "is no store: a store is memory:"),
         (&["serve", "--feed", &feed, "--store", &not_a_store], "not a store of readings"),
         (&["serve", "--feed", &feed, "--data", &other, "--queue", "kafka:x"], "give channel:"),
         (
@@ -343,8 +453,9 @@ fn what_cannot_start_says_why_and_what_to_do() {
         (&["serve", "--feed", &feed, "--data", &other, "--cors", "example.org"], "is no origin"),
         (&["worker", "--data", &other], "airshed serve"),
         (&["import", "--data", &other, "/nowhere.csv"], "cannot read /nowhere.csv"),
-        (&["import", "--data", &other, &file], "is missing"),
+        (&["import", "--data", &other, &file], "a feed file of Sensor.Community"),
         (&["export", "--data", &other, "--country", "ZZ"], "country: `ZZ`"),
+        (&["export", "--data", &nothing], "there is no store at"),
     ];
     for (arguments, reason) in cases {
         let failed = output(arguments, "");

@@ -92,6 +92,7 @@ async fn what_a_stop_interrupted_is_taken_up_again() {
         jobs: rig.jobs.clone(),
         concurrency: 1,
         silence: worker::SILENCE,
+        attribution: store::ATTRIBUTION,
     };
     tokio::spawn(worker::run(worker, rig.stop.clone()));
     assert_eq!(rig.get(&format!("{path}?wait=30")).await.status(), 200);
@@ -169,7 +170,15 @@ async fn a_job_that_takes_long_is_begun_once() {
     let job = jobs.create(ask.to_object(), Origin::default()).await.unwrap();
     queues.requests.send(&message(job.id, &Origin::default())).await.unwrap();
     let (store, silence) = (Arc::new(store), worker::SILENCE);
-    let worker = worker::Worker { store, queues, jobs: jobs.clone(), concurrency: 3, silence };
+    let (jobs_of_worker, attribution) = (jobs.clone(), store::ATTRIBUTION);
+    let worker = worker::Worker {
+        store,
+        queues,
+        jobs: jobs_of_worker,
+        concurrency: 3,
+        silence,
+        attribution,
+    };
     let stop = tokio_util::sync::CancellationToken::new();
     tokio::spawn(worker::run(worker, stop.clone()));
     let ended = loop {
@@ -309,6 +318,7 @@ async fn equal_queries_share_a_job_while_its_result_is_fresh() {
         jobs: rig.jobs.clone(),
         concurrency: 1,
         silence: worker::SILENCE,
+        attribution: store::ATTRIBUTION,
     };
     tokio::spawn(worker::run(worker, rig.stop.clone()));
     assert_eq!(rig.get(&format!("{first}?wait=30")).await.status(), 200);

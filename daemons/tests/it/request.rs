@@ -3,7 +3,7 @@
 use airshed::request::{Ask, FIELDS};
 use proptest::prelude::*;
 use store::csv::{Delimiter, Dialect};
-use store::{Area, Column, Flags, Format, Query};
+use store::{Area, Column, Flags, Format, Query, Spelling};
 
 use super::support::at;
 
@@ -179,6 +179,9 @@ fn what_is_wrong_is_refused_by_its_field() {
         (format!(r#"{{{WHEN},"format":"xlsx"}}"#), "format", "the formats are csv, json"),
         (format!(r#"{{{WHEN},"delimiter":"|"}}"#), "delimiter", "semicolon"),
         (format!(r#"{{{WHEN},"format":"json","decimal":"comma"}}"#), "decimal", "only CSV"),
+        (format!(r#"{{{WHEN},"dialect":"excel"}}"#), "dialect", "report or spreadsheet"),
+        (format!(r#"{{{WHEN},"dialect":"report","format":"arrow"}}"#), "dialect", "CSV, JSON and"),
+        (format!(r#"{{{WHEN},"dialect":"spreadsheet","format":"json"}}"#), "dialect", "only CSV"),
         (
             format!(r#"{{{WHEN},"decimal":"comma","delimiter":"comma"}}"#),
             "delimiter",
@@ -207,13 +210,65 @@ fn the_format_and_its_dialect() {
     assert_eq!(format(r#","format":"geojson""#).format, Format::GeoJson);
     let semicolons = Dialect::new(Delimiter::Semicolon).with_decimal_comma().unwrap();
     let spreadsheet = format(r#","decimal":"comma","bom":true"#);
-    assert_eq!(spreadsheet.format, Format::Csv(semicolons.with_byte_order_mark()));
+    let semicolons = semicolons.with_byte_order_mark().with_spelling(Spelling::Spreadsheet);
+    assert_eq!(spreadsheet.format, Format::Csv(semicolons));
+    assert_eq!(format(r#","dialect":"spreadsheet""#).format, Format::Csv(semicolons));
+    let points = Dialect::USUAL.with_byte_order_mark().with_spelling(Spelling::Spreadsheet);
+    for commas in [r#""decimal":"point""#, r#""delimiter":"comma""#] {
+        let format = format(&format!(r#","dialect":"spreadsheet",{commas}"#)).format;
+        assert_eq!(format, Format::Csv(points), "{commas}");
+    }
+    assert_eq!(format(r#","dialect":"report""#).format, Format::Json(Spelling::Report));
+    let lines = format(r#","dialect":"report","format":"ndjson""#);
+    assert_eq!(lines.format, Format::NdJson(Spelling::Report));
+    let csv = format(r#","dialect":"report","format":"csv""#);
+    assert_eq!(csv.format, Format::Csv(Dialect::USUAL.with_spelling(Spelling::Report)));
     let tabs = format(r#","delimiter":"tab","decimal":"point","format":"csv""#);
     assert_eq!(tabs.format, Format::Csv(Dialect::new(Delimiter::Tab)));
     assert!(format(r#","format":"parquet""#).file_name().ends_with(".parquet"));
 }
 
+#[test]
+fn a_file_name_says_what_was_filtered_by() {
+    let name = |more: &str| {
+        let ask = Ask::from_json(format!("{{{WHEN}{more}}}").as_bytes()).unwrap();
+        ask.file_name()
+    };
+    let all = name("");
+    let span = all.strip_prefix("airshed-").unwrap();
+    assert_eq!(span.split('-').count(), 2, "{all}");
+    for (more, filters) in [
+        (r#","country":"DE","range":"Moderate""#, "DE-moderate"),
+        (r#","country":"DE,FR","range":"Very High","indoor":false"#, "DE_FR-very_high-outdoor"),
+        (r#","country":"DE,FR,AT,CH,PL","minAqi":4"#, "5countries-aqi4to10"),
+        (r#","sensor":"28842","window":"24h","limit":100"#, "sensor28842-24h-first100"),
+        (r#","sensorType":"SEN5X (a+b)/c.d","maxAqi":1"#, "aqi1-SEN5X__a_b__c_d"),
+        (r#","without":"counts,zero","bbox":"5,47,15,55""#, "area-without_counts_zero"),
+        (r#","minAqi":3,"maxAqi":3"#, "aqi3"),
+    ] {
+        assert_eq!(name(more), format!("airshed-{filters}-{span}"), "{more}");
+    }
+}
+
 proptest! {
+    #[test]
+    fn a_file_name_is_short_and_safe(
+        countries in proptest::collection::vec(proptest::sample::select(vec!["DE", "FR", "XK"]), 0..6),
+        sensors in proptest::collection::vec(any::<u64>(), 0..6),
+        types in proptest::collection::vec("[A-Za-z0-9][A-Za-z0-9 ._/+()-]{0,23}", 0..6),
+        limit in 1..u64::MAX,
+    ) {
+        let ask = serde_json::json!({
+            "startDate": "2026-01-01", "endDate": "2026-12-31", "country": countries, "limit": limit,
+            "sensor": sensors, "sensorType": types, "range": ["Low", "Moderate", "High", "Very High"],
+            "without": "counts,saturated,zero,negative", "window": "5min,1h,24h,day",
+        });
+        let serde_json::Value::Object(ask) = ask else { unreachable!() };
+        let name = Ask::from_object(ask).unwrap().file_name();
+        prop_assert!(name.len() <= 220, "{}", name);
+        prop_assert!(name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)), "{}", name);
+    }
+
     #[test]
     fn nothing_asked_for_panics(
         bytes in proptest::collection::vec(any::<u8>(), 0..300),

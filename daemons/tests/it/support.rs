@@ -129,6 +129,7 @@ impl Rig {
                 ..Limits::default()
             },
             cors: CorsOrigins::Any,
+            attribution: store::ATTRIBUTION,
         };
         let server = tokio::spawn(run(server, listener, stop.clone()));
         if options.workers > 0 {
@@ -138,6 +139,7 @@ impl Rig {
                 jobs: jobs.clone(),
                 concurrency: options.workers,
                 silence: worker::SILENCE,
+                attribution: store::ATTRIBUTION,
             };
             tokio::spawn(worker::run(worker, stop.clone()));
         }

@@ -33,6 +33,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         clock,
         limits: Limits::default(),
         cors: CorsOrigins::Any,
+        attribution: store::ATTRIBUTION,
     };
     let running = tokio::spawn(server::run(parts, listener, stop.clone()));
 

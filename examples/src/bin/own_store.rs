@@ -28,7 +28,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     query.indices = Some((4.try_into()?, 10.try_into()?));
 
     let mut file = Vec::new();
-    let mut encoder = Encoder::new("csv".parse()?, Column::DEFAULT)?;
+    let mut encoder = Encoder::new("csv".parse()?, Column::DEFAULT, store::ATTRIBUTION)?;
     let mut pages = Pages::new(Arc::new(store), query);
     while let Some(page) = pages.next().await {
         encoder.page(&mut file, &page?)?; // one page in memory at a time

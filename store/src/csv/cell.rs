@@ -1,11 +1,11 @@
 //! One cell: what every column says, as text.
 
 use aqi::Decimal;
-use aqi::daqi::Band;
 use jiff::Timestamp;
 
+use super::Dialect;
 use crate::block::SECONDS_A_DAY;
-use crate::{Column, Flags, Row, SensorType};
+use crate::{Column, Flags, Row, SensorType, Spelling};
 
 /// The cell of a row; `date` is the [`date_of`] its day.
 #[inline]
@@ -14,13 +14,14 @@ pub(super) fn write_cell(
     row: Row<'_>,
     date: &Date,
     column: Column,
-    decimal_point: u8,
+    dialect: Dialect,
 ) {
+    let Dialect { decimal_point, spelling, .. } = dialect;
     let station = row.station();
     let Row { block, row: number } = row;
     match column {
         Column::Id => write_number(out, block.measurements[number]),
-        Column::Timestamp => write_timestamp(out, date, block.seconds[number]),
+        Column::Timestamp => write_timestamp(out, date, block.seconds[number], spelling),
         Column::P1 => write_decimal(out, block.pm10[number], decimal_point),
         Column::P2 => write_decimal(out, block.pm25[number], decimal_point),
         Column::LocationId => write_number(out, station.location),
@@ -33,7 +34,10 @@ pub(super) fn write_cell(
             }
         }
         Column::Aqi => write_number(out, row.index().map(|index| u64::from(index.get()))),
-        Column::Range => out.extend_from_slice(row.band().map_or("", Band::name).as_bytes()),
+        Column::Range => {
+            let name = row.band().map_or("", |band| spelling.of_band(band));
+            out.extend_from_slice(name.as_bytes());
+        }
         Column::SensorId => write_number(out, Some(block.sensors[number])),
         Column::SensorType => {
             let text = station.sensor_type.as_ref().map_or("", SensorType::as_str);
@@ -110,18 +114,21 @@ pub(crate) fn date_of(day: i32) -> Date {
     midnight.to_string().as_bytes().first_chunk().copied().unwrap_or_default()
 }
 
-pub(crate) fn write_timestamp(out: &mut Vec<u8>, date: &Date, second: u32) {
+pub(crate) fn write_timestamp(out: &mut Vec<u8>, date: &Date, second: u32, spelling: Spelling) {
     let digits = |number: u32| [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
     let [h, m, s] = [second / 3600, second / 60 % 60, second % 60].map(digits);
-    let mut text = *b"0000-00-00T00:00:00Z";
+    let (separator, zone) = spelling.of_time();
+    let mut text = *b"0000-00-00T00:00:00";
     text[..10].copy_from_slice(date);
+    text[10] = separator;
     (text[11], text[12]) = (h[0], h[1]);
     (text[14], text[15]) = (m[0], m[1]);
     (text[17], text[18]) = (s[0], s[1]);
     out.extend_from_slice(&text);
+    out.extend_from_slice(zone);
 }
 
-pub(super) fn write_flags(out: &mut Vec<u8>, flags: Flags) {
+fn write_flags(out: &mut Vec<u8>, flags: Flags) {
     for (number, name) in flags.names().enumerate() {
         if number > 0 {
             out.push(b' ');

@@ -1,7 +1,7 @@
 //! Readings as CSV: UTF-8, one header line, timestamps RFC 3339 with `Z`, an empty cell
 //! for what is not known. Numbers stand as they were measured, to the last digit, so that
-//! what [`write_page`] writes with [`Column::ALL`] and the usual [`Dialect`], [`Rows`]
-//! reads back unchanged.
+//! what [`write_page`] writes with [`Column::ALL`] in any [`Dialect`], [`Rows`] reads back
+//! unchanged.
 //!
 //! No cell needs quoting and none can be run as a formula by a spreadsheet: the only
 //! free text is the sensor type, and [`SensorType`](crate::SensorType) admits nothing of
@@ -15,8 +15,8 @@ use std::sync::Arc;
 
 pub(crate) use self::block_text::BlockText;
 use self::cell::{Date, date_of, write_cell};
-pub use self::rows::{RowError, Rows};
-use crate::{Column, Page, Row, Run};
+pub use self::rows::Rows;
+use crate::{Column, Page, Row, Run, Spelling};
 
 /// How cells and numbers are separated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -24,6 +24,7 @@ pub struct Dialect {
     delimiter: u8,
     decimal_point: u8,
     byte_order_mark: bool,
+    spelling: Spelling,
 }
 
 impl Dialect {
@@ -32,7 +33,8 @@ impl Dialect {
 
     /// Points in numbers, no byte order mark.
     pub const fn new(delimiter: Delimiter) -> Self {
-        Self { delimiter: delimiter as u8, decimal_point: b'.', byte_order_mark: false }
+        let (delimiter, spelling) = (delimiter as u8, Spelling::Usual);
+        Self { delimiter, decimal_point: b'.', byte_order_mark: false, spelling }
     }
 
     /// Commas in numbers, as spreadsheets in much of Europe read them; `None` when cells
@@ -44,6 +46,11 @@ impl Dialect {
     /// With a byte order mark in front, by which some spreadsheets tell UTF-8.
     pub fn with_byte_order_mark(self) -> Self {
         Self { byte_order_mark: true, ..self }
+    }
+
+    /// With moments and bands written in another way.
+    pub fn with_spelling(self, spelling: Spelling) -> Self {
+        Self { spelling, ..self }
     }
 }
 
@@ -78,8 +85,8 @@ pub fn write_header(out: &mut Vec<u8>, columns: &[Column], dialect: Dialect) {
 /// With [`Column::DEFAULT`] and [`Dialect::USUAL`] most lines are copied from text that
 /// was printed before.
 pub fn write_page(out: &mut Vec<u8>, page: &Page, columns: &[Column], dialect: Dialect) {
-    let Dialect { delimiter, decimal_point, .. } = dialect;
-    let is_usual = columns == Column::DEFAULT && (delimiter, decimal_point) == (b',', b'.');
+    let without_mark = Dialect { byte_order_mark: false, ..dialect };
+    let is_usual = columns == Column::DEFAULT && without_mark == Dialect::USUAL;
     let mut runs = page.runs.as_slice();
     while let Some(first) = runs.first() {
         let same_block = |run: &Run| Arc::ptr_eq(&run.block, &first.block);
@@ -107,6 +114,6 @@ fn write_cells(out: &mut Vec<u8>, row: Row<'_>, date: &Date, columns: &[Column],
         if number > 0 {
             out.push(dialect.delimiter);
         }
-        write_cell(out, row, date, *column, dialect.decimal_point);
+        write_cell(out, row, date, *column, dialect);
     }
 }

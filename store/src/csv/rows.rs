@@ -1,193 +1,108 @@
-use std::fmt;
-use std::io::Read;
-use std::str::FromStr;
+use std::borrow::Cow;
+use std::io::{self, Chain, Cursor, Read};
 
-use aqi::Decimal;
-use aqi::daqi::{Band, Index};
-use jiff::Timestamp;
+use super::Delimiter;
+use crate::import::cells::{Cells, column_named, shown};
+use crate::import::{ImportedRow, Place, RowError, columns_of};
+use crate::{Column, Error, ErrorKind};
 
-use super::cell::write_flags;
-use crate::block::timestamp_problem;
-use crate::{Column, Country, Error, ErrorKind, Reading};
-
-/// Reads readings back from CSV, row by row.
+/// Reads readings back from CSV, row by row, as [`import`](crate::import) says.
 ///
-/// The header may name the columns in any order and leave out all but `sensor_id`,
-/// `window` and `timestamp`; others than ours are passed over. `AQI`, `Range` and
-/// `flags` follow from the rest: a row where they say something else is refused.
+/// Commas, semicolons or tabs stand between the cells: whichever the header has.
 pub struct Rows<R> {
-    reader: ::csv::Reader<R>,
+    reader: ::csv::Reader<Chain<Cursor<Vec<u8>>, R>>,
     columns: Vec<Option<Column>>,
-    record: ::csv::StringRecord,
+    record: ::csv::ByteRecord,
+    ended: bool,
 }
 
-/// Why a row was refused.
-#[derive(Debug)]
-pub struct RowError {
-    line: u64,
-    message: String,
-}
-
-impl RowError {
-    /// The line in the file, from 1.
-    pub fn line(&self) -> u64 {
-        self.line
-    }
-}
-
-impl fmt::Display for RowError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: {}", self.line, self.message)
-    }
-}
-
-impl std::error::Error for RowError {}
+/// What is looked at to find out what stands between the cells.
+const HEAD_BYTES: u64 = 16 << 10;
 
 impl<R: Read> Rows<R> {
     /// Reads the header; [`Invalid`](ErrorKind::Invalid) when it lacks a column that is
     /// needed.
-    pub fn new(input: R) -> Result<Self, Error> {
-        let mut reader = ::csv::ReaderBuilder::new().flexible(true).from_reader(input);
-        let headers = reader.headers().map_err(|e| {
-            Error::new(ErrorKind::Invalid, "the header line cannot be read").because(e)
+    pub fn new(mut input: R) -> Result<Self, Error> {
+        let mut head = Vec::new();
+        input.by_ref().take(HEAD_BYTES).read_to_end(&mut head).map_err(cannot_read)?;
+        let delimiter = delimiter_of(&head);
+        let mut reader = ::csv::ReaderBuilder::new()
+            .flexible(true)
+            .delimiter(delimiter as u8)
+            .from_reader(Cursor::new(head).chain(input));
+        let header = reader.byte_headers().map_err(|e| match e.into_kind() {
+            ::csv::ErrorKind::Io(e) => cannot_read(e),
+            kind => Error::new(ErrorKind::Invalid, format!("the header cannot be read: {kind:?}")),
         })?;
-        let name = |text: &str| text.parse().ok();
-        let columns: Vec<Option<Column>> = headers.iter().map(name).collect();
-        for needed in [Column::SensorId, Column::Window, Column::Timestamp] {
-            if !columns.contains(&Some(needed)) {
-                let message = format!(
-                    "the column {} is missing, without which a reading has no identity; \
-                     export with all columns",
-                    needed.name()
-                );
-                return Err(Error::new(ErrorKind::Invalid, message));
+        let names: Vec<_> = header.iter().map(String::from_utf8_lossy).collect();
+        let cells = names.iter().filter(|name| !name.is_empty()).count();
+        if cells < 2 && !names.iter().any(|name| column_named(name).is_some()) {
+            let first = names.first().map(|name| shown(name)).unwrap_or_default();
+            let message = format!("text without columns, which begins with `{first}`");
+            return Err(Error::new(ErrorKind::Invalid, message));
+        }
+        let columns = columns_of("CSV", names.iter().map(Cow::as_ref))?;
+        Ok(Self { reader, columns, record: ::csv::ByteRecord::new(), ended: false })
+    }
+
+    /// The next row; an error ends the file.
+    pub(crate) fn next_row(&mut self) -> Result<Option<Result<ImportedRow, RowError>>, Error> {
+        if self.ended {
+            return Ok(None);
+        }
+        match self.reader.read_byte_record(&mut self.record) {
+            Ok(true) => Ok(Some(self.row())),
+            Ok(false) => {
+                self.ended = true;
+                Ok(None)
+            }
+            Err(error) => {
+                self.ended = true;
+                Err(cannot_read(error.into()))
             }
         }
-        Ok(Self { reader, columns, record: ::csv::StringRecord::new() })
     }
 
-    /// The bytes read so far.
-    pub fn bytes_read(&self) -> u64 {
-        self.reader.position().byte()
-    }
-
-    fn parse(&self) -> Result<Reading, String> {
-        let cells = self.columns.iter().zip(self.record.iter());
-        let cells = cells.filter_map(|(column, cell)| Some(((*column)?, cell)));
-        let cell = |wanted: Column| {
-            let mut cells = cells.clone().filter(|(column, _)| *column == wanted);
-            cells.next().map(|(_, cell)| cell).filter(|cell| !cell.is_empty())
-        };
+    fn row(&self) -> Result<ImportedRow, RowError> {
+        let place = Place::line(self.record.position().map_or(1, ::csv::Position::line));
         if self.record.len() != self.columns.len() {
             let (cells, columns) = (self.record.len(), self.columns.len());
-            return Err(format!("{cells} cells, where the header has {columns} columns"));
+            let message = format!("{cells} cells, where the header has {columns} columns");
+            return Err(RowError::new(place, message));
         }
-        let sensor = need(cell, Column::SensorId)?;
-        let window = need(cell, Column::Window)?;
-        let timestamp: Timestamp = need(cell, Column::Timestamp)?;
-        if let Some(problem) = timestamp_problem(timestamp) {
-            return Err(format!("it {problem}: {timestamp}"));
-        }
-        let reading = Reading {
-            measurement: parse(cell, Column::Id)?,
-            pm10: decimal(cell, Column::P1)?,
-            pm25: decimal(cell, Column::P2)?,
-            sensor_type: parse(cell, Column::SensorType)?,
-            location: parse(cell, Column::LocationId)?,
-            latitude: decimal(cell, Column::Latitude)?,
-            longitude: decimal(cell, Column::Longitude)?,
-            altitude: decimal(cell, Column::Altitude)?,
-            country: parse::<Country>(cell, Column::Country)?,
-            indoor: flag(cell, Column::Indoor)?,
-            exact: flag(cell, Column::ExactLocation)?,
-            ..Reading::new(sensor, window, timestamp)
-        };
-        if reading.pm10.is_none() && reading.pm25.is_none() {
-            return Err("neither P1 nor P2".to_owned());
-        }
-        self.check_derived(cell, &reading)?;
-        Ok(reading)
-    }
-
-    fn check_derived<'a>(
-        &self,
-        cell: impl Fn(Column) -> Option<&'a str> + Copy,
-        reading: &Reading,
-    ) -> Result<(), String> {
-        let index: Option<Index> = parse::<u8>(cell, Column::Aqi)?
-            .map(Index::new)
-            .transpose()
-            .map_err(|e| format!("AQI: {e}"))?;
-        let band: Option<Band> = parse(cell, Column::Range)?;
-        let mut flags = Vec::new();
-        write_flags(&mut flags, reading.flags());
-        let given = cell(Column::Flags).unwrap_or_default().as_bytes();
-        let differs = [
-            (Column::Aqi, index != reading.index()),
-            (Column::Range, band != reading.band()),
-            (Column::Flags, given != flags),
-        ];
-        for (column, differs) in differs {
-            if differs && self.columns.contains(&Some(column)) {
-                return Err(format!("{} does not follow from P1 and P2", column.name()));
+        let mut cells = Cells::default();
+        for (column, cell) in self.columns.iter().zip(self.record.iter()) {
+            if let Some(column) = column {
+                cells.set(*column, String::from_utf8_lossy(cell));
             }
         }
-        Ok(())
+        cells.read(place)
     }
 }
 
 impl<R: Read> Iterator for Rows<R> {
-    type Item = Result<Reading, RowError>;
+    type Item = Result<ImportedRow, RowError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let line = self.reader.position().line();
-        match self.reader.read_record(&mut self.record) {
-            Ok(false) => None,
-            Ok(true) => {
-                let line = self.record.position().map_or(line, ::csv::Position::line);
-                Some(self.parse().map_err(|message| RowError { line, message }))
-            }
-            Err(error) => Some(Err(RowError { line, message: error.to_string() })),
-        }
+        let broken = |error: Error| Err(RowError::new(Place::line(line), error.to_string()));
+        self.next_row().unwrap_or_else(|error| Some(broken(error)))
     }
 }
 
-fn parse<'a, T>(
-    cell: impl Fn(Column) -> Option<&'a str>,
-    column: Column,
-) -> Result<Option<T>, String>
-where
-    T: FromStr,
-    T::Err: fmt::Display,
-{
-    let parsed = cell(column).map(str::parse).transpose();
-    parsed.map_err(|e| format!("{}: {e}", column.name()))
+fn cannot_read(error: io::Error) -> Error {
+    Error::new(ErrorKind::Io, "cannot be read to its end").because(error)
 }
 
-fn need<'a, T>(cell: impl Fn(Column) -> Option<&'a str>, column: Column) -> Result<T, String>
-where
-    T: FromStr,
-    T::Err: fmt::Display,
-{
-    parse(cell, column)?.ok_or_else(|| format!("{} is empty", column.name()))
-}
-
-fn decimal<'a>(
-    cell: impl Fn(Column) -> Option<&'a str>,
-    column: Column,
-) -> Result<Option<Decimal>, String> {
-    let parsed = cell(column).map(Decimal::from_str_exact).transpose();
-    parsed.map_err(|_| format!("{}: not a decimal number", column.name()))
-}
-
-fn flag<'a>(
-    cell: impl Fn(Column) -> Option<&'a str>,
-    column: Column,
-) -> Result<Option<bool>, String> {
-    match cell(column) {
-        None => Ok(None),
-        Some("0") => Ok(Some(false)),
-        Some("1") => Ok(Some(true)),
-        Some(_) => Err(format!("{}: 0, 1 or nothing", column.name())),
-    }
+/// Whichever gives the header most of our columns; of those, most cells.
+fn delimiter_of(head: &[u8]) -> Delimiter {
+    let header = head.split(|byte| b"\r\n".contains(byte)).next().unwrap_or_default();
+    let header = String::from_utf8_lossy(header.strip_prefix(b"\xef\xbb\xbf").unwrap_or(header));
+    let cells = |delimiter: Delimiter| {
+        let cells = header.split(delimiter as u8 as char);
+        let named = cells.clone().filter(|cell| column_named(cell.trim_matches('"')).is_some());
+        (named.count(), cells.count())
+    };
+    let all = [Delimiter::Tab, Delimiter::Semicolon, Delimiter::Comma];
+    all.into_iter().max_by_key(|delimiter| cells(*delimiter)).unwrap_or(Delimiter::Comma)
 }

@@ -9,7 +9,7 @@ use redb::{Database, StorageBackend};
 
 use super::Embedded;
 use crate::conformance::{self, Model, all, assert_same};
-use crate::{Query, Reading, Store};
+use crate::{ErrorKind, Query, Reading, Store};
 
 /// A disk in memory.
 #[derive(Debug, Clone, Default)]
@@ -24,6 +24,8 @@ struct Platters {
     unsynced: Vec<Change>,
     /// Writes and syncs until the power goes; `None`: it stays.
     calls_left: Option<u32>,
+    /// What each further write says.
+    failure: Option<io::ErrorKind>,
 }
 
 #[derive(Debug)]
@@ -78,6 +80,9 @@ fn write(disk: &mut Vec<u8>, offset: usize, bytes: &[u8]) {
 
 impl Platters {
     fn call(&mut self) -> Result<(), io::Error> {
+        if let Some(kind) = self.failure {
+            return Err(kind.into());
+        }
         if let Some(left) = &mut self.calls_left {
             *left = left.checked_sub(1).ok_or_else(|| io::Error::other("no power"))?;
         }
@@ -120,6 +125,32 @@ fn open(disk: &Disk) -> Result<Embedded, crate::Error> {
     let disk = disk.clone();
     let open = move || Database::builder().create_with_backend(disk.clone());
     Embedded::open_with(PathBuf::from("disk"), Box::new(open), 1 << 20)
+}
+
+#[tokio::test]
+async fn an_error_names_what_the_system_said() {
+    let batch = [Reading {
+        pm10: Some(5.into()),
+        ..Reading::new(7, crate::Window::Hour, jiff::Timestamp::UNIX_EPOCH)
+    }];
+    for (said, kind, words) in [
+        (io::ErrorKind::PermissionDenied, ErrorKind::Denied, "permission denied"),
+        (io::ErrorKind::ReadOnlyFilesystem, ErrorKind::Denied, "mounted read-only"),
+        (io::ErrorKind::StorageFull, ErrorKind::Io, "no space is left"),
+        (io::ErrorKind::QuotaExceeded, ErrorKind::Io, "no space is left"),
+        (io::ErrorKind::TimedOut, ErrorKind::Io, "the disk failed"),
+    ] {
+        let disk = Disk::default();
+        let store = open(&disk).unwrap();
+        disk.0.lock().unwrap().failure = Some(said);
+        let error = store.put(&batch).await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{said}: {error}");
+        assert!(error.to_string().contains(words), "{said}: {error}");
+        let whole_disk = words == "the disk failed";
+        assert_eq!(error.to_string().contains("the disk failed"), whole_disk, "{error}");
+        disk.0.lock().unwrap().failure = None;
+        store.put(&batch).await.unwrap();
+    }
 }
 
 #[derive(Debug, Clone)]

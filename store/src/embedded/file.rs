@@ -1,6 +1,7 @@
 //! The file: its tables, how positions and entries are encoded, and what its errors mean.
 
 use std::fs::File;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
@@ -93,31 +94,38 @@ pub(super) fn read(database: Database) -> Result<(State, u64), Error> {
     Ok((State { directory, blocks, database: Arc::new(database) }, next_block))
 }
 
-/// Makes the file and its folder where they are missing. It appears whole: redb cannot
-/// open a file that a power cut left half made.
-pub(super) fn create(path: &Path) -> Result<(), Error> {
-    if path.exists() {
-        return Ok(());
+/// Sees to it that there is a file: makes it and its folder where `create` says so. It
+/// appears whole: redb cannot open a file that a power cut left half made.
+pub(super) fn ensure(path: &Path, create: bool) -> Result<(), Error> {
+    match std::fs::metadata(path) {
+        Ok(found) if found.is_dir() => {
+            let message = format!("{} is a directory, where a file is needed", path.display());
+            return Err(Error::new(ErrorKind::Invalid, message));
+        }
+        Ok(_) => return Ok(()),
+        Err(e) if e.kind() == io::ErrorKind::NotFound && !create => {
+            let message = format!("there is no store at {}", path.display());
+            return Err(Error::new(ErrorKind::Invalid, message).because(e));
+        }
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+        Err(e) => return Err(error_at(path, file_error(e))),
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
-    let failed = |e: std::io::Error| {
-        let message = format!("cannot make {}; is its folder yours to write to?", path.display());
-        Error::new(ErrorKind::Io, message).because(e)
-    };
-    std::fs::create_dir_all(folder).map_err(failed)?;
+    let failed = |e: io::Error| error_at(path, file_error(e));
+    std::fs::create_dir_all(folder).map_err(|e| error_at(folder, file_error(e)))?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let unfinished = folder.join(format!(".{name}.{}", std::process::id()));
     let _ = std::fs::remove_file(&unfinished); // of a process long gone
     let made = guarded(|| initialise(&Database::create(&unfinished).map_err(open_error)?));
     // Another process may make it at the same time: whoever comes second opens the first's.
     let placed = made.and_then(|()| match std::fs::hard_link(&unfinished, path) {
-        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        Err(_) => std::fs::rename(&unfinished, path).map_err(failed), // no links there
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(_) => std::fs::rename(&unfinished, path).map_err(file_error), // no links there
         Ok(()) => Ok(()),
     });
     let _ = std::fs::remove_file(&unfinished);
-    placed?;
+    placed.map_err(|error| error_at(path, error))?;
     // A new file survives a power cut only once its folder is on disk as well.
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
 }
@@ -268,7 +276,7 @@ pub(super) fn open_error(error: DatabaseError) -> Error {
     match error {
         DatabaseError::DatabaseAlreadyOpen => Error::new(
             ErrorKind::Locked,
-            "another process has the store open; stop it first, or use another --data or --store",
+            "another process has the store open; stop it first, or choose another store",
         ),
         DatabaseError::UpgradeRequired(version) => Error::new(
             ErrorKind::Invalid,
@@ -281,14 +289,46 @@ pub(super) fn open_error(error: DatabaseError) -> Error {
 
 fn storage_error(error: StorageError) -> Error {
     match error {
-        StorageError::Io(e) if e.kind() == std::io::ErrorKind::InvalidData => damaged().because(e),
+        StorageError::Io(e) => file_error(e),
         StorageError::Corrupted(e) => damaged().because(e),
-        error => Error::new(
-            ErrorKind::Io,
-            "the disk failed; what was stored before stays. Look at its free space and health",
-        )
-        .because(error),
+        error => disk_failed().because(error),
     }
+}
+
+/// What the operating system says of a file, in words that name the real trouble.
+fn file_error(error: io::Error) -> Error {
+    let (kind, message) = match error.kind() {
+        io::ErrorKind::InvalidData => return damaged().because(error),
+        io::ErrorKind::PermissionDenied => (
+            ErrorKind::Denied,
+            "permission denied; the file and its directory have to be readable and writable for \
+             the user that runs this",
+        ),
+        io::ErrorKind::ReadOnlyFilesystem => {
+            (ErrorKind::Denied, "the file system is mounted read-only")
+        }
+        io::ErrorKind::NotFound => (ErrorKind::Io, "the file or its directory is not there"),
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+            (ErrorKind::Invalid, "a part of the path is a file, not a directory")
+        }
+        io::ErrorKind::IsADirectory => (ErrorKind::Invalid, "a directory, where a file is needed"),
+        io::ErrorKind::InvalidFilename => (ErrorKind::Invalid, "the name is too long or not one"),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+            (
+                ErrorKind::Io,
+                "no space is left on the disk (or by its quota); what was stored before stays",
+            )
+        }
+        _ => return disk_failed().because(error),
+    };
+    Error::new(kind, message).because(error)
+}
+
+fn disk_failed() -> Error {
+    Error::new(
+        ErrorKind::Io,
+        "the disk failed; what was stored before stays. Look at its free space and health",
+    )
 }
 
 fn damaged() -> Error {

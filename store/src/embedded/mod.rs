@@ -81,24 +81,28 @@ pub struct Options {
     /// The age from which readings that are put need not be kept. An embedded store deletes
     /// nothing by itself; a table on AWS does, in a matter of days. Default: none.
     pub keep: Option<Duration>,
+    /// Whether a store that is not there is made; otherwise it is
+    /// [`Invalid`](ErrorKind::Invalid). Default: yes. (A table on AWS is never made.)
+    pub create: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { cache_bytes: 256 << 20, keep: None }
+        Self { cache_bytes: 256 << 20, keep: None, create: true }
     }
 }
 
 impl Embedded {
     /// Opens the store in a file, making file and folders where they are missing.
     ///
+    /// [`Denied`](ErrorKind::Denied) where the system does not let this process,
     /// [`Locked`](ErrorKind::Locked) while another process holds it,
     /// [`TooNew`](ErrorKind::TooNew) when a newer version wrote it,
     /// [`Damaged`](ErrorKind::Damaged) or [`Invalid`](ErrorKind::Invalid) when it is no
     /// store of readings (any more).
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self, Error> {
         let path = path.as_ref().to_owned();
-        file::create(&path)?;
+        file::ensure(&path, options.create)?;
         // An eighth for redb, to hold its inner pages; an eighth for what is in use without
         // being kept, and for the allocator; the rest for decoded blocks.
         let database_cache = options.cache_bytes / 8;

@@ -2,8 +2,11 @@
 //!
 //! Columns are named as those of the CSV. Values in µg/m³, degrees and metres are
 //! doubles, the nearest to what was measured (the text formats have every digit);
-//! timestamps are milliseconds, UTC. Both files end with a footer, so that a cut one
-//! cannot be read.
+//! timestamps are milliseconds, UTC. Whole numbers are signed, as most readers want them;
+//! countries, bands, models and windows are dictionaries. Both files end with a footer, so
+//! that a cut one cannot be read.
+
+mod dictionary;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,26 +14,25 @@ use std::sync::Arc;
 use aqi::Decimal;
 use aqi::daqi::Band;
 use arrow_array::{
-    ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray, TimestampMillisecondArray,
-    UInt8Array, UInt64Array,
+    ArrayRef, BooleanArray, Float64Array, Int8Array, Int64Array, RecordBatch, StringArray,
+    TimestampMillisecondArray,
 };
-use arrow_ipc::writer::FileWriter;
+use arrow_ipc::writer::{DictionaryHandling, FileWriter, IpcWriteOptions};
 use arrow_schema::{ArrowError, DataType, Field, Schema, TimeUnit};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
-use parquet::file::properties::WriterProperties;
-use rust_decimal::prelude::ToPrimitive;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
-use crate::format::ATTRIBUTION;
-use crate::{Column, Country, Error, ErrorKind, Page, Row, SensorType};
+use self::dictionary::Dictionary;
+use crate::{Column, Error, ErrorKind, Page, Row};
 
 /// Rows of a row group: what a reader takes in one go, and what is held until written.
 const ROW_GROUP_ROWS: usize = 131_072;
 
 /// A file being written, page by page.
 pub(crate) struct Columnar {
-    columns: Vec<Column>,
+    columns: Vec<(Column, Dictionary)>,
     schema: Arc<Schema>,
     writer: Writer,
 }
@@ -41,26 +43,37 @@ enum Writer {
 }
 
 impl Columnar {
-    pub(crate) fn arrow(columns: &[Column]) -> Result<Self, Error> {
-        let schema = schema(columns);
-        let writer = FileWriter::try_new(Vec::new(), &schema).map_err(arrow_error)?;
-        Ok(Self { columns: columns.to_vec(), schema, writer: Writer::Arrow(Box::new(writer)) })
+    pub(crate) fn arrow(columns: &[Column], attribution: &str) -> Result<Self, Error> {
+        let schema = schema(columns, attribution);
+        let options =
+            IpcWriteOptions::default().with_dictionary_handling(DictionaryHandling::Delta);
+        let writer = FileWriter::try_new_with_options(Vec::new(), &schema, options);
+        let writer = Writer::Arrow(Box::new(writer.map_err(arrow_error)?));
+        Ok(Self::new(columns, schema, writer))
     }
 
-    pub(crate) fn parquet(columns: &[Column]) -> Result<Self, Error> {
-        let schema = schema(columns);
+    pub(crate) fn parquet(columns: &[Column], attribution: &str) -> Result<Self, Error> {
+        let schema = schema(columns, attribution);
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
             .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+            .set_statistics_enabled(EnabledStatistics::Page)
             .build();
         let writer = ArrowWriter::try_new(Vec::new(), Arc::clone(&schema), Some(properties));
         let writer = Writer::Parquet(Box::new(writer.map_err(parquet_error)?));
-        Ok(Self { columns: columns.to_vec(), schema, writer })
+        Ok(Self::new(columns, schema, writer))
+    }
+
+    fn new(columns: &[Column], schema: Arc<Schema>, writer: Writer) -> Self {
+        let columns = columns.iter().map(|column| (*column, Dictionary::of(*column))).collect();
+        Self { columns, schema, writer }
     }
 
     /// Appends what can be written by now.
     pub(crate) fn page(&mut self, out: &mut Vec<u8>, page: &Page) -> Result<(), Error> {
-        let arrays = self.columns.iter().map(|column| array(*column, page)).collect();
+        let columns = self.columns.iter_mut();
+        let arrays = columns.map(|(column, dictionary)| array(*column, page, dictionary));
+        let arrays = arrays.collect::<Result<_, _>>()?;
         let batch = RecordBatch::try_new(Arc::clone(&self.schema), arrays).map_err(arrow_error)?;
         match &mut self.writer {
             Writer::Arrow(writer) => {
@@ -86,24 +99,25 @@ impl Columnar {
     }
 }
 
-fn schema(columns: &[Column]) -> Arc<Schema> {
+fn schema(columns: &[Column], attribution: &str) -> Arc<Schema> {
     let fields: Vec<_> = columns.iter().map(|column| field(*column)).collect();
-    let attribution = HashMap::from([("attribution".to_owned(), ATTRIBUTION.to_owned())]);
+    let attribution = HashMap::from([("attribution".to_owned(), attribution.to_owned())]);
     Arc::new(Schema::new_with_metadata(fields, attribution))
 }
 
 fn field(column: Column) -> Field {
     let (kind, unit) = match column {
-        Column::Id | Column::LocationId | Column::SensorId => (DataType::UInt64, None),
+        Column::Id | Column::LocationId | Column::SensorId => (DataType::Int64, None),
         Column::Timestamp => (DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into())), None),
         Column::P1 | Column::P2 => (DataType::Float64, Some("µg/m³")),
         Column::Latitude | Column::Longitude => (DataType::Float64, Some("degrees (WGS 84)")),
         Column::Altitude => (DataType::Float64, Some("m")),
-        Column::Aqi => (DataType::UInt8, Some("DAQI, 1 to 10")),
+        Column::Aqi => (DataType::Int8, Some("DAQI, 1 to 10")),
         Column::Indoor | Column::ExactLocation => (DataType::Boolean, None),
-        Column::Country | Column::Range | Column::SensorType | Column::Window | Column::Flags => {
-            (DataType::Utf8, None)
+        Column::Country | Column::Range | Column::SensorType | Column::Window => {
+            (DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8)), None)
         }
+        Column::Flags => (DataType::Utf8, None),
     };
     let always = [Column::Timestamp, Column::SensorId, Column::Window, Column::Flags];
     let field = Field::new(column.name(), kind, !always.contains(&column));
@@ -113,9 +127,9 @@ fn field(column: Column) -> Field {
     }
 }
 
-fn array(column: Column, page: &Page) -> ArrayRef {
-    match column {
-        Column::Id => numbers(page, |row| row.block.measurements[row.row]),
+fn array(column: Column, page: &Page, dictionary: &mut Dictionary) -> Result<ArrayRef, Error> {
+    Ok(match column {
+        Column::Id => numbers(column, page, |row| row.block.measurements[row.row])?,
         Column::Timestamp => {
             let milliseconds = page.rows().map(|row| row.timestamp().as_millisecond());
             let array = TimestampMillisecondArray::from_iter_values(milliseconds);
@@ -123,47 +137,61 @@ fn array(column: Column, page: &Page) -> ArrayRef {
         }
         Column::P1 => decimals(page, |row| row.block.pm10[row.row]),
         Column::P2 => decimals(page, |row| row.block.pm25[row.row]),
-        Column::LocationId => numbers(page, |row| row.station().location),
+        Column::LocationId => numbers(column, page, |row| row.station().location)?,
         Column::Latitude => decimals(page, |row| row.station().latitude),
         Column::Longitude => decimals(page, |row| row.station().longitude),
         Column::Altitude => decimals(page, |row| row.station().altitude),
-        Column::Country => {
-            let countries: Vec<_> = page.rows().map(|row| row.country()).collect();
-            Arc::new(StringArray::from_iter(
-                countries.iter().map(|country| country.as_ref().map(Country::as_str)),
-            ))
+        Column::Country => dictionary.array(page.rows().map(|row| {
+            let country = row.country();
+            country.map(|country| country.to_string())
+        }))?,
+        Column::Range => dictionary.array(page.rows().map(|row| row.band().map(Band::name)))?,
+        Column::SensorType => {
+            let models = page.rows().map(|row| row.station().sensor_type);
+            dictionary.array(models.map(|model| model.map(|model| model.to_string())))?
         }
+        Column::Window => dictionary.array(page.rows().map(|row| Some(row.window().name())))?,
         Column::Aqi => {
-            let indices = page.rows().map(|row| row.index().map(aqi::daqi::Index::get));
-            Arc::new(UInt8Array::from_iter(indices))
+            let index = |row: Row<'_>| row.index().map(|index| index.get() as i8); // at most 10
+            Arc::new(Int8Array::from_iter(page.rows().map(index)))
         }
-        Column::Range => {
-            let bands = page.rows().map(|row| row.band().map(Band::name));
-            Arc::new(StringArray::from_iter(bands))
-        }
-        Column::SensorId => numbers(page, |row| Some(row.sensor())),
-        Column::SensorType => Arc::new(StringArray::from_iter(
-            page.rows().map(|row| row.station().sensor_type.as_ref().map(SensorType::as_str)),
-        )),
-        Column::Window => {
-            Arc::new(StringArray::from_iter_values(page.rows().map(|row| row.window().name())))
-        }
+        Column::SensorId => numbers(column, page, |row| Some(row.sensor()))?,
         Column::Indoor => flags(page, |row| row.station().indoor),
         Column::ExactLocation => flags(page, |row| row.station().exact),
         Column::Flags => {
             let names = |row: Row<'_>| row.flags().names().collect::<Vec<_>>().join(" ");
-            Arc::new(StringArray::from_iter_values(page.rows().map(names)))
+            Arc::new(StringArray::from_iter(page.rows().map(|row| Some(names(row)))))
         }
-    }
+    })
 }
 
-fn numbers(page: &Page, value: impl Fn(Row<'_>) -> Option<u64>) -> ArrayRef {
-    Arc::new(UInt64Array::from_iter(page.rows().map(value)))
+fn numbers(
+    column: Column,
+    page: &Page,
+    value: impl Fn(Row<'_>) -> Option<u64>,
+) -> Result<ArrayRef, Error> {
+    let signed = page.rows().map(|row| value(row).map(i64::try_from).transpose());
+    let signed = signed.collect::<Result<Int64Array, _>>().map_err(|e| {
+        let message = format!("{} is above 2^63 - 1 and has no place there", column.name());
+        Error::new(ErrorKind::Invalid, message).because(e)
+    })?;
+    Ok(Arc::new(signed))
 }
 
 fn decimals(page: &Page, value: impl Fn(Row<'_>) -> Option<Decimal>) -> ArrayRef {
-    let nearest = |row| value(row).and_then(|value| value.to_f64());
-    Arc::new(Float64Array::from_iter(page.rows().map(nearest)))
+    Arc::new(Float64Array::from_iter(page.rows().map(|row| value(row).map(nearest))))
+}
+
+/// The double that is nearest to a number.
+fn nearest(value: Decimal) -> f64 {
+    /// Powers of ten that are doubles themselves.
+    const TENS: [f64; 7] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6];
+    let whole = i64::try_from(value.mantissa()).ok().filter(|whole| whole.abs() < 1 << 53);
+    match (whole, TENS.get(value.scale() as usize)) {
+        // Both are doubles, and a division is rounded to the nearest.
+        (Some(whole), Some(ten)) => whole as f64 / ten,
+        _ => value.to_string().parse().unwrap_or(f64::NAN), // digits are always a double
+    }
 }
 
 fn flags(page: &Page, value: impl Fn(Row<'_>) -> Option<bool>) -> ArrayRef {

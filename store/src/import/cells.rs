@@ -1,0 +1,233 @@
+//! The cells of a row, as text, become a reading: the rules that every kind of file shares.
+
+use std::borrow::Cow;
+use std::fmt::Display;
+use std::str::FromStr;
+
+use aqi::Decimal;
+use aqi::daqi::{Band, Index};
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+
+use super::{FieldError, ImportedRow, Place, RowError};
+use crate::{Column, Reading, Window};
+
+/// Without these a reading has no identity.
+pub(crate) const IDENTITY: [Column; 3] = [Column::SensorId, Column::Window, Column::Timestamp];
+
+const COLUMNS: usize = Column::ALL.len();
+
+/// What a row says by column: nothing where the file has no such column, an empty text
+/// where it is not known.
+#[derive(Debug, Default)]
+pub(crate) struct Cells<'a>([Option<Cow<'a, str>>; COLUMNS]);
+
+/// The column of a name in a file; other tools change the case.
+pub(crate) fn column_named(name: &str) -> Option<Column> {
+    let name = name.trim();
+    Column::ALL.iter().copied().find(|column| column.name().eq_ignore_ascii_case(name))
+}
+
+impl<'a> Cells<'a> {
+    pub(crate) fn set(&mut self, column: Column, text: impl Into<Cow<'a, str>>) {
+        self.0[column as usize] = Some(text.into());
+    }
+
+    pub(crate) fn has(&self, column: Column) -> bool {
+        self.0[column as usize].is_some()
+    }
+
+    /// What stands there, if it says anything.
+    fn text(&self, column: Column) -> Option<&str> {
+        let text = self.0[column as usize].as_deref()?.trim();
+        Some(text).filter(|text| !text.is_empty())
+    }
+
+    /// The reading; a field that cannot be read is left out, and the row is refused when
+    /// its identity or both values are missing.
+    pub(crate) fn read(&self, place: Place) -> Result<ImportedRow, RowError> {
+        match self.reading() {
+            Ok((reading, left_out)) => {
+                let differs = self.differing(&reading);
+                Ok(ImportedRow { place, reading, left_out, differs })
+            }
+            Err(message) => Err(RowError { place, message }),
+        }
+    }
+
+    fn reading(&self) -> Result<(Reading, Vec<FieldError>), String> {
+        let sensor = self.need(Column::SensorId, whole)?;
+        let window = self.need(Column::Window, parsed::<Window>)?;
+        let timestamp = self.need(Column::Timestamp, |text| moment(text, window))?;
+        let mut left_out = Vec::new();
+        let mut field = Fields { cells: self, left_out: &mut left_out };
+        let reading = Reading {
+            measurement: field.read(Column::Id, whole),
+            pm10: field.read(Column::P1, decimal),
+            pm25: field.read(Column::P2, decimal),
+            sensor_type: field.read(Column::SensorType, parsed),
+            location: field.read(Column::LocationId, whole),
+            latitude: field.read(Column::Latitude, |text| degrees(text, 90)),
+            longitude: field.read(Column::Longitude, |text| degrees(text, 180)),
+            altitude: field.read(Column::Altitude, decimal),
+            country: field.read(Column::Country, parsed),
+            indoor: field.read(Column::Indoor, flag),
+            exact: field.read(Column::ExactLocation, flag),
+            ..Reading::new(sensor, window, timestamp)
+        };
+        match reading.check() {
+            Ok(()) => Ok((reading, left_out)),
+            Err(problem) => {
+                let values = [Column::P1, Column::P2];
+                let values = left_out.iter().filter(|field| values.contains(&field.column));
+                let reasons = values.map(|field| format!("; {field}")).collect::<String>();
+                Err(format!("{problem}{reasons}"))
+            }
+        }
+    }
+
+    fn need<T>(
+        &self,
+        column: Column,
+        read: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<T, String> {
+        let name = column.name();
+        if !self.has(column) {
+            return Err(format!("{name} is missing"));
+        }
+        let text = self.text(column).ok_or_else(|| format!("{name} is empty"))?;
+        read(text).map_err(|reason| format!("{name}: `{}`: {reason}", shown(text)))
+    }
+
+    /// The first derived column that the file has and that says something else than what
+    /// follows from the reading.
+    fn differing(&self, reading: &Reading) -> Option<Column> {
+        let same = |column| match column {
+            Column::Aqi => {
+                let given = self.text(Column::Aqi).filter(|text| !is_missing(text));
+                let given = given.map(|text| whole(text).ok().and_then(|n| Index::new(n).ok()));
+                given == reading.index().map(Some)
+            }
+            Column::Range => {
+                let given = self.text(Column::Range).filter(|text| !is_missing(text));
+                given.map(|text| text.parse::<Band>().ok()) == reading.band().map(Some)
+            }
+            _ => {
+                let given = self.text(Column::Flags).filter(|text| !is_missing(text));
+                let mut given: Vec<_> = given.unwrap_or_default().split_whitespace().collect();
+                let mut flags: Vec<_> = reading.flags().names().collect();
+                given.sort_unstable();
+                flags.sort_unstable();
+                given == flags
+            }
+        };
+        let derived = [Column::Aqi, Column::Range, Column::Flags];
+        derived.into_iter().find(|column| self.has(*column) && !same(*column))
+    }
+}
+
+/// Reads the fields that a reading may lack.
+struct Fields<'a> {
+    cells: &'a Cells<'a>,
+    left_out: &'a mut Vec<FieldError>,
+}
+
+impl Fields<'_> {
+    fn read<T>(&mut self, column: Column, read: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+        let text = self.cells.text(column)?;
+        // "NA" is a country; "None" would do as the name of a model.
+        let may_be_missing = ![Column::P1, Column::P2, Column::Country].contains(&column);
+        if may_be_missing && is_missing(text) {
+            return None;
+        }
+        match read(text) {
+            Ok(value) => Some(value),
+            Err(_) if column == Column::Country && is_missing(text) => None,
+            Err(reason) => {
+                self.left_out.push(FieldError { column, text: shown(text), reason });
+                None
+            }
+        }
+    }
+}
+
+/// What tables say where they have nothing. Of `P1` and `P2` it is counted, since sensors
+/// and their programs say it too.
+fn is_missing(text: &str) -> bool {
+    const WORDS: [&str; 9] = ["nan", "-nan", "na", "n/a", "<na>", "null", "none", "nil", "nat"];
+    WORDS.iter().any(|word| text.eq_ignore_ascii_case(word))
+}
+
+/// The beginning of a text, for messages.
+pub(crate) fn shown(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(40).collect()
+}
+
+fn parsed<T: FromStr<Err: Display>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|error: T::Err| error.to_string())
+}
+
+/// A whole number, also as `9001.0`, which tables make of a column with gaps.
+fn whole<T: FromStr>(text: &str) -> Result<T, String> {
+    let (number, fraction) = text.split_once(['.', ',']).unwrap_or((text, "0"));
+    let digits = number.bytes().all(|b| b.is_ascii_digit());
+    let whole = digits && fraction.bytes().all(|b| b == b'0');
+    let number = if whole { number.parse().ok() } else { None };
+    number.ok_or_else(|| "not a whole number".to_owned())
+}
+
+/// To the last digit; with a decimal point, or with a comma in its place.
+fn decimal(text: &str) -> Result<Decimal, String> {
+    let with_point = match (text.matches(',').count(), text.contains('.')) {
+        (1, false) => Cow::Owned(text.replace(',', ".")),
+        _ => Cow::Borrowed(text),
+    };
+    let plain = with_point.strip_prefix('+').unwrap_or(&with_point);
+    let number = if plain.bytes().all(|b| b.is_ascii_digit() || b"-.".contains(&b)) {
+        Decimal::from_str_exact(plain).ok()
+    } else if plain.bytes().all(|b| b.is_ascii_digit() || b"-+.eE".contains(&b)) {
+        Decimal::from_scientific(plain).ok()
+    } else {
+        None
+    };
+    number.ok_or_else(|| "not a decimal number".to_owned())
+}
+
+fn degrees(text: &str, most: u32) -> Result<Decimal, String> {
+    let degrees = decimal(text)?;
+    match degrees.abs() <= most.into() {
+        true => Ok(degrees),
+        false => Err(format!("beyond {most} degrees")),
+    }
+}
+
+fn flag(text: &str) -> Result<bool, String> {
+    let is = |words: [&str; 3]| words.iter().any(|word| text.eq_ignore_ascii_case(word));
+    match () {
+        () if is(["1", "1.0", "true"]) => Ok(true),
+        () if is(["0", "0.0", "false"]) => Ok(false),
+        () => Err("neither true (1) nor false (0)".to_owned()),
+    }
+}
+
+/// A moment with an offset, or in UTC without one. A date alone is midnight where means
+/// are over days, and no moment elsewhere.
+fn moment(text: &str, window: Window) -> Result<Timestamp, String> {
+    if let Ok(timestamp) = text.parse() {
+        return Ok(timestamp);
+    }
+    let civil = text.strip_suffix(" UTC").unwrap_or(text);
+    let to_the_second = "2026-11-26 20:19:33".len();
+    let plain = civil.bytes().all(|b| b.is_ascii_digit() || b"-:. T".contains(&b));
+    let utc = |moment: DateTime| TimeZone::UTC.to_timestamp(moment).ok();
+    let found = match civil.len() {
+        10 if window == Window::Day => {
+            civil.parse::<Date>().ok().and_then(|date| utc(date.at(0, 0, 0, 0)))
+        }
+        length if length >= to_the_second && plain => civil.parse().ok().and_then(utc),
+        _ => None,
+    };
+    let expected = "not a moment such as 2026-11-26T20:19:33Z or 2026-11-26 20:19:33 (UTC)";
+    found.ok_or_else(|| expected.to_owned())
+}

@@ -1,0 +1,186 @@
+//! Reads readings back from files: from all that [`Encoder`](crate::Encoder) writes, and
+//! from what other programs make of it.
+//!
+//! A file is recognised by what is in it. [`read`] takes CSV (commas, semicolons or tabs,
+//! decimal points or commas), NDJSON, JSON arrays, GeoJSON, Parquet and Arrow, each also
+//! packed with gzip, zstd or zip, and says of any other what it is.
+//!
+//! Columns may be in any order, and others than ours are passed over; `sensor_id`,
+//! `window` and `timestamp` are needed. Times without an offset are UTC. A field that
+//! cannot be read is left out, and named in [`ImportedRow::left_out`]; a row is refused
+//! where that leaves no identity, or neither `P1` nor `P2`. `AQI`, `Range` and `flags`
+//! follow from the rest: where the file says something else,
+//! [`ImportedRow::differs`] names the column.
+
+pub(crate) mod cells;
+#[cfg(feature = "import")]
+mod columnar;
+#[cfg(feature = "import")]
+mod json;
+#[cfg(feature = "import")]
+mod kind;
+#[cfg(feature = "import")]
+mod unpack;
+
+use std::fmt;
+use std::sync::Arc;
+
+use self::cells::{IDENTITY, column_named, shown};
+#[cfg(feature = "import")]
+pub use self::unpack::{Each, read, unreadable};
+use crate::{Column, Error, ErrorKind, Reading};
+
+/// A row that can be kept.
+#[derive(Debug)]
+pub struct ImportedRow {
+    /// Where it stands.
+    pub place: Place,
+    /// What it says.
+    pub reading: Reading,
+    /// The fields that could not be read.
+    pub left_out: Vec<FieldError>,
+    /// The first of `AQI`, `Range` and `flags` that says something else than what follows
+    /// from the reading.
+    pub differs: Option<Column>,
+}
+
+/// A field that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldError {
+    /// The field.
+    pub column: Column,
+    /// The beginning of what stands there.
+    pub text: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl fmt::Display for FieldError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: `{}`: {}", self.column.name(), self.text, self.reason)
+    }
+}
+
+/// Where a row stands in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The file within an archive.
+    member: Option<Arc<str>>,
+    position: Position,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Position {
+    /// From 1, the header included.
+    Line(u64),
+    /// From 1, in files without lines.
+    Row(u64),
+    /// All of a member.
+    Whole,
+}
+
+impl Place {
+    pub(crate) fn line(number: u64) -> Self {
+        Self { member: None, position: Position::Line(number) }
+    }
+}
+
+#[cfg(feature = "import")]
+impl Place {
+    fn row(number: u64) -> Self {
+        Self { member: None, position: Position::Row(number) }
+    }
+
+    fn member(name: &Arc<str>) -> Self {
+        Self { member: Some(Arc::clone(name)), position: Position::Whole }
+    }
+
+    /// The same in a file of an archive.
+    fn within(self, name: &Arc<str>) -> Self {
+        Self { member: Some(Arc::clone(name)), ..self }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let member = self.member.as_deref().map(shown);
+        let space = if member.is_some() { " " } else { "" };
+        f.write_str(&member.unwrap_or_default())?;
+        match self.position {
+            Position::Line(number) => write!(f, "{space}line {number}"),
+            Position::Row(number) => write!(f, "{space}row {number}"),
+            Position::Whole => Ok(()),
+        }
+    }
+}
+
+/// Why a row was refused.
+#[derive(Debug)]
+pub struct RowError {
+    place: Place,
+    message: String,
+}
+
+impl RowError {
+    /// A row that was read and is not wanted.
+    pub fn new(place: Place, message: impl Into<String>) -> Self {
+        Self { place, message: message.into() }
+    }
+
+    /// Where the row stands.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+}
+
+impl fmt::Display for RowError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.message)
+    }
+}
+
+impl std::error::Error for RowError {}
+
+/// Our columns among those of a table, by position.
+///
+/// [`Invalid`](ErrorKind::Invalid), with what the table is instead, where a reading cannot
+/// be read from it.
+pub(crate) fn columns_of<'a>(
+    kind: &str,
+    names: impl Iterator<Item = &'a str> + Clone,
+) -> Result<Vec<Option<Column>>, Error> {
+    let invalid = |message: String| Error::new(ErrorKind::Invalid, message);
+    let columns: Vec<_> = names.clone().map(column_named).collect();
+    let has = |column: Column| columns.contains(&Some(column));
+    let mut missing: Vec<_> =
+        IDENTITY.into_iter().filter(|column| !has(*column)).map(Column::name).collect();
+    let is = |name: &str| names.clone().any(|other| other.trim() == name);
+    if !missing.is_empty() && has(Column::SensorId) && is("lat") && is("lon") {
+        let archive =
+            "an archive file of Sensor.Community: reading those comes with a later version";
+        return Err(invalid(archive.to_owned()));
+    }
+    if !has(Column::P1) && !has(Column::P2) {
+        missing.push("P1 or P2");
+    }
+    if !missing.is_empty() {
+        const SHOWN: usize = 20;
+        let shown: Vec<_> = names.clone().take(SHOWN).map(|name| shown(name.trim())).collect();
+        let more = if columns.len() > SHOWN { ", …" } else { "" };
+        let verb = if missing.len() == 1 { "is" } else { "are" };
+        return Err(invalid(format!(
+            "{kind} with the columns {}{more}, of which {} {verb} missing; an export with all \
+             columns has them",
+            shown.join(", "),
+            missing.join(", "),
+        )));
+    }
+    let twice = columns
+        .iter()
+        .flatten()
+        .find(|column| columns.iter().filter(|other| other.as_ref() == Some(column)).count() > 1);
+    match twice {
+        Some(column) => Err(invalid(format!("{kind} with two columns {}", column.name()))),
+        None => Ok(columns),
+    }
+}

@@ -1,0 +1,128 @@
+//! A file of any kind, unpacked and handed to whoever reads its kind.
+
+use std::fs::File;
+use std::io::{self, Cursor, Read, Seek};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use super::kind::Kind;
+use super::{ImportedRow, Place, RowError, columnar, json};
+use crate::csv::Rows;
+use crate::{Error, ErrorKind};
+
+/// Takes row after row; breaks off when it wants no more.
+pub type Each<'a> = &'a mut dyn FnMut(Result<ImportedRow, RowError>) -> ControlFlow<()>;
+
+/// How often one file may be packed in another.
+const DEEPEST: usize = 4;
+
+/// What is looked at to find out what a file is.
+const HEAD_BYTES: u64 = 16 << 10;
+
+/// Reads a file, whatever it is, row by row.
+///
+/// [`Invalid`](ErrorKind::Invalid) when it is none that readings can be read from;
+/// [`Damaged`](ErrorKind::Damaged) where it is broken or cut, and [`Io`](ErrorKind::Io)
+/// where it cannot be read on: then the rows before were handed over.
+pub fn read(mut input: impl Read, each: Each<'_>) -> Result<(), Error> {
+    read_packed(&mut input, 0, each).map(drop)
+}
+
+/// A file that a library panics over: what [`read`] ended with is the cause.
+pub fn unreadable(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::new(ErrorKind::Damaged, "a damaged file, which cannot be read").because(cause)
+}
+
+fn read_packed(
+    mut input: &mut dyn Read,
+    depth: usize,
+    each: Each<'_>,
+) -> Result<ControlFlow<()>, Error> {
+    let mut head = Vec::new();
+    (&mut input).take(HEAD_BYTES).read_to_end(&mut head).map_err(broken)?;
+    let kind = Kind::of(&head);
+    let mut input = Cursor::new(head).chain(input);
+    if depth > DEEPEST && matches!(kind, Kind::Gzip | Kind::Zstd | Kind::Zip) {
+        return Err(invalid("a file that is packed again and again".to_owned()));
+    }
+    match kind {
+        Kind::Gzip => read_packed(&mut flate2::read::MultiGzDecoder::new(input), depth + 1, each),
+        Kind::Zstd => {
+            let decoder = zstd::stream::read::Decoder::new(input);
+            read_packed(&mut decoder.map_err(broken)?, depth + 1, each)
+        }
+        Kind::Zip => read_zip(&mut input, depth + 1, each),
+        Kind::Csv => {
+            let mut rows = Rows::new(input)?;
+            while let Some(row) = rows.next_row()? {
+                if each(row).is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
+            }
+            Ok(ControlFlow::Continue(()))
+        }
+        Kind::NdJson => json::read_lines(input, each),
+        Kind::Json => json::read_document(input, each),
+        Kind::Parquet => columnar::read_parquet(spooled(&mut input)?, each),
+        Kind::Arrow => columnar::read_arrow(spooled(&mut input)?, each),
+        Kind::ArrowStream => columnar::read_stream(input, each),
+        Kind::Other(what) => Err(invalid(what)),
+    }
+}
+
+/// Each file of the archive. One that cannot be read is refused like a row, unless it is
+/// the only one.
+fn read_zip(input: &mut dyn Read, depth: usize, each: Each<'_>) -> Result<ControlFlow<()>, Error> {
+    let damaged = |e| Error::new(ErrorKind::Damaged, "a damaged or cut zip archive").because(e);
+    let mut archive = zip::ZipArchive::new(spooled(input)?).map_err(damaged)?;
+    let mut names = Vec::new();
+    for number in 0..archive.len() {
+        let member = archive.by_index_raw(number).map_err(damaged)?;
+        let name = String::from_utf8_lossy(member.name_raw());
+        // What macOS adds to what was packed.
+        if member.is_file() && !name.starts_with("__MACOSX/") {
+            names.push((number, Arc::<str>::from(name)));
+        }
+    }
+    if names.is_empty() {
+        return Err(invalid("a zip archive without a file".to_owned()));
+    }
+    for (number, name) in &names {
+        let mut within = |row: Result<ImportedRow, RowError>| {
+            each(match row {
+                Ok(row) => Ok(ImportedRow { place: row.place.within(name), ..row }),
+                Err(row) => Err(RowError { place: row.place.within(name), ..row }),
+            })
+        };
+        let read = match archive.by_index(*number).map_err(damaged) {
+            Ok(mut member) => read_packed(&mut member, depth, &mut within),
+            Err(error) => Err(error),
+        };
+        let flow = match read {
+            Ok(flow) => flow,
+            Err(error) if names.len() == 1 => return Err(error),
+            Err(error) => each(Err(RowError::new(Place::member(name), error.to_string()))),
+        };
+        if flow.is_break() {
+            return Ok(flow);
+        }
+    }
+    Ok(ControlFlow::Continue(()))
+}
+
+/// On disk, for formats that are read from their end.
+fn spooled(input: &mut dyn Read) -> Result<File, Error> {
+    let mut file = tempfile::tempfile().map_err(|e| {
+        Error::new(ErrorKind::Io, "cannot make a temporary file to unpack into").because(e)
+    })?;
+    io::copy(input, &mut file).and_then(|_| file.rewind()).map_err(broken)?;
+    Ok(file)
+}
+
+pub(super) fn broken(error: io::Error) -> Error {
+    Error::new(ErrorKind::Io, "cannot be read to its end").because(error)
+}
+
+pub(super) fn invalid(what: String) -> Error {
+    Error::new(ErrorKind::Invalid, what)
+}

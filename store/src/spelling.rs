@@ -1,0 +1,31 @@
+use aqi::daqi::Band;
+
+/// How moments and bands are written in the text formats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Spelling {
+    /// `2026-11-26T20:19:33Z`, and the bands as the index names them.
+    #[default]
+    Usual,
+    /// `2026-11-26 20:19:33` in UTC, which spreadsheets recognise as a date and a time.
+    Spreadsheet,
+    /// The same, and the band `Medium` where the index has `Moderate`: what clients of
+    /// the report compare with.
+    Report,
+}
+
+impl Spelling {
+    /// The separator between date and time, and what follows the time.
+    pub(crate) const fn of_time(self) -> (u8, &'static [u8]) {
+        match self {
+            Self::Usual => (b'T', b"Z"),
+            Self::Spreadsheet | Self::Report => (b' ', b""),
+        }
+    }
+
+    pub(crate) fn of_band(self, band: Band) -> &'static str {
+        match (self, band) {
+            (Self::Report, Band::Moderate) => "Medium",
+            _ => band.name(),
+        }
+    }
+}
