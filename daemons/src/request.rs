@@ -13,9 +13,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 use store::csv::{Delimiter, Dialect};
-use store::{
-    Area, Column, Encoder, Flags, Format, Pages, Quality, Query, Spelling, Store, View,
-};
+use store::{Area, Column, Encoder, Flags, Format, Pages, Quality, Query, Spelling, Store, View};
 
 /// The fields that a request can have.
 pub const FIELDS: [&str; 21] = [
