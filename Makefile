@@ -73,16 +73,16 @@ soak: check-tools check-python check-node check-chromium web
 
 # What other people's programs find in our files, with tools too heavy for every run: LibreOffice.
 interop: check-tools check-python check-libreoffice
-	$(CARGO) test --locked --package airshed-store --test formats -- --ignored spreadsheet
+	$(CARGO) test --locked --package airshed-store --features interop --test formats -- spreadsheet
 
 check-tools:
 	@command -v $(CARGO) > /dev/null || { echo "Airshed needs Rust 1.95: https://rustup.rs"; exit 1; }
-	@command -v cc > /dev/null || { echo "Airshed needs a C compiler (Debian: apt-get install build-essential)"; exit 1; }
+	@tools/ensure.sh "Airshed needs a C compiler" build-essential tools/has.sh cc
 
 # The tests read our Parquet and Arrow files back with pyarrow and DuckDB, which they install
 # below target/.
 check-python:
-	@python3 -c "import ensurepip, venv" || { echo "The tests need Python 3 with venv (Debian: apt-get install python3-venv)"; exit 1; }
+	@tools/ensure.sh "The tests need Python 3 with venv" "python3 python3-venv" python3 -c "import ensurepip, venv"
 
 # Node.js builds the page. The tests run against emulators of AWS, which they install below
 # target/: ministack with Python, dynalite with Node.js.
@@ -90,15 +90,13 @@ check-node:
 	@node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 22 || (a == 22 && b >= 12) || (a == 20 && b >= 19) ? 0 : 1)' 2> /dev/null && npm --version > /dev/null || { echo "The page and the tests need Node.js 20.19 with npm (https://nodejs.org)"; exit 1; }
 
 check-libreoffice:
-	@command -v soffice > /dev/null || { sudo=$$([ $$(id -u) = 0 ] || echo "sudo -n"); \
-		$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends libreoffice-calc > /dev/null; } || \
-		{ echo "make interop needs LibreOffice Calc (Debian: apt-get install libreoffice-calc)"; exit 1; }
+	@tools/ensure.sh "make interop needs LibreOffice Calc" "--no-install-recommends libreoffice-calc" tools/has.sh soffice
 
 check-chromium:
-	@command -v chromium > /dev/null || command -v chromium-browser > /dev/null || command -v google-chrome > /dev/null || { echo "The tests of the page need Chromium (Debian: apt-get install chromium)"; exit 1; }
+	@tools/ensure.sh "The tests of the page need Chromium" chromium tools/has.sh chromium chromium-browser google-chrome
 
 check-prometheus:
-	@command -v prometheus > /dev/null && command -v promtool > /dev/null || { echo "The tests of the metrics need Prometheus (Debian: apt-get install prometheus)"; exit 1; }
+	@tools/ensure.sh "The tests of the metrics need Prometheus" prometheus tools/has.sh promtool
 
 clean:
 	$(CARGO) clean

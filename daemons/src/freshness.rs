@@ -50,7 +50,8 @@ impl Freshness {
     pub async fn newest(&self, summary: &Summary) -> Result<Option<Timestamp>, store::Error> {
         let mut known = self.known.lock().await;
         if let Some(known) = &*known
-            && (known.summary == *summary || known.since.elapsed() < HOLDS)
+            && (known.summary == *summary
+                || known.newest.is_some() && known.since.elapsed() < HOLDS)
         {
             return Ok(known.newest);
         }

@@ -35,6 +35,7 @@ pub async fn run<S: Store, F: Future<Output = S>>(empty: impl Fn() -> F) {
     pages_go_on_where_they_ended(&empty().await).await;
     the_newest_of_each_sensor_is_its_latest(&empty().await).await;
     what_is_too_old_is_deleted(&empty().await).await;
+    a_version_changes_with_what_is_there(&empty().await).await;
 }
 
 /// Runs the test for stores that can hold a state: see [`Store::snapshot`].
@@ -127,6 +128,27 @@ async fn a_bad_reading_leaves_the_whole_batch_out(store: &(impl Store + ?Sized))
         assert_eq!(error.kind(), crate::ErrorKind::Invalid);
         assert_eq!(all(store, &Query::everything()).await, []);
     }
+}
+
+/// Where there are versions: see [`View::version`].
+async fn a_version_changes_with_what_is_there(store: &(impl Store + ?Sized)) {
+    let version = async || store.version(at(0), at(86_399)).await.expect("version");
+    let mut seen = vec![version().await];
+    if seen[0].is_none() {
+        return;
+    }
+    for changed in ["5", "6"] {
+        store.put(&[reading(7, 1000, Some("DE"), changed)]).await.expect("put");
+        seen.push(version().await);
+    }
+    store.put(&[reading(7, 1000, Some("FR"), "6")]).await.expect("put elsewhere");
+    seen.push(version().await);
+    store.delete_before(at(1001)).await.expect("delete");
+    seen.push(version().await);
+    for (number, version) in seen.iter().enumerate() {
+        assert!(!seen[..number].contains(version), "{version:?} names two states: {seen:?}");
+    }
+    assert_eq!(version().await, seen[seen.len() - 1], "nothing changed");
 }
 
 async fn both_ends_of_the_time_range_belong_to_it(store: &(impl Store + ?Sized)) {

@@ -2,7 +2,7 @@
 //! anew, and split where they grow too large, so that its cost follows the batch, not
 //! the store, and a query never merges.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -45,16 +45,10 @@ impl<P: Clone> Directory<P> {
             let Position { day, country, .. } = position;
             edits.entry((day, country)).or_default().push((position, Some(reading)));
             let sensors = homes.of_day(day, || self.homes_of_day(day, &load))?;
-            for &(_, home) in sensors
-                .range((reading.sensor, None)..)
-                .take_while(|(sensor, _)| *sensor == reading.sensor)
-            {
-                if home != country {
-                    let gone = Position { country: home, ..position };
-                    edits.entry((day, home)).or_default().push((gone, None));
-                }
+            for home in sensors.add(reading.sensor, country) {
+                let gone = Position { country: home, ..position };
+                edits.entry((day, home)).or_default().push((gone, None));
             }
-            sensors.insert((reading.sensor, country));
         }
         let mut changes = Vec::new();
         let mut high: BTreeMap<i32, Vec<Edit<'_>>> = BTreeMap::new();
@@ -115,10 +109,11 @@ impl<P: Clone> Directory<P> {
         day: i32,
         load: impl Fn(&P) -> Result<Arc<Block>, Error>,
     ) -> Result<SensorHomes, Error> {
-        let mut homes = SensorHomes::new();
+        let mut homes = SensorHomes::default();
         for (first, entry) in self.days(Tree::All, day, day) {
-            let block = load(&entry.place)?;
-            homes.extend(block.sensors.iter().map(|sensor| (*sensor, first.country)));
+            for sensor in &load(&entry.place)?.sensors {
+                homes.add(*sensor, first.country);
+            }
         }
         Ok(homes)
     }
@@ -170,9 +165,28 @@ fn is_high(reading: &Reading) -> bool {
     reading.index().is_some_and(|index| index.get() >= HIGH)
 }
 
-/// The sensors of a day and the countries that they have been read in. A reading whose
-/// country changed is found by it. It may name too many countries, never too few.
-type SensorHomes = BTreeSet<(u64, Option<Country>)>;
+/// The sensors of a day and the countries that they have been read in: one, and for the few
+/// that moved, others. A reading whose country changed is found by it. It may name too many
+/// countries, never too few.
+#[derive(Debug, Default)]
+struct SensorHomes(HashMap<u64, Countries, foldhash::fast::RandomState>);
+
+type Countries = (Option<Country>, Vec<Option<Country>>);
+
+impl SensorHomes {
+    /// Notes that a sensor is in a country; the others that it has been in.
+    fn add(&mut self, sensor: u64, country: Option<Country>) -> Vec<Option<Country>> {
+        let (first, more) = self.0.entry(sensor).or_insert_with(|| (country, Vec::new()));
+        if more.is_empty() && *first == country {
+            return Vec::new(); // does not allocate
+        }
+        if *first != country && !more.contains(&country) {
+            more.push(country);
+        }
+        let all = std::iter::once(*first).chain(more.iter().copied());
+        all.filter(|home| *home != country).collect()
+    }
+}
 
 /// [`SensorHomes`] of the days that were put to last, the last of them at the end.
 #[derive(Debug, Default)]

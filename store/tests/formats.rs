@@ -319,8 +319,8 @@ async fn an_attribution_is_written_as_it_is() {
 }
 
 /// What LibreOffice finds in a cell: `make interop`, which sees to it that it is there.
+#[cfg(feature = "interop")]
 #[tokio::test]
-#[ignore = "needs LibreOffice: make interop"]
 async fn a_spreadsheet_finds_dates_and_numbers() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);

@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use aqi::Decimal;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG};
 use http::header::{HeaderName, HeaderValue};
@@ -11,6 +12,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use serde::Serialize;
+use serde_json::Number;
 
 pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -90,4 +92,9 @@ pub(super) fn set(answer: &mut Answer, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         answer.headers_mut().insert(name, value);
     }
+}
+
+/// A decimal as JSON has numbers.
+pub(super) fn number(decimal: Decimal) -> Option<Number> {
+    serde_json::from_str(&decimal.normalize().to_string()).ok()
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use serde_json::json;
+use store::View;
 use tokio::time::Instant;
 
 use super::Shared;
@@ -15,23 +16,22 @@ use crate::request::Ask;
 /// What can be read in this time is counted; beyond it the store's summary has to do.
 const COUNTING: Duration = Duration::from_millis(100);
 
+/// So many of the first rows show how many bytes a row takes.
+const SAMPLE_ROWS: u64 = 1000;
+
 pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answer, Problem> {
     let ask = Ask::from_form(query.unwrap_or_default().as_bytes())?;
     let store = &shared.server.store;
     let most = shared.room.estimate(&ask.query, store.as_ref()).await?;
     let large = shared.room.is_large(&ask.query, store.as_ref()).await;
     let _place = shared.room.aside().await?;
+    let view = store.snapshot().await?;
+    let sample = sample(shared, &ask, Arc::clone(&view)).await?;
     let begun = Instant::now();
-    let mut pages = ask.pages(Arc::clone(store));
-    let mut encoder = ask.encoder(shared.server.attribution)?;
-    // The first page shows how many bytes a row takes.
-    let (mut rows, mut seen, mut file, mut complete) = (0, 0, Vec::new(), true);
+    let mut pages = ask.pages_of(view);
+    let (mut rows, mut complete) = (0, true);
     while let Some(page) = pages.next().await.transpose()? {
         rows += page.len() as u64;
-        if seen == 0 {
-            encoder.page(&mut file, &page)?;
-            seen = rows;
-        }
         if begun.elapsed() > COUNTING && page.next.is_some() {
             complete = false;
             break;
@@ -40,8 +40,44 @@ pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answe
     if !complete {
         rows = most.max(rows).min(ask.limit.unwrap_or(u64::MAX));
     }
-    encoder.finish(&mut file)?;
-    let bytes = (file.len() as u64).saturating_mul(rows).checked_div(seen).unwrap_or(0);
-    let body = json!({ "rows": rows, "exact": complete, "bytes": bytes, "large": large });
+    let body = json!({
+        "rows": rows,
+        "exact": complete,
+        "bytes": sample.bytes_of(rows),
+        "bytesExact": complete && rows == sample.rows,
+        "large": large,
+    });
     Ok(respond_json(StatusCode::OK, &body))
+}
+
+/// The file of an answer's first rows, and of none: what they show of the whole is the same
+/// whatever store the rows come from.
+struct Sample {
+    rows: u64,
+    bytes: u64,
+    empty: u64,
+}
+
+impl Sample {
+    /// About so long is the file of so many rows.
+    fn bytes_of(&self, rows: u64) -> u64 {
+        let of_rows = u128::from(self.bytes.saturating_sub(self.empty)) * u128::from(rows);
+        let of_rows = of_rows.checked_div(self.rows.into()).unwrap_or(0);
+        self.empty.saturating_add(u64::try_from(of_rows).unwrap_or(u64::MAX))
+    }
+}
+
+async fn sample(shared: &Shared, ask: &Ask, view: Arc<dyn View>) -> Result<Sample, Problem> {
+    let (mut file, mut empty, mut rows) = (Vec::new(), Vec::new(), 0);
+    let mut encoder = ask.encoder(shared.server.attribution)?;
+    let first = SAMPLE_ROWS.min(ask.limit.unwrap_or(u64::MAX));
+    let mut pages = ask.pages_of(view).up_to(first);
+    while let Some(page) = pages.next().await.transpose()? {
+        rows += page.len() as u64;
+        encoder.page(&mut file, &page)?;
+    }
+    encoder.finish(&mut file)?;
+    ask.encoder(shared.server.attribution)?.finish(&mut empty)?;
+    let [bytes, empty] = [file, empty].map(|file| file.len() as u64);
+    Ok(Sample { rows, bytes, empty })
 }

@@ -1,6 +1,6 @@
 //! The fields of a query where they choose readings and nothing is written as a file.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use store::Summary;
 
 use super::Shared;
@@ -10,6 +10,14 @@ use crate::request::{Ask, BadRequest, Dates};
 /// What only a file has.
 const OF_FILES: [&str; 6] = ["columns", "format", "delimiter", "decimal", "bom", "limit"];
 
+/// Readings that were chosen.
+pub(super) struct Chosen {
+    pub(super) ask: Ask,
+    /// The moment that they are about, which ages and silence are counted from: the end of the
+    /// dates, but not after the bulk of the readings.
+    pub(super) moment: Timestamp,
+}
+
 /// Filters from a query string. Without `endDate` they end at the last reading, without
 /// `startDate` they begin so long before their end, or before the bulk of the readings.
 pub(super) async fn read(
@@ -17,7 +25,7 @@ pub(super) async fn read(
     summary: &Summary,
     query: Option<&str>,
     span: SignedDuration,
-) -> Result<Ask, Problem> {
+) -> Result<Chosen, Problem> {
     let now = || (shared.server.clock)();
     let newest = shared.freshness.newest(summary).await?.unwrap_or_else(now);
     let last = summary.extent.map_or(newest, |(_, last)| last);
@@ -26,5 +34,6 @@ pub(super) async fn read(
     if let Some(name) = ask.fields().find(|name| OF_FILES.contains(name)) {
         return Err(BadRequest::new(name, "only files have it: ask /api/query").into());
     }
-    Ok(ask)
+    let moment = ask.query.until.min(newest);
+    Ok(Chosen { ask, moment })
 }

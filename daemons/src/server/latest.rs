@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use aqi::daqi::Index;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -21,17 +22,18 @@ use http::header::{
 use http::{HeaderMap, Response, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
-use store::{ATTRIBUTION, Page, Row, Summary};
+use store::{ATTRIBUTION, Flags, LeftOut, Page, Quality, Reading, Summary};
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 use super::answer::{Answer, full, set};
+use super::filters::Chosen;
 use super::problem::Problem;
 use super::query::LICENCE_LINK;
+use super::tally::Reasons;
 use super::{Shared, filters};
 use crate::collector::reason;
 use crate::jobs::hexadecimal;
-use crate::request::Ask;
 
 /// A sensor that was silent for longer than this is not shown, unless asked for.
 const SPAN: SignedDuration = SignedDuration::from_hours(24);
@@ -60,6 +62,7 @@ struct Made {
     zstd: OnceCell<Bytes>,
     /// The store when it was made.
     summary: Summary,
+    moment: Timestamp,
     since: Instant,
     refreshing: AtomicBool,
 }
@@ -96,23 +99,30 @@ pub(super) async fn answer(
     headers: &HeaderMap,
 ) -> Result<Answer, Problem> {
     let summary = shared.server.store.summary().await?;
-    let ask = filters::read(shared, &summary, query, SPAN).await?;
-    let key = serde_json::to_string(&ask.to_object()).unwrap_or_default(); // plain JSON
+    let chosen = filters::read(shared, &summary, query, SPAN).await?;
+    let key = serde_json::to_string(&chosen.ask.to_object()).unwrap_or_default(); // plain JSON
     let made = match shared.latest.get(&key) {
         Some(made) if made.since.elapsed() < LONGEST => {
-            let outdated = made.since.elapsed() >= FRESH && made.summary != summary;
+            let changed = made.summary != summary || made.moment != chosen.moment;
+            let outdated = changed && made.since.elapsed() >= FRESH;
             if outdated && !made.refreshing.swap(true, Ordering::Relaxed) {
-                tokio::spawn(refresh(Arc::clone(shared), key, ask, summary, Arc::clone(&made)));
+                tokio::spawn(refresh(Arc::clone(shared), key, chosen, summary, Arc::clone(&made)));
             }
             made
         }
-        _ => make_in_turn(shared, key, ask, summary).await?,
+        _ => make_in_turn(shared, key, chosen, summary).await?,
     };
     respond(&made, headers).await
 }
 
-async fn refresh(shared: Arc<Shared>, key: String, ask: Ask, summary: Summary, old: Arc<Made>) {
-    match make(&shared, &ask, summary).await {
+async fn refresh(
+    shared: Arc<Shared>,
+    key: String,
+    chosen: Chosen,
+    summary: Summary,
+    old: Arc<Made>,
+) {
+    match make(&shared, &chosen, summary).await {
         Ok(made) => {
             // In the form that is asked for usually, before anybody asks.
             let _ = made.zstd().await;
@@ -129,7 +139,7 @@ async fn refresh(shared: Arc<Shared>, key: String, ask: Ask, summary: Summary, o
 async fn make_in_turn(
     shared: &Shared,
     key: String,
-    ask: Ask,
+    chosen: Chosen,
     summary: Summary,
 ) -> Result<Arc<Made>, Problem> {
     let turn = shared.turns.of(format!("latest {key}"));
@@ -137,17 +147,22 @@ async fn make_in_turn(
     if let Some(made) = shared.latest.get(&key).filter(|made| made.since.elapsed() < FRESH) {
         return Ok(made);
     }
-    let made = make(shared, &ask, summary).await?;
+    let made = make(shared, &chosen, summary).await?;
     shared.latest.keep(key, Arc::clone(&made));
     Ok(made)
 }
 
-async fn make(shared: &Shared, ask: &Ask, summary: Summary) -> Result<Arc<Made>, Problem> {
+async fn make(
+    shared: &Shared,
+    Chosen { ask, moment }: &Chosen,
+    summary: Summary,
+) -> Result<Arc<Made>, Problem> {
     let _place = shared.room.aside().await?;
-    let (since, until) = (Instant::now(), ask.query.until);
+    let (since, moment) = (Instant::now(), *moment);
+    let quality = ask.quality.unwrap_or(Quality::All);
+    let newest = summary.extent.map(|_| moment);
     let page = shared.server.store.latest(&ask.query).await?;
-    let newest = page.rows().map(|row| row.timestamp()).max();
-    let text = in_background(move || collection(&page, newest, until).into()).await?;
+    let text = in_background(move || collection(&page, newest, moment, quality).into()).await?;
     let tag = format!("W/\"{}\"", &hexadecimal(&Sha256::digest(&text))[..32]);
     Ok(Arc::new(Made {
         text,
@@ -155,6 +170,7 @@ async fn make(shared: &Shared, ask: &Ask, summary: Summary) -> Result<Arc<Made>,
         gzip: OnceCell::new(),
         zstd: OnceCell::new(),
         summary,
+        moment,
         since,
         refreshing: AtomicBool::new(false),
     }))
@@ -226,65 +242,107 @@ fn encoding(headers: &HeaderMap) -> Option<&'static str> {
 }
 
 /// A feature collection. Neighbours stand together, so that it compresses well.
-fn collection(page: &Page, newest: Option<Timestamp>, until: Timestamp) -> String {
-    let place = |row: &Row<'_>| {
-        let reading = row.reading();
-        (reading.longitude.map(|degrees| degrees.round()), reading.country, reading.latitude)
-    };
-    let mut rows: Vec<_> = page.rows().collect();
-    rows.sort_by_cached_key(place);
-    let mut text = String::with_capacity(rows.len() * 160 + 256);
+///
+/// The newest reading of a sensor that is implausible is left out of it, or says so: an older
+/// one never takes its place.
+fn collection(
+    page: &Page,
+    newest: Option<Timestamp>,
+    moment: Timestamp,
+    quality: Quality,
+) -> String {
+    let mut reasons = Reasons::default();
+    let mut features: Vec<_> = page
+        .rows()
+        .map(|row| (row.reading(), row.index(), row.flags()))
+        .map(|(reading, index, flags)| {
+            let left_out = LeftOut::of(&reading, reading.timestamp, moment);
+            Feature { reading, index, flags, left_out }
+        })
+        .inspect(|feature| reasons.add(feature.left_out))
+        .filter(|feature| !feature.flags.intersects(quality.without()))
+        .collect();
+    features.sort_by_cached_key(Feature::place);
+    let mut text = String::with_capacity(features.len() * 160 + 256);
     text.push_str("{\"type\":\"FeatureCollection\",");
     if let Some(newest) = newest {
         let _ = write!(text, "\"newest\":\"{newest}\",");
     }
-    let _ = write!(text, "\"attribution\":\"{ATTRIBUTION}\",\"features\":[");
-    for (number, row) in rows.into_iter().enumerate() {
+    let Reasons { readings, by_name } = &reasons;
+    let by_name = serde_json::to_string(by_name).unwrap_or_default(); // names and numbers
+    let _ = write!(
+        text,
+        "\"quality\":\"{quality}\",\"leftOutReadings\":{readings},\"leftOut\":{by_name},\
+         \"attribution\":\"{ATTRIBUTION}\",\"features\":["
+    );
+    for (number, feature) in features.into_iter().enumerate() {
         if number > 0 {
             text.push(',');
         }
-        write_feature(&mut text, row, newest.unwrap_or(until));
+        feature.write(&mut text, moment);
     }
     text.push_str("]}");
     text
 }
 
-fn write_feature(text: &mut String, row: Row<'_>, newest: Timestamp) {
-    let reading = row.reading();
-    let _ = write!(text, "{{\"type\":\"Feature\",\"id\":{},\"geometry\":", reading.sensor);
-    match (reading.longitude, reading.latitude) {
-        (Some(longitude), Some(latitude)) => {
-            let [longitude, latitude] =
-                [longitude, latitude].map(|degrees| degrees.round_dp(PLACE_DECIMALS).normalize());
-            let _ = write!(
-                text,
-                "{{\"type\":\"Point\",\"coordinates\":[{longitude},{latitude}]}},\"properties\":{{"
-            );
+/// The newest reading of a sensor.
+struct Feature {
+    reading: Reading,
+    index: Option<Index>,
+    flags: Flags,
+    left_out: LeftOut,
+}
+
+impl Feature {
+    fn place(&self) -> impl Ord + use<> {
+        let Reading { longitude, country, latitude, .. } = self.reading;
+        (longitude.map(|degrees| degrees.round()), country, latitude)
+    }
+
+    fn write(&self, text: &mut String, moment: Timestamp) {
+        let Self { reading, index, flags, left_out } = self;
+        let _ = write!(text, "{{\"type\":\"Feature\",\"id\":{},\"geometry\":", reading.sensor);
+        match (reading.longitude, reading.latitude) {
+            (Some(longitude), Some(latitude)) => {
+                let [longitude, latitude] = [longitude, latitude]
+                    .map(|degrees| degrees.round_dp(PLACE_DECIMALS).normalize());
+                let _ = write!(
+                    text,
+                    "{{\"type\":\"Point\",\"coordinates\":[{longitude},{latitude}]}},\
+                     \"properties\":{{"
+                );
+            }
+            _ => text.push_str("null,\"properties\":{"),
         }
-        _ => text.push_str("null,\"properties\":{"),
-    }
-    if let Some(country) = reading.country {
-        let _ = write!(text, "\"loc_country\":\"{country}\",");
-    }
-    for (name, value) in [("P1", reading.pm10), ("P2", reading.pm25)] {
-        if let Some(value) = value {
-            let _ = write!(text, "\"{name}\":{},", value.round_dp(VALUE_DECIMALS).normalize());
+        if let Some(country) = reading.country {
+            let _ = write!(text, "\"loc_country\":\"{country}\",");
         }
+        for (name, value) in [("P1", reading.pm10), ("P2", reading.pm25)] {
+            if let Some(value) = value {
+                let _ = write!(text, "\"{name}\":{},", value.round_dp(VALUE_DECIMALS).normalize());
+            }
+        }
+        match index {
+            Some(index) => drop(write!(text, "\"AQI\":{index}")),
+            None => text.push_str("\"AQI\":null"),
+        }
+        let age = (moment - reading.timestamp).as_hours();
+        if age > 0 {
+            let _ = write!(text, ",\"ageHours\":{age}");
+        }
+        if reading.indoor == Some(true) {
+            text.push_str(",\"indoor\":true");
+        }
+        write_names(text, "flags", flags.names());
+        write_names(text, "leftOut", left_out.names());
+        text.push_str("}}");
     }
-    match row.index() {
-        Some(index) => drop(write!(text, "\"AQI\":{index}")),
-        None => text.push_str("\"AQI\":null"),
+}
+
+/// A member with plain words, where there are any.
+fn write_names(text: &mut String, member: &str, names: impl Iterator<Item = &'static str>) {
+    let names: Vec<_> = names.collect();
+    if !names.is_empty() {
+        let _ = write!(text, ",\"{member}\":[\"{}\"]", names.join("\",\""));
     }
-    let silent = (newest - reading.timestamp).as_hours();
-    if silent > 0 {
-        let _ = write!(text, ",\"ageHours\":{silent}");
-    }
-    if reading.indoor == Some(true) {
-        text.push_str(",\"indoor\":true");
-    }
-    if !row.flags().is_empty() {
-        let names: Vec<_> = row.flags().names().collect();
-        let _ = write!(text, ",\"flags\":[\"{}\"]", names.join("\",\""));
-    }
-    text.push_str("}}");
 }

@@ -19,6 +19,7 @@ mod results;
 mod routes;
 mod series;
 mod summary;
+mod tally;
 
 use std::convert::Infallible;
 use std::sync::Arc;

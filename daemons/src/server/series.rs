@@ -8,11 +8,12 @@ use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::{Number, Value, json};
-use store::{Reading, Window};
+use store::{LeftOut, Reading, Window};
 
-use super::answer::{Answer, json as respond_json};
+use super::Shared;
+use super::answer::{Answer, json as respond_json, number};
+use super::filters::{self, Chosen};
 use super::problem::Problem;
-use super::{Shared, filters};
 use crate::request::BadRequest;
 
 /// How far a series goes back that names no start.
@@ -38,6 +39,12 @@ struct Series {
     /// Which pollutant makes the newest index: both when they are even.
     dominant: Vec<&'static str>,
     flags: BTreeSet<&'static str>,
+    /// Why the newest reading is in no mean.
+    left_out: Vec<&'static str>,
+    /// Seconds since the newest reading.
+    age_seconds: i64,
+    /// Whether that is too long to speak of the air at present.
+    old: bool,
     /// Seconds since 1970, UTC.
     timestamp: Vec<i64>,
     /// µg/m³.
@@ -53,7 +60,7 @@ struct Series {
 
 pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answer, Problem> {
     let summary = shared.server.store.summary().await?;
-    let ask = filters::read(shared, &summary, query, SPAN).await?;
+    let Chosen { ask, moment } = filters::read(shared, &summary, query, SPAN).await?;
     let &[sensor] = ask.query.sensors.as_slice() else {
         return Err(BadRequest::new("sensor", "give the id of one sensor").into());
     };
@@ -74,6 +81,8 @@ pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answe
     let Some(last) = readings.last().cloned() else { return Err(Problem::NoData) };
     let windows: BTreeSet<Window> = readings.iter().map(|reading| reading.window).collect();
     readings.retain(|reading| reading.window == last.window);
+    let left_out = LeftOut::of(&last, last.timestamp, moment);
+    let age = (shared.server.clock)().duration_since(last.timestamp);
     let series = Series {
         sensor,
         sensor_type: last.sensor_type.map(|kind| kind.as_str().to_owned()),
@@ -93,6 +102,9 @@ pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answe
         complete,
         dominant: dominant(&last),
         flags: readings.iter().flat_map(|reading| reading.flags().names()).collect(),
+        left_out: left_out.names().collect(),
+        age_seconds: age.as_secs().max(0),
+        old: left_out.silent || age > shared.server.limits.stale_after.min(LeftOut::SILENCE),
         timestamp: readings.iter().map(|reading| reading.timestamp.as_second()).collect(),
         pm10: readings.iter().map(|reading| reading.pm10.and_then(number)).collect(),
         pm25: readings.iter().map(|reading| reading.pm25.and_then(number)).collect(),
@@ -116,8 +128,4 @@ fn dominant(reading: &Reading) -> Vec<&'static str> {
         makes_it(pollutant, value?).filter(|makes| *makes).map(|_| name)
     });
     named.collect()
-}
-
-fn number(decimal: aqi::Decimal) -> Option<Number> {
-    serde_json::from_str(&decimal.normalize().to_string()).ok()
 }

@@ -1,21 +1,24 @@
 //! `/api/summary`: what is stored, how old it is, and, where filters are given, what the
-//! readings that pass them say together.
+//! readings that pass them say together: [`Quality::Plausible`] unless all are asked for.
+//!
+//! A sensor is silent whose newest reading is 24 hours older than the end of the selection, or
+//! than the bulk of the readings, whichever is earlier.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use aqi::Decimal;
-use aqi::daqi::Index;
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use store::{Country, Reading, Summary};
+use store::{Country, Flags, LeftOut, Pages, Quality, Query, Store, Summary};
 use tokio::time::Instant;
 
+use super::Shared;
 use super::answer::{Answer, json as respond_json};
+use super::filters::{self, Chosen};
 use super::problem::Problem;
-use super::{Shared, filters};
+use super::tally::Tally;
 
 /// The readings of a selection that names no dates.
 const SPAN: SignedDuration = SignedDuration::from_hours(24);
@@ -46,77 +49,14 @@ fn stored(shared: &Shared, summary: &Summary, newest: Option<Timestamp>) -> Valu
         "readings": summary.readings(),
         "oldest": summary.extent.map(|(oldest, _)| oldest),
         "newest": newest,
+        "last": summary.extent.map(|(_, last)| last),
         "dataAgeSeconds": age.map(|age| age.as_secs().max(0)),
         "stale": age.is_none_or(|age| age > shared.server.limits.stale_after),
+        "staleAfterSeconds": shared.server.limits.stale_after.as_secs(),
         "feed": feed,
         "countries": countries,
         "attribution": shared.server.attribution,
     })
-}
-
-/// What the readings of one country say together.
-#[derive(Default)]
-struct Tally {
-    readings: u64,
-    sensors: HashSet<u64>,
-    /// How many readings have each index; first those that have none.
-    indices: [u64; 11],
-    pm10: Mean,
-    pm25: Mean,
-}
-
-#[derive(Default)]
-struct Mean {
-    sum: Decimal,
-    count: u64,
-}
-
-impl Mean {
-    fn add(&mut self, value: Option<Decimal>) {
-        let sum = value.and_then(|value| self.sum.checked_add(value));
-        if let Some(sum) = sum {
-            self.sum = sum;
-            self.count += 1;
-        }
-    }
-
-    /// To a hundredth of a µg/m³.
-    fn get(&self) -> Option<f64> {
-        let mean = self.sum.checked_div(self.count.into())?;
-        mean.round_dp(2).to_string().parse().ok()
-    }
-}
-
-impl Tally {
-    /// Readings without an index count particles or nothing: they are in no mean.
-    fn add(&mut self, reading: &Reading, index: Option<Index>) {
-        self.readings += 1;
-        self.sensors.insert(reading.sensor);
-        let index = index.map_or(0, Index::get);
-        self.indices[usize::from(index)] += 1;
-        if index > 0 {
-            self.pm10.add(reading.pm10);
-            self.pm25.add(reading.pm25);
-        }
-    }
-
-    fn mean_index(&self) -> Option<f64> {
-        let indexed: u64 = self.indices[1..].iter().sum();
-        let sum: u64 = (0..).zip(self.indices).map(|(index, count): (u64, _)| index * count).sum();
-        (indexed > 0).then(|| (sum as f64 / indexed as f64 * 100.0).round() / 100.0)
-    }
-
-    fn describe(&self) -> Value {
-        json!({
-            "readings": self.readings,
-            "sensors": self.sensors.len(),
-            "withoutIndex": self.indices[0],
-            "indices": self.indices[1..],
-            "meanAqi": self.mean_index(),
-            "meanP1": self.pm10.get(),
-            "meanP2": self.pm25.get(),
-        })
-    }
 }
 
 async fn selection(
@@ -124,17 +64,27 @@ async fn selection(
     summary: &Summary,
     query: Option<&str>,
 ) -> Result<Value, Problem> {
-    let ask = filters::read(shared, summary, query, SPAN).await?;
+    let Chosen { ask, moment } = filters::read(shared, summary, query, SPAN).await?;
+    let quality = ask.quality.unwrap_or(Quality::Plausible);
     let store = &shared.server.store;
     let _place = shared.room.aside().await?;
     let begun = Instant::now();
+    let heard = heard(store.as_ref(), &ask.query, moment).await?;
     let mut countries: BTreeMap<Option<Country>, Tally> = BTreeMap::new();
-    let mut pages = ask.pages(Arc::clone(store));
+    // Those that are left out for a flag are read, too, to be counted.
+    let mut pages = Pages::new(Arc::clone(store), ask.query.clone());
     let mut counted_until: Option<Timestamp> = None;
     while let Some(page) = pages.next().await.transpose()? {
         for row in page.rows() {
             let reading = row.reading();
-            countries.entry(reading.country).or_default().add(&reading, row.index());
+            let left_out = match quality {
+                Quality::All => LeftOut::default(),
+                Quality::Plausible => {
+                    let heard = heard.get(&reading.sensor).unwrap_or(&reading.timestamp);
+                    LeftOut::of(&reading, *heard, moment)
+                }
+            };
+            countries.entry(reading.country).or_default().add(&reading, row.index(), left_out);
         }
         if begun.elapsed() > LONGEST && page.next.is_some() {
             counted_until = page.rows().last().map(|row| row.timestamp());
@@ -142,10 +92,8 @@ async fn selection(
         }
         tokio::task::yield_now().await; // a page takes milliseconds
     }
-    let mut indices = [0; 11];
-    for tally in countries.values() {
-        indices.iter_mut().zip(tally.indices).for_each(|(sum, count)| *sum += count);
-    }
+    let mut all = Tally::default();
+    countries.values().for_each(|tally| all.merge(tally));
     let described: Vec<_> = countries
         .iter()
         .map(|(country, tally)| {
@@ -154,16 +102,34 @@ async fn selection(
             described
         })
         .collect();
-    Ok(json!({
-        "from": ask.query.from,
-        "until": ask.query.until,
-        "readings": indices.iter().sum::<u64>(),
-        "withoutIndex": indices[0],
-        "indices": indices[1..],
-        "countries": described,
-        "complete": counted_until.is_none(),
-        "countedUntil": counted_until,
-    }))
+    let mut selection = all.describe();
+    selection["from"] = json!(ask.query.from);
+    selection["until"] = json!(ask.query.until);
+    selection["quality"] = quality.name().into();
+    selection["countries"] = described.into();
+    selection["complete"] = counted_until.is_none().into();
+    selection["countedUntil"] = json!(counted_until);
+    Ok(selection)
+}
+
+/// When each sensor of a selection was heard of last, of those that were not silent at a
+/// moment: by any reading, whatever its index. Where the selection is no longer than that,
+/// each of its readings tells by itself.
+async fn heard(
+    store: &dyn Store,
+    query: &Query,
+    moment: Timestamp,
+) -> Result<HashMap<u64, Timestamp>, store::Error> {
+    let since = moment.saturating_sub(LeftOut::SILENCE).unwrap_or(Timestamp::MIN);
+    if query.from >= since {
+        return Ok(HashMap::new());
+    }
+    let mut recent = query.clone();
+    recent.from = since;
+    (recent.indices, recent.indoor, recent.without) = (None, None, Flags::NONE);
+    recent.bands.clear();
+    let page = store.latest(&recent).await?;
+    Ok(page.rows().map(|row| (row.reading().sensor, row.timestamp())).collect())
 }
 
 fn text(country: Option<Country>) -> Value {

@@ -234,7 +234,7 @@ fn a_bad_part_never_costs_the_good_ones() {
     let cases = [
         (location, r#""location":null,"#, 0),
         (location, r#""location":"unknown","#, 1),
-        (location, r#""location":[],"#, 1),
+        (location, r#""location":7,"#, 1),
         (r#"{"name":"SDS011"}"#, r#""SDS011""#, 0),
         (r#"{"name":"SDS011"}"#, "14", 0),
         (r#"{"name":"SDS011"}"#, "null", 0),

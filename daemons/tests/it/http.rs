@@ -326,6 +326,8 @@ async fn answers_are_compressed_for_whom_accepts_it() {
 struct Endless {
     pages: Arc<Memory>,
     good: usize,
+    /// How long a page takes.
+    pause: Duration,
     asked: Arc<AtomicUsize>,
 }
 
@@ -336,6 +338,7 @@ impl View for Endless {
             let nowhere = Embedded::open("/proc/nowhere/readings", store::Options::default());
             return Err(nowhere.err().unwrap());
         }
+        tokio::time::sleep(self.pause).await;
         let mut page = self.pages.query(query, None).await?;
         let first = page.rows().next().map(|row| Position::of(&row.reading()));
         page.next = first;
@@ -364,11 +367,14 @@ impl Store for Endless {
 
 #[tokio::test]
 async fn a_stream_that_fails_midway_is_broken_off() {
-    let store = Endless { pages: Arc::default(), good: 3, asked: Arc::default() };
+    // So slow that its rows are not counted beforehand.
+    let pause = Duration::from_millis(20);
+    let store = Endless { pages: Arc::default(), good: 12, pause, asked: Arc::default() };
     let rig = Rig::start(Options { store: Arc::new(store.clone()), ..Options::default() }).await;
     rig.store.put(&readings(1000)).await.unwrap();
     let answer = rig.get(ALL).await;
     assert_eq!(answer.status(), 200);
+    assert_eq!(answer.headers()["trailer"], "airshed-doubtful-rows, airshed-truncated");
     assert!(answer.bytes().await.is_err(), "a cut file must not look whole");
     store.asked.store(0, Ordering::Relaxed);
     let gunzips = reqwest::Client::new();
@@ -382,7 +388,12 @@ async fn a_stream_that_fails_midway_is_broken_off() {
 
 #[tokio::test]
 async fn a_client_that_takes_nothing_gives_up_its_place() {
-    let store = Endless { pages: Arc::default(), good: usize::MAX, asked: Arc::default() };
+    let store = Endless {
+        pages: Arc::default(),
+        good: usize::MAX,
+        pause: Duration::ZERO,
+        asked: Arc::default(),
+    };
     let options = Options {
         store: Arc::new(store),
         in_flight: 1,

@@ -18,6 +18,8 @@ mod loadtest;
 mod page;
 mod provision;
 mod proxy;
+mod quality;
+mod readme;
 mod request;
 mod support;
 mod trace;

@@ -6,9 +6,12 @@ import { work } from "./work";
 export interface Summary {
   readings: number;
   oldest: string | null;
+  /** Up to when the bulk of the sensors has reported. */
   newest: string | null;
+  /** The latest reading of all. */
+  last: string | null;
   dataAgeSeconds: number | null;
-  stale: boolean;
+  staleAfterSeconds: number;
   feed: { lastSuccess: string | null; failure: { at: string; reason: string } | null } | null;
   countries: { country: string | null; readings: number }[];
   selection?: Tally;
@@ -19,6 +22,8 @@ export interface Tally {
   withoutIndex: number;
   /** How many readings have index 1 to 10. */
   indices: number[];
+  leftOutReadings: number;
+  leftOut: Record<string, number>;
   countries: CountryTally[];
   complete: boolean;
   countedUntil: string | null;
@@ -28,8 +33,8 @@ export interface CountryTally {
   country: string | null;
   readings: number;
   sensors: number;
-  meanAqi: number | null;
-  meanP2: number | null;
+  medianAqi: number | null;
+  medianP2: number | null;
 }
 
 export interface Feature {
@@ -43,6 +48,8 @@ export interface Feature {
     ageHours?: number;
     indoor?: boolean;
     flags?: string[];
+    /** Why it is in no mean or median. */
+    leftOut?: string[];
   };
 }
 
@@ -70,6 +77,12 @@ export interface Series {
   complete: boolean;
   dominant: string[];
   flags: string[];
+  /** Why the newest reading is in no mean or median. */
+  leftOut: string[];
+  /** Seconds since the newest reading. */
+  ageSeconds: number;
+  /** Whether that is too long to speak of the air at present. */
+  old: boolean;
   timestamp: number[];
   P1: (number | null)[];
   P2: (number | null)[];
@@ -108,6 +121,19 @@ export class Refusal extends Error {
   }
 }
 
+/** The server cannot be reached. */
+export class Unreachable extends Error {}
+
+/** Whether an answer did not come in time. */
+export const isTooSlow = (error: unknown) => error instanceof DOMException && error.name === "TimeoutError";
+
+/** An answer that the page waits for comes within this time or not at all. */
+const LONGEST_MS = 30_000;
+
+/** A signal that also ends by itself. */
+const limited = (signal?: AbortSignal, most = LONGEST_MS) =>
+  AbortSignal.any([AbortSignal.timeout(most), ...(signal ? [signal] : [])]);
+
 type Listener = (reachable: boolean) => void;
 const listeners = new Set<Listener>();
 let reachable = true;
@@ -129,7 +155,8 @@ const lookUntilThere = async () => {
   while (!reachable) {
     await new Promise((done) => setTimeout(done, 2000));
     try {
-      if ((await fetch("/healthz", { cache: "no-store" })).ok) setReachable(true);
+      const answer = await fetch("/healthz", { cache: "no-store", signal: limited() });
+      if (answer.ok) setReachable(true);
     } catch {
       // Still away.
     }
@@ -142,8 +169,10 @@ export const ask = async (path: string, options: RequestInit = {}): Promise<Resp
   try {
     answer = await fetch(path, options);
   } catch (error) {
-    if (!options.signal?.aborted) setReachable(false);
-    throw error;
+    // What a fetch throws that is neither aborted nor too slow.
+    if (!(error instanceof TypeError)) throw error;
+    setReachable(false);
+    throw new Unreachable(error.message);
   }
   setReachable(true);
   if (answer.ok) return answer;
@@ -158,16 +187,32 @@ export const ask = async (path: string, options: RequestInit = {}): Promise<Resp
 };
 
 const json = async <T>(path: string, signal?: AbortSignal): Promise<T> =>
-  (await ask(path, { signal, headers: { Accept: "application/json" } })).json() as Promise<T>;
+  (await ask(path, { signal: limited(signal), headers: { Accept: "application/json" } })).json() as Promise<T>;
 
-export const summary = (signal?: AbortSignal) => json<Summary>("/api/summary", signal);
+/** A summary, and when it came, for it ages. */
+export interface Known extends Summary {
+  since: number;
+}
+
+export const summary = async (signal?: AbortSignal): Promise<Known> => ({
+  ...(await json<Summary>("/api/summary", signal)),
+  since: Date.now(),
+});
+
+/** How old the readings are by now, in seconds; `null` where there are none. */
+export const ageOf = ({ dataAgeSeconds, since }: Known, now: number): number | null =>
+  dataAgeSeconds === null ? null : dataAgeSeconds + Math.max(0, now - since) / 1000;
+
+/** Rows of a file, as JSON. */
+export const rows = <T>(query: URLSearchParams, signal?: AbortSignal) =>
+  json<T[]>(`/api/query?${query}`, signal);
 
 export const tally = async (query: URLSearchParams, signal?: AbortSignal): Promise<Tally | null> =>
   (await json<Summary>(`/api/summary?${query}`, signal)).selection ?? null;
 
 /** The latest readings, ready to be painted. */
 export const latest = async (query: URLSearchParams, signal?: AbortSignal): Promise<Frame> => {
-  const answer = await ask(`/api/latest?${query}`, { signal });
+  const answer = await ask(`/api/latest?${query}`, { signal: limited(signal) });
   return work<Frame>({ task: "frame", text: await answer.arrayBuffer() });
 };
 

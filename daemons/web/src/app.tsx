@@ -1,33 +1,30 @@
 // The page: what is shown beside the map, and what the address says of it.
 
 import type { ComponentChild } from "preact";
-import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { ask, isAborted, latest, onReachable, type Summary, summary } from "./api";
+import { useEffect, useMemo, useState } from "preact/hooks";
+import { type Address, readAddress, type Tab, useHistory } from "./address";
+import { ageOf, ask } from "./api";
 import type { Palette } from "./index-scale";
 import { add, current, follow, forget, type Job, onJobs } from "./jobs";
 import { Legend } from "./map/legend";
-import { boxOf, type Drawing, MapView, type Place } from "./map/map";
-import { type Frame, latitudeOf, longitudeOf, type View } from "./map/frame";
+import { boxOf, type Drawing, type Located, MapView, type Place } from "./map/map";
+import { type Frame, placeOf, type View } from "./map/frame";
 import { Replay } from "./map/replay";
-import { dated, fromAddress, type Selection, toAddress } from "./selection";
+import { useNow, useReadings } from "./readings";
+import { dated, endOf, type Selection } from "./selection";
 import { LANGUAGES, type Language, useWords, usual, words, WordsContext } from "./texts";
 import { AskView } from "./views/ask";
+import { Banners } from "./views/banners";
 import { JobsView } from "./views/jobs";
 import { Overview } from "./views/overview";
 import type { SensorProps } from "./views/sensor";
 import { Tabs } from "./views/tabs";
 
-export type Tab = "now" | "ask" | "jobs" | "sensor";
-const TABS: Tab[] = ["now", "ask", "jobs", "sensor"];
-
 type Theme = "auto" | "light" | "dark";
 const THEMES: Theme[] = ["auto", "light", "dark"];
 
-/** How often the page looks whether there are newer readings. */
-const LOOK_MS = 60_000;
-
-/** … and where the map is behind what is stored. */
-const SOON_MS = 3000;
+/** How often the page looks how old its readings are by now. */
+const AGE_MS = 10_000;
 
 /** Central Europe, where most sensors are. */
 const HOME: Place = [50.5, 10, 5];
@@ -61,65 +58,66 @@ const useDark = (theme: Theme): boolean => {
   return theme === "auto" ? system : theme === "dark";
 };
 
-interface Address {
-  tab: Tab;
-  sensor: number | null;
-  place: Place;
-  selection: Selection;
-}
-
-const readAddress = (): Address => {
-  const query = new URLSearchParams(location.search);
-  const sensor = /^\d{1,15}$/.test(query.get("sensor") ?? "") ? Number(query.get("sensor")) : null;
-  const tab = TABS.find((tab) => tab === query.get("view")) ?? (sensor === null ? "now" : "sensor");
-  const place = (query.get("map") ?? "").split(",").map(Number);
-  const usable = place.length === 3 && place.every(Number.isFinite) && Math.abs(place[0]!) <= 85;
-  return { tab, sensor, place: usable ? (place as Place) : HOME, selection: fromAddress(query) };
-};
-
-const writeAddress = ({ tab, sensor, place, selection }: Address) => {
-  const query = new URLSearchParams();
-  if (tab !== "now") query.set("view", tab);
-  if (sensor !== null) query.set("sensor", String(sensor));
-  if (place !== HOME) query.set("map", [place[0].toFixed(4), place[1].toFixed(4), place[2]].join(","));
-  toAddress(selection, query);
-  const text = query.toString().replaceAll("%2C", ",").replaceAll("%3A", ":");
-  history.replaceState(null, "", text ? `?${text}` : location.pathname);
-};
-
 export const App = () => {
-  const start = useMemo(readAddress, []);
   const [language, setLanguage] = useState<Language>(usual);
   const spoken = useMemo(() => words(language), [language]);
-  const { t } = spoken;
+  useEffect(() => {
+    document.documentElement.lang = language;
+    document.title = spoken.t.title;
+  }, [language]);
+  return (
+    <WordsContext.Provider value={spoken}>
+      <Whole onLanguage={setLanguage} />
+    </WordsContext.Provider>
+  );
+};
+
+const Whole = ({ onLanguage }: { onLanguage: (language: Language) => void }) => {
+  const start = useMemo(readAddress, []);
+  const spoken = useWords();
+  const { t, language } = spoken;
   const [palette, setPalette] = useKept<Palette>("palette", ["official", "safe"], "official");
   const [theme, setTheme] = useKept<Theme>("theme", THEMES, "auto");
   const dark = useDark(theme);
 
   const [tab, setTab] = useState<Tab>(start.tab);
   const [sensor, setSensor] = useState(start.sensor);
+  const [moment, setMoment] = useState(start.moment);
   const [wanted, setWanted] = useState<Selection>(start.selection);
-  const [place, setPlace] = useState<Place>(start.place);
+  const [place, setPlace] = useState<Place | null>(start.place);
   const [view, setView] = useState<View | null>(null);
   const [drawing, setDrawing] = useState<Drawing>(null);
   const [goal, setGoal] = useState<{ place: Place } | null>(null);
   const [jobs, setJobs] = useState<Job[]>(current);
+  const [past, setPast] = useState<{ frame: Frame | null; failed: boolean }>({ frame: null, failed: false });
   const { known, frame, failure, reachable, reload } = useReadings();
-  const [past, setPast] = useState<{ frame: Frame; moment: number } | null>(null);
 
+  const now = useNow(AGE_MS);
+  const age = known && ageOf(known, now);
+  const stale = known !== null && age !== null && age > known.staleAfterSeconds;
+  const shown = moment === null ? frame : past.frame;
+  const failed = moment === null ? failure !== null || !reachable : past.failed;
   const newest = known?.newest ? Date.parse(known.newest) : null;
-  const selection = useMemo(() => (newest === null ? wanted : dated(wanted, newest)), [wanted, newest]);
+  const asOf = moment ?? (stale ? newest : null);
+  // Without readings the form's dates count from the present, as soon as that is known.
+  const unknown = known === null && failure === null && reachable;
+  const opened = useMemo(Date.now, []);
+  const counted = newest ?? (unknown ? null : opened);
+  const end = endOf(counted, known?.last ? Date.parse(known.last) : null);
+  const selection = useMemo(
+    () => (counted === null || end === null ? wanted : dated(wanted, counted, end)),
+    [wanted, counted, end],
+  );
 
   useEffect(() => onJobs(setJobs), []);
   useEffect(follow, []);
-  useEffect(() => {
-    document.documentElement.lang = language;
-    document.title = t.title;
-  }, [language]);
-  useEffect(() => {
-    const timer = setTimeout(() => writeAddress({ tab, sensor, place, selection: wanted }), 200);
-    return () => clearTimeout(timer);
-  }, [tab, sensor, place, wanted]);
+  useHistory({ tab, sensor, moment, place, selection: wanted }, (address: Address) => {
+    setTab(address.tab);
+    setSensor(address.sensor);
+    setMoment(address.moment);
+    setWanted(address.selection);
+    if (address.place) setGoal({ place: address.place });
+  });
 
   const choose = (id: number) => {
     setSensor(id);
@@ -129,14 +127,29 @@ export const App = () => {
       document.getElementById("panel")?.scrollIntoView({ block: "start" });
     }
   };
-  /** A sensor that was not chosen on the map is shown there. */
+
+  // A sensor that was not chosen on the map is shown there: by the map's own readings, or by
+  // its series, where it has been silent for too long to be on the map.
+  const [awaited, setAwaited] = useState(start.place === null ? start.sensor : null);
+  const [fit, setFit] = useState(start.place === null && start.sensor === null);
+  const [located, setLocated] = useState<Located | null>(null);
+  const show = (found: readonly [number, number] | null) => {
+    setAwaited(null);
+    if (found) setGoal({ place: [...found, Math.max(place?.[2] ?? 0, SENSOR_ZOOM)] });
+    else if (start.place === null) setFit(true);
+  };
+  useEffect(() => {
+    if (awaited === null || !shown) return;
+    const found = placeOf(shown, awaited);
+    if (found || tab !== "sensor") show(found);
+  }, [awaited, shown, tab]);
+  const locate = (found: Located | null) => {
+    setLocated(found);
+    if (awaited !== null && (found === null || found.sensor === awaited)) show(found && found.place);
+  };
   const find = (id: number) => {
+    setAwaited(id);
     choose(id);
-    const n = frame?.ids.indexOf(id) ?? -1;
-    if (frame && n >= 0 && !Number.isNaN(frame.x[n]!)) {
-      const at = [latitudeOf(frame.y[n]!), longitudeOf(frame.x[n]!)] as const;
-      setGoal({ place: [...at, Math.max(place[2], SENSOR_ZOOM)] });
-    }
   };
   const drawn = (bbox: string | null, at: [number, number] | null) => {
     setDrawing(null);
@@ -165,7 +178,7 @@ export const App = () => {
   ];
 
   return (
-    <WordsContext.Provider value={spoken}>
+    <>
       <a class="skip" href="#panel">
         {t.skip}
       </a>
@@ -175,10 +188,12 @@ export const App = () => {
           <p>{t.tagline}</p>
         </div>
         <p class="state" id="state">
-          {known &&
-            (known.dataAgeSeconds === null
-              ? t.readings("0")
-              : `${t.age(spoken.span(known.dataAgeSeconds))} · ${t.readings(spoken.number(known.readings))}`)}
+          {moment !== null
+            ? t.lookingBack(spoken.moment(moment))
+            : known &&
+              (age === null
+                ? t.readings("0")
+                : `${t.age(spoken.span(age))} · ${t.readings(spoken.number(known.readings))}`)}
         </p>
         <div class="settings">
           <label>
@@ -188,7 +203,7 @@ export const App = () => {
               onChange={(event) => {
                 const chosen = event.currentTarget.value as Language;
                 localStorage.setItem("airshed.language", chosen);
-                setLanguage(chosen);
+                onLanguage(chosen);
               }}
             >
               {Object.entries(LANGUAGES).map(([tag, name]) => (
@@ -217,39 +232,63 @@ export const App = () => {
           </label>
         </div>
       </header>
-      <Banners known={known} reachable={reachable} failure={failure} onRetry={reload} />
+      <Banners
+        known={known}
+        age={age}
+        stale={stale}
+        past={moment !== null}
+        reachable={reachable}
+        failure={failure}
+        onRetry={reload}
+      />
       <main class="layout">
         <section class="map-area" aria-label={t.mapArea}>
           <MapView
-            frame={past?.frame ?? frame}
+            frame={shown}
+            failed={failed}
+            asOf={asOf}
             palette={palette}
             dark={dark}
             chosen={sensor}
-            start={start.place}
-            fit={start.place === HOME}
+            located={located}
+            start={start.place ?? HOME}
+            fit={fit}
             selection={selection}
             drawing={drawing}
             goal={goal}
             onChoose={choose}
             onView={(view, place) => {
               setView(view);
-              setPlace((old) => (samePlace(old, place) ? old : place));
+              setPlace((old) => (samePlace(old ?? HOME, place) ? old : place));
             }}
             onDrawn={drawn}
           />
           <Replay
             selection={selection}
-            onFrame={(frame, moment) => setPast(frame && { frame, moment: moment! })}
+            state={unknown ? "loading" : newest === null ? "empty" : "ready"}
+            moment={moment}
+            onMoment={setMoment}
+            onFrame={(frame, failed) => setPast({ frame, failed })}
           />
           <Legend palette={palette} />
         </section>
         <section class="panel" id="panel" tabIndex={-1} aria-label={t.tabs}>
           <Tabs tabs={titles} chosen={tab} onChoose={setTab}>
-            {tab === "now" && <Overview frame={past?.frame ?? frame} view={view} palette={palette} onChoose={find} />}
+            {tab === "now" && (
+              <Overview
+                frame={shown}
+                failed={failed}
+                view={view}
+                asOf={asOf}
+                palette={palette}
+                onChoose={find}
+              />
+            )}
             {tab === "ask" && (
               <AskView
                 summary={known}
-                selection={selection}
+                selection={unknown ? null : selection}
+                reachable={reachable}
                 palette={palette}
                 viewAsBox={view && boxOf(view)}
                 onSelection={setWanted}
@@ -259,7 +298,17 @@ export const App = () => {
             )}
             {tab === "jobs" && <JobsView jobs={jobs} onAgain={again} />}
             {tab === "sensor" && (
-              <LazySensor sensor={sensor} newest={newest} palette={palette} dark={dark} onFind={find} />
+              <LazySensor
+                sensor={sensor}
+                newest={counted}
+                moment={moment}
+                stale={stale}
+                reachable={reachable}
+                palette={palette}
+                dark={dark}
+                onFind={find}
+                onLocated={locate}
+              />
             )}
           </Tabs>
         </section>
@@ -275,7 +324,7 @@ export const App = () => {
           <a href="https://uk-air.defra.gov.uk/air-pollution/daqi">{t.daqi}</a>
         </p>
       </footer>
-    </WordsContext.Provider>
+    </>
   );
 };
 
@@ -303,82 +352,3 @@ const LazySensor = (props: SensorProps) => {
 
 const samePlace = (a: Place, b: Place) =>
   a[2] === b[2] && Math.abs(a[0] - b[0]) < 1e-6 && Math.abs(a[1] - b[1]) < 1e-6;
-
-/** What is stored, and the latest of each sensor; looked at again each minute, and when the
- * server is back. */
-const useReadings = () => {
-  const [known, setKnown] = useState<Summary | null>(null);
-  const [frame, setFrame] = useState<Frame | null>(null);
-  const [failure, setFailure] = useState<string | null>(null);
-  const [reachable, setReachable] = useState(true);
-  const shown = useRef<string | null>(null);
-  const load = useCallback(async (signal?: AbortSignal) => {
-    try {
-      const now = await summary(signal);
-      setKnown(now);
-      const version = `${now.newest} ${now.readings}`;
-      if (shown.current !== version) {
-        const frame = await latest(new URLSearchParams(), signal);
-        setFrame(frame);
-        // The server may have given out the one before, and make a new one meanwhile.
-        if (frame.newest === now.newest) shown.current = version;
-        else setTimeout(() => void load(signal), SOON_MS);
-      }
-      setFailure(null);
-    } catch (error) {
-      // Unreachable has words of its own.
-      if (isAborted(error) || error instanceof TypeError) return;
-      setFailure(error instanceof Error ? error.message : String(error));
-    }
-  }, []);
-  useEffect(() => {
-    const control = new AbortController();
-    void load(control.signal);
-    const timer = setInterval(() => {
-      if (!document.hidden) void load(control.signal);
-    }, LOOK_MS);
-    const left = onReachable((now) => {
-      setReachable(now);
-      if (now) void load(control.signal);
-    });
-    return () => {
-      control.abort();
-      clearInterval(timer);
-      left();
-    };
-  }, []);
-  return { known, frame, failure, reachable, reload: () => void load() };
-};
-
-interface BannerProps {
-  known: Summary | null;
-  reachable: boolean;
-  failure: string | null;
-  onRetry: () => void;
-}
-
-const Banners = ({ known, reachable, failure, onRetry }: BannerProps) => {
-  const { t, span } = useWords();
-  const said: string[] = [];
-  if (!reachable) said.push(t.offline);
-  if (failure !== null) said.push(t.mapFailed(failure));
-  if (known?.dataAgeSeconds === null) said.push(t.empty);
-  else if (known?.stale) said.push(t.stale(span(known.dataAgeSeconds)));
-  if (known?.feed?.failure) said.push(t.feedFailed(known.feed.failure.reason));
-  return (
-    <div class="banners" role="status">
-      {said.map((text) => (
-        <p key={text} class="banner">
-          {text}
-        </p>
-      ))}
-      {failure !== null && (
-        <p class="banner">
-          <button type="button" onClick={onRetry}>
-            {t.retry}
-          </button>
-        </p>
-      )}
-    </div>
-  );
-};

@@ -50,12 +50,17 @@ export const local = (time: number) => new Date(time).toISOString().slice(0, 16)
 
 const midnight = (time: number) => Math.floor(time / (24 * HOUR)) * 24 * HOUR;
 
-/** The dates of a preset, counted from the newest reading, so that it is never empty for
+/** Where dates end: some sensors report after the bulk of them, but a clock that is wrong by
+ * more than this is not waited for. */
+export const endOf = (newest: number | null, last: number | null): number | null =>
+  newest === null ? null : Math.max(newest, Math.min(last ?? newest, newest + HOUR));
+
+/** The dates of a preset, counted from the newest readings, so that it is never empty for
  * the sole reason that the feed is late. */
-export const dated = (selection: Selection, newest: number): Selection => {
+export const dated = (selection: Selection, newest: number, end: number): Selection => {
   switch (selection.preset) {
     case "24h":
-      return { ...selection, start: local(newest - 24 * HOUR + 60_000), end: local(newest) };
+      return { ...selection, start: local(newest - 24 * HOUR + 60_000), end: local(end) };
     case "yesterday": {
       const today = midnight(newest);
       return { ...selection, start: local(today - 24 * HOUR), end: local(today - 60_000) };
@@ -64,7 +69,7 @@ export const dated = (selection: Selection, newest: number): Selection => {
       // Weeks begin on Monday; 1 January 1970 was a Thursday.
       const day = midnight(newest) / (24 * HOUR);
       const monday = (day - ((day + 3) % 7)) * 24 * HOUR;
-      return { ...selection, start: local(monday), end: local(newest) };
+      return { ...selection, start: local(monday), end: local(end) };
     }
     case "custom":
       return selection;
@@ -87,9 +92,13 @@ export const filters = (selection: Selection): URLSearchParams => {
   put("indoor", selection.indoor);
   if (selection.area === "bbox") put("bbox", selection.bbox);
   if (selection.area === "near") put("near", selection.near);
-  if (selection.trusted) put("without", "counts,saturated,zero");
+  if (selection.trusted) put("quality", "plausible");
   return query;
 };
+
+/** The filters but for the dates. */
+export const undated = (selection: Selection): URLSearchParams =>
+  filters({ ...selection, start: "", end: "" });
 
 /** The whole request. */
 export const request = (selection: Selection): URLSearchParams => {

@@ -37,7 +37,7 @@ test("under overload", async (t) => {
   const data = folder(t);
   await importRows(data, 800_000);
   const { address } = await serve(
-    t, "serve", "--data", data, "--feed", `file:${data}/none.json`, "--listen", "127.0.0.1:0",
+    t, "serve", "--data", data, "--feed", `file:${data}/data.24h.json`, "--listen", "127.0.0.1:0",
     "--in-flight", "0", "--workers", "1", "--silence", "3",
   );
   const when = await whole(address);
@@ -208,7 +208,7 @@ test("a server that goes and comes back", async (t) => {
   await until("it has readings", async () => (await (await fetch(`${first.address}/api/summary`)).json()).readings > 2000);
   const page = await opened(browser, first.address, "/?view=ask");
   await first.stop();
-  await page.getByRole("tab", { name: "Now" }).click();
+  await page.getByRole("tab", { name: "Overview" }).click();
   await page.getByRole("tab", { name: "Get data" }).click();
   await page.locator("[name=maxAqi]").fill("5");
   const banner = page.getByText("The server cannot be reached.");
@@ -232,16 +232,16 @@ test("a feed that is stale, failing, or empty is said", async (t) => {
     // Nothing collects any more, and no reading is young enough.
     const { address } = await serve(t, "server", "--data", data, "--listen", "127.0.0.1:0", "--stale-after", "0");
     const page = await opened(browser, address);
-    await page.getByText(/The newest reading is .* old: the feed may be down/).waitFor();
+    await page.getByText(/The newest readings are .* old: the feed may be down/).waitFor();
     await page.context().close();
   });
 
   await t.test("a feed that fails, and no readings at all", async (t) => {
-    const { address } = await serve(t, "serve", "--data", folder(t), "--listen", "127.0.0.1:0", "--feed", "file:/nowhere/feed.json");
+    const { address } = await serve(t, "serve", "--data", folder(t), "--listen", "127.0.0.1:0", "--feed", "file:/nowhere/data.24h.json");
     const page = await opened(browser, address);
     await page.getByText("There are no readings yet.").waitFor();
     await page.getByText("The last fetch of the feed failed").waitFor();
-    await page.getByText("No sensor has reported here").waitFor();
+    await page.getByText("There are no sensors to show.").waitFor();
     assert.deepEqual(page.faults, []);
     await page.context().close();
   });

@@ -82,7 +82,7 @@ test("looks", async (t) => {
   await t.test("German by the browser's language, and switchable", async () => {
     const page = await opened(browser, address, "/", { locale: "de-AT" });
     assert.equal(await page.locator("html").getAttribute("lang"), "de");
-    for (const tab of ["Jetzt", "Abfrage", "Aufträge", "Sensor"]) {
+    for (const tab of ["Überblick", "Abfrage", "Aufträge", "Sensor"]) {
       await page.getByRole("tab", { name: tab }).click();
       assert.deepEqual(await cutTexts(page), [], tab);
     }

@@ -23,7 +23,7 @@ test(`${ROWS.toLocaleString("en")} rows`, async (t) => {
   const data = folder(t);
   await importRows(data, ROWS);
   const large = ["--large", String(Math.min(ROWS / 2, 1_000_000))];
-  const feed = `file:${data}/none.json`;
+  const feed = `file:${data}/data.24h.json`;
   const { address } = await serve(t, "serve", "--data", data, "--feed", feed, "--listen", "127.0.0.1:0", ...large);
   const browser = await launch();
   t.after(() => browser.close());

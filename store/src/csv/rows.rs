@@ -30,10 +30,7 @@ impl<R: Read> Rows<R> {
             .flexible(true)
             .delimiter(delimiter as u8)
             .from_reader(Cursor::new(head).chain(input));
-        let header = reader.byte_headers().map_err(|e| match e.into_kind() {
-            ::csv::ErrorKind::Io(e) => cannot_read(e),
-            kind => Error::new(ErrorKind::Invalid, format!("the header cannot be read: {kind:?}")),
-        })?;
+        let header = reader.byte_headers().map_err(|e| cannot_read(e.into()))?;
         let names: Vec<_> = header.iter().map(String::from_utf8_lossy).collect();
         let cells = names.iter().filter(|name| !name.is_empty()).count();
         if cells < 2 && !names.iter().any(|name| column_named(name).is_some()) {

@@ -11,7 +11,7 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
 use super::{FieldError, ImportedRow, Place, RowError};
-use crate::{Column, Reading, Window};
+use crate::{Column, Reading, SensorType, Window};
 
 /// Without these a reading has no identity.
 pub(crate) const IDENTITY: [Column; 3] = [Column::SensorId, Column::Window, Column::Timestamp];
@@ -66,7 +66,7 @@ impl<'a> Cells<'a> {
             measurement: field.read(Column::Id, whole),
             pm10: field.read(Column::P1, decimal),
             pm25: field.read(Column::P2, decimal),
-            sensor_type: field.read(Column::SensorType, parsed),
+            sensor_type: field.read_model(),
             location: field.read(Column::LocationId, whole),
             latitude: field.read(Column::Latitude, |text| degrees(text, 90)),
             longitude: field.read(Column::Longitude, |text| degrees(text, 180)),
@@ -149,6 +149,13 @@ impl Fields<'_> {
                 None
             }
         }
+    }
+
+    /// A model that cannot be read is one that is not known, rather than none.
+    fn read_model(&mut self) -> Option<SensorType> {
+        let before = self.left_out.len();
+        let model = self.read(Column::SensorType, parsed);
+        if self.left_out.len() > before { Some(SensorType::UNREADABLE) } else { model }
     }
 }
 

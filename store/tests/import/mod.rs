@@ -217,6 +217,14 @@ fn a_field_that_cannot_be_read_costs_that_field() {
 }
 
 #[test]
+fn a_model_that_cannot_be_read_gets_no_index() {
+    let file = b"sensor_id,window,timestamp,P1,sensor_type\n7,24h,2026-11-26T20:19:33Z,8,=SDS011\n";
+    let found = csv::Rows::new(&file[..]).unwrap().next().unwrap().unwrap();
+    assert_eq!(found.left_out.len(), 1);
+    assert_eq!((found.reading.index(), found.reading.sensor_type.is_some()), (None, true));
+}
+
+#[test]
 fn a_row_without_identity_or_values_is_refused_with_its_line() {
     for (cells, reason) in [
         (",24h,2026-11-26T20:19:33Z,8,4,,,,,,,", "sensor_id is empty"),

@@ -16,8 +16,10 @@ export interface Frame {
   pm25: Float32Array;
   ageHours: Uint16Array;
   indoor: Uint8Array;
-  /** The server flags the reading. */
-  doubtful: Uint8Array;
+  /** Why the server leaves the sensor out of means and medians, a bit for each of
+   * `reasons`; 0: it does not. */
+  leftOut: Uint16Array;
+  reasons: string[];
   /** Numbers of `countries`; the first of them is `null`. */
   country: Uint16Array;
   countries: (string | null)[];
@@ -47,7 +49,8 @@ export const frameOf = ({ newest, features }: Latest): Frame => {
     pm25: new Float32Array(length).fill(Number.NaN),
     ageHours: new Uint16Array(length),
     indoor: new Uint8Array(length),
-    doubtful: new Uint8Array(length),
+    leftOut: new Uint16Array(length),
+    reasons: [],
     country: new Uint16Array(length),
     countries: [null],
   };
@@ -63,7 +66,10 @@ export const frameOf = ({ newest, features }: Latest): Frame => {
     frame.pm25[n] = properties.P2 ?? Number.NaN;
     frame.ageHours[n] = properties.ageHours ?? 0;
     frame.indoor[n] = properties.indoor ? 1 : 0;
-    frame.doubtful[n] = properties.flags ? 1 : 0;
+    for (const reason of properties.leftOut ?? []) {
+      const known = frame.reasons.indexOf(reason);
+      frame.leftOut[n]! |= 1 << (known >= 0 ? known : frame.reasons.push(reason) - 1);
+    }
     const code = properties.loc_country;
     if (code !== undefined) {
       const number = numbers.get(code) ?? frame.countries.push(code) - 1;
@@ -72,6 +78,16 @@ export const frameOf = ({ newest, features }: Latest): Frame => {
     }
   });
   return frame;
+};
+
+/** Why a sensor is left out, in the server's words; none: it is not. */
+export const reasonsOf = (frame: Frame, n: number): string[] =>
+  frame.reasons.filter((_, bit) => frame.leftOut[n]! & (1 << bit));
+
+/** Where a sensor is: `null` when it is not in the frame or has no place. */
+export const placeOf = (frame: Frame, sensor: number): [latitude: number, longitude: number] | null => {
+  const n = frame.ids.indexOf(sensor);
+  return n < 0 || Number.isNaN(frame.x[n]!) ? null : [latitudeOf(frame.y[n]!), longitudeOf(frame.x[n]!)];
 };
 
 /** What can be handed to another thread instead of being copied. */

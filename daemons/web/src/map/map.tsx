@@ -3,12 +3,12 @@
 
 import L from "leaflet";
 import "leaflet/dist/leaflet.css";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { bandOf, type Palette } from "../index-scale";
 import type { Selection } from "../selection";
 import { useWords, type Words } from "../texts";
-import { type Frame, latitudeOf, longitudeOf, usualView, type View } from "./frame";
-import { type Mark, markAt, marksOf, paintMarks } from "./marks";
+import { type Frame, latitudeOf, longitudeOf, mercatorX, mercatorY, reasonsOf, usualView, type View } from "./frame";
+import { type Mark, markAt, marksOf, paintMarks, paintRing } from "./marks";
 import { type Sheet, sheet } from "./sheet";
 import type { World } from "./lands";
 import { type Inks, paintWorld, world } from "./world";
@@ -16,11 +16,23 @@ import { type Inks, paintWorld, world } from "./world";
 export type Drawing = "box" | "place" | null;
 export type Place = [latitude: number, longitude: number, zoom: number];
 
+/** Where a sensor stood when it was last heard of. */
+export interface Located {
+  sensor: number;
+  place: [latitude: number, longitude: number] | null;
+}
+
 interface Props {
   frame: Frame | null;
+  /** There is no frame to wait for. */
+  failed: boolean;
+  /** The moment that is shown, where it is not the present. */
+  asOf: number | null;
   palette: Palette;
   dark: boolean;
   chosen: number | null;
+  /** For a chosen sensor that the frame does not have. */
+  located: Located | null;
   start: Place;
   /** Whether to go to where the sensors are, once they are known. */
   fit: boolean;
@@ -51,6 +63,9 @@ const DARK: Inks = {
 /** From here on the finer outlines are worth their size. */
 const FINE_FROM_ZOOM = 5.5;
 const FURTHEST_ZOOM = 16;
+
+/** Of a sensor that has no mark, in pixels. */
+const RING = 6;
 
 /** A city, with its surroundings. */
 const NEAREST_AT_START = 12;
@@ -91,9 +106,16 @@ export const MapView = (props: Props) => {
         const nameOf = (land: World[number]) => (land.code ? words.country(land.code) : land.name);
         paintWorld(context, landNow.current.world, window, props.dark ? DARK : LIGHT, nameOf);
       }
-      const marks = props.frame ? marksOf(props.frame, window, zoom) : [];
+      const { frame, chosen, located, dark } = props;
+      const marks = frame ? marksOf(frame, window, zoom, chosen) : [];
       parts.current!.marks = marks;
-      if (props.frame) paintMarks(context, marks, props.frame, props.palette, props.dark, props.chosen);
+      if (!frame) return;
+      paintMarks(context, marks, frame, props.palette, dark, chosen);
+      if (located?.place && located.sensor === chosen && !frame.ids.includes(chosen)) {
+        const [latitude, longitude] = located.place;
+        const x = mercatorX(longitude) * window.scale - window.left;
+        paintRing(context, { x, y: mercatorY(latitude) * window.scale - window.top }, RING, dark);
+      }
     };
     const layer = sheet(paint);
     parts.current = { map, sheet: layer, marks: [], shape: null };
@@ -135,7 +157,7 @@ export const MapView = (props: Props) => {
       const mark = props.drawing || !props.frame ? null : under(event);
       map.getContainer().classList.toggle("over-mark", mark !== null);
       const { x, y } = event.containerPoint;
-      setHover(mark && { x, y, text: described(mark, props.frame!, words) });
+      setHover(mark && { x, y, text: described(mark, props.frame!, props.asOf === null, words) });
     });
     map.on("mouseout", () => setHover(null));
     map.on("click", (event) => {
@@ -159,21 +181,22 @@ export const MapView = (props: Props) => {
     // The map is made once; what changes reaches it by the effects below.
   }, []);
 
-  const fitted = useRef(!props.fit);
+  const fitted = useRef(false);
   useEffect(() => {
-    if (fitted.current || !props.frame) return;
+    if (fitted.current || !props.frame || !props.fit) return;
     fitted.current = true;
     const usual = usualView(props.frame);
     if (!usual) return;
     const bounds = L.latLngBounds([usual.south, usual.west], [usual.north, usual.east]);
     parts.current?.map.fitBounds(bounds, { maxZoom: NEAREST_AT_START, animate: false });
-  }, [props.frame]);
+  }, [props.frame, props.fit]);
 
   useEffect(() => {
     parts.current?.sheet.repaint();
-  }, [props.frame, props.palette, props.dark, props.chosen, land, words]);
+  }, [props.frame, props.palette, props.dark, props.chosen, props.located, land, words]);
 
   useEffect(() => {
+    if (props.goal) fitted.current = true;
     if (props.goal) parts.current?.map.setView([props.goal.place[0], props.goal.place[1]], props.goal.place[2]);
   }, [props.goal]);
 
@@ -186,6 +209,7 @@ export const MapView = (props: Props) => {
   }, [props.selection.area, props.selection.bbox, props.selection.near]);
 
   useDrawing(element, parts, props);
+  const unplaced = useMemo(() => (props.frame ? unplacedOf(props.frame) : null), [props.frame]);
 
   return (
     <div class="map">
@@ -208,10 +232,16 @@ export const MapView = (props: Props) => {
           {props.drawing === "box" ? t.boxHint : t.placeHint}
         </p>
       )}
+      {props.asOf !== null && <p class="map-moment">{t.asOf(words.moment(props.asOf))}</p>}
       {broken && <p class="map-note">{t.worldFailed}</p>}
-      {!props.frame && (
+      {!props.frame && !props.failed && (
         <p class="map-note" role="status">
           {t.mapBusy}
+        </p>
+      )}
+      {unplaced !== null && (
+        <p class="map-note" role="status">
+          {t.noPlaces(words.number(unplaced))}
         </p>
       )}
     </div>
@@ -229,19 +259,24 @@ const open = (map: L.Map, { sensors }: Mark, { frame, onChoose }: Props) => {
     map.setView(bounds.getCenter(), nearest);
     return;
   }
-  const highest = sensors.reduce((a, b) => (frame!.index[b]! > frame!.index[a]! ? b : a));
+  const rank = (n: number) => (frame!.leftOut[n] ? -1 : frame!.index[n]!);
+  const highest = sensors.reduce((a, b) => (rank(b) > rank(a) ? b : a));
   onChoose(frame!.ids[highest]!);
 };
 
-const described = (mark: Mark, frame: Frame, { t, number }: Words): string => {
-  const index = mark.index === null ? t.noIndex : `${mark.index} · ${t.bands[bandOf(mark.index)]}`;
+/** How many sensors there are, where none of them has a place. */
+const unplacedOf = (frame: Frame): number | null =>
+  frame.length > 0 && frame.x.every(Number.isNaN) ? frame.length : null;
+
+const described = (mark: Mark, frame: Frame, present: boolean, { t, number }: Words): string => {
+  const band = (index: number) => (present ? `${index} · ${t.bands[bandOf(index)]}` : String(index));
+  const index = mark.index === null ? t.noVerdict : band(mark.index);
   if (mark.sensors.length > 1) return `${t.sensorsHere(number(mark.sensors.length))}: ${index}`;
   const n = mark.sensors[0]!;
   const said = [`${t.sensor(String(frame.ids[n]))}: ${index}`];
   if (!Number.isNaN(frame.pm10[n]!)) said.push(`PM10 ${number(frame.pm10[n]!, 1)}`);
   if (!Number.isNaN(frame.pm25[n]!)) said.push(`PM2.5 ${number(frame.pm25[n]!, 1)}`);
-  if (frame.doubtful[n]) said.push(t.doubtful);
-  if (frame.indoor[n]) said.push(t.indoor);
+  said.push(...reasonsOf(frame, n).map((reason) => t.leftOutAs[reason] ?? reason));
   if (frame.ageHours[n]! > 0) said.push(t.silentFor(frame.ageHours[n]!));
   return said.join(" · ");
 };

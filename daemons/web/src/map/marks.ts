@@ -11,7 +11,7 @@ export interface Mark {
   radius: number;
   /** Numbers in the frame. */
   sensors: number[];
-  /** The index, or the median of those that have one; `null` where none has. */
+  /** The median index of those that the server does not leave out; `null` where there are none. */
   index: number | null;
 }
 
@@ -22,7 +22,7 @@ const CELL = 46;
 /** From here on every sensor stands by itself. */
 const SINGLE_FROM_ZOOM = 12;
 
-export const marksOf = (frame: Frame, window: Window, zoom: number): Mark[] => {
+export const marksOf = (frame: Frame, window: Window, zoom: number, chosen: number | null): Mark[] => {
   const { scale, left, top, width, height } = window;
   const cells = new Map<number, number[]>();
   const single = zoom >= SINGLE_FROM_ZOOM;
@@ -46,17 +46,18 @@ export const marksOf = (frame: Frame, window: Window, zoom: number): Mark[] => {
     const radius = sensors.length === 1 ? 9 : Math.min(21, 10 + 3.4 * Math.log10(sensors.length));
     return { x, y, radius, sensors, index: median(frame, sensors) };
   });
-  // The worst last, so that nothing hides it.
-  return marks.sort((a, b) => (a.index ?? 0) - (b.index ?? 0));
+  // The chosen one and the worst last, so that nothing hides them.
+  const rank = (mark: Mark) => (mark.sensors.some((n) => frame.ids[n] === chosen) ? 11 : (mark.index ?? 0));
+  return marks.sort((a, b) => rank(a) - rank(b));
 };
 
 /** The lower of the two middle ones, where there are two. */
-const median = (frame: Frame, sensors: number[]): number | null => {
+export const median = (frame: Frame, sensors: number[]): number | null => {
   const counts = new Uint32Array(11);
   let indexed = 0;
   for (const n of sensors) {
     const index = frame.index[n]!;
-    if (index > 0) {
+    if (index > 0 && frame.leftOut[n] === 0) {
       counts[index]! += 1;
       indexed += 1;
     }
@@ -94,7 +95,7 @@ export const paintMarks = (
     }
     context.fillStyle = fill;
     context.fill();
-    const doubtful = only !== null && frame.doubtful[only] === 1;
+    const doubtful = only !== null && frame.leftOut[only] !== 0 && !frame.indoor[only];
     context.setLineDash(doubtful ? [3, 2] : []);
     context.lineWidth = only === null || doubtful ? 2 : 1.2;
     context.strokeStyle = dark ? "#0b1114" : "#26343a";
@@ -104,14 +105,22 @@ export const paintMarks = (
     context.fillStyle = ink;
     context.font = `700 ${only === null ? 13 : 11}px system-ui, sans-serif`;
     context.fillText(mark.index === null ? "–" : String(mark.index), mark.x, mark.y + 0.5);
-    if (only !== null && frame.ids[only] === chosen) {
-      context.beginPath();
-      context.arc(mark.x, mark.y, mark.radius + 4, 0, 2 * Math.PI);
-      context.lineWidth = 3;
-      context.strokeStyle = dark ? "#ffffff" : "#000000";
-      context.stroke();
-    }
+    if (mark.sensors.some((n) => frame.ids[n] === chosen)) paintRing(context, mark, mark.radius, dark);
   }
+};
+
+/** Around what was chosen; also where the map has no mark for it. */
+export const paintRing = (
+  context: CanvasRenderingContext2D,
+  { x, y }: { x: number; y: number },
+  radius: number,
+  dark: boolean,
+) => {
+  context.beginPath();
+  context.arc(x, y, radius + 4, 0, 2 * Math.PI);
+  context.lineWidth = 3;
+  context.strokeStyle = dark ? "#ffffff" : "#000000";
+  context.stroke();
 };
 
 /** The topmost mark at a place. */

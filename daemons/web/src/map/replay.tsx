@@ -1,16 +1,20 @@
 // The map of earlier moments: a slider over the chosen dates, one frame for each step.
 
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import { isAborted, latest } from "../api";
-import { filters, type Selection } from "../selection";
-import { useWords } from "../texts";
+import { type Selection, undated } from "../selection";
+import { reasonOf, useWords } from "../texts";
 import type { Frame } from "./frame";
 
 interface Props {
-  /** With dates. */
+  /** With dates, once there are readings. */
   selection: Selection;
-  /** `null`: back to the newest readings. */
-  onFrame: (frame: Frame | null, moment: number | null) => void;
+  state: "loading" | "empty" | "ready";
+  /** Milliseconds; `null`: the newest readings. */
+  moment: number | null;
+  onMoment: (moment: number | null) => void;
+  /** The map of the moment; `null` until it is there, or when it cannot be had. */
+  onFrame: (frame: Frame | null, failed: boolean) => void;
 }
 
 const HOUR = 3_600_000;
@@ -23,88 +27,85 @@ const stepOf = (span: number) => {
   return steps.find((step) => span / step <= 100) ?? Math.ceil(span / 100 / (24 * HOUR)) * 24 * HOUR;
 };
 
-export const Replay = ({ selection, onFrame }: Props) => {
-  const { t, moment } = useWords();
+export const Replay = ({ selection, state, moment, onMoment, onFrame }: Props) => {
+  const words = useWords();
+  const { t } = words;
   const [from, until] = [Date.parse(`${selection.start}Z`), Date.parse(`${selection.end}Z`)];
   const usable = Number.isFinite(from) && Number.isFinite(until) && until > from;
   const step = usable ? stepOf(until - from) : HOUR;
   const steps = usable ? Math.ceil((until - from) / step) : 0;
-  const [at, setAt] = useState<number | null>(null);
+  const timeOf = (number: number) => Math.min(until, from + number * step);
+  // A moment of a link may lie outside the dates: then it is shown all the same.
+  const at = moment === null || !usable ? steps : Math.max(0, Math.min(steps, Math.round((moment - from) / step)));
+  const next = moment === null || moment < from || moment >= until ? from : timeOf(Math.floor((moment - from) / step) + 1);
+
   const [playing, setPlaying] = useState(false);
   const [failure, setFailure] = useState<string | null>(null);
-  const query = filters(selection).toString();
+  const query = undated(selection).toString();
   const kept = useMemo(() => new Map<number, Frame>(), [query]);
-  const shown = useRef<number | null>(null);
-  const timeOf = (step_number: number) => Math.min(until, from + step_number * step);
-
-  // Other dates or filters: this is another film.
-  useEffect(() => {
-    if (shown.current === null) return;
-    setAt(null);
-    setPlaying(false);
-  }, [query]);
 
   useEffect(() => {
-    if (at === null) {
-      if (shown.current !== null) onFrame(null, null);
-      shown.current = null;
+    setFailure(null);
+    if (moment === null) {
+      setPlaying(false);
+      onFrame(null, false);
       return;
     }
     const control = new AbortController();
     const show = async () => {
       try {
-        const frame = kept.get(at) ?? (await load(query, timeOf(at), control.signal));
-        kept.set(at, frame);
+        const frame = kept.get(moment) ?? (await load(query, moment, control.signal));
+        kept.set(moment, frame);
         if (kept.size > FRAMES_KEPT) kept.delete(kept.keys().next().value!);
-        shown.current = at;
-        setFailure(null);
-        onFrame(frame, timeOf(at));
-        if (playing) {
-          await new Promise((done) => setTimeout(done, PAUSE_MS));
-          if (control.signal.aborted) return;
-          if (at < steps) setAt(at + 1);
-          else setPlaying(false);
-        }
+        onFrame(frame, false);
+        if (!playing) return;
+        await new Promise((done) => setTimeout(done, PAUSE_MS));
+        if (control.signal.aborted) return;
+        if (moment < until) onMoment(next);
+        else setPlaying(false);
       } catch (error) {
         if (isAborted(error)) return;
         setPlaying(false);
-        setFailure(error instanceof Error ? error.message : String(error));
+        onFrame(null, true);
+        setFailure(reasonOf(error, t));
       }
     };
     void show();
     return () => control.abort();
-  }, [at, playing, query]);
+  }, [moment, playing, query]);
 
-  if (!usable) return <p class="replay note">{t.replayNone}</p>;
+  if (moment === null && (state !== "ready" || !usable)) {
+    const said = { loading: t.loading, empty: t.replayEmpty, ready: t.replayNone }[state];
+    return <p class="replay note">{said}</p>;
+  }
+  const play = () => {
+    if (!playing && (moment === null || moment >= until)) onMoment(from);
+    setPlaying(!playing);
+  };
   return (
     <div class="replay" role="group" aria-label={t.lookBack}>
-      <button
-        type="button"
-        onClick={() => {
-          if (!playing && (at === null || at >= steps)) setAt(0);
-          setPlaying(!playing);
-        }}
-      >
-        {playing ? t.pause : at === null ? t.lookBack : t.play}
+      <button type="button" disabled={!usable} onClick={play}>
+        {playing ? t.pause : moment === null ? t.lookBack : t.play}
       </button>
       <input
         type="range"
         min={0}
         max={steps}
         step={1}
-        value={at ?? steps}
+        value={at}
+        disabled={!usable}
         aria-label={t.moment}
-        aria-valuetext={at === null ? t.now : moment(timeOf(at))}
+        aria-valuetext={moment === null ? t.newest : words.moment(moment)}
         onInput={(event) => {
           setPlaying(false);
-          setAt(Number(event.currentTarget.value));
+          onMoment(timeOf(Number(event.currentTarget.value)));
         }}
       />
-      <button type="button" disabled={at === null} onClick={() => { setPlaying(false); setAt(null); }}>
-        {t.now}
+      <button type="button" disabled={moment === null} onClick={() => onMoment(null)}>
+        {t.newest}
       </button>
       <p class="note" role="status">
-        {failure ?? (at === null ? t.replayNote : moment(timeOf(at)))}
+        {failure !== null ? t.mapFailed(failure) : moment === null ? t.replayNote : words.moment(moment)}
       </p>
     </div>
   );

@@ -2,6 +2,7 @@
 
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
+import { isTooSlow, Unreachable } from "../api";
 import { de } from "./de";
 import { en, type Texts } from "./en";
 
@@ -65,6 +66,13 @@ export const words = (language: Language): Words => {
       }
     },
   };
+};
+
+/** Why something failed, as people say it. */
+export const reasonOf = (error: unknown, t: Texts): string => {
+  if (error instanceof Unreachable || error instanceof TypeError) return t.unreachable;
+  if (isTooSlow(error)) return t.tooSlow;
+  return error instanceof Error ? error.message : String(error);
 };
 
 /** The language asked for last, else the browser's, else English. */

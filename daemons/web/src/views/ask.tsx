@@ -2,18 +2,19 @@
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useState } from "preact/hooks";
-import { ask, estimate, type Estimate, Refusal, type Summary, tally, type Tally } from "../api";
+import { ask, estimate, type Estimate, isAborted, Refusal, type Summary, tally, type Tally, Unreachable } from "../api";
 import { BANDS, type Palette } from "../index-scale";
 import { add } from "../jobs";
 import { EMPTY, filters, FORMATS, type Preset, request, type Selection } from "../selection";
-import { useWords } from "../texts";
-import { Histogram, Ranking } from "./overview";
+import { reasonOf, useWords } from "../texts";
+import { Histogram, LeftOut, Ranking } from "./overview";
 import { Preview } from "./preview";
 
 interface Props {
   summary: Summary | null;
-  /** With dates. */
-  selection: Selection;
+  /** With dates; `null` while it is not known what they count from. */
+  selection: Selection | null;
+  reachable: boolean;
   palette: Palette;
   viewAsBox: string | null;
   onSelection: (selection: Selection) => void;
@@ -27,20 +28,28 @@ const DEBOUNCE_MS = 350;
 /** A file that is larger is not held in the page's memory: the browser fetches it. */
 const LARGEST_IN_MEMORY = 64e6;
 
-export const AskView = (props: Props) => {
-  const { summary, selection, palette, viewAsBox, onSelection, onDraw, onJob } = props;
+export const AskView = ({ selection, ...props }: Props) => {
+  const { t } = useWords();
+  if (selection === null) return <p class="note" role="status">{t.loading}</p>;
+  return <Form selection={selection} {...props} />;
+};
+
+const Form = (props: Props & { selection: Selection }) => {
+  const { summary, selection, reachable, palette, viewAsBox, onSelection, onDraw, onJob } = props;
   const words = useWords();
   const { t, number, bytes, country } = words;
   const put = (change: Partial<Selection>) => onSelection({ ...selection, ...change });
   const query = request(selection).toString();
   const settled = useSettled(query);
   const [size, setSize] = useState<Estimate | null>(null);
+  const [unsized, setUnsized] = useState<unknown>(null);
   const [refusal, setRefusal] = useState<Refusal | null>(null);
   const [state, setState] = useState<{ text: string; bad: boolean } | null>(null);
   const [busy, setBusy] = useState(false);
 
   useEffect(() => {
     setSize(null);
+    setUnsized(null);
     if (settled === null) return;
     const control = new AbortController();
     estimate(new URLSearchParams(settled), control.signal).then(
@@ -49,11 +58,14 @@ export const AskView = (props: Props) => {
         setRefusal(null);
       },
       (error: unknown) => {
-        if (error instanceof Refusal) setRefusal(error);
+        if (isAborted(error)) return;
+        const refused = error instanceof Refusal && error.field !== null;
+        setRefusal(refused ? error : null);
+        setUnsized(refused ? null : error);
       },
     );
     return () => control.abort();
-  }, [settled]);
+  }, [settled, reachable]);
 
   const submit = async () => {
     setBusy(true);
@@ -67,7 +79,9 @@ export const AskView = (props: Props) => {
         setRefusal(error);
         setState(null);
       } else {
-        const text = error instanceof Refusal ? (error.status === 404 ? t.noData : error.message) : t.cut;
+        const begun = !(error instanceof Refusal || error instanceof Unreachable);
+        const none = error instanceof Refusal && error.status === 404;
+        const text = none ? t.noData : begun ? t.cut : reasonOf(error, t);
         setState({ text, bad: true });
       }
     } finally {
@@ -293,7 +307,9 @@ export const AskView = (props: Props) => {
       </fieldset>
 
       <p class="estimate" role="status">
+        {refusal === null && unsized !== null && <span class="bad">{t.estimateFailed(reasonOf(unsized, t))}</span>}
         {refusal === null &&
+          unsized === null &&
           (size === null
             ? t.estimating
             : size.rows === 0
@@ -319,7 +335,7 @@ export const AskView = (props: Props) => {
       </p>
 
       <h3>{t.preview}</h3>
-      <Preview query={refusal === null && settled !== null ? filters(selection).toString() : null} />
+      <Preview query={refusal === null && settled !== null ? filters(selection).toString() : null} reachable={reachable} />
       <Summed query={filters(selection).toString()} palette={palette} usable={refusal === null} />
     </form>
   );
@@ -374,7 +390,7 @@ const Summed = ({ query, palette, usable }: { query: string; palette: Palette; u
     try {
       setSum(await tally(new URLSearchParams(query)));
     } catch (error) {
-      setFailure(error instanceof Error ? error.message : String(error));
+      setFailure(reasonOf(error, t));
     } finally {
       setAsking(false);
     }
@@ -391,6 +407,7 @@ const Summed = ({ query, palette, usable }: { query: string; palette: Palette; u
       ) : (
         <>
           {!sum.complete && sum.countedUntil && <p class="note">{t.summedPart(moment(sum.countedUntil))}</p>}
+          <LeftOut count={sum.leftOutReadings} reasons={sum.leftOut} say={t.leftOutReadings} />
           <Histogram counts={sum.indices} caption={t.histogram} palette={palette} />
           <Ranking countries={sum.countries} palette={palette} />
         </>

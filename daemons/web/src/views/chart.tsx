@@ -29,6 +29,9 @@ interface Props {
 
 const HEIGHT = 190;
 
+/** Seconds, on each side of a single reading. */
+const HALF_A_DAY = 43_200;
+
 export const Chart = ({ label, unit, times, lines, dark, palette, banded }: Props) => {
   const { language, number } = useWords();
   const box = useRef<HTMLDivElement>(null);
@@ -47,7 +50,7 @@ export const Chart = ({ label, unit, times, lines, dark, palette, banded }: Prop
         legend: { live: true },
         cursor: { drag: { x: false, y: false } },
         scales: {
-          x: { time: true },
+          x: { time: true, range: (_self, first, last) => (times.length > 1 ? [first, last] : [first - HALF_A_DAY, first + HALF_A_DAY]) },
           y: banded
             ? { range: [0.5, 10.5] }
             : { range: (_self, low, high) => [Math.min(0, low ?? 0), Math.max(5, (high ?? 5) * 1.08)] },

@@ -2,7 +2,8 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { cancel, download, forget, type Job, refreshEnded, resultOf } from "../jobs";
-import { useWords } from "../texts";
+import { useNow } from "../readings";
+import { reasonOf, useWords } from "../texts";
 
 interface Props {
   jobs: Job[];
@@ -33,10 +34,10 @@ const JobItem = ({ job, onAgain }: { job: Job; onAgain: Props["onAgain"] }) => {
   const [failure, setFailure] = useState<string | null>(null);
   const tried = (action: Promise<void>) => {
     setFailure(null);
-    action.catch((error: Error) => setFailure(error.message));
+    action.catch((error: unknown) => setFailure(reasonOf(error, t)));
   };
   const active = job.status === "queued" || job.status === "running";
-  const now = useNow(active);
+  const now = useNow(1000, active);
   const elapsed = ((job.ended ?? now) - job.asked) / 1000;
   const over = ["failed", "cancelled", "expired", "unknown"].includes(job.status);
   const empty = job.status === "done" && job.rows === 0;
@@ -102,14 +103,4 @@ const told = (query: string): string => {
   const when = `${fields.get("startDate") ?? ""} – ${fields.get("endDate") ?? ""}`.replaceAll("T", " ");
   const others = [...fields].filter(([name]) => name !== "startDate" && name !== "endDate");
   return [when, ...others.map(([name, value]) => `${name} ${value}`)].join(" · ");
-};
-
-const useNow = (running: boolean): number => {
-  const [now, setNow] = useState(Date.now());
-  useEffect(() => {
-    if (!running) return;
-    const timer = setInterval(() => setNow(Date.now()), 1000);
-    return () => clearInterval(timer);
-  }, [running]);
-  return now;
 };

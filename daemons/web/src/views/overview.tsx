@@ -2,7 +2,7 @@
 
 import { useMemo, useState } from "preact/hooks";
 import type { Frame, View } from "../map/frame";
-import { within } from "../map/frame";
+import { reasonsOf, within } from "../map/frame";
 import { bandOf, colourOf, type Palette } from "../index-scale";
 import { useWords } from "../texts";
 import { Finder } from "./finder";
@@ -43,19 +43,20 @@ export const Histogram = (props: { counts: number[]; caption: string; palette: P
 export interface Ranked {
   country: string | null;
   sensors: number;
-  meanAqi: number | null;
-  meanP2: number | null;
+  medianAqi: number | null;
+  medianP2: number | null;
 }
 
 const FEWEST_SENSORS = 5;
 const SHOWN = 10;
 
+/** By the median index; of equal ones by the median of PM2.5. */
 export const Ranking = ({ countries, palette }: { countries: Ranked[]; palette: Palette }) => {
   const { t, number, country } = useWords();
   const [all, setAll] = useState(false);
   const ranked = countries
-    .filter((row) => row.meanAqi !== null && row.sensors >= FEWEST_SENSORS)
-    .sort((a, b) => b.meanAqi! - a.meanAqi!);
+    .filter((row) => row.medianAqi !== null && row.sensors >= FEWEST_SENSORS)
+    .sort((a, b) => b.medianAqi! - a.medianAqi! || (b.medianP2 ?? 0) - (a.medianP2 ?? 0));
   const shown = all ? ranked : ranked.slice(0, SHOWN);
   if (ranked.length === 0) return null;
   return (
@@ -65,23 +66,23 @@ export const Ranking = ({ countries, palette }: { countries: Ranked[]; palette: 
         <thead>
           <tr>
             <th scope="col">{t.country}</th>
-            <th scope="col">{t.meanIndex}</th>
-            <th scope="col">{t.meanPm25}</th>
+            <th scope="col">{t.medianIndex}</th>
+            <th scope="col">{t.medianPm25}</th>
             <th scope="col">{t.sensors}</th>
           </tr>
         </thead>
         <tbody>
           {shown.map((row) => {
-            const [fill, ink] = colourOf(Math.max(1, Math.round(row.meanAqi!)), palette);
+            const [fill, ink] = colourOf(Math.max(1, Math.floor(row.medianAqi!)), palette);
             return (
               <tr key={row.country}>
                 <th scope="row">{country(row.country)}</th>
                 <td>
                   <span class="pill" style={{ background: fill, color: ink }}>
-                    {number(row.meanAqi!, 1)}
+                    {number(row.medianAqi!, 1)}
                   </span>
                 </td>
-                <td>{row.meanP2 === null ? "–" : number(row.meanP2, 1)}</td>
+                <td>{row.medianP2 === null ? "–" : number(row.medianP2, 1)}</td>
                 <td>{number(row.sensors)}</td>
               </tr>
             );
@@ -100,23 +101,47 @@ export const Ranking = ({ countries, palette }: { countries: Ranked[]; palette: 
   );
 };
 
+/** What is in no mean or median, and why; nothing where nothing is left out. */
+export const LeftOut = (props: { count: number; reasons: Record<string, number>; say: (count: string, reasons: string) => string }) => {
+  const { t, number } = useWords();
+  if (props.count === 0) return null;
+  const reasons = Object.entries(props.reasons).map(([reason, count]) => `${number(count)} ${t.leftOutAs[reason] ?? reason}`);
+  return <p class="note left-out">{props.say(number(props.count), reasons.join(", "))}</p>;
+};
+
 interface Props {
   frame: Frame | null;
+  /** There is no frame to wait for. */
+  failed: boolean;
   view: View | null;
+  /** The moment that is shown, where it is not the present. */
+  asOf: number | null;
   palette: Palette;
   onChoose: (sensor: number) => void;
 }
 
 const HIGHEST = 8;
 
-export const Overview = ({ frame, view, palette, onChoose }: Props) => {
-  const { t, number } = useWords();
+export const Overview = ({ frame, failed, view, asOf, palette, onChoose }: Props) => {
+  const { t, number, moment } = useWords();
   const seen = useMemo(() => (frame && view ? summed(frame, within(frame, view)) : null), [frame, view]);
-  if (!frame || !seen) return <p class="note" role="status">{t.loading}</p>;
+  if (!frame || !seen) return <p class="note" role="status">{failed ? t.overviewFailed : t.loading}</p>;
+  const unplaced = frame.x.filter(Number.isNaN).length;
   return (
     <div class="view">
       <h2>{t.inViewHeading}</h2>
-      <p role="status">{seen.sensors === 0 ? t.noSensors : t.inView(number(seen.sensors))}</p>
+      {asOf !== null && <p class="as-of"><strong>{t.asOf(moment(asOf))}</strong></p>}
+      <p role="status">
+        {seen.sensors > 0
+          ? t.inView(number(seen.sensors))
+          : frame.length === 0
+            ? t.noneReported
+            : unplaced === frame.length
+              ? t.noPlaces(number(frame.length))
+              : t.noneInView}
+      </p>
+      {unplaced > 0 && unplaced < frame.length && <p class="note">{t.unplaced(number(unplaced))}</p>}
+      <LeftOut count={seen.leftOut} reasons={seen.reasons} say={t.leftOutSensors} />
       {seen.highest.length > 0 && (
         <>
           <h3>{t.highest}</h3>
@@ -139,41 +164,54 @@ export const Overview = ({ frame, view, palette, onChoose }: Props) => {
         </>
       )}
       <Finder onFind={onChoose} />
-      {seen.sensors > 0 && <Histogram counts={seen.counts} caption={t.histogramSensors} palette={palette} />}
+      {seen.counts.some((count) => count > 0) && (
+        <Histogram counts={seen.counts} caption={t.histogramSensors} palette={palette} />
+      )}
       <Ranking countries={seen.countries} palette={palette} />
     </div>
   );
 };
 
+/** Sensors that the server leaves out are counted, and are in nothing else. */
 const summed = (frame: Frame, sensors: number[]) => {
   const counts = new Array<number>(10).fill(0);
-  const countries = new Map<string | null, { sensors: number; index: number; pm25: number; measured: number }>();
+  const reasons: Record<string, number> = {};
+  const countries = new Map<string | null, number[]>();
+  let leftOut = 0;
   for (const n of sensors) {
-    const index = frame.index[n]!;
-    if (index === 0) continue;
-    counts[index - 1]! += 1;
-    const country = frame.countries[frame.country[n]!] ?? null;
-    const sum = countries.get(country) ?? { sensors: 0, index: 0, pm25: 0, measured: 0 };
-    sum.sensors += 1;
-    sum.index += index;
-    if (!Number.isNaN(frame.pm25[n]!)) {
-      sum.pm25 += frame.pm25[n]!;
-      sum.measured += 1;
+    if (frame.leftOut[n]) {
+      leftOut += 1;
+      for (const reason of reasonsOf(frame, n)) reasons[reason] = (reasons[reason] ?? 0) + 1;
+    } else if (frame.index[n]! > 0) {
+      counts[frame.index[n]! - 1]! += 1;
+      const country = frame.countries[frame.country[n]!] ?? null;
+      const others = countries.get(country);
+      if (others) others.push(n);
+      else countries.set(country, [n]);
     }
-    countries.set(country, sum);
   }
   const rank = (n: number) => frame.index[n]! * 1e6 + (frame.pm25[n] || 0);
-  const highest = sensors.filter((n) => frame.index[n]! > 0 && !frame.indoor[n] && !frame.doubtful[n]);
+  const highest = sensors.filter((n) => frame.index[n]! > 0 && !frame.leftOut[n]);
   highest.sort((a, b) => rank(b) - rank(a));
   return {
     sensors: sensors.length,
     counts,
+    leftOut,
+    reasons,
     highest: highest.slice(0, HIGHEST),
-    countries: [...countries].map(([country, sum]): Ranked => ({
+    countries: [...countries].map(([country, sensors]): Ranked => ({
       country,
-      sensors: sum.sensors,
-      meanAqi: sum.index / sum.sensors,
-      meanP2: sum.measured > 0 ? sum.pm25 / sum.measured : null,
+      sensors: sensors.length,
+      medianAqi: middle(sensors.map((n) => frame.index[n]!)),
+      medianP2: middle(sensors.map((n) => frame.pm25[n]!).filter((value) => !Number.isNaN(value))),
     })),
   };
+};
+
+/** The median, as the server has it: between the two middle ones, where there are two. */
+const middle = (values: number[]): number | null => {
+  if (values.length === 0) return null;
+  const sorted = values.toSorted((a, b) => a - b);
+  const half = sorted.length / 2;
+  return (sorted[Math.ceil(half) - 1]! + sorted[Math.floor(half)]!) / 2;
 };

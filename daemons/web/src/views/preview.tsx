@@ -1,8 +1,8 @@
 // The first rows of an answer, in a table that sorts.
 
 import { useEffect, useState } from "preact/hooks";
-import { ask, isAborted } from "../api";
-import { useWords } from "../texts";
+import { isAborted, Refusal, rows } from "../api";
+import { reasonOf, useWords } from "../texts";
 
 type Cell = string | number | boolean | string[] | null;
 type Row = Record<string, Cell>;
@@ -10,22 +10,34 @@ type Row = Record<string, Cell>;
 const ROWS = 50;
 const COLUMNS = ["timestamp", "sensor_id", "loc_country", "P1", "P2", "AQI", "Range", "flags"];
 
-/** `query`: the filters; `null` while they are refused. */
-export const Preview = ({ query }: { query: string | null }) => {
+/** `query`: the filters; `null` while they are refused or not known yet. */
+export const Preview = ({ query, reachable }: { query: string | null; reachable: boolean }) => {
   const { t } = useWords();
-  const [rows, setRows] = useState<Row[] | null>(null);
+  const [found, setFound] = useState<Row[] | { problem: unknown } | null>(null);
+  const [tries, setTries] = useState(0);
   const [order, setOrder] = useState<{ column: string; down: boolean } | null>(null);
   useEffect(() => {
-    if (query === null) return setRows(null);
+    if (query === null) return setFound(null);
     const control = new AbortController();
-    load(query, control.signal).then(setRows, (error: unknown) => {
-      if (!isAborted(error)) setRows([]);
+    load(query, control.signal).then(setFound, (problem: unknown) => {
+      if (isAborted(problem)) return;
+      setFound(problem instanceof Refusal && problem.status === 404 ? [] : { problem });
     });
     return () => control.abort();
-  }, [query]);
-  if (rows === null) return null;
-  if (rows.length === 0) return <p class="note">{t.previewNone}</p>;
-  const sorted = order ? rows.toSorted((a, b) => compare(a[order.column], b[order.column], order.down)) : rows;
+  }, [query, reachable, tries]);
+  if (found === null) return query === null ? null : <p class="note" role="status">{t.loading}</p>;
+  if ("problem" in found) {
+    return (
+      <p class="bad" role="alert">
+        {t.previewFailed(reasonOf(found.problem, t))}{" "}
+        <button type="button" onClick={() => { setFound(null); setTries(tries + 1); }}>
+          {t.retry}
+        </button>
+      </p>
+    );
+  }
+  if (found.length === 0) return <p class="note">{t.previewNone}</p>;
+  const sorted = order ? found.toSorted((a, b) => compare(a[order.column], b[order.column], order.down)) : found;
   return (
     <div class="scroll" tabIndex={0} role="region" aria-label={t.preview}>
       <table class="preview">
@@ -63,13 +75,12 @@ export const Preview = ({ query }: { query: string | null }) => {
   );
 };
 
-const load = async (query: string, signal: AbortSignal): Promise<Row[]> => {
+const load = (query: string, signal: AbortSignal): Promise<Row[]> => {
   const asked = new URLSearchParams(query);
   asked.set("format", "json");
   asked.set("limit", String(ROWS));
   asked.set("columns", COLUMNS.join(","));
-  const answer = await ask(`/api/query?${asked}`, { signal, headers: { Accept: "application/json" } });
-  return (await answer.json()) as Row[];
+  return rows<Row>(asked, signal);
 };
 
 /** Nothing last, whatever the order. */

@@ -3,43 +3,66 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { isAborted, Refusal, type Series, series } from "../api";
 import { advicePage, bandOf, colourOf, type Palette } from "../index-scale";
-import { useWords } from "../texts";
+import type { Located } from "../map/map";
+import { useNow } from "../readings";
+import { reasonOf, useWords } from "../texts";
 import { Chart, typicalGap } from "./chart";
 import { Finder } from "./finder";
 
 export interface SensorProps {
   sensor: number | null;
-  /** The newest reading there is, milliseconds. */
+  /** What a time is counted back from, milliseconds; `null` while it is not known. */
   newest: number | null;
+  /** The moment in the past that is shown, instead of the newest readings. */
+  moment: number | null;
+  /** The readings are too old to describe the present, all of them. */
+  stale: boolean;
+  reachable: boolean;
   palette: Palette;
   dark: boolean;
   onFind: (sensor: number) => void;
+  /** Where the sensor is; `null` where nobody knows. */
+  onLocated: (found: Located | null) => void;
 }
+
+/** A series, and when it came. */
+type Dated = Series & { since: number };
 
 const HOUR = 3_600_000;
 const SPANS = { day: 24 * HOUR, week: 7 * 24 * HOUR, month: 30 * 24 * HOUR, all: Infinity };
 type Span = keyof typeof SPANS;
 
-export const SensorView = ({ sensor, newest, palette, dark, onFind }: SensorProps) => {
+export const SensorView = (props: SensorProps) => {
+  const { sensor, newest, moment, stale, reachable, palette, dark, onFind, onLocated } = props;
   const { t } = useWords();
   const [span, setSpan] = useState<Span>("week");
-  const [known, setKnown] = useState<Series | "none" | null>(null);
-  const [failure, setFailure] = useState<string | null>(null);
-  const query = sensor === null || newest === null ? null : ask(sensor, newest, span);
+  const [known, setKnown] = useState<Dated | "none" | null>(null);
+  const [problem, setProblem] = useState<unknown>(null);
+  const query = sensor === null || newest === null ? null : ask(sensor, newest, moment, span);
   const asked = query?.toString();
 
   useEffect(() => {
     if (!query) return;
     const control = new AbortController();
-    setFailure(null);
-    series(query, control.signal).then(setKnown, (error: unknown) => {
-      if (isAborted(error)) return;
-      if (error instanceof Refusal && error.status === 404) return setKnown("none");
-      setFailure(error instanceof Error ? error.message : String(error));
-    });
+    setProblem(null);
+    series(query, control.signal).then(
+      (series) => {
+        setKnown({ ...series, since: Date.now() });
+        onLocated(locatedOf(series));
+      },
+      (error: unknown) => {
+        if (isAborted(error)) return;
+        if (error instanceof Refusal && error.status === 404) {
+          setKnown("none");
+          onLocated(null);
+        } else {
+          setProblem(error);
+        }
+      },
+    );
     return () => control.abort();
-  }, [asked]);
-  useEffect(() => setKnown(null), [sensor]);
+  }, [asked, reachable]);
+  useEffect(() => setKnown(null), [sensor, moment]);
 
   return (
     <div class="view sensor">
@@ -60,11 +83,11 @@ export const SensorView = ({ sensor, newest, palette, dark, onFind }: SensorProp
               </select>
             </label>
           </div>
-          {failure && <p class="bad" role="alert">{failure}</p>}
-          {known === null && !failure && <p class="note" role="status">{t.loading}</p>}
+          {problem !== null && <p class="bad" role="alert">{t.seriesFailed(reasonOf(problem, t))}</p>}
+          {known === null && problem === null && <p class="note" role="status">{t.loading}</p>}
           {known === "none" && <p class="note" role="status">{t.sensorUnknown}</p>}
           {known !== null && known !== "none" && (
-            <Found series={known} palette={palette} dark={dark} query={query!} />
+            <Found series={known} moment={moment} stale={stale} palette={palette} dark={dark} />
           )}
         </>
       )}
@@ -72,22 +95,30 @@ export const SensorView = ({ sensor, newest, palette, dark, onFind }: SensorProp
   );
 };
 
-const ask = (sensor: number, newest: number, span: Span): URLSearchParams => {
-  const from = Math.max(0, newest - SPANS[span]);
-  return new URLSearchParams({
-    sensor: String(sensor),
-    startDate: new Date(from).toISOString(),
-    endDate: new Date(newest).toISOString(),
-  });
+/** Up to the moment; else up to the last reading, which may be later than most sensors'. */
+const ask = (sensor: number, newest: number, moment: number | null, span: Span): URLSearchParams => {
+  const from = Math.max(0, (moment ?? newest) - SPANS[span]);
+  const query = new URLSearchParams({ sensor: String(sensor), startDate: new Date(from).toISOString() });
+  if (moment !== null) query.set("endDate", new Date(moment).toISOString());
+  return query;
 };
 
-const Found = (props: { series: Series; palette: Palette; dark: boolean; query: URLSearchParams }) => {
-  const { series: s, palette, dark, query } = props;
+const locatedOf = ({ sensor, location: { latitude, longitude } }: Series): Located => ({
+  sensor,
+  place: latitude === null || longitude === null ? null : [latitude, longitude],
+});
+
+interface FoundProps {
+  series: Dated;
+  moment: number | null;
+  stale: boolean;
+  palette: Palette;
+  dark: boolean;
+}
+
+const Found = ({ series: s, moment: past, stale, palette, dark }: FoundProps) => {
   const words = useWords();
-  const { t, number, moment } = words;
-  const last = s.timestamp.length - 1;
-  const index = s.AQI[last] ?? null;
-  const [fill, ink] = colourOf(index, palette);
+  const { t, number } = words;
   const concentrations = useMemo(
     () => [
       { label: "PM10", values: s.P1, colour: ["#8a4b08", "#f0b36b"] as [string, string] },
@@ -99,35 +130,16 @@ const Found = (props: { series: Series; palette: Palette; dark: boolean; query: 
     () => [{ label: t.index, values: s.AQI, colour: ["#1b2529", "#f2f6f8"] as [string, string], stepped: true }],
     [s, t],
   );
-  const download = new URLSearchParams(query);
-  download.set("columns", "all");
+  const download = new URLSearchParams({
+    sensor: String(s.sensor),
+    startDate: s.from,
+    endDate: s.until,
+    columns: "all",
+  });
   const value = (value: number | null | undefined) => (typeof value === "number" ? number(value, 1) : "–");
   return (
     <>
-      <section aria-label={t.newestReading} class="newest">
-        <p class="badge" style={{ background: fill, color: ink }}>
-          <strong>{index ?? "–"}</strong> {index === null ? t.noIndex : t.bands[bandOf(index)]}
-        </p>
-        <p>
-          PM10 <strong>{value(s.P1[last])}</strong> · PM2.5 <strong>{value(s.P2[last])}</strong> µg/m³
-          <br />
-          <span class="note">{moment(s.timestamp[last]! * 1000)}</span>
-        </p>
-      </section>
-      {index !== null && (
-        <section>
-          <h3>{t.advice}</h3>
-          <p>
-            {t.adviceOf[bandOf(index)]}{" "}
-            {advicePage && (
-              <a href={advicePage} rel="noreferrer">
-                {t.advicePage}
-              </a>
-            )}
-          </p>
-          <p class="note">{t.pmOnly}</p>
-        </section>
-      )}
+      {s.complete && <Newest series={s} past={past !== null} stale={stale} palette={palette} />}
       <Chart label={t.concentrations} unit="µg/m³" times={s.timestamp} lines={concentrations} dark={dark} palette={palette} banded={false} />
       <Chart label={t.indexOverTime} unit="" times={s.timestamp} lines={indices} dark={dark} palette={palette} banded={true} />
       {!s.complete && <p class="note">{t.seriesCut}</p>}
@@ -170,6 +182,63 @@ const Found = (props: { series: Series; palette: Palette; dark: boolean; query: 
 };
 
 const ROWS_SHOWN = 500;
+
+interface NewestProps {
+  series: Dated;
+  past: boolean;
+  stale: boolean;
+  palette: Palette;
+}
+
+/** The newest reading: what it means, or why it means nothing for who goes out. */
+const Newest = ({ series: s, past, stale, palette }: NewestProps) => {
+  const { t, number, moment, span } = useWords();
+  const now = useNow(10_000);
+  const last = s.timestamp.length - 1;
+  const when = moment(s.timestamp[last]! * 1000);
+  const age = span(s.ageSeconds + Math.max(0, now - s.since) / 1000);
+  const silent = s.leftOut.includes("silent");
+  const old = silent || (!past && (s.old || stale));
+  const doubts = s.leftOut.filter((reason) => reason !== "silent");
+  const index = doubts.length === 0 && !old ? (s.AQI[last] ?? null) : null;
+  const [fill, ink] = colourOf(index, palette);
+  const value = (value: number | null | undefined) => (typeof value === "number" ? number(value, 1) : "–");
+  return (
+    <>
+      <section aria-label={past ? t.readingThen : t.newestReading} class="newest">
+        <p class="badge" style={{ background: fill, color: ink }}>
+          <strong>{index ?? "–"}</strong> {index === null ? t.noVerdict : t.bands[bandOf(index)]}
+        </p>
+        <p>
+          PM10 <strong>{value(s.P1[last])}</strong> · PM2.5 <strong>{value(s.P2[last])}</strong> µg/m³
+          <br />
+          <span class="note">{when}</span>
+        </p>
+      </section>
+      <section class="meaning">
+        {doubts.map((reason) => (
+          <p key={reason}>{t.noVerdictAs[reason] ?? reason}</p>
+        ))}
+        {old && <p>{past ? t.lastHeardThen(when) : t.lastHeard(age, when)}</p>}
+        {past && <p>{t.readingThenNote}</p>}
+        {index !== null && !past && (
+          <>
+            <h3>{t.advice}</h3>
+            <p>
+              {t.adviceOf[bandOf(index)]}{" "}
+              {advicePage && (
+                <a href={advicePage} rel="noreferrer">
+                  {t.advicePage}
+                </a>
+              )}
+            </p>
+          </>
+        )}
+        {index !== null && <p class="note">{t.pmOnly}</p>}
+      </section>
+    </>
+  );
+};
 
 const Facts = ({ series: s }: { series: Series }) => {
   const words = useWords();

@@ -1,0 +1,249 @@
+//! What many readings say together: counts, means, medians, and what is in none of them.
+//!
+//! Sums are decimals, medians come from counts of each value: both are exact, and a tally's
+//! size depends on how many values there are, not on how many readings.
+
+use std::collections::{BTreeMap, HashSet};
+
+use aqi::Decimal;
+use aqi::daqi::Index;
+use serde_json::{Value, json};
+use store::{LeftOut, Reading};
+
+use super::answer::number;
+
+/// What a mean, a median and the counts of what is left out are given to.
+const DECIMALS: u32 = 2;
+
+/// µg/m³ from which a median tells values no longer apart: five times what any sensor shows.
+const HIGHEST: i64 = 10_000;
+
+/// Readings that were added one by one.
+#[derive(Default)]
+pub(super) struct Tally {
+    readings: u64,
+    sensors: HashSet<u64>,
+    /// How many readings have each index; first those that have none.
+    indices: [u64; 11],
+    averaged: Averaged,
+    left_out: Reasons,
+}
+
+/// The readings that are in means and medians. Those without an index are not: they count
+/// particles, or nobody knows what they measure.
+#[derive(Default)]
+struct Averaged {
+    indices: [u64; 11],
+    pm10: Values,
+    pm25: Values,
+}
+
+impl Tally {
+    /// A reading that is left out for a flag is in nothing else; one that is left out for
+    /// another reason is in no mean or median.
+    pub(super) fn add(&mut self, reading: &Reading, index: Option<Index>, left_out: LeftOut) {
+        self.left_out.add(left_out);
+        if !left_out.flags.is_empty() {
+            return;
+        }
+        self.readings += 1;
+        self.sensors.insert(reading.sensor);
+        self.indices[at(index)] += 1;
+        if left_out.is_empty() && index.is_some() {
+            self.averaged.indices[at(index)] += 1;
+            self.averaged.pm10.add(reading.pm10);
+            self.averaged.pm25.add(reading.pm25);
+        }
+    }
+
+    /// Adds the readings of another tally.
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.readings += other.readings;
+        self.sensors.extend(&other.sensors);
+        add_each(&mut self.indices, &other.indices);
+        add_each(&mut self.averaged.indices, &other.averaged.indices);
+        self.averaged.pm10.merge(&other.averaged.pm10);
+        self.averaged.pm25.merge(&other.averaged.pm25);
+        self.left_out.merge(&other.left_out);
+    }
+
+    pub(super) fn describe(&self) -> Value {
+        let averaged = &self.averaged;
+        json!({
+            "readings": self.readings,
+            "sensors": self.sensors.len(),
+            "withoutIndex": self.indices[0],
+            "indices": self.indices[1..],
+            "averaged": averaged.indices.iter().sum::<u64>(),
+            "meanAqi": averaged.mean_index().and_then(number),
+            "meanP1": averaged.pm10.mean().and_then(number),
+            "meanP2": averaged.pm25.mean().and_then(number),
+            "medianAqi": averaged.median_index().and_then(number),
+            "medianP1": averaged.pm10.median().and_then(number),
+            "medianP2": averaged.pm25.median().and_then(number),
+            "leftOutReadings": self.left_out.readings,
+            "leftOut": self.left_out.by_name,
+        })
+    }
+}
+
+/// How many readings are left out, and why. One that is left out for several reasons counts
+/// for each of them.
+#[derive(Default)]
+pub(super) struct Reasons {
+    pub(super) readings: u64,
+    pub(super) by_name: BTreeMap<&'static str, u64>,
+}
+
+impl Reasons {
+    pub(super) fn add(&mut self, left_out: LeftOut) {
+        self.readings += u64::from(!left_out.is_empty());
+        left_out.names().for_each(|name| *self.by_name.entry(name).or_default() += 1);
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.readings += other.readings;
+        other.by_name.iter().for_each(|(name, n)| *self.by_name.entry(name).or_default() += n);
+    }
+}
+
+fn at(index: Option<Index>) -> usize {
+    index.map_or(0, |index| usize::from(index.get()))
+}
+
+fn add_each(sums: &mut [u64; 11], others: &[u64; 11]) {
+    sums.iter_mut().zip(others).for_each(|(sum, other)| *sum += other);
+}
+
+impl Averaged {
+    fn mean_index(&self) -> Option<Decimal> {
+        let count: u64 = self.indices.iter().sum();
+        let sum: u64 = (0..).zip(self.indices).map(|(index, count): (u64, _)| index * count).sum();
+        Some(Decimal::from(sum).checked_div(count.into())?.round_dp(DECIMALS))
+    }
+
+    fn median_index(&self) -> Option<Decimal> {
+        median((0..).zip(self.indices)).map(|twice| Decimal::from(twice) / Decimal::TWO)
+    }
+}
+
+/// Values in µg/m³.
+#[derive(Default)]
+struct Values {
+    sum: Decimal,
+    /// The sum went beyond what a decimal holds: there is no mean.
+    beyond: bool,
+    count: u64,
+    /// How often there is each hundredth.
+    hundredths: BTreeMap<i64, u64>,
+}
+
+impl Values {
+    fn add(&mut self, value: Option<Decimal>) {
+        let Some(value) = value else { return };
+        self.add_sum(value);
+        self.count += 1;
+        let most = Decimal::from(HIGHEST);
+        let mut hundredths = value.clamp(-most, most).round_dp(DECIMALS);
+        hundredths.rescale(DECIMALS);
+        // Within ten thousand it is a small number.
+        let hundredths = i64::try_from(hundredths.mantissa()).unwrap_or_default();
+        *self.hundredths.entry(hundredths).or_default() += 1;
+    }
+
+    fn add_sum(&mut self, value: Decimal) {
+        match self.sum.checked_add(value) {
+            Some(sum) => self.sum = sum,
+            None => self.beyond = true,
+        }
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.add_sum(other.sum);
+        self.beyond |= other.beyond;
+        self.count += other.count;
+        for (value, count) in &other.hundredths {
+            *self.hundredths.entry(*value).or_default() += count;
+        }
+    }
+
+    fn mean(&self) -> Option<Decimal> {
+        let mean = self.sum.checked_div(self.count.into())?;
+        (!self.beyond).then(|| mean.round_dp(DECIMALS))
+    }
+
+    fn median(&self) -> Option<Decimal> {
+        let twice = median(self.hundredths.iter().map(|(value, count)| (*value, *count)))?;
+        Some((Decimal::new(twice, DECIMALS) / Decimal::TWO).round_dp(DECIMALS))
+    }
+}
+
+/// Twice the median of values in order, each with how often there is it: between the two
+/// middle ones, where there are two.
+fn median(counts: impl Iterator<Item = (i64, u64)> + Clone) -> Option<i64> {
+    let count: u64 = counts.clone().map(|(_, count)| count).sum();
+    let nth = |n: u64| {
+        let mut seen = 0;
+        counts.clone().find_map(|(value, count)| {
+            seen += count;
+            (seen > n).then_some(value)
+        })
+    };
+    Some(nth(count.checked_sub(1)? / 2)? + nth(count / 2)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use store::Window;
+
+    use super::*;
+
+    fn reading(sensor: u64, pm25: Decimal) -> Reading {
+        let timestamp = jiff::Timestamp::UNIX_EPOCH;
+        Reading { pm25: Some(pm25), ..Reading::new(sensor, Window::Day24, timestamp) }
+    }
+
+    fn tally(values: &[Decimal]) -> Tally {
+        let mut tally = Tally::default();
+        for (sensor, value) in (0..).zip(values) {
+            let reading = reading(sensor, *value);
+            tally.add(&reading, reading.index(), LeftOut::default());
+        }
+        tally
+    }
+
+    proptest! {
+        #[test]
+        fn mean_and_median_are_those_of_a_plain_list(
+            cents in proptest::collection::vec(0i64..200_000, 1..60),
+            split in 0usize..60,
+        ) {
+            let values: Vec<_> = cents.iter().map(|cents| Decimal::new(*cents, 2)).collect();
+            let mut sorted = values.clone();
+            sorted.sort();
+            let half = sorted.len() / 2;
+            let median = (sorted[(sorted.len() - 1) / 2] + sorted[half]) / Decimal::TWO;
+            let mean = values.iter().sum::<Decimal>() / Decimal::from(values.len());
+            let (first, rest) = values.split_at(split.min(values.len()));
+            let mut merged = tally(first);
+            merged.merge(&tally(rest));
+            for tally in [tally(&values), merged] {
+                prop_assert_eq!(tally.averaged.pm25.median(), Some(median.round_dp(2)));
+                prop_assert_eq!(tally.averaged.pm25.mean(), Some(mean.round_dp(2)));
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_has_neither_mean_nor_median_and_nothing_overflows() {
+        let none = Tally::default().describe();
+        for name in ["meanAqi", "meanP2", "medianAqi", "medianP2"] {
+            assert!(none[name].is_null(), "{name}");
+        }
+        let most = Decimal::MAX;
+        let two = tally(&[most, most, Decimal::ONE]);
+        assert_eq!(two.averaged.pm25.mean(), None);
+        assert_eq!(two.averaged.pm25.median(), Some(HIGHEST.into()));
+    }
+}

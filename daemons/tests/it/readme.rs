@@ -1,0 +1,203 @@
+//! Every `airshed` and `curl` line of the README, run as it stands there: against the demo, an
+//! emulator of AWS, or a folder of its own. Ports are free ones instead of 8501.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use super::binary::{Daemon, airshed};
+use super::emulator::Emulator;
+use super::support::{feed_of, readings};
+
+const README: &str = include_str!("../../../README.md");
+
+/// A line, and what was exported before it.
+struct Line {
+    text: String,
+    exported: HashMap<String, String>,
+}
+
+/// The commands of the README, those that go on over a line's end in one.
+fn lines() -> Vec<Line> {
+    let joined = README.replace(" \\\n      ", " ");
+    let mut exported = HashMap::new();
+    let mut found = Vec::new();
+    for line in joined.lines().filter_map(|line| line.strip_prefix("    ")) {
+        let line = line.trim_start_matches("$ ");
+        if let Some(variables) = line.strip_prefix("export ") {
+            let pairs = variables.split_whitespace().filter_map(|pair| pair.split_once('='));
+            exported.extend(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        } else if line.starts_with("airshed ") || line.starts_with("curl ") {
+            found.push(Line { text: line.to_owned(), exported: exported.clone() });
+        }
+    }
+    found
+}
+
+/// The lines that begin with one of these, in the README's order.
+fn beginning_with(starts: &[&str]) -> Vec<Line> {
+    let begins = |line: &Line| starts.iter().any(|start| line.text.starts_with(start));
+    lines().into_iter().filter(begins).collect()
+}
+
+/// By a shell, in a folder, with this binary as `airshed`.
+fn shell(line: &str, folder: &Path) -> Command {
+    let program = airshed(&[]).get_program().to_owned();
+    let bin = Path::new(&program).parent().unwrap().to_owned();
+    let path = std::env::var("PATH").unwrap_or_default();
+    let mut command = Command::new("sh");
+    command.args(["-c", line]).current_dir(folder);
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("AIRSHED_")) {
+        command.env_remove(name);
+    }
+    command.env("PATH", format!("{}:{path}", bin.display()));
+    command
+}
+
+fn ends_well(line: &str, command: &mut Command) -> Output {
+    let done = command.output().unwrap();
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "`{line}` ended with {}: {said}", done.status);
+    done
+}
+
+/// Starts a line that goes on until it is stopped; `ready` is told by its log.
+fn runs_until_ready(line: &str, mut command: Command, ready: &str) {
+    command.env("AIRSHED_LOG_FORMAT", "json");
+    let mut daemon = Daemon::spawn(command);
+    daemon.wait_for(ready);
+    daemon.signal("-TERM");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let ended = loop {
+        match daemon.child.try_wait().unwrap() {
+            Some(ended) => break ended,
+            None if Instant::now() > deadline => panic!("`{line}` does not stop"),
+            None => std::thread::sleep(Duration::from_millis(20)),
+        }
+    };
+    assert!(ended.success(), "`{line}` ended with {ended}");
+}
+
+/// Each of these starts is run by one of the tests below.
+const RUN: [&str; 12] = [
+    "curl -G http://127.0.0.1:8501/api/query ",
+    "airshed serve --contact ",
+    "airshed cost ",
+    "airshed provision up ",
+    "airshed provision status",
+    "airshed provision down ",
+    "airshed provision tables",
+    "airshed collect --contact ",
+    "airshed server",
+    "airshed worker",
+    "airshed loadtest http://127.0.0.1:8501 ",
+    "airshed index ",
+];
+const FILES: [&str; 2] = ["airshed export ", "airshed import "];
+
+#[test]
+fn every_line_is_run_by_a_test() {
+    let lines = lines();
+    assert!(lines.len() >= 15, "{}", lines.len());
+    for Line { text, .. } in lines {
+        let known = RUN.iter().chain(&FILES).any(|start| text.starts_with(start));
+        assert!(known, "no test here runs `{text}`");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn questions_to_the_demo() {
+    let folder = tempfile::tempdir().unwrap();
+    let demo = ["demo", "--listen", "127.0.0.1:0", "--sensors", "500", "--history", "3"];
+    let demo = Daemon::start(&demo);
+    let feed = demo.wait_for("simulated network")["feed"].as_str().unwrap().to_owned();
+    let base = demo.base();
+    let port = base.rsplit(':').next().unwrap();
+    let ready = || async {
+        let answer = reqwest::get(format!("{base}/readyz")).await;
+        answer.is_ok_and(|answer| answer.status() == 200)
+    };
+    while !ready().await {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    for Line { text, .. } in beginning_with(&["curl ", "airshed loadtest "]) {
+        let line = text.replace(":8501", &format!(":{port}"));
+        let done = ends_well(&text, &mut shell(&line, folder.path()));
+        let said = String::from_utf8_lossy(&done.stdout);
+        match text.starts_with("curl") {
+            true => assert!(said.starts_with("id,timestamp,P1,P2,"), "{said}"),
+            false => assert!(said.contains("Success count: 2500"), "{said}"),
+        }
+    }
+    for Line { text, .. } in beginning_with(&["airshed serve "]) {
+        let mut serve = shell(&format!("exec {text}"), folder.path());
+        serve.env("AIRSHED_FEED", &feed).env("AIRSHED_LISTEN", "127.0.0.1:0");
+        runs_until_ready(&text, serve, "feed collected");
+    }
+}
+
+#[test]
+fn what_needs_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    for Line { text, .. } in beginning_with(&["airshed cost ", "airshed index "]) {
+        assert!(!ends_well(&text, &mut shell(&text, folder.path())).stdout.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn files_in_and_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    std::fs::create_dir_all(&data).unwrap();
+    let options = store::Options::default();
+    let store = store::Embedded::open(data.join("readings.redb"), options).unwrap();
+    store::Store::put(&store, &readings(300)).await.unwrap();
+    drop(store);
+    for Line { text, .. } in beginning_with(&FILES) {
+        ends_well(&text, &mut shell(&text, folder.path()));
+    }
+    assert!(folder.path().join("germany.parquet").exists());
+    let copy = folder.path().join("elsewhere/readings.redb");
+    let copy = store::Embedded::open(copy, store::Options::default()).unwrap();
+    assert_eq!(store::View::summary(&copy).await.unwrap().readings(), 300);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_an_emulator_of_aws() {
+    let folder = tempfile::tempdir().unwrap();
+    let emulator = Emulator::ministack();
+    let feed = folder.path().join("data.24h.json");
+    std::fs::write(&feed, feed_of(1..4, "2026-02-01 11:00:00")).unwrap();
+    let on_emulator = |line: &str, exported: &HashMap<String, String>| {
+        let mut command = shell(line, folder.path());
+        command.envs(exported).env("AWS_ENDPOINT_URL", emulator.url());
+        command.env("AWS_REGION", "eu-west-2");
+        command.env("AWS_ACCESS_KEY_ID", "emulator").env("AWS_SECRET_ACCESS_KEY", "emulator");
+        command.env("AIRSHED_FEED", format!("file:{}", feed.display()));
+        command.env("AIRSHED_LISTEN", "127.0.0.1:0");
+        command
+    };
+    let starts = ["airshed provision", "airshed collect", "airshed server", "airshed worker"];
+    for Line { text, exported } in beginning_with(&starts) {
+        let started = [("airshed collect", "feed collected"), ("airshed server", "listening")];
+        let started = started.into_iter().chain([("airshed worker", "working")]);
+        let ready = started.into_iter().find(|(start, _)| text.starts_with(start));
+        if let Some((_, ready)) = ready {
+            let command = on_emulator(&format!("exec {text}"), &exported);
+            runs_until_ready(&text, command, ready);
+            continue;
+        }
+        // As the README says of emulators.
+        let needs_balancer = text.starts_with("airshed provision up");
+        let more = if needs_balancer { " --balancer" } else { "" };
+        let mut command = on_emulator(&format!("{text}{more}"), &exported);
+        if text.starts_with("airshed provision status") {
+            let done = command.output().unwrap();
+            assert_eq!(done.status.code(), Some(1), "{done:?}");
+            assert!(String::from_utf8_lossy(&done.stdout).contains("ok      stack"), "{done:?}");
+        } else {
+            ends_well(&text, &mut command);
+        }
+    }
+}

@@ -1,0 +1,90 @@
+// What the address says of the page, and the entries of the browser's history.
+
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import type { Place } from "./map/map";
+import { fromAddress, local, type Selection, toAddress } from "./selection";
+
+export type Tab = "now" | "ask" | "jobs" | "sensor";
+const TABS: Tab[] = ["now", "ask", "jobs", "sensor"];
+
+export interface Address {
+  tab: Tab;
+  sensor: number | null;
+  /** The moment in the past that is shown, milliseconds; `null`: the newest readings. */
+  moment: number | null;
+  /** `null`: wherever the sensors are. */
+  place: Place | null;
+  selection: Selection;
+}
+
+const usualTab = (sensor: number | null): Tab => (sensor === null ? "now" : "sensor");
+
+export const readAddress = (): Address => {
+  const query = new URLSearchParams(location.search);
+  const sensor = /^\d{1,15}$/.test(query.get("sensor") ?? "") ? Number(query.get("sensor")) : null;
+  const tab = TABS.find((tab) => tab === query.get("view")) ?? usualTab(sensor);
+  const moment = Date.parse(`${query.get("at")}Z`);
+  const place = (query.get("map") ?? "").split(",").map(Number);
+  const usable = place.length === 3 && place.every(Number.isFinite) && Math.abs(place[0]!) <= 85;
+  return {
+    tab,
+    sensor,
+    moment: Number.isFinite(moment) ? moment : null,
+    place: usable ? (place as Place) : null,
+    selection: fromAddress(query),
+  };
+};
+
+const textOf = ({ tab, sensor, moment, place, selection }: Address): string => {
+  const query = new URLSearchParams();
+  if (tab !== usualTab(sensor)) query.set("view", tab);
+  if (sensor !== null) query.set("sensor", String(sensor));
+  if (moment !== null) query.set("at", local(moment));
+  if (place !== null) query.set("map", [place[0].toFixed(4), place[1].toFixed(4), place[2]].join(","));
+  toAddress(selection, query);
+  const text = query.toString().replaceAll("%2C", ",").replaceAll("%3A", ":");
+  return text ? `?${text}` : location.pathname;
+};
+
+/** What has an entry of its own in the history: where one is … */
+const whereOf = ({ tab, sensor, moment }: Address) => JSON.stringify([tab, sensor, moment !== null]);
+
+/** … and what is asked for. */
+const queryOf = ({ selection }: Address) => {
+  const query = new URLSearchParams();
+  toAddress(selection, query);
+  return query.toString();
+};
+
+/** Changes of the query that follow each other faster than this are typing: one entry. */
+const TYPING_MS = 2000;
+const MAP_MOVES_MS = 200;
+
+/** Keeps the address true, with an entry for each view, sensor and query; `onBack` gets what
+ * an earlier entry says. */
+export const useHistory = (address: Address, onBack: (address: Address) => void) => {
+  const written = useRef({ where: whereOf(address), query: queryOf(address), typed: 0 });
+  const back = useRef(onBack);
+  back.current = onBack;
+  // Before anybody sees the new view and can leave it.
+  useLayoutEffect(() => {
+    const [where, query] = [whereOf(address), queryOf(address)];
+    const { where: whereBefore, query: queryBefore, typed } = written.current;
+    if (where === whereBefore && query === queryBefore) {
+      const timer = setTimeout(() => history.replaceState(null, "", textOf(address)), MAP_MOVES_MS);
+      return () => clearTimeout(timer);
+    }
+    const isTyping = where === whereBefore && Date.now() - typed < TYPING_MS;
+    history[isTyping ? "replaceState" : "pushState"](null, "", textOf(address));
+    written.current = { where, query, typed: where === whereBefore ? Date.now() : 0 };
+  }, [address.tab, address.sensor, address.moment, address.place, address.selection]);
+  useEffect(() => {
+    const left = () => {
+      const address = readAddress();
+      written.current = { where: whereOf(address), query: queryOf(address), typed: 0 };
+      back.current(address);
+    };
+    addEventListener("popstate", left);
+    return () => removeEventListener("popstate", left);
+  }, []);
+};

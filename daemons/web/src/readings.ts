@@ -1,0 +1,79 @@
+// What is stored, and the latest of each sensor: kept up to date while the page is open.
+
+import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { isAborted, type Known, latest, onReachable, summary, Unreachable } from "./api";
+import type { Frame } from "./map/frame";
+import { reasonOf, useWords } from "./texts";
+
+/** How often the page looks whether there are newer readings. */
+const LOOK_MS = 60_000;
+
+/** … and where the map is behind what is stored. */
+const SOON_MS = 3000;
+
+export interface Readings {
+  known: Known | null;
+  frame: Frame | null;
+  /** Why they could not be loaded. */
+  failure: string | null;
+  reachable: boolean;
+  reload: () => void;
+}
+
+/** Looked at again each minute, and when the server is back. */
+export const useReadings = (): Readings => {
+  const { t } = useWords();
+  const [known, setKnown] = useState<Known | null>(null);
+  const [frame, setFrame] = useState<Frame | null>(null);
+  const [problem, setProblem] = useState<unknown>(null);
+  const [reachable, setReachable] = useState(true);
+  const shown = useRef<string | null>(null);
+  const load = useCallback(async (signal?: AbortSignal) => {
+    try {
+      const now = await summary(signal);
+      setKnown(now);
+      const version = `${now.newest} ${now.readings}`;
+      if (shown.current !== version) {
+        const frame = await latest(new URLSearchParams(), signal);
+        setFrame(frame);
+        // The server may have given out the one before, and make a new one meanwhile.
+        if (frame.newest === now.newest) shown.current = version;
+        else setTimeout(() => void load(signal), SOON_MS);
+      }
+      setProblem(null);
+    } catch (error) {
+      // Unreachable has words of its own.
+      if (!isAborted(error) && !(error instanceof Unreachable)) setProblem(error);
+    }
+  }, []);
+  useEffect(() => {
+    const control = new AbortController();
+    void load(control.signal);
+    const timer = setInterval(() => {
+      if (!document.hidden) void load(control.signal);
+    }, LOOK_MS);
+    const left = onReachable((now) => {
+      setReachable(now);
+      if (now) void load(control.signal);
+    });
+    return () => {
+      control.abort();
+      clearInterval(timer);
+      left();
+    };
+  }, []);
+  const failure = problem === null ? null : reasonOf(problem, t);
+  return { known, frame, failure, reachable, reload: () => void load() };
+};
+
+/** The time, anew after so many milliseconds; it stands still while nobody needs it. */
+export const useNow = (everyMs: number, running = true): number => {
+  const [now, setNow] = useState(Date.now());
+  useEffect(() => {
+    if (!running) return;
+    setNow(Date.now());
+    const timer = setInterval(() => setNow(Date.now()), everyMs);
+    return () => clearInterval(timer);
+  }, [running, everyMs]);
+  return now;
+};
