@@ -55,6 +55,7 @@ bench: check-tools check-python check-node
 	$(CARGO) bench --locked --package airshed-benches
 	$(CARGO) bench --locked --package airshed --bench aws
 	$(CARGO) run --locked --release --package airshed-benches --bin instructions
+	$(CARGO) run --locked --release --package airshed-benches --bin puts
 	$(CARGO) run --locked --release --package airshed-benches --bin tester
 
 # Long campaigns: 200 kills of collectors and of workers, more cases for every law, minutes of fuzzing.

@@ -515,7 +515,7 @@ fn read_flag(text: &str) -> Result<bool, String> {
 }
 
 /// A whole number, however many zeros follow its decimal point: JSON has one kind of number.
-fn whole(text: &str) -> Option<u64> {
+pub(crate) fn whole(text: &str) -> Option<u64> {
     let (digits, zeros) = text.split_once('.').unwrap_or((text, ""));
     zeros.bytes().all(|digit| digit == b'0').then(|| digits.parse().ok()).flatten()
 }

@@ -65,8 +65,9 @@ pub const SILENCE: Duration = Duration::from_secs(30);
 
 /// Works until told to stop; then hands back what is not finished.
 pub async fn run(worker: Worker, stop: CancellationToken) {
-    let mut tasks = JoinSet::new();
-    for _ in 0..worker.concurrency.max(1) {
+    let (mut tasks, concurrency) = (JoinSet::new(), worker.concurrency.max(1));
+    info!(concurrency, "worker started");
+    for _ in 0..concurrency {
         let (worker, stop) = (worker.clone(), stop.clone());
         tasks.spawn(again_after_panic(move || work(worker.clone(), stop.clone())));
     }

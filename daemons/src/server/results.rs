@@ -21,7 +21,7 @@ use super::query::{Rows, describe_file};
 use super::{Desk, Shared, page};
 use crate::collector::reason;
 use crate::jobs::{Cancellation, Job, State};
-use crate::request::{Ask, BadRequest};
+use crate::request::{Ask, BadRequest, whole};
 
 /// The longest that a client may ask to wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
@@ -146,7 +146,7 @@ fn read_wait(query: Option<&str>) -> Result<Duration, BadRequest> {
             let shown: String = name.chars().take(40).collect();
             return Err(BadRequest::new(shown, "unknown; the only field is wait"));
         }
-        let seconds: u64 = value.parse().map_err(|_| {
+        let seconds = whole(&value).ok_or_else(|| {
             BadRequest::new("wait", format!("seconds from 0 to {}", LONGEST_WAIT.as_secs()))
         })?;
         wait = Duration::from_secs(seconds).min(LONGEST_WAIT);

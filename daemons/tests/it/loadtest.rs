@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use airshed::loadtest::{self, LoadTestError, Measured, Plan, Results, Step, Weighted};
+use serde_json::json;
+use store::Reading;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::binary::{Daemon, airshed};
-use super::support::{Options, RawServer, Rig, answer, readings};
+use super::support::{Options, RawServer, Rig, answer, at, readings};
 
 fn plan(steps: &[(u64, u64)]) -> Plan {
     let query = serde_json::from_str(r#"{"startDate":"2026-01-01","endDate":"2026-01-31"}"#);
@@ -230,4 +232,39 @@ async fn a_server_on_embedded_defaults_holds_without_one_error() {
     let peak_kib = server.peak_kib();
     eprintln!("{peak_kib} KiB at most");
     assert!(peak_kib < 512 << 10, "{peak_kib} KiB");
+}
+
+#[tokio::test]
+async fn without_a_query_it_asks_for_what_the_server_has() {
+    let rig = Rig::start(Options::default()).await;
+    let target: loadtest::Target = rig.base.parse().unwrap();
+    let nothing = loadtest::default_question(&target).await.unwrap_err().to_string();
+    let sentence = format!(
+        "{target} has no readings yet: wait for its first collection, or test `airshed demo`"
+    );
+    assert_eq!(nothing, sentence);
+    let nobody = "http://127.0.0.1:1".parse().unwrap();
+    let nobody = loadtest::default_question(&nobody).await.unwrap_err().to_string();
+    assert!(nobody.contains("is an Airshed server running there?"), "{nobody}");
+
+    // Whatever there is: daily values at midnight, one country's, high ones alone.
+    for (hour, pm10, countries) in
+        [("09", 5, &["DE", "FR"][..]), ("00", 5, &["FR"]), ("09", 200, &["DE"])]
+    {
+        let rig = Rig::start(Options::default()).await;
+        let reading = |(n, country): (usize, &&str)| Reading {
+            pm10: Some(pm10.into()),
+            country: Some(country.parse().unwrap()),
+            ..Reading::new(n as u64, store::Window::Day24, at(&format!("2026-02-01T{hour}:05:00Z")))
+        };
+        let readings: Vec<_> = countries.iter().enumerate().map(reading).collect();
+        rig.store.put(&readings).await.unwrap();
+        let target = rig.base.parse().unwrap();
+        let query = loadtest::default_question(&target).await.unwrap();
+        assert_eq!((&query["minAqi"], &query["maxAqi"]), (&json!(0), &json!(10)));
+        let mut plan = plan(&[(1000, 100)]);
+        plan.mix = vec![Weighted { weight: 1, query }];
+        let results = test(&rig.base, &plan).await.unwrap();
+        assert_eq!(results.steps[0].success, 1000, "{:?}", results.steps[0].errors);
+    }
 }

@@ -181,7 +181,7 @@ async fn on_an_emulator_of_aws() {
     let starts = ["airshed provision", "airshed collect", "airshed server", "airshed worker"];
     for Line { text, exported } in beginning_with(&starts) {
         let started = [("airshed collect", "feed collected"), ("airshed server", "listening")];
-        let started = started.into_iter().chain([("airshed worker", "working")]);
+        let started = started.into_iter().chain([("airshed worker", "worker started")]);
         let ready = started.into_iter().find(|(start, _)| text.starts_with(start));
         if let Some((_, ready)) = ready {
             let command = on_emulator(&format!("exec {text}"), &exported);
