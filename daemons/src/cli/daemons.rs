@@ -184,6 +184,9 @@ impl Collect {
         let _exporting = self.logging.start("collect")?;
         let (stop, clock) = (stop_on_signals()?, wall_clock());
         self.feed.check()?;
+        if self.once {
+            self.feed.check_file()?;
+        }
         let measuring = self.metrics.start("collect").await?;
         let store = self.store.open_to_keep(self.feed.keep()).await?;
         let mut tasks = Tasks::new(stop.clone());

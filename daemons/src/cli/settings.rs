@@ -267,6 +267,13 @@ impl FeedFlags {
         window_of(&self.feed, self.window).map(drop)
     }
 
+    /// Before anything is made: whether the feed, where it is a file, can be read.
+    pub(super) fn check_file(&self) -> Result<(), Failure> {
+        let Source::File(path) = &self.feed else { return Ok(()) };
+        let read = std::fs::File::open(path).map(drop);
+        Ok(read.map_err(|error| format!("cannot read --feed {}: {error}", path.display()))?)
+    }
+
     /// When to fetch.
     pub(super) fn times(self) -> (Schedule, Spread) {
         let longest = SignedDuration::from_mins(self.schedule_jitter.into());
