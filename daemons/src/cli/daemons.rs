@@ -154,7 +154,9 @@ async fn collect_past(parts: Parts, origin: String, past: Vec<i64>, stop: Cancel
         let status = Arc::new(FeedStatus::default());
         let (store, clock) = (Arc::clone(&parts.store), parts.clock.clone());
         match collector(source, None, None, store, clock, status) {
-            Ok(mut collector) => drop(collector.collect_patiently(None, &stop).await),
+            Ok(mut collector) => {
+                collector.collect_patiently(None, &stop).await;
+            }
             Err(failure) => warn!(reason = reason(failure.as_ref()), "no collector"),
         }
         if stop.is_cancelled() {

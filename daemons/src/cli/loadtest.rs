@@ -100,7 +100,7 @@ impl LoadTest {
         }
         let mut out = standard();
         if self.json {
-            serde_json::to_writer_pretty(&mut out, &results)?;
+            serde_json::to_writer_pretty(&mut out, &results).map_err(std::io::Error::from)?;
             writeln!(out)?;
         } else {
             for step in &results.steps {
