@@ -45,8 +45,8 @@ impl Index {
             standard().write_all(list().as_bytes())?;
             return Ok(ExitCode::SUCCESS);
         }
-        let standard = self.standard.unwrap_or_default();
-        let answer = index::of_pairs(&standard, &self.concentrations)
+        let name = self.standard.unwrap_or_default();
+        let answer = index::of_pairs(&name, &self.concentrations)
             .map_err(|refusal| bad_call(refusal.to_string()))?;
         standard().write_all(explain(&answer).as_bytes())?;
         Ok(ExitCode::SUCCESS)

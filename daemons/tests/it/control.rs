@@ -263,7 +263,9 @@ fn a_store_that_cannot_be_written_is_exported() {
 fn an_export_goes_through_what_is_no_regular_file() {
     let home = Home::new();
     let expected = text(&home.run(EXPORT));
-    let to = |path: &str| [EXPORT, &["--output", path]].concat();
+    fn to(path: &str) -> Vec<&str> {
+        [EXPORT, &["--output", path]].concat()
+    }
     // Standard output by any name, also where that is a file that others write to.
     for name in ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"] {
         assert_eq!(text(&home.run(&to(name))), expected, "{name}");
