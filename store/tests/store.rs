@@ -258,6 +258,7 @@ async fn a_store_opened_to_read_is_shared_and_never_changed() {
         Reading::new(1, store::Window::Day24, "2026-02-01T09:00:00Z".parse().unwrap());
     reading.pm10 = Some("51".parse().unwrap());
     store.put(&[reading.clone()]).await.unwrap();
+    reading.sensor = 2;
     let held = Embedded::open(&path, to_read.clone()).err().unwrap();
     assert_eq!(held.kind(), ErrorKind::Locked);
     drop(store);

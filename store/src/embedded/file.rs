@@ -43,11 +43,21 @@ impl Opened {
     fn begin_write(&self) -> Result<WriteTransaction, Error> {
         match self {
             Self::ToWrite(database) => database.begin_write().map_err(transaction_error),
-            Self::ToRead(_) => {
-                Err(Error::new(ErrorKind::Invalid, "the store was opened for reading alone"))
-            }
+            Self::ToRead(_) => Err(only_to_read()),
         }
     }
+
+    /// Before anything is tried: a failed write has the file opened anew.
+    pub(super) fn check_writable(&self) -> Result<(), Error> {
+        match self {
+            Self::ToWrite(_) => Ok(()),
+            Self::ToRead(_) => Err(only_to_read()),
+        }
+    }
+}
+
+fn only_to_read() -> Error {
+    Error::new(ErrorKind::Invalid, "the store was opened for reading alone")
 }
 
 /// Opens the file of a store to read it: without write permission, and beside other readers.

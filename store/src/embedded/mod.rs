@@ -367,6 +367,7 @@ impl Shared {
         if changes.is_empty() {
             return Ok(());
         }
+        state.database.check_writable()?;
         let first_block = writer.next_block;
         writer.next_block += changes.iter().map(|change| change.added.len() as u64).sum::<u64>();
         let database = Arc::clone(&state.database);
