@@ -174,23 +174,24 @@ pub async fn run(
 
 impl Collector {
     /// Deletes what is too old; then collects, and tries again while that fails: until the
-    /// next fetch is due, or so often as [`Backoff`] says. Whether it went well in the end.
+    /// next fetch is due, or so often as [`Backoff`] says. What it brought, if it went well in
+    /// the end.
     ///
     /// A local file is not tried again: what is wrong with it stays wrong.
     pub async fn collect_patiently(
         &mut self,
         until: Option<Timestamp>,
         stop: &CancellationToken,
-    ) -> bool {
+    ) -> Option<Collected> {
         self.delete_old().await;
         let mut attempt = 0;
         let collected = loop {
             let failure = tokio::select! {
                 collected = self.collect() => match collected {
-                    Ok(_) => break true,
+                    Ok(collected) => break Some(collected),
                     Err(failure) => failure,
                 },
-                () = stop.cancelled() => break false,
+                () = stop.cancelled() => break None,
             };
             let (reason, now) = (reason(&failure), (self.clock)());
             let trouble = failure.trouble();
@@ -215,13 +216,13 @@ impl Collector {
             };
             if is_local || given_up {
                 error!(%feed, reason, "fetch failed; what is stored stays, waiting for the schedule");
-                break false;
+                break None;
             }
             warn!(%feed, reason, wait_ms = wait.as_millis() as u64,
                 "fetch failed; what is stored stays, trying again");
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
-                () = stop.cancelled() => break false,
+                () = stop.cancelled() => break None,
             }
         };
         self.status.set(|state| state.first_ended = true);

@@ -5,7 +5,8 @@
 //! [`request`] reads what is asked for, [`server`] answers at once or hands the query to
 //! [`jobs`] and a queue, [`worker`] does what is queued, [`sweeper`] expires finished
 //! jobs and requeues stalled ones; results lie among [`objects`]; [`freshness`] says how new
-//! the data is. [`transfer`] moves files in and out, [`cost`] says what a month on AWS costs,
+//! the data is. [`control`] is how commands reach the process that holds the store.
+//! [`transfer`] moves files in and out, [`cost`] says what a month on AWS costs,
 //! [`provision`] makes a deployment there, [`index`] answers for the index alone, [`demo`]
 //! simulates the network. [`telemetry`] has the names of the metrics, [`watch`] samples
 //! gauges at scrape time.
@@ -15,6 +16,7 @@
 //! opened by what AWS tools read: the environment, the profile, the machine's role.
 
 pub mod collector;
+pub mod control;
 pub mod cost;
 pub mod demo;
 pub mod feed;

@@ -45,14 +45,14 @@ pub struct ImportError {
     pub imported: Imported,
     /// What is wrong with the file, or with the store.
     #[source]
-    pub error: store::Error,
+    pub error: Box<dyn std::error::Error + Send + Sync>,
 }
 
-/// Puts every readable row of a file of any kind into the store; see [`store::import`].
-/// `strict`: rows are refused in which something derived differs. `refused` is told of
-/// those that are, `progress` of the bytes read so far.
-pub async fn import(
-    store: &dyn Store,
+/// Gives every readable row of a file of any kind to `put`, in batches that are not empty;
+/// see [`store::import`]. `strict`: rows are refused in which something derived differs.
+/// `refused` is told of those that are, `progress` of the bytes read so far.
+pub async fn import<E: Into<Box<dyn std::error::Error + Send + Sync>>>(
+    mut put: impl AsyncFnMut(&[Reading]) -> Result<(), E>,
     input: impl Read + Send + 'static,
     strict: bool,
     mut refused: impl FnMut(RowError),
@@ -85,16 +85,18 @@ pub async fn import(
                 }
             }
         }
-        if let Err(error) = store.put(&batch).await {
-            return Err(ImportError { imported, error });
+        if !batch.is_empty()
+            && let Err(error) = put(&batch).await
+        {
+            return Err(ImportError { imported, error: error.into() });
         }
         imported.add(&of_batch);
         progress(bytes.load(Relaxed));
     }
     match reading.await {
         Ok(Ok(())) => Ok(imported),
-        Ok(Err(error)) => Err(ImportError { imported, error }),
-        Err(panic) => Err(ImportError { imported, error: store::import::unreadable(panic) }),
+        Ok(Err(error)) => Err(ImportError { imported, error: error.into() }),
+        Err(panic) => Err(ImportError { imported, error: store::import::unreadable(panic).into() }),
     }
 }
 

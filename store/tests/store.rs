@@ -246,6 +246,37 @@ async fn a_second_opener_is_told_that_the_store_is_in_use() {
 }
 
 #[tokio::test]
+async fn a_store_opened_to_read_is_shared_and_never_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("readings");
+    let mut to_read = Options::default();
+    to_read.write = false;
+    let error = Embedded::open(&path, to_read.clone()).err().unwrap();
+    assert!(error.to_string().contains("there is no store at"), "{error}");
+    let store = open(&folder, "readings");
+    let mut reading =
+        Reading::new(1, store::Window::Day24, "2026-02-01T09:00:00Z".parse().unwrap());
+    reading.pm10 = Some("51".parse().unwrap());
+    store.put(&[reading.clone()]).await.unwrap();
+    reading.sensor = 2;
+    let held = Embedded::open(&path, to_read.clone()).err().unwrap();
+    assert_eq!(held.kind(), ErrorKind::Locked);
+    drop(store);
+    let before = std::fs::read(&path).unwrap();
+    let readers =
+        [&to_read, &to_read].map(|to_read| Embedded::open(&path, to_read.clone()).unwrap());
+    for reader in &readers {
+        assert_eq!(reader.summary().await.unwrap().readings(), 1);
+        assert_eq!(reader.put(&[reading.clone()]).await.unwrap_err().kind(), ErrorKind::Invalid);
+        assert_eq!(reader.summary().await.unwrap().readings(), 1);
+    }
+    let writer = Embedded::open(&path, Options::default()).err().unwrap();
+    assert_eq!(writer.kind(), ErrorKind::Locked);
+    drop(readers);
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+}
+
+#[tokio::test]
 async fn pages_walk_through_the_whole_answer() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder, "readings");

@@ -14,8 +14,9 @@ use clap::{Args, ValueEnum};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::Failure;
+use super::output::standard;
 use super::provision::WantedCapacity;
+use super::{Failure, bad_call};
 
 #[derive(Args)]
 pub(super) struct Cost {
@@ -112,7 +113,7 @@ fn count(text: &str) -> Result<f64, &'static str> {
 
 impl Cost {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
-        let mut out = std::io::stdout();
+        let mut out = standard();
         if self.show_prices {
             out.write_all(PRICES.as_bytes())?;
             return Ok(ExitCode::SUCCESS);
@@ -120,7 +121,8 @@ impl Cost {
         let prices = match &self.prices {
             None => Prices::built_in()?,
             Some(path) => {
-                let named = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+                let named =
+                    |error: &dyn std::fmt::Display| format!("--prices {}: {error}", path.display());
                 let text = std::fs::read_to_string(path).map_err(|error| named(&error))?;
                 Prices::parse(&text).map_err(|error| named(&error))?
             }
@@ -321,11 +323,13 @@ fn fetches_a_day(schedule: &Schedule) -> Result<f64, Failure> {
     while let Some(next) = schedule.next_after(moment).filter(|next| *next <= end) {
         (moment, fetches) = (next, fetches + 1);
         if fetches > 100_000 {
-            return Err(format!("--schedule `{schedule}` fetches more than once a minute").into());
+            return Err(bad_call(format!(
+                "--schedule `{schedule}` fetches more than once a minute"
+            )));
         }
     }
     match fetches {
-        0 => Err(format!("--schedule `{schedule}` fetches nothing within four weeks").into()),
+        0 => Err(bad_call(format!("--schedule `{schedule}` fetches nothing within four weeks"))),
         fetches => Ok(f64::from(fetches) / DAYS as f64),
     }
 }

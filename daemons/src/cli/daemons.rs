@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use airshed::Clock;
 use airshed::collector::{self, reason};
+use airshed::control;
 use airshed::demo::network::Network;
 use airshed::demo::{self, FEED_PATH};
 use airshed::feed_status::FeedStatus;
@@ -25,7 +26,7 @@ use tracing::{error, info, warn};
 use super::logging::Logging;
 use super::metrics::{Measuring, MetricsFlags};
 use super::settings::{FeedFlags, HttpFlags, JobFlags, StoreFlags, WorkerFlags, collector};
-use super::{Failure, stop_on_signals, wall_clock};
+use super::{Failure, bad_call, stop_on_signals, wall_clock};
 
 #[derive(Args)]
 pub(super) struct Serve {
@@ -51,6 +52,7 @@ impl Serve {
         self.feed.check()?;
         let measuring = self.metrics.start("serve").await?;
         let (stop, clock) = (stop_on_signals()?, wall_clock());
+        let listener = self.http.listen().await?;
         let store = self.store.open_to_keep(self.feed.keep()).await?;
         let has_readings = store.summary().await?.extent.is_some();
         let status = Arc::new(FeedStatus::starting(has_readings));
@@ -61,7 +63,8 @@ impl Serve {
         let attribution = store::ATTRIBUTION;
         let parts = Parts { store, clock, status: Some(status), attribution };
         let daemons = Inside { jobs: &self.jobs, http: &self.http, worker: &self.worker };
-        parts.serve_and_work(&mut tasks, &self.store, daemons, measuring).await?;
+        parts.serve_and_work(&mut tasks, &self.store, daemons, measuring, listener).await?;
+        tasks.add_control(&self.store, &parts.store, attribution, "serve");
         let (schedule, spread) = self.feed.times();
         tasks.add("collector", collector::run(collector, schedule, spread, stop));
         tasks.run().await
@@ -109,6 +112,7 @@ impl Demo {
         let _exporting = self.logging.start("demo")?;
         let measuring = self.metrics.start("demo").await?;
         let (stop, clock) = (stop_on_signals()?, wall_clock());
+        let listener = self.http.listen().await?;
         let temporary = tempfile::Builder::new().prefix("airshed-demo-").tempdir()?;
         let data = self.store.data.unwrap_or_else(|| temporary.path().to_owned());
         let store = StoreFlags::in_folder(data);
@@ -127,7 +131,8 @@ impl Demo {
         tasks.add("network", demo::run(network, feed, clock.clone(), stop.clone()));
 
         let daemons = Inside { jobs: &self.jobs, http: &self.http, worker: &self.worker };
-        parts.serve_and_work(&mut tasks, &store, daemons, measuring).await?;
+        parts.serve_and_work(&mut tasks, &store, daemons, measuring, listener).await?;
+        tasks.add_control(&store, &parts.store, parts.attribution, "demo");
         let status = parts.status.clone().unwrap_or_default();
         let live: Source = format!("{origin}{FEED_PATH}").parse()?;
         let live = collector(live, None, None, Arc::clone(&parts.store), clock.clone(), status)?;
@@ -149,7 +154,9 @@ async fn collect_past(parts: Parts, origin: String, past: Vec<i64>, stop: Cancel
         let status = Arc::new(FeedStatus::default());
         let (store, clock) = (Arc::clone(&parts.store), parts.clock.clone());
         match collector(source, None, None, store, clock, status) {
-            Ok(mut collector) => drop(collector.collect_patiently(None, &stop).await),
+            Ok(mut collector) => {
+                collector.collect_patiently(None, &stop).await;
+            }
             Err(failure) => warn!(reason = reason(failure.as_ref()), "no collector"),
         }
         if stop.is_cancelled() {
@@ -179,17 +186,22 @@ impl Collect {
         let _exporting = self.logging.start("collect")?;
         let (stop, clock) = (stop_on_signals()?, wall_clock());
         self.feed.check()?;
+        if self.once {
+            self.feed.check_file()?;
+        }
         let measuring = self.metrics.start("collect").await?;
         let store = self.store.open_to_keep(self.feed.keep()).await?;
         let mut tasks = Tasks::new(stop.clone());
         measuring.watch(&mut tasks, Some(&store), None, &clock);
+        tasks.add_control(&self.store, &store, store::ATTRIBUTION, "collect");
         let slack = self.store.deletion_slack();
         let mut collector = self.feed.collector(store, clock, Arc::default(), slack)?;
         if self.once {
             let collected = collector.collect_patiently(None, &stop).await;
             stop.cancel();
             tasks.run().await?;
-            return Ok(if collected { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+            let whole = collected.is_some_and(|collected| collected.refused == 0);
+            return Ok(if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         let (schedule, spread) = self.feed.times();
         tasks.add("collector", collector::run(collector, schedule, spread, stop));
@@ -216,6 +228,7 @@ impl Serving {
         let _exporting = self.logging.start("server")?;
         let measuring = self.metrics.start("server").await?;
         let (stop, clock) = (stop_on_signals()?, wall_clock());
+        let listener = self.http.listen().await?;
         let store = self.store.open().await?;
         let queues = self.jobs.queues().await?;
         let desk = if queues.shared {
@@ -236,8 +249,9 @@ impl Serving {
         }
         let queues = desk.as_ref().map(|desk| &desk.queues);
         let watch = measuring.watch(&mut tasks, Some(&store), queues, &clock);
+        tasks.add_control(&self.store, &store, store::ATTRIBUTION, "server");
         let server = self.http.server(store, desk, None, watch, clock, store::ATTRIBUTION)?;
-        let listener = self.http.listen().await?;
+        HttpFlags::announce(&listener)?;
         tasks.add("server", server::run(server, listener, stop));
         tasks.run().await
     }
@@ -262,9 +276,10 @@ impl Working {
         let _exporting = self.logging.start("worker")?;
         let queues = self.jobs.queues().await?;
         if !queues.shared {
-            return Err("a worker of its own needs a queue that other processes reach; \
-                        channel: ends with its process. `airshed serve` has workers inside"
-                .into());
+            return Err(bad_call(
+                "a worker of its own needs a --queue that other processes reach; channel: ends \
+                 with its process. `airshed serve` has workers inside",
+            ));
         }
         let measuring = self.metrics.start("worker").await?;
         let (stop, clock) = (stop_on_signals()?, wall_clock());
@@ -272,6 +287,7 @@ impl Working {
         let mut tasks = Tasks::new(stop.clone());
         measuring.watch(&mut tasks, None, None, &clock);
         let jobs = self.jobs.jobs(&self.store.data, clock, false).await?;
+        tasks.add_control(&self.store, &store, store::ATTRIBUTION, "worker");
         let worker = self.worker.worker(store, queues, jobs, store::ATTRIBUTION);
         tasks.add("worker", worker::run(worker, stop));
         tasks.run().await
@@ -302,6 +318,7 @@ impl Parts {
         store: &StoreFlags,
         Inside { jobs, http, worker }: Inside<'_>,
         measuring: Measuring,
+        listener: TcpListener,
     ) -> Result<(), Failure> {
         let queues: Queues = jobs.queues().await?;
         let jobs = jobs.jobs(&store.data, self.clock.clone(), !queues.shared).await?;
@@ -319,7 +336,7 @@ impl Parts {
         let clock = self.clock.clone();
         let (shown, desk) = (Arc::clone(&store), Some(desk));
         let server = http.server(shown, desk, status, watch, clock, self.attribution)?;
-        let listener = http.listen().await?;
+        HttpFlags::announce(&listener)?;
         let stop = tasks.stop.clone();
         let worker = worker.worker(store, queues, jobs, self.attribution);
         tasks.add("server", server::run(server, listener, stop.clone()));
@@ -349,6 +366,20 @@ impl Tasks {
             daemon.await;
             name
         });
+    }
+
+    /// Lets commands at the store that this process holds.
+    fn add_control(
+        &mut self,
+        flags: &StoreFlags,
+        store: &Arc<dyn Store>,
+        attribution: &'static str,
+        daemon: &'static str,
+    ) {
+        if let Some(socket) = flags.socket() {
+            let parts = control::Parts { store: Arc::clone(store), attribution, daemon };
+            self.add("control", control::run(parts, socket, self.stop.clone()));
+        }
     }
 
     /// Until all have ended; one that ends by itself ends the others.

@@ -1,21 +1,23 @@
 //! `import` and `export`: files into a store, and out of it.
 
-use std::fs::{File, Permissions};
-use std::io::{self, BufWriter, IsTerminal, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::fs::File;
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use airshed::request::Ask;
-use airshed::transfer::{self, Imported};
+use airshed::control::{self, Client, ClientError};
+use airshed::transfer::{self, ExportError, Imported};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::{Map, Value};
-use store::{ATTRIBUTION, Format};
+use store::{ATTRIBUTION, Format, Reading, Store};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::Failure;
 use super::logging::Logging;
-use super::settings::StoreFlags;
+use super::output::{Output, say};
+use super::settings::{Access, Reached, StoreFlags};
+use super::{Failure, bad_call};
 
 /// Refused rows that are shown one by one.
 const SHOWN: u64 = 20;
@@ -39,44 +41,130 @@ pub(super) struct Import {
 impl Import {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
         let _exporting = self.logging.start("import")?;
-        let store = self.store.open().await?;
-        let mut refused = 0;
+        // Before anything is stored: a name that is wrong costs nothing.
+        let mut inputs = Vec::new();
         for path in &self.files {
-            let name = path.display();
-            let (input, length): (Box<dyn io::Read + Send>, u64) = if path == Path::new("-") {
-                (Box::new(io::stdin()), 0)
-            } else {
-                let file = File::open(path).map_err(|e| format!("cannot read {name}: {e}"))?;
-                let length = file.metadata().map_or(0, |file| file.len());
-                (Box::new(file), length)
-            };
-            let bar = bar(length, "{bar:30} {bytes}/{total_bytes} {msg}", &name.to_string());
-            let mut shown = 0;
-            let show = |error| {
-                shown += 1;
-                if shown <= SHOWN {
-                    bar.suspend(|| eprintln!("{name}: {error}"));
-                }
-            };
-            let progress = |bytes| bar.set_position(bytes);
-            let imported =
-                transfer::import(store.as_ref(), input, self.strict, show, progress).await;
-            bar.finish_and_clear();
-            let imported = imported.map_err(|failure| {
-                let before = failure.imported.stored;
-                let stored = match before {
-                    0 => "nothing of it was stored".to_owned(),
-                    _ => format!("{before} readings before that were stored"),
-                };
-                format!("{name}: {}; {stored}", super::reason(&failure.error))
-            })?;
-            if imported.refused > SHOWN {
-                eprintln!("{name}: and {} more rows refused", imported.refused - SHOWN);
-            }
-            eprintln!("{name}: {}", counts(&imported));
-            refused += imported.refused;
+            inputs.push((path.display().to_string(), open(path)?));
         }
-        Ok(if refused == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        let mut target = Target::open(&self.store).await?;
+        tokio::select! {
+            done = import_all(inputs, self.strict, &mut target) => done,
+            code = interrupted() => {
+                say("airshed: stopped; the batches before that are stored, and the same files \
+                     can be imported again");
+                Ok(code?)
+            }
+        }
+    }
+}
+
+type Input = (Box<dyn io::Read + Send>, u64);
+
+/// A file, and its length where that is known.
+fn open(path: &Path) -> Result<Input, Failure> {
+    if path == Path::new("-") {
+        return Ok((Box::new(io::stdin()), 0));
+    }
+    let name = path.display();
+    let file = File::open(path).map_err(|e| format!("cannot read {name}: {e}"))?;
+    let metadata = file.metadata().map_err(|e| format!("cannot read {name}: {e}"))?;
+    if metadata.is_dir() {
+        return Err(format!("cannot read {name}: it is a directory").into());
+    }
+    Ok((Box::new(file), metadata.len()))
+}
+
+/// Ctrl-C, SIGTERM or SIGHUP, and the exit code that belongs to it.
+async fn interrupted() -> io::Result<ExitCode> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    let number = tokio::select! {
+        _ = interrupt.recv() => SignalKind::interrupt(),
+        _ = terminate.recv() => SignalKind::terminate(),
+        _ = hang_up.recv() => SignalKind::hangup(),
+    };
+    Ok(ExitCode::from(128 + u8::try_from(number.as_raw_value()).unwrap_or_default()))
+}
+
+async fn import_all(
+    inputs: Vec<(String, Input)>,
+    strict: bool,
+    target: &mut Target,
+) -> Result<ExitCode, Failure> {
+    let mut refused = 0;
+    for (name, (input, length)) in inputs {
+        let bar = bar(length, "{bar:30} {bytes}/{total_bytes} {msg}", &name);
+        let mut shown = 0;
+        let show = |error| {
+            shown += 1;
+            if shown <= SHOWN {
+                bar.suspend(|| say(format_args!("{name}: {error}")));
+            }
+        };
+        let progress = |bytes| bar.set_position(bytes);
+        let put = async |batch: &[Reading]| target.put(batch).await;
+        let imported = transfer::import(put, input, strict, show, progress).await;
+        bar.finish_and_clear();
+        let imported = imported.map_err(|failure| {
+            let before = failure.imported.stored;
+            let stored = match before {
+                0 => "nothing of it was stored".to_owned(),
+                _ => format!("{before} readings before that were stored"),
+            };
+            format!("{name}: {}; {stored}", super::reason(failure.error.as_ref()))
+        })?;
+        if imported.refused > SHOWN {
+            say(format_args!("{name}: and {} more rows refused", imported.refused - SHOWN));
+        }
+        say(format_args!("{name}: {}", counts(&imported)));
+        refused += imported.refused;
+    }
+    Ok(if refused == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What readings are put into.
+enum Target {
+    /// A store that is made for the first of them, and not for none.
+    Unmade(StoreFlags),
+    /// A store of this process, and what lets other commands at it meanwhile.
+    Opened(Arc<dyn Store>, #[expect(dead_code, reason = "stops when dropped")] DropGuard),
+    /// A store of another process.
+    Held(Client),
+}
+
+impl Target {
+    async fn open(flags: &StoreFlags) -> Result<Self, Failure> {
+        match flags.is_there() {
+            true => Self::reach(flags).await,
+            false => Ok(Self::Unmade(flags.clone())),
+        }
+    }
+
+    async fn reach(flags: &StoreFlags) -> Result<Self, Failure> {
+        match flags.reach(Access::Make).await? {
+            Reached::Held(client) => Ok(Self::Held(client)),
+            Reached::Opened(store) => {
+                let stop = CancellationToken::new();
+                if let Some(socket) = flags.socket() {
+                    let (shared, attribution) = (Arc::clone(&store), ATTRIBUTION);
+                    let parts = control::Parts { store: shared, attribution, daemon: "import" };
+                    tokio::spawn(control::run(parts, socket, stop.clone()));
+                }
+                Ok(Self::Opened(store, stop.drop_guard()))
+            }
+        }
+    }
+
+    async fn put(&mut self, batch: &[Reading]) -> Result<(), Failure> {
+        if let Self::Unmade(flags) = self {
+            *self = Self::reach(flags).await?;
+        }
+        match self {
+            Self::Unmade(_) => Err("the store was not made".into()),
+            Self::Opened(store, _) => Ok(store.put(batch).await?),
+            Self::Held(client) => Ok(client.put(batch).await?),
+        }
     }
 }
 
@@ -136,7 +224,7 @@ pub(super) struct Export {
     /// Columns by name and in order; `all` can be imported again.
     #[arg(long, default_value = "all")]
     columns: String,
-    /// csv, json, ndjson, geojson, parquet or arrow [default: by the file's extension,
+    /// csv, json, ndjson, geojson, parquet or arrow [default: by the extension of --output,
     /// else csv]
     #[arg(long)]
     format: Option<String>,
@@ -153,7 +241,8 @@ pub(super) struct Export {
     /// Begin CSV with a byte order mark, for spreadsheets that need one.
     #[arg(long)]
     bom: bool,
-    /// The file; it appears when it is whole [default: standard output]
+    /// The file, - for standard output. A regular file appears, or is replaced, when it is
+    /// whole; a pipe or a device is written to [default: standard output]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(flatten)]
@@ -162,92 +251,100 @@ pub(super) struct Export {
 
 impl Export {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
-        let ask = self.ask()?;
-        let store = self.store.open_existing().await?;
+        let fields = self.fields()?;
+        let ask = control::export_request(&fields)
+            .map_err(|bad| bad_call(format!("--{}: {}", flag_of(&bad.field), bad.reason)))?;
+        let store = self.store.reach(Access::Read).await?;
+        let mut output = Output::open(self.output.as_deref())?;
         let bar = bar(0, "{spinner} {human_pos} rows {elapsed}", "");
-        let progress = |rows| bar.set_position(rows);
-        let rows = match &self.output {
-            None => {
-                let mut output = BufWriter::new(io::stdout().lock());
-                let encoder = ask.encoder(ATTRIBUTION)?;
-                let written =
-                    transfer::export(store, &ask.query, encoder, &mut output, progress).await;
-                match written {
-                    // Whoever reads has seen enough, such as `head`.
-                    Err(transfer::ExportError::Write(e))
-                        if e.kind() == io::ErrorKind::BrokenPipe =>
-                    {
-                        return Ok(ExitCode::SUCCESS);
-                    }
-                    written => written?,
+        let rows = match store {
+            Reached::Opened(store) => {
+                let (encoder, progress) =
+                    (ask.encoder(ATTRIBUTION)?, |rows| bar.set_position(rows));
+                match transfer::export(store, &ask.query, encoder, &mut output, progress).await {
+                    Err(ExportError::Write(error)) => return Err(output.failure(error)),
+                    rows => rows?,
                 }
             }
-            Some(path) => {
-                // Written beside its place and moved there whole.
-                let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-                let cannot = |e: io::Error| format!("cannot write {}: {e}", path.display());
-                let mut output = tempfile::Builder::new()
-                    .prefix(".airshed-export-")
-                    .permissions(Permissions::from_mode(0o666)) // less the umask
-                    .tempfile_in(folder.unwrap_or(Path::new(".")))
-                    .map_err(cannot)?;
-                let mut buffer = BufWriter::new(output.as_file_mut());
-                let encoder = ask.encoder(ATTRIBUTION)?;
-                let rows =
-                    transfer::export(store, &ask.query, encoder, &mut buffer, progress).await?;
-                buffer.flush().map_err(cannot)?;
-                drop(buffer);
-                output.as_file().sync_all().map_err(cannot)?;
-                output.persist(path).map_err(|e| cannot(e.error))?;
-                rows
-            }
+            Reached::Held(mut client) => match client.export(&fields, &mut output).await {
+                Err(ClientError::Write(error)) => return Err(output.failure(error)),
+                rows => rows?,
+            },
         };
+        output.finish()?;
         bar.finish_and_clear();
-        eprintln!("{rows} readings");
+        say(format_args!("{rows} readings"));
         Ok(ExitCode::SUCCESS)
     }
 
-    /// The flags, read by the rules of the HTTP contract.
-    fn ask(&self) -> Result<Ask, Failure> {
-        let everything = store::Query::everything();
+    /// The flags as the fields of a query string, read by the rules of the HTTP contract.
+    fn fields(&self) -> Result<String, Failure> {
+        let format = self.format()?;
         let given = [
-            ("startDate", self.start.clone().or(Some("0000-01-01".to_owned()))),
-            ("endDate", self.end.clone().or(Some("9999-12-29".to_owned()))),
-            ("country", self.country.clone()),
-            ("range", self.range.clone()),
-            ("minAqi", self.min_aqi.clone()),
-            ("maxAqi", self.max_aqi.clone()),
-            ("sensor", self.sensor.clone()),
-            ("bbox", self.bbox.clone()),
-            ("near", self.near.clone()),
-            ("without", self.without.clone()),
-            ("columns", Some(self.columns.clone())),
-            ("format", self.format.clone().or_else(|| self.format_of_file())),
-            ("dialect", self.dialect.clone()),
-            ("delimiter", self.delimiter.clone()),
-            ("decimal", self.decimal.clone()),
-            ("bom", self.bom.then(|| "true".to_owned())),
+            ("startDate", self.start.as_deref()),
+            ("endDate", self.end.as_deref()),
+            ("country", self.country.as_deref()),
+            ("range", self.range.as_deref()),
+            ("minAqi", self.min_aqi.as_deref()),
+            ("maxAqi", self.max_aqi.as_deref()),
+            ("sensor", self.sensor.as_deref()),
+            ("bbox", self.bbox.as_deref()),
+            ("near", self.near.as_deref()),
+            ("without", self.without.as_deref()),
+            ("columns", Some(self.columns.as_str())),
+            ("format", format.as_deref()),
+            ("dialect", self.dialect.as_deref()),
+            ("delimiter", self.delimiter.as_deref()),
+            ("decimal", self.decimal.as_deref()),
+            ("bom", self.bom.then_some("true")),
         ];
-        let fields: Map<String, Value> = given
-            .into_iter()
-            .filter_map(|(name, value)| Some((name.to_owned(), value?.into())))
-            .collect();
-        let mut ask = Ask::from_object(fields).map_err(|bad| bad.to_string())?;
-        if self.start.is_none() {
-            ask.query.from = everything.from;
+        let mut fields = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in given {
+            match value {
+                // An untouched form sends these; nobody types them.
+                Some(value) if value.trim().is_empty() => {
+                    return Err(bad_call(format!("--{}: an empty value", flag_of(name))));
+                }
+                Some(value) => drop(fields.append_pair(name, value)),
+                None => {}
+            }
         }
-        if self.end.is_none() {
-            ask.query.until = everything.until;
+        Ok(fields.finish())
+    }
+
+    /// The format, by its name and by the file's, which must not contradict each other.
+    fn format(&self) -> Result<Option<String>, Failure> {
+        let path = self.output.as_ref().filter(|path| *path != Path::new("-"));
+        let extension = path.and_then(|path| Some(path.extension()?.to_string_lossy()));
+        let Some(extension) = extension else { return Ok(self.format.clone()) };
+        let meant = Format::ALL.iter().find(|known| known.name() == extension.to_lowercase());
+        match (&self.format, meant) {
+            (None, Some(meant)) => Ok(Some(meant.name().to_owned())),
+            (None, None) => {
+                let names: Vec<_> = Format::ALL.iter().map(|format| format.name()).collect();
+                Err(bad_call(format!(
+                    "--output: `.{extension}` is no format; give --format, or a name that ends \
+                     with one of {}",
+                    names.join(", ")
+                )))
+            }
+            (Some(format), Some(meant)) if *format != meant.name() => Err(bad_call(format!(
+                "--format {format} contradicts the name of --output, which says {}",
+                meant.name()
+            ))),
+            (Some(format), _) => Ok(Some(format.clone())),
         }
-        Ok(ask)
     }
 }
 
-impl Export {
-    fn format_of_file(&self) -> Option<String> {
-        let extension = self.output.as_ref()?.extension()?.to_str()?.to_ascii_lowercase();
-        let known = Format::ALL.iter().find(|format| format.name() == extension)?;
-        Some(known.name().to_owned())
+/// The flag that a field of a request is given by.
+fn flag_of(field: &str) -> &str {
+    match field {
+        "startDate" => "start",
+        "endDate" => "end",
+        "minAqi" => "min-aqi",
+        "maxAqi" => "max-aqi",
+        field => field,
     }
 }
 

@@ -7,7 +7,8 @@ use airshed::index;
 use aqi::{Answer, Pollutant, standards};
 use clap::Args;
 
-use super::Failure;
+use super::output::{say, standard};
+use super::{Failure, bad_call};
 
 #[derive(Args)]
 pub(super) struct Index {
@@ -32,19 +33,22 @@ pub(super) struct Index {
 impl Index {
     pub(super) fn run(self) -> Result<ExitCode, Failure> {
         if self.batch {
-            let refused = index::batch(io::stdin().lock(), io::stdout().lock())?;
+            let refused = index::batch(io::stdin().lock(), standard())?;
             if refused > 0 {
-                eprintln!("airshed: {refused} rows have no index; their column `error` says why");
+                say(format_args!(
+                    "airshed: {refused} rows have no index; their column `error` says why"
+                ));
             }
-            return Ok(ExitCode::SUCCESS);
+            return Ok(if refused == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         if self.list {
-            io::stdout().lock().write_all(list().as_bytes())?;
+            standard().write_all(list().as_bytes())?;
             return Ok(ExitCode::SUCCESS);
         }
-        let standard = self.standard.unwrap_or_default();
-        let answer = index::of_pairs(&standard, &self.concentrations)?;
-        io::stdout().lock().write_all(explain(&answer).as_bytes())?;
+        let name = self.standard.unwrap_or_default();
+        let answer = index::of_pairs(&name, &self.concentrations)
+            .map_err(|refusal| bad_call(refusal.to_string()))?;
+        standard().write_all(explain(&answer).as_bytes())?;
         Ok(ExitCode::SUCCESS)
     }
 }

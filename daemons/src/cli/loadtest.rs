@@ -13,7 +13,8 @@ use airshed::loadtest::{
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{Failure, stop_on_signals};
+use super::output::{say, standard};
+use super::{Failure, bad_call, stop_on_signals};
 
 #[derive(Args)]
 pub(super) struct LoadTest {
@@ -91,9 +92,15 @@ impl LoadTest {
         let target = self.url;
         let results = loadtest::run(target, &plan, |progress| bar.show(progress), &stop).await?;
         bar.clear();
-        let mut out = std::io::stdout().lock();
+        if let Some(path) = &self.report {
+            let html = loadtest::page(&results, before.as_ref());
+            let failed = |error| format!("cannot write --report {}: {error}", path.display());
+            fs::write(path, html).map_err(failed)?;
+            say(format_args!("{}: the report", path.display()));
+        }
+        let mut out = standard();
         if self.json {
-            serde_json::to_writer_pretty(&mut out, &results)?;
+            serde_json::to_writer_pretty(&mut out, &results).map_err(std::io::Error::from)?;
             writeln!(out)?;
         } else {
             for step in &results.steps {
@@ -103,12 +110,6 @@ impl LoadTest {
                 writeln!(out, "Idle connections beside the last step: {}", results.idle)?;
             }
         }
-        if let Some(path) = &self.report {
-            let html = loadtest::page(&results, before.as_ref());
-            let failed = |error| format!("cannot write {}: {error}", path.display());
-            fs::write(path, html).map_err(failed)?;
-            eprintln!("{}: the report", path.display());
-        }
         let whole = results.steps.len() == plan.steps.len()
             && results.steps.iter().all(|step| step.error_count() == 0);
         Ok(if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -117,10 +118,10 @@ impl LoadTest {
     async fn plan(&self) -> Result<Plan, Failure> {
         let seconds = |name: &str, value: f64| {
             let duration = Duration::try_from_secs_f64(value);
-            duration.map_err(|_| format!("--{name} {value}: give seconds, 0 or more"))
+            duration.map_err(|_| bad_call(format!("--{name} {value}: give seconds, 0 or more")))
         };
         if self.rate.is_some_and(|rate| !(rate.is_finite() && rate > 0.0)) {
-            return Err("--rate: give requests a second, more than 0".into());
+            return Err(bad_call("--rate: give requests a second, more than 0"));
         }
         Ok(Plan {
             mix: self.mix().await?,
@@ -135,31 +136,33 @@ impl LoadTest {
 
     async fn mix(&self) -> Result<Mix, Failure> {
         if let Some(path) = &self.mix {
-            let text = read(path)?;
+            let text = read("mix", path)?;
             let mix: Mix = serde_json::from_str(&text)
-                .map_err(|error| format!("{}: no mix of queries: {error}", path.display()))?;
+                .map_err(|error| format!("--mix {}: no mix of queries: {error}", path.display()))?;
             if mix.iter().all(|query| query.weight == 0) {
-                return Err(format!("{}: no query has a weight", path.display()).into());
+                return Err(format!("--mix {}: no query has a weight", path.display()).into());
             }
             return Ok(mix);
         }
         let query = match &self.query {
             Some(text) => serde_json::from_str(text)
-                .map_err(|error| format!("--query: not a JSON object: {error}"))?,
+                .map_err(|error| bad_call(format!("--query: not a JSON object: {error}")))?,
             None => loadtest::default_question(&self.url).await?,
         };
         Ok(vec![Weighted { weight: 1, query }])
     }
 }
 
-fn read(path: &Path) -> Result<String, Failure> {
+fn read(flag: &str, path: &Path) -> Result<String, Failure> {
     Ok(fs::read_to_string(path)
-        .map_err(|error| format!("cannot read {}: {error}", path.display()))?)
+        .map_err(|error| format!("cannot read --{flag} {}: {error}", path.display()))?)
 }
 
 fn read_results(path: &Path) -> Result<Results, Failure> {
-    let results = serde_json::from_str(&read(path)?);
-    Ok(results.map_err(|error| format!("{}: not the --json of a run: {error}", path.display()))?)
+    let results = serde_json::from_str(&read("compare", path)?);
+    Ok(results.map_err(|error| {
+        format!("--compare {}: not the --json of a run: {error}", path.display())
+    })?)
 }
 
 /// The report's words first, then what else is worth knowing.

@@ -20,11 +20,11 @@ pub(super) struct Logging {
     log_format: Format,
     /// What is logged: error, warn, info, debug (every record and request), or a filter such
     /// as airshed::collector=debug.
-    #[arg(long = "log", env = "AIRSHED_LOG", default_value = "info", value_name = "LEVEL")]
+    #[arg(long = "log", env = "AIRSHED_LOG", default_value = "info", value_name = "LEVEL", value_parser = level)]
     level: String,
     /// Export traces by OpenTelemetry's protocol (OTLP over HTTP) to a collector such as
     /// http://localhost:4318.
-    #[arg(long, env = "AIRSHED_OTLP", value_name = "URL")]
+    #[arg(long, env = "AIRSHED_OTLP", value_name = "URL", value_parser = http_url)]
     otlp: Option<String>,
 }
 
@@ -32,6 +32,49 @@ pub(super) struct Logging {
 enum Format {
     Text,
     Json,
+}
+
+const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
+
+/// A level, or a filter whose parts each end in one.
+fn level(text: &str) -> Result<String, String> {
+    let lower = text.to_ascii_lowercase();
+    if LEVELS.contains(&lower.as_str()) {
+        return Ok(lower);
+    }
+    let leveled = |part: &str| {
+        let level = part.rsplit_once('=').map(|(_, level)| level.trim().to_ascii_lowercase());
+        let level = level.unwrap_or_else(|| part.trim().to_ascii_lowercase());
+        LEVELS.contains(&level.as_str())
+    };
+    // Within brackets a comma parts the fields of a span.
+    let plain = text.contains(['[', '{']) || text.split(',').all(leveled);
+    match EnvFilter::try_new(text) {
+        Ok(_) if plain && !text.is_empty() => Ok(text.to_owned()),
+        _ => {
+            Err(format!("give {}, or a filter such as airshed::collector=debug", LEVELS.join(", ")))
+        }
+    }
+}
+
+fn http_url(text: &str) -> Result<String, &'static str> {
+    let is_url = text.starts_with("http://") || text.starts_with("https://");
+    is_url.then(|| text.to_owned()).ok_or("give a URL such as http://localhost:4318")
+}
+
+/// Colours on a terminal alone, unless the usual variables say otherwise (no-color.org,
+/// bixense.com/clicolors), as for the help.
+fn colours() -> bool {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    let is = |name, value: &str| set(name).is_some_and(|given| given == value);
+    if set("NO_COLOR").is_some() {
+        return false;
+    }
+    if set("CLICOLOR_FORCE").is_some() && !is("CLICOLOR_FORCE", "0") {
+        return true;
+    }
+    let terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    terminal && !is("CLICOLOR", "0") && !is("TERM", "dumb")
 }
 
 /// Exports what is left when the daemon ends.
@@ -53,8 +96,7 @@ impl Drop for Exporting {
 impl Logging {
     pub(super) fn start(&self, daemon: &'static str) -> Result<Exporting, Failure> {
         // A bare level is ours; libraries speak up from warnings on.
-        let plain = ["error", "warn", "info", "debug", "trace", "off"];
-        let filter = match plain.contains(&self.level.as_str()) {
+        let filter = match LEVELS.contains(&self.level.as_str()) {
             true => format!("warn,airshed={0},store={0},queue={0}", self.level),
             false => self.level.clone(),
         };
@@ -62,7 +104,8 @@ impl Logging {
             .map_err(|error| format!("--log `{}`: {error}", self.level))?;
         let lines = tracing_subscriber::fmt::layer()
             .with_writer(std::io::stderr)
-            .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
+            .log_internal_errors(false) // where nobody reads standard error, either
+            .with_ansi(colours());
         let lines = match self.log_format {
             Format::Text => lines.boxed(),
             Format::Json => lines.json().boxed(),
@@ -80,9 +123,6 @@ impl Logging {
 
 fn exporter(url: &str, daemon: &'static str) -> Result<SdkTracerProvider, Failure> {
     let url = url.trim_end_matches('/');
-    if !url.starts_with("http://") && !url.starts_with("https://") {
-        return Err(format!("--otlp `{url}`: give a URL such as http://localhost:4318").into());
-    }
     let endpoint = match url.ends_with("/v1/traces") {
         true => url.to_owned(),
         false => format!("{url}/v1/traces"),

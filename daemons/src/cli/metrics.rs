@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 
 use super::Failure;
 use super::daemons::Tasks;
-use super::settings::listen_on;
+use super::settings::{address, listen_on};
 
 /// Who is told how things are.
 #[derive(Args)]
@@ -23,7 +23,7 @@ pub(super) struct MetricsFlags {
     #[arg(long, env = "AIRSHED_METRICS", default_value = "prometheus", value_name = "HOW")]
     metrics: How,
     /// Address and port of a server with /metrics and /healthz alone.
-    #[arg(long, env = "AIRSHED_METRICS_LISTEN", value_name = "ADDRESS")]
+    #[arg(long, env = "AIRSHED_METRICS_LISTEN", value_name = "ADDRESS", value_parser = address)]
     metrics_listen: Option<String>,
 }
 

@@ -5,6 +5,7 @@ mod index;
 mod loadtest;
 mod logging;
 mod metrics;
+mod output;
 mod provision;
 mod settings;
 
@@ -22,11 +23,15 @@ use tokio_util::sync::CancellationToken;
 ///
 /// Data: Sensor.Community contributors, database ODbL 1.0, contents DbCL 1.0.
 #[derive(Parser)]
-#[command(name = "airshed", version, propagate_version = true)]
+#[command(name = "airshed", version, propagate_version = true, after_help = EXIT_CODES)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
+
+const EXIT_CODES: &str = "Exit codes: 0 all done; 1 it failed, or rows were refused; 2 the call was \
+                          wrong, and nothing was done. A reader that ends early, such as head, is \
+                          no failure.";
 
 #[derive(Subcommand)]
 enum Command {
@@ -66,6 +71,22 @@ enum Command {
 
 /// What goes wrong at the top, in words for the person at the terminal.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// A call that cannot be right, whatever the world is like; names the flag.
+#[derive(Debug)]
+struct BadCall(String);
+
+impl std::fmt::Display for BadCall {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for BadCall {}
+
+fn bad_call(message: impl Into<String>) -> Failure {
+    Box::new(BadCall(message.into()))
+}
 
 /// The time that a stopping daemon has, all in all.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
@@ -117,8 +138,11 @@ fn quiet_handled_panics() {
 }
 
 fn fail(failure: &Failure) -> ExitCode {
-    eprintln!("airshed: {}", reason(failure.as_ref()));
-    ExitCode::FAILURE
+    if output::reader_is_gone(failure.as_ref()) {
+        return ExitCode::SUCCESS;
+    }
+    output::say(format_args!("airshed: {}", reason(failure.as_ref())));
+    if failure.is::<BadCall>() { ExitCode::from(2) } else { ExitCode::FAILURE }
 }
 
 fn wall_clock() -> Clock {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use airshed::Clock;
-use airshed::collector::{Backoff, Collector};
+use airshed::collector::{Backoff, Collector, reason};
+use airshed::control::{self, Client, Socket};
 use airshed::feed_status::FeedStatus;
 use airshed::jobs::Jobs;
 use airshed::objects::{Objects, remove_unfinished};
@@ -18,19 +19,19 @@ use clap::Args;
 use http::HeaderValue;
 use jiff::SignedDuration;
 use queue::Queues;
-use store::{CacheOptions, Cached, Metered, SensorType, Store, Window};
+use store::{CacheOptions, Cached, ErrorKind, Metered, SensorType, Store, Window};
 use tokio::net::{TcpListener, TcpSocket, lookup_host};
 
-use super::Failure;
+use super::{Failure, bad_call};
 
 /// Where readings are kept.
 #[derive(Args, Clone)]
 pub(super) struct StoreFlags {
     /// Directory for everything that is kept.
-    #[arg(long, env = "AIRSHED_DATA", default_value = "./data", value_name = "DIR")]
+    #[arg(long, env = "AIRSHED_DATA", default_value = "./data", value_name = "DIR", value_parser = folder)]
     pub(super) data: PathBuf,
     /// The store: memory:, file:PATH or dynamodb:TABLE [default: file:DATA/readings.redb]
-    #[arg(long, env = "AIRSHED_STORE", value_name = "URL", hide_default_value = true)]
+    #[arg(long, env = "AIRSHED_STORE", value_name = "URL", hide_default_value = true, value_parser = store_url)]
     pub(super) store: Option<String>,
     /// MiB of memory for readings that were asked for lately.
     #[arg(long, env = "AIRSHED_CACHE_MIB", default_value_t = 256, value_name = "MIB")]
@@ -60,13 +61,9 @@ impl StoreFlags {
         }
     }
 
+    /// A store for a daemon, which has it to itself.
     pub(super) async fn open(&self) -> Result<Arc<dyn Store>, Failure> {
         self.open_to_keep(None).await
-    }
-
-    /// A store that has to be there already.
-    pub(super) async fn open_existing(&self) -> Result<Arc<dyn Store>, Failure> {
-        self.open_with(None, false).await
     }
 
     /// `keep`: the age from which readings that are put may go.
@@ -74,21 +71,80 @@ impl StoreFlags {
         &self,
         keep: Option<SignedDuration>,
     ) -> Result<Arc<dyn Store>, Failure> {
-        self.open_with(keep, true).await
+        self.open_with(keep, Access::Make).await.map_err(|error| match error.kind() {
+            ErrorKind::Locked => {
+                format!("{}; stop it first, or choose another --data", reason(&error)).into()
+            }
+            _ => error.into(),
+        })
+    }
+
+    /// The file of an embedded store.
+    fn file(&self) -> Option<PathBuf> {
+        match &self.store {
+            None => Some(self.data.join("readings.redb")),
+            Some(url) => url.strip_prefix("file:").map(PathBuf::from),
+        }
+    }
+
+    /// Whether there is a store already, as far as can be told without asking for it.
+    pub(super) fn is_there(&self) -> bool {
+        self.file().is_none_or(|file| !matches!(file.try_exists(), Ok(false)))
+    }
+
+    /// A store for a command: opened, or by way of the process that holds it.
+    pub(super) async fn reach(&self, access: Access) -> Result<Reached, Failure> {
+        let mut attempts = 0;
+        loop {
+            let error = match self.open_with(None, access).await {
+                Ok(store) => return Ok(Reached::Opened(store)),
+                Err(error) => error,
+            };
+            let Some(file) = self.file().filter(|_| error.kind() == ErrorKind::Locked) else {
+                return Err(error.into());
+            };
+            match Client::connect(&control::socket_of(&file)).await {
+                Ok(client) => return Ok(Reached::Held(client)),
+                // It may have just begun or be about to end.
+                Err(failure) if failure.nobody_listens() && attempts < REACH_ATTEMPTS => {
+                    attempts += 1;
+                    tokio::time::sleep(REACH_AGAIN).await;
+                }
+                Err(failure) => {
+                    return Err(format!("{}, and {}", reason(&error), reason(&failure)).into());
+                }
+            }
+        }
+    }
+
+    /// A socket for commands on the store that this process holds. A daemon that has none
+    /// goes on without.
+    pub(super) fn socket(&self) -> Option<Socket> {
+        match Socket::listen(&control::socket_of(&self.file()?)) {
+            Ok(socket) => Some(socket),
+            Err(error) => {
+                tracing::warn!(
+                    reason = reason(&error),
+                    "import and export have to wait until this process has ended"
+                );
+                None
+            }
+        }
     }
 
     async fn open_with(
         &self,
         keep: Option<SignedDuration>,
-        create: bool,
-    ) -> Result<Arc<dyn Store>, Failure> {
+        access: Access,
+    ) -> Result<Arc<dyn Store>, store::Error> {
         // Before the first reading: a process opens its store once.
         SensorType::accept_also(self.particulate_types.clone());
         let bytes = u64::from(self.cache_mib) << 20;
         let mut options = store::Options::default();
         options.cache_bytes = bytes;
         options.keep = keep.map(SignedDuration::unsigned_abs);
-        options.create = create;
+        options.create = access == Access::Make;
+        options.write = access != Access::Read;
         let url = self.store.clone();
         let url = url.unwrap_or_else(|| format!("file:{}/readings.redb", self.data.display()));
         let mut store = store::open(&url, options).await?;
@@ -103,6 +159,63 @@ impl StoreFlags {
         }
         Ok(Arc::new(Metered::new(store)))
     }
+}
+
+/// What a command does with a store.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Access {
+    /// Reads one that is there.
+    Read,
+    /// Writes to one, and makes it where there is none.
+    Make,
+}
+
+/// A store, one way or the other.
+pub(super) enum Reached {
+    Opened(Arc<dyn Store>),
+    /// Another process holds it.
+    Held(Client),
+}
+
+/// How often, and how soon, a store is tried again that is held by a process without a socket.
+const REACH_ATTEMPTS: u32 = 30;
+const REACH_AGAIN: Duration = Duration::from_millis(100);
+
+fn folder(text: &str) -> Result<PathBuf, &'static str> {
+    if text.is_empty() { Err("give a directory, such as ./data") } else { Ok(text.into()) }
+}
+
+/// Whether a URL begins as one of these does, and goes on.
+fn begins(text: &str, kinds: &[&str]) -> bool {
+    kinds.iter().any(|kind| text.strip_prefix(kind).is_some_and(|rest| !rest.is_empty()))
+}
+
+fn store_url(text: &str) -> Result<String, &'static str> {
+    let known = text == "memory:" || begins(text, &["file:", "dynamodb:"]);
+    let known = known.then(|| text.to_owned());
+    known.ok_or("is no store: a store is memory:, file:PATH or dynamodb:TABLE")
+}
+
+fn queue_url(text: &str) -> Result<String, &'static str> {
+    let known = text == "channel:" || begins(text, &["sqs:"]) && text.contains(',');
+    known.then(|| text.to_owned()).ok_or("give channel: or sqs:REQUEST,RESPONSE")
+}
+
+fn results_url(text: &str) -> Result<String, &'static str> {
+    let known = text == "memory:" || begins(text, &["file:", "s3://"]);
+    known.then(|| text.to_owned()).ok_or("give memory:, file:DIR or s3://BUCKET/PREFIX")
+}
+
+/// Host and port.
+pub(super) fn address(text: &str) -> Result<String, &'static str> {
+    let port = text.rsplit_once(':').filter(|(host, _)| !host.is_empty());
+    let known = port.is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    known.then(|| text.to_owned()).ok_or("give an address and a port, such as 127.0.0.1:8501")
+}
+
+fn origin(text: &str) -> Result<String, &'static str> {
+    let known = ["*", "none"].contains(&text) || begins(text, &["http://", "https://"]);
+    known.then(|| text.to_owned()).ok_or("is no origin: give *, none, or https://example.org")
 }
 
 /// Where readings come from, and when.
@@ -146,11 +259,19 @@ impl FeedFlags {
     /// Before anything is made: whether the feed may be asked as these flags say.
     pub(super) fn check(&self) -> Result<(), Failure> {
         if self.feed.needs_contact() && self.contact().is_none() {
-            return Err("the feed's operator asks every client for a contact: \
-                        give --contact (or AIRSHED_CONTACT), an e-mail address or a page of yours"
-                .into());
+            return Err(bad_call(
+                "the feed's operator asks every client for a contact: give --contact (or \
+                 AIRSHED_CONTACT), an e-mail address or a page of yours",
+            ));
         }
         window_of(&self.feed, self.window).map(drop)
+    }
+
+    /// Before anything is made: whether the feed, where it is a file, can be read.
+    pub(super) fn check_file(&self) -> Result<(), Failure> {
+        let Source::File(path) = &self.feed else { return Ok(()) };
+        let read = std::fs::File::open(path).map(drop);
+        Ok(read.map_err(|error| format!("cannot read --feed {}: {error}", path.display()))?)
     }
 
     /// When to fetch.
@@ -186,11 +307,10 @@ impl FeedFlags {
 /// What the feed's values are means over: never guessed.
 fn window_of(feed: &Source, given: Option<Window>) -> Result<Window, Failure> {
     given.or_else(|| feed.usual_window()).ok_or_else(|| {
-        let message = format!(
+        bad_call(format!(
             "{feed} is none of Sensor.Community's paths: give --window (5min, 1h, 24h or day), the \
              averaging period of its values"
-        );
-        message.into()
+        ))
     })
 }
 
@@ -212,14 +332,14 @@ pub(super) fn collector(
 #[derive(Args, Clone)]
 pub(super) struct JobFlags {
     /// The queue: channel: (within this process) or sqs:REQUEST,RESPONSE.
-    #[arg(long, env = "AIRSHED_QUEUE", default_value = "channel:", value_name = "URL")]
+    #[arg(long, env = "AIRSHED_QUEUE", default_value = "channel:", value_name = "URL", value_parser = queue_url)]
     queue: String,
     /// Queries that may wait in the queue; further ones are refused.
     #[arg(long, env = "AIRSHED_QUEUE_CAPACITY", default_value_t = 10_000, value_name = "N")]
     queue_capacity: usize,
     /// Where results are kept: memory:, file:DIR or s3://BUCKET/PREFIX [default:
     /// file:DATA/results]
-    #[arg(long, env = "AIRSHED_RESULTS", value_name = "URL")]
+    #[arg(long, env = "AIRSHED_RESULTS", value_name = "URL", value_parser = results_url)]
     results: Option<String>,
     /// Hours that a result is kept.
     #[arg(long, env = "AIRSHED_KEEP_RESULTS", default_value_t = 24, value_name = "HOURS")]
@@ -257,7 +377,7 @@ impl JobFlags {
 #[derive(Args, Clone)]
 pub(super) struct HttpFlags {
     /// Address and port to serve on; port 0 takes a free one.
-    #[arg(long, env = "AIRSHED_LISTEN", default_value = "127.0.0.1:8501", value_name = "ADDRESS")]
+    #[arg(long, env = "AIRSHED_LISTEN", default_value = "127.0.0.1:8501", value_name = "ADDRESS", value_parser = address)]
     listen: String,
     /// Queries answered directly at the same time; further ones become jobs.
     #[arg(long, env = "AIRSHED_IN_FLIGHT", default_value_t = 100, value_name = "N")]
@@ -279,7 +399,7 @@ pub(super) struct HttpFlags {
     #[arg(long, env = "AIRSHED_STALL", default_value_t = 60, value_name = "SECONDS")]
     stall: u64,
     /// Whose pages may ask: * for all, none, or origins such as https://example.org.
-    #[arg(long, env = "AIRSHED_CORS", default_value = "*", value_delimiter = ',')]
+    #[arg(long, env = "AIRSHED_CORS", default_value = "*", value_delimiter = ',', value_parser = origin)]
     cors: Vec<String>,
 }
 
@@ -288,9 +408,14 @@ impl HttpFlags {
         let listener = listen_on(&self.listen).await.map_err(|error| {
             format!("cannot serve on {}: {error}; give another --listen", self.listen)
         })?;
+        Ok(listener)
+    }
+
+    /// Says where it listens, once it is served.
+    pub(super) fn announce(listener: &TcpListener) -> Result<(), Failure> {
         let address = listener.local_addr()?;
         tracing::info!(address = %format!("http://{address}"), "listening");
-        Ok(listener)
+        Ok(())
     }
 
     pub(super) fn server(
@@ -324,7 +449,7 @@ impl HttpFlags {
                 let read = |origin: &String| {
                     let plain = origin.starts_with("http://") || origin.starts_with("https://");
                     let value = HeaderValue::from_str(origin).ok().filter(|_| plain);
-                    value.ok_or_else(|| format!("--cors `{origin}` is no origin"))
+                    value.ok_or_else(|| bad_call(format!("--cors `{origin}` is no origin")))
                 };
                 Ok(CorsOrigins::Only(origins.iter().map(read).collect::<Result<_, _>>()?))
             }

@@ -60,8 +60,10 @@ fn of_pair(standard: &Standard, pair: &str) -> Result<Sample, Refusal> {
     let usual = || standard.averagings(pollutant).next();
     // The index refuses a pollutant that the standard does not cover, whatever its mean.
     let averaging = averaging.or_else(usual).unwrap_or(Averaging::Day);
-    let (number, unit) = value_of(value)?;
-    let concentration = number.in_unit(unit.unwrap_or(Unit::Microgram))?;
+    let of_subject = |refusal: Refusal| Refusal(format!("{}: {refusal}", subject.trim()));
+    let concentration = value_of(value)
+        .and_then(|(number, unit)| number.in_unit(unit.unwrap_or(Unit::Microgram)))
+        .map_err(of_subject)?;
     Ok(Sample::new(pollutant, averaging, concentration))
 }
 

@@ -410,7 +410,7 @@ fn index_answers_and_refuses_by_name() {
     let input = "standard,version,pollutant,unit,averaging,concentration\n\
                  uk_daqi,2013,PM10,ug/m3,24h,100.5\nuk_daqi,2013,PM10,ug/m3,24h,x\n";
     let batch = output(&["index", "--batch"], input);
-    assert!(batch.status.success());
+    assert_eq!(batch.status.code(), Some(1));
     assert_eq!(
         text(&batch.stdout),
         "standard,version,pollutant,unit,averaging,concentration,index,category,error\n\

@@ -53,11 +53,11 @@ async fn old_readings_are_deleted_where_that_is_wished_even_when_the_feed_is_dow
     store.put(&super::support::readings(5)).await.unwrap(); // of 2026-01-01
     let mut collector = collector(&feed.url, store.clone());
     let stop = CancellationToken::new();
-    assert!(collector.collect_patiently(None, &stop).await);
+    assert!(collector.collect_patiently(None, &stop).await.is_some());
     assert_eq!(store.summary().await.unwrap().readings(), 8);
     collector.kept_for = Some(jiff::SignedDuration::from_hours(31 * 24));
     collector.backoff.attempts = 1;
-    assert!(!collector.collect_patiently(None, &stop).await);
+    assert!(collector.collect_patiently(None, &stop).await.is_none());
     assert_eq!(store.summary().await.unwrap().readings(), 3);
 }
 
@@ -108,7 +108,7 @@ async fn a_failing_feed_is_tried_again_until_it_works() {
     .await;
     let store = Arc::new(Memory::new());
     let mut collector = collector(&feed.url, store.clone());
-    assert!(collector.collect_patiently(None, &CancellationToken::new()).await);
+    assert!(collector.collect_patiently(None, &CancellationToken::new()).await.is_some());
     assert_eq!(store.summary().await.unwrap().readings(), 2);
     let status = collector.status.get();
     assert!(status.last_success.is_some() && status.failure.is_none(), "{status:?}");
@@ -118,7 +118,7 @@ async fn a_failing_feed_is_tried_again_until_it_works() {
 async fn a_feed_that_never_works_is_given_up_until_the_schedule() {
     let feed = RawServer::start(vec![answer("500 Oh", "", "")]).await;
     let mut collector = collector(&feed.url, Arc::new(Memory::new()));
-    assert!(!collector.collect_patiently(None, &CancellationToken::new()).await);
+    assert!(collector.collect_patiently(None, &CancellationToken::new()).await.is_none());
     assert_eq!(feed.requests.lock().unwrap().len(), 8);
     let (_, why) = collector.status.get().failure.unwrap();
     assert_eq!(why, Trouble::Status(500));
@@ -137,7 +137,7 @@ async fn a_stop_interrupts_a_feed_that_never_answers() {
     }
     stopper.cancel();
     let collected = tokio::time::timeout(Duration::from_secs(5), collecting).await;
-    assert!(!collected.expect("stops at once").unwrap());
+    assert!(collected.expect("stops at once").unwrap().is_none());
 }
 
 #[tokio::test]
@@ -302,7 +302,7 @@ async fn a_local_file_that_is_wrong_is_not_tried_again() {
         let mut collector = collector(&format!("file:{}", path.display()), Arc::new(Memory::new()));
         collector.backoff = Backoff::default(); // seconds between tries
         let begun = std::time::Instant::now();
-        assert!(!collector.collect_patiently(None, &CancellationToken::new()).await);
+        assert!(collector.collect_patiently(None, &CancellationToken::new()).await.is_none());
         assert!(begun.elapsed() < Duration::from_secs(2), "{content}: tried again");
         assert!(collector.status.get().first_ended);
     }

@@ -442,7 +442,7 @@ async fn not_ready_before_the_first_collection_has_ended_nor_while_the_store_tak
     let mut collector = collector(&broken.url, Arc::clone(&rig.store));
     collector.status = feed;
     collector.backoff.attempts = 1;
-    assert!(!collector.collect_patiently(None, &rig.stop).await);
+    assert!(collector.collect_patiently(None, &rig.stop).await.is_none());
     let ready = rig.get("/readyz").await;
     assert_eq!(ready.status(), 200);
     let ready = json(ready).await;

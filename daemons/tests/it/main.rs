@@ -4,7 +4,9 @@
 
 mod aws;
 mod binary;
+mod calls;
 mod collector;
+mod control;
 mod cost;
 mod demo;
 mod durability;

@@ -123,7 +123,8 @@ impl StorageBackend for Disk {
 
 fn open(disk: &Disk) -> Result<Embedded, crate::Error> {
     let disk = disk.clone();
-    let open = move || Database::builder().create_with_backend(disk.clone());
+    let open =
+        move || Database::builder().create_with_backend(disk.clone()).map(super::Opened::ToWrite);
     Embedded::open_with(PathBuf::from("disk"), Box::new(open), 1 << 20)
 }
 

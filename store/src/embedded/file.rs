@@ -6,8 +6,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
-use redb::{Database, DatabaseError, ReadOnlyTable, ReadableDatabase, ReadableTable};
-use redb::{ReadableTableMetadata, StorageError, TableDefinition, TableError};
+use redb::{Database, DatabaseError, ReadOnlyDatabase, ReadOnlyTable, ReadTransaction};
+use redb::{ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageError};
+use redb::{TableDefinition, TableError, WriteTransaction};
 
 use super::State;
 use crate::codec;
@@ -21,6 +22,55 @@ const BLOCKS: TableDefinition<u64, &[u8]> = TableDefinition::new("blocks");
 
 /// The version of the layout that this code reads and writes.
 const FORMAT: u64 = 2;
+
+/// The opened file.
+pub(super) enum Opened {
+    /// By this process alone.
+    ToWrite(Database),
+    /// With whoever else reads it.
+    ToRead(ReadOnlyDatabase),
+}
+
+impl Opened {
+    fn begin_read(&self) -> Result<ReadTransaction, Error> {
+        let begun = match self {
+            Self::ToWrite(database) => database.begin_read(),
+            Self::ToRead(database) => database.begin_read(),
+        };
+        begun.map_err(transaction_error)
+    }
+
+    fn begin_write(&self) -> Result<WriteTransaction, Error> {
+        match self {
+            Self::ToWrite(database) => database.begin_write().map_err(transaction_error),
+            Self::ToRead(_) => Err(only_to_read()),
+        }
+    }
+
+    /// Before anything is tried: a failed write has the file opened anew.
+    pub(super) fn check_writable(&self) -> Result<(), Error> {
+        match self {
+            Self::ToWrite(_) => Ok(()),
+            Self::ToRead(_) => Err(only_to_read()),
+        }
+    }
+}
+
+fn only_to_read() -> Error {
+    Error::new(ErrorKind::Invalid, "the store was opened for reading alone")
+}
+
+/// Opens the file of a store to read it: without write permission, and beside other readers.
+/// Where a crash left something to repair it is opened to write.
+pub(super) fn open_to_read(path: &Path, cache_bytes: usize) -> Result<Opened, DatabaseError> {
+    let mut builder = Database::builder();
+    builder.set_cache_size(cache_bytes);
+    match builder.open_read_only(path) {
+        Ok(database) => Ok(Opened::ToRead(database)),
+        Err(DatabaseError::RepairAborted) => builder.open(path).map(Opened::ToWrite),
+        Err(error) => Err(error),
+    }
+}
 
 pub(super) type BlockTable = ReadOnlyTable<u64, &'static [u8]>;
 
@@ -40,7 +90,7 @@ pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, E
 
 /// Makes the changes on disk, numbering new blocks upwards; durable when it returns.
 pub(super) fn write(old: &State, changes: &[Change], mut next_block: u64) -> Result<(), Error> {
-    let mut transaction = old.database.begin_write().map_err(transaction_error)?;
+    let mut transaction = old.database.begin_write()?;
     // The state of the file's free space is written with each commit, so that a
     // store opens at once after a crash, however large it is.
     transaction.set_quick_repair(true);
@@ -73,9 +123,9 @@ pub(super) fn write(old: &State, changes: &[Change], mut next_block: u64) -> Res
 
 /// Makes the tables of a new file, or sees to it that they are ours; then reads what
 /// there is. With it the number of the next block.
-pub(super) fn read(database: Database) -> Result<(State, u64), Error> {
+pub(super) fn read(database: Opened) -> Result<(State, u64), Error> {
     initialise(&database)?;
-    let reader = database.begin_read().map_err(transaction_error)?;
+    let reader = database.begin_read()?;
     let entries = reader.open_table(DIRECTORY).map_err(table_error)?;
     let mut directory = Directory::default();
     let (mut next_block, mut count) = (0, 0);
@@ -117,7 +167,9 @@ pub(super) fn ensure(path: &Path, create: bool) -> Result<(), Error> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let unfinished = folder.join(format!(".{name}.{}", std::process::id()));
     let _ = std::fs::remove_file(&unfinished); // of a process long gone
-    let made = guarded(|| initialise(&Database::create(&unfinished).map_err(open_error)?));
+    let made = guarded(|| {
+        initialise(&Opened::ToWrite(Database::create(&unfinished).map_err(open_error)?))
+    });
     // Another process may make it at the same time: whoever comes second opens the first's.
     let placed = made.and_then(|()| match std::fs::hard_link(&unfinished, path) {
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
@@ -130,8 +182,8 @@ pub(super) fn ensure(path: &Path, create: bool) -> Result<(), Error> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
 }
 
-fn initialise(database: &Database) -> Result<(), Error> {
-    let reader = database.begin_read().map_err(transaction_error)?;
+fn initialise(database: &Opened) -> Result<(), Error> {
+    let reader = database.begin_read()?;
     match reader.open_table(META) {
         Ok(meta) => {
             let format = meta.get("format").map_err(storage_error)?.map(|format| format.value());
@@ -162,7 +214,7 @@ fn initialise(database: &Database) -> Result<(), Error> {
         ));
     }
     drop(reader);
-    let mut transaction = database.begin_write().map_err(transaction_error)?;
+    let mut transaction = database.begin_write()?;
     transaction.set_quick_repair(true);
     {
         let mut meta = transaction.open_table(META).map_err(table_error)?;
@@ -174,8 +226,8 @@ fn initialise(database: &Database) -> Result<(), Error> {
     commit.map_err(|e| Error::new(ErrorKind::Io, "could not start the store").because(e))
 }
 
-pub(super) fn open_blocks(database: &Database) -> Result<BlockTable, Error> {
-    let reader = database.begin_read().map_err(transaction_error)?;
+pub(super) fn open_blocks(database: &Opened) -> Result<BlockTable, Error> {
+    let reader = database.begin_read()?;
     reader.open_table(BLOCKS).map_err(table_error)
 }
 
@@ -274,10 +326,9 @@ pub(super) fn error_at(path: &Path, error: Error) -> Error {
 
 pub(super) fn open_error(error: DatabaseError) -> Error {
     match error {
-        DatabaseError::DatabaseAlreadyOpen => Error::new(
-            ErrorKind::Locked,
-            "another process has the store open; stop it first, or choose another store",
-        ),
+        DatabaseError::DatabaseAlreadyOpen => {
+            Error::new(ErrorKind::Locked, "another process has the store open")
+        }
         DatabaseError::UpgradeRequired(version) => Error::new(
             ErrorKind::Invalid,
             format!("the file has the database format {version}, too old for this airshed"),

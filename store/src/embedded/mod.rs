@@ -27,7 +27,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use redb::{Database, DatabaseError};
 
-use self::file::{BlockTable, Identity, error_at, guarded};
+use self::file::{BlockTable, Identity, Opened, error_at, guarded};
 use crate::block::Block;
 use crate::cache::{self, BlockCache, block_cache};
 use crate::codec;
@@ -56,13 +56,13 @@ struct Shared {
     writer: Mutex<Writer>,
 }
 
-type Opener = dyn Fn() -> Result<Database, DatabaseError> + Send + Sync;
+type Opener = dyn Fn() -> Result<Opened, DatabaseError> + Send + Sync;
 
 /// One state of the store. The file is closed with the last of them.
 struct State {
     directory: Directory<u64>,
     blocks: BlockTable,
-    database: Arc<Database>,
+    database: Arc<Opened>,
 }
 
 type Held = RwLock<Option<Arc<State>>>;
@@ -84,11 +84,14 @@ pub struct Options {
     /// Whether a store that is not there is made; otherwise it is
     /// [`Invalid`](ErrorKind::Invalid). Default: yes. (A table on AWS is never made.)
     pub create: bool,
+    /// Whether it is written to; otherwise no permission to write is needed, and others may
+    /// read the same file at the same time. Default: yes.
+    pub write: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { cache_bytes: 256 << 20, keep: None, create: true }
+        Self { cache_bytes: 256 << 20, keep: None, create: true, write: true }
     }
 }
 
@@ -102,14 +105,21 @@ impl Embedded {
     /// store of readings (any more).
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self, Error> {
         let path = path.as_ref().to_owned();
-        file::ensure(&path, options.create)?;
+        file::ensure(&path, options.create && options.write)?;
         // An eighth for redb, to hold its inner pages; an eighth for what is in use without
         // being kept, and for the allocator; the rest for decoded blocks.
         let database_cache = options.cache_bytes / 8;
         let block_cache = options.cache_bytes - 2 * database_cache;
         let open = {
             let path = path.clone();
-            move || Database::builder().set_cache_size(database_cache as usize).create(&path)
+            let cache_bytes = database_cache as usize;
+            move || match options.write {
+                true => {
+                    let mut builder = Database::builder();
+                    builder.set_cache_size(cache_bytes).create(&path).map(Opened::ToWrite)
+                }
+                false => file::open_to_read(&path, cache_bytes),
+            }
         };
         let mut store = Self::open_with(path, Box::new(open), block_cache)?;
         if let Some(shared) = Arc::get_mut(&mut store.0) {
@@ -357,6 +367,7 @@ impl Shared {
         if changes.is_empty() {
             return Ok(());
         }
+        state.database.check_writable()?;
         let first_block = writer.next_block;
         writer.next_block += changes.iter().map(|change| change.added.len() as u64).sum::<u64>();
         let database = Arc::clone(&state.database);

@@ -11,7 +11,8 @@ use airshed::schedule::Schedule;
 use airshed::source::Source;
 use clap::{Args, ValueEnum};
 
-use super::super::Failure;
+use super::super::output::standard;
+use super::super::{Failure, bad_call};
 use super::tables::table_in;
 
 /// The deployment's name.
@@ -195,22 +196,25 @@ impl Up {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
         let contact = self.contact.as_deref().map(str::trim).filter(|text| !text.is_empty());
         if self.feed.needs_contact() && contact.is_none() {
-            return Err("the feed's operator asks every client for a contact: give --contact, an \
-                        e-mail address or a page of yours"
-                .into());
+            return Err(bad_call(
+                "the feed's operator asks every client for a contact: give --contact, an e-mail \
+                 address or a page of yours",
+            ));
         }
         if self.servers > 1 && !self.balancer {
-            return Err("one address leads to one server: give --balancer for more".into());
+            return Err(bad_call(
+                "--servers: one address leads to one server; give --balancer for more",
+            ));
         }
         let path = self.binary.clone().map_or_else(std::env::current_exe, Ok)?;
-        let program =
-            std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let program = std::fs::read(&path)
+            .map_err(|error| format!("--binary {}: {error}", path.display()))?;
         let binary =
             Binary::read(program).map_err(|error| format!("{}: {error}", path.display()))?;
 
         let deployment = Deployment::open(&self.name.name).await?;
         let places = self.places(&deployment)?;
-        let mut out = std::io::stdout();
+        let mut out = standard();
         writeln!(
             out,
             "deployment {} in account {}, region {}",
@@ -304,7 +308,7 @@ fn say(event: &Event) {
     let reason = event.reason.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
     let Event { status, resource, kind, .. } = event;
     // What follows says more than a closed pipe does.
-    let _ = writeln!(std::io::stdout(), "{status:<18}  {resource} ({kind}){reason}");
+    let _ = writeln!(standard(), "{status:<18}  {resource} ({kind}){reason}");
 }
 
 impl Name {
@@ -313,7 +317,7 @@ impl Name {
         let Some(checks) = deployment.status().await? else {
             return Err(nothing(&self.name, &deployment).into());
         };
-        let mut out = std::io::stdout();
+        let mut out = standard();
         for check in &checks {
             let verdict = if check.healthy { "ok" } else { "FAILING" };
             writeln!(out, "{verdict:<8}{}: {}", check.what, check.state)?;
@@ -353,7 +357,7 @@ impl Down {
                         without --delete-data, and the table and the buckets by hand"
                 .into());
         }
-        let mut out = std::io::stdout();
+        let mut out = standard();
         writeln!(
             out,
             "This deletes the deployment {name} in account {}, region {}: machines, queues, \
@@ -390,9 +394,9 @@ impl Down {
 }
 
 fn confirmed(name: &str) -> Result<bool, Failure> {
-    let mut out = std::io::stdout();
+    let mut out = standard();
     if !std::io::stdin().is_terminal() {
-        return Err("this asks first, and here is nobody to ask: give --yes".into());
+        return Err(bad_call("this asks first, and here is nobody to ask: give --yes"));
     }
     write!(out, "Type {name} to go on: ")?;
     out.flush()?;

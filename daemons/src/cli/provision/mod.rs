@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::Failure;
+use super::output::standard;
 pub(super) use tables::WantedCapacity;
 
 #[derive(Subcommand)]
@@ -35,7 +36,7 @@ impl Provision {
             Self::Status(name) => name.status().await,
             Self::Down(down) => down.run().await,
             Self::Render => {
-                std::io::stdout().write_all(airshed::provision::TEMPLATE.as_bytes())?;
+                standard().write_all(airshed::provision::TEMPLATE.as_bytes())?;
                 Ok(ExitCode::SUCCESS)
             }
             Self::Tables(tables) => tables.run().await,

@@ -7,7 +7,8 @@ use clap::Args;
 use queue::sqs;
 use store::dynamodb::{self, Capacity, DynamoDbOptions, Encryption, TableOptions};
 
-use super::super::Failure;
+use super::super::output::standard;
+use super::super::{Failure, bad_call};
 
 #[derive(Args)]
 pub(in super::super) struct Tables {
@@ -51,7 +52,10 @@ impl Tables {
         let queues: Vec<_> = match self.queue.strip_prefix("sqs:") {
             Some(names) if names.contains(',') => names.split(',').collect(),
             None if self.queue == "channel:" => Vec::new(),
-            _ => return Err(format!("--queue `{}`: give sqs:REQUEST,RESPONSE", self.queue).into()),
+            _ => {
+                let message = format!("--queue `{}`: give sqs:REQUEST,RESPONSE", self.queue);
+                return Err(bad_call(message));
+            }
         };
 
         let mut wanted = TableOptions::default();
@@ -62,7 +66,7 @@ impl Tables {
             key => Encryption::Key(key.to_owned()),
         };
         wanted.point_in_time_recovery = !self.no_recovery;
-        let mut out = std::io::stdout();
+        let mut out = standard();
         let done = dynamodb::provision(table, &wanted, DynamoDbOptions::default()).await?;
         writeln!(out, "table {table}: {done}")?;
         for name in queues {

@@ -1,0 +1,241 @@
+//! Where a command writes: standard output, through whatever is no regular file, or a file
+//! that is replaced whole or not at all.
+
+use std::fmt;
+use std::fs::{self, File, Permissions};
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{PermissionsExt, fchown};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::Failure;
+
+/// Links that are followed on the way to a file.
+const MOST_LINKS: usize = 40;
+
+/// Nobody reads standard output any more, such as `head` when it has seen enough: the end,
+/// and no failure.
+#[derive(Debug)]
+pub(super) struct ReaderGone;
+
+impl fmt::Display for ReaderGone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("nobody reads the output")
+    }
+}
+
+impl std::error::Error for ReaderGone {}
+
+/// Whether a failure is that nobody reads the output.
+pub(super) fn reader_is_gone(failure: &(dyn std::error::Error + 'static)) -> bool {
+    let mut next = Some(failure);
+    while let Some(error) = next {
+        let io = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        if error.is::<ReaderGone>() || io.is_some_and(|inner| inner.is::<ReaderGone>()) {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}
+
+/// Something that may be read by a process that ends before us.
+pub(super) struct Pipe<W>(W);
+
+/// Standard output.
+pub(super) fn standard() -> Pipe<io::Stdout> {
+    Pipe(io::stdout())
+}
+
+impl<W: Write> Write for Pipe<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes).map_err(reader_gone)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush().map_err(reader_gone)
+    }
+}
+
+fn reader_gone(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => io::Error::new(io::ErrorKind::BrokenPipe, ReaderGone),
+        _ => error,
+    }
+}
+
+/// A line on standard error. Where nobody reads it, it is not said.
+pub(super) fn say(line: impl fmt::Display) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// Where a file goes.
+pub(super) enum Output {
+    /// Standard output.
+    Standard(BufWriter<Pipe<io::Stdout>>),
+    /// What takes bytes as they come: a pipe, a terminal, a device.
+    Through { path: PathBuf, writer: BufWriter<Pipe<File>> },
+    /// Written beside its place and moved there when it is whole.
+    Whole { path: PathBuf, writer: BufWriter<NamedTempFile> },
+}
+
+impl Output {
+    /// `None` and `-` are standard output.
+    pub(super) fn open(path: Option<&Path>) -> Result<Self, Failure> {
+        let standard = || Self::Standard(BufWriter::new(standard()));
+        let Some(path) = path.filter(|path| *path != Path::new("-")) else {
+            return Ok(standard());
+        };
+        let cannot = |error: io::Error| cannot_write(path, &error);
+        match place(path).map_err(cannot)? {
+            Place::Descriptor(1) => Ok(standard()),
+            // Appended, since a file opened by that name begins anew.
+            Place::Descriptor(_) => through(path, fs::OpenOptions::new().append(true)),
+            Place::Other => through(path, fs::OpenOptions::new().write(true)),
+            Place::File(place) => whole(&place).map_err(cannot),
+        }
+    }
+
+    /// Brings everything to where it belongs.
+    pub(super) fn finish(self) -> Result<(), Failure> {
+        match self {
+            Self::Standard(mut writer) => Ok(writer.flush()?),
+            Self::Through { path, mut writer } => {
+                writer.flush().map_err(|error| cannot_write(&path, &error))
+            }
+            Self::Whole { path, writer } => {
+                let cannot = |error: io::Error| cannot_write(&path, &error);
+                let file = writer.into_inner().map_err(|error| cannot(error.into_error()))?;
+                file.as_file().sync_all().map_err(cannot)?;
+                file.persist(&path).map_err(|error| cannot(error.error))?;
+                File::open(folder_of(&path)).and_then(|folder| folder.sync_all()).map_err(cannot)
+            }
+        }
+    }
+
+    /// What failed, in words for whoever named the output.
+    pub(super) fn failure(&self, error: io::Error) -> Failure {
+        match self {
+            Self::Standard(_) => match reader_is_gone(&error) {
+                true => error.into(),
+                false => format!("cannot write to standard output: {error}").into(),
+            },
+            Self::Through { path, .. } | Self::Whole { path, .. } => cannot_write(path, &error),
+        }
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Standard(writer) => writer.write(bytes),
+            Self::Through { writer, .. } => writer.write(bytes),
+            Self::Whole { writer, .. } => writer.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Standard(writer) => writer.flush(),
+            Self::Through { writer, .. } => writer.flush(),
+            Self::Whole { writer, .. } => writer.flush(),
+        }
+    }
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> Failure {
+    match reader_is_gone(error) {
+        true => Box::new(ReaderGone),
+        false => format!("cannot write --output {}: {error}", path.display()).into(),
+    }
+}
+
+fn through(path: &Path, options: &fs::OpenOptions) -> Result<Output, Failure> {
+    let file = options.open(path).map_err(|error| cannot_write(path, &error))?;
+    Ok(Output::Through { path: path.to_owned(), writer: BufWriter::new(Pipe(file)) })
+}
+
+fn whole(path: &Path) -> io::Result<Output> {
+    let before = match fs::metadata(path) {
+        Ok(found) => Some(found),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => None,
+        Err(e) => return Err(e),
+    };
+    let file = tempfile::Builder::new()
+        .prefix(".airshed-export-")
+        .permissions(Permissions::from_mode(0o666)) // less the umask
+        .tempfile_in(folder_of(path))?;
+    if let Some(before) = before {
+        // Of another user's file only root can keep the owner.
+        let _ = fchown(file.as_file(), Some(before.uid()), Some(before.gid()));
+        file.as_file().set_permissions(Permissions::from_mode(before.mode() & 0o7777))?;
+    }
+    remove_when_interrupted(file.path().to_owned())?;
+    Ok(Output::Whole { path: path.to_owned(), writer: BufWriter::new(file) })
+}
+
+/// A process that a signal ends drops nothing.
+fn remove_when_interrupted(unfinished: PathBuf) -> io::Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        let number = tokio::select! {
+            _ = interrupt.recv() => SignalKind::interrupt(),
+            _ = terminate.recv() => SignalKind::terminate(),
+            _ = hang_up.recv() => SignalKind::hangup(),
+        };
+        let _ = fs::remove_file(&unfinished);
+        std::process::exit(128 + number.as_raw_value());
+    });
+    Ok(())
+}
+
+fn folder_of(path: &Path) -> &Path {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
+}
+
+/// What a path leads to.
+enum Place {
+    /// A file that this process was given opened.
+    Descriptor(u32),
+    /// A regular file, or where one can be made.
+    File(PathBuf),
+    /// Anything else.
+    Other,
+}
+
+/// Follows links one by one: what lies behind a descriptor may be a regular file, which is
+/// not ours to replace.
+fn place(path: &Path) -> io::Result<Place> {
+    let mut path = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        if let Some(descriptor) = descriptor_of(&path) {
+            return Ok(Place::Descriptor(descriptor));
+        }
+        match fs::symlink_metadata(&path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Place::File(path)),
+            Err(e) => return Err(e),
+            Ok(found) if found.is_symlink() => {
+                let target = fs::read_link(&path)?;
+                path = folder_of(&path).join(target);
+            }
+            Ok(found) if found.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
+            Ok(found) if found.is_file() => return Ok(Place::File(path)),
+            Ok(_) => return Ok(Place::Other),
+        }
+    }
+    Err(io::Error::other("too many links"))
+}
+
+/// The number in `/dev/fd/N` and the like.
+fn descriptor_of(path: &Path) -> Option<u32> {
+    let number = path.file_name()?.to_str()?.parse().ok()?;
+    let folder = fs::canonicalize(folder_of(path)).ok()?;
+    let is_process = |folder: &Path| folder.starts_with("/proc") && folder.ends_with("fd");
+    (folder == Path::new("/dev/fd") || is_process(&folder)).then_some(number)
+}

@@ -1,0 +1,157 @@
+//! The side of a command.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{HOST, TE};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use store::csv::Dialect;
+use store::{Column, Encoder, Format, Memory, Query, Reading, Store};
+
+use super::{ROWS, socket};
+use crate::transfer;
+
+/// A connection to the process that holds a store.
+pub struct Client {
+    path: PathBuf,
+    requests: SendRequest<Full<Bytes>>,
+}
+
+/// Why a command did not get through, or what the other process said.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// There is no connection.
+    #[error("it cannot be reached by {path}{}", advice(.cause))]
+    Connect {
+        /// The socket.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        cause: io::Error,
+    },
+    /// The connection broke off.
+    #[error("the connection by {path} broke off; the process that holds the store may have ended")]
+    Broken {
+        /// The socket.
+        path: PathBuf,
+        /// What went wrong.
+        #[source]
+        cause: hyper::Error,
+    },
+    /// The process that holds the store is of another version.
+    #[error("the process that holds the store does not know this command: {0}; restart it")]
+    Unknown(String),
+    /// The process that holds the store refused, or failed.
+    #[error("the process that holds the store said: {0}")]
+    Refused(String),
+    /// The output failed.
+    #[error("cannot write")]
+    Write(#[source] io::Error),
+    /// The readings could not be passed on.
+    #[error("the readings could not be passed on")]
+    Encode(#[from] transfer::ExportError),
+}
+
+impl ClientError {
+    /// Whether there is no socket, or nobody who listens on it.
+    pub fn nobody_listens(&self) -> bool {
+        use io::ErrorKind::{ConnectionRefused, NotFound};
+        let kind = match self {
+            Self::Connect { cause, .. } => cause.kind(),
+            _ => return false,
+        };
+        matches!(kind, NotFound | ConnectionRefused)
+    }
+}
+
+fn advice(cause: &io::Error) -> &'static str {
+    match cause.kind() {
+        io::ErrorKind::PermissionDenied => "; its user and root may",
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+            " (only one that exports or is about to end has no such socket): try again when it \
+             has ended"
+        }
+        _ => "",
+    }
+}
+
+impl Client {
+    /// Connects to a socket.
+    pub async fn connect(path: &Path) -> Result<Self, ClientError> {
+        let stream = socket::connect(path)
+            .await
+            .map_err(|cause| ClientError::Connect { path: path.to_owned(), cause })?;
+        let shaken = http1::handshake(TokioIo::new(stream)).await;
+        let (requests, connection) =
+            shaken.map_err(|cause| ClientError::Broken { path: path.to_owned(), cause })?;
+        tokio::spawn(connection); // ends with the last request
+        Ok(Self { path: path.to_owned(), requests })
+    }
+
+    /// Writes the file that the fields of a query string ask for; the number of its rows.
+    pub async fn export(
+        &mut self,
+        fields: &str,
+        output: &mut (impl Write + ?Sized),
+    ) -> Result<u64, ClientError> {
+        let answer = self.ask(Method::GET, &format!("/v1/export?{fields}"), Bytes::new()).await?;
+        let (mut body, mut rows) = (answer.into_body(), 0);
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|cause| self.broken(cause))?;
+            if let Some(bytes) = frame.data_ref() {
+                output.write_all(bytes).map_err(ClientError::Write)?;
+            } else if let Some(trailers) = frame.trailers_ref() {
+                let told = trailers.get(ROWS).and_then(|rows| rows.to_str().ok()?.parse().ok());
+                rows = told.unwrap_or(rows);
+            }
+        }
+        output.flush().map_err(ClientError::Write)?;
+        Ok(rows)
+    }
+
+    /// Puts readings into the store, all or none; they are kept when this returns.
+    pub async fn put(&mut self, batch: &[Reading]) -> Result<(), ClientError> {
+        // As CSV with all columns, which loses nothing.
+        let memory = Memory::new();
+        memory.put(batch).await.map_err(transfer::ExportError::Store)?;
+        let encoder = Encoder::new(Format::Csv(Dialect::USUAL), Column::ALL, "");
+        let encoder = encoder.map_err(transfer::ExportError::Store)?;
+        let (mut rows, everything) = (Vec::new(), Query::everything());
+        transfer::export(Arc::new(memory), &everything, encoder, &mut rows, |_| {}).await?;
+        self.ask(Method::POST, "/v1/import", rows.into()).await.map(drop)
+    }
+
+    async fn ask(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<Response<Incoming>, ClientError> {
+        let request = Request::builder().method(method).uri(path);
+        let request = request.header(HOST, "airshed").header(TE, "trailers").body(Full::new(body));
+        let request = request.map_err(|error| ClientError::Refused(error.to_string()))?;
+        self.requests.ready().await.map_err(|cause| self.broken(cause))?;
+        let answer = self.requests.send_request(request).await;
+        let answer = answer.map_err(|cause| self.broken(cause))?;
+        if answer.status().is_success() {
+            return Ok(answer);
+        }
+        let status = answer.status();
+        let said = answer.into_body().collect().await.map_err(|cause| self.broken(cause))?;
+        let said = String::from_utf8_lossy(&said.to_bytes()).into_owned();
+        Err(match status {
+            StatusCode::NOT_FOUND => ClientError::Unknown(said),
+            _ => ClientError::Refused(said),
+        })
+    }
+
+    fn broken(&self, cause: hyper::Error) -> ClientError {
+        ClientError::Broken { path: self.path.clone(), cause }
+    }
+}

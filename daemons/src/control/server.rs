@@ -1,0 +1,194 @@
+//! The side that holds the store.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, TRAILER};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::channel::{Channel, Sender};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use hyper_util::server::graceful::GracefulShutdown;
+use serde_json::json;
+use store::{Encoder, Pages, Reading, Store};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+use super::{ROWS, Socket, export_request};
+use crate::collector::reason;
+
+/// What the holder of a store is made of.
+pub struct Parts {
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// Whose data it is.
+    pub attribution: &'static str,
+    /// What this process does, for people.
+    pub daemon: &'static str,
+}
+
+/// Bytes that one import can have: some ten times those of a batch.
+const LARGEST_IMPORT: usize = 64 << 20;
+
+/// How long open answers may go on after the process was told to stop.
+const DRAIN: Duration = Duration::from_secs(8);
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+type Answer = Response<UnsyncBoxBody<Bytes, BoxError>>;
+
+/// Serves commands on the store until told to stop.
+pub async fn run(parts: Parts, socket: Socket, stop: CancellationToken) {
+    let parts = Arc::new(parts);
+    let graceful = GracefulShutdown::new();
+    loop {
+        let stream = tokio::select! {
+            accepted = socket.listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    warn!(reason = reason(&error), "cannot accept a command");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+            },
+            () = stop.cancelled() => break,
+        };
+        // The mode of the file says so too, on systems that look at it.
+        let user = stream.peer_cred().map(|peer| peer.uid());
+        if !user.is_ok_and(|user| user == socket.user || user == 0) {
+            warn!("a command of another user was refused");
+            continue;
+        }
+        let parts = Arc::clone(&parts);
+        let service = service_fn(move |request| answer(Arc::clone(&parts), request));
+        let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+        let connection = graceful.watch(connection);
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                debug!(reason = reason(&error), "a command's connection ended early");
+            }
+        });
+    }
+    drop(socket);
+    if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
+        warn!("some commands were still running; they are cut off");
+    }
+}
+
+async fn answer(parts: Arc<Parts>, request: Request<Incoming>) -> Result<Answer, Infallible> {
+    let query = request.uri().query().unwrap_or_default().to_owned();
+    Ok(match (request.method(), request.uri().path()) {
+        (&Method::GET, "/v1/status") => status(&parts),
+        (&Method::GET, "/v1/export") => export(&parts, &query).await,
+        (&Method::POST, "/v1/import") => import(&parts, request.into_body()).await,
+        (_, "/v1/status" | "/v1/export" | "/v1/import") => {
+            text(StatusCode::METHOD_NOT_ALLOWED, "not by this method")
+        }
+        (_, path) => text(
+            StatusCode::NOT_FOUND,
+            format!("{path} is not known to Airshed {}", env!("CARGO_PKG_VERSION")),
+        ),
+    })
+}
+
+fn status(parts: &Parts) -> Answer {
+    let version = env!("CARGO_PKG_VERSION");
+    let body = json!({ "version": version, "pid": std::process::id(), "daemon": parts.daemon });
+    let mut answer = text(StatusCode::OK, body.to_string());
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer
+}
+
+/// Readings in a body, all or none.
+async fn import(parts: &Parts, body: Incoming) -> Answer {
+    let body = match Limited::new(body, LARGEST_IMPORT).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) => return text(StatusCode::BAD_REQUEST, reason(error.as_ref())),
+    };
+    let batch = match read(&body) {
+        Ok(batch) => batch,
+        Err(message) => return text(StatusCode::BAD_REQUEST, message),
+    };
+    match parts.store.put(&batch).await {
+        Ok(()) => {
+            info!(readings = batch.len(), "imported by a command");
+            text(StatusCode::NO_CONTENT, "")
+        }
+        Err(error) => {
+            warn!(reason = reason(&error), "an import by a command failed");
+            text(StatusCode::INTERNAL_SERVER_ERROR, reason(&error))
+        }
+    }
+}
+
+fn read(csv: &[u8]) -> Result<Vec<Reading>, String> {
+    let rows = store::csv::Rows::new(csv).map_err(|error| reason(&error))?;
+    rows.map(|row| row.map(|row| row.reading).map_err(|error| error.to_string())).collect()
+}
+
+async fn export(parts: &Parts, query: &str) -> Answer {
+    let ask = match export_request(query) {
+        Ok(ask) => ask,
+        Err(bad) => return text(StatusCode::BAD_REQUEST, bad.to_string()),
+    };
+    let view = parts.store.snapshot().await;
+    let prepared = view.and_then(|view| Ok((ask.encoder(parts.attribution)?, view)));
+    let (encoder, view) = match prepared {
+        Ok(prepared) => prepared,
+        Err(error) => return text(StatusCode::INTERNAL_SERVER_ERROR, reason(&error)),
+    };
+    let (mut sender, body) = Channel::new(1);
+    let pages = ask.pages_of(view);
+    tokio::spawn(async move {
+        match send(encoder, pages, &mut sender).await {
+            Ok(Some(rows)) => {
+                let trailers = HeaderMap::from_iter([(ROWS, HeaderValue::from(rows))]);
+                let _ = sender.send_trailers(trailers).await; // the client may have gone
+            }
+            Ok(None) => {}
+            Err(error) => {
+                warn!(reason = reason(&error), "an export by a command was cut off");
+                sender.abort(error.into());
+            }
+        }
+    });
+    let mut answer = Response::new(body.boxed_unsync());
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(ask.format.media_type()));
+    headers.insert(TRAILER, HeaderValue::from(ROWS));
+    answer
+}
+
+/// The rows that were sent; `None` when the client has gone. It may take its time: who
+/// exports into a pipe that nobody reads holds nobody else up.
+async fn send(
+    mut encoder: Encoder,
+    mut pages: Pages,
+    sender: &mut Sender<Bytes, BoxError>,
+) -> Result<Option<u64>, store::Error> {
+    let (mut file, mut rows) = (Vec::new(), 0);
+    while let Some(page) = pages.next().await.transpose()? {
+        encoder.page(&mut file, &page)?;
+        rows += page.len() as u64;
+        if !file.is_empty() && sender.send_data(std::mem::take(&mut file).into()).await.is_err() {
+            return Ok(None);
+        }
+    }
+    encoder.finish(&mut file)?;
+    let sent = file.is_empty() || sender.send_data(file.into()).await.is_ok();
+    Ok(sent.then_some(rows))
+}
+
+fn text(status: StatusCode, text: impl Into<Bytes>) -> Answer {
+    let body = Full::new(text.into()).map_err(|never| match never {}).boxed_unsync();
+    let mut answer = Response::new(body);
+    *answer.status_mut() = status;
+    let kind = HeaderValue::from_static("text/plain; charset=utf-8");
+    answer.headers_mut().insert(CONTENT_TYPE, kind);
+    answer
+}

@@ -1,0 +1,136 @@
+//! The socket: where it is, how it is made, and how one from a killed process is replaced.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File, Permissions};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use tokio::net::{UnixListener, UnixStream};
+
+/// Bytes that the path of a socket can have on every system.
+const LONGEST: usize = 100;
+
+/// The socket of the process that holds a store in a file: beside it, `airshed.sock` for
+/// `readings.redb`, `NAME.sock` for any other `NAME`.
+pub fn socket_of(store: &Path) -> PathBuf {
+    let store = fs::canonicalize(store).unwrap_or_else(|_| store.to_owned());
+    let name = match store.file_name() {
+        Some(name) if name != OsStr::new("readings.redb") => {
+            let mut name = OsString::from(name);
+            name.push(".sock");
+            name
+        }
+        _ => "airshed.sock".into(),
+    };
+    store.with_file_name(name)
+}
+
+/// Why there is no socket.
+#[derive(Debug, thiserror::Error)]
+pub enum SocketError {
+    /// What lies there is not ours.
+    #[error("{0} is not a socket and is left as it is; move it away")]
+    Foreign(PathBuf),
+    /// Another process listens there.
+    #[error("another process listens on {0}")]
+    Taken(PathBuf),
+    /// The system refused.
+    #[error("cannot make the socket {path}")]
+    Io {
+        /// Where it was to be.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        cause: io::Error,
+    },
+}
+
+/// A socket that this process listens on, for its own user and root. Its file is removed at
+/// the end.
+pub struct Socket {
+    pub(super) listener: UnixListener,
+    path: PathBuf,
+    device: u64,
+    inode: u64,
+    /// The user whose it is.
+    pub(super) user: u32,
+}
+
+impl Socket {
+    /// Listens at a path. Whoever calls holds the store, so that a socket that nobody listens
+    /// on is one of a process that was killed, and is replaced; nothing else is.
+    pub fn listen(path: &Path) -> Result<Self, SocketError> {
+        let failed = |cause| SocketError::Io { path: path.to_owned(), cause };
+        match fs::symlink_metadata(path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(e) => return Err(failed(e)),
+            Ok(found) if !found.file_type().is_socket() => {
+                return Err(SocketError::Foreign(path.to_owned()));
+            }
+            Ok(_) => {
+                let reached =
+                    within_limit(path, |path| std::os::unix::net::UnixStream::connect(path));
+                match reached {
+                    Ok(_) => return Err(SocketError::Taken(path.to_owned())),
+                    Err(e) if e.kind() == io::ErrorKind::ConnectionRefused => {
+                        fs::remove_file(path).map_err(failed)?;
+                    }
+                    Err(e) => return Err(failed(e)),
+                }
+            }
+        }
+        // This fails where something was put there meanwhile, a link too.
+        let listener = within_limit(path, |path| UnixListener::bind(path)).map_err(failed)?;
+        fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(failed)?;
+        let made = fs::symlink_metadata(path).map_err(failed)?;
+        let (device, inode, user) = (made.dev(), made.ino(), made.uid());
+        Ok(Self { listener, path: path.to_owned(), device, inode, user })
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        let is_ours = |found: fs::Metadata| (found.dev(), found.ino()) == (self.device, self.inode);
+        if fs::symlink_metadata(&self.path).is_ok_and(is_ours) {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Connects to a socket; what is not one, such as a link, is not followed.
+pub(super) async fn connect(path: &Path) -> io::Result<UnixStream> {
+    if !fs::symlink_metadata(path)?.file_type().is_socket() {
+        return Err(io::Error::other("it is not a socket"));
+    }
+    let stream = within_limit(path, |path| {
+        let stream = std::os::unix::net::UnixStream::connect(path)?;
+        stream.set_nonblocking(true)?;
+        Ok(stream)
+    });
+    UnixStream::from_std(stream?)
+}
+
+/// Does something with a path that is short enough for a socket: a longer one goes by way of
+/// its opened directory, where the system has such ways.
+fn within_limit<T>(path: &Path, act: impl FnOnce(&Path) -> io::Result<T>) -> io::Result<T> {
+    if path.as_os_str().as_bytes().len() <= LONGEST {
+        return act(path);
+    }
+    let too_long = || {
+        let message = format!("its path has more than {LONGEST} bytes; choose a shorter --data");
+        io::Error::new(io::ErrorKind::InvalidFilename, message)
+    };
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(too_long());
+    };
+    let folder = File::open(folder)?;
+    let short = Path::new("/proc/self/fd").join(folder.as_raw_fd().to_string());
+    let short = short.join(name);
+    match short.as_os_str().as_bytes().len() <= LONGEST && Path::new("/proc/self/fd").is_dir() {
+        true => act(&short),
+        false => Err(too_long()),
+    }
+}

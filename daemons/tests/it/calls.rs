@@ -1,0 +1,324 @@
+//! Wrong calls: each names what was typed, ends with the right code, and leaves everything
+//! as it was.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use super::binary::airshed;
+use super::support::feed_of;
+
+/// A call that is wrong whatever the world is like, and what the answer has to name.
+const WRONG: &[(&[&str], &str)] = &[
+    (&[], "Usage"),
+    (&["exprot"], "exprot"),
+    (&["--bogus"], "--bogus"),
+    (&["export", "--bogus"], "--bogus"),
+    (&["export", "more"], "more"),
+    (&["export", "--data", ""], "--data"),
+    (&["export", "--store", "oracle:x"], "--store"),
+    (&["export", "--store", "file:"], "--store"),
+    (&["export", "--store", "dynamodb:"], "--store"),
+    (&["export", "--cache-mib", "lots"], "--cache-mib"),
+    (&["export", "--cache-mib=-1"], "--cache-mib"),
+    (&["export", "--cache-seconds", "x"], "--cache-seconds"),
+    (&["export", "--country", "ZZ"], "--country"),
+    (&["export", "--country", ","], "--country"),
+    (&["export", "--country", ""], "--country"),
+    (&["export", "--range", "Lowish"], "--range"),
+    (&["export", "--min-aqi", "eleven"], "--min-aqi"),
+    (&["export", "--min-aqi", "11"], "--min-aqi"),
+    (&["export", "--max-aqi=-5"], "--max-aqi"),
+    (&["export", "--sensor", "x"], "--sensor"),
+    (&["export", "--bbox", "1,2,3"], "--bbox"),
+    (&["export", "--near", "1"], "--near"),
+    (&["export", "--without", "nonsense"], "--without"),
+    (&["export", "--columns", "nonsense"], "--columns"),
+    (&["export", "--columns", ","], "--columns"),
+    (&["export", "--format", "xml"], "--format"),
+    (&["export", "--format", "csv", "--output", "new.json"], "--format"),
+    (&["export", "--format", "json", "-o", "kept.csv"], "--output"),
+    (&["export", "--output", "new.txt"], "--output"),
+    (&["export", "--output", "new.csv.gz"], "--output"),
+    (&["export", "--output"], "--output"),
+    (&["export", "--dialect", "excel"], "--dialect"),
+    (&["export", "--dialect", "spreadsheet", "--format", "parquet"], "--dialect"),
+    (&["export", "--delimiter", "pipe"], "--delimiter"),
+    (&["export", "--decimal", "dot"], "--decimal"),
+    (&["export", "--start", "yesterday"], "--start"),
+    (&["export", "--end", "2026-13-01"], "--end"),
+    (&["import"], "FILE"),
+    (&["import", "--bogus", "rows.csv"], "--bogus"),
+    (&["import", "--strict=maybe", "rows.csv"], "--strict"),
+    (&["import", "--log", "bogus", "rows.csv"], "--log"),
+    (&["import", "--log", "airshed=loud", "rows.csv"], "--log"),
+    (&["import", "--log", "", "rows.csv"], "--log"),
+    (&["import", "--log-format", "xml", "rows.csv"], "--log-format"),
+    (&["import", "--otlp", "localhost:4318", "rows.csv"], "--otlp"),
+    (&["import", "--store", "rows.csv", "rows.csv"], "--store"),
+    (&["serve"], "--contact"),
+    (&["serve", "--contact", " "], "--contact"),
+    (&["serve", "--feed", "nonsense"], "--feed"),
+    (&["serve", "--feed", "file:"], "--feed"),
+    (&["serve", "--feed", "file:rows.csv"], "--window"),
+    (&["serve", "--window", "2h"], "--window"),
+    (&["serve", "--schedule", "noon"], "--schedule"),
+    (&["serve", "--schedule-jitter", "2000"], "--schedule-jitter"),
+    (&["serve", "--keep-readings", "ever"], "--keep-readings"),
+    (&["serve", "--queue", "kafka:x"], "--queue"),
+    (&["serve", "--queue", "sqs:one"], "--queue"),
+    (&["serve", "--queue-capacity", "x"], "--queue-capacity"),
+    (&["serve", "--results", "ftp:x"], "--results"),
+    (&["serve", "--keep-results", "x"], "--keep-results"),
+    (&["serve", "--fresh-results", "x"], "--fresh-results"),
+    (&["serve", "--listen", "here"], "--listen"),
+    (&["serve", "--listen", "127.0.0.1:99999"], "--listen"),
+    (&["serve", "--in-flight", "x"], "--in-flight"),
+    (&["serve", "--large", "x"], "--large"),
+    (&["serve", "--large-in-flight", "x"], "--large-in-flight"),
+    (&["serve", "--redirect-from", "x"], "--redirect-from"),
+    (&["serve", "--stale-after", "x"], "--stale-after"),
+    (&["serve", "--stall", "x"], "--stall"),
+    (&["serve", "--cors", "example.org"], "--cors"),
+    (&["serve", "--workers", "0"], "--workers"),
+    (&["serve", "--workers", "many"], "--workers"),
+    (&["serve", "--silence", "0"], "--silence"),
+    (&["serve", "--metrics", "statsd"], "--metrics"),
+    (&["serve", "--metrics-listen", "9101"], "--metrics-listen"),
+    (&["serve", "--log", "loud"], "--log"),
+    (&["demo", "--sensors", "x"], "--sensors"),
+    (&["demo", "--history=-1"], "--history"),
+    (&["demo", "--seed", "x"], "--seed"),
+    (&["demo", "--schedule", "x"], "--schedule"),
+    (&["collect"], "--contact"),
+    (&["collect", "--once=1"], "--once"),
+    (&["server", "--listen", "x"], "--listen"),
+    (&["worker"], "--queue"),
+    (&["index"], "STANDARD"),
+    (&["index", "jp_aqi", "PM10=1"], "jp_aqi"),
+    (&["index", "uk_daqi"], "POLLUTANT"),
+    (&["index", "uk_daqi", "PM10=x"], "PM10"),
+    (&["index", "uk_daqi", "dust=1"], "dust"),
+    (&["index", "--batch", "uk_daqi"], "--batch"),
+    (&["index", "--batch", "--list"], "--batch"),
+    (&["loadtest"], "URL"),
+    (&["loadtest", "here"], "here"),
+    (&["loadtest", "ftp://example.org"], "ftp"),
+    (&["loadtest", "http://127.0.0.1:1", "--steps", "0/1"], "--steps"),
+    (&["loadtest", "http://127.0.0.1:1", "--rate", "x"], "--rate"),
+    (&["loadtest", "http://127.0.0.1:1", "--rate", "0"], "--rate"),
+    (&["loadtest", "http://127.0.0.1:1", "--query", "[]"], "--query"),
+    (&["loadtest", "http://127.0.0.1:1", "--query", "{}", "--mix", "x"], "--mix"),
+    (&["loadtest", "http://127.0.0.1:1", "--query", "{}", "--pause=-1"], "--pause"),
+    (&["loadtest", "http://127.0.0.1:1", "--query", "{}", "--timeout=-1"], "--timeout"),
+    (&["loadtest", "http://127.0.0.1:1", "--compare", "x"], "--report"),
+    (&["loadtest", "http://127.0.0.1:1", "--warm-up", "x"], "--warm-up"),
+    (&["cost", "--sensors", "x"], "--sensors"),
+    (&["cost", "--jobs", "101"], "--jobs"),
+    (&["cost", "--servers=-1"], "--servers"),
+    (&["cost", "--capacity", "much"], "--capacity"),
+    (&["cost", "--schedule", "0 0 30 2 *"], "--schedule"),
+    (&["cost", "--free-tier", "x"], "--free-tier"),
+    (&["cost", "--over", "3"], "--measured"),
+    (&["provision"], "Usage"),
+    (&["provision", "up"], "--contact"),
+    (&["provision", "up", "--contact", "a@example.org", "--servers", "2"], "--balancer"),
+    (&["provision", "tables", "--queue", "kafka:x"], "--queue"),
+];
+
+/// A call that is right where the world is not, and what the answer has to name.
+const FAILING: &[(&[&str], &str)] = &[
+    (&["export", "--data", "nothing"], "there is no store at nothing/readings.redb"),
+    (&["export", "--data", "nothing", "--output", "kept.csv"], "there is no store at"),
+    (&["export", "--data", "rows.csv"], "rows.csv/readings.redb"),
+    (&["export", "--store", "file:rows.csv"], "not a store of readings"),
+    (&["export", "--store", "file:store"], "is a directory"),
+    (&["export", "--data", "store", "--output", "nowhere/new.csv"], "--output nowhere/new.csv"),
+    (&["export", "--data", "store", "--output", "store"], "--output store: is a directory"),
+    (&["import", "--data", "new", "nowhere.csv"], "nowhere.csv"),
+    (&["import", "--data", "new", "rows.csv", "nowhere.csv"], "nowhere.csv"),
+    (&["import", "--data", "new", "store"], "store: it is a directory"),
+    (&["import", "--data", "new", "page.html"], "page.html: a page of HTML"),
+    (&["import", "--data", "new", "bad.csv"], "bad.csv: 1 rows read: 0 stored, 1 refused"),
+    (&["collect", "--once", "--feed", "file:nowhere/data.24h.json"], "nowhere/data.24h.json"),
+    (&["index", "--batch"], "standard"),
+    (&["cost", "--prices", "nowhere.json"], "--prices nowhere.json"),
+    (&["cost", "--measured", "http://127.0.0.1:1"], "http://127.0.0.1:1"),
+    (&["loadtest", "http://127.0.0.1:1", "--mix", "nowhere.json"], "--mix nowhere.json"),
+];
+
+#[test]
+fn a_wrong_call_names_what_was_typed_and_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let put = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    put("rows.csv", "sensor_id,window,timestamp,P1,P2\n1,24h,2026-02-01T09:00:00Z,51,20.50\n");
+    put("bad.csv", "sensor_id,window,timestamp,P1,P2\n1,24h,2026-02-01T09:00:00Z,nan,nan\n");
+    put("page.html", "<!doctype html><p>Gone");
+    put("kept.csv", "kept");
+    put("data.24h.json", &feed_of(1..4, "2026-02-01 11:00:00"));
+    let made = run(folder.path(), &["import", "--data", "store", "rows.csv"]);
+    assert!(made.status.success(), "{}", said(&made));
+    let before = contents(folder.path());
+
+    let wrong = WRONG.iter().map(|(call, named)| (*call, *named, 2));
+    let failing = FAILING.iter().map(|(call, named)| (*call, *named, 1));
+    let calls: Vec<_> = wrong.chain(failing).collect();
+    assert!(calls.len() >= 100);
+    let (next, failures) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                while let Some((call, named, code)) = calls.get(next.fetch_add(1, Relaxed)) {
+                    let done = run(folder.path(), call);
+                    let said = said(&done);
+                    let right = done.status.code() == Some(*code)
+                        && said.contains(named)
+                        && !said.contains("panicked")
+                        && !said.contains("disk")
+                        && done.stdout.is_empty();
+                    if !right {
+                        let code = done.status.code();
+                        let failure = format!("{call:?} for {named}: {code:?}, {said}");
+                        failures.lock().unwrap().push(failure);
+                    }
+                }
+            });
+        }
+    });
+    let failures = failures.into_inner().unwrap();
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    let after = contents(folder.path());
+    let new: Vec<_> = after.keys().filter(|path| !before.contains_key(*path)).collect();
+    assert!(after == before, "changed; new are {new:?}");
+}
+
+/// In a directory, without anything to read. None of them gets as far as to serve.
+fn run(folder: &Path, call: &[&str]) -> Output {
+    let mut command = airshed(call);
+    for name in ["AWS_REGION", "AWS_ENDPOINT_URL"] {
+        command.env_remove(name);
+    }
+    command.current_dir(folder).stdin(Stdio::null()).output().unwrap()
+}
+
+fn said(done: &Output) -> String {
+    String::from_utf8_lossy(&done.stderr).into_owned()
+}
+
+/// Every file below a directory; directories have no bytes.
+fn contents(folder: &Path) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path.clone());
+                found.insert(path, None);
+            } else {
+                found.insert(path.clone(), std::fs::read(&path).ok());
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn one_rule_of_exit_codes_for_refused_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let put = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    let header = "sensor_id,window,timestamp,P1,P2\n";
+    let (good, bad) = ("1,24h,2026-02-01T09:00:00Z,51,20\n", "1,42h,2026-02-01T09:00:00Z,51,20\n");
+    put("good.csv", &format!("{header}{good}"));
+    put("mixed.csv", &format!("{header}{good}{bad}"));
+    let feed = feed_of(1..3, "2026-02-01 11:00:00");
+    put("data.24h.json", &feed);
+    put("mixed.json", &feed.replacen("\"value\":\"51\"", "\"value\":\"x\"", 1));
+    let header = "standard,version,pollutant,unit,averaging,concentration\n";
+    put("good.batch", &format!("{header}uk_daqi,2013,PM10,ug/m3,24h,100.5\n"));
+    put("mixed.batch", &format!("{header}uk_daqi,2013,PM10,ug/m3,24h,x\n"));
+    let batch = |name: &str| {
+        let input = std::fs::File::open(folder.path().join(name)).unwrap();
+        airshed(&["index", "--batch"]).stdin(input).output().unwrap()
+    };
+    let collect = |feed| {
+        let window = ["--window", "24h", "--data", "collected"];
+        run(folder.path(), &[&["collect", "--once", "--feed", feed], &window[..]].concat())
+    };
+    for (done, code) in [
+        (run(folder.path(), &["import", "--data", "imported", "good.csv"]), 0),
+        (run(folder.path(), &["import", "--data", "imported", "mixed.csv", "good.csv"]), 1),
+        (batch("good.batch"), 0),
+        (batch("mixed.batch"), 1),
+        (collect("file:data.24h.json"), 0),
+        (collect("file:mixed.json"), 1),
+    ] {
+        assert_eq!(done.status.code(), Some(code), "{}", said(&done));
+    }
+    assert!(said(&run(folder.path(), &["--help"])).is_empty());
+}
+
+#[test]
+fn whoever_reads_may_stop_reading() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = "sensor_id,window,timestamp,P1,P2\n1,24h,2026-02-01T09:00:00Z,51,20.50\n";
+    std::fs::write(folder.path().join("rows.csv"), rows).unwrap();
+    let made = run(folder.path(), &["import", "--data", "store", "rows.csv"]);
+    assert!(made.status.success());
+    let calls: &[&[&str]] = &[
+        &["--help"],
+        &["serve", "--help"],
+        &["--version"],
+        &["export", "--data", "store"],
+        &["export", "--data", "store", "--output", "-"],
+        &["export", "--data", "store", "--output", "/dev/stdout"],
+        &["export", "--data", "store", "--format", "parquet"],
+        &["index", "--list"],
+        &["index", "uk_daqi", "PM10=1"],
+        &["index", "--batch"],
+        &["cost"],
+        &["cost", "--json"],
+        &["cost", "--show-prices"],
+        &["provision", "render"],
+    ];
+    let batch = "standard,version,pollutant,unit,averaging,concentration\n";
+    for call in calls {
+        std::fs::write(folder.path().join("batch"), batch).unwrap();
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let input = std::fs::File::open(folder.path().join("batch")).unwrap();
+        let mut command = airshed(call);
+        command.current_dir(folder.path()).stdin(input).stdout(writer.try_clone().unwrap());
+        let done = command.stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
+        assert_eq!(done.status.code(), Some(0), "{call:?}: {}", said(&done));
+        assert!(done.stderr.is_empty(), "{call:?}: {}", said(&done));
+        // Nobody reads standard error, either.
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(writer);
+        let code = command.status().unwrap().code();
+        assert!(matches!(code, Some(0 | 1)), "{call:?}: {code:?}");
+    }
+    assert!(!folder.path().join("stdout").exists());
+}
+
+#[test]
+fn colours_are_for_those_who_want_them() {
+    let coloured = |variables: &[(&str, &str)]| {
+        let help = airshed(&["serve", "--bogus"])
+            .env_remove("NO_COLOR")
+            .envs(variables.iter().copied())
+            .output()
+            .unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("data.24h.json"), "[]").unwrap();
+        let mut log = airshed(&["collect", "--once", "--feed", "file:data.24h.json"]);
+        log.env_remove("NO_COLOR").current_dir(folder.path());
+        let log = log.envs(variables.iter().copied()).output().unwrap();
+        assert!(said(&log).contains("feed"), "{}", said(&log));
+        [said(&help).contains('\u{1b}'), said(&log).contains('\u{1b}')]
+    };
+    assert_eq!(coloured(&[]), [false, false]);
+    assert_eq!(coloured(&[("CLICOLOR_FORCE", "1")]), [true, true]);
+    assert_eq!(coloured(&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]), [false, false]);
+}
