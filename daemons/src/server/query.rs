@@ -33,6 +33,9 @@ const FEW: u64 = 1000;
 /// How long the rows of an answer may be counted before it is begun.
 const LOOK_AHEAD: Duration = Duration::from_millis(50);
 
+/// How long a job waits to be taken in for a look whether an earlier one has its answer.
+const VERSION_WITHIN: Duration = Duration::from_secs(1);
+
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The licence of what we hand out, as a header.
@@ -289,8 +292,10 @@ async fn take_in(shared: Arc<Shared>, ask: Ask, origin: Origin) -> Result<Job, P
     let key = serde_json::to_string(&query).unwrap_or_default(); // plain JSON
     let turn = shared.turns.of(key);
     let _turn = turn.lock().await;
+    // Where that cannot be told soon, the job is one of its own.
     let wanted = ask.wanted();
-    let version = shared.server.store.version(wanted.from, wanted.until).await?;
+    let version = timeout(VERSION_WITHIN, shared.server.store.version(wanted.from, wanted.until));
+    let version = version.await.ok().and_then(Result::ok).flatten();
     if let Some(job) = desk.jobs.same(&query, version.as_deref()).await?
         && let Some(job) = desk.jobs.share(&job).await?
     {
