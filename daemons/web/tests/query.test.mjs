@@ -269,9 +269,13 @@ test("a sensor named like a script", async (t) => {
   const row = (sensor, type) => `2026-01-01T00:00:00Z,12,5,50.1,8.6,DE,${sensor},${type},24h\n`;
   const header = "timestamp,P1,P2,loc_lat,loc_long,loc_country,sensor_id,sensor_type,window\n";
 
-  await t.test("is refused at the door", async () => {
+  await t.test("is not kept", async (t) => {
+    const data = folder(t);
     writeFileSync(file, header + row(7, hostile));
-    await assert.rejects(run("import", "--data", data, file), /sensor_type/);
+    await run("import", "--data", data, file);
+    const { address } = await serve(t, "server", "--data", data, "--listen", "127.0.0.1:0");
+    const series = await (await fetch(`${address}/api/series?sensor=7`)).json();
+    assert.deepEqual([series.sensor, series.sensorType, series.P1], [7, "unreadable", [12]]);
   });
 
   await t.test("stays text where a server says it all the same", async (t) => {
