@@ -3,7 +3,7 @@
 //!
 //! The data is as new as the newest readings of three quarters of the sensors: their upper
 //! quartile, of those heard of in the last hour of the store's readings, and further back
-//! where that is fewer than [`ENOUGH`].
+//! where those are fewer than ten.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -235,12 +235,8 @@ fn put<const N: usize>(out: &mut Vec<u8>, values: impl ExactSizeIterator<Item = 
     let planes: Vec<_> = (0..N).filter(|plane| any[*plane] != 0).collect();
     let mask = planes.iter().fold(0u16, |mask, plane| mask | 1 << plane);
     out.extend(mask.to_le_bytes());
-    let (start, count) = (out.len(), values.len());
-    out.resize(start + planes.len() * count, 0);
-    for (row, bytes) in values.enumerate() {
-        for (place, plane) in planes.iter().enumerate() {
-            out[start + place * count + row] = bytes[*plane];
-        }
+    for plane in planes {
+        out.extend(values.clone().map(|bytes| bytes[plane]));
     }
 }
 

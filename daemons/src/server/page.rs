@@ -164,7 +164,13 @@ async fn fields(shared: &Shared) -> Result<String, Problem> {
     }
     let now = (shared.server.clock)();
     let newest = shared.freshness.newest(&summary).await?;
-    let end = newest.unwrap_or(now);
+    // With the last readings of those behind the bulk, but not of a clock that is far ahead.
+    let last = summary.extent.map(|(_, last)| last);
+    let hour = SignedDuration::from_hours(1);
+    let latest = newest
+        .zip(last)
+        .map(|(newest, last)| last.min(newest.saturating_add(hour).unwrap_or(newest)));
+    let end = latest.unwrap_or(now);
     let day = SignedDuration::from_hours(24);
     let start = end.saturating_sub(day).unwrap_or(end);
     let state = match summary.extent.zip(newest) {
