@@ -90,10 +90,21 @@ impl fmt::Display for BrokenFeed {
 impl std::error::Error for BrokenFeed {}
 
 /// How far a sensor's clock may run ahead of ours.
-const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(10);
+pub const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(10);
 
 /// The network began in 2015; what is older has a clock that was never set.
 const FIRST_MOMENT: Timestamp = Timestamp::constant(1_420_070_400, 0);
+
+/// Whether a reading can be of this moment; why not.
+pub fn check_moment(timestamp: Timestamp, now: Timestamp) -> Result<(), String> {
+    if timestamp > now.saturating_add(CLOCK_TOLERANCE).unwrap_or(Timestamp::MAX) {
+        return Err(format!("timestamp {timestamp} is ahead of the clock"));
+    }
+    if timestamp < FIRST_MOMENT {
+        return Err(format!("timestamp {timestamp} is before 2015"));
+    }
+    Ok(())
+}
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -418,12 +429,9 @@ impl Reader {
         let Some(timestamp) = timestamp.and_then(|text| read_timestamp(&text)) else {
             return refused("timestamp is missing or unreadable");
         };
-        if timestamp > self.now + CLOCK_TOLERANCE {
-            self.feed.ahead += 1;
-            return refused(&format!("timestamp {timestamp} is ahead of the clock"));
-        }
-        if timestamp < FIRST_MOMENT {
-            return refused(&format!("timestamp {timestamp} is before 2015"));
+        if let Err(reason) = check_moment(timestamp, self.now) {
+            self.feed.ahead += usize::from(timestamp > self.now);
+            return refused(&reason);
         }
         let location = record.location.unwrap_or_default();
         let kind = sensor.sensor_type.and_then(|kind| kind.name);

@@ -11,6 +11,8 @@ use aqi::daqi::{Band, Index};
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use store::csv::{Delimiter, Dialect};
 use store::{Area, Column, Encoder, Flags, Format, Pages, Quality, Query, Spelling, Store, View};
@@ -99,8 +101,14 @@ impl Ask {
     pub fn from_json(body: &[u8]) -> Result<Self, BadRequest> {
         let not_an_object =
             |e: serde_json::Error| BadRequest::new("body", format!("not a JSON object: {e}"));
-        let mut object: Map<String, Value> = serde_json::from_slice(body).map_err(not_an_object)?;
-        object.remove("id");
+        let Members(members) = serde_json::from_slice(body).map_err(not_an_object)?;
+        let mut object = Map::new();
+        for (name, value) in members.into_iter().filter(|(name, _)| name != "id") {
+            if object.insert(name.clone(), value).is_some() {
+                let shown: String = name.chars().take(40).collect();
+                return Err(BadRequest::new(shown, "given more than once"));
+            }
+        }
         Self::from_object(object)
     }
 
@@ -173,7 +181,6 @@ impl Ask {
         parts.extend(filter_names(&self.query));
         let plausible = self.quality.filter(|quality| *quality == Quality::Plausible);
         parts.extend(plausible.map(|quality| quality.to_string()));
-        parts.extend(self.limit.map(|rows| format!("first{rows}")));
         parts.extend([from, until]);
         format!("{}.{}", parts.join("-"), self.format.name())
     }
@@ -278,6 +285,33 @@ impl Ask {
         })?;
         let quality = given.one("quality", parsed)?;
         Ok(Self { query, quality, columns, format, limit, fields })
+    }
+}
+
+/// The members of a JSON object, each as often as it is there.
+struct Members(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+
+        impl<'de> Visitor<'de> for Object {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+
+        deserializer.deserialize_map(Object)
     }
 }
 

@@ -6,10 +6,13 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use jiff::Timestamp;
 use store::import::{ImportedRow, RowError};
 use store::{Encoder, Pages, Query, Reading, Store, Window};
 use tokio::sync::mpsc;
 use tracing::debug;
+
+use crate::feed::check_moment;
 
 /// Readings put in one go.
 const BATCH: usize = 25_000;
@@ -55,6 +58,7 @@ pub async fn import<E: Into<Box<dyn std::error::Error + Send + Sync>>>(
     mut put: impl AsyncFnMut(&[Reading]) -> Result<(), E>,
     input: impl Read + Send + 'static,
     strict: bool,
+    now: Timestamp,
     mut refused: impl FnMut(RowError),
     mut progress: impl FnMut(u64),
 ) -> Result<Imported, ImportError> {
@@ -68,6 +72,7 @@ pub async fn import<E: Into<Box<dyn std::error::Error + Send + Sync>>>(
         let mut batch = Vec::with_capacity(BATCH);
         let mut of_batch = Imported::default();
         for row in chunk {
+            let row = row.and_then(|row| timely(row, now));
             match row.and_then(|row| if strict { without_differences(row) } else { Ok(row) }) {
                 Ok(row) => {
                     for left_out in &row.left_out {
@@ -129,6 +134,14 @@ fn read(input: impl Read, chunks: &mpsc::Sender<Chunk>) -> Result<(), store::Err
     // What was read before a failure is good.
     let _ = chunks.blocking_send(chunk);
     read
+}
+
+/// The same rule as for the feed.
+fn timely(row: ImportedRow, now: Timestamp) -> Result<ImportedRow, RowError> {
+    match check_moment(row.reading.timestamp, now) {
+        Ok(()) => Ok(row),
+        Err(reason) => Err(RowError::new(row.place, reason)),
+    }
 }
 
 fn without_differences(row: ImportedRow) -> Result<ImportedRow, RowError> {

@@ -53,7 +53,7 @@ impl Watch {
         queues: Option<Queues>,
         clock: Clock,
     ) -> Self {
-        let store = store.map(|store| (Arc::clone(&store), Freshness::new(store)));
+        let store = store.map(|store| (Arc::clone(&store), Freshness::new(store, clock.clone())));
         Self { metrics, store, queues, clock, looked_at_queues: Mutex::default() }
     }
 

@@ -26,7 +26,7 @@ use aqi::daqi::Index;
 
 use crate::block::{Block, CountryRows, DAYS, SECONDS_A_DAY, Station};
 use crate::csv::BlockText;
-use crate::{Country, Error, ErrorKind, Window};
+use crate::{Country, Error, ErrorKind, SensorType, Window};
 
 /// zstd's fastest ordinary level: blocks are written far more often than shipped.
 const LEVEL: i32 = 1;
@@ -38,7 +38,7 @@ const MAX_ROWS: usize = 1 << 17;
 const MAX_PLAIN_BYTES: usize = MAX_ROWS * 256;
 
 /// The block as it is kept on disk.
-pub(crate) fn encode(block: &Block) -> Result<Vec<u8>, Error> {
+pub(crate) fn encode(block: &Block, compressor: &mut Compressor) -> Result<Vec<u8>, Error> {
     let mut plain = Vec::with_capacity(block.len() * 64);
     plain.extend((block.len() as u32).to_le_bytes());
     plain.extend((block.stations.len() as u32).to_le_bytes());
@@ -58,9 +58,9 @@ pub(crate) fn encode(block: &Block) -> Result<Vec<u8>, Error> {
     put(&mut plain, block.station.iter().map(|v| v.to_le_bytes()));
 
     let stations = &block.stations;
-    let name = |s: &Station| s.sensor_type.map_or(String::new(), |kind| kind.to_string());
-    put(&mut plain, stations.iter().map(|s| [name(s).len() as u8])); // at most 24
-    stations.iter().for_each(|s| plain.extend(name(s).as_bytes()));
+    let names = stations.iter().map(|s| s.sensor_type.as_ref().map_or(&[][..], SensorType::bytes));
+    put(&mut plain, names.clone().map(|name| [name.len() as u8])); // at most 24
+    names.for_each(|name| plain.extend_from_slice(name));
     put_numbers(&mut plain, &column(stations, |s| s.location));
     put_decimals(&mut plain, &column(stations, |s| s.latitude));
     put_decimals(&mut plain, &column(stations, |s| s.longitude));
@@ -69,14 +69,25 @@ pub(crate) fn encode(block: &Block) -> Result<Vec<u8>, Error> {
     put(&mut plain, stations.iter().map(|s| [flag_byte(s.exact)]));
 
     let mut bytes = (plain.len() as u32).to_le_bytes().to_vec(); // at most MAX_PLAIN_BYTES
-    let compressed = (|| {
-        let mut compressor = zstd::bulk::Compressor::new(LEVEL)?;
-        compressor.include_checksum(true)?;
-        compressor.compress(&plain)
-    })();
-    let failed = |e| Error::new(ErrorKind::Io, "could not compress a block").because(e);
-    bytes.extend(compressed.map_err(failed)?);
+    bytes.extend(compressor.0.compress(&plain).map_err(not_compressed)?);
     Ok(bytes)
+}
+
+/// What compresses blocks, one after another: to set it up costs as much as a small block.
+pub(crate) struct Compressor(zstd::bulk::Compressor<'static>);
+
+impl Compressor {
+    pub(crate) fn new() -> Result<Self, Error> {
+        let compressor = zstd::bulk::Compressor::new(LEVEL).and_then(|mut compressor| {
+            compressor.include_checksum(true)?;
+            Ok(compressor)
+        });
+        compressor.map(Self).map_err(not_compressed)
+    }
+}
+
+fn not_compressed(error: std::io::Error) -> Error {
+    Error::new(ErrorKind::Io, "could not compress a block").because(error)
 }
 
 /// The block back from its bytes. Whatever the bytes are, this returns.
@@ -356,7 +367,7 @@ mod tests {
             readings.sort_by_key(Position::of);
             readings.dedup_by_key(|reading| Position::of(reading));
             let rows: Vec<_> = readings.iter().map(Source::New).collect();
-            encode(&Block::from_sorted(&rows)).unwrap()
+            encode(&Block::from_sorted(&rows), &mut Compressor::new().unwrap()).unwrap()
         })
     }
 
@@ -368,9 +379,9 @@ mod tests {
             let rows: Vec<_> = readings.iter().map(Source::New).collect();
             let again = Block::from_sorted(&rows);
             let rows: Vec<_> = (0..block.len()).map(|row| Source::Kept(&block, row)).collect();
-            prop_assert_eq!(encode(&Block::from_sorted(&rows)).unwrap(), &bytes[..]);
+            prop_assert_eq!(encode(&Block::from_sorted(&rows), &mut Compressor::new().unwrap()).unwrap(), &bytes[..]);
             prop_assert_eq!(&again.indices, &block.indices);
-            prop_assert_eq!(encode(&again).unwrap(), bytes);
+            prop_assert_eq!(encode(&again, &mut Compressor::new().unwrap()).unwrap(), bytes);
         }
 
         #[test]

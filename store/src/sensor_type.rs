@@ -19,7 +19,11 @@ impl SensorType {
 
     /// The name as it was given.
     pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.text[..usize::from(self.length)]).unwrap_or_default()
+        std::str::from_utf8(self.bytes()).unwrap_or_default()
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.text[..usize::from(self.length)]
     }
 
     /// A model that was given and cannot be read as one: not known to measure
@@ -38,18 +42,24 @@ impl SensorType {
     /// Whether the model is known to measure particulate matter in µg/m³: it belongs to
     /// one of [`FAMILIES`](Self::FAMILIES), or was [named](Self::accept_also).
     pub fn measures_particulates(&self) -> bool {
-        let name = self.as_str();
-        let begins_with = |family: &&str| {
-            name.get(..family.len()).is_some_and(|start| start.eq_ignore_ascii_case(family))
+        // As people write it: `Next PM`, `IPS 7100`.
+        let name = self.as_str().replace([' ', '-', '_'], "");
+        let is_of = |family: &&str| {
+            let start = name.get(..family.len());
+            let rest = name.get(family.len()..).unwrap_or_default();
+            start.is_some_and(|start| start.eq_ignore_ascii_case(family))
+                && (rest.is_empty()
+                    || family.ends_with('5')
+                    || rest.contains(|c: char| c.is_ascii_digit()))
         };
-        Self::FAMILIES.iter().any(begins_with)
+        Self::FAMILIES.iter().any(is_of)
             || ALSO_ACCEPTED.get().is_some_and(|accepted| {
-                accepted.iter().any(|kind| kind.as_str().eq_ignore_ascii_case(name))
+                accepted.iter().any(|kind| kind.as_str().eq_ignore_ascii_case(self.as_str()))
             })
     }
 
     /// The sensors of particulate matter that Sensor.Community's firmware supports, by how
-    /// their names begin, in any case: SDS011 and SDS021, PMS1003 to PMS7003, HPM, SPS30,
+    /// their names begin, in any case; a number follows, or nothing: SDS011 and SDS021, PMS1003 to PMS7003, HPM, SPS30,
     /// SEN5x, NextPM and IPS-7100.
     pub const FAMILIES: [&str; 8] = ["SDS", "PMS", "HPM", "SPS", "SEN5", "NextPM", "NPM", "IPS"];
 

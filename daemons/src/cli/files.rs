@@ -17,7 +17,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::logging::Logging;
 use super::output::{Output, say};
 use super::settings::{Access, Reached, StoreFlags};
-use super::{Failure, bad_call};
+use super::{Failure, bad_call, wall_clock};
 
 /// Refused rows that are shown one by one.
 const SHOWN: u64 = 20;
@@ -104,7 +104,7 @@ async fn import_all(
         };
         let progress = |bytes| bar.set_position(bytes);
         let put = async |batch: &[Reading]| target.put(batch).await;
-        let imported = transfer::import(put, input, strict, show, progress).await;
+        let imported = transfer::import(put, input, strict, wall_clock()(), show, progress).await;
         bar.finish_and_clear();
         let imported = imported.map_err(|failure| {
             let before = failure.imported.stored;

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use airshed::Clock;
 use airshed::collector::reason;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -96,7 +96,7 @@ pub(crate) fn main() -> ExitCode {
     // A connection is a file: as many as the system lets this process have. It runs with
     // fewer, too.
     let _ = rlimit::increase_nofile_limit(u64::MAX);
-    let arguments = Arguments::parse();
+    let arguments = parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error.into()),
@@ -122,6 +122,15 @@ pub(crate) fn main() -> ExitCode {
         Ok(code) => code,
         Err(failure) => fail(&failure),
     }
+}
+
+/// A negative number is a wrong value of the flag before it, not a flag of its own.
+fn parse() -> Arguments {
+    fn with_numbers(command: clap::Command) -> clap::Command {
+        command.allow_negative_numbers(true).mut_subcommands(with_numbers)
+    }
+    let matches = with_numbers(Arguments::command()).get_matches();
+    Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
 }
 
 /// redb panics over a damaged file; the store makes an error of it, which says more than

@@ -71,6 +71,7 @@ impl StoreFlags {
         &self,
         keep: Option<SignedDuration>,
     ) -> Result<Arc<dyn Store>, Failure> {
+        self.check_not_deleted().await?;
         self.open_with(keep, Access::Make).await.map_err(|error| match error.kind() {
             ErrorKind::Locked => {
                 format!("{}; stop it first, or choose another --data", reason(&error)).into()
@@ -92,8 +93,25 @@ impl StoreFlags {
         self.file().is_none_or(|file| !matches!(file.try_exists(), Ok(false)))
     }
 
+    /// A new store must not come up beside a process that goes on with the deleted one.
+    async fn check_not_deleted(&self) -> Result<(), Failure> {
+        let Some(file) = self.file().filter(|_| !self.is_there()) else { return Ok(()) };
+        match Client::connect(&control::socket_of(&file)).await {
+            Ok(_) => {
+                let message = format!(
+                    "{} was deleted, and a process that runs still holds it: stop that process, \
+                     then put the file back or begin anew",
+                    file.display()
+                );
+                Err(message.into())
+            }
+            Err(_) => Ok(()),
+        }
+    }
+
     /// A store for a command: opened, or by way of the process that holds it.
     pub(super) async fn reach(&self, access: Access) -> Result<Reached, Failure> {
+        self.check_not_deleted().await?;
         let mut attempts = 0;
         loop {
             let error = match self.open_with(None, access).await {
@@ -335,14 +353,14 @@ pub(super) struct JobFlags {
     #[arg(long, env = "AIRSHED_QUEUE", default_value = "channel:", value_name = "URL", value_parser = queue_url)]
     queue: String,
     /// Queries that may wait in the queue; further ones are refused.
-    #[arg(long, env = "AIRSHED_QUEUE_CAPACITY", default_value_t = 10_000, value_name = "N")]
+    #[arg(long, env = "AIRSHED_QUEUE_CAPACITY", default_value_t = 10_000, value_name = "N", value_parser = at_least_one)]
     queue_capacity: usize,
     /// Where results are kept: memory:, file:DIR or s3://BUCKET/PREFIX [default:
     /// file:DATA/results]
     #[arg(long, env = "AIRSHED_RESULTS", value_name = "URL", value_parser = results_url)]
     results: Option<String>,
     /// Hours that a result is kept.
-    #[arg(long, env = "AIRSHED_KEEP_RESULTS", default_value_t = 24, value_name = "HOURS")]
+    #[arg(long, env = "AIRSHED_KEEP_RESULTS", default_value_t = 24, value_name = "HOURS", value_parser = clap::value_parser!(u32).range(1..))]
     keep_results: u32,
     /// Minutes that a result answers equal queries too; 0 for never.
     #[arg(long, env = "AIRSHED_FRESH_RESULTS", default_value_t = 10, value_name = "MINUTES")]
@@ -392,11 +410,11 @@ pub(super) struct HttpFlags {
     /// [default: never]
     #[arg(long, env = "AIRSHED_REDIRECT_FROM", value_name = "MIB")]
     redirect_from: Option<u64>,
-    /// Hours after which the newest reading counts as old, and the page says so.
-    #[arg(long, env = "AIRSHED_STALE_AFTER", default_value_t = 26, value_name = "HOURS")]
+    /// Hours after which the bulk of the newest readings counts as old, and the page says so.
+    #[arg(long, env = "AIRSHED_STALE_AFTER", default_value_t = 26, value_name = "HOURS", value_parser = clap::value_parser!(u32).range(1..))]
     stale_after: u32,
     /// Seconds that a client may take nothing of its answer before it is cut off.
-    #[arg(long, env = "AIRSHED_STALL", default_value_t = 60, value_name = "SECONDS")]
+    #[arg(long, env = "AIRSHED_STALL", default_value_t = 60, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     stall: u64,
     /// Whose pages may ask: * for all, none, or origins such as https://example.org.
     #[arg(long, env = "AIRSHED_CORS", default_value = "*", value_delimiter = ',', value_parser = origin)]

@@ -32,10 +32,23 @@ pub enum BatchError {
     Utf16,
     /// The input cannot be read, or the output not written.
     #[error("cannot read or write")]
-    Csv(#[from] csv::Error),
+    Csv(#[source] csv::Error),
     /// The output cannot be written.
     #[error("cannot read or write")]
     Io(#[from] std::io::Error),
+}
+
+impl From<csv::Error> for BatchError {
+    /// What failed below is the cause, which `csv` does not tell.
+    fn from(error: csv::Error) -> Self {
+        match error.is_io_error() {
+            true => match error.into_kind() {
+                csv::ErrorKind::Io(error) => Self::Io(error),
+                kind => Self::Io(std::io::Error::other(format!("{kind:?}"))),
+            },
+            false => Self::Csv(error),
+        }
+    }
 }
 
 /// Reads CSV with the header `standard,version,pollutant,unit,averaging,concentration`

@@ -146,7 +146,7 @@ pub async fn run(server: Server, listener: TcpListener, stop: CancellationToken)
         info!("the page was not built (make web): a plain form takes its place");
     }
     let room = Room::new(&server.limits);
-    let freshness = Freshness::new(Arc::clone(&server.store));
+    let freshness = Freshness::new(Arc::clone(&server.store), server.clock.clone());
     let (ended, _) = broadcast::channel(WAKE_BUFFER);
     let drain = server.limits.drain;
     let cors = cors_layer(&server.cors);

@@ -409,3 +409,26 @@ fn an_import_that_is_interrupted_can_be_done_again() {
     kept.retain(|entry| entry.as_ref().unwrap().file_name() != "results");
     assert_eq!(kept.len(), 1, "{kept:?}");
 }
+
+#[tokio::test]
+async fn no_new_store_comes_up_beside_a_process_that_holds_a_deleted_one() {
+    let home = Home::new();
+    let mut server = home.serve();
+    let file = home.at("data/readings.redb");
+    fs::remove_file(&file).unwrap();
+    for arguments in [
+        &["import", "rows.csv"][..],
+        EXPORT,
+        &["collect", "--once", "--feed", "file:data.24h.json"],
+    ] {
+        fs::write(home.at("rows.csv"), ROW).unwrap();
+        let done = home.run(arguments);
+        assert_eq!(done.status.code(), Some(1), "{arguments:?}: {}", said(&done));
+        assert!(!file.exists(), "{arguments:?}");
+    }
+    let refused = home.import(ROW);
+    assert!(said(&refused).contains("was deleted, and a process"), "{}", said(&refused));
+    server.signal("-KILL");
+    server.child.wait().unwrap();
+    assert!(home.import(ROW).status.success(), "nobody holds it any more");
+}

@@ -488,6 +488,41 @@ async fn one_clock_ahead_makes_no_old_data_new() {
 }
 
 #[tokio::test]
+async fn neither_history_nor_the_future_nor_what_is_left_out_says_how_new_the_data_is() {
+    let reading = |sensor, moment: &str, pm10: u32, indoor: bool| Reading {
+        pm10: Some(pm10.into()),
+        indoor: Some(indoor),
+        ..Reading::new(sensor, store::Window::Day24, super::support::at(moment))
+    };
+    let live = |count| (0..count).map(move |n| reading(n, "2026-02-01T11:54:00Z", 8, false));
+    let old = |count| (0..count).map(move |n| reading(100 + n, "2026-01-31T06:00:00Z", 8, false));
+    let dead = (0..60).map(|n| reading(200 + n, "2025-01-01T06:00:00Z", 8, false));
+    let future = [reading(300, "2030-01-01T00:00:00Z", 8, false)];
+    let left_out = [
+        reading(301, "2026-02-01T11:59:00Z", 0, false),
+        reading(302, "2026-02-01T11:59:00Z", 8, true),
+    ];
+    let newest = async |batch: Vec<Reading>| {
+        let rig = Rig::start(Options::default()).await;
+        rig.store.put(&batch).await.unwrap();
+        json(rig.get("/api/summary").await).await["newest"].clone()
+    };
+    // A few live sensors beside a long history, and a row of the future.
+    for count in [1, 5, 12] {
+        let batch = live(count).chain(dead.clone()).chain(future.clone()).collect();
+        assert_eq!(newest(batch).await, "2026-02-01T11:54:00Z", "{count} live sensors");
+    }
+    // Three of ten are live: that is not the bulk, whatever is left out of means beside them.
+    let batch: Vec<_> = live(3).chain(old(7)).collect();
+    assert_eq!(newest(batch.clone()).await, "2026-01-31T06:00:00Z");
+    let batch = batch.into_iter().chain(left_out.clone()).collect();
+    assert_eq!(newest(batch).await, "2026-01-31T06:00:00Z");
+    // Where there is nothing else, they count.
+    assert_eq!(newest(left_out.to_vec()).await, "2026-02-01T11:59:00Z");
+    assert_eq!(newest(dead.collect()).await, "2025-01-01T06:00:00Z");
+}
+
+#[tokio::test]
 async fn the_reports_program_finds_what_it_expects() {
     let rig = Rig::start(Options::default()).await;
     let hour: Vec<_> = readings(300)

@@ -178,6 +178,7 @@ fn what_is_wrong_is_refused_by_its_field() {
         (format!(r#"{{{WHEN},"window":"2h"}}"#), "window", "5min"),
         (format!(r#"{{{WHEN},"indoor":"maybe"}}"#), "indoor", "true or false"),
         (format!(r#"{{{WHEN},"county":"DE"}}"#), "county", "unknown"),
+        (format!(r#"{{{WHEN},"country":"DE","country":"FR"}}"#), "country", "more than once"),
         (format!(r#"{{{WHEN},"format":"xlsx"}}"#), "format", "the formats are csv, json"),
         (format!(r#"{{{WHEN},"delimiter":"|"}}"#), "delimiter", "semicolon"),
         (format!(r#"{{{WHEN},"format":"json","decimal":"comma"}}"#), "decimal", "only CSV"),

@@ -95,6 +95,7 @@ pub(super) fn write(old: &State, changes: &[Change], mut next_block: u64) -> Res
     // store opens at once after a crash, however large it is.
     transaction.set_quick_repair(true);
     {
+        let mut compressor = codec::Compressor::new()?;
         let mut directory = transaction.open_table(DIRECTORY).map_err(table_error)?;
         let mut blocks = transaction.open_table(BLOCKS).map_err(table_error)?;
         for Change { tree, removed, added } in changes {
@@ -109,7 +110,7 @@ pub(super) fn write(old: &State, changes: &[Change], mut next_block: u64) -> Res
                 let key = encode_key(*tree, &first);
                 let value = encode_entry(&key, &entry, next_block);
                 directory.insert(key, value).map_err(storage_error)?;
-                let bytes = codec::encode(block)?;
+                let bytes = codec::encode(block, &mut compressor)?;
                 blocks.insert(next_block, bytes.as_slice()).map_err(storage_error)?;
                 next_block += 1;
             }
