@@ -244,7 +244,7 @@ fn a_file_name_says_what_was_filtered_by() {
         (r#","country":"DE","range":"Moderate""#, "DE-moderate"),
         (r#","country":"DE,FR","range":"Very High","indoor":false"#, "DE_FR-very_high-outdoor"),
         (r#","country":"DE,FR,AT,CH,PL","minAqi":4"#, "5countries-aqi4to10"),
-        (r#","sensor":"28842","window":"24h","limit":100"#, "sensor28842-24h-first100"),
+        (r#","sensor":"28842","window":"24h","limit":100"#, "sensor28842-24h"),
         (r#","sensorType":"SEN5X (a+b)/c.d","maxAqi":1"#, "aqi1-SEN5X__a_b__c_d"),
         (r#","without":"counts,zero","bbox":"5,47,15,55""#, "area-without_counts_zero"),
         (r#","minAqi":3,"maxAqi":3"#, "aqi3"),
