@@ -284,7 +284,12 @@ async fn a_query_consumes_what_it_returns() {
     let before = store.consumed().read;
     let found = all(&store, &one).await.len();
     assert_eq!(answers, vec![found; 500]);
-    assert_eq!(of_many, store.consumed().read - before, "500 equal queries cost one read");
+    let of_one = store.consumed().read - before;
+    let before = store.consumed().read;
+    store.version(one.from, one.until).await.unwrap();
+    let of_version = store.consumed().read - before;
+    assert!(of_version <= 1.0, "{of_version} units for a version");
+    assert_eq!(of_many, of_one + of_version, "500 equal queries cost one read, and one version");
 }
 
 #[tokio::test]
