@@ -190,7 +190,11 @@ proptest! {
                 if let Some(row) = part.row() {
                     let looked_up = part.rounded().unwrap_or(part.concentration().value());
                     prop_assert!(row.high.is_none_or(|high| looked_up <= high), "{standard} {row:?}");
-                    prop_assert!(row.index_low <= part.index().number() + u32::from(part.index().is_over()), "{standard} {row:?}");
+                    // What goes on along the line of the row below may still round to its end:
+                    // 325.5 µg/m³ of PM2.5 is 500.2 in the US index of 2024.
+                    let goes_on = row.high.is_none() && row.index_high.is_none();
+                    let over = u32::from(part.index().is_over() || goes_on);
+                    prop_assert!(row.index_low <= part.index().number() + over, "{standard} {row:?}");
                 }
                 if let Some(more) = part.to_next_category() {
                     let at = |more| part.concentration().value().checked_add(more)
