@@ -410,8 +410,9 @@ pub(super) struct HttpFlags {
     /// [default: never]
     #[arg(long, env = "AIRSHED_REDIRECT_FROM", value_name = "MIB")]
     redirect_from: Option<u64>,
-    /// Hours after which the bulk of the newest readings counts as old, and the page says so.
-    #[arg(long, env = "AIRSHED_STALE_AFTER", default_value_t = 26, value_name = "HOURS", value_parser = clap::value_parser!(u32).range(1..))]
+    /// Hours after which the bulk of the newest readings counts as old, and the page says so;
+    /// 0: always.
+    #[arg(long, env = "AIRSHED_STALE_AFTER", default_value_t = 26, value_name = "HOURS")]
     stale_after: u32,
     /// Seconds that a client may take nothing of its answer before it is cut off.
     #[arg(long, env = "AIRSHED_STALL", default_value_t = 60, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]

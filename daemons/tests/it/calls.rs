@@ -97,7 +97,6 @@ const WRONG: &[(&[&str], &str)] = &[
     (&["serve", "--cache-mib", "-1"], "--cache-mib"),
     (&["serve", "--keep-results", "0"], "--keep-results"),
     (&["serve", "--queue-capacity", "0"], "--queue-capacity"),
-    (&["serve", "--stale-after", "0"], "--stale-after"),
     (&["cost", "--queries", "-1"], "--queries"),
     (&["collect", "--once=1"], "--once"),
     (&["server", "--listen", "x"], "--listen"),

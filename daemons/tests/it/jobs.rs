@@ -394,7 +394,7 @@ fn a_job_has_the_rows_of_now_whatever_was_asked_before() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok());
     let config = proptest::test_runner::Config {
-        cases: cases.unwrap_or(60u32).min(1000),
+        cases: cases.unwrap_or(1000u32).min(1000),
         failure_persistence: None,
         ..Default::default()
     };
