@@ -53,7 +53,7 @@ pub struct ImportError {
 
 /// Gives every readable row of a file of any kind to `put`, in batches that are not empty;
 /// see [`store::import`]. `strict`: rows are refused in which something derived differs.
-/// `refused` is told of those that are, `progress` of the bytes read so far.
+/// `refused` is called with those that are, `progress` with the bytes read so far.
 pub async fn import<E: Into<Box<dyn std::error::Error + Send + Sync>>>(
     mut put: impl AsyncFnMut(&[Reading]) -> Result<(), E>,
     input: impl Read + Send + 'static,

@@ -26,8 +26,7 @@ pub trait View: Send + Sync + 'static {
     async fn summary(&self) -> Result<Summary, Error>;
 
     /// A name of what there is between two moments, both included: as long as it stays, every
-    /// question about that time has the same answer. `None` where that cannot be told, as by a
-    /// table that other processes write to.
+    /// question about that time has the same answer. `None` from a store that cannot say.
     async fn version(&self, from: Timestamp, until: Timestamp) -> Result<Option<String>, Error> {
         let _ = (from, until);
         Ok(None)

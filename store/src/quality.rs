@@ -65,14 +65,14 @@ impl std::error::Error for UnknownQuality {}
 pub struct LeftOut {
     /// What makes it implausible.
     pub flags: Flags,
-    /// The sensor stands indoors: it says nothing of the air outside.
+    /// The sensor stands indoors: it does not describe the air outside.
     pub indoor: bool,
     /// The sensor has been silent for [`SILENCE`](Self::SILENCE).
     pub silent: bool,
 }
 
 impl LeftOut {
-    /// A sensor whose newest reading is older than this says nothing of the present.
+    /// A sensor whose newest reading is older than this does not describe the present.
     pub const SILENCE: SignedDuration = SignedDuration::from_hours(24);
 
     /// Why a reading is left out of a mean over plausible readings; `heard` is the newest

@@ -343,7 +343,7 @@ fn files_of_every_kind_are_imported_by_their_content() {
     .iter()
     .enumerate()
     {
-        // The name says nothing.
+        // The name does not matter.
         let file = path("readings.pdf");
         let (data, again) = (path("a"), path(&format!("again{number}")));
         let exported = output(&[&["export", "--data", &data], *format].concat(), "");

@@ -62,7 +62,7 @@ fn ends_well(line: &str, command: &mut Command) -> Output {
     done
 }
 
-/// Starts a line that goes on until it is stopped; `ready` is told by its log.
+/// Starts a line that goes on until it is stopped, and waits for `ready` in its log.
 fn runs_until_ready(line: &str, mut command: Command, ready: &str) {
     command.env("AIRSHED_LOG_FORMAT", "json");
     let mut daemon = Daemon::spawn(command);

@@ -13,7 +13,7 @@ interface Props {
   /** Milliseconds; `null`: the newest readings. */
   moment: number | null;
   onMoment: (moment: number | null) => void;
-  /** The map of the moment; `null` until it is there, or when it cannot be had. */
+  /** The map of the moment; `null` until it is there, or when it cannot be loaded. */
   onFrame: (frame: Frame | null, failed: boolean) => void;
 }
 
