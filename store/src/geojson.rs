@@ -9,8 +9,7 @@ use crate::{Column, Row, Spelling};
 /// Appends a row as a feature.
 pub(crate) fn write_feature(out: &mut Vec<u8>, row: Row<'_>, date: &Date, properties: &[Column]) {
     out.extend_from_slice(br#"{"type":"Feature","geometry":"#);
-    let station = row.station();
-    match (station.longitude, station.latitude) {
+    match (row.longitude(), row.latitude()) {
         (Some(longitude), Some(latitude)) => {
             out.extend_from_slice(br#"{"type":"Point","coordinates":["#);
             write_decimal(out, Some(longitude), b'.');
