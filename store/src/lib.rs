@@ -74,7 +74,7 @@ pub use cached::{CacheOptions, Cached};
 pub use column::{Column, UnknownColumn};
 pub use contract::{Page, Position, Run, Store, Summary, View};
 pub use country::{Country, UnknownCountry};
-pub use embedded::{Embedded, Options};
+pub use embedded::{Embedded, Migration, Options};
 pub use error::{Error, ErrorKind};
 pub use flags::Flags;
 pub use format::{ATTRIBUTION, Encoder, Format, UnknownFormat};

@@ -256,6 +256,47 @@ impl<P: Clone> Directory<P> {
         Ok((changes, deleted))
     }
 
+    /// What writing some blocks anew changes, with all others of their days and countries; at
+    /// most so many rows, of one day or country at least.
+    pub(crate) fn plan_rewriting(
+        &self,
+        is_meant: impl Fn(&P) -> bool,
+        most_rows: u64,
+        load: &impl Load<P>,
+    ) -> Result<Vec<Change>, Error> {
+        let mut changes = Vec::new();
+        let mut rows = 0;
+        let all: Vec<_> = self.days(Tree::All, i32::MIN, i32::MAX).collect();
+        let groups = all.chunk_by(|a, b| (a.0.day, a.0.country) == (b.0.day, b.0.country));
+        let high: Vec<_> = self.days(Tree::High, i32::MIN, i32::MAX).collect();
+        let groups = groups.map(|group| (Tree::All, group));
+        for (tree, blocks) in groups.chain(high.chunks(1).map(|block| (Tree::High, block))) {
+            if !blocks.iter().any(|(_, entry)| is_meant(&entry.place)) {
+                continue;
+            }
+            let of_group: u64 = blocks.iter().map(|(_, entry)| u64::from(entry.rows)).sum();
+            if rows > 0 && rows + of_group > most_rows {
+                break;
+            }
+            rows += of_group;
+            let group = (blocks[0].0.day, blocks[0].0.country);
+            let removed = blocks.iter().map(|(first, _)| **first).collect();
+            let old = self.load_old(tree, blocks.iter().copied(), load)?;
+            let chunks: Vec<Vec<_>> = old.blocks().map(|block| all_rows(block).collect()).collect();
+            let chunks: Vec<_> = chunks.iter().map(Vec::as_slice).collect();
+            let (table, added) = match tree {
+                Tree::All => {
+                    let Blocks { added, table } = whole_group(&chunks);
+                    let had_one = self.table(group.0, group.1).is_some();
+                    ((table.is_some() || had_one).then_some((group, table)), added)
+                }
+                Tree::High => (None, chunks.iter().map(|rows| Block::from_sorted(rows)).collect()),
+            };
+            changes.push(Change { tree, removed, table, added });
+        }
+        Ok(changes)
+    }
+
     /// Blocks whose rows are to be written anew.
     fn load_old<'b>(
         &self,

@@ -31,7 +31,7 @@ use redb::{Database, DatabaseError};
 
 use self::entries::Place;
 use self::file::{Identity, Opened, Tables, error_at, guarded};
-use crate::blocks::{self, Block, Caches, Change, Directory, Homes, Item, Load, Stations};
+use crate::blocks::{self, Block, Caches, Change, Directory, Homes, Item, Load, Stations, Tree};
 use crate::{Error, ErrorKind, Page, Position, Query, Reading, Store, Summary, View};
 
 /// A durable store in one file. One process at a time holds it.
@@ -127,6 +127,13 @@ impl Embedded {
         Ok(store)
     }
 
+    /// Writes blocks of an earlier format anew, some half a million readings in one durable
+    /// step; what is left. Without it they go over one by one, as puts come to them. It can be
+    /// stopped after any step and gone on with later.
+    pub async fn migrate(&self) -> Result<Migration, Error> {
+        blocking(&self.0, Shared::migrate).await
+    }
+
     fn open_with(path: PathBuf, open: Box<Opener>, cache_bytes: u64) -> Result<Self, Error> {
         let (state, next_value) = read_state(&open).map_err(|error| error_at(&path, error))?;
         Ok(Self(Arc::new(Shared {
@@ -139,6 +146,16 @@ impl Embedded {
             writer: Mutex::new(Writer { homes: Homes::default(), next_value }),
         })))
     }
+}
+
+/// How far the [migration](Embedded::migrate) of a store has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Migration {
+    /// The readings in blocks of an earlier format.
+    pub left: u64,
+    /// All readings.
+    pub readings: u64,
 }
 
 fn read_state(open: &Opener) -> Result<(State, u64), Error> {
@@ -343,6 +360,27 @@ impl Shared {
         let (changes, deleted) = state.directory.plan_deletion(moment, &load)?;
         self.change(&mut writer, state, changes)?;
         Ok(deleted)
+    }
+
+    fn migrate(&self) -> Result<Migration, Error> {
+        /// Some seconds of work, and as much memory as a day of the network takes.
+        const ROWS_AT_ONCE: u64 = 500_000;
+        self.check_place()?;
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = self.state()?;
+        let load = self.loader(&state);
+        let is_old = |place: &Place| matches!(place, Place::Old(_));
+        let changes = state.directory.plan_rewriting(is_old, ROWS_AT_ONCE, &load)?;
+        self.change(&mut writer, state, changes)?;
+        let state = self.state()?;
+        let blocks = || state.directory.days(Tree::All, i32::MIN, i32::MAX).map(|(_, entry)| entry);
+        let left = blocks().filter(|entry| is_old(&entry.place)).map(|entry| u64::from(entry.rows));
+        let high = state.directory.days(Tree::High, i32::MIN, i32::MAX);
+        let high = high.filter(|(_, entry)| is_old(&entry.place));
+        // High rows are kept twice; what is left of the second copy counts, too.
+        let high = high.map(|(_, entry)| u64::from(entry.rows));
+        let readings = blocks().map(|entry| u64::from(entry.rows)).sum();
+        Ok(Migration { left: left.chain(high).sum(), readings })
     }
 
     /// Makes the changes, on disk first.
