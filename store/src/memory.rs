@@ -34,7 +34,7 @@ impl Memory {
 
     fn change(&self, mut state: State, changes: Vec<Change>) {
         state.apply(changes, |item| match item {
-            Item::Block(block) => Place::Block(Arc::new(block)),
+            Item::Block(block) => Place::Block(Arc::from(block)),
             Item::Table(table) => Place::Table(table),
         });
         *self.state.write().unwrap_or_else(PoisonError::into_inner) = state;

@@ -74,7 +74,7 @@ pub(crate) trait Load<P> {
 /// What is kept at a place.
 #[derive(Debug)]
 pub(crate) enum Item {
-    Block(Block),
+    Block(Box<Block>),
     Table(Arc<Stations>),
 }
 
@@ -302,7 +302,7 @@ impl<P: Clone> Directory<P> {
             for block in added {
                 let (first, entry) = describe(&block);
                 let Entry { rows, last, index_bits, place: () } = entry;
-                let place = place(Item::Block(block));
+                let place = place(Item::Block(Box::new(block)));
                 self.insert(tree, first, Entry { rows, last, index_bits, place });
             }
         }

@@ -429,7 +429,9 @@ mod tests {
             bytes[at] ^= byte | 1;
             if let Ok(column) = Integers::decode(&mut Input(&bytes), values.len()) {
                 let mut out = [0; RUN];
-                (0..values.len()).for_each(|row| drop(column.get(row)));
+                for row in 0..values.len() {
+                    let _ = column.get(row);
+                }
                 (0..values.len().div_ceil(RUN)).for_each(|run| column.run(run, &mut out));
             }
         }

@@ -422,7 +422,7 @@ impl Shared {
             let (number, length) = places.next().unwrap_or_default();
             match item {
                 Item::Block(block) => {
-                    self.caches.blocks.insert(number, self.caches.adopt(block));
+                    self.caches.blocks.insert(number, self.caches.adopt(*block));
                 }
                 Item::Table(table) => self.caches.insert_table(number, table),
             }
