@@ -9,7 +9,7 @@ use super::bytes::damaged;
 use super::day::{DAYS, SECONDS_A_DAY};
 use super::decimals::Decimals;
 use super::frame::{Frame, Writer, encoding, newer};
-use super::integers::{Integers, RUN};
+use super::integers::{Integers, Numbers, RUN};
 use super::others::Other;
 use super::row::Row;
 use super::stations::Stations;
@@ -277,13 +277,4 @@ pub(super) fn decode_country(code: [u8; 2]) -> Result<Option<Country>, Error> {
     }
     let text = std::str::from_utf8(&code).unwrap_or_default();
     text.parse().map(Some).map_err(|e| damaged("its country").because(e))
-}
-
-/// Room for the numbers of a run.
-pub(crate) struct Numbers(pub(crate) [u64; RUN]);
-
-impl Default for Numbers {
-    fn default() -> Self {
-        Self([0; RUN])
-    }
 }

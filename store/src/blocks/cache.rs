@@ -23,6 +23,7 @@ type TableCache = quick_cache::sync::Cache<u64, Arc<Stations>, Bytes>;
 pub(crate) struct TextCache {
     texts: quick_cache::sync::Cache<u64, Arc<PrintedRows>, Bytes>,
     next: AtomicU64,
+    declined: AtomicU64,
 }
 
 impl Caches {
@@ -38,6 +39,7 @@ impl Caches {
             texts: Arc::new(TextCache {
                 texts: quick_cache::sync::Cache::with_weighter(items(texts, 1 << 20), texts, Bytes),
                 next: AtomicU64::new(0),
+                declined: AtomicU64::new(0),
             }),
         }
     }
@@ -72,6 +74,13 @@ impl TextCache {
 
     pub(crate) fn insert(&self, number: u64, text: Arc<PrintedRows>) {
         self.texts.insert(number, text);
+    }
+
+    /// Whether a text is worth keeping now. Where there is no room left, one of eight: an
+    /// answer that is larger than the cache must not print all of it for nothing.
+    pub(crate) fn has_room(&self) -> bool {
+        self.texts.weight() < self.texts.capacity() / 10 * 9
+            || self.declined.fetch_add(1, Relaxed) % 8 == 0
     }
 }
 

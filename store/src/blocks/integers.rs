@@ -3,6 +3,7 @@
 //! reference). A few numbers that would make a run wide stand apart (patches).
 
 use super::bytes::{Input, damaged};
+use super::unpack::{AT_ONCE, unpack};
 use crate::Error;
 
 /// The rows of a run.
@@ -92,14 +93,15 @@ impl Integers {
             Self::Constant(value) => is_below(value),
             Self::Packed(packed) => {
                 let mut values = [0; RUN];
-                (0..packed.runs.len()).all(|number| {
-                    let run = packed.runs[number];
-                    let most = run.base.checked_add(run.mask());
-                    most.is_some_and(|most| most < limit) && packed.apart.is_empty() || {
-                        packed.run(number, &mut values);
-                        values[..packed.rows_of(number)].iter().all(is_below)
-                    }
-                })
+                packed.apart.iter().all(|(_, value)| is_below(value))
+                    && (0..packed.runs.len()).all(|number| {
+                        let run = packed.runs[number];
+                        let most = run.base.checked_add(run.mask());
+                        most.is_some_and(|most| most < limit) || {
+                            packed.run(number, &mut values);
+                            values[..packed.rows_of(number)].iter().all(is_below)
+                        }
+                    })
             }
         }
     }
@@ -247,10 +249,7 @@ impl Packed {
     #[inline]
     fn get(&self, row: usize) -> u64 {
         let run = self.runs[row / RUN];
-        let bit = row % RUN * usize::from(run.width);
-        let (word, shift) = (run.start as usize + bit / 64, bit % 64);
-        let (low, high) = (self.words[word], self.words[word + 1]);
-        let code = (low >> shift | high << 1 << (63 - shift)) & run.mask();
+        let code = self.code(run, row % RUN);
         if self.escapes && code == run.mask() {
             return self.escaped(row);
         }
@@ -266,28 +265,47 @@ impl Packed {
     fn run(&self, number: usize, out: &mut [u64; RUN]) {
         let run = self.runs[number];
         let rows = self.rows_of(number);
-        let out = &mut out[..rows];
-        let mask = run.mask();
         let (width, start) = (usize::from(run.width), run.start as usize);
-        let words = &self.words[start..start + words_of(rows, run.width) + 1];
-        let mut bit = 0;
-        for value in &mut *out {
-            let (word, shift) = (bit / 64, bit % 64);
-            // The last code may end with its word: there is one more in any case.
-            let (low, high) = (words[word], words[(word + 1).min(words.len() - 1)]);
-            *value = (low >> shift | high << 1 << (63 - shift)) & mask;
-            bit += width;
+        if rows == RUN {
+            let (words, rest) = self.words[start..].split_at(width);
+            let (first, second) = out.split_at_mut(AT_ONCE);
+            if let (Some(first), Some(second)) = (first.first_chunk_mut(), second.first_chunk_mut())
+            {
+                unpack(run.width, words, first);
+                unpack(run.width, rest, second);
+            }
+        } else {
+            for (row, code) in out[..rows].iter_mut().enumerate() {
+                *code = self.code(run, row);
+            }
         }
-        if !self.escapes {
+        let mask = run.mask();
+        let out = &mut out[..rows];
+        if !self.escapes || !out.iter().fold(false, |any, code| any | (*code == mask)) {
             out.iter_mut().for_each(|value| *value = run.base.wrapping_add(*value));
             return;
         }
-        for (row, value) in out.iter_mut().enumerate() {
-            *value = match *value == mask {
-                true => self.escaped(number * RUN + row),
-                false => run.base.wrapping_add(*value),
+        let first = (number * RUN) as u32; // rows are few
+        let mut apart = &self.apart[self.apart.partition_point(|(row, _)| *row < first)..];
+        for (row, value) in (first..).zip(&mut *out) {
+            *value = match (*value == mask, apart.split_first()) {
+                (false, _) => run.base.wrapping_add(*value),
+                (true, Some(((known, number), rest))) if *known == row => {
+                    apart = rest;
+                    *number
+                }
+                (true, _) => ABSENT,
             };
         }
+    }
+
+    /// The code of a row of a run.
+    #[inline]
+    fn code(&self, run: Run, row: usize) -> u64 {
+        let bit = row * usize::from(run.width);
+        let (word, shift) = (run.start as usize + bit / 64, bit % 64);
+        let (low, high) = (self.words[word], self.words[word + 1]);
+        (low >> shift | high << 1 << (63 - shift)) & run.mask()
     }
 
     /// `form u8 | flags u8 (1: escapes; 2: every run has the same width) | bytes of a base u8
@@ -366,6 +384,15 @@ fn pack(codes: &[u64], width: u8, words: &mut Vec<u64>) {
     }
     if filled > 0 {
         words.push(word);
+    }
+}
+
+/// Room for the numbers of a run.
+pub(crate) struct Numbers(pub(crate) [u64; RUN]);
+
+impl Default for Numbers {
+    fn default() -> Self {
+        Self([0; RUN])
     }
 }
 

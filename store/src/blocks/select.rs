@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use super::block::{Block, Numbers};
+use super::block::Block;
 use super::day::{SECONDS_A_DAY, whole_seconds_up};
-use super::integers::RUN;
+use super::integers::{Numbers, RUN};
 use super::stations::Stations;
 use crate::{Flags, Position, Query};
 
@@ -50,9 +50,14 @@ impl Block {
                 let rows = span.start.max(first)..span.end.min(first + RUN);
                 if !all_indices {
                     self.indices.run(run, &mut indices.0);
-                    let mut of_run = indices.0[rows.start - first..rows.end - first].iter();
-                    // Rows of a query by index are rare and far between.
-                    if !of_run.any(|index| accepted[*index as usize]) {
+                    let of_run = &indices.0[rows.start - first..rows.end - first];
+                    let wanted = of_run.iter().filter(|index| accepted[**index as usize]).count();
+                    // Rows of a high index are far between, those of a low one close together.
+                    if wanted == 0 {
+                        continue;
+                    }
+                    if wanted == rows.len() && stations.is_none() && !by_row {
+                        runs.push_all(rows);
                         continue;
                     }
                 }
@@ -126,9 +131,13 @@ struct Runs(Vec<Range<usize>>);
 impl Runs {
     /// Rows are pushed in ascending order.
     fn push(&mut self, row: usize) {
+        self.push_all(row..row + 1);
+    }
+
+    fn push_all(&mut self, rows: Range<usize>) {
         match self.0.last_mut() {
-            Some(run) if run.end == row => run.end += 1,
-            _ => self.0.push(row..row + 1),
+            Some(run) if run.end == rows.start => run.end = rows.end,
+            _ => self.0.push(rows),
         }
     }
 }

@@ -7,9 +7,9 @@ use std::sync::{Arc, OnceLock};
 use aqi::Decimal;
 
 use super::bytes::damaged;
-use super::decimals::Decimals;
+use super::decimals::{Cell, Decimals, Run};
 use super::frame::{Frame, Writer, encoding, newer};
-use super::integers::{ABSENT, Integers};
+use super::integers::{ABSENT, Integers, Numbers, RUN};
 use crate::csv::StationText;
 use crate::{Error, Flags, Reading, SensorType};
 
@@ -164,6 +164,21 @@ impl Stations {
 
     pub(crate) fn altitude(&self, number: usize) -> Option<Decimal> {
         self.altitudes.get(number)
+    }
+
+    /// Calls for every station with the number of its location and its latitude, longitude and
+    /// altitude, in order.
+    pub(crate) fn for_each_place(&self, mut call: impl FnMut(Option<u64>, [Cell; 3])) {
+        let columns = [&self.latitudes, &self.longitudes, &self.altitudes];
+        let (mut locations, mut runs) = (Numbers::default(), [(); 3].map(|()| Run::default()));
+        for run in 0..self.count.div_ceil(RUN) {
+            self.locations.run(run, &mut locations.0);
+            columns.iter().zip(&mut runs).for_each(|(column, cells)| column.run(run, cells));
+            for number in run * RUN..self.count.min(run * RUN + RUN) {
+                let place = std::array::from_fn(|at| columns[at].in_run(&runs[at], number));
+                call(some(locations.0[number % RUN]), place);
+            }
+        }
     }
 
     pub(crate) fn indoor(&self, number: usize) -> Option<bool> {

@@ -55,6 +55,11 @@ impl BlockText {
         if self.asked.fetch_add(rows, Relaxed) < block.len() {
             return None;
         }
+        if let Place::Cache(cache, _) = &self.place
+            && !cache.has_room()
+        {
+            return None;
+        }
         let text = Arc::new(PrintedRows::of(block));
         match &self.place {
             Place::Own(own) => Some(Arc::clone(own.get_or_init(|| text))),
@@ -70,7 +75,8 @@ impl PrintedRows {
     fn of(block: &Block) -> Self {
         let mut bytes = Vec::with_capacity(block.len() * BlockText::TYPICAL_ROW_BYTES);
         let mut ends = Vec::with_capacity(block.len());
-        print_lines(&mut bytes, block, 0..block.len(), Some(&mut ends));
+        let all = std::iter::once(0..block.len());
+        print_lines(&mut bytes, block, all, Some(&mut ends));
         Self { bytes: bytes.into(), ends: ends.into() }
     }
 

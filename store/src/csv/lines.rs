@@ -12,64 +12,64 @@ use crate::{Block, Column, Country, Spelling};
 /// What stations say in the columns `loc_id` to `loc_alt`, each with a comma behind it.
 #[derive(Debug)]
 pub(crate) struct StationText {
-    /// With room for a [`Piece`] behind the last.
-    bytes: Box<[u8]>,
-    ends: Box<[u32]>,
-    longest: usize,
+    pieces: Box<[StationPiece]>,
 }
 
-/// What is copied at once of a station's text.
+/// A line of the processor's cache, since stations come in no order.
+#[derive(Debug, Clone)]
+#[repr(align(64))]
+struct StationPiece {
+    bytes: [u8; PIECE - 1],
+    /// [`LONG`] where the text does not fit.
+    length: u8,
+}
+
 const PIECE: usize = 64;
+
+const LONG: u8 = u8::MAX;
 
 impl StationText {
     /// What a station takes, for the accounting of memory.
-    pub(crate) const TYPICAL_BYTES: usize = 48;
+    pub(crate) const TYPICAL_BYTES: usize = PIECE;
 
     pub(crate) fn of(stations: &Stations) -> Self {
-        let mut bytes = Vec::with_capacity(stations.count() * Self::TYPICAL_BYTES + PIECE);
-        let mut ends = Vec::with_capacity(stations.count());
-        let mut longest = 0;
-        for number in 0..stations.count() {
-            let start = bytes.len();
-            write_number(&mut bytes, stations.location(number));
-            let degrees = [stations.latitude(number), stations.longitude(number)];
-            for value in degrees.into_iter().chain([stations.altitude(number)]) {
-                bytes.push(b',');
-                super::cell::write_decimal(&mut bytes, value, b'.');
-            }
-            bytes.push(b',');
-            longest = longest.max(bytes.len() - start);
-            ends.push(bytes.len() as u32); // some 100 bytes for each of few stations
-        }
-        bytes.extend([0; PIECE]);
-        Self { bytes: bytes.into(), ends: ends.into(), longest: longest.max(PIECE) }
-    }
-
-    fn range(&self, number: usize) -> Range<usize> {
-        let start = number.checked_sub(1).map_or(0, |before| self.ends[before]);
-        start as usize..self.ends[number] as usize
+        let mut room = [0; LINE];
+        let mut pieces = Vec::with_capacity(stations.count());
+        stations.for_each_place(|location, place| {
+            let length = match put_station(&mut room, location, place) {
+                Some(end) if end < PIECE => end as u8,
+                _ => LONG,
+            };
+            let bytes = room.first_chunk().copied().unwrap_or([0; PIECE - 1]);
+            pieces.push(StationPiece { bytes, length });
+        });
+        Self { pieces: pieces.into() }
     }
 }
 
-/// The longest that the columns before and behind a station's can be, copies of a fixed
-/// size included: an id of 20 digits, a timestamp, two decimals of 21 characters.
-const REST: usize = 160;
+/// The longest that a line can be, copies of a fixed size included: an id of 20 digits, a
+/// timestamp, two decimals of 20 characters, a station, the end of the line.
+const LINE: usize = 256;
 
-/// Appends lines of some rows of a block, and where each ends.
+/// Appends lines of some rows of a block, in order, and where each ends.
 pub(super) fn print_lines(
     out: &mut Vec<u8>,
     block: &Block,
-    rows: Range<usize>,
+    rows: impl Iterator<Item = Range<usize>> + Clone,
     mut ends: Option<&mut Vec<u32>>,
 ) {
     let date = date_of(block.day);
-    let text = block.stations.text(rows.len());
+    let text = block.stations.text(rows.clone().map(|rows| rows.len()).sum());
     let mut printer = text.map(|text| Printer::new(block, text, date));
-    for run in rows.start / RUN..rows.end.div_ceil(RUN) {
-        let of_run = rows.start.max(run * RUN)..rows.end.min(run * RUN + RUN);
+    for rows in rows {
         match &mut printer {
-            Some(printer) => printer.print(out, run, of_run, &mut ends),
-            None => of_run.for_each(|row| print_slowly(out, block, row, &date, &mut ends)),
+            Some(printer) => {
+                for run in rows.start / RUN..rows.end.div_ceil(RUN) {
+                    let of_run = rows.start.max(run * RUN)..rows.end.min(run * RUN + RUN);
+                    printer.print(out, run, of_run, &mut ends);
+                }
+            }
+            None => rows.for_each(|row| print_slowly(out, block, row, &date, &mut ends)),
         }
     }
 }
@@ -93,7 +93,9 @@ struct Printer<'a> {
     block: &'a Block,
     text: &'a StationText,
     date: Date,
-    /// The second that `timestamp` is of.
+    /// The run that the columns below are of.
+    run: Option<usize>,
+    /// The second that `timestamp` is of, which is a cell with commas before and behind it.
     second: u64,
     timestamp: [u8; 32],
     /// The id without its last eight digits, as it was last, and its digits.
@@ -108,6 +110,8 @@ struct Printer<'a> {
     stations: Numbers,
     pm10: DecimalRun,
     pm25: DecimalRun,
+    /// Room for the lines of a run, and one more.
+    lines: Vec<u8>,
 }
 
 /// Some text in room of a fixed size.
@@ -129,7 +133,7 @@ impl<const N: usize> Piece<N> {
     }
 
     #[inline]
-    fn put(&self, out: &mut [u8], at: usize) -> usize {
+    fn put(&self, out: &mut [u8; LINE], at: usize) -> usize {
         out[at..at + N].copy_from_slice(&self.bytes);
         at + self.length
     }
@@ -137,12 +141,17 @@ impl<const N: usize> Piece<N> {
 
 impl<'a> Printer<'a> {
     fn new(block: &'a Block, text: &'a StationText, date: Date) -> Self {
+        let mut timestamp = Vec::with_capacity(32);
+        timestamp.push(b',');
+        write_timestamp(&mut timestamp, &date, 0, Spelling::Usual);
+        timestamp.push(b',');
         Self {
             block,
             text,
             date,
+            run: None,
             second: u64::MAX,
-            timestamp: [0; 32],
+            timestamp: Piece::of(&timestamp).bytes,
             high_id: 0,
             high_digits: Piece::EMPTY,
             country: None,
@@ -153,6 +162,7 @@ impl<'a> Printer<'a> {
             stations: Numbers::default(),
             pm10: DecimalRun::default(),
             pm25: DecimalRun::default(),
+            lines: vec![0; (RUN + 1) * LINE],
         }
     }
 
@@ -164,81 +174,78 @@ impl<'a> Printer<'a> {
         ends: &mut Option<&mut Vec<u32>>,
     ) {
         let block = self.block;
+        if self.run != Some(run) {
+            self.run = Some(run);
+            self.read_run(run);
+        }
+        let mut at = 0;
+        for row in rows {
+            let cells = (block.pm10.in_run(&self.pm10, row), block.pm25.in_run(&self.pm25, row));
+            let in_run = row - run * RUN;
+            let station = self.stations.0[in_run] as usize;
+            match (printable(cells.0), printable(cells.1)) {
+                (Some(pm10), Some(pm25)) if self.text.pieces[station].length != LONG => {
+                    self.set_country(row);
+                    at = self.put_line(at, in_run, [pm10, pm25]);
+                    if let Some(ends) = ends {
+                        ends.push((out.len() + at) as u32); // a block's rows are far below 4 GB
+                    }
+                }
+                _ => {
+                    out.extend_from_slice(&self.lines[..at]);
+                    at = 0;
+                    print_slowly(out, block, row, &self.date, ends);
+                }
+            }
+        }
+        out.extend_from_slice(&self.lines[..at]);
+    }
+
+    fn read_run(&mut self, run: usize) {
+        let block = self.block;
         block.seconds.run(run, &mut self.seconds.0);
         block.measurements.run(run, &mut self.ids.0);
         block.indices.run(run, &mut self.indices.0);
         block.station.run(run, &mut self.stations.0);
         block.pm10.run(run, &mut self.pm10);
         block.pm25.run(run, &mut self.pm25);
-        let mut at = out.len();
-        let most = self.text.longest + REST;
-        out.resize(at + rows.len() * most, 0);
-        let rest = rows.end;
-        for row in rows {
-            let cells = (block.pm10.in_run(&self.pm10, row), block.pm25.in_run(&self.pm25, row));
-            let in_run = row - run * RUN;
-            match (printable(cells.0), printable(cells.1)) {
-                (Some(pm10), Some(pm25)) => {
-                    self.set_country(row);
-                    at = self.put_line(out, at, in_run, pm10, pm25);
-                    if let Some(ends) = ends {
-                        ends.push(at as u32); // a block's rows are far below 4 GB
-                    }
-                }
-                _ => {
-                    out.truncate(at);
-                    print_slowly(out, block, row, &self.date, ends);
-                    at = out.len();
-                    out.resize(at + (rest - row) * most, 0);
-                }
-            }
-        }
-        out.truncate(at);
     }
 
-    /// Appends a line to `out` at a place; where it ends.
+    /// Writes a line at a place; where it ends.
     #[inline]
-    fn put_line(
-        &mut self,
-        out: &mut [u8],
-        mut at: usize,
-        row: usize,
-        pm10: Option<Short>,
-        pm25: Option<Short>,
-    ) -> usize {
+    fn put_line(&mut self, at: usize, row: usize, values: [Option<Short>; 2]) -> usize {
+        let mut lines = std::mem::take(&mut self.lines);
+        let Some(line) = lines.get_mut(at..).and_then(|rest| rest.first_chunk_mut::<LINE>()) else {
+            self.lines = lines;
+            return at; // there is room for a run of lines
+        };
         let id = self.ids.0[row];
+        let mut end = 0;
         if id != u64::MAX {
-            at = self.put_id(out, at, id);
+            end = self.put_id(line, id);
         }
         if self.seconds.0[row] != self.second {
             self.second = self.seconds.0[row];
-            self.timestamp = self.timestamp_cell();
+            let second = self.second as u32; // below a day
+            for (at, part) in [(12, second / 3600), (15, second / 60 % 60), (18, second % 60)] {
+                self.timestamp[at..at + 2].copy_from_slice(&PAIRS[part as usize]);
+            }
         }
-        out[at..at + 32].copy_from_slice(&self.timestamp);
-        at += TIMESTAMP_CELL;
-        at = put_short(out, at, pm10);
-        out[at] = b',';
-        at = put_short(out, at + 1, pm25);
-        out[at] = b',';
-        at += 1;
-        let station = self.text.range(self.stations.0[row] as usize);
-        if station.len() <= PIECE {
-            out[at..at + PIECE].copy_from_slice(&self.text.bytes[station.start..][..PIECE]);
-        } else {
-            out[at..at + station.len()].copy_from_slice(&self.text.bytes[station.clone()]);
+        line[end..end + 32].copy_from_slice(&self.timestamp);
+        end += TIMESTAMP_CELL;
+        for value in values {
+            end = put_short(line, end, value);
         }
-        at += station.len();
-        self.line_ends[self.indices.0[row] as usize].put(out, at)
-    }
-
-    /// `,2020-06-11T09:40:41Z,`
-    #[cold]
-    fn timestamp_cell(&self) -> [u8; 32] {
-        let mut text = Vec::with_capacity(TIMESTAMP_CELL);
-        text.push(b',');
-        write_timestamp(&mut text, &self.date, self.second as u32, Spelling::Usual); // below a day
-        text.push(b',');
-        Piece::of(&text).bytes
+        let station = &self.text.pieces[self.stations.0[row] as usize];
+        line[end..end + PIECE - 1].copy_from_slice(&station.bytes);
+        end += usize::from(station.length);
+        let index = self.indices.0[row] as usize;
+        if self.line_ends[index].length == 0 {
+            self.line_ends[index] = line_end(self.country.flatten(), index as u8); // at most 10
+        }
+        end = self.line_ends[index].put(line, end);
+        self.lines = lines;
+        at + end
     }
 
     /// Sees to it that the ends of lines are those of a row's country.
@@ -250,26 +257,93 @@ impl<'a> Printer<'a> {
         let country = self.block.country(row);
         if self.country != Some(country) {
             self.country = Some(country);
-            self.line_ends = std::array::from_fn(|index| line_end(country, index as u8));
+            self.line_ends = [Piece::EMPTY; 11];
         }
     }
 
     #[inline]
-    fn put_id(&mut self, out: &mut [u8], at: usize, id: u64) -> usize {
-        const LOW: u64 = 100_000_000;
-        if id < LOW {
-            return put_number(out, at, id as u32);
+    fn put_id(&mut self, out: &mut [u8; LINE], id: u64) -> usize {
+        if id < HUNDRED_MILLION {
+            return put_number(out, 0, id as u32);
         }
-        let high = id / LOW;
+        let high = id / HUNDRED_MILLION;
         if high != self.high_id || self.high_digits.length == 0 {
             let mut digits = Vec::with_capacity(12);
             write_number(&mut digits, Some(high));
             (self.high_id, self.high_digits) = (high, Piece::of(&digits));
         }
-        let at = self.high_digits.put(out, at);
-        out[at..at + 8].copy_from_slice(&eight_digits((id % LOW) as u32));
+        let at = self.high_digits.put(out, 0);
+        out[at..at + 8].copy_from_slice(&eight_digits((id % HUNDRED_MILLION) as u32));
         at + 8
     }
+}
+
+/// Writes a station's columns; where they end, unless one of them is out of the ordinary.
+fn put_station(out: &mut [u8; LINE], location: Option<u64>, place: [Cell; 3]) -> Option<usize> {
+    let mut end = match location {
+        Some(location) => put_long(out, 0, location)?,
+        None => 0,
+    };
+    out[end] = b',';
+    end += 1;
+    for cell in place {
+        end = match cell {
+            Cell::Absent => {
+                out[end] = b',';
+                end + 1
+            }
+            Cell::Short(short) => put_degrees(out, end, short)?,
+            Cell::Long(_) => return None,
+        };
+    }
+    Some(end)
+}
+
+/// Writes a decimal of up to 16 digits on either side of the point, and a comma.
+#[inline]
+fn put_degrees(out: &mut [u8; LINE], mut at: usize, value: Short) -> Option<usize> {
+    const TENS: [u64; 17] = {
+        let mut tens = [1; 17];
+        let mut places = 1;
+        while places < 17 {
+            tens[places] = tens[places - 1] * 10;
+            places += 1;
+        }
+        tens
+    };
+    let Short { negative, digits, places } = value;
+    let ten = *TENS.get(places as usize)?;
+    out[at] = b'-';
+    at += usize::from(negative);
+    at = put_long(out, at, digits / ten)?;
+    if places > 0 {
+        let fraction = digits % ten;
+        let mut sixteen = [b','; 33];
+        let halves = [fraction / HUNDRED_MILLION, fraction % HUNDRED_MILLION];
+        let [high, low] = halves.map(|half| eight_digits(half as u32)); // of eight digits
+        sixteen[..8].copy_from_slice(&high);
+        sixteen[8..16].copy_from_slice(&low);
+        let first = 16 - places as usize;
+        out[at] = b'.';
+        out[at + 1..at + 18].copy_from_slice(&sixteen[first..first + 17]);
+        return Some(at + 2 + places as usize);
+    }
+    out[at] = b',';
+    Some(at + 1)
+}
+
+const HUNDRED_MILLION: u64 = 100_000_000;
+
+/// Writes a number of up to sixteen digits; where it ends.
+#[inline]
+fn put_long(out: &mut [u8; LINE], at: usize, number: u64) -> Option<usize> {
+    if number < HUNDRED_MILLION {
+        return Some(put_number(out, at, number as u32));
+    }
+    let high = u32::try_from(number / HUNDRED_MILLION).ok().filter(|high| *high < 100_000_000)?;
+    let at = put_number(out, at, high);
+    out[at..at + 8].copy_from_slice(&eight_digits((number % HUNDRED_MILLION) as u32));
+    Some(at + 8)
 }
 
 const TIMESTAMP_CELL: usize = 22;
@@ -342,7 +416,7 @@ fn eight_digits(number: u32) -> [u8; 8] {
 
 /// Writes a number below 100 million; where it ends. Takes room for eight digits.
 #[inline]
-fn put_number(out: &mut [u8], at: usize, number: u32) -> usize {
+fn put_number(out: &mut [u8; LINE], at: usize, number: u32) -> usize {
     if number < 1000 {
         let text = SMALL[number as usize];
         out[at..at + 4].copy_from_slice(&text);
@@ -354,29 +428,44 @@ fn put_number(out: &mut [u8], at: usize, number: u32) -> usize {
     at + 8 - zeros
 }
 
-/// Writes a decimal that is [`printable`]; where it ends.
+/// Writes a decimal that is [`printable`], if there is one, and a comma; where that ends.
 #[inline]
-fn put_short(out: &mut [u8], mut at: usize, value: Option<Short>) -> usize {
-    const TENS: [u32; 9] = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
-    let Some(Short { negative, digits, places }) = value else { return at };
+fn put_short(out: &mut [u8; LINE], mut at: usize, value: Option<Short>) -> usize {
+    let Some(Short { negative, digits, places }) = value else {
+        out[at] = b',';
+        return at + 1;
+    };
     let digits = digits as u32; // below 100 million
+    if places == 2 && digits < 100_000 && !negative {
+        // As nearly all are.
+        let [a, b, c, length] = SMALL[(digits / 100) as usize];
+        out[at..at + 3].copy_from_slice(&[a, b, c]);
+        at += usize::from(length);
+        let [tens, ones] = PAIRS[(digits % 100) as usize];
+        out[at..at + 4].copy_from_slice(&[b'.', tens, ones, b',']);
+        return at + 4;
+    }
+    put_other(out, at, negative, digits, places as usize)
+}
+
+fn put_other(
+    out: &mut [u8; LINE],
+    mut at: usize,
+    negative: bool,
+    digits: u32,
+    places: usize,
+) -> usize {
+    const TENS: [u32; 9] = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
     out[at] = b'-';
     at += usize::from(negative);
-    if places == 2 {
-        // As nearly all are.
-        at = put_number(out, at, digits / 100);
-        out[at] = b'.';
-        out[at + 1..at + 3].copy_from_slice(&PAIRS[(digits % 100) as usize]);
-        return at + 3;
-    }
-    let ten = TENS[places as usize];
+    let ten = TENS[places];
     at = put_number(out, at, digits / ten);
-    if places == 0 {
-        return at;
+    if places > 0 {
+        out[at] = b'.';
+        let fraction = eight_digits(digits % ten);
+        out[at + 1..at + 1 + places].copy_from_slice(&fraction[8 - places..]);
+        at += 1 + places;
     }
-    out[at] = b'.';
-    let places = places as usize;
-    let fraction = eight_digits(digits % ten);
-    out[at + 1..at + 1 + places].copy_from_slice(&fraction[8 - places..]);
-    at + 1 + places
+    out[at] = b',';
+    at + 1
 }

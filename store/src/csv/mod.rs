@@ -97,9 +97,10 @@ pub fn write_page(out: &mut Vec<u8>, page: &Page, columns: &[Column], dialect: D
         let rows = of_block.iter().map(|run| run.rows.len()).sum();
         match is_usual.then(|| first.block.text.of(&first.block, rows)).flatten() {
             Some(text) => text.write(out, of_block),
-            None if is_usual => of_block.iter().for_each(|run| {
-                print_lines(out, &run.block, run.rows.clone(), None);
-            }),
+            None if is_usual => {
+                let rows = of_block.iter().map(|run| run.rows.clone());
+                print_lines(out, &first.block, rows, None);
+            }
             None => of_block.iter().for_each(|run| write_run(out, run, columns, dialect)),
         }
         runs = rest;
