@@ -28,16 +28,23 @@ impl SensorType {
 
     /// A model that was given and cannot be read as one: not known to measure
     /// particulate matter.
-    pub const UNREADABLE: Self = {
+    pub const UNREADABLE: Self = Self::constant(b"unreadable");
+
+    /// A model that was not given where it has to be, as in the network's feed: not known to
+    /// measure particulate matter either. A reading without any model is another thing: it
+    /// comes from somebody who does not keep models, such as a file with the report's columns,
+    /// and is [trusted](crate::Reading::index).
+    pub const UNKNOWN: Self = Self::constant(b"unknown");
+
+    const fn constant(name: &[u8]) -> Self {
         let mut text = [0; Self::MAX_LENGTH];
-        let name = b"unreadable";
         let mut at = 0;
         while at < name.len() {
             text[at] = name[at];
             at += 1;
         }
         Self { text, length: name.len() as u8 }
-    };
+    }
 
     /// Whether the model is known to measure particulate matter in µg/m³: it belongs to
     /// one of [`FAMILIES`](Self::FAMILIES), or was [named](Self::accept_also).
