@@ -112,6 +112,33 @@ impl fmt::Debug for SensorType {
     }
 }
 
+/// Models that are wanted, each in any case: `sds011` is `SDS011`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SensorTypes(Vec<SensorType>);
+
+impl SensorTypes {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether a model is one of them.
+    pub fn contains(&self, kind: &SensorType) -> bool {
+        self.iter().any(|wanted| wanted.as_str().eq_ignore_ascii_case(kind.as_str()))
+    }
+
+    /// Each as it was given.
+    pub fn iter(&self) -> std::slice::Iter<'_, SensorType> {
+        self.0.iter()
+    }
+}
+
+impl From<Vec<SensorType>> for SensorTypes {
+    fn from(models: Vec<SensorType>) -> Self {
+        Self(models)
+    }
+}
+
 /// The text cannot be a sensor's model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BadSensorType;
