@@ -294,7 +294,8 @@ async fn a_query_consumes_what_it_returns() {
 
 #[tokio::test]
 async fn a_day_that_comes_again_is_of_another_version() {
-    let store = table(&Emulator::dynalite()).await;
+    let emulator = Emulator::dynalite();
+    let store = table(&emulator).await;
     let version = async || store.version(day(0), day(2)).await.unwrap().unwrap();
     let mut versions = vec![version().await];
     for _ in 0..3 {
