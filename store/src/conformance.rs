@@ -395,7 +395,7 @@ pub fn query() -> impl Strategy<Value = Query> {
             bands,
             sensors,
             windows: window.into_iter().collect(),
-            sensor_types: rest.1.then(|| models(&["SDS011"])).unwrap_or_default(),
+            sensor_types: models(if rest.1 { &["SDS011"] } else { &[] }),
             indoor: rest.0,
             area: rest.2,
             without: rest.3.map_or(Flags::default(), |(flag, _)| flag),
