@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use jiff::Timestamp;
-use store::import::{ImportedRow, RowError};
+use store::import::{ImportedRow, Others, RowError};
 use store::{Encoder, Pages, Query, Reading, Store, Window};
 use tokio::sync::mpsc;
 use tracing::debug;
@@ -18,7 +18,7 @@ use crate::feed::check_moment;
 const BATCH: usize = 25_000;
 
 /// What an import brought. Every row that was read is one of stored, collided and refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Imported {
     /// Readings stored.
     pub stored: u64,
@@ -31,6 +31,8 @@ pub struct Imported {
     /// Stored rows in which `AQI`, `Range` or `flags` said something else than what follows
     /// from the rest, and is stored.
     pub differing: u64,
+    /// The columns that were passed over.
+    pub others: Others,
 }
 
 impl Imported {
@@ -99,7 +101,7 @@ pub async fn import<E: Into<Box<dyn std::error::Error + Send + Sync>>>(
         progress(bytes.load(Relaxed));
     }
     match reading.await {
-        Ok(Ok(())) => Ok(imported),
+        Ok(Ok(others)) => Ok(Imported { others, ..imported }),
         Ok(Err(error)) => Err(ImportError { imported, error: error.into() }),
         Err(panic) => Err(ImportError { imported, error: store::import::unreadable(panic).into() }),
     }
@@ -118,7 +120,7 @@ impl Imported {
 type Chunk = Vec<Result<ImportedRow, RowError>>;
 
 /// On a thread that may wait for the disk.
-fn read(input: impl Read, chunks: &mpsc::Sender<Chunk>) -> Result<(), store::Error> {
+fn read(input: impl Read, chunks: &mpsc::Sender<Chunk>) -> Result<Others, store::Error> {
     let mut chunk = Vec::with_capacity(BATCH);
     let read = store::import::read(input, &mut |row| {
         chunk.push(row);

@@ -5,8 +5,9 @@
 //! decimal points or commas), NDJSON, JSON arrays, GeoJSON, Parquet and Arrow, each also
 //! packed with gzip, zstd or zip, and says of any other what it is.
 //!
-//! Columns may be in any order, and others than ours are passed over; `sensor_id`,
-//! `window` and `timestamp` are needed. Times without an offset are UTC. A field that
+//! Columns may be in any order, and others than ours are passed over and named; `sensor_id`,
+//! `window` and `timestamp` are needed. A comma within a number is a decimal one in CSV with
+//! semicolons or tabs, and nothing that can be read elsewhere. Times without an offset are UTC. A field that
 //! cannot be read is left out, and named in [`ImportedRow::left_out`]; a row is refused
 //! where that leaves no identity, or neither `P1` nor `P2`. `AQI`, `Range` and `flags`
 //! follow from the rest: where the file says something else,
@@ -27,7 +28,7 @@ use std::sync::Arc;
 
 use self::cells::{IDENTITY, column_named, shown};
 #[cfg(feature = "import")]
-pub use self::unpack::{Each, read, unreadable};
+pub use self::unpack::{Each, Others, read, unreadable};
 use crate::{Column, Error, ErrorKind, Reading};
 
 /// A row that can be kept.

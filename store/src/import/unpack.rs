@@ -5,6 +5,7 @@ use std::io::{self, Cursor, Read, Seek};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use super::cells::shown;
 use super::kind::Kind;
 use super::{ImportedRow, Place, RowError, columnar, json};
 use crate::csv::Rows;
@@ -19,13 +20,36 @@ const DEEPEST: usize = 4;
 /// What is looked at to find out what a file is.
 const HEAD_BYTES: u64 = 16 << 10;
 
-/// Reads a file, whatever it is, row by row.
+/// Reads a file, whatever it is, row by row; the names of columns that were passed over.
 ///
 /// [`Invalid`](ErrorKind::Invalid) when it is none that readings can be read from;
 /// [`Damaged`](ErrorKind::Damaged) where it is broken or cut, and [`Io`](ErrorKind::Io)
 /// where it cannot be read on: then the rows before were handed over.
-pub fn read(mut input: impl Read, each: Each<'_>) -> Result<(), Error> {
-    read_packed(&mut input, 0, each).map(drop)
+pub fn read(mut input: impl Read, each: Each<'_>) -> Result<Others, Error> {
+    let mut others = Others::default();
+    let _ = read_packed(&mut input, 0, each, &mut others)?; // whoever breaks off knows
+    Ok(others)
+}
+
+/// The columns, or members, of a file that are none of ours, and were passed over.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Others(Vec<String>);
+
+impl Others {
+    /// Of a file whose members are never the same, no more are kept.
+    const MOST: usize = 100;
+
+    pub(super) fn add(&mut self, name: &str) {
+        let name = shown(name.trim());
+        if !name.is_empty() && self.0.len() < Self::MOST && !self.0.contains(&name) {
+            self.0.push(name);
+        }
+    }
+
+    /// The beginning of each name, each once.
+    pub fn names(&self) -> &[String] {
+        &self.0
+    }
 }
 
 /// A file that a library panics over: what [`read`] ended with is the cause.
@@ -37,6 +61,7 @@ fn read_packed(
     mut input: &mut dyn Read,
     depth: usize,
     each: Each<'_>,
+    others: &mut Others,
 ) -> Result<ControlFlow<()>, Error> {
     let mut head = Vec::new();
     (&mut input).take(HEAD_BYTES).read_to_end(&mut head).map_err(broken)?;
@@ -46,14 +71,18 @@ fn read_packed(
         return Err(invalid("a file that is packed again and again".to_owned()));
     }
     match kind {
-        Kind::Gzip => read_packed(&mut flate2::read::MultiGzDecoder::new(input), depth + 1, each),
+        Kind::Gzip => {
+            let mut decoder = flate2::read::MultiGzDecoder::new(input);
+            read_packed(&mut decoder, depth + 1, each, others)
+        }
         Kind::Zstd => {
             let decoder = zstd::stream::read::Decoder::new(input);
-            read_packed(&mut decoder.map_err(broken)?, depth + 1, each)
+            read_packed(&mut decoder.map_err(broken)?, depth + 1, each, others)
         }
-        Kind::Zip => read_zip(&mut input, depth + 1, each),
+        Kind::Zip => read_zip(&mut input, depth + 1, each, others),
         Kind::Csv => {
             let mut rows = Rows::new(input)?;
+            rows.others()?.iter().for_each(|name| others.add(name));
             while let Some(row) = rows.next_row()? {
                 if each(row).is_break() {
                     return Ok(ControlFlow::Break(()));
@@ -61,18 +90,23 @@ fn read_packed(
             }
             Ok(ControlFlow::Continue(()))
         }
-        Kind::NdJson => json::read_lines(input, each),
-        Kind::Json => json::read_document(input, each),
-        Kind::Parquet => columnar::read_parquet(spooled(&mut input)?, each),
-        Kind::Arrow => columnar::read_arrow(spooled(&mut input)?, each),
-        Kind::ArrowStream => columnar::read_stream(input, each),
+        Kind::NdJson => json::read_lines(input, each, others),
+        Kind::Json => json::read_document(input, each, others),
+        Kind::Parquet => columnar::read_parquet(spooled(&mut input)?, each, others),
+        Kind::Arrow => columnar::read_arrow(spooled(&mut input)?, each, others),
+        Kind::ArrowStream => columnar::read_stream(input, each, others),
         Kind::Other(what) => Err(invalid(what)),
     }
 }
 
 /// Each file of the archive. One that cannot be read is refused like a row, unless it is
 /// the only one.
-fn read_zip(input: &mut dyn Read, depth: usize, each: Each<'_>) -> Result<ControlFlow<()>, Error> {
+fn read_zip(
+    input: &mut dyn Read,
+    depth: usize,
+    each: Each<'_>,
+    others: &mut Others,
+) -> Result<ControlFlow<()>, Error> {
     let damaged = |e| Error::new(ErrorKind::Damaged, "a damaged or cut zip archive").because(e);
     let mut archive = zip::ZipArchive::new(spooled(input)?).map_err(damaged)?;
     let mut names = Vec::new();
@@ -95,7 +129,7 @@ fn read_zip(input: &mut dyn Read, depth: usize, each: Each<'_>) -> Result<Contro
             })
         };
         let read = match archive.by_index(*number).map_err(damaged) {
-            Ok(mut member) => read_packed(&mut member, depth, &mut within),
+            Ok(mut member) => read_packed(&mut member, depth, &mut within, others),
             Err(error) => Err(error),
         };
         let flow = match read {
