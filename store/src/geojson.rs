@@ -20,7 +20,7 @@ pub(crate) fn write_feature(out: &mut Vec<u8>, row: Row<'_>, date: &Date, proper
         }
         _ => out.extend_from_slice(b"null"),
     }
-    let half = match (station.longitude, station.latitude) {
+    let half = match (row.longitude(), row.latitude()) {
         (Some(_), None) => Some(Column::Longitude),
         (None, Some(_)) => Some(Column::Latitude),
         _ => None,
