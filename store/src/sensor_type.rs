@@ -50,14 +50,14 @@ impl SensorType {
     /// one of [`FAMILIES`](Self::FAMILIES), or was [named](Self::accept_also).
     pub fn measures_particulates(&self) -> bool {
         // As people write it: `Next PM`, `IPS 7100`.
-        let name = self.as_str().replace([' ', '-', '_'], "");
+        let mut plain = [0; Self::MAX_LENGTH];
+        let written = self.bytes().iter().filter(|byte| !b" -_".contains(byte));
+        let length = plain.iter_mut().zip(written).map(|(to, from)| *to = *from).count();
+        let name = &plain[..length];
         let is_of = |family: &&str| {
-            let start = name.get(..family.len());
-            let rest = name.get(family.len()..).unwrap_or_default();
-            start.is_some_and(|start| start.eq_ignore_ascii_case(family))
-                && (rest.is_empty()
-                    || family.ends_with('5')
-                    || rest.contains(|c: char| c.is_ascii_digit()))
+            let Some((start, rest)) = name.split_at_checked(family.len()) else { return false };
+            start.eq_ignore_ascii_case(family.as_bytes())
+                && (rest.is_empty() || family.ends_with('5') || rest.iter().any(u8::is_ascii_digit))
         };
         Self::FAMILIES.iter().any(is_of)
             || ALSO_ACCEPTED.get().is_some_and(|accepted| {

@@ -99,6 +99,24 @@ impl Block {
         }
     }
 
+    /// The positions of all rows, in order.
+    pub(crate) fn positions(&self) -> impl Iterator<Item = Position> {
+        let sensors = self.stations.sensors();
+        let columns = [&self.seconds, &self.station, &self.windows];
+        let [seconds, station, windows] = columns.map(|column| column.numbers(self.rows, 0));
+        let mut countries = self.countries.iter().peekable();
+        (0..self.rows).map(move |row| {
+            while countries.next_if(|rows| rows.end as usize <= row).is_some() {}
+            Position {
+                day: self.day,
+                country: countries.peek().and_then(|rows| rows.country),
+                second: seconds[row] as u32,
+                sensor: sensors[station[row] as usize],
+                window: Window::ALL[windows[row] as usize],
+            }
+        })
+    }
+
     pub(crate) fn window(&self, row: usize) -> Window {
         Window::ALL[self.windows.get(row) as usize]
     }
@@ -137,14 +155,8 @@ impl Block {
 
     /// A bit for each index that occurs; bit 0 for rows without one.
     pub(crate) fn index_bits(&self) -> u16 {
-        let mut bits = 0;
-        let mut indices = Numbers::default();
-        for run in 0..self.len().div_ceil(RUN) {
-            self.indices.run(run, &mut indices.0);
-            let rows = RUN.min(self.len() - run * RUN);
-            bits |= indices.0[..rows].iter().fold(0, |bits, index| bits | 1 << index);
-        }
-        bits
+        let indices = self.indices.numbers(self.rows, 0);
+        indices.iter().fold(0, |bits, index| bits | 1 << index)
     }
 
     /// Bytes of memory, roughly, without stations that others share and without the text.

@@ -6,8 +6,8 @@ use aqi::Decimal;
 
 use super::block::{Block, CountryRows};
 use super::day::day_and_second;
-use super::decimals::Decimals;
-use super::integers::{ABSENT, Integers};
+use super::decimals::{Cell, Decimals};
+use super::integers::{ABSENT, Integers, Numbers, RUN};
 use super::others::Other;
 use super::stations::{Numbering, Station, Stations};
 use crate::csv::BlockText;
@@ -44,20 +44,27 @@ impl<'a> Source<'a> {
 /// The numbers of stations while blocks are made of rows.
 struct RowStations<'a> {
     numbering: Numbering,
-    /// Whether the table goes on that the kept blocks share: then their numbers stay.
-    continues: bool,
+    /// The table that goes on, if any: rows that are kept of blocks with it, or with an
+    /// earlier state of it, keep their numbers.
+    base: Option<Arc<Stations>>,
     /// The block that rows were kept of last, and what its stations' numbers have become.
     old: Option<(&'a Block, Vec<Option<u32>>)>,
 }
 
 impl<'a> RowStations<'a> {
+    fn after(base: Option<Arc<Stations>>) -> Self {
+        Self { numbering: Numbering::after(base.clone()), base, old: None }
+    }
+
     fn number(&mut self, source: &Source<'a>) -> u32 {
         let (block, row) = match source {
             Source::New(reading, _) => return self.numbering.number(&Station::of(reading)),
             Source::Kept(block, row) => (*block, *row),
         };
         let station = block.station.get(row) as usize;
-        if self.continues && block.shares_stations {
+        if let Some(base) = &self.base
+            && (block.shares_stations || Arc::ptr_eq(base, &block.stations))
+        {
             return station as u32;
         }
         if self.old.as_ref().is_none_or(|(known, _)| !std::ptr::eq(*known, block)) {
@@ -69,14 +76,26 @@ impl<'a> RowStations<'a> {
     }
 }
 
+/// Which run of which block was read last: most rows are kept beside the row before.
+#[derive(Default)]
+struct Known(Option<(*const Block, usize)>);
+
+impl Known {
+    /// Whether a row is of another run than the last.
+    fn is_new(&mut self, block: &Block, row: usize) -> bool {
+        let run = Some((std::ptr::from_ref(block), row / RUN));
+        std::mem::replace(&mut self.0, run) != run
+    }
+}
+
 /// Blocks of one table of stations: each of rows of one day, in order, without two of one
-/// identity. Goes on with the table that kept blocks share, where it is given.
+/// identity. Goes on with a table, where one is given: that of all kept blocks that share
+/// theirs.
 pub(crate) fn blocks_of(
     chunks: &[&[Source<'_>]],
-    shared: Option<Arc<Stations>>,
+    base: Option<Arc<Stations>>,
 ) -> (Vec<Block>, Arc<Stations>) {
-    let continues = shared.is_some();
-    let mut stations = RowStations { numbering: Numbering::after(shared), continues, old: None };
+    let mut stations = RowStations::after(base);
     let numbers: Vec<Vec<u32>> = chunks
         .iter()
         .map(|rows| rows.iter().map(|source| stations.number(source)).collect())
@@ -90,14 +109,25 @@ pub(crate) fn blocks_of(
 }
 
 impl Block {
-    /// From rows of one day, in order, without two of one identity.
+    /// From rows of one day, in order, without two of one identity, with stations of its own.
     pub(crate) fn from_sorted(rows: &[Source<'_>]) -> Self {
-        let mut stations =
-            RowStations { numbering: Numbering::after(None), continues: false, old: None };
-        let numbers: Vec<_> = rows.iter().map(|source| stations.number(source)).collect();
-        let (table, places) = stations.numbering.finish();
-        let station = numbers.iter().map(|number| u64::from(places[*number as usize]));
-        Self::of(rows, &station.collect::<Vec<_>>(), table)
+        Self::with_stations_of(rows, None)
+    }
+
+    /// The same, quicker where most rows are kept of one block: its table goes on, with
+    /// stations that no row has any more, unless these might be most.
+    pub(crate) fn from_edited(rows: &[Source<'_>]) -> Self {
+        let kept = rows.iter().find_map(|source| match source {
+            Source::Kept(block, _) if !block.shares_stations => Some(&block.stations),
+            _ => None,
+        });
+        let base = kept.filter(|stations| stations.count() <= rows.len());
+        Self::with_stations_of(rows, base.cloned())
+    }
+
+    fn with_stations_of(rows: &[Source<'_>], base: Option<Arc<Stations>>) -> Self {
+        let (mut blocks, table) = blocks_of(&[rows], base);
+        blocks.pop().unwrap_or_else(|| Self::of(&[], &[], table)) // there is one for each chunk
     }
 
     fn of(rows: &[Source<'_>], station: &[u64], stations: Arc<Stations>) -> Self {
@@ -110,18 +140,32 @@ impl Block {
             }
         }
         let integers = |kept: fn(&Block) -> &Integers, new: fn(&Reading, u8) -> u64| {
+            let (mut known, mut numbers) = (Known::default(), None);
             let value = |source: &Source<'_>| match source {
-                Source::Kept(block, row) => kept(block).get(*row),
+                Source::Kept(block, row) => {
+                    let Numbers(numbers) = numbers.get_or_insert_default();
+                    if known.is_new(block, *row) {
+                        kept(block).run(row / RUN, numbers);
+                    }
+                    numbers[row % RUN]
+                }
                 Source::New(reading, index) => new(reading, *index),
             };
             Integers::of(&rows.iter().map(value).collect::<Vec<_>>())
         };
         let decimals = |kept: fn(&Block) -> &Decimals, new: fn(&Reading) -> Option<Decimal>| {
+            let (mut known, mut run) = (Known::default(), None);
             let value = |source: &Source<'_>| match source {
-                Source::Kept(block, row) => kept(block).get(*row),
-                Source::New(reading, _) => new(reading),
+                Source::Kept(block, row) => {
+                    let run = run.get_or_insert_default();
+                    if known.is_new(block, *row) {
+                        kept(block).run(row / RUN, run);
+                    }
+                    kept(block).in_run(run, *row)
+                }
+                Source::New(reading, _) => Cell::of(new(reading)),
             };
-            Decimals::of(&rows.iter().map(value).collect::<Vec<_>>())
+            Decimals::of_cells(&rows.iter().map(value).collect::<Vec<_>>())
         };
         Self {
             day: rows.first().map_or(0, Source::day),

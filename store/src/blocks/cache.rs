@@ -80,7 +80,7 @@ impl TextCache {
     /// answer that is larger than the cache must not print all of it for nothing.
     pub(crate) fn has_room(&self) -> bool {
         self.texts.weight() < self.texts.capacity() / 10 * 9
-            || self.declined.fetch_add(1, Relaxed) % 8 == 0
+            || self.declined.fetch_add(1, Relaxed).is_multiple_of(8)
     }
 }
 

@@ -52,6 +52,14 @@ pub(crate) enum Cell {
 }
 
 impl Cell {
+    #[inline]
+    pub(crate) fn of(value: Option<Decimal>) -> Self {
+        match value {
+            None => Self::Absent,
+            Some(value) => Short::of(value).map_or(Self::Long(value), Self::Short),
+        }
+    }
+
     pub(crate) fn decimal(self) -> Option<Decimal> {
         match self {
             Self::Absent => None,
@@ -63,30 +71,53 @@ impl Cell {
 
 impl Decimals {
     pub(crate) fn of(values: &[Option<Decimal>]) -> Self {
-        let shorts: Vec<_> = values.iter().map(|value| value.and_then(Short::of)).collect();
-        let signed = shorts.iter().flatten().any(|short| short.negative);
-        let code = |short: Short| match signed {
-            true => short.digits << 1 | u64::from(short.negative),
-            false => short.digits,
-        };
-        let digits: Vec<_> = shorts.iter().map(|short| short.map_or(ABSENT, code)).collect();
+        Self::of_cells(&values.iter().map(|value| Cell::of(*value)).collect::<Vec<_>>())
+    }
+
+    pub(crate) fn of_cells(cells: &[Cell]) -> Self {
+        let signed = cells.iter().any(|cell| matches!(cell, Cell::Short(s) if s.negative));
         // A row without digits has the places of the row before: that takes no room.
-        let mut last = shorts.iter().flatten().map(|short| short.places).next().unwrap_or(0);
-        let places: Vec<_> = shorts
-            .iter()
-            .map(|short| {
-                last = short.map_or(last, |short| short.places);
-                u64::from(last)
-            })
-            .collect();
-        let long = |(row, (value, short)): (usize, (&Option<Decimal>, &Option<Short>))| match short
-        {
-            None => value.map(|value| (row as u32, value)),
-            Some(_) => None,
-        };
-        let apart = values.iter().zip(&shorts).enumerate().filter_map(long).collect();
+        let first = cells.iter().find_map(|cell| match cell {
+            Cell::Short(short) => Some(short.places),
+            _ => None,
+        });
+        let mut last = u64::from(first.unwrap_or(0));
+        let mut digits = Vec::with_capacity(cells.len());
+        let mut places = Vec::with_capacity(cells.len());
+        let mut apart = Vec::new();
+        for (row, cell) in cells.iter().enumerate() {
+            let code = match cell {
+                Cell::Short(short) => {
+                    last = u64::from(short.places);
+                    if signed {
+                        short.digits << 1 | u64::from(short.negative)
+                    } else {
+                        short.digits
+                    }
+                }
+                Cell::Long(value) => {
+                    apart.push((row as u32, *value)); // rows are few
+                    ABSENT
+                }
+                Cell::Absent => ABSENT,
+            };
+            digits.push(code);
+            places.push(last);
+        }
         let (digits, places) = (Integers::of(&digits), Integers::of(&places));
-        Self { signed, digits, places, apart }
+        Self { signed, digits, places, apart: apart.into() }
+    }
+
+    /// All rows, in order, with room for more.
+    pub(crate) fn cells(&self, rows: usize, room: usize) -> Vec<Cell> {
+        let mut all = Vec::with_capacity(rows + room);
+        let mut run = Run::default();
+        for number in 0..rows.div_ceil(RUN) {
+            self.run(number, &mut run);
+            let rows = number * RUN..rows.min(number * RUN + RUN);
+            all.extend(rows.map(|row| self.in_run(&run, row)));
+        }
+        all
     }
 
     /// Whether every row is absent.

@@ -86,6 +86,21 @@ impl Integers {
         }
     }
 
+    /// All rows, in order, with room for more.
+    pub(crate) fn numbers(&self, rows: usize, room: usize) -> Vec<u64> {
+        let mut all = Vec::with_capacity(rows + room);
+        if let Self::Constant(value) = self {
+            all.resize(rows, *value);
+            return all;
+        }
+        let mut numbers = [0; RUN];
+        for run in 0..rows.div_ceil(RUN) {
+            self.run(run, &mut numbers);
+            all.extend_from_slice(&numbers[..RUN.min(rows - run * RUN)]);
+        }
+        all
+    }
+
     /// Whether every number that is there is below a limit.
     pub(crate) fn are_below(&self, limit: u64) -> bool {
         let is_below = |value: &u64| *value < limit || *value == ABSENT;
@@ -183,7 +198,10 @@ impl Measured {
         }
         let width = bits_of(greatest - least + 1);
         let mut patched_width = width;
-        if width > 4 {
+        let distance = |value: &u64| if *value == ABSENT { 0 } else { *value - least };
+        let sum = values.iter().map(distance).fold(0, u64::saturating_add);
+        // Where the mean distance is not far below the greatest, there are no outliers.
+        if width > 4 && bits_of(sum / values.len() as u64) + 2 < width {
             let mut counts = [0u16; 65];
             for value in values.iter().filter(|value| **value != ABSENT) {
                 counts[usize::from(bits_of(value - least + 1))] += 1;
@@ -219,11 +237,11 @@ impl Packed {
         let mut words = Vec::with_capacity(total + SPARE);
         let mut runs = Vec::with_capacity(measured.len());
         let mut apart = Vec::new();
+        let mut codes = [0; RUN];
         for (number, (measured, values)) in measured.iter().zip(values.chunks(RUN)).enumerate() {
             let width = measured.width(escapes);
             let run = Run { base: measured.least, start: words.len() as u32, width };
             runs.push(run);
-            let mut codes = [0; RUN];
             for (row, value) in values.iter().enumerate() {
                 codes[row] = match value.wrapping_sub(run.base) {
                     code if !escapes || *value != ABSENT && code < run.mask() => code,

@@ -132,7 +132,7 @@ impl<P: Clone> Directory<P> {
             chunks.extend(rest.blocks().map(|block| all_rows(block).collect()));
             removed.extend(untouched.iter().map(|(first, _)| **first));
             let chunks: Vec<_> = chunks.iter().map(Vec::as_slice).collect();
-            let Blocks { added, table } = whole_group(&chunks);
+            let Blocks { added, table } = whole_group(&chunks, Block::from_sorted);
             return Ok(Some(Change {
                 tree: Tree::All,
                 removed,
@@ -141,11 +141,11 @@ impl<P: Clone> Directory<P> {
             }));
         }
         if untouched.is_empty() {
-            let Blocks { added, table } = whole_group(&chunks);
+            let Blocks { added, table } = whole_group(&chunks, Block::from_edited);
             let table = table.map(|table| (group, Some(table)));
             return Ok(Some(Change { tree: Tree::All, removed, table, added }));
         }
-        let added = chunks.iter().map(|rows| Block::from_sorted(rows)).collect();
+        let added = chunks.iter().map(|rows| Block::from_edited(rows)).collect();
         Ok(Some(Change { tree: Tree::All, removed, table: None, added }))
     }
 
@@ -180,7 +180,7 @@ impl<P: Clone> Directory<P> {
                     }
                 }
             };
-            added.extend(part.chunks().map(Block::from_sorted));
+            added.extend(part.chunks().map(Block::from_edited));
         }
         let is_change = !removed.is_empty() || !added.is_empty();
         Ok(is_change.then_some(Change { tree: Tree::High, removed, table: None, added }))
@@ -220,7 +220,7 @@ impl<P: Clone> Directory<P> {
             deleted += before - chunks.iter().map(|chunk| chunk.len() as u64).sum::<u64>();
             let (table, added) = match rewritten.len() == blocks.len() {
                 true => {
-                    let Blocks { added, table } = whole_group(&chunks);
+                    let Blocks { added, table } = whole_group(&chunks, Block::from_sorted);
                     let had_one = self.table(group.0, group.1).is_some();
                     ((table.is_some() || had_one).then_some((group, table)), added)
                 }
@@ -286,7 +286,7 @@ impl<P: Clone> Directory<P> {
             let chunks: Vec<_> = chunks.iter().map(Vec::as_slice).collect();
             let (table, added) = match tree {
                 Tree::All => {
-                    let Blocks { added, table } = whole_group(&chunks);
+                    let Blocks { added, table } = whole_group(&chunks, Block::from_sorted);
                     let had_one = self.table(group.0, group.1).is_some();
                     ((table.is_some() || had_one).then_some((group, table)), added)
                 }
@@ -327,7 +327,9 @@ impl<P: Clone> Directory<P> {
                 }
                 None => Arc::clone(&self.load(Tree::All, first, entry, load)?.stations),
             };
-            stations.sensors().for_each(|sensor| drop(homes.add(sensor, first.country)));
+            for sensor in stations.sensors() {
+                homes.add(sensor, first.country);
+            }
         }
         Ok(homes)
     }
@@ -400,8 +402,9 @@ struct Blocks {
     table: Option<Arc<Stations>>,
 }
 
-/// All blocks of a day and country, with a table of stations if they share enough of them.
-fn whole_group(chunks: &[&[Source<'_>]]) -> Blocks {
+/// All blocks of a day and country, with a table of stations if they share enough of them;
+/// how one is made that does not.
+fn whole_group(chunks: &[&[Source<'_>]], alone: impl Fn(&[Source<'_>]) -> Block) -> Blocks {
     if chunks.len() > 1 {
         let (mut added, table) = blocks_of(chunks, None);
         let rows: usize = chunks.iter().map(|chunk| chunk.len()).sum();
@@ -410,7 +413,7 @@ fn whole_group(chunks: &[&[Source<'_>]]) -> Blocks {
             return Blocks { added, table: Some(table) };
         }
     }
-    let added = chunks.iter().map(|rows| Block::from_sorted(rows)).collect();
+    let added = chunks.iter().map(|rows| alone(rows)).collect();
     Blocks { added, table: None }
 }
 
@@ -515,8 +518,7 @@ fn merge<'b, 'a: 'b>(
         merged.extend(new_row(edit));
         edit.1.is_some()
     };
-    for row in 0..old.len() {
-        let position = old.position(row);
+    for (row, position) in old.positions().enumerate() {
         while let Some(edit) = edits.next_if(|(edit, _)| *edit < position) {
             changed |= add(&mut merged, high, edit);
         }

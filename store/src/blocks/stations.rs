@@ -100,34 +100,45 @@ pub(super) fn some(number: u64) -> Option<u64> {
 }
 
 impl Stations {
-    fn of(stations: &[Station]) -> Self {
-        let mut kinds: Vec<SensorType> = Vec::new();
-        let mut numbers = HashMap::with_hasher(foldhash::fast::RandomState::default());
+    /// Those of a table, and more.
+    fn of(base: Option<&Self>, new: &[Station]) -> Self {
+        let mut kinds = base.map_or(Vec::new(), |base| base.kinds.clone());
+        let known = kinds.iter().copied().zip(0..);
+        let mut numbers: HashMap<_, u64, foldhash::fast::RandomState> = known.collect();
         let mut kind_number = |kind: SensorType| {
             *numbers.entry(kind).or_insert_with(|| {
                 kinds.push(kind);
                 kinds.len() as u64 - 1
             })
         };
-        let numbers: Vec<_> =
-            stations.iter().map(|s| s.sensor_type.map_or(ABSENT, &mut kind_number)).collect();
-        let integers = |field: fn(&Station) -> u64| {
-            Integers::of(&stations.iter().map(field).collect::<Vec<_>>())
+        let kind: Vec<_> =
+            new.iter().map(|s| s.sensor_type.map_or(ABSENT, &mut kind_number)).collect();
+        let old = |column: fn(&Self) -> &Integers| {
+            base.map_or(Vec::new(), |base| column(base).numbers(base.count, new.len()))
         };
-        let decimals = |field: fn(&Station) -> Option<Decimal>| {
-            Decimals::of(&stations.iter().map(field).collect::<Vec<_>>())
+        let integers = |column: fn(&Self) -> &Integers, field: fn(&Station) -> u64| {
+            let mut all = old(column);
+            all.extend(new.iter().map(field));
+            Integers::of(&all)
         };
+        let decimals = |column: fn(&Self) -> &Decimals, field: fn(&Station) -> Option<Decimal>| {
+            let mut all = base.map_or(Vec::new(), |base| column(base).cells(base.count, new.len()));
+            all.extend(new.iter().map(|station| Cell::of(field(station))));
+            Decimals::of_cells(&all)
+        };
+        let mut kind_numbers = old(|table| &table.kind);
+        kind_numbers.extend(kind);
         Self {
-            count: stations.len(),
-            sensors: integers(|s| s.sensor),
-            kind: Integers::of(&numbers),
+            count: base.map_or(0, |base| base.count) + new.len(),
+            sensors: integers(|table| &table.sensors, |s| s.sensor),
+            kind: Integers::of(&kind_numbers),
             kinds,
-            locations: integers(|s| s.location.unwrap_or(ABSENT)),
-            latitudes: decimals(|s| s.latitude),
-            longitudes: decimals(|s| s.longitude),
-            altitudes: decimals(|s| s.altitude),
-            indoor: integers(|s| number_of(s.indoor)),
-            exact: integers(|s| number_of(s.exact)),
+            locations: integers(|table| &table.locations, |s| s.location.unwrap_or(ABSENT)),
+            latitudes: decimals(|table| &table.latitudes, |s| s.latitude),
+            longitudes: decimals(|table| &table.longitudes, |s| s.longitude),
+            altitudes: decimals(|table| &table.altitudes, |s| s.altitude),
+            indoor: integers(|table| &table.indoor, |s| number_of(s.indoor)),
+            exact: integers(|table| &table.exact, |s| number_of(s.exact)),
             flags: OnceLock::new(),
             text: OnceLock::new(),
         }
@@ -142,8 +153,8 @@ impl Stations {
         self.sensors.get(number)
     }
 
-    pub(crate) fn sensors(&self) -> impl Iterator<Item = u64> {
-        (0..self.count).map(|number| self.sensor(number))
+    pub(crate) fn sensors(&self) -> Vec<u64> {
+        self.sensors.numbers(self.count, 0)
     }
 
     pub(crate) fn sensor_type(&self, number: usize) -> Option<SensorType> {
@@ -327,7 +338,8 @@ impl Numbering {
             Self { base: None, new: Vec::new(), last: HashMap::default(), before: Vec::new() };
         if let Some(base) = &base {
             numbering.last.reserve(base.count);
-            base.sensors().for_each(|sensor| {
+            numbering.before.reserve(base.count);
+            base.sensors().into_iter().for_each(|sensor| {
                 numbering.add(sensor);
             });
         }
@@ -378,8 +390,7 @@ impl Numbering {
         for (place, number) in order.iter().enumerate() {
             places[first_new + number] = (first_new + place) as u32;
         }
-        let old = self.base.iter().flat_map(|base| (0..base.count).map(|number| base.get(number)));
-        let all: Vec<_> = old.chain(order.iter().map(|number| self.new[*number])).collect();
-        (Arc::new(Stations::of(&all)), places)
+        let new: Vec<_> = order.iter().map(|number| self.new[*number]).collect();
+        (Arc::new(Stations::of(self.base.as_deref(), &new)), places)
     }
 }

@@ -177,7 +177,7 @@ fn what_other_programs_make_of_a_cell_means_the_same() {
         let header = HEADER.replace(',', &between.to_string());
         let cells = "7,0;24h;2026-11-26T20:19:33Z;8,0;4;51,2;43;NA;1,0;Low;0,0;";
         let file = format!("{header}\n{}\n", cells.replace(';', &between.to_string()));
-        assert_eq!(readings(file.as_bytes()), [plain.clone()]);
+        assert_eq!(readings(file.as_bytes()), std::slice::from_ref(&plain));
     }
     // Means over days are stamped with midnight, which tables shorten.
     let day = row("7,day,2026-11-26,8,4,,,,,,,").unwrap().reading;
