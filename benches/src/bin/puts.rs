@@ -67,7 +67,8 @@ async fn work(full: bool, days: u64, whole: bool) -> Result<(), Box<dyn Error>> 
     Ok(())
 }
 
-/// Rows spread evenly over days, around a second of each.
+/// Rows spread evenly over days, around a second of each, of sensors that stay in their
+/// countries.
 fn readings(days: u64, rows: u64, second: i64) -> Result<Vec<Reading>, Box<dyn Error>> {
     let reading = |n: u64| {
         let day = SignedDuration::from_hours(24 * (n % days) as i64);
@@ -80,7 +81,7 @@ fn readings(days: u64, rows: u64, second: i64) -> Result<Vec<Reading>, Box<dyn E
             location: Some(n / 2),
             latitude: Some(Decimal::new(5_252_000 + n as i64, 5)),
             longitude: Some(Decimal::new(1_340_500 + n as i64, 5)),
-            country: Some(COUNTRIES[(n / days % 16) as usize].parse()?),
+            country: Some(COUNTRIES[(n % 16) as usize].parse()?),
             indoor: Some(false),
             exact: Some(false),
             ..Reading::new(n, Window::Hour, moment)

@@ -8,6 +8,7 @@ use aqi::daqi::Index;
 use super::bytes::damaged;
 use super::day::{DAYS, SECONDS_A_DAY};
 use super::decimals::Decimals;
+use super::directory::Mixed;
 use super::frame::{Frame, Writer, encoding, newer};
 use super::integers::{Integers, Numbers, RUN};
 use super::others::Other;
@@ -157,6 +158,23 @@ impl Block {
     pub(crate) fn index_bits(&self) -> u16 {
         let indices = self.indices.numbers(self.rows, 0);
         indices.iter().fold(0, |bits, index| bits | 1 << index)
+    }
+
+    /// What its first and last row do not tell, if it has several countries.
+    pub(crate) fn mixed(&self) -> Option<Mixed> {
+        if self.countries.len() < 2 {
+            return None;
+        }
+        let mut start = 0;
+        let countries = self.countries.iter().map(|rows| {
+            let before = std::mem::replace(&mut start, rows.end);
+            (rows.country, rows.end - before)
+        });
+        let countries = countries.collect();
+        let seconds = self.seconds.numbers(self.rows, 0);
+        let bound = |second: Option<&u64>| second.map_or(0, |second| *second as u32); // of a day
+        let seconds = (bound(seconds.iter().min()), bound(seconds.iter().max()));
+        Some(Mixed { countries, seconds })
     }
 
     /// Bytes of memory, roughly, without stations that others share and without the text.

@@ -26,14 +26,14 @@ impl<'a> Source<'a> {
         Self::New(reading, reading.index().map_or(0, |index| index.get()))
     }
 
-    fn country(&self) -> Option<Country> {
+    pub(super) fn country(&self) -> Option<Country> {
         match self {
             Source::Kept(block, row) => block.country(*row),
             Source::New(reading, _) => reading.country,
         }
     }
 
-    fn day(&self) -> i32 {
+    pub(super) fn day(&self) -> i32 {
         match self {
             Source::Kept(block, _) => block.day,
             Source::New(reading, _) => day_and_second(reading.timestamp).0,

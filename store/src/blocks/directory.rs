@@ -1,8 +1,8 @@
 //! Which blocks there are, and what a query reads of them.
 //!
 //! Blocks cover disjoint spans of the order of rows, like the leaves of a search tree.
-//! There are two trees: one of all rows, with a block or more for every day and country,
-//! and one that holds the rows with a high index once more, by day alone, so that a
+//! There are two trees: one of all rows, with one block for a day of few rows, else with a
+//! block or more for every day and country, and one that holds the rows with a high index once more, by day alone, so that a
 //! query for those reads little else. Where a day of a country has several blocks, these
 //! share a table of stations. The directory is all that is kept in memory of a store: some
 //! 100 bytes a block. [`plan`](super::plan) says what a put changes.
@@ -81,7 +81,7 @@ pub(crate) enum Item {
 /// Which rows a block is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tree {
-    /// All; every block has one country.
+    /// All. A block has one country, unless it is the only one of its day.
     All,
     /// Those with an index of [`HIGH`] or more.
     High,
@@ -93,7 +93,18 @@ pub(crate) struct Entry<P> {
     pub(crate) rows: u32,
     pub(crate) last: Position,
     pub(crate) index_bits: u16,
+    /// Of a block of several countries.
+    pub(crate) mixed: Option<Arc<Mixed>>,
     pub(crate) place: P,
+}
+
+/// What the first and the last row of a block of several countries do not tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Mixed {
+    /// The rows of each country, in order.
+    pub(crate) countries: Vec<(Option<Country>, u32)>,
+    /// The earliest and the latest second of the day.
+    pub(crate) seconds: (u32, u32),
 }
 
 impl<P> Default for Directory<P> {
@@ -190,8 +201,15 @@ impl<P: Clone> Directory<P> {
         let mut countries = BTreeMap::new();
         let mut extent: Option<(i64, i64)> = None;
         for (first, entry) in self.days(Tree::All, i32::MIN, i32::MAX) {
-            *countries.entry(first.country).or_default() += u64::from(entry.rows);
-            let (start, end) = (first.timestamp_second(), entry.last.timestamp_second());
+            match &entry.mixed {
+                None => *countries.entry(first.country).or_default() += u64::from(entry.rows),
+                Some(mixed) => {
+                    for (country, rows) in &mixed.countries {
+                        *countries.entry(*country).or_default() += u64::from(*rows);
+                    }
+                }
+            }
+            let (start, end) = entry.seconds(first);
             let so_far = extent.unwrap_or((start, end));
             extent = Some((so_far.0.min(start), so_far.1.max(end)));
         }
@@ -301,9 +319,9 @@ impl<P: Clone> Directory<P> {
             }
             for block in added {
                 let (first, entry) = describe(&block);
-                let Entry { rows, last, index_bits, place: () } = entry;
+                let Entry { rows, last, index_bits, mixed, place: () } = entry;
                 let place = place(Item::Block(Box::new(block)));
-                self.insert(tree, first, Entry { rows, last, index_bits, place });
+                self.insert(tree, first, Entry { rows, last, index_bits, mixed, place });
             }
         }
     }
@@ -312,11 +330,18 @@ impl<P: Clone> Directory<P> {
 impl<P> Entry<P> {
     /// The seconds since 1970 that the rows lie between, given the first row.
     pub(crate) fn seconds(&self, first: &Position) -> (i64, i64) {
-        if first.country == self.last.country {
-            return (first.timestamp_second(), self.last.timestamp_second());
-        }
         let midnight = i64::from(first.day) * SECONDS_A_DAY;
-        (midnight, midnight + SECONDS_A_DAY - 1)
+        match &self.mixed {
+            Some(mixed) => {
+                let (earliest, latest) = mixed.seconds;
+                (midnight + i64::from(earliest), midnight + i64::from(latest))
+            }
+            None if first.country == self.last.country => {
+                (first.timestamp_second(), self.last.timestamp_second())
+            }
+            // As the first versions wrote it.
+            None => (midnight, midnight + SECONDS_A_DAY - 1),
+        }
     }
 }
 
@@ -326,6 +351,7 @@ pub(crate) fn describe(block: &Block) -> (Position, Entry<()>) {
         rows: block.len() as u32, // at most plan::BLOCK_ROWS
         last: block.position(block.len() - 1),
         index_bits: block.index_bits(),
+        mixed: block.mixed().map(Arc::new),
         place: (),
     };
     (block.position(0), entry)

@@ -15,7 +15,8 @@ use super::stations::{MAX_STATIONS, Station, Stations};
 use crate::{Country, Error, ErrorKind, Position, Reading, Window};
 
 /// A block is split beyond this many rows: some 1.4 MB of CSV, 130 kB on disk.
-const BLOCK_ROWS: usize = 16_384;
+/// The unit tests have small ones, so that few readings make many.
+const BLOCK_ROWS: usize = if cfg!(test) { 6 } else { 16_384 };
 
 /// Blocks that go and blocks that come: the effect on one stretch of rows.
 #[derive(Debug)]
@@ -42,7 +43,7 @@ impl<P: Clone> Directory<P> {
         homes: &mut Homes,
         load: &impl Load<P>,
     ) -> Result<Vec<Change>, Error> {
-        let mut edits: BTreeMap<Group, Vec<Edit<'_>>> = BTreeMap::new();
+        let mut edits: BTreeMap<i32, Vec<Edit<'_>>> = BTreeMap::new();
         let mut readings = latest_of_each_identity(batch)?;
         // Day by day: each day's homes are read at most once.
         readings.sort_unstable_by_key(|reading| reading.timestamp);
@@ -50,24 +51,86 @@ impl<P: Clone> Directory<P> {
             let position = Position::of(reading);
             let Position { day, country, .. } = position;
             let index = reading.index().map_or(0, |index| index.get());
-            edits.entry((day, country)).or_default().push((position, Some((reading, index))));
+            let edits = edits.entry(day).or_default();
+            edits.push((position, Some((reading, index))));
             let sensors = homes.of_day(day, || self.homes_of_day(day, load))?;
             for home in sensors.add(reading.sensor, country) {
-                let gone = Position { country: home, ..position };
-                edits.entry((day, home)).or_default().push((gone, None));
+                edits.push((Position { country: home, ..position }, None));
             }
         }
         let mut changes = Vec::new();
-        let mut high: BTreeMap<i32, Vec<Edit<'_>>> = BTreeMap::new();
-        for (group, mut edits) in edits {
+        for (day, mut edits) in edits {
             edits.sort_unstable_by_key(|(position, _)| *position);
-            let high = high.entry(group.0).or_default();
-            changes.extend(self.plan_group(group, &edits, high, load)?);
-        }
-        for (day, edits) in high {
-            changes.extend(self.plan_high(day, &edits, load)?);
+            let mut high = Vec::new();
+            match self.only_block(day, edits.len()) {
+                Some(only) => changes.extend(self.plan_day(only, &edits, &mut high, load)?),
+                None => {
+                    for edits in edits.chunk_by(|(a, _), (b, _)| a.country == b.country) {
+                        let group = (day, edits[0].0.country);
+                        changes.extend(self.plan_group(group, edits, &mut high, load)?);
+                    }
+                }
+            }
+            changes.extend(self.plan_high(day, &high, load)?);
         }
         Ok(changes)
+    }
+
+    /// The block of a day that has one, or none, if more rows may fit into it; or if it has
+    /// several countries, which only such a block has.
+    #[expect(clippy::type_complexity)]
+    fn only_block(&self, day: i32, edits: usize) -> Option<Option<(&Position, &Entry<P>)>> {
+        let mut blocks = self.days(Tree::All, day, day);
+        let only = blocks.next();
+        if blocks.next().is_some() {
+            return None;
+        }
+        let Some((first, entry)) = only else {
+            return (edits <= BLOCK_ROWS).then_some(None);
+        };
+        let fits =
+            entry.rows as usize + edits <= BLOCK_ROWS && self.table(day, first.country).is_none();
+        (fits || entry.mixed.is_some()).then_some(only)
+    }
+
+    /// The change that edits, in order, make to a day that has one block or none. As long as
+    /// its rows are few they stay in one; then each country gets its own. Notes the edits that
+    /// change a high row or make one.
+    fn plan_day<'a>(
+        &self,
+        only: Option<(&Position, &Entry<P>)>,
+        edits: &[Edit<'a>],
+        high: &mut Vec<Edit<'a>>,
+        load: &impl Load<P>,
+    ) -> Result<Vec<Change>, Error> {
+        let old = self.load_old(Tree::All, only.into_iter(), load)?;
+        let rows = match old.blocks().next() {
+            None => {
+                high.extend(edits.iter().filter(|edit| is_high(edit)));
+                edits.iter().filter_map(new_row).collect()
+            }
+            Some(block) => match merge(block, edits, high) {
+                Some(rows) => rows,
+                None => return Ok(Vec::new()),
+            },
+        };
+        let mut removed: Vec<_> = only.iter().map(|(first, _)| **first).collect();
+        if rows.len() <= BLOCK_ROWS {
+            let added: Vec<_> =
+                rows.chunks(BLOCK_ROWS).map(|rows| Block::from_edited(rows)).collect();
+            let is_change = !removed.is_empty() || !added.is_empty();
+            let change = Change { tree: Tree::All, removed, table: None, added };
+            return Ok(is_change.then_some(change).into_iter().collect());
+        }
+        let changes = rows.chunk_by(|a, b| a.country() == b.country()).map(|of_country| {
+            let group = (of_country[0].day(), of_country[0].country());
+            let part = Part { rows: of_country.to_vec(), appended: false };
+            let chunks: Vec<_> = part.chunks().collect();
+            let Blocks { added, table } = whole_group(&chunks, Block::from_sorted);
+            let table = table.map(|table| (group, Some(table)));
+            Change { tree: Tree::All, removed: std::mem::take(&mut removed), table, added }
+        });
+        Ok(changes.collect())
     }
 
     /// The blocks of a day and country.
@@ -325,7 +388,16 @@ impl<P: Clone> Directory<P> {
                     last_table = Some(first.country);
                     load.table(table)?
                 }
-                None => Arc::clone(&self.load(Tree::All, first, entry, load)?.stations),
+                None => {
+                    let block = self.load(Tree::All, first, entry, load)?;
+                    if entry.mixed.is_some() {
+                        for position in block.positions() {
+                            homes.add(position.sensor, position.country);
+                        }
+                        continue;
+                    }
+                    Arc::clone(&block.stations)
+                }
             };
             for sensor in stations.sensors() {
                 homes.add(sensor, first.country);

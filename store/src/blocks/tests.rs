@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -7,7 +8,8 @@ use super::build::{Source, blocks_of};
 use super::frame::{ESSENTIAL, Frame, Writer, encoding, sealed};
 use super::integers::Integers;
 use super::stations::Stations;
-use crate::{ErrorKind, Position, Reading, conformance};
+use crate::conformance::{self, Model, all, assert_same};
+use crate::{Embedded, ErrorKind, Memory, Options, Position, Query, Reading, Store, Summary};
 
 /// Readings of one day in the order of rows, without two of one identity.
 fn readings() -> impl Strategy<Value = Vec<Reading>> {
@@ -150,4 +152,100 @@ fn what_cannot_be_passed_over_is_an_error_when_it_is_needed() {
     let strange = Block::decode(&with_column(&bytes, 0, 77, b"??"), None).unwrap();
     assert_eq!(strange.len(), 1);
     assert_eq!(strange.check_rewritable().unwrap_err().kind(), ErrorKind::TooNew);
+}
+
+/// Readings of few days, so that these have many blocks.
+fn batch() -> impl Strategy<Value = Vec<Reading>> {
+    conformance::readings().prop_map(|mut readings| {
+        for (number, reading) in readings.iter_mut().enumerate() {
+            let second = reading.timestamp.as_second().rem_euclid(172_800);
+            reading.timestamp = jiff::Timestamp::from_second(second).unwrap();
+            if number % 4 > 0 {
+                // Most sensors stay where they are: their blocks share a table.
+                reading.country = ["DE", "FR"][reading.sensor as usize % 2].parse().ok();
+                reading.sensor_type = "SDS011".parse().ok();
+                reading.location = Some(reading.sensor);
+                (reading.latitude, reading.longitude, reading.altitude) = (None, None, None);
+                (reading.indoor, reading.exact) = (None, Some(true));
+            }
+        }
+        readings
+    })
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Put(Vec<Reading>),
+    Query(Query),
+    DeleteBefore(i64),
+    Reopen,
+}
+
+fn summary(readings: &[Reading]) -> Summary {
+    let mut countries = BTreeMap::new();
+    for reading in readings {
+        *countries.entry(reading.country).or_insert(0) += 1;
+    }
+    let times = readings.iter().map(|reading| reading.timestamp);
+    let extent = times.clone().min().zip(times.max());
+    Summary { countries: countries.into_iter().collect(), extent }
+}
+
+async fn walk<S: Store>(mut store: S, steps: &[Step], reopen: impl Fn(S) -> S) {
+    let model = Model::default();
+    for step in steps {
+        match step {
+            Step::Put(batch) => {
+                store.put(batch).await.unwrap();
+                model.put(batch);
+            }
+            Step::Query(query) => {
+                assert_same(&all(&store, query).await, &model.query(query));
+            }
+            Step::DeleteBefore(second) => {
+                let moment = jiff::Timestamp::from_second(*second).unwrap();
+                let deleted = store.delete_before(moment).await.unwrap();
+                assert_eq!(deleted, model.delete_before(moment));
+            }
+            Step::Reopen => store = reopen(store),
+        }
+        let everything = Query::everything();
+        assert_same(&all(&store, &everything).await, &model.query(&everything));
+        assert_eq!(store.summary().await.unwrap(), summary(&model.query(&everything)));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: ProptestConfig::default().cases / 4,
+        ..ProptestConfig::default()
+    })]
+
+    /// Days of one block and of several, of one country and of many, tables that are shared,
+    /// grow and begin anew.
+    #[test]
+    fn days_of_many_blocks_are_as_the_model_says(
+        steps in proptest::collection::vec(prop_oneof![
+            5 => batch().prop_map(Step::Put),
+            2 => conformance::query().prop_map(Step::Query),
+            1 => (0i64..172_800).prop_map(Step::DeleteBefore),
+            1 => Just(Step::Reopen),
+        ], 1..24),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            walk(Memory::new(), &steps, |store| store).await;
+            let folder = tempfile::tempdir().unwrap();
+            let open = || {
+                let mut options = Options::default();
+                options.cache_bytes = 1 << 20;
+                Embedded::open(folder.path().join("readings.redb"), options).unwrap()
+            };
+            walk(open(), &steps, |store| {
+                drop(store);
+                open()
+            })
+            .await;
+        });
+    }
 }

@@ -4,13 +4,17 @@
 //! key:   tree u8 (0 all, 1 high, 2 tables) | day u32 (2^31 more) | country 2 bytes
 //!        | second u32 | sensor u64 | window u8    of the first row, big-endian
 //! block: number u64 | length u32 | rows u32 | indices u16 | last row as in the key
+//!        | countries u16, each: code 2 bytes, rows u32; earliest second u32, latest u32, if
+//!          there are several countries, else countries 0
 //!        | what a later version adds | checksum u32, big-endian
 //! table: number u64 | length u32 | what a later version adds | checksum u32
 //! ```
 //!
 //! The checksum (FNV-1a by Fowler, Noll and Vo, 32 bits) is of key and value.
 
-use crate::blocks::{Entry, Tree};
+use std::sync::Arc;
+
+use crate::blocks::{Entry, Mixed, Tree};
 use crate::{Country, Position, Window};
 
 /// Where a block or a table of stations is.
@@ -93,17 +97,20 @@ fn decode_row_key(day: i32, key: &[u8; 15]) -> Option<Position> {
     let (country, rest) = key.split_first_chunk::<2>()?;
     let (second, rest) = rest.split_first_chunk::<4>()?;
     let (sensor, window) = rest.split_first_chunk::<8>()?;
-    let country = match country {
-        [0, 0] => None,
-        code => Some(std::str::from_utf8(code).ok()?.parse().ok()?),
-    };
     Some(Position {
         day,
-        country,
+        country: decode_country(*country)?,
         second: u32::from_be_bytes(*second),
         sensor: u64::from_be_bytes(*sensor),
         window: *Window::ALL.get(usize::from(*window.first()?))?,
     })
+}
+
+fn decode_country(code: [u8; 2]) -> Option<Option<Country>> {
+    match code {
+        [0, 0] => Some(None),
+        code => Some(Some(std::str::from_utf8(&code).ok()?.parse().ok()?)),
+    }
 }
 
 pub(super) fn encode(key: Key, entry: &Entry<()>, number: u64, length: u32) -> Vec<u8> {
@@ -113,6 +120,16 @@ pub(super) fn encode(key: Key, entry: &Entry<()>, number: u64, length: u32) -> V
     bytes.extend(entry.rows.to_be_bytes());
     bytes.extend(entry.index_bits.to_be_bytes());
     bytes.extend(encode_row_key(&entry.last));
+    let countries = entry.mixed.as_ref().map_or(&[][..], |mixed| &mixed.countries);
+    bytes.extend((countries.len() as u16).to_be_bytes()); // there are some 250 codes
+    for (country, rows) in countries {
+        bytes.extend(country.map_or([0, 0], Country::bytes));
+        bytes.extend(rows.to_be_bytes());
+    }
+    if let Some(mixed) = &entry.mixed {
+        bytes.extend(mixed.seconds.0.to_be_bytes());
+        bytes.extend(mixed.seconds.1.to_be_bytes());
+    }
     sealed(key, bytes)
 }
 
@@ -143,7 +160,11 @@ pub(super) fn decode(key: Key, value: &[u8]) -> Option<Kept> {
     let first = key.position()?;
     match key.0[0] {
         TABLES => Some(Kept::Table((first.day, first.country), place)),
-        tree => block(tree, first, rest, place),
+        tree => {
+            let rest = rest.get(BLOCK_BYTES..).map(|mixed| (rest, mixed));
+            let (rest, mixed) = rest?;
+            block(tree, first, rest, decode_mixed(mixed)?, place)
+        }
     }
 }
 
@@ -151,7 +172,28 @@ pub(super) fn decode(key: Key, value: &[u8]) -> Option<Kept> {
 pub(super) fn decode_old(key: Key, value: &[u8; 33]) -> Option<Kept> {
     let rest = unsealed(key, value)?;
     let (number, rest) = rest.split_first_chunk::<8>()?;
-    block(key.0[0], key.position()?, rest, Place::Old(u64::from_be_bytes(*number)))
+    block(key.0[0], key.position()?, rest, None, Place::Old(u64::from_be_bytes(*number)))
+}
+
+/// Rows, indices and last row.
+const BLOCK_BYTES: usize = 4 + 2 + 15;
+
+fn decode_mixed(bytes: &[u8]) -> Option<Option<Arc<Mixed>>> {
+    let (count, mut rest) = bytes.split_first_chunk::<2>()?;
+    let mut countries = Vec::new();
+    for _ in 0..u16::from_be_bytes(*count) {
+        let (code, after) = rest.split_first_chunk::<2>()?;
+        let (rows, after) = after.split_first_chunk::<4>()?;
+        countries.push((decode_country(*code)?, u32::from_be_bytes(*rows)));
+        rest = after;
+    }
+    if countries.is_empty() {
+        return Some(None);
+    }
+    let (earliest, rest) = rest.split_first_chunk::<4>()?;
+    let (latest, _) = rest.split_first_chunk::<4>()?;
+    let seconds = (u32::from_be_bytes(*earliest), u32::from_be_bytes(*latest));
+    Some(Some(Arc::new(Mixed { countries, seconds })))
 }
 
 fn unsealed(key: Key, value: &[u8]) -> Option<&[u8]> {
@@ -159,7 +201,13 @@ fn unsealed(key: Key, value: &[u8]) -> Option<&[u8]> {
     (checksum(&key.0, value) == u32::from_be_bytes(*sum)).then_some(value)
 }
 
-fn block(tree: u8, first: Position, rest: &[u8], place: Place) -> Option<Kept> {
+fn block(
+    tree: u8,
+    first: Position,
+    rest: &[u8],
+    mixed: Option<Arc<Mixed>>,
+    place: Place,
+) -> Option<Kept> {
     let tree = [Tree::All, Tree::High].into_iter().find(|known| *known as u8 == tree)?;
     let (rows, rest) = rest.split_first_chunk::<4>()?;
     let (index_bits, rest) = rest.split_first_chunk::<2>()?;
@@ -167,6 +215,7 @@ fn block(tree: u8, first: Position, rest: &[u8], place: Place) -> Option<Kept> {
         rows: u32::from_be_bytes(*rows),
         last: decode_row_key(first.day, rest.first_chunk()?)?,
         index_bits: u16::from_be_bytes(*index_bits),
+        mixed,
         place,
     };
     Some(Kept::Block(tree, first, entry))
