@@ -6,13 +6,17 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use airshed_common::check_moment;
 use jiff::Timestamp;
+#[cfg(feature = "import")]
+use store::import as files;
 use store::import::{ImportedRow, RowError};
 use store::{Encoder, Pages, Query, Reading, Store, Window};
 use tokio::sync::mpsc;
 use tracing::debug;
 
-use crate::feed::check_moment;
+#[cfg(not(feature = "import"))]
+use crate::csv_alone as files;
 
 /// Readings put in one go.
 const BATCH: usize = 25_000;
@@ -51,7 +55,7 @@ pub struct ImportError {
     pub error: Box<dyn std::error::Error + Send + Sync>,
 }
 
-/// Gives every readable row of a file of any kind to `put`, in batches that are not empty;
+/// Gives every readable row of a file of any kind (without the feature `import`: of CSV) to `put`, in batches that are not empty;
 /// see [`store::import`]. `strict`: rows are refused in which something derived differs.
 /// `refused` is called with those that are, `progress` with the bytes read so far.
 pub async fn import<E: Into<Box<dyn std::error::Error + Send + Sync>>>(
@@ -100,8 +104,8 @@ pub async fn import<E: Into<Box<dyn std::error::Error + Send + Sync>>>(
     }
     match reading.await {
         Ok(Ok(())) => Ok(imported),
-        Ok(Err(error)) => Err(ImportError { imported, error: error.into() }),
-        Err(panic) => Err(ImportError { imported, error: store::import::unreadable(panic).into() }),
+        Ok(Err(error)) => Err(ImportError { imported, error }),
+        Err(panic) => Err(ImportError { imported, error: files::unreadable(panic).into() }),
     }
 }
 
@@ -118,9 +122,12 @@ impl Imported {
 type Chunk = Vec<Result<ImportedRow, RowError>>;
 
 /// On a thread that may wait for the disk.
-fn read(input: impl Read, chunks: &mpsc::Sender<Chunk>) -> Result<(), store::Error> {
+fn read(
+    input: impl Read,
+    chunks: &mpsc::Sender<Chunk>,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let mut chunk = Vec::with_capacity(BATCH);
-    let read = store::import::read(input, &mut |row| {
+    let read = files::read(input, &mut |row| {
         chunk.push(row);
         if chunk.len() < BATCH {
             return ControlFlow::Continue(());
@@ -133,7 +140,7 @@ fn read(input: impl Read, chunks: &mpsc::Sender<Chunk>) -> Result<(), store::Err
     });
     // What was read before a failure is good.
     let _ = chunks.blocking_send(chunk);
-    read
+    Ok(read?)
 }
 
 /// The same rule as for the feed.

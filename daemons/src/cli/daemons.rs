@@ -4,8 +4,7 @@ use std::future::Future;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use airshed::Clock;
-use airshed::collector::{self, reason};
+use airshed::collector;
 use airshed::control;
 use airshed::demo::network::Network;
 use airshed::demo::{self, FEED_PATH};
@@ -15,6 +14,7 @@ use airshed::server::{self, Desk};
 use airshed::source::Source;
 use airshed::sweeper::{self, Sweeper};
 use airshed::worker;
+use airshed::{Clock, reason};
 use clap::Args;
 use queue::Queues;
 use store::Store;

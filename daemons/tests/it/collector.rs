@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use airshed::Clock;
-use airshed::collector::{self, Backoff, Collected, Collector, reason};
+use airshed::collector::{self, Backoff, Collected, Collector};
 use airshed::feed_status::Trouble;
 use airshed::schedule::{Schedule, Spread};
 use airshed::source::{Fetch, FetchError, Fetched, Source};
+use airshed::{Clock, reason};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};

@@ -74,8 +74,10 @@ enum Position {
     /// From 1, the header included.
     Line(u64),
     /// From 1, in files without lines.
+    #[cfg(feature = "import")]
     Row(u64),
     /// All of a member.
+    #[cfg(feature = "import")]
     Whole,
 }
 
@@ -108,7 +110,9 @@ impl fmt::Display for Place {
         f.write_str(&member.unwrap_or_default())?;
         match self.position {
             Position::Line(number) => write!(f, "{space}line {number}"),
+            #[cfg(feature = "import")]
             Position::Row(number) => write!(f, "{space}row {number}"),
+            #[cfg(feature = "import")]
             Position::Whole => Ok(()),
         }
     }
