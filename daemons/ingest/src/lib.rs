@@ -10,3 +10,5 @@ pub mod demo;
 pub mod feed;
 pub mod schedule;
 pub mod source;
+
+pub use airshed_common::{Clock, feed_status};

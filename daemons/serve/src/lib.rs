@@ -21,3 +21,5 @@ pub mod telemetry;
 pub mod trace;
 pub mod watch;
 pub mod worker;
+
+pub use airshed_common::{Clock, feed_status};
