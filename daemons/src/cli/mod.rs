@@ -12,6 +12,7 @@ mod output;
 #[cfg(feature = "aws")]
 mod provision;
 mod settings;
+mod tasks;
 #[cfg(feature = "otlp")]
 mod traces;
 

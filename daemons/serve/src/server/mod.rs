@@ -10,6 +10,7 @@ mod answer;
 mod estimate;
 mod filters;
 mod health;
+mod html;
 mod latest;
 mod openapi;
 mod page;

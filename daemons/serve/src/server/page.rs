@@ -1,20 +1,21 @@
-//! What people see: the page as it was built from `web/`, a plain form, and errors and
-//! waiting in words. Where the page was not built, the form takes its place; it works
-//! without scripts, and with them follows a job on the spot.
+//! What people see: the page as it was built from `web/`, and a plain form. Where the page was
+//! not built, the form takes its place; it works without scripts, and with them follows a job
+//! on the spot.
 
 use std::fmt::Write;
 
 use aqi::daqi::DAQI;
 use aqi::{Averaging, Pollutant};
-use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY};
-use http::{HeaderMap, Response, StatusCode};
+use http::header::CACHE_CONTROL;
+use http::{Response, StatusCode};
 use jiff::SignedDuration;
 use rust_embed::RustEmbed;
 use serde_json::json;
 use store::Country;
 
 use super::Shared;
-use super::answer::{Answer, full, respond, set};
+use super::answer::{Answer, full, set};
+use super::html::{escaped, grouped, html_page};
 use super::problem::Problem;
 
 /// The page as `make web` built it; empty when it was not.
@@ -50,21 +51,10 @@ pub(super) const ASSETS: &[Asset] = &[
 
 const FORM: &str = include_str!("../../page/form.html");
 const FIELDS: &str = include_str!("../../page/fields.html");
-const MESSAGE: &str = include_str!("../../page/message.html");
 
 /// Where the built page takes what only the server knows.
 const PLACE_OF_FORM: &str = "<!--airshed:form-->";
 const PLACE_OF_INDEX: &str = "<!--airshed:index-->";
-
-/// Nothing from elsewhere, nothing inline.
-const POLICY: &str = "default-src 'self'; base-uri 'none'; form-action 'self'; \
-                      frame-ancestors 'none'; object-src 'none'";
-
-/// Whether a person's browser asks for something to look at.
-pub(super) fn is_browser(headers: &HeaderMap) -> bool {
-    let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
-    accept.is_some_and(|accept| accept.contains("text/html"))
-}
 
 pub(super) fn asset(asset: &'static Asset) -> Answer {
     let mut answer = Response::new(full(asset.text));
@@ -190,40 +180,6 @@ async fn fields(shared: &Shared) -> Result<String, Problem> {
         .replace("{{state}}", &escaped(&state)))
 }
 
-/// An error in words.
-pub(super) fn message(status: StatusCode, title: &str, detail: &str) -> Answer {
-    let html = MESSAGE
-        .replace("{{refresh}}", "")
-        .replace("{{title}}", &escaped(title))
-        .replace("{{detail}}", &escaped(detail));
-    html_page(status, html)
-}
-
-/// Waiting, in words; the page asks again by itself.
-pub(super) fn progress(state: &str, rows: Option<u64>, estimate: Option<u64>) -> Answer {
-    let of = estimate.map_or(String::new(), |most| format!(" of at most some {}", grouped(most)));
-    let rows = rows.map_or(String::new(), |rows| format!(" {} rows so far{of}.", grouped(rows)));
-    let detail =
-        format!("The answer is {state}.{rows} It will be downloaded as soon as it is there.");
-    let html = MESSAGE
-        .replace("{{refresh}}", "<meta http-equiv=\"refresh\" content=\"2\">")
-        .replace("{{title}}", "Being prepared")
-        .replace("{{detail}}", &escaped(&detail));
-    html_page(StatusCode::ACCEPTED, html)
-}
-
-fn html_page(status: StatusCode, html: String) -> Answer {
-    let mut answer = respond(status, "text/html; charset=utf-8", html);
-    set(&mut answer, CONTENT_SECURITY_POLICY, POLICY);
-    set(&mut answer, http::header::X_CONTENT_TYPE_OPTIONS, "nosniff");
-    set(&mut answer, http::header::REFERRER_POLICY, "no-referrer");
-    answer
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}
-
 fn spoken(moment: jiff::Timestamp) -> String {
     moment.strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
@@ -235,17 +191,4 @@ fn age(seconds: i64) -> String {
         7200..172_800 => format!("{} h", seconds / 3600),
         _ => format!("{} days", grouped((seconds / 86_400).unsigned_abs())),
     }
-}
-
-/// 1234567 as 1,234,567.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
 }

@@ -6,7 +6,7 @@ use http::{HeaderMap, StatusCode};
 use serde_json::json;
 
 use super::answer::{Answer, respond, set};
-use super::page;
+use super::html;
 use crate::jobs::JobsError;
 use crate::request::BadRequest;
 
@@ -85,8 +85,8 @@ impl Problem {
             Self::Bad(bad) => Some(bad.field.as_str()),
             _ => None,
         };
-        let mut answer = if page::is_browser(headers) {
-            page::message(status, title, &detail)
+        let mut answer = if html::is_browser(headers) {
+            html::message(status, title, &detail)
         } else if prefers_text(headers) {
             respond(status, "text/plain; charset=utf-8", detail)
         } else {

@@ -20,7 +20,7 @@ use tracing::Instrument;
 
 use super::answer::{Answer, BoxError, CutOff, full, json as respond_json, respond, set};
 use super::problem::Problem;
-use super::{Shared, page, results};
+use super::{Shared, html, results};
 use crate::jobs::Job;
 use crate::message;
 use crate::request::{Ask, BadRequest};
@@ -272,7 +272,7 @@ async fn as_job(
     let job =
         taken_in.map_err(|panic| Problem::Internal { log: reason(&panic), transient: false })??;
     let location = format!("/api/results/{}", job.id);
-    let mut answer = if page::is_browser(headers) {
+    let mut answer = if html::is_browser(headers) {
         respond(StatusCode::SEE_OTHER, "text/plain", "The answer is being prepared.\n")
     } else {
         let (status, state) = (results::status_of(&job.state), job.state.name());

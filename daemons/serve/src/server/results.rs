@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::answer::{Answer, BoxError, CutOff, json as respond_json, respond, set};
 use super::problem::Problem;
 use super::query::{Rows, describe_file};
-use super::{Desk, Shared, page};
+use super::{Desk, Shared, html};
 use crate::jobs::{Cancellation, Job, State};
 use crate::request::{Ask, BadRequest, whole};
 
@@ -191,8 +191,8 @@ async fn progress(desk: &Desk, job: &Job, headers: &HeaderMap) -> Answer {
         State::Running { rows, estimate } => (Some(rows), estimate),
         _ => (None, None),
     };
-    let mut answer = if page::is_browser(headers) {
-        page::progress(job.state.name(), rows, estimate)
+    let mut answer = if html::is_browser(headers) {
+        html::progress(job.state.name(), rows, estimate)
     } else {
         respond_json(StatusCode::ACCEPTED, &described(desk, job).await)
     };
