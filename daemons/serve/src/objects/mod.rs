@@ -50,7 +50,7 @@ impl Objects {
             return s3::open(url).await;
             #[cfg(not(feature = "s3"))]
             return Err(OpenError(format!(
-                "--results `{url}`: this airshed was built without S3 (feature `s3`)"
+                "--results `{url}`: buckets on AWS were left out of this build (feature `s3`)"
             )));
         }
         let Some(folder) = url.strip_prefix("file:").filter(|folder| !folder.is_empty()) else {
