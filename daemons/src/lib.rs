@@ -17,8 +17,6 @@
 //! opened by what AWS tools read: the environment, the profile, the machine's role.
 
 pub mod control;
-#[cfg(not(feature = "import"))]
-mod csv_alone;
 pub mod index;
 pub mod transfer;
 

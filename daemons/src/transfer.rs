@@ -8,21 +8,16 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use airshed_common::check_moment;
 use jiff::Timestamp;
-#[cfg(feature = "import")]
-use store::import as files;
-use store::import::{ImportedRow, RowError};
+use store::import::{ImportedRow, Others, RowError};
 use store::{Encoder, Pages, Query, Reading, Store, Window};
 use tokio::sync::mpsc;
 use tracing::debug;
-
-#[cfg(not(feature = "import"))]
-use crate::csv_alone as files;
 
 /// Readings put in one go.
 const BATCH: usize = 25_000;
 
 /// What an import brought. Every row that was read is one of stored, collided and refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Imported {
     /// Readings stored.
     pub stored: u64,
@@ -35,6 +30,8 @@ pub struct Imported {
     /// Stored rows in which `AQI`, `Range` or `flags` said something else than what follows
     /// from the rest, and is stored.
     pub differing: u64,
+    /// The columns that were passed over.
+    pub others: Others,
 }
 
 impl Imported {
@@ -103,9 +100,9 @@ pub async fn import<E: Into<Box<dyn std::error::Error + Send + Sync>>>(
         progress(bytes.load(Relaxed));
     }
     match reading.await {
-        Ok(Ok(())) => Ok(imported),
-        Ok(Err(error)) => Err(ImportError { imported, error }),
-        Err(panic) => Err(ImportError { imported, error: files::unreadable(panic).into() }),
+        Ok(Ok(others)) => Ok(Imported { others, ..imported }),
+        Ok(Err(error)) => Err(ImportError { imported, error: error.into() }),
+        Err(panic) => Err(ImportError { imported, error: store::import::unreadable(panic).into() }),
     }
 }
 
@@ -122,12 +119,9 @@ impl Imported {
 type Chunk = Vec<Result<ImportedRow, RowError>>;
 
 /// On a thread that may wait for the disk.
-fn read(
-    input: impl Read,
-    chunks: &mpsc::Sender<Chunk>,
-) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+fn read(input: impl Read, chunks: &mpsc::Sender<Chunk>) -> Result<Others, store::Error> {
     let mut chunk = Vec::with_capacity(BATCH);
-    let read = files::read(input, &mut |row| {
+    let read = store::import::read(input, &mut |row| {
         chunk.push(row);
         if chunk.len() < BATCH {
             return ControlFlow::Continue(());
@@ -140,7 +134,7 @@ fn read(
     });
     // What was read before a failure is good.
     let _ = chunks.blocking_send(chunk);
-    Ok(read?)
+    read
 }
 
 /// The same rule as for the feed.

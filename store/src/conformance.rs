@@ -18,8 +18,11 @@ use aqi::daqi::{Band, Index};
 use jiff::Timestamp;
 use proptest::prelude::*;
 
+use crate::Window;
 use crate::csv::{self, Dialect};
-use crate::{Area, Column, Country, Flags, Position, Query, Reading, Store, Summary, View, Window};
+use crate::{
+    Area, Column, Country, Flags, Position, Query, Reading, SensorTypes, Store, Summary, View,
+};
 
 /// Runs every test; `empty` makes an empty store for each. Panics where the contract
 /// is broken.
@@ -310,7 +313,10 @@ impl Model {
                 && in_list(query.sensors.is_empty(), query.sensors.contains(&reading.sensor))
                 && in_list(
                     query.sensor_types.is_empty(),
-                    query.sensor_types.iter().any(|t| Some(*t) == reading.sensor_type),
+                    query.sensor_types.iter().any(|wanted| {
+                        let wanted = wanted.as_str().to_uppercase();
+                        reading.sensor_type.is_some_and(|t| t.as_str().to_uppercase() == wanted)
+                    }),
                 )
                 && in_list(query.windows.is_empty(), query.windows.contains(&reading.window))
                 && (query.indoor.is_none() || query.indoor == reading.indoor)
@@ -389,7 +395,7 @@ pub fn query() -> impl Strategy<Value = Query> {
             bands,
             sensors,
             windows: window.into_iter().collect(),
-            sensor_types: rest.1.then(|| "SDS011".parse().ok()).flatten().into_iter().collect(),
+            sensor_types: models(if rest.1 { &["SDS011"] } else { &[] }),
             indoor: rest.0,
             area: rest.2,
             without: rest.3.map_or(Flags::default(), |(flag, _)| flag),
@@ -397,10 +403,15 @@ pub fn query() -> impl Strategy<Value = Query> {
         })
 }
 
+fn models(names: &[&str]) -> SensorTypes {
+    names.iter().filter_map(|name| name.parse().ok()).collect::<Vec<_>>().into()
+}
+
 /// A reading of any kind.
 pub fn any_reading() -> impl Strategy<Value = Reading> {
     let number = || proptest::option::of(any_decimal());
-    let kind = proptest::sample::select(vec!["SDS011", "PPD42NS", "DHT22", "SEN5X (a+b)/c.d"]);
+    let kind =
+        proptest::sample::select(vec!["SDS011", "sds011", "PPD42NS", "DHT22", "SEN5X (a+b)/c.d"]);
     let country = proptest::sample::select(vec!["DE", "FR", "XK", "GB"]);
     (
         (1u64..6, proptest::sample::select(Window::ALL.to_vec()), any_second()),
@@ -556,7 +567,8 @@ fn sample_queries() -> Vec<Query> {
             ..everything.clone()
         },
         Query { sensors: vec![3, 16], ..everything.clone() },
-        Query { sensor_types: vec!["SDS011".parse().expect("a type")], ..everything.clone() },
+        Query { sensor_types: models(&["SDS011"]), ..everything.clone() },
+        Query { sensor_types: models(&["ppd42ns", "sds011"]), ..everything.clone() },
         Query { windows: vec![Window::Hour, Window::Day], ..everything.clone() },
         Query { indoor: Some(true), ..everything.clone() },
         Query { without: Flags::COUNTS.union(Flags::ZERO), ..everything.clone() },

@@ -1,6 +1,7 @@
 //! Readings as GeoJSON (RFC 7946): a feature collection, one point for each reading,
 //! longitude first; `geometry` is `null` where the place is not known. The properties
-//! are the members that [`json`](crate::json) has, without the coordinates.
+//! are the members that [`json`](crate::json) has, without the coordinates; only where one
+//! of them is known alone, which is no point, it stands there.
 
 use crate::csv::cell::{Date, write_decimal};
 use crate::json::write_object;
@@ -20,7 +21,18 @@ pub(crate) fn write_feature(out: &mut Vec<u8>, row: Row<'_>, date: &Date, proper
         }
         _ => out.extend_from_slice(b"null"),
     }
+    let half = match (station.longitude, station.latitude) {
+        (Some(_), None) => Some(Column::Longitude),
+        (None, Some(_)) => Some(Column::Latitude),
+        _ => None,
+    };
     out.extend_from_slice(br#","properties":"#);
-    write_object(out, row, date, properties, Spelling::Usual);
+    match half {
+        None => write_object(out, row, date, properties, Spelling::Usual),
+        Some(half) => {
+            let properties = [properties, &[half]].concat();
+            write_object(out, row, date, &properties, Spelling::Usual);
+        }
+    }
     out.push(b'}');
 }

@@ -90,5 +90,5 @@ pub use quality::{LeftOut, Quality, UnknownQuality};
 pub use query::Query;
 pub use reading::{Impossible, Reading, UnknownWindow, Window};
 pub use retry::{Retry, RetryPolicy};
-pub use sensor_type::{BadSensorType, SensorType};
+pub use sensor_type::{BadSensorType, SensorType, SensorTypes};
 pub use spelling::Spelling;

@@ -1,3 +1,5 @@
+use std::fs::FileType;
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::{Embedded, Error, ErrorKind, Memory, Options, Store};
@@ -28,7 +30,40 @@ pub async fn open(url: &str, options: Options) -> Result<Arc<dyn Store>, Error> 
             format!("`{url}` is no store: a store is memory:, file:PATH or dynamodb:TABLE");
         return Err(Error::new(ErrorKind::Invalid, message));
     };
-    let opened = tokio::task::spawn_blocking(move || Embedded::open(path, options)).await;
+    let opened = tokio::task::spawn_blocking(move || {
+        check_is_file(Path::new(&path))?;
+        Embedded::open(path, options)
+    })
+    .await;
     let opened = opened.map_err(|e| Error::new(ErrorKind::Damaged, "opening failed").because(e));
     Ok(Arc::new(opened??))
+}
+
+/// What is there and is no file is named: the system has no plain words for it, and whoever
+/// opens a pipe waits for its other end.
+fn check_is_file(path: &Path) -> Result<(), Error> {
+    let found = std::fs::metadata(path).map(|found| found.file_type());
+    match found.ok().and_then(kind_of) {
+        None => Ok(()), // a file, or what opening tells
+        Some(what) => {
+            let message = format!("{} is {what}, where a store's file is needed", path.display());
+            Err(Error::new(ErrorKind::Invalid, message))
+        }
+    }
+}
+
+fn kind_of(found: FileType) -> Option<&'static str> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt;
+        let kinds = [
+            (found.is_fifo(), "a pipe"),
+            (found.is_socket(), "a socket"),
+            (found.is_char_device() || found.is_block_device(), "a device"),
+        ];
+        if let Some((_, kind)) = kinds.into_iter().find(|(is, _)| *is) {
+            return Some(kind);
+        }
+    }
+    found.is_dir().then_some("a directory")
 }

@@ -76,7 +76,8 @@ impl LeftOut {
     pub const SILENCE: SignedDuration = SignedDuration::from_hours(24);
 
     /// Why a reading is left out of a mean over plausible readings; `heard` is the newest
-    /// reading of its sensor, `now` the moment that the mean is about.
+    /// reading of its sensor, `now` the moment that the mean is about: the present, or the end
+    /// of a span of the past.
     pub fn of(reading: &Reading, heard: Timestamp, now: Timestamp) -> Self {
         Self {
             flags: reading.flags().intersection(Flags::IMPLAUSIBLE),

@@ -1,7 +1,7 @@
 use aqi::daqi::{Band, Index};
 use jiff::Timestamp;
 
-use crate::{Area, Country, Flags, SensorType, Window};
+use crate::{Area, Country, Flags, SensorTypes, Window};
 
 /// Which readings are wanted: those that pass every filter.
 ///
@@ -22,8 +22,8 @@ pub struct Query {
     pub bands: Vec<Band>,
     /// Only these sensors.
     pub sensors: Vec<u64>,
-    /// Only these models.
-    pub sensor_types: Vec<SensorType>,
+    /// Only these models, in any case.
+    pub sensor_types: SensorTypes,
     /// Only these averaging windows.
     pub windows: Vec<Window>,
     /// Only indoor (`true`) or only outdoor (`false`) sensors. A reading that does not
@@ -45,7 +45,7 @@ impl Query {
             indices: None,
             bands: Vec::new(),
             sensors: Vec::new(),
-            sensor_types: Vec::new(),
+            sensor_types: SensorTypes::default(),
             windows: Vec::new(),
             indoor: None,
             area: None,

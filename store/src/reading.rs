@@ -67,8 +67,10 @@ impl Reading {
     }
 
     /// The particulate-matter DAQI: the higher of PM10's and PM2.5's. None for
-    /// [models](SensorType::measures_particulates) that are not known to measure it (a
-    /// reading that names no model is trusted), and where no value is a concentration.
+    /// [models](SensorType::measures_particulates) that are not known to measure it, and where
+    /// no value is a concentration. A reading that names no model is trusted, as one is that
+    /// comes from a file without that column; the feed's always name one, if only
+    /// [`UNKNOWN`](SensorType::UNKNOWN).
     pub fn index(&self) -> Option<Index> {
         if self.sensor_type.is_some_and(|kind| !kind.measures_particulates()) {
             return None;

@@ -28,16 +28,23 @@ impl SensorType {
 
     /// A model that was given and cannot be read as one: not known to measure
     /// particulate matter.
-    pub const UNREADABLE: Self = {
+    pub const UNREADABLE: Self = Self::constant(b"unreadable");
+
+    /// A model that was not given where it has to be, as in the network's feed: not known to
+    /// measure particulate matter either. A reading without any model is another thing: it
+    /// comes from somebody who does not keep models, such as a file with the report's columns,
+    /// and is [trusted](crate::Reading::index).
+    pub const UNKNOWN: Self = Self::constant(b"unknown");
+
+    const fn constant(name: &[u8]) -> Self {
         let mut text = [0; Self::MAX_LENGTH];
-        let name = b"unreadable";
         let mut at = 0;
         while at < name.len() {
             text[at] = name[at];
             at += 1;
         }
         Self { text, length: name.len() as u8 }
-    };
+    }
 
     /// Whether the model is known to measure particulate matter in µg/m³: it belongs to
     /// one of [`FAMILIES`](Self::FAMILIES), or was [named](Self::accept_also).
@@ -102,6 +109,33 @@ impl fmt::Display for SensorType {
 impl fmt::Debug for SensorType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SensorType({self})")
+    }
+}
+
+/// Models that are wanted, each in any case: `sds011` is `SDS011`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SensorTypes(Vec<SensorType>);
+
+impl SensorTypes {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether a model is one of them.
+    pub fn contains(&self, kind: &SensorType) -> bool {
+        self.iter().any(|wanted| wanted.as_str().eq_ignore_ascii_case(kind.as_str()))
+    }
+
+    /// Each as it was given.
+    pub fn iter(&self) -> std::slice::Iter<'_, SensorType> {
+        self.0.iter()
+    }
+}
+
+impl From<Vec<SensorType>> for SensorTypes {
+    fn from(models: Vec<SensorType>) -> Self {
+        Self(models)
     }
 }
 

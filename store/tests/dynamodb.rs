@@ -293,6 +293,22 @@ async fn a_query_consumes_what_it_returns() {
 }
 
 #[tokio::test]
+async fn a_day_that_comes_again_is_of_another_version() {
+    let emulator = Emulator::dynalite();
+    let store = table(&emulator).await;
+    let version = async || store.version(day(0), day(2)).await.unwrap().unwrap();
+    let mut versions = vec![version().await];
+    for _ in 0..3 {
+        store.put(&readings(0, 50)).await.unwrap();
+        versions.push(version().await);
+        assert_eq!(version().await, versions[versions.len() - 1], "nothing has changed");
+        assert_eq!(store.delete_before(day(2)).await.unwrap(), 50);
+    }
+    let different: std::collections::BTreeSet<_> = versions.iter().collect();
+    assert_eq!(different.len(), versions.len(), "{versions:?}");
+}
+
+#[tokio::test]
 async fn what_one_process_counted_spares_the_others() {
     let emulator = Emulator::dynalite();
     let first = table(&emulator).await;

@@ -229,12 +229,19 @@ proptest! {
                 .filter(|column| !column.name().ends_with("lat") && !column.name().ends_with("long"))
                 .collect();
             for (feature, cells) in features.iter().zip(&cells) {
+                let (latitude, longitude) = (&cells[5], &cells[6]);
+                // What is known alone is no point.
+                let half = match (latitude.is_empty(), longitude.is_empty()) {
+                    (false, true) => Some(Column::Latitude),
+                    (true, false) => Some(Column::Longitude),
+                    _ => None,
+                };
+                let properties: Vec<_> = properties.iter().copied().chain(half).collect();
                 assert_object(
                     &serde_json::from_str(feature["properties"].get()).unwrap(),
                     cells,
                     &properties,
                 );
-                let (latitude, longitude) = (&cells[5], &cells[6]);
                 let geometry = match latitude.is_empty() || longitude.is_empty() {
                     true => "null".to_owned(),
                     false => format!(

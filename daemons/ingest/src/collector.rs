@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use airshed_common::feed_status::{FeedStatus, Trouble};
 use airshed_common::{Clock, reason};
+use http::{HeaderMap, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use store::{Reading, Store, Window};
 use tokio_util::sync::CancellationToken;
@@ -80,6 +81,12 @@ pub enum CollectError {
     /// The feed is well formed and has not one record.
     #[error("the feed is empty")]
     Empty,
+    /// The server says that nothing is new, and not one reading is stored.
+    #[error(
+        "the server answers that the feed has not changed (304), but the store has no readings, \
+         and this fetch named no earlier one"
+    )]
+    NothingNew,
     /// Most records are ahead of the clock.
     #[error(
         "{ahead} of {records} records are ahead of this machine's clock, which says {now}: is the \
@@ -119,6 +126,7 @@ impl CollectError {
             Self::Fetch(FetchError::Transport(_)) => Trouble::Unreachable,
             Self::Fetch(FetchError::Status { status, .. }) => Trouble::Status(status.as_u16()),
             Self::Fetch(FetchError::TooLarge) | Self::Broken(_) => Trouble::NotAFeed,
+            Self::NothingNew => Trouble::Status(StatusCode::NOT_MODIFIED.as_u16()),
             Self::Empty => Trouble::Empty,
             Self::Clock { .. } | Self::Refused { .. } => Trouble::Refused,
             Self::Store(_) => Trouble::Store,
@@ -215,7 +223,11 @@ impl Collector {
                 None => attempt >= self.backoff.attempts,
             };
             if is_local || given_up {
-                error!(%feed, reason, "fetch failed; what is stored stays, waiting for the schedule");
+                match until {
+                    Some(next) => error!(%feed, reason, %next,
+                        "fetch failed; what is stored stays, waiting for the schedule"),
+                    None => error!(%feed, reason, "fetch failed; what is stored stays, given up"),
+                }
                 break None;
             }
             warn!(%feed, reason, wait_ms = wait.as_millis() as u64,
@@ -275,13 +287,19 @@ impl Collector {
         let start = Instant::now();
         let feed = self.fetcher.source().to_string();
         info!(feed, "fetching the feed");
-        let (file, validators) = match self.fetcher.fetch().await? {
-            Fetched::Feed(file, validators) => (file, validators),
-            Fetched::Unchanged => {
-                info!(feed, "the feed has not changed since the last fetch");
-                self.succeeded("unchanged", start);
-                return Ok(Collected::default());
+        let mut fetched = self.fetcher.fetch().await?;
+        if matches!(fetched, Fetched::Unchanged) && self.store.summary().await?.readings() == 0 {
+            warn!(feed, "the feed has not changed, but the store has no readings: asking anew");
+            self.fetcher.keep(HeaderMap::new());
+            fetched = self.fetcher.fetch().await?;
+            if matches!(fetched, Fetched::Unchanged) {
+                return Err(CollectError::NothingNew);
             }
+        }
+        let Fetched::Feed(file, validators) = fetched else {
+            info!(feed, "the feed has not changed since the last fetch");
+            self.succeeded("unchanged", start);
+            return Ok(Collected::default());
         };
         let (bytes, window, now) = (file.len(), self.window, (self.clock)());
         metrics::counter!("airshed_feed_bytes_total").increment(bytes as u64);

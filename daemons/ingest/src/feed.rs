@@ -144,6 +144,7 @@ fn byte_offset(file: &[u8], line: usize, column: usize) -> usize {
 }
 
 /// A JSON object; serde would also take an array, for the fields in order.
+#[derive(Default)]
 struct Object<T>(T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
@@ -173,11 +174,11 @@ struct Record<'a> {
     #[serde(borrow, default)]
     timestamp: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    location: Option<Location<'a>>,
+    location: Option<Object<Location<'a>>>,
     #[serde(borrow, default)]
-    sensor: Option<Sensor<'a>>,
+    sensor: Option<Object<Sensor<'a>>>,
     #[serde(borrow, default)]
-    sensordatavalues: Option<Vec<DataValue<'a>>>,
+    sensordatavalues: Option<Vec<Object<DataValue<'a>>>>,
 }
 
 /// A record with its parts as they are.
@@ -226,7 +227,7 @@ struct Sensor<'a> {
     #[serde(borrow, default)]
     id: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    sensor_type: Option<SensorType<'a>>,
+    sensor_type: Option<Object<SensorType<'a>>>,
 }
 
 #[derive(Deserialize)]
@@ -275,7 +276,7 @@ fn loosely(text: &RawValue) -> serde_json::Result<Loose<'_>> {
     let location = parts.location.and_then(|part| {
         let location = serde_json::from_str::<Option<Object<Location<'_>>>>(part.get());
         let unreadable = |_| left_out.push("location is no object".to_owned());
-        location.map_err(unreadable).ok().flatten().map(|Object(location)| location)
+        location.map_err(unreadable).ok().flatten()
     });
     let sensor = parts.sensor.and_then(|part| {
         let sensor = serde_json::from_str::<Option<Object<SensorParts<'_>>>>(part.get());
@@ -283,11 +284,9 @@ fn loosely(text: &RawValue) -> serde_json::Result<Loose<'_>> {
         let sensor_type = sensor_type.map(|part| {
             let named = serde_json::from_str::<Option<Object<SensorType<'_>>>>(part.get());
             // Some write the name itself.
-            named.map_or(SensorType { name: Some(part) }, |named| SensorType {
-                name: named.and_then(|Object(named)| named.name),
-            })
+            named.unwrap_or(Some(Object(SensorType { name: Some(part) })))
         });
-        Some(Sensor { id, sensor_type })
+        Some(Object(Sensor { id, sensor_type: sensor_type.flatten() }))
     });
     let values = parts.sensordatavalues.map(|part| values(part, &mut left_out));
     let Parts { id, timestamp, .. } = parts;
@@ -295,14 +294,14 @@ fn loosely(text: &RawValue) -> serde_json::Result<Loose<'_>> {
 }
 
 /// The values that can be read as such; others than `null` are noted.
-fn values<'a>(part: &'a RawValue, left_out: &mut Vec<String>) -> Vec<DataValue<'a>> {
+fn values<'a>(part: &'a RawValue, left_out: &mut Vec<String>) -> Vec<Object<DataValue<'a>>> {
     let mut note = |what: &str| left_out.push(what.to_owned());
     match serde_json::from_str::<Option<Vec<&RawValue>>>(part.get()) {
         Ok(values) => {
             let read = |value: &'a RawValue| {
                 let read = serde_json::from_str::<Option<Object<DataValue<'_>>>>(value.get());
                 let unreadable = |_| note("one of sensordatavalues is no object");
-                read.map_err(unreadable).ok().flatten().map(|Object(value)| value)
+                read.map_err(unreadable).ok().flatten()
             };
             values.unwrap_or_default().into_iter().filter_map(read).collect()
         }
@@ -311,7 +310,11 @@ fn values<'a>(part: &'a RawValue, left_out: &mut Vec<String>) -> Vec<DataValue<'
                 let named = [(PM10, pm10), (PM25, pm25)];
                 let given = named.into_iter().filter_map(|(kind, value)| {
                     let value = value?;
-                    Some(DataValue { value_type: None, kind: Some(kind), value: Some(value) })
+                    Some(Object(DataValue {
+                        value_type: None,
+                        kind: Some(kind),
+                        value: Some(value),
+                    }))
                 });
                 given.collect()
             }
@@ -363,11 +366,10 @@ impl Reader {
     /// Of two of one identity the later is kept, as a store would.
     fn keep(&mut self, id: Option<u64>, reading: Reading) {
         let (record, next) = (self.feed.records, self.feed.readings.len());
-        let (place, earlier) = *self
-            .places
-            .entry((reading.sensor, reading.timestamp))
-            .and_modify(|(_, earlier)| *earlier = record.min(*earlier))
-            .or_insert((next, record));
+        let known =
+            self.places.entry((reading.sensor, reading.timestamp)).or_insert((next, record));
+        let (place, earlier) = *known;
+        *known = (place, record);
         match self.feed.readings.get_mut(place) {
             None => self.feed.readings.push(reading),
             Some(kept) => {
@@ -405,8 +407,9 @@ impl Reader {
                 false => Err((RemarkKind::Refused, unreadable.join("; "))),
             };
         }
-        let sensor = record.sensor.unwrap_or_default();
-        let Some(sensor_id) = id_of(sensor.id) else {
+        let Object(sensor) = record.sensor.unwrap_or_default();
+        let sensor_id = sensor.id.and_then(scalar).and_then(|text| id(text.trim()));
+        let Some(sensor_id) = sensor_id else {
             return refused("sensor.id is missing or not a number");
         };
         let timestamp = record.timestamp.and_then(scalar);
@@ -417,21 +420,18 @@ impl Reader {
             self.feed.ahead += usize::from(timestamp > self.now);
             return refused(&reason);
         }
-        let location = record.location.unwrap_or_default();
-        let kind = sensor.sensor_type.and_then(|kind| kind.name);
+        let Object(location) = record.location.unwrap_or_default();
+        let kind = sensor.sensor_type.and_then(|Object(kind)| kind.name);
         let mut left_out = Vec::new();
         let degrees =
             |limit: u32| move |text: &str| decimal(text).filter(|d| d.abs() <= limit.into());
         let country = country(location.country, &mut remarks);
-        let is_given = |part: &RawValue| !matches!(part.get(), "null" | "\"\"");
-        let kind_is_given = kind.is_some_and(is_given);
-        let sensor_type = optional("sensor type", kind, parsed, &mut left_out);
         let reading = Reading {
-            measurement: id_of(record.id),
+            measurement: optional("id", record.id, id, &mut left_out),
             pm10,
             pm25,
-            sensor_type: sensor_type.or(kind_is_given.then_some(store::SensorType::UNREADABLE)),
-            location: id_of(location.id),
+            sensor_type: Some(model(kind, &mut left_out)),
+            location: optional("location id", location.id, id, &mut left_out),
             latitude: optional("latitude", location.latitude, degrees(90), &mut left_out),
             longitude: optional("longitude", location.longitude, degrees(180), &mut left_out),
             altitude: optional("altitude", location.altitude, decimal, &mut left_out),
@@ -455,6 +455,17 @@ fn country(part: Option<&RawValue>, remarks: &mut Vec<Why>) -> Option<store::Cou
     let country = store::Country::of_other_code(text.trim())?;
     remarks.push((RemarkKind::Corrected, format!("country `{text}` read as {country}")));
     Some(country)
+}
+
+/// The model, which every record of the network names: one that does not, or not readably, is
+/// of a model that is not known, rather than trusted as a [`Reading`] is that names none.
+fn model(part: Option<&RawValue>, left_out: &mut Vec<String>) -> store::SensorType {
+    let before = left_out.len();
+    let model = optional("sensor type", part, parsed, left_out);
+    model.unwrap_or(match left_out.len() > before {
+        true => store::SensorType::UNREADABLE,
+        false => store::SensorType::UNKNOWN,
+    })
 }
 
 /// A field that may be missing or empty; what is there and cannot be read is noted.
@@ -491,9 +502,14 @@ fn parsed<T: std::str::FromStr>(text: &str) -> Option<T> {
 }
 
 /// The first value of a kind that is a number; every other of that kind is noted.
-fn particulates(values: &[DataValue<'_>], kind: &str, remarks: &mut Vec<Why>) -> Option<Decimal> {
+fn particulates(
+    values: &[Object<DataValue<'_>>],
+    kind: &str,
+    remarks: &mut Vec<Why>,
+) -> Option<Decimal> {
     let mut found = None;
-    for value in values.iter().filter(|value| value.is_of(kind)) {
+    let values = values.iter().map(|Object(value)| value);
+    for value in values.filter(|value| value.is_of(kind)) {
         let text = value.value.and_then(scalar);
         let number = text.as_deref().and_then(|text| decimal(text.trim()));
         let given = || value.value.map_or("nothing", RawValue::get).trim_matches('"');
@@ -538,8 +554,8 @@ fn read<T: std::str::FromStr>(text: Option<&RawValue>) -> Option<T> {
 }
 
 /// An id, as far as other programs have numbers for it.
-fn id_of(text: Option<&RawValue>) -> Option<u64> {
-    read::<i64>(text).and_then(|id| u64::try_from(id).ok())
+fn id(text: &str) -> Option<u64> {
+    parsed::<i64>(text).and_then(|id| u64::try_from(id).ok())
 }
 
 /// The text of a JSON string or number; none for anything else.

@@ -2,20 +2,23 @@
 //! `range`, `minAqi`, `maxAqi`) and ours (the rest of [`FIELDS`]), from JSON, a form or a
 //! query string, all read by the same rules.
 
+mod bounds;
+
 use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use aqi::daqi::{Band, Index};
-use jiff::civil::{Date, DateTime};
-use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use store::csv::{Delimiter, Dialect};
 use store::{Area, Column, Encoder, Flags, Format, Pages, Quality, Query, Spelling, Store, View};
+
+pub(crate) use self::bounds::whole;
+use self::bounds::{End, read_index, read_moment};
 
 /// The fields that a request can have.
 pub const FIELDS: [&str; 21] = [
@@ -223,8 +226,8 @@ impl Ask {
             return Err(BadRequest::new(shown, reason));
         }
         let given = Given(&fields);
-        let from = given.one("startDate", |text| read_moment(text, false))?;
-        let until = given.one("endDate", |text| read_moment(text, true))?;
+        let from = given.one("startDate", |text| read_moment(text, End::Lower))?;
+        let until = given.one("endDate", |text| read_moment(text, End::Upper))?;
         let missing = |field| BadRequest::new(field, "missing");
         let (until, from) = match dates {
             Some(dates) => {
@@ -242,8 +245,8 @@ impl Ask {
         if until < from {
             return Err(BadRequest::new("endDate", format!("{until} is before startDate {from}")));
         }
-        let lowest = given.one("minAqi", |text| read_bound(text, Bound::Lower))?;
-        let highest = given.one("maxAqi", |text| read_bound(text, Bound::Upper))?;
+        let lowest = given.one("minAqi", |text| read_index(text, End::Lower))?;
+        let highest = given.one("maxAqi", |text| read_index(text, End::Upper))?;
         let mut query = Query::new(from, until);
         query.indices = match (lowest.flatten(), highest.flatten()) {
             (None, None) => None,
@@ -260,7 +263,7 @@ impl Ask {
         query.sensors = given.list("sensor", |text| {
             whole(text).ok_or_else(|| "the id of a sensor is a whole number".to_owned())
         })?;
-        query.sensor_types = given.list("sensorType", parsed)?;
+        query.sensor_types = given.list("sensorType", parsed)?.into();
         query.windows = given.list("window", parsed)?;
         query.indoor = given.one("indoor", read_flag)?;
         query.area = given.area()?;
@@ -477,7 +480,7 @@ fn filter_names(query: &Query) -> Vec<String> {
             false => format!("aqi{low}to{high}"),
         }),
         name_list(&query.sensors, "sensor", "sensors"),
-        name_list(&query.sensor_types, "", "types"),
+        name_list(&query.sensor_types.iter().collect::<Vec<_>>(), "", "types"),
         name_list(&query.windows, "", "windows"),
         query.indoor.map(|indoor| if indoor { "indoor" } else { "outdoor" }.to_owned()),
         query.area.map(|_| "area".to_owned()),
@@ -524,7 +527,11 @@ fn scalar(name: &str, value: Value) -> Result<String, BadRequest> {
     match value {
         Value::Null => Ok(String::new()),
         Value::Bool(value) => Ok(value.to_string()),
-        Value::Number(value) => Ok(value.to_string()),
+        // Without an exponent, however large.
+        Value::Number(value) => Ok(match value.as_f64().filter(|_| value.is_f64()) {
+            Some(value) => value.to_string(),
+            None => value.to_string(),
+        }),
         Value::String(value) => Ok(value),
         Value::Array(_) | Value::Object(_) => {
             let shown: String = name.chars().take(40).collect();
@@ -546,59 +553,4 @@ fn read_flag(text: &str) -> Result<bool, String> {
         "false" | "0" | "0.0" => Ok(false),
         _ => Err("true or false".to_owned()),
     }
-}
-
-/// A whole number, however many zeros follow its decimal point: JSON has one kind of number.
-pub(crate) fn whole(text: &str) -> Option<u64> {
-    let (digits, zeros) = text.split_once('.').unwrap_or((text, ""));
-    zeros.bytes().all(|digit| digit == b'0').then(|| digits.parse().ok()).flatten()
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Bound {
-    Lower,
-    Upper,
-}
-
-/// A bound of the index; `None` for one at or beyond its end of the scale, which bounds
-/// nothing, as the report's clients send them.
-fn read_bound(text: &str, bound: Bound) -> Result<Option<Index>, String> {
-    let (first, last) = (i64::from(Index::MIN.get()), i64::from(Index::MAX.get()));
-    let sign = if text.starts_with('-') { -1 } else { 1 };
-    let number = whole(text.strip_prefix('-').unwrap_or(text));
-    let number = number.and_then(|number| i64::try_from(number).ok()).map(|number| sign * number);
-    match number {
-        Some(number) if bound == Bound::Lower && number <= first => Ok(None),
-        Some(number) if bound == Bound::Upper && number >= last => Ok(None),
-        Some(number) if (first..=last).contains(&number) => {
-            Ok(u8::try_from(number).ok().and_then(|number| Index::new(number).ok()))
-        }
-        _ => Err(format!("the AQI is a whole number from {first} to {last}")),
-    }
-}
-
-/// `2020-06-11 09:40:41` or RFC 3339; UTC where no offset is given. A date alone is the
-/// whole day: its first second as a start, its last as an end. What lies within the year
-/// 9999 and beyond the last moment that there is, is that moment.
-fn read_moment(text: &str, end: bool) -> Result<Timestamp, String> {
-    let utc = |civil: DateTime| match TimeZone::UTC.to_timestamp(civil) {
-        Ok(moment) => Some(moment),
-        Err(_) => (civil > DateTime::constant(9999, 1, 1, 0, 0, 0, 0)).then_some(Timestamp::MAX),
-    };
-    let timestamp = || text.parse::<Timestamp>().ok();
-    let date = || {
-        let date: Date = text.parse().ok().filter(|_| text.len() == "2020-06-11".len())?;
-        utc(if end { date.at(23, 59, 59, 0) } else { date.at(0, 0, 0, 0) })
-    };
-    let civil = || utc(text.trim_end_matches(['Z', 'z']).parse().ok()?);
-    timestamp().or_else(date).or_else(civil).ok_or_else(|| {
-        // `+` is a blank in a query string.
-        let offset = text.rsplit_once(' ').filter(|(before, _)| before.contains(':'));
-        match offset.filter(|(_, offset)| offset.starts_with(|c: char| c.is_ascii_digit())) {
-            Some((before, offset)) => {
-                format!("a `+` in an address arrives as a blank: write {before}%2B{offset}")
-            }
-            None => "not a date such as 2020-06-11 09:40:41 or 2020-06-11T09:40:41Z (UTC)".into(),
-        }
-    })
 }

@@ -118,6 +118,9 @@ async fn import_all(
             say(format_args!("{name}: and {} more rows refused", imported.refused - SHOWN));
         }
         say(format_args!("{name}: {}", counts(&imported)));
+        if let [first, ..] = imported.others.names() {
+            say(format_args!("{name}: {}", passed_over(first, imported.others.names())));
+        }
         refused += imported.refused;
     }
     Ok(if refused == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -170,7 +173,7 @@ impl Target {
 
 /// What became of a file's rows.
 fn counts(imported: &Imported) -> String {
-    let Imported { stored, collided, refused, fields_left_out, differing } = *imported;
+    let Imported { stored, collided, refused, fields_left_out, differing, .. } = *imported;
     let mut text = format!("{} rows read: {stored} stored", imported.rows());
     if collided > 0 {
         text += &format!(
@@ -186,6 +189,16 @@ fn counts(imported: &Imported) -> String {
         text += &format!("; in {differing} rows AQI, Range or flags differed and were recomputed");
     }
     text
+}
+
+/// Columns that none of ours is called like, such as misspelt ones.
+fn passed_over(first: &str, names: &[String]) -> String {
+    if names.len() == 1 {
+        return format!("the column {first} is none of ours and was passed over");
+    }
+    let shown = names.iter().take(SHOWN as usize).map(String::as_str).collect::<Vec<_>>();
+    let more = if names.len() > shown.len() { ", …" } else { "" };
+    format!("the columns {}{more} are none of ours and were passed over", shown.join(", "))
 }
 
 #[derive(Args)]
@@ -252,10 +265,11 @@ pub(super) struct Export {
 impl Export {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
         let fields = self.fields()?;
-        let ask = control::export_request(&fields)
-            .map_err(|bad| bad_call(format!("--{}: {}", flag_of(&bad.field), bad.reason)))?;
+        let ask = control::export_request(&fields).map_err(|bad| {
+            bad_call(format!("--{}: {}", flag_of(&bad.field), in_flags(bad.reason)))
+        })?;
         let store = self.store.reach(Access::Read).await?;
-        let mut output = Output::open(self.output.as_deref())?;
+        let mut output = Output::open("output", self.output.as_deref())?;
         let bar = bar(0, "{spinner} {human_pos} rows {elapsed}", "");
         let rows = match store {
             Reached::Opened(store) => {
@@ -337,15 +351,20 @@ impl Export {
     }
 }
 
+/// The fields of a request that a flag of another name gives.
+const RENAMED: [(&str, &str); 4] =
+    [("startDate", "start"), ("endDate", "end"), ("minAqi", "min-aqi"), ("maxAqi", "max-aqi")];
+
 /// The flag that a field of a request is given by.
 fn flag_of(field: &str) -> &str {
-    match field {
-        "startDate" => "start",
-        "endDate" => "end",
-        "minAqi" => "min-aqi",
-        "maxAqi" => "max-aqi",
-        field => field,
-    }
+    RENAMED.into_iter().find(|(known, _)| *known == field).map_or(field, |(_, flag)| flag)
+}
+
+/// What is said of fields, said of flags.
+fn in_flags(reason: String) -> String {
+    RENAMED
+        .into_iter()
+        .fold(reason, |reason, (field, flag)| reason.replace(field, &format!("--{flag}")))
 }
 
 /// A progress bar on a terminal, nothing elsewhere.

@@ -13,7 +13,7 @@ use airshed::loadtest::{
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::output::{say, standard};
+use super::output::{Output, say, standard};
 use super::{Failure, bad_call, stop_on_signals};
 
 #[derive(Args)]
@@ -94,8 +94,9 @@ impl LoadTest {
         bar.clear();
         if let Some(path) = &self.report {
             let html = loadtest::page(&results, before.as_ref());
-            let failed = |error| format!("cannot write --report {}: {error}", path.display());
-            fs::write(path, html).map_err(failed)?;
+            let mut report = Output::open("report", Some(path))?;
+            report.write_all(html.as_bytes()).map_err(|error| report.failure(error))?;
+            report.finish()?;
             say(format_args!("{}: the report", path.display()));
         }
         let mut out = standard();

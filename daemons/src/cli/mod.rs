@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use airshed::{Clock, reason};
+use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -159,8 +160,36 @@ fn parse() -> Arguments {
     fn with_numbers(command: clap::Command) -> clap::Command {
         command.allow_negative_numbers(true).mut_subcommands(with_numbers)
     }
-    let matches = with_numbers(Arguments::command()).get_matches();
+    let mut command = with_numbers(Arguments::command());
+    let matches = command.try_get_matches_from_mut(std::env::args_os());
+    let matches = matches.unwrap_or_else(|error| blaming_variable(error, &command).exit());
     Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+}
+
+/// A value that came from a variable is not the fault of a flag that nobody typed.
+fn blaming_variable(mut error: clap::Error, command: &clap::Command) -> clap::Error {
+    let shown = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(shown)) => shown.clone(),
+        _ => return error,
+    };
+    let typed: Vec<_> = std::env::args().skip(1).collect();
+    let is_typed = |flag: &str| {
+        let follows =
+            |text: &String| text.strip_prefix("--")?.strip_prefix(flag).map(str::to_owned);
+        typed.iter().filter_map(follows).any(|rest| rest.is_empty() || rest.starts_with('='))
+    };
+    let words = typed.iter().filter(|word| !word.starts_with('-'));
+    let called =
+        words.fold(command, |command, word| command.find_subcommand(word).unwrap_or(command));
+    let flag = shown.trim_start_matches('-').split([' ', '=']).next().unwrap_or_default();
+    let meant = called.get_arguments().find(|argument| argument.get_long() == Some(flag));
+    let Some(variable) = meant.and_then(clap::Arg::get_env) else { return error };
+    let names = meant.and_then(clap::Arg::get_all_aliases).unwrap_or_default();
+    if !names.into_iter().chain([flag]).any(is_typed) {
+        let variable = ContextValue::String(variable.to_string_lossy().into_owned());
+        error.insert(ContextKind::InvalidArg, variable);
+    }
+    error
 }
 
 /// redb panics over a damaged file; the store makes an error of it, which says more than

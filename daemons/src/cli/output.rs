@@ -77,41 +77,50 @@ pub(super) enum Output {
     /// Standard output.
     Standard(BufWriter<Pipe<io::Stdout>>),
     /// What takes bytes as they come: a pipe, a terminal, a device.
-    Through { path: PathBuf, writer: BufWriter<Pipe<File>> },
+    Through { named: Named, writer: BufWriter<Pipe<File>> },
     /// Written beside its place and moved there when it is whole.
-    Whole { path: PathBuf, writer: BufWriter<NamedTempFile> },
+    Whole { named: Named, place: PathBuf, writer: BufWriter<NamedTempFile> },
+}
+
+/// A path as it was given, and the flag that gave it.
+#[derive(Clone)]
+pub(super) struct Named {
+    flag: &'static str,
+    path: PathBuf,
 }
 
 impl Output {
-    /// `None` and `-` are standard output.
-    pub(super) fn open(path: Option<&Path>) -> Result<Self, Failure> {
+    /// `None` and `-` are standard output; `flag` is what gave the path.
+    pub(super) fn open(flag: &'static str, path: Option<&Path>) -> Result<Self, Failure> {
         let standard = || Self::Standard(BufWriter::new(standard()));
         let Some(path) = path.filter(|path| *path != Path::new("-")) else {
             return Ok(standard());
         };
-        let cannot = |error: io::Error| cannot_write(path, &error);
-        match place(path).map_err(cannot)? {
-            Place::Descriptor(1) => Ok(standard()),
+        let named = Named { flag, path: path.to_owned() };
+        let opened = match place(path) {
+            Ok(Place::Descriptor(1)) => return Ok(standard()),
             // Appended, since a file opened by that name begins anew.
-            Place::Descriptor(_) => through(path, fs::OpenOptions::new().append(true)),
-            Place::Other => through(path, fs::OpenOptions::new().write(true)),
-            Place::File(place) => whole(&place).map_err(cannot),
-        }
+            Ok(Place::Descriptor(_)) => through(&named, fs::OpenOptions::new().append(true)),
+            Ok(Place::Other) => through(&named, fs::OpenOptions::new().write(true)),
+            Ok(Place::File(place)) => whole(&named, place),
+            Err(error) => Err(error),
+        };
+        opened.map_err(|error| cannot_write(&named, &error))
     }
 
     /// Brings everything to where it belongs.
     pub(super) fn finish(self) -> Result<(), Failure> {
         match self {
             Self::Standard(mut writer) => Ok(writer.flush()?),
-            Self::Through { path, mut writer } => {
-                writer.flush().map_err(|error| cannot_write(&path, &error))
+            Self::Through { named, mut writer } => {
+                writer.flush().map_err(|error| cannot_write(&named, &error))
             }
-            Self::Whole { path, writer } => {
-                let cannot = |error: io::Error| cannot_write(&path, &error);
+            Self::Whole { named, place, writer } => {
+                let cannot = |error: io::Error| cannot_write(&named, &error);
                 let file = writer.into_inner().map_err(|error| cannot(error.into_error()))?;
                 file.as_file().sync_all().map_err(cannot)?;
-                file.persist(&path).map_err(|error| cannot(error.error))?;
-                File::open(folder_of(&path)).and_then(|folder| folder.sync_all()).map_err(cannot)
+                file.persist(&place).map_err(|error| cannot(error.error))?;
+                File::open(folder_of(&place)).and_then(|folder| folder.sync_all()).map_err(cannot)
             }
         }
     }
@@ -123,7 +132,7 @@ impl Output {
                 true => error.into(),
                 false => format!("cannot write to standard output: {error}").into(),
             },
-            Self::Through { path, .. } | Self::Whole { path, .. } => cannot_write(path, &error),
+            Self::Through { named, .. } | Self::Whole { named, .. } => cannot_write(named, &error),
         }
     }
 }
@@ -146,35 +155,66 @@ impl Write for Output {
     }
 }
 
-fn cannot_write(path: &Path, error: &io::Error) -> Failure {
+fn cannot_write(Named { flag, path }: &Named, error: &io::Error) -> Failure {
     match reader_is_gone(error) {
         true => Box::new(ReaderGone),
-        false => format!("cannot write --output {}: {error}", path.display()).into(),
+        false => format!("cannot write --{flag} {}: {error}", path.display()).into(),
     }
 }
 
-fn through(path: &Path, options: &fs::OpenOptions) -> Result<Output, Failure> {
-    let file = options.open(path).map_err(|error| cannot_write(path, &error))?;
-    Ok(Output::Through { path: path.to_owned(), writer: BufWriter::new(Pipe(file)) })
+fn through(named: &Named, options: &fs::OpenOptions) -> io::Result<Output> {
+    let file = options.open(&named.path)?;
+    Ok(Output::Through { named: named.clone(), writer: BufWriter::new(Pipe(file)) })
 }
 
-fn whole(path: &Path) -> io::Result<Output> {
-    let before = match fs::metadata(path) {
+/// What files that are not whole yet begin with; their process's id and a few letters follow.
+const UNFINISHED: &str = ".airshed-export-";
+
+fn whole(named: &Named, place: PathBuf) -> io::Result<Output> {
+    let before = match fs::metadata(&place) {
         Ok(found) => Some(found),
         Err(e) if e.kind() == io::ErrorKind::NotFound => None,
         Err(e) => return Err(e),
     };
     let file = tempfile::Builder::new()
-        .prefix(".airshed-export-")
+        .prefix(&format!("{UNFINISHED}{}-", std::process::id()))
         .permissions(Permissions::from_mode(0o666)) // less the umask
-        .tempfile_in(folder_of(path))?;
+        .tempfile_in(folder_of(&place))?;
+    // It ends with the process, however that ends: who has no lock is not at work.
+    let _ = file.as_file().try_lock(); // nobody else knows of it yet; some file systems have none
+    remove_left_over(folder_of(&place), file.as_file().metadata()?.uid());
     if let Some(before) = before {
         // Of another user's file only root can keep the owner.
         let _ = fchown(file.as_file(), Some(before.uid()), Some(before.gid()));
         file.as_file().set_permissions(Permissions::from_mode(before.mode() & 0o7777))?;
     }
     remove_when_interrupted(file.path().to_owned())?;
-    Ok(Output::Whole { path: path.to_owned(), writer: BufWriter::new(file) })
+    Ok(Output::Whole { named: named.clone(), place, writer: BufWriter::new(file) })
+}
+
+/// Removes what killed processes of this user left unfinished: regular files of that name, of
+/// whose process there is no trace and which nobody holds a lock on, not in another container
+/// either. What cannot be removed hinders nobody.
+fn remove_left_over(folder: &Path, user: u32) {
+    let is_gone = |process: &str| {
+        let processes = Path::new("/proc");
+        processes.join("self").exists() && !processes.join(process).exists()
+    };
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let process = name.to_str().and_then(|name| name.strip_prefix(UNFINISHED)?.split_once('-'));
+        let is_number = |text: &str| text.parse::<u32>().is_ok();
+        if !process.is_some_and(|(process, _)| is_number(process) && is_gone(process)) {
+            continue;
+        }
+        let path = entry.path();
+        let is_ours = |found: fs::Metadata| found.is_file() && found.uid() == user;
+        if fs::symlink_metadata(&path).is_ok_and(is_ours)
+            && File::open(&path).is_ok_and(|file| file.try_lock().is_ok())
+        {
+            let _ = fs::remove_file(&path);
+        }
+    }
 }
 
 /// A process that a signal ends drops nothing.

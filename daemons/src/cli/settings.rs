@@ -23,6 +23,7 @@ use store::{CacheOptions, Cached, ErrorKind, Metered, SensorType, Store, Window}
 use tokio::net::{TcpListener, TcpSocket, lookup_host};
 
 use super::left_out::check_aws;
+use super::output::say;
 use super::{Failure, bad_call};
 
 /// Where readings are kept.
@@ -127,6 +128,14 @@ impl StoreFlags {
                 // It may have just begun or be about to end.
                 Err(failure) if failure.nobody_listens() && attempts < REACH_ATTEMPTS => {
                     attempts += 1;
+                    if attempts == REACH_SAID {
+                        let most = (REACH_AGAIN * REACH_ATTEMPTS).as_secs();
+                        say(format_args!(
+                            "airshed: {}, and has no socket for commands, as one that exports has \
+                             none; waiting for up to {most} s",
+                            reason(&error)
+                        ));
+                    }
                     tokio::time::sleep(REACH_AGAIN).await;
                 }
                 Err(failure) => {
@@ -199,6 +208,9 @@ pub(super) enum Reached {
 /// How often, and how soon, a store is tried again that is held by a process without a socket.
 const REACH_ATTEMPTS: u32 = 30;
 const REACH_AGAIN: Duration = Duration::from_millis(100);
+
+/// So many times it is no news: the process begins, or ends.
+const REACH_SAID: u32 = 5;
 
 fn folder(text: &str) -> Result<PathBuf, &'static str> {
     if text.is_empty() { Err("give a directory, such as ./data") } else { Ok(text.into()) }

@@ -49,6 +49,8 @@ const WRONG: &[(&[&str], &str)] = &[
     (&["export", "--decimal", "dot"], "--decimal"),
     (&["export", "--start", "yesterday"], "--start"),
     (&["export", "--end", "2026-13-01"], "--end"),
+    (&["export", "--start", "2026-02-02", "--end", "2026-02-01"], "is before --start 2026"),
+    (&["export", "--min-aqi", "7", "--max-aqi", "3"], "7 is above --max-aqi 3"),
     (&["import"], "FILE"),
     (&["import", "--bogus", "rows.csv"], "--bogus"),
     (&["import", "--strict=maybe", "rows.csv"], "--strict"),
@@ -140,6 +142,12 @@ const FAILING: &[(&[&str], &str)] = &[
     (&["export", "--data", "rows.csv"], "rows.csv/readings.redb"),
     (&["export", "--store", "file:rows.csv"], "not a store of readings"),
     (&["export", "--store", "file:store"], "is a directory"),
+    (&["export", "--store", "file:/dev/null"], "/dev/null is a device"),
+    (&["import", "--store", "file:/dev/null", "rows.csv"], "/dev/null is a device"),
+    (&["export", "--store", "file:page.html"], "not a store of readings"),
+    (&["export", "--store", "file:long.csv"], "not a store of readings"),
+    (&["import", "--store", "file:long.csv", "rows.csv"], "not a store of readings"),
+    (&["export", "--store", "file:empty"], "file is empty"),
     (&["export", "--data", "store", "--output", "nowhere/new.csv"], "--output nowhere/new.csv"),
     (&["export", "--data", "store", "--output", "store"], "--output store: is a directory"),
     (&["import", "--data", "new", "nowhere.csv"], "nowhere.csv"),
@@ -162,6 +170,8 @@ fn a_wrong_call_names_what_was_typed_and_changes_nothing() {
     put("bad.csv", "sensor_id,window,timestamp,P1,P2\n1,24h,2026-02-01T09:00:00Z,nan,nan\n");
     put("page.html", "<!doctype html><p>Gone");
     put("kept.csv", "kept");
+    put("long.csv", &"1,24h,2026-02-01T09:00:00Z,51,20.50\n".repeat(10_000));
+    put("empty", "");
     put("data.24h.json", &feed_of(1..4, "2026-02-01 11:00:00"));
     let made = run(folder.path(), &["import", "--data", "store", "rows.csv"]);
     assert!(made.status.success(), "{}", said(&made));
@@ -197,6 +207,102 @@ fn a_wrong_call_names_what_was_typed_and_changes_nothing() {
     let after = contents(folder.path());
     let new: Vec<_> = after.keys().filter(|path| !before.contains_key(*path)).collect();
     assert!(after == before, "changed; new are {new:?}");
+}
+
+/// Each variable that `serve` and `provision tables` read, and what is wrong for it.
+const VARIABLES: &[(&str, &str)] = &[
+    ("AIRSHED_DATA", ""),
+    ("AIRSHED_STORE", "oracle:x"),
+    ("AIRSHED_CACHE_MIB", "x"),
+    ("AIRSHED_CACHE_SECONDS", "-1"),
+    ("AIRSHED_PARTICULATE_TYPES", "SDS011,=x"),
+    ("AIRSHED_FEED", "nonsense"),
+    ("AIRSHED_WINDOW", "2h"),
+    ("AIRSHED_SCHEDULE", "noon"),
+    ("AIRSHED_SCHEDULE_JITTER", "2000"),
+    ("AIRSHED_CONTACT", " "),
+    ("AIRSHED_KEEP_READINGS", "ever"),
+    ("AIRSHED_QUEUE", "kafka:x"),
+    ("AIRSHED_QUEUE_CAPACITY", "0"),
+    ("AIRSHED_RESULTS", "ftp:x"),
+    ("AIRSHED_KEEP_RESULTS", "0"),
+    ("AIRSHED_FRESH_RESULTS", "x"),
+    ("AIRSHED_LISTEN", "here"),
+    ("AIRSHED_IN_FLIGHT", "x"),
+    ("AIRSHED_LARGE_IN_FLIGHT", "x"),
+    ("AIRSHED_LARGE", "x"),
+    ("AIRSHED_REDIRECT_FROM", "x"),
+    ("AIRSHED_STALE_AFTER", "x"),
+    ("AIRSHED_STALL", "0"),
+    ("AIRSHED_CORS", "example.org"),
+    ("AIRSHED_WORKERS", "0"),
+    ("AIRSHED_WORKER_SILENCE", "0"),
+    ("AIRSHED_METRICS", "statsd"),
+    ("AIRSHED_METRICS_LISTEN", "9101"),
+    ("AIRSHED_LOG", "loud"),
+    ("AIRSHED_LOG_FORMAT", "xml"),
+    ("AIRSHED_OTLP", "localhost:4318"),
+];
+
+#[test]
+fn a_wrong_variable_is_named_instead_of_a_flag_that_nobody_typed() {
+    let folder = tempfile::tempdir().unwrap();
+    let with = |call: &[&str], variable: (&str, &str)| {
+        let mut command = airshed(call);
+        command.current_dir(folder.path()).stdin(Stdio::null()).env(variable.0, variable.1);
+        command.output().unwrap()
+    };
+    for (variable, wrong) in VARIABLES {
+        let done = with(&["serve"], (variable, wrong));
+        let said = said(&done);
+        assert_eq!(done.status.code(), Some(2), "{variable}: {said}");
+        assert!(said.contains(variable), "{variable}: {said}");
+        // The contact alone may be given either way.
+        let blames = said.lines().next().is_some_and(|line| line.contains("--"));
+        assert!(*variable == "AIRSHED_CONTACT" || !blames, "{variable}: {said}");
+    }
+    let help = airshed(&["serve", "--help"]).output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let named = help.split("[env: ").skip(1).map(|rest| rest.split(['=', ']']).next().unwrap());
+    for name in named {
+        assert!(VARIABLES.iter().any(|(known, _)| *known == name), "{name} is not in the table");
+    }
+    // What is typed counts, and is blamed, whatever the variable says.
+    for typed in [
+        &["serve", "--workers", "0"][..],
+        &["serve", "--workers=0"],
+        &["serve", "--concurrency", "0"],
+    ] {
+        let said = said(&with(typed, ("AIRSHED_WORKERS", "0")));
+        assert!(said.contains("--workers"), "{typed:?}: {said}");
+    }
+}
+
+#[test]
+fn what_is_no_file_is_named_as_what_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let fifo = folder.path().join("fifo");
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    let _socket = std::os::unix::net::UnixListener::bind(folder.path().join("socket")).unwrap();
+    std::fs::create_dir(folder.path().join("folder")).unwrap();
+    std::os::unix::fs::symlink("fifo", folder.path().join("link")).unwrap();
+    let rows = "sensor_id,window,timestamp,P1\n1,24h,2026-02-01T09:00:00Z,51\n";
+    std::fs::write(folder.path().join("rows.csv"), rows).unwrap();
+    for (name, what) in [
+        ("fifo", "is a pipe"),
+        ("link", "is a pipe"),
+        ("socket", "is a socket"),
+        ("folder", "is a directory"),
+    ] {
+        let store = format!("file:{name}");
+        for call in [&["export", "--store", &store][..], &["import", "--store", &store, "rows.csv"]]
+        {
+            let done = run(folder.path(), call);
+            let said = said(&done);
+            assert_eq!(done.status.code(), Some(1), "{call:?}: {said}");
+            assert!(said.contains(what) && said.contains(name), "{call:?}: {said}");
+        }
+    }
 }
 
 /// In a directory, without anything to read. None of them gets as far as to serve.
@@ -262,6 +368,14 @@ fn one_rule_of_exit_codes_for_refused_rows() {
     ] {
         assert_eq!(done.status.code(), Some(code), "{}", said(&done));
     }
+    put("data.1h.json", "[]");
+    let once = collect("file:data.1h.json");
+    assert_eq!(once.status.code(), Some(1));
+    assert!(
+        said(&once).contains("given up") && !said(&once).contains("schedule"),
+        "{}",
+        said(&once)
+    );
     assert!(said(&run(folder.path(), &["--help"])).is_empty());
 }
 

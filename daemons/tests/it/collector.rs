@@ -1,21 +1,23 @@
 //! The collector against feeds that answer well, badly, cut or never.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use airshed::collector::{self, Backoff, Collected, Collector};
 use airshed::feed_status::Trouble;
 use airshed::schedule::{Schedule, Spread};
-use airshed::source::{Fetch, FetchError, Fetched, Source};
+use airshed::source::{Fetch, FetchError, Fetched, Fetcher, Source};
 use airshed::{Clock, reason};
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::header::IF_NONE_MATCH;
+use http::{HeaderMap, HeaderValue, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use store::{Memory, Query, Store, View, Window, conformance};
 use tokio_util::sync::CancellationToken;
 
-use super::support::{RawServer, answer, at, collector, feed_of};
+use super::support::{self, RawServer, answer, at, collector, feed_of};
 
 const TIME: &str = "2026-02-01 11:00:00";
 
@@ -293,19 +295,97 @@ fn a_spread_is_the_same_for_every_time_and_at_most_half_way_to_the_next() {
     }
 }
 
+/// Counts how often it is asked.
+struct Counted {
+    fetcher: Fetcher,
+    fetches: Arc<AtomicUsize>,
+}
+
+#[async_trait]
+impl Fetch for Counted {
+    async fn fetch(&self) -> Result<Fetched, FetchError> {
+        self.fetches.fetch_add(1, Ordering::Relaxed);
+        self.fetcher.fetch().await
+    }
+
+    fn keep(&mut self, validators: HeaderMap) {
+        self.fetcher.keep(validators);
+    }
+
+    fn source(&self) -> &Source {
+        self.fetcher.source()
+    }
+}
+
 #[tokio::test]
 async fn a_local_file_that_is_wrong_is_not_tried_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("data.json");
+    let url = format!("file:{}", path.display());
     for content in ["", "[]", "null", "[{}] x", "<html>"] {
         std::fs::write(&path, content).unwrap();
-        let mut collector = collector(&format!("file:{}", path.display()), Arc::new(Memory::new()));
-        collector.backoff = Backoff::default(); // seconds between tries
-        let begun = std::time::Instant::now();
+        let mut collector = collector(&url, Arc::new(Memory::new()));
+        let fetcher = Fetcher::new(url.parse().unwrap(), None).unwrap();
+        let fetches = Arc::new(AtomicUsize::new(0));
+        collector.fetcher = Box::new(Counted { fetcher, fetches: Arc::clone(&fetches) });
         assert!(collector.collect_patiently(None, &CancellationToken::new()).await.is_none());
-        assert!(begun.elapsed() < Duration::from_secs(2), "{content}: tried again");
+        assert_eq!(fetches.load(Ordering::Relaxed), 1, "{content}: tried again");
         assert!(collector.status.get().first_ended);
     }
+}
+
+/// Answers that nothing is new, until it is asked without validators for so many times.
+struct NothingNew {
+    whole_after: usize,
+    source: Source,
+    asked_anew: AtomicUsize,
+    validators: HeaderMap,
+}
+
+#[async_trait]
+impl Fetch for NothingNew {
+    async fn fetch(&self) -> Result<Fetched, FetchError> {
+        if self.validators.is_empty()
+            && self.asked_anew.fetch_add(1, Ordering::Relaxed) >= self.whole_after
+        {
+            let validators = HeaderMap::from_iter([(IF_NONE_MATCH, HeaderValue::from_static("v"))]);
+            return Ok(Fetched::Feed(feed_of(1..4, TIME).into(), validators));
+        }
+        Ok(Fetched::Unchanged)
+    }
+
+    fn keep(&mut self, validators: HeaderMap) {
+        self.validators = validators;
+    }
+
+    fn source(&self) -> &Source {
+        &self.source
+    }
+}
+
+#[tokio::test]
+async fn a_feed_of_which_nothing_is_stored_is_asked_for_whole() {
+    let feed = |whole_after| {
+        let source = "http://127.0.0.1/data.24h.json".parse().unwrap();
+        let (asked_anew, validators) = (AtomicUsize::new(0), HeaderMap::new());
+        Box::new(NothingNew { whole_after, source, asked_anew, validators })
+    };
+    let store = Arc::new(Memory::new());
+    let mut collector = collector("http://127.0.0.1/data.24h.json", store.clone());
+    collector.fetcher = feed(0);
+    assert_eq!(collector.collect().await.unwrap().kept, 3);
+    assert_eq!(collector.collect().await.unwrap(), Collected::default(), "that is stored");
+    // Somebody deleted them.
+    store.delete_before(at("2026-03-01T00:00:00Z")).await.unwrap();
+    assert_eq!(collector.collect().await.unwrap().kept, 3);
+
+    let mut collector =
+        support::collector("http://127.0.0.1/data.24h.json", Arc::new(Memory::new()));
+    collector.fetcher = feed(usize::MAX);
+    let failure = reason(&collector.collect().await.unwrap_err());
+    assert!(failure.contains("304") && failure.contains("no readings"), "{failure}");
+    collector.fetcher = feed(3);
+    assert_eq!(collector.collect_patiently(None, &CancellationToken::new()).await.unwrap().kept, 3);
 }
 
 #[tokio::test]

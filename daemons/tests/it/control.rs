@@ -250,6 +250,11 @@ fn a_store_that_cannot_be_written_is_exported() {
     assert_eq!(failed.status.code(), Some(1));
     assert!(said(&failed).contains("permission denied"), "{}", said(&failed));
     assert!(!said(&failed).contains("disk"), "{}", said(&failed));
+    mode(&home.at("data/readings.redb"), 0o222);
+    let failed = as_other(EXPORT);
+    assert_eq!(failed.status.code(), Some(1));
+    assert!(said(&failed).contains("the file has to be readable"), "{}", said(&failed));
+    mode(&home.at("data/readings.redb"), 0o444);
     mode(&home.at("data"), 0o755);
     if is_root {
         let _server = home.serve();
@@ -357,6 +362,63 @@ fn an_export_that_ends_early_leaves_the_file_that_was_there() {
     assert!(said(&failed).contains("broke off"), "{}", said(&failed));
     assert_eq!(home.names(), before);
     assert_eq!(fs::read_to_string(home.at("kept.csv")).unwrap(), "before");
+}
+
+#[test]
+fn what_a_killed_export_left_goes_with_the_next_one() {
+    let home = Home::new();
+    let holder = Hanging::new(&home);
+    let mut command = home.command(&["export", "--output", "new.csv"]);
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let _stream = holder.answer_in_part();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let is_unfinished = |name: &String| name.starts_with(".airshed-export-");
+    assert_eq!(home.names().iter().filter(|name| is_unfinished(name)).count(), 1);
+    drop(holder);
+    // Of a living process, of nobody's making, no file, a link, and one that is locked, as by a
+    // process of another container.
+    let (living, dead) = (std::process::id(), child.id());
+    let name = |process: u32, end: &str| format!(".airshed-export-{process}-{end}");
+    fs::write(home.at(&name(living, "a")), "").unwrap();
+    fs::write(home.at(".airshed-export-backup"), "").unwrap();
+    fs::create_dir(home.at(&name(dead, "b"))).unwrap();
+    symlink("data.24h.json", home.at(&name(dead, "c"))).unwrap();
+    let locked = fs::File::create(home.at(&name(dead, "d"))).unwrap();
+    locked.lock().unwrap();
+    let mut stay: Vec<_> =
+        ["a", "b", "c", "d"].map(|end| name(if end == "a" { living } else { dead }, end)).to_vec();
+    stay.push(".airshed-export-backup".to_owned());
+    stay.sort();
+    let done = home.run(&["export", "--output", "new.csv"]);
+    assert!(done.status.success(), "{}", said(&done));
+    let mut left = home.names();
+    left.retain(is_unfinished);
+    assert_eq!(left, stay);
+}
+
+#[test]
+fn an_import_says_that_it_waits_for_an_export() {
+    let home = Home::new();
+    let mut rows = "sensor_id,window,timestamp,P1,P2\n".to_owned();
+    (0..20_000).for_each(|sensor| rows += &format!("{sensor},24h,2026-02-01T09:00:00Z,51,20\n"));
+    assert!(home.import(&rows).status.success());
+    // More than a pipe holds, which nobody reads on.
+    let mut export = home.command(&["export"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut output = BufReader::new(export.stdout.take().unwrap());
+    output.read_line(&mut String::new()).unwrap();
+    fs::write(home.at("rows.csv"), ROW).unwrap();
+    let mut import = home.command(&["import", "rows.csv"]);
+    let mut import = import.stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = String::new();
+    let mut log = BufReader::new(import.stderr.take().unwrap());
+    log.read_line(&mut said).unwrap();
+    assert!(said.contains("another process has the store open"), "{said}");
+    assert!(said.contains("waiting for up to 3 s"), "{said}");
+    export.kill().unwrap();
+    export.wait().unwrap();
+    log.read_to_string(&mut said).unwrap();
+    assert!(import.wait().unwrap().success(), "{said}");
 }
 
 #[test]

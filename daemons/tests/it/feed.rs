@@ -184,6 +184,16 @@ fn fields_may_be_missing_and_doubtful_ones_are_left_out_with_a_remark() {
         (r#""DE""#, r#""ZZ""#, "country `ZZ` cannot be one"),
         (r#""SDS011""#, r#""=HYPERLINK(1)""#, "sensor type `=HYPERLINK(1)` cannot be one"),
         (r#""SDS011""#, r#""<script>""#, "sensor type `<script>` cannot be one"),
+        (r#""id":9"#, r#""id":"abc""#, "id `abc` cannot be one"),
+        (
+            r#""id":9"#,
+            r#""id":1180591620717411303424"#,
+            "id `1180591620717411303424` cannot be one",
+        ),
+        (r#""id":9"#, r#""id":-9"#, "id `-9` cannot be one"),
+        (r#""id":9"#, r#""id":[9]"#, "id `[9]` cannot be one"),
+        (r#""id":5"#, r#""id":"5.5""#, "location id `5.5` cannot be one"),
+        (r#""id":5"#, r#""id":{}"#, "location id `{}` cannot be one"),
     ];
     for (from, to, remark) in doubtful {
         let feed = read(&record(from, to));
@@ -235,6 +245,11 @@ fn a_bad_part_never_costs_the_good_ones() {
         (location, r#""location":null,"#, 0),
         (location, r#""location":"unknown","#, 1),
         (location, r#""location":7,"#, 1),
+        // Not its fields in order.
+        (location, r#""location":[],"#, 1),
+        (location, r#""location":[5,"50.5","8.25"],"#, 1),
+        (r#"[{"value_type":"P1""#, r#"[["P1","99"],{"value_type":"P1""#, 1),
+        (r#"{"name":"SDS011"}"#, r#"["SDS011"]"#, 1),
         (r#"{"name":"SDS011"}"#, r#""SDS011""#, 0),
         (r#"{"name":"SDS011"}"#, "14", 0),
         (r#"{"name":"SDS011"}"#, "null", 0),
@@ -273,8 +288,37 @@ fn an_index_is_for_known_sensors_of_particulate_matter() {
         assert_eq!(reading.flags().names().collect::<Vec<_>>(), ["unknown_type"], "{kind}");
         assert_eq!(reading.pm10.unwrap().to_string(), "20", "{kind}");
     }
+    // The network's feed always names one.
+    let unnamed = [
+        (r#","sensor_type":{"name":"SDS011"}"#, ""),
+        (r#"{"name":"SDS011"}"#, "null"),
+        (r#"{"name":"SDS011"}"#, "{}"),
+        (r#"{"name":"SDS011"}"#, r#"["SDS011"]"#),
+        (r#""SDS011""#, "null"),
+        (r#""SDS011""#, r#"" ""#),
+    ];
+    for (from, to) in unnamed {
+        let reading = read(&record(from, to)).readings.remove(0);
+        assert_eq!(reading.index(), None, "{to}");
+        assert_eq!(reading.flags().names().collect::<Vec<_>>(), ["unknown_type"], "{to}");
+    }
     for kind in ["PPD42NS", "ppd42ns", "PPD42NS "] {
         assert_eq!(with(kind).flags().names().collect::<Vec<_>>(), ["counts"], "{kind}");
+    }
+}
+
+#[test]
+fn of_several_records_of_one_identity_each_names_the_one_that_it_replaces() {
+    let one = record("50.5", "50.5");
+    let one = one.trim_matches(['[', ']']);
+    let feed = read(&format!("[{one}]"));
+    let kept = feed.readings.clone();
+    let feed = read(&format!("[{}]", [one; 4].join(",")));
+    assert_eq!((feed.records, feed.readings, feed.remarks.len()), (4, kept, 3));
+    for (earlier, remark) in feed.remarks.iter().enumerate() {
+        assert_eq!((remark.kind, remark.record), (RemarkKind::Collided, earlier + 1));
+        let named = format!(": this replaces record {earlier}");
+        assert!(remark.reason.ends_with(&named), "{}", remark.reason);
     }
 }
 

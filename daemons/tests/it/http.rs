@@ -1,7 +1,7 @@
 //! The HTTP contract, in one process on a free port.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -322,24 +322,31 @@ async fn answers_are_compressed_for_whom_accepts_it() {
     assert!(result.headers()["etag"].to_str().unwrap().starts_with("W/\""));
 }
 
-/// Answers so many pages, then fails; never ends otherwise.
-#[derive(Clone)]
+/// Answers page after page, and never ends.
+#[derive(Clone, Default)]
 struct Endless {
     pages: Arc<Memory>,
-    good: usize,
-    /// How long a page takes.
-    pause: Duration,
-    asked: Arc<AtomicUsize>,
+    /// Whether a pass over the pages fails at its fourth, where it is the second of an answer:
+    /// the first counts rows until that takes too long.
+    fails_midway: bool,
+    fails_at_once: Arc<AtomicBool>,
+    passes: Arc<AtomicUsize>,
+    pages_of_pass: Arc<AtomicUsize>,
 }
 
 #[async_trait]
 impl View for Endless {
-    async fn query(&self, query: &Query, _: Option<Position>) -> Result<Page, Error> {
-        if self.asked.fetch_add(1, Ordering::Relaxed) >= self.good {
+    async fn query(&self, query: &Query, after: Option<Position>) -> Result<Page, Error> {
+        if after.is_none() {
+            self.passes.fetch_add(1, Ordering::Relaxed);
+            self.pages_of_pass.store(0, Ordering::Relaxed);
+        }
+        let page = self.pages_of_pass.fetch_add(1, Ordering::Relaxed);
+        let second = self.passes.load(Ordering::Relaxed).is_multiple_of(2);
+        if self.fails_at_once.load(Ordering::Relaxed) || self.fails_midway && second && page == 3 {
             let nowhere = Embedded::open("/proc/nowhere/readings", store::Options::default());
             return Err(nowhere.err().unwrap());
         }
-        tokio::time::sleep(self.pause).await;
         let mut page = self.pages.query(query, None).await?;
         let first = page.rows().next().map(|row| Position::of(&row.reading()));
         page.next = first;
@@ -368,20 +375,19 @@ impl Store for Endless {
 
 #[tokio::test]
 async fn a_stream_that_fails_midway_is_broken_off() {
-    // So slow that its rows are not counted beforehand.
-    let pause = Duration::from_millis(20);
-    let store = Endless { pages: Arc::default(), good: 12, pause, asked: Arc::default() };
+    let store = Endless { fails_midway: true, ..Endless::default() };
     let rig = Rig::start(Options { store: Arc::new(store.clone()), ..Options::default() }).await;
     rig.store.put(&readings(1000)).await.unwrap();
     let answer = rig.get(ALL).await;
     assert_eq!(answer.status(), 200);
     assert_eq!(answer.headers()["trailer"], "airshed-doubtful-rows, airshed-truncated");
     assert!(answer.bytes().await.is_err(), "a cut file must not look whole");
-    store.asked.store(0, Ordering::Relaxed);
     let gunzips = reqwest::Client::new();
     let answer = gunzips.get(format!("{}{ALL}", rig.base)).send().await.unwrap();
     assert!(answer.bytes().await.is_err(), "nor a compressed one");
+    assert_eq!(store.passes.load(Ordering::Relaxed), 4);
     // Before the first byte it is a plain error, and says nothing of the inside.
+    store.fails_at_once.store(true, Ordering::Relaxed);
     let failed = rig.get(ALL).await;
     assert_eq!(failed.status(), 503);
     assert!(!json(failed).await.to_string().contains("nowhere"));
@@ -389,14 +395,8 @@ async fn a_stream_that_fails_midway_is_broken_off() {
 
 #[tokio::test]
 async fn a_client_that_takes_nothing_gives_up_its_place() {
-    let store = Endless {
-        pages: Arc::default(),
-        good: usize::MAX,
-        pause: Duration::ZERO,
-        asked: Arc::default(),
-    };
     let options = Options {
-        store: Arc::new(store),
+        store: Arc::new(Endless::default()),
         in_flight: 1,
         workers: 0,
         stall: Duration::from_millis(200),

@@ -268,3 +268,28 @@ async fn without_a_query_it_asks_for_what_the_server_has() {
         assert_eq!(results.steps[0].success, 1000, "{:?}", results.steps[0].errors);
     }
 }
+
+#[tokio::test]
+async fn a_report_is_written_whole_or_not_at_all() {
+    let rig = Rig::start(Options::default()).await;
+    rig.store.put(&readings(100)).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let report = async |path: &str| {
+        let query = r#"{"startDate":"2026-01-01","endDate":"2026-01-31"}"#;
+        let arguments =
+            ["loadtest", &rig.base, "--query", query, "--steps", "3/1", "--report", path];
+        let mut tester = tokio::process::Command::from(airshed(&arguments));
+        tester.current_dir(folder.path()).kill_on_drop(true).output().await.unwrap()
+    };
+    std::fs::write(folder.path().join("report.html"), "before").unwrap();
+    let said = report("report.html").await;
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+    let html = std::fs::read_to_string(folder.path().join("report.html")).unwrap();
+    assert!(html.ends_with("</html>\n") || html.ends_with("</html>"), "{html}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is beside it");
+    let failed = report("nowhere/report.html").await;
+    assert_eq!(failed.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&failed.stderr);
+    assert!(said.contains("cannot write --report nowhere/report.html"), "{said}");
+    assert!(report("/dev/full").await.status.code() == Some(1), "a full disk is a failure");
+}

@@ -115,6 +115,39 @@ async fn latest_is_the_newest_of_each_sensor_and_is_asked_again_cheaply() {
 }
 
 #[tokio::test]
+async fn latest_names_a_moment_only_where_there_is_a_reading_of_it() {
+    let (rig, all) = (rig().await, network());
+    for path in ["?endDate=2010-01-01 00:00:00", "?country=CH", "?sensor=999"] {
+        let latest = json(rig.get(&format!("/api/latest{path}")).await).await;
+        assert_eq!((&latest["features"], latest.get("newest")), (&value!([]), None), "{path}");
+    }
+    for sensor in [1, 45, 50] {
+        let path = format!("/api/latest?startDate=2026-01-01&sensor={sensor}");
+        let last = all.iter().filter(|r| r.sensor == sensor).map(|r| r.timestamp).max().unwrap();
+        assert_eq!(json(rig.get(&path).await).await["newest"], last.to_string(), "{sensor}");
+    }
+}
+
+#[tokio::test]
+async fn every_answer_names_the_network_that_its_data_is_of() {
+    let attribution = "simulated by \"us\" & others";
+    let rig = Rig::start(Options { attribution, ..Options::default() }).await;
+    rig.store.put(&network()).await.unwrap();
+    let dates = "startDate=2026-01-30&endDate=2026-01-31";
+    for path in [
+        "/api/latest".to_owned(),
+        "/api/summary".to_owned(),
+        "/api/series?sensor=1".to_owned(),
+        format!("/api/query?{dates}&format=geojson"),
+    ] {
+        assert_eq!(json(rig.get(&path).await).await["attribution"], attribution, "{path}");
+    }
+    let job = rig.get_as_job(&format!("/api/query?{dates}&format=geojson")).await;
+    let file = rig.get(&format!("{}?wait=30", location(&job))).await;
+    assert_eq!(json(file).await["attribution"], attribution);
+}
+
+#[tokio::test]
 async fn latest_at_an_earlier_moment_and_filtered() {
     let (rig, all) = (rig().await, network());
     let (from, until) = (at("2026-01-30T06:00:00Z"), at("2026-01-30T12:00:00Z"));

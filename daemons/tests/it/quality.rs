@@ -288,6 +288,29 @@ async fn silence_is_counted_from_the_end_of_the_selection_and_heard_whatever_the
 }
 
 #[tokio::test]
+async fn silence_is_counted_from_the_clock_where_no_end_is_named() {
+    for (hours, silent) in [(23, false), (25, true)] {
+        let moment = at(NOW) - SignedDuration::from_hours(hours);
+        let rig = rig(&good(0, moment).collect::<Vec<_>>()).await;
+        for (end, silent) in [(String::new(), silent), (format!("&endDate={moment}"), false)] {
+            let ask = async |path: &str| json(rig.get(&format!("{path}{end}")).await).await;
+            let count = if silent { GOOD } else { 0 };
+            let reasons = if silent { value!({ "silent": GOOD }) } else { value!({}) };
+            let latest = ask("/api/latest?country=AD").await;
+            assert_eq!(latest["leftOut"], reasons, "{hours} {end}");
+            assert_eq!(latest["features"].as_array().unwrap().len() as u64, GOOD);
+            let selection = ask("/api/summary?country=AD").await["selection"].clone();
+            assert_eq!(selection["leftOut"], reasons, "{hours} {end}");
+            assert_eq!(selection["averaged"], GOOD - count, "{hours} {end}");
+            assert_eq!(selection["meanP2"].is_null(), silent, "{hours} {end}");
+            let series = ask("/api/series?sensor=1").await;
+            let reasons = if silent { value!(["silent"]) } else { value!([]) };
+            assert_eq!(series["leftOut"], reasons, "{hours} {end}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_latest_say_why_a_sensor_is_left_out() {
     let rig = rig(&mixed()).await;
     let latest = json(rig.get("/api/latest?startDate=2026-01-01").await).await;

@@ -80,6 +80,31 @@ fn one_bound_of_the_index_is_enough() {
     {
         assert_eq!(query(&format!("{{{WHEN},{none}}}")).indices, None, "{none}");
     }
+    // However long.
+    let long = "9".repeat(40);
+    for none in [
+        format!("\"maxAqi\":{long}"),
+        format!("\"minAqi\":-{long}"),
+        format!("\"maxAqi\":\"{long}\""),
+        format!("\"minAqi\":\"-{long}.0\""),
+    ] {
+        assert_eq!(query(&format!("{{{WHEN},{none}}}")).indices, None, "{none}");
+    }
+    let max = "maxAqi=99999999999999999999&minAqi=-99999999999999999999";
+    let form = format!("startDate=2026-01-31&endDate=2026-01-31&{max}");
+    assert_eq!(Ask::from_form(form.as_bytes()).unwrap().query.indices, None);
+    for (wrong, field) in [
+        (format!("\"minAqi\":\"{long}\""), "minAqi"),
+        (format!("\"maxAqi\":\"-{long}\""), "maxAqi"),
+        ("\"maxAqi\":\"\u{0664}\"".to_owned(), "maxAqi"),
+        ("\"minAqi\":\"+4\"".to_owned(), "minAqi"),
+        ("\"minAqi\":\"--4\"".to_owned(), "minAqi"),
+        ("\"minAqi\":\"-\"".to_owned(), "minAqi"),
+    ] {
+        let bad = Ask::from_json(format!("{{{WHEN},{wrong}}}").as_bytes()).unwrap_err();
+        assert_eq!(bad.field, field, "{wrong}");
+        assert!(bad.reason.contains("from 1 to 10"), "{bad}");
+    }
     let (low, high) =
         query(&format!(r#"{{{WHEN},"minAqi":4.0,"maxAqi":"7.00"}}"#)).indices.unwrap();
     assert_eq!((low.get(), high.get()), (4, 7));

@@ -84,6 +84,7 @@ pub(super) struct Options {
     pub fresh_for: SignedDuration,
     pub large: u64,
     pub feed: Arc<FeedStatus>,
+    pub attribution: &'static str,
 }
 
 impl Default for Options {
@@ -98,6 +99,7 @@ impl Default for Options {
             fresh_for: SignedDuration::ZERO,
             large: u64::MAX,
             feed: Arc::new(FeedStatus::starting(true)),
+            attribution: store::ATTRIBUTION,
         }
     }
 }
@@ -129,7 +131,7 @@ impl Rig {
                 ..Limits::default()
             },
             cors: CorsOrigins::Any,
-            attribution: store::ATTRIBUTION,
+            attribution: options.attribution,
         };
         let server = tokio::spawn(run(server, listener, stop.clone()));
         if options.workers > 0 {
@@ -139,7 +141,7 @@ impl Rig {
                 jobs: jobs.clone(),
                 concurrency: options.workers,
                 silence: worker::SILENCE,
-                attribution: store::ATTRIBUTION,
+                attribution: options.attribution,
             };
             tokio::spawn(worker::run(worker, stop.clone()));
         }

@@ -8,6 +8,10 @@ import { reasonOf, useWords } from "./texts";
 /** How often the page looks whether there are newer readings. */
 const LOOK_MS = 60_000;
 
+/** Readings that are older say what the air was like then: they are asked for as of then, since
+ * all sensors are silent by now. */
+const PRESENT_SECONDS = 24 * 3600;
+
 /** … and where the map is behind what is stored. */
 const SOON_MS = 3000;
 
@@ -34,7 +38,8 @@ export const useReadings = (): Readings => {
       setKnown(now);
       const version = `${now.newest} ${now.readings}`;
       if (shown.current !== version) {
-        const frame = await latest(new URLSearchParams(), signal);
+        const past = now.newest !== null && (now.dataAgeSeconds ?? 0) > PRESENT_SECONDS;
+        const frame = await latest(new URLSearchParams(past ? { endDate: now.newest! } : {}), signal);
         setFrame(frame);
         // The server may have given out the one before, and make a new one meanwhile.
         if (frame.newest === now.newest) shown.current = version;

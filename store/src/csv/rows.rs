@@ -2,7 +2,7 @@ use std::borrow::Cow;
 use std::io::{self, Chain, Cursor, Read};
 
 use super::Delimiter;
-use crate::import::cells::{Cells, column_named, shown};
+use crate::import::cells::{Cells, Commas, column_named, shown};
 use crate::import::{ImportedRow, Place, RowError, columns_of};
 use crate::{Column, Error, ErrorKind};
 
@@ -12,6 +12,7 @@ use crate::{Column, Error, ErrorKind};
 pub struct Rows<R> {
     reader: ::csv::Reader<Chain<Cursor<Vec<u8>>, R>>,
     columns: Vec<Option<Column>>,
+    commas: Commas,
     record: ::csv::ByteRecord,
     ended: bool,
 }
@@ -39,7 +40,18 @@ impl<R: Read> Rows<R> {
             return Err(Error::new(ErrorKind::Invalid, message));
         }
         let columns = columns_of("CSV", names.iter().map(Cow::as_ref))?;
-        Ok(Self { reader, columns, record: ::csv::ByteRecord::new(), ended: false })
+        let commas = match delimiter {
+            Delimiter::Comma => Commas::Ambiguous,
+            Delimiter::Semicolon | Delimiter::Tab => Commas::Decimal,
+        };
+        Ok(Self { reader, columns, commas, record: ::csv::ByteRecord::new(), ended: false })
+    }
+
+    /// The names of the columns that are none of ours.
+    pub(crate) fn others(&mut self) -> Result<Vec<String>, Error> {
+        let header = self.reader.byte_headers().map_err(|e| cannot_read(e.into()))?;
+        let columns = header.iter().zip(&self.columns).filter(|(_, column)| column.is_none());
+        Ok(columns.map(|(name, _)| String::from_utf8_lossy(name).into_owned()).collect())
     }
 
     /// The next row; an error ends the file.
@@ -67,7 +79,7 @@ impl<R: Read> Rows<R> {
             let message = format!("{cells} cells, where the header has {columns} columns");
             return Err(RowError::new(place, message));
         }
-        let mut cells = Cells::default();
+        let mut cells = Cells::with(self.commas);
         for (column, cell) in self.columns.iter().zip(self.record.iter()) {
             if let Some(column) = column {
                 cells.set(*column, String::from_utf8_lossy(cell));

@@ -1,19 +1,22 @@
 //! Which countries have readings on which day: an item a day, with an attribute for each
 //! country, so that a query knows the partitions that there are. An attribute's number
 //! grows before and after each put to its partition; a count of the partition holds as
-//! long as the number stays.
+//! long as the number stays. It starts from the clock's milliseconds, so that a day that was
+//! deleted whole and comes again never has a number that it had: no item grows a thousand
+//! times a second.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
+use jiff::Timestamp;
 
 use super::item::{Item, number, text};
 use super::keys;
 use super::service::{Table, at_once};
 use crate::{Country, Error, ErrorKind};
 
-/// The countries of a day and how often they were put to.
+/// The countries of a day and their numbers.
 pub(super) type Day = (i32, BTreeMap<Option<Country>, u64>);
 
 /// A day's countries that are put to.
@@ -62,7 +65,9 @@ async fn touch_day(
     day: i32,
     countries: &BTreeSet<Option<Country>>,
 ) -> Result<(), Error> {
-    let names: Vec<_> = (0..countries.len()).map(|at| format!("#c{at} :one")).collect();
+    let grow = |at| format!("#c{at} = if_not_exists(#c{at}, :start) + :one");
+    let grown: Vec<_> = (0..countries.len()).map(grow).collect();
+    let start = Timestamp::now().as_millisecond().unsigned_abs();
     let mut update = table
         .client
         .update_item()
@@ -70,7 +75,8 @@ async fn touch_day(
         .key(keys::PARTITION, text(keys::DAYS))
         .key(keys::SORT, text(keys::day(day)))
         .return_consumed_capacity(ReturnConsumedCapacity::Total)
-        .update_expression(format!("ADD {}", names.join(", ")))
+        .update_expression(format!("SET {}", grown.join(", ")))
+        .expression_attribute_values(":start", number(start))
         .expression_attribute_values(":one", number(1));
     for (at, country) in countries.iter().enumerate() {
         update = update.expression_attribute_names(format!("#c{at}"), keys::country(*country));

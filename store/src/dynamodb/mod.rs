@@ -97,8 +97,8 @@ impl View for DynamoDb {
         self.known.summary(&self.table).await
     }
 
-    /// By the numbers of the days, which grow before and after each put and with a deletion.
-    /// (A day that was deleted whole begins anew.)
+    /// By the numbers of the days, which grow before and after each put and with a deletion,
+    /// and never come again.
     async fn version(&self, from: Timestamp, until: Timestamp) -> Result<Option<String>, Error> {
         let day = |moment| day_and_second(moment).0.clamp(*DAYS.start(), *DAYS.end());
         let (first, last) = (day(from), day(until));

@@ -353,8 +353,8 @@ fn file_error(error: io::Error) -> Error {
         io::ErrorKind::InvalidData => return damaged().because(error),
         io::ErrorKind::PermissionDenied => (
             ErrorKind::Denied,
-            "permission denied; the file and its directory have to be readable and writable for \
-             the user that runs this",
+            "permission denied; the file has to be readable for the user that runs this, and for \
+             all but reading, writable with its directory",
         ),
         io::ErrorKind::ReadOnlyFilesystem => {
             (ErrorKind::Denied, "the file system is mounted read-only")

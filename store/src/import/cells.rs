@@ -21,7 +21,20 @@ const COLUMNS: usize = Column::ALL.len();
 /// What a row says by column: nothing where the file has no such column, an empty text
 /// where it is not known.
 #[derive(Debug, Default)]
-pub(crate) struct Cells<'a>([Option<Cow<'a, str>>; COLUMNS]);
+pub(crate) struct Cells<'a> {
+    texts: [Option<Cow<'a, str>>; COLUMNS],
+    commas: Commas,
+}
+
+/// What a comma within a number is.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(crate) enum Commas {
+    /// `1,234` may be a bit more than one, or a thousand: nobody can tell.
+    #[default]
+    Ambiguous,
+    /// Decimal, where something else stands between the cells.
+    Decimal,
+}
 
 /// The column of a name in a file; other tools change the case.
 pub(crate) fn column_named(name: &str) -> Option<Column> {
@@ -30,17 +43,21 @@ pub(crate) fn column_named(name: &str) -> Option<Column> {
 }
 
 impl<'a> Cells<'a> {
+    pub(crate) fn with(commas: Commas) -> Self {
+        Self { commas, ..Self::default() }
+    }
+
     pub(crate) fn set(&mut self, column: Column, text: impl Into<Cow<'a, str>>) {
-        self.0[column as usize] = Some(text.into());
+        self.texts[column as usize] = Some(text.into());
     }
 
     pub(crate) fn has(&self, column: Column) -> bool {
-        self.0[column as usize].is_some()
+        self.texts[column as usize].is_some()
     }
 
     /// What stands there, if it says anything.
     fn text(&self, column: Column) -> Option<&str> {
-        let text = self.0[column as usize].as_deref()?.trim();
+        let text = self.texts[column as usize].as_deref()?.trim();
         Some(text).filter(|text| !text.is_empty())
     }
 
@@ -57,6 +74,10 @@ impl<'a> Cells<'a> {
     }
 
     fn reading(&self) -> Result<(Reading, Vec<FieldError>), String> {
+        let commas = self.commas;
+        let whole = |text: &str| commas.whole(text);
+        let decimal = |text: &str| commas.decimal(text);
+        let degrees = |text: &str, most| within(decimal(text)?, most);
         let sensor = self.need(Column::SensorId, whole)?;
         let window = self.need(Column::Window, parsed::<Window>)?;
         let timestamp = self.need(Column::Timestamp, |text| moment(text, window))?;
@@ -72,8 +93,8 @@ impl<'a> Cells<'a> {
             longitude: field.read(Column::Longitude, |text| degrees(text, 180)),
             altitude: field.read(Column::Altitude, decimal),
             country: field.read(Column::Country, parsed),
-            indoor: field.read(Column::Indoor, flag),
-            exact: field.read(Column::ExactLocation, flag),
+            indoor: field.read(Column::Indoor, |text| commas.flag(text)),
+            exact: field.read(Column::ExactLocation, |text| commas.flag(text)),
             ..Reading::new(sensor, window, timestamp)
         };
         match reading.check() {
@@ -106,7 +127,8 @@ impl<'a> Cells<'a> {
         let same = |column| match column {
             Column::Aqi => {
                 let given = self.text(Column::Aqi).filter(|text| !is_missing(text));
-                let given = given.map(|text| whole(text).ok().and_then(|n| Index::new(n).ok()));
+                let given =
+                    given.map(|text| self.commas.whole(text).ok().and_then(|n| Index::new(n).ok()));
                 given == reading.index().map(Some)
             }
             Column::Range => {
@@ -175,48 +197,59 @@ fn parsed<T: FromStr<Err: Display>>(text: &str) -> Result<T, String> {
     text.parse().map_err(|error: T::Err| error.to_string())
 }
 
-/// A whole number, also as `9001.0`, which tables make of a column with gaps.
-fn whole<T: FromStr>(text: &str) -> Result<T, String> {
-    let (number, fraction) = text.split_once(['.', ',']).unwrap_or((text, "0"));
-    let digits = number.bytes().all(|b| b.is_ascii_digit());
-    let whole = digits && fraction.bytes().all(|b| b == b'0');
-    let number = if whole { number.parse().ok() } else { None };
-    number.ok_or_else(|| "not a whole number".to_owned())
-}
+impl Commas {
+    /// A whole number, also as `9001.0`, which tables make of a column with gaps.
+    fn whole<T: FromStr>(self, text: &str) -> Result<T, String> {
+        let text = self.with_point(text)?;
+        let (number, fraction) = text.split_once('.').unwrap_or((&text, "0"));
+        let digits = number.bytes().all(|b| b.is_ascii_digit());
+        let whole = digits && fraction.bytes().all(|b| b == b'0');
+        let number = if whole { number.parse().ok() } else { None };
+        number.ok_or_else(|| "not a whole number".to_owned())
+    }
 
-/// To the last digit; with a decimal point, or with a comma in its place.
-fn decimal(text: &str) -> Result<Decimal, String> {
-    let with_point = match (text.matches(',').count(), text.contains('.')) {
-        (1, false) => Cow::Owned(text.replace(',', ".")),
-        _ => Cow::Borrowed(text),
-    };
-    let plain = with_point.strip_prefix('+').unwrap_or(&with_point);
-    let number = if plain.bytes().all(|b| b.is_ascii_digit() || b"-.".contains(&b)) {
-        Decimal::from_str_exact(plain).ok()
-    } else if plain.bytes().all(|b| b.is_ascii_digit() || b"-+.eE".contains(&b)) {
-        Decimal::from_scientific(plain).ok()
-    } else {
-        None
-    };
-    number.ok_or_else(|| "not a decimal number".to_owned())
-}
+    /// To the last digit.
+    fn decimal(self, text: &str) -> Result<Decimal, String> {
+        let with_point = self.with_point(text)?;
+        let plain = with_point.strip_prefix('+').unwrap_or(&with_point);
+        let number = if plain.bytes().all(|b| b.is_ascii_digit() || b"-.".contains(&b)) {
+            Decimal::from_str_exact(plain).ok()
+        } else if plain.bytes().all(|b| b.is_ascii_digit() || b"-+.eE".contains(&b)) {
+            Decimal::from_scientific(plain).ok()
+        } else {
+            None
+        };
+        number.ok_or_else(|| "not a decimal number".to_owned())
+    }
 
-fn degrees(text: &str, most: u32) -> Result<Decimal, String> {
-    let degrees = decimal(text)?;
-    match degrees.abs() <= most.into() {
-        true => Ok(degrees),
-        false => Err(format!("beyond {most} degrees")),
+    /// A number whose decimal comma, if it has one, is a point.
+    fn with_point(self, text: &str) -> Result<Cow<'_, str>, String> {
+        let numeric = text.bytes().all(|b| b.is_ascii_digit() || b"-+.,eE".contains(&b));
+        match (text.matches(',').count(), self) {
+            (1.., Self::Ambiguous) if numeric => Err("ambiguous: a comma within a number is \
+                 taken for a decimal one only where semicolons or tabs stand between the cells"
+                .to_owned()),
+            (1, Self::Decimal) if !text.contains('.') => Ok(Cow::Owned(text.replace(',', "."))),
+            _ => Ok(Cow::Borrowed(text)),
+        }
+    }
+
+    fn flag(self, text: &str) -> Result<bool, String> {
+        let is = |word: &str| text.eq_ignore_ascii_case(word);
+        match self.whole(text) {
+            Ok(1) => Ok(true),
+            Ok(0) => Ok(false),
+            _ if is("true") => Ok(true),
+            _ if is("false") => Ok(false),
+            _ => Err("neither true (1) nor false (0)".to_owned()),
+        }
     }
 }
 
-fn flag(text: &str) -> Result<bool, String> {
-    let is = |word: &str| text.eq_ignore_ascii_case(word);
-    match whole(text) {
-        Ok(1) => Ok(true),
-        Ok(0) => Ok(false),
-        _ if is("true") => Ok(true),
-        _ if is("false") => Ok(false),
-        _ => Err("neither true (1) nor false (0)".to_owned()),
+fn within(degrees: Decimal, most: u32) -> Result<Decimal, String> {
+    match degrees.abs() <= most.into() {
+        true => Ok(degrees),
+        false => Err(format!("beyond {most} degrees")),
     }
 }
 

@@ -15,28 +15,39 @@ use jiff::Timestamp;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::cells::Cells;
-use super::unpack::Each;
-use super::{Place, columns_of};
+use super::{Each, Others, Place, columns_of};
 use crate::{Column, Error, ErrorKind};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-pub(super) fn read_parquet(file: File, each: Each<'_>) -> Result<ControlFlow<()>, Error> {
+pub(super) fn read_parquet(
+    file: File,
+    each: Each<'_>,
+    others: &mut Others,
+) -> Result<ControlFlow<()>, Error> {
     let reader = ParquetRecordBatchReaderBuilder::try_new(file);
     let reader = reader.map_err(|e| damaged("Parquet", e))?;
     let schema = reader.schema().clone();
     let batches = reader.build().map_err(|e| damaged("Parquet", e))?;
-    read_batches("Parquet", &schema, batches, each)
+    read_batches("Parquet", &schema, batches, each, others)
 }
 
-pub(super) fn read_arrow(file: File, each: Each<'_>) -> Result<ControlFlow<()>, Error> {
+pub(super) fn read_arrow(
+    file: File,
+    each: Each<'_>,
+    others: &mut Others,
+) -> Result<ControlFlow<()>, Error> {
     let batches = FileReader::try_new(file, None).map_err(|e| damaged("Arrow", e))?;
-    read_batches("Arrow", &batches.schema(), batches, each)
+    read_batches("Arrow", &batches.schema(), batches, each, others)
 }
 
-pub(super) fn read_stream(input: impl Read, each: Each<'_>) -> Result<ControlFlow<()>, Error> {
+pub(super) fn read_stream(
+    input: impl Read,
+    each: Each<'_>,
+    others: &mut Others,
+) -> Result<ControlFlow<()>, Error> {
     let batches = StreamReader::try_new(input, None).map_err(|e| damaged("Arrow", e))?;
-    read_batches("Arrow", &batches.schema(), batches, each)
+    read_batches("Arrow", &batches.schema(), batches, each, others)
 }
 
 fn damaged(kind: &str, error: impl Into<BoxError>) -> Error {
@@ -48,9 +59,12 @@ fn read_batches(
     schema: &Schema,
     batches: impl Iterator<Item = Result<RecordBatch, ArrowError>>,
     each: Each<'_>,
+    others: &mut Others,
 ) -> Result<ControlFlow<()>, Error> {
     let names = schema.fields().iter().map(|field| field.name().as_str());
-    let columns = columns_of(kind, names)?;
+    let columns = columns_of(kind, names.clone())?;
+    let unknown = names.zip(&columns).filter(|(_, column)| column.is_none());
+    unknown.for_each(|(name, _)| others.add(name));
     let mut number = 0;
     for batch in batches {
         let batch = batch.map_err(|e| damaged(kind, e))?;

@@ -12,14 +12,18 @@ use serde::de::{
 use serde_json::value::RawValue;
 
 use super::cells::{Cells, IDENTITY, column_named, shown};
-use super::unpack::{Each, broken, invalid};
-use super::{Place, RowError};
+use super::unpack::{broken, invalid};
+use super::{Each, Others, Place, RowError};
 use crate::{Column, Error, ErrorKind};
 
 /// Longer lines are none of ours, and are not held in memory.
 const LONGEST_LINE: u64 = 1 << 20;
 
-pub(super) fn read_lines(input: impl Read, each: Each<'_>) -> Result<ControlFlow<()>, Error> {
+pub(super) fn read_lines(
+    input: impl Read,
+    each: Each<'_>,
+    others: &mut Others,
+) -> Result<ControlFlow<()>, Error> {
     let mut input = BufReader::new(input);
     let mut line = Vec::new();
     for number in 1.. {
@@ -37,6 +41,7 @@ pub(super) fn read_lines(input: impl Read, each: Each<'_>) -> Result<ControlFlow
                 if number == 1 {
                     object.check("NDJSON")?;
                 }
+                object.name_others(others);
                 object.cells.read(place)
             }
             Err(error) => Err(RowError::new(place, format!("not a JSON object: {error}"))),
@@ -48,12 +53,16 @@ pub(super) fn read_lines(input: impl Read, each: Each<'_>) -> Result<ControlFlow
     Ok(ControlFlow::Continue(()))
 }
 
-pub(super) fn read_document(input: impl Read, each: Each<'_>) -> Result<ControlFlow<()>, Error> {
+pub(super) fn read_document(
+    input: impl Read,
+    each: Each<'_>,
+    others: &mut Others,
+) -> Result<ControlFlow<()>, Error> {
     let mut input = BufReader::new(input);
     if input.fill_buf().map_err(broken)?.starts_with(b"\xef\xbb\xbf") {
         input.consume(3);
     }
-    let mut receiver = Receiver { each, rows: 0, failure: None, stopped: false };
+    let mut receiver = Receiver { each, others, rows: 0, failure: None, stopped: false };
     let mut deserializer = serde_json::Deserializer::from_reader(input);
     let read = deserializer.deserialize_any(Document(&mut receiver));
     let read = read.and_then(|()| deserializer.end());
@@ -70,6 +79,7 @@ pub(super) fn read_document(input: impl Read, each: Each<'_>) -> Result<ControlF
 
 struct Receiver<'a> {
     each: Each<'a>,
+    others: &'a mut Others,
     rows: u64,
     /// What the file is instead of readings.
     failure: Option<Error>,
@@ -145,6 +155,7 @@ impl Receiver<'_> {
                         self.failure = Some(failure);
                         return Err(A::Error::custom("no readings"));
                     }
+                    object.name_others(self.others);
                     object.cells.read(place)
                 }
                 Err(error) => Err(RowError::new(place, format!("not a JSON object: {error}"))),
@@ -164,6 +175,7 @@ struct Object {
     cells: Cells<'static>,
     /// The names that are none of ours.
     others: Vec<String>,
+    is_feature: bool,
 }
 
 impl Object {
@@ -183,10 +195,16 @@ impl Object {
         super::columns_of(kind, names.collect::<Vec<_>>().into_iter()).map(drop)
     }
 
+    fn name_others(&self, others: &mut Others) {
+        let names = self.others.iter().filter(|name| !self.is_feature || *name != "type");
+        names.for_each(|name| others.add(name));
+    }
+
     fn take(&mut self, name: &str, value: &RawValue) -> Result<(), serde_json::Error> {
         match (column_named(name), name) {
             (Some(column), _) => self.cells.set(column, text_of(value)?),
             (None, "properties") => {
+                self.is_feature = true;
                 for (name, value) in members(value)? {
                     match column_named(&name) {
                         Some(column) => self.cells.set(column, text_of(&value)?),

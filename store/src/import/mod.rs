@@ -5,8 +5,9 @@
 //! decimal points or commas), NDJSON, JSON arrays, GeoJSON, Parquet and Arrow, each also
 //! packed with gzip, zstd or zip, and says of any other what it is.
 //!
-//! Columns may be in any order, and others than ours are passed over; `sensor_id`,
-//! `window` and `timestamp` are needed. Times without an offset are UTC. A field that
+//! Columns may be in any order, and others than ours are passed over and named; `sensor_id`,
+//! `window` and `timestamp` are needed. A comma within a number is a decimal one in CSV with
+//! semicolons or tabs, and nothing that can be read elsewhere. Times without an offset are UTC. A field that
 //! cannot be read is left out, and named in [`ImportedRow::left_out`]; a row is refused
 //! where that leaves no identity, or neither `P1` nor `P2`. `AQI`, `Range` and `flags`
 //! follow from the rest: where the file says something else,
@@ -19,16 +20,24 @@ mod columnar;
 mod json;
 #[cfg(feature = "import")]
 mod kind;
+#[cfg(not(feature = "import"))]
+mod plain;
 #[cfg(feature = "import")]
 mod unpack;
 
 use std::fmt;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use self::cells::{IDENTITY, column_named, shown};
+#[cfg(not(feature = "import"))]
+pub use self::plain::read;
 #[cfg(feature = "import")]
-pub use self::unpack::{Each, read, unreadable};
+pub use self::unpack::read;
 use crate::{Column, Error, ErrorKind, Reading};
+
+/// Takes row after row; breaks off when it wants no more.
+pub type Each<'a> = &'a mut dyn FnMut(Result<ImportedRow, RowError>) -> ControlFlow<()>;
 
 /// A row that can be kept.
 #[derive(Debug)]
@@ -144,6 +153,32 @@ impl fmt::Display for RowError {
 }
 
 impl std::error::Error for RowError {}
+
+/// The columns, or members, of a file that are none of ours, and were passed over.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Others(Vec<String>);
+
+impl Others {
+    /// Of a file whose members are never the same, no more are kept.
+    const MOST: usize = 100;
+
+    fn add(&mut self, name: &str) {
+        let name = shown(name.trim());
+        if !name.is_empty() && self.0.len() < Self::MOST && !self.0.contains(&name) {
+            self.0.push(name);
+        }
+    }
+
+    /// The beginning of each name, each once.
+    pub fn names(&self) -> &[String] {
+        &self.0
+    }
+}
+
+/// A file that a library panics over: what [`read`] ended with is the cause.
+pub fn unreadable(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::new(ErrorKind::Damaged, "a damaged file, which cannot be read").because(cause)
+}
 
 /// Our columns among those of a table, by position.
 ///

@@ -6,12 +6,9 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::kind::Kind;
-use super::{ImportedRow, Place, RowError, columnar, json};
+use super::{Each, ImportedRow, Others, Place, RowError, columnar, json};
 use crate::csv::Rows;
 use crate::{Error, ErrorKind};
-
-/// Takes row after row; breaks off when it wants no more.
-pub type Each<'a> = &'a mut dyn FnMut(Result<ImportedRow, RowError>) -> ControlFlow<()>;
 
 /// How often one file may be packed in another.
 const DEEPEST: usize = 4;
@@ -19,24 +16,22 @@ const DEEPEST: usize = 4;
 /// What is looked at to find out what a file is.
 const HEAD_BYTES: u64 = 16 << 10;
 
-/// Reads a file, whatever it is, row by row.
+/// Reads a file, whatever it is, row by row; the names of columns that were passed over.
 ///
 /// [`Invalid`](ErrorKind::Invalid) when it is none that readings can be read from;
 /// [`Damaged`](ErrorKind::Damaged) where it is broken or cut, and [`Io`](ErrorKind::Io)
 /// where it cannot be read on: then the rows before were handed over.
-pub fn read(mut input: impl Read, each: Each<'_>) -> Result<(), Error> {
-    read_packed(&mut input, 0, each).map(drop)
-}
-
-/// A file that a library panics over: what [`read`] ended with is the cause.
-pub fn unreadable(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-    Error::new(ErrorKind::Damaged, "a damaged file, which cannot be read").because(cause)
+pub fn read(mut input: impl Read, each: Each<'_>) -> Result<Others, Error> {
+    let mut others = Others::default();
+    let _ = read_packed(&mut input, 0, each, &mut others)?; // whoever breaks off knows
+    Ok(others)
 }
 
 fn read_packed(
     mut input: &mut dyn Read,
     depth: usize,
     each: Each<'_>,
+    others: &mut Others,
 ) -> Result<ControlFlow<()>, Error> {
     let mut head = Vec::new();
     (&mut input).take(HEAD_BYTES).read_to_end(&mut head).map_err(broken)?;
@@ -46,14 +41,18 @@ fn read_packed(
         return Err(invalid("a file that is packed again and again".to_owned()));
     }
     match kind {
-        Kind::Gzip => read_packed(&mut flate2::read::MultiGzDecoder::new(input), depth + 1, each),
+        Kind::Gzip => {
+            let mut decoder = flate2::read::MultiGzDecoder::new(input);
+            read_packed(&mut decoder, depth + 1, each, others)
+        }
         Kind::Zstd => {
             let decoder = zstd::stream::read::Decoder::new(input);
-            read_packed(&mut decoder.map_err(broken)?, depth + 1, each)
+            read_packed(&mut decoder.map_err(broken)?, depth + 1, each, others)
         }
-        Kind::Zip => read_zip(&mut input, depth + 1, each),
+        Kind::Zip => read_zip(&mut input, depth + 1, each, others),
         Kind::Csv => {
             let mut rows = Rows::new(input)?;
+            rows.others()?.iter().for_each(|name| others.add(name));
             while let Some(row) = rows.next_row()? {
                 if each(row).is_break() {
                     return Ok(ControlFlow::Break(()));
@@ -61,18 +60,23 @@ fn read_packed(
             }
             Ok(ControlFlow::Continue(()))
         }
-        Kind::NdJson => json::read_lines(input, each),
-        Kind::Json => json::read_document(input, each),
-        Kind::Parquet => columnar::read_parquet(spooled(&mut input)?, each),
-        Kind::Arrow => columnar::read_arrow(spooled(&mut input)?, each),
-        Kind::ArrowStream => columnar::read_stream(input, each),
+        Kind::NdJson => json::read_lines(input, each, others),
+        Kind::Json => json::read_document(input, each, others),
+        Kind::Parquet => columnar::read_parquet(spooled(&mut input)?, each, others),
+        Kind::Arrow => columnar::read_arrow(spooled(&mut input)?, each, others),
+        Kind::ArrowStream => columnar::read_stream(input, each, others),
         Kind::Other(what) => Err(invalid(what)),
     }
 }
 
 /// Each file of the archive. One that cannot be read is refused like a row, unless it is
 /// the only one.
-fn read_zip(input: &mut dyn Read, depth: usize, each: Each<'_>) -> Result<ControlFlow<()>, Error> {
+fn read_zip(
+    input: &mut dyn Read,
+    depth: usize,
+    each: Each<'_>,
+    others: &mut Others,
+) -> Result<ControlFlow<()>, Error> {
     let damaged = |e| Error::new(ErrorKind::Damaged, "a damaged or cut zip archive").because(e);
     let mut archive = zip::ZipArchive::new(spooled(input)?).map_err(damaged)?;
     let mut names = Vec::new();
@@ -95,7 +99,7 @@ fn read_zip(input: &mut dyn Read, depth: usize, each: Each<'_>) -> Result<Contro
             })
         };
         let read = match archive.by_index(*number).map_err(damaged) {
-            Ok(mut member) => read_packed(&mut member, depth, &mut within),
+            Ok(mut member) => read_packed(&mut member, depth, &mut within, others),
             Err(error) => Err(error),
         };
         let flow = match read {

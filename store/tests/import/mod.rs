@@ -20,7 +20,7 @@ fn read(file: &[u8]) -> Result<Rows, (Rows, store::Error)> {
         ControlFlow::Continue(())
     });
     match read {
-        Ok(()) => Ok(rows),
+        Ok(_) => Ok(rows),
         Err(error) => Err((rows, error)),
     }
 }
@@ -76,19 +76,15 @@ fn exact_formats() -> Vec<Format> {
     formats
 }
 
-/// A reading as a file can hold it: no id that is no signed number, places on Earth, and a
-/// point only whole.
+/// A reading as a file can hold it: no id that is no signed number, and places on Earth.
 fn possible(reading: Reading) -> Reading {
     let within = |degrees: Option<aqi::Decimal>, most: u32| {
         degrees.filter(|degrees| degrees.abs() <= most.into())
     };
-    let latitude = within(reading.latitude, 90);
-    let longitude = within(reading.longitude, 180);
-    let both = latitude.is_some() && longitude.is_some();
     Reading {
         measurement: reading.measurement.map(|id| id >> 1),
-        latitude: latitude.filter(|_| both),
-        longitude: longitude.filter(|_| both),
+        latitude: within(reading.latitude, 90),
+        longitude: within(reading.longitude, 180),
         ..reading
     }
 }
@@ -170,11 +166,18 @@ fn what_other_programs_make_of_a_cell_means_the_same() {
         "7,24h,2026-11-26T21:19:33+01:00,008,4,51.20,43,NA,1,Low,false,",
         "7,24h,2026-11-26 20:19:33 UTC,8,4,51.2,43,NA,1,Low,0,",
         "7,24h,2026-11-26 20:19:33.000,8,4,51.2,43,NA,1,Low,0,",
-        " 7 , 24h ,\"2026-11-26T20:19:33Z\",\"8,0\",\"4\",\"51,2\",43,NA,\"1,0\",Low,\"0,0\",\r",
+        " 7 , 24h ,\"2026-11-26T20:19:33Z\",\"8.0\",\"4\",\"51.2\",43,NA,\"1.0\",Low,\"0.0\",\r",
     ] {
         let found = row(same).unwrap_or_else(|e| panic!("{same}: {e}"));
         assert_eq!(found.reading, plain, "{same}");
         assert_eq!((found.left_out, found.differs), (vec![], None), "{same}");
+    }
+    // Commas, where something else stands between the cells.
+    for between in [';', '\t'] {
+        let header = HEADER.replace(',', &between.to_string());
+        let cells = "7,0;24h;2026-11-26T20:19:33Z;8,0;4;51,2;43;NA;1,0;Low;0,0;";
+        let file = format!("{header}\n{}\n", cells.replace(';', &between.to_string()));
+        assert_eq!(readings(file.as_bytes()), [plain.clone()]);
     }
     // Means over days are stamped with midnight, which tables shorten.
     let day = row("7,day,2026-11-26,8,4,,,,,,,").unwrap().reading;
@@ -207,6 +210,15 @@ fn a_field_that_cannot_be_read_costs_that_field() {
                 "indoor: `maybe`: neither true (1) nor false (0)",
             ],
         ),
+        // A thousand, or a bit more than one?
+        (
+            "7,24h,2026-11-26 20:19:33,\"1,234\",4,\"51,2\",,,1,Low,\"0,0\",",
+            vec![
+                "P1: `1,234`: ambiguous: a comma within a number is taken for a decimal one only where semicolons or tabs stand between the cells",
+                "loc_lat: `51,2`: ambiguous: a comma within a number is taken for a decimal one only where semicolons or tabs stand between the cells",
+                "indoor: `0,0`: neither true (1) nor false (0)",
+            ],
+        ),
         // What is missing is no fault.
         ("7,5min,2026-11-26 20:19:33,8,4,nan,NaN,None,1,Low,nan,", vec![]),
     ] {
@@ -229,6 +241,11 @@ fn a_row_without_identity_or_values_is_refused_with_its_line() {
     for (cells, reason) in [
         (",24h,2026-11-26T20:19:33Z,8,4,,,,,,,", "sensor_id is empty"),
         ("7.5,24h,2026-11-26T20:19:33Z,8,4,,,,,,,", "sensor_id: `7.5`: not a whole number"),
+        ("\"9,000\",24h,2026-11-26T20:19:33Z,8,4,,,,,,,", "sensor_id: `9,000`: ambiguous"),
+        (
+            "7,24h,2026-11-26T20:19:33Z,\"1,234\",,,,,,,,",
+            "neither P1 nor P2; P1: `1,234`: ambiguous",
+        ),
         ("7E3,24h,2026-11-26T20:19:33Z,8,4,,,,,,,", "sensor_id: `7E3`: not a whole number"),
         (
             "7,5m,2026-11-26T20:19:33Z,8,4,,,,,,,",
@@ -304,6 +321,25 @@ fn tables_that_other_programs_saved_come_back() {
         let found = read(file).unwrap_or_else(|(_, e)| panic!("{shown}: {e}"));
         let found: Vec<_> = found.into_iter().map(|row| row.unwrap().reading).collect();
         assert_eq!(found, expected, "{shown}");
+    }
+}
+
+#[test]
+fn columns_that_are_none_of_ours_are_named_once() {
+    let csv =
+        b"sensor_id,window,timestamp,P1,PM2.5,,note,note\n7,24h,2026-11-26T20:19:33Z,8,4,x,y,z\n";
+    let lines = "{\"sensor_id\":7,\"window\":\"24h\",\"timestamp\":\"2026-11-26T20:19:33Z\",\"P1\":8,\"type\":\"x\",\"note\":1}\n".repeat(3);
+    let feature = r#"{"type":"Feature","geometry":null,"properties":{"sensor_id":7,"window":"24h","timestamp":"2026-11-26T20:19:33Z","P1":8,"note":2}}"#;
+    let features = format!("{{\"features\":[{feature},{feature}]}}");
+    let packed = gzip(&zip(&[("a.csv", csv), ("b.json", lines.as_bytes())]));
+    for (file, expected) in [
+        (&csv[..], &["PM2.5", "note"][..]),
+        (lines.as_bytes(), &["type", "note"]),
+        (features.as_bytes(), &["note"]),
+        (&packed, &["PM2.5", "note", "type"]),
+    ] {
+        let others = store::import::read(file, &mut |_| ControlFlow::Continue(())).unwrap();
+        assert_eq!(others.names(), expected, "{}", String::from_utf8_lossy(file));
     }
 }
 

@@ -13,9 +13,12 @@ const OF_FILES: [&str; 6] = ["columns", "format", "delimiter", "decimal", "bom",
 /// Readings that were chosen.
 pub(super) struct Chosen {
     pub(super) ask: Ask,
-    /// The moment that they are about, which ages and silence are counted from: the end of the
-    /// dates, but not after the bulk of the readings.
+    /// The moment that they are about, which ages are counted from: the end of the dates, but
+    /// not after the bulk of the readings.
     pub(super) moment: Timestamp,
+    /// The moment that silence is counted from: the clock where no end is named, since that asks
+    /// for the present; else the same, since a long span is about what was heard in it.
+    pub(super) silence_at: Timestamp,
 }
 
 /// Filters from a query string. Without `endDate` they end at the last reading, without
@@ -35,5 +38,7 @@ pub(super) async fn read(
         return Err(BadRequest::new(name, "only files have it: ask /api/query").into());
     }
     let moment = ask.query.until.min(newest);
-    Ok(Chosen { ask, moment })
+    let names_end = ask.fields().any(|name| name == "endDate");
+    let silence_at = if names_end { moment } else { now() };
+    Ok(Chosen { ask, moment, silence_at })
 }

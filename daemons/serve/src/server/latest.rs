@@ -23,7 +23,7 @@ use http::header::{
 use http::{HeaderMap, Response, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
-use store::{ATTRIBUTION, Flags, LeftOut, Page, Quality, Reading, Summary};
+use store::{Flags, LeftOut, Page, Quality, Reading, Summary};
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
@@ -153,15 +153,19 @@ async fn make_in_turn(
 
 async fn make(
     shared: &Shared,
-    Chosen { ask, moment }: &Chosen,
+    Chosen { ask, moment, silence_at }: &Chosen,
     summary: Summary,
 ) -> Result<Arc<Made>, Problem> {
     let _place = shared.room.aside().await?;
     let (since, moment) = (Instant::now(), *moment);
-    let quality = ask.quality.unwrap_or(Quality::All);
-    let newest = summary.extent.map(|_| moment);
+    let collection = Collection {
+        moment,
+        silence_at: *silence_at,
+        quality: ask.quality.unwrap_or(Quality::All),
+        attribution: shared.server.attribution,
+    };
     let page = shared.server.store.latest(&ask.query).await?;
-    let text = in_background(move || collection(&page, newest, moment, quality).into()).await?;
+    let text = in_background(move || collection.write(&page).into()).await?;
     let tag = format!("W/\"{}\"", &hexadecimal(&Sha256::digest(&text))[..32]);
     Ok(Arc::new(Made {
         text,
@@ -240,48 +244,58 @@ fn encoding(headers: &HeaderMap) -> Option<&'static str> {
     ["zstd", "gzip"].into_iter().find(|name| accepted.iter().any(|accepted| accepted == name))
 }
 
-/// A feature collection. Neighbours stand together, so that it compresses well.
-///
-/// The newest reading of a sensor that is implausible is left out of it, or says so: an older
-/// one never takes its place.
-fn collection(
-    page: &Page,
-    newest: Option<Timestamp>,
+/// What a feature collection is about.
+struct Collection {
     moment: Timestamp,
+    silence_at: Timestamp,
     quality: Quality,
-) -> String {
-    let mut reasons = Reasons::default();
-    let mut features: Vec<_> = page
-        .rows()
-        .map(|row| (row.reading(), row.index(), row.flags()))
-        .map(|(reading, index, flags)| {
-            let left_out = LeftOut::of(&reading, reading.timestamp, moment);
-            Feature { reading, index, flags, left_out }
-        })
-        .inspect(|feature| reasons.add(feature.left_out))
-        .filter(|feature| !feature.flags.intersects(quality.without()))
-        .collect();
-    features.sort_by_cached_key(Feature::place);
-    let mut text = String::with_capacity(features.len() * 160 + 256);
-    text.push_str("{\"type\":\"FeatureCollection\",");
-    if let Some(newest) = newest {
-        let _ = write!(text, "\"newest\":\"{newest}\",");
-    }
-    let Reasons { readings, by_name } = &reasons;
-    let by_name = serde_json::to_string(by_name).unwrap_or_default(); // names and numbers
-    let _ = write!(
-        text,
-        "\"quality\":\"{quality}\",\"leftOutReadings\":{readings},\"leftOut\":{by_name},\
-         \"attribution\":\"{ATTRIBUTION}\",\"features\":["
-    );
-    for (number, feature) in features.into_iter().enumerate() {
-        if number > 0 {
-            text.push(',');
+    /// Whose data it is.
+    attribution: &'static str,
+}
+
+impl Collection {
+    /// Neighbours stand together, so that it compresses well.
+    ///
+    /// The newest reading of a sensor that is implausible is left out of it, or says so: an
+    /// older one never takes its place.
+    fn write(&self, page: &Page) -> String {
+        let Self { moment, silence_at, quality, attribution } = *self;
+        let mut reasons = Reasons::default();
+        let mut features: Vec<_> = page
+            .rows()
+            .map(|row| (row.reading(), row.index(), row.flags()))
+            .map(|(reading, index, flags)| {
+                let left_out = LeftOut::of(&reading, reading.timestamp, silence_at);
+                Feature { reading, index, flags, left_out }
+            })
+            .inspect(|feature| reasons.add(feature.left_out))
+            .filter(|feature| !feature.flags.intersects(quality.without()))
+            .collect();
+        features.sort_by_cached_key(Feature::place);
+        let mut text = String::with_capacity(features.len() * 160 + 256);
+        text.push_str("{\"type\":\"FeatureCollection\",");
+        // As new as the bulk, as far as anything here is.
+        let last = features.iter().map(|feature| feature.reading.timestamp).max();
+        if let Some(newest) = last.map(|last| last.min(moment)) {
+            let _ = write!(text, "\"newest\":\"{newest}\",");
         }
-        feature.write(&mut text, moment);
+        let Reasons { readings, by_name } = &reasons;
+        let by_name = serde_json::to_string(by_name).unwrap_or_default(); // names and numbers
+        let attribution = serde_json::Value::from(attribution);
+        let _ = write!(
+            text,
+            "\"quality\":\"{quality}\",\"leftOutReadings\":{readings},\"leftOut\":{by_name},\
+             \"attribution\":{attribution},\"features\":["
+        );
+        for (number, feature) in features.into_iter().enumerate() {
+            if number > 0 {
+                text.push(',');
+            }
+            feature.write(&mut text, moment);
+        }
+        text.push_str("]}");
+        text
     }
-    text.push_str("]}");
-    text
 }
 
 /// The newest reading of a sensor.

@@ -60,7 +60,7 @@ struct Series {
 
 pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answer, Problem> {
     let summary = shared.server.store.summary().await?;
-    let Chosen { ask, moment } = filters::read(shared, &summary, query, SPAN).await?;
+    let Chosen { ask, silence_at, .. } = filters::read(shared, &summary, query, SPAN).await?;
     let &[sensor] = ask.query.sensors.as_slice() else {
         return Err(BadRequest::new("sensor", "give the id of one sensor").into());
     };
@@ -81,7 +81,7 @@ pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answe
     let Some(last) = readings.last().cloned() else { return Err(Problem::NoData) };
     let windows: BTreeSet<Window> = readings.iter().map(|reading| reading.window).collect();
     readings.retain(|reading| reading.window == last.window);
-    let left_out = LeftOut::of(&last, last.timestamp, moment);
+    let left_out = LeftOut::of(&last, last.timestamp, silence_at);
     let age = (shared.server.clock)().duration_since(last.timestamp);
     let series = Series {
         sensor,

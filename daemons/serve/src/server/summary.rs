@@ -1,8 +1,8 @@
 //! `/api/summary`: what is stored, how old it is, and, where filters are given, what the
 //! readings that pass them say together: [`Quality::Plausible`] unless all are asked for.
 //!
-//! A sensor is silent whose newest reading is 24 hours older than the end of the selection, or
-//! than the bulk of the readings, whichever is earlier.
+//! A sensor is silent whose newest reading is 24 hours older than the present; where the selection
+//! names its end, than that or the bulk of the readings, whichever is earlier.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -64,12 +64,12 @@ async fn selection(
     summary: &Summary,
     query: Option<&str>,
 ) -> Result<Value, Problem> {
-    let Chosen { ask, moment } = filters::read(shared, summary, query, SPAN).await?;
+    let Chosen { ask, silence_at, .. } = filters::read(shared, summary, query, SPAN).await?;
     let quality = ask.quality.unwrap_or(Quality::Plausible);
     let store = &shared.server.store;
     let _place = shared.room.aside().await?;
     let begun = Instant::now();
-    let heard = heard(store.as_ref(), &ask.query, moment).await?;
+    let heard = heard(store.as_ref(), &ask.query, silence_at).await?;
     let mut countries: BTreeMap<Option<Country>, Tally> = BTreeMap::new();
     // Those that are left out for a flag are read, too, to be counted.
     let mut pages = Pages::new(Arc::clone(store), ask.query.clone());
@@ -81,7 +81,7 @@ async fn selection(
                 Quality::All => LeftOut::default(),
                 Quality::Plausible => {
                     let heard = heard.get(&reading.sensor).unwrap_or(&reading.timestamp);
-                    LeftOut::of(&reading, *heard, moment)
+                    LeftOut::of(&reading, *heard, silence_at)
                 }
             };
             countries.entry(reading.country).or_default().add(&reading, row.index(), left_out);

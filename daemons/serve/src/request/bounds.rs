@@ -1,0 +1,86 @@
+//! The ends of a selection: its first and last moment, its lowest and highest index.
+
+use std::cmp::Ordering;
+
+use aqi::daqi::Index;
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+
+/// Which end of a selection.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum End {
+    Lower,
+    Upper,
+}
+
+/// `2020-06-11 09:40:41` or RFC 3339; UTC where no offset is given. A date alone is the
+/// whole day: its first second as a start, its last as an end. What lies within the year
+/// 9999 and beyond the last moment that there is, is that moment.
+pub(super) fn read_moment(text: &str, end: End) -> Result<Timestamp, String> {
+    let utc = |civil: DateTime| match TimeZone::UTC.to_timestamp(civil) {
+        Ok(moment) => Some(moment),
+        Err(_) => (civil > DateTime::constant(9999, 1, 1, 0, 0, 0, 0)).then_some(Timestamp::MAX),
+    };
+    let timestamp = || text.parse::<Timestamp>().ok();
+    let date = || {
+        let date: Date = text.parse().ok().filter(|_| text.len() == "2020-06-11".len())?;
+        utc(match end {
+            End::Lower => date.at(0, 0, 0, 0),
+            End::Upper => date.at(23, 59, 59, 0),
+        })
+    };
+    let civil = || utc(text.trim_end_matches(['Z', 'z']).parse().ok()?);
+    timestamp().or_else(date).or_else(civil).ok_or_else(|| {
+        // `+` is a blank in a query string.
+        let offset = text.rsplit_once(' ').filter(|(before, _)| before.contains(':'));
+        match offset.filter(|(_, offset)| offset.starts_with(|c: char| c.is_ascii_digit())) {
+            Some((before, offset)) => {
+                format!("a `+` in an address arrives as a blank: write {before}%2B{offset}")
+            }
+            None => "not a date such as 2020-06-11 09:40:41 or 2020-06-11T09:40:41Z (UTC)".into(),
+        }
+    })
+}
+
+/// A bound of the index; `None` for one at or beyond its end of the scale, which bounds
+/// nothing, as the report's clients send them: any whole number, however long.
+pub(super) fn read_index(text: &str, end: End) -> Result<Option<Index>, String> {
+    let (first, last) = (Index::MIN, Index::MAX);
+    let refused = || format!("the AQI is a whole number from {first} to {last}");
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, text),
+    };
+    let digits = whole_digits(digits).ok_or_else(refused)?;
+    // More digits than any index has.
+    let size = digits.parse::<u8>().unwrap_or(u8::MAX);
+    let of_scale = match negative {
+        true => Ordering::Less,
+        false if size < first.get() => Ordering::Less,
+        false if size > last.get() => Ordering::Greater,
+        false => Ordering::Equal,
+    };
+    match (of_scale, end) {
+        (Ordering::Less, End::Lower) | (Ordering::Greater, End::Upper) => Ok(None),
+        (Ordering::Equal, _) => {
+            let index = Index::new(size).map_err(|_| refused())?;
+            let bounds_nothing = index == if end == End::Lower { first } else { last };
+            Ok(Some(index).filter(|_| !bounds_nothing))
+        }
+        _ => Err(refused()),
+    }
+}
+
+/// A whole number, however many zeros follow its decimal point: JSON has one kind of number.
+pub(crate) fn whole(text: &str) -> Option<u64> {
+    whole_digits(text)?.parse().ok()
+}
+
+fn whole_digits(text: &str) -> Option<&str> {
+    let (digits, zeros) = text.split_once('.').unwrap_or((text, ""));
+    let is_whole = !digits.is_empty()
+        && digits.bytes().all(|digit| digit.is_ascii_digit())
+        && zeros.bytes().all(|digit| digit == b'0');
+    is_whole.then_some(digits)
+}
