@@ -15,8 +15,9 @@ use jiff::Timestamp;
 use quick_cache::sync::Cache;
 use tokio::time::Instant;
 
-use crate::block::day_and_second;
-use crate::{Error, Page, Position, Query, Reading, Store, Summary, View, cache};
+use crate::blocks::{self, day_and_second};
+use crate::csv::BlockText;
+use crate::{Block, Error, Page, Position, Query, Reading, Store, Summary, View};
 
 /// Keeps the pages and summaries that were asked for lately; equal questions at the same
 /// time are asked once.
@@ -116,7 +117,9 @@ impl quick_cache::Weighter<Key, Kept> for Weight {
             // Blocks that several pages share are counted for each: more than there is.
             Answer::Page(page) => {
                 let different = page.runs.chunk_by(|a, b| Arc::ptr_eq(&a.block, &b.block));
-                let blocks = different.map(|runs| runs[0].block.memory_bytes());
+                let text = |block: &Block| block.len() * BlockText::TYPICAL_ROW_BYTES;
+                let blocks = different.map(|runs| &runs[0].block);
+                let blocks = blocks.map(|block| block.memory_bytes() + text(block));
                 blocks.sum::<usize>() + size_of_val(page.runs.as_slice())
             }
             Answer::Summary(summary) => size_of_val(summary.countries.as_slice()),
@@ -213,11 +216,11 @@ impl<S: View + ?Sized> Cached<S> {
         answers.remove_if(&key, |kept| kept.until <= Instant::now());
         match answers.get_value_or_guard_async(&key).await {
             Ok(kept) => {
-                cache::count("pages", "hit", 1);
+                blocks::count("pages", "hit", 1);
                 Ok(kept.answer)
             }
             Err(place) => {
-                cache::count("pages", "miss", 1);
+                blocks::count("pages", "miss", 1);
                 let answer = ask.await?;
                 let options = &self.shared.options;
                 let kept_for = match self.shared.is_closed(until) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::block::{SECONDS_A_DAY, day_and_second};
+use crate::blocks::{SECONDS_A_DAY, day_and_second};
 use crate::{Block, Country, Error, Query, Reading, Row, Window};
 
 /// Readings that can be asked for: a store as it is, or one [state](Store::snapshot) of
@@ -114,6 +114,11 @@ impl Position {
         let (day, second) = day_and_second(reading.timestamp);
         let &Reading { country, sensor, window, .. } = reading;
         Self { day, country, second, sensor, window }
+    }
+
+    /// Behind every reading of a day and country.
+    pub(crate) fn last_of(day: i32, country: Option<Country>) -> Self {
+        Self { day, country, second: u32::MAX, sensor: u64::MAX, window: Window::Day }
     }
 
     /// Seconds since 1970, UTC.

@@ -1,6 +1,7 @@
 use aqi::Decimal;
 
-use crate::block::Station;
+use crate::SensorType;
+use crate::blocks::{Cell, Short, Station};
 
 /// What is doubtful about a reading. Doubtful readings are kept and say so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -87,25 +88,58 @@ impl Flags {
     }
 
     pub(crate) fn of(station: &Station, pm10: Option<Decimal>, pm25: Option<Decimal>) -> Self {
+        let cell = |value: Option<Decimal>| value.map_or(Cell::Absent, Cell::Long);
+        Self::with_values(Self::of_station(station), [cell(pm10), cell(pm25)])
+    }
+
+    /// What is doubtful about everything that a sensor measures at its place.
+    pub(crate) fn of_station(station: &Station) -> Self {
         let mut flags = Self(0);
         let mut set = |flag: Self, when: bool| flags.0 |= if when { flag.0 } else { 0 };
         let is_zero = |degrees: Option<Decimal>| degrees.is_some_and(|d| d.is_zero());
         set(Self::DUMMY_LOCATION, station.location == Some(11));
         set(Self::NULL_ISLAND, is_zero(station.latitude) && is_zero(station.longitude));
-        if station.sensor_type.is_some_and(|kind| kind.counts_particles()) {
-            set(Self::COUNTS, true);
-            return flags;
+        let counts = station.sensor_type.is_some_and(|kind| kind.counts_particles());
+        let is_unknown = |kind: SensorType| !kind.measures_particulates();
+        set(Self::COUNTS, counts);
+        set(Self::UNKNOWN_TYPE, !counts && station.sensor_type.is_some_and(is_unknown));
+        flags
+    }
+
+    /// With what is doubtful about PM10 and PM2.5, unless they are counts.
+    #[inline]
+    pub(crate) fn with_values(self, [pm10, pm25]: [Cell; 2]) -> Self {
+        if self.contains(Self::COUNTS) {
+            return self;
         }
-        set(
-            Self::UNKNOWN_TYPE,
-            station.sensor_type.is_some_and(|kind| !kind.measures_particulates()),
-        );
-        let at_least = |value: Option<Decimal>, limit: i64| value >= Some(Decimal::from(limit));
-        let any = |test: fn(&Decimal) -> bool| [pm10, pm25].iter().flatten().any(test);
-        set(Self::SATURATED, at_least(pm10, 1900) || at_least(pm25, 900));
-        set(Self::ZERO, any(Decimal::is_zero));
-        set(Self::NEGATIVE, any(|value| *value < Decimal::ZERO));
-        set(Self::INVERTED, pm10.is_some() && pm25 > pm10);
+        let mut flags = self;
+        let mut set = |flag: Self, when: bool| flags.0 |= if when { flag.0 } else { 0 };
+        for (cell, limit) in [(pm10, 1900), (pm25, 900)] {
+            let (saturated, zero, negative) = match cell {
+                Cell::Absent => continue,
+                Cell::Short(Short { negative, digits, places }) => {
+                    let limit = 10u64.checked_pow(places).and_then(|one| one.checked_mul(limit));
+                    let reaches = limit.is_some_and(|limit| digits >= limit);
+                    (!negative && reaches, digits == 0, negative)
+                }
+                Cell::Long(value) => {
+                    (value >= Decimal::from(limit), value.is_zero(), value < Decimal::ZERO)
+                }
+            };
+            set(Self::SATURATED, saturated);
+            set(Self::ZERO, zero);
+            set(Self::NEGATIVE, negative);
+        }
+        let inverted = match (pm10, pm25) {
+            (Cell::Short(ten), Cell::Short(small))
+                if ten.places == small.places && !ten.negative && !small.negative =>
+            {
+                small.digits > ten.digits
+            }
+            (Cell::Absent, _) => false,
+            (ten, small) => small.decimal() > ten.decimal(),
+        };
+        set(Self::INVERTED, inverted);
         flags
     }
 }

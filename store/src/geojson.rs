@@ -10,8 +10,7 @@ use crate::{Column, Row, Spelling};
 /// Appends a row as a feature.
 pub(crate) fn write_feature(out: &mut Vec<u8>, row: Row<'_>, date: &Date, properties: &[Column]) {
     out.extend_from_slice(br#"{"type":"Feature","geometry":"#);
-    let station = row.station();
-    match (station.longitude, station.latitude) {
+    match (row.longitude(), row.latitude()) {
         (Some(longitude), Some(latitude)) => {
             out.extend_from_slice(br#"{"type":"Point","coordinates":["#);
             write_decimal(out, Some(longitude), b'.');
@@ -21,7 +20,7 @@ pub(crate) fn write_feature(out: &mut Vec<u8>, row: Row<'_>, date: &Date, proper
         }
         _ => out.extend_from_slice(b"null"),
     }
-    let half = match (station.longitude, station.latitude) {
+    let half = match (row.longitude(), row.latitude()) {
         (Some(_), None) => Some(Column::Longitude),
         (None, Some(_)) => Some(Column::Latitude),
         _ => None,

@@ -46,29 +46,27 @@ pub(crate) fn write_object(
 
 /// Appends what a column says, or nothing when it says nothing.
 fn write_value(out: &mut Vec<u8>, row: Row<'_>, date: &Date, column: Column, spelling: Spelling) {
-    let station = row.station();
-    let Row { block, row: number } = row;
     match column {
-        Column::Id => write_number(out, block.measurements[number]),
+        Column::Id => write_number(out, row.measurement()),
         Column::Timestamp => {
             out.push(b'"');
-            write_timestamp(out, date, block.seconds[number], spelling);
+            write_timestamp(out, date, row.second(), spelling);
             out.push(b'"');
         }
-        Column::P1 => write_decimal(out, block.pm10[number], b'.'),
-        Column::P2 => write_decimal(out, block.pm25[number], b'.'),
-        Column::LocationId => write_number(out, station.location),
-        Column::Latitude => write_decimal(out, station.latitude, b'.'),
-        Column::Longitude => write_decimal(out, station.longitude, b'.'),
-        Column::Altitude => write_decimal(out, station.altitude, b'.'),
+        Column::P1 => write_decimal(out, row.pm10().decimal(), b'.'),
+        Column::P2 => write_decimal(out, row.pm25().decimal(), b'.'),
+        Column::LocationId => write_number(out, row.location()),
+        Column::Latitude => write_decimal(out, row.latitude(), b'.'),
+        Column::Longitude => write_decimal(out, row.longitude(), b'.'),
+        Column::Altitude => write_decimal(out, row.altitude(), b'.'),
         Column::Country => write_text(out, row.country().as_ref().map(Country::as_str)),
         Column::Aqi => write_number(out, row.index().map(|index| u64::from(index.get()))),
         Column::Range => write_text(out, row.band().map(|band| spelling.of_band(band))),
         Column::SensorId => write_number(out, Some(row.sensor())),
-        Column::SensorType => write_text(out, station.sensor_type.as_ref().map(SensorType::as_str)),
+        Column::SensorType => write_text(out, row.sensor_type().as_ref().map(SensorType::as_str)),
         Column::Window => write_text(out, Some(row.window().name())),
-        Column::Indoor => write_flag(out, station.indoor),
-        Column::ExactLocation => write_flag(out, station.exact),
+        Column::Indoor => write_flag(out, row.indoor()),
+        Column::ExactLocation => write_flag(out, row.exact()),
         Column::Flags => {
             out.push(b'[');
             for (number, name) in row.flags().names().enumerate() {

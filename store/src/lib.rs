@@ -37,17 +37,14 @@
 //! What this crate does not do: it knows no HTTP, no queue and no feed format.
 
 mod area;
-mod block;
-mod cache;
+mod blocks;
 mod cached;
-mod codec;
 mod column;
 #[cfg(feature = "columnar")]
 mod columnar;
 mod contract;
 mod country;
 pub mod csv;
-mod directory;
 #[cfg(feature = "dynamodb")]
 pub mod dynamodb;
 mod embedded;
@@ -61,7 +58,6 @@ mod memory;
 mod metered;
 mod open;
 mod pages;
-mod plan;
 mod quality;
 mod query;
 mod reading;
@@ -73,12 +69,12 @@ mod spelling;
 pub mod conformance;
 
 pub use area::Area;
-pub use block::{Block, Row};
+pub use blocks::{Block, Row};
 pub use cached::{CacheOptions, Cached};
 pub use column::{Column, UnknownColumn};
 pub use contract::{Page, Position, Run, Store, Summary, View};
 pub use country::{Country, UnknownCountry};
-pub use embedded::{Embedded, Options};
+pub use embedded::{Embedded, Migration, Options};
 pub use error::{Error, ErrorKind};
 pub use flags::Flags;
 pub use format::{ATTRIBUTION, Encoder, Format, UnknownFormat};

@@ -3,9 +3,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::directory::Directory;
-use crate::plan::{Change, Homes};
-use crate::{Block, Error, Page, Position, Query, Reading, Store, Summary, View};
+use crate::blocks::{Change, Directory, Homes, Item, Load, Stations};
+use crate::{Block, Error, ErrorKind, Page, Position, Query, Reading, Store, Summary, View};
 
 /// A store in memory, for as long as it exists.
 #[derive(Debug, Default)]
@@ -14,7 +13,14 @@ pub struct Memory {
     writer: Mutex<Homes>,
 }
 
-type State = Directory<Arc<Block>>;
+type State = Directory<Place>;
+
+/// Where something is: here.
+#[derive(Debug, Clone)]
+enum Place {
+    Block(Arc<Block>),
+    Table(Arc<Stations>),
+}
 
 impl Memory {
     /// An empty store.
@@ -27,7 +33,10 @@ impl Memory {
     }
 
     fn change(&self, mut state: State, changes: Vec<Change>) {
-        state.apply(changes, Arc::new);
+        state.apply(changes, |item| match item {
+            Item::Block(block) => Place::Block(Arc::from(block)),
+            Item::Table(table) => Place::Table(table),
+        });
         *self.state.write().unwrap_or_else(PoisonError::into_inner) = state;
     }
 }
@@ -35,7 +44,7 @@ impl Memory {
 #[async_trait]
 impl View for State {
     async fn query(&self, query: &Query, after: Option<Position>) -> Result<Page, Error> {
-        self.page(query, after, load)
+        self.page(query, after, &Here)
     }
 
     async fn summary(&self) -> Result<Summary, Error> {
@@ -50,7 +59,7 @@ impl View for State {
 #[async_trait]
 impl View for Memory {
     async fn query(&self, query: &Query, after: Option<Position>) -> Result<Page, Error> {
-        self.state().page(query, after, load)
+        self.state().page(query, after, &Here)
     }
 
     async fn summary(&self) -> Result<Summary, Error> {
@@ -67,7 +76,7 @@ impl Store for Memory {
     async fn put(&self, batch: &[Reading]) -> Result<(), Error> {
         let mut homes = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let state = self.state();
-        let changes = state.plan_put(batch, &mut homes, load)?;
+        let changes = state.plan_put(batch, &mut homes, &Here)?;
         self.change(state, changes);
         Ok(())
     }
@@ -75,7 +84,7 @@ impl Store for Memory {
     async fn delete_before(&self, moment: Timestamp) -> Result<u64, Error> {
         let _one_at_a_time = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let state = self.state();
-        let (changes, deleted) = state.plan_deletion(moment, load)?;
+        let (changes, deleted) = state.plan_deletion(moment, &Here)?;
         self.change(state, changes);
         Ok(deleted)
     }
@@ -85,6 +94,25 @@ impl Store for Memory {
     }
 }
 
-fn load(block: &Arc<Block>) -> Result<Arc<Block>, Error> {
-    Ok(Arc::clone(block))
+struct Here;
+
+impl Load<Place> for Here {
+    fn block(&self, place: &Place, _: Option<&Place>) -> Result<Arc<Block>, Error> {
+        match place {
+            Place::Block(block) => Ok(Arc::clone(block)),
+            Place::Table(_) => Err(mistaken()),
+        }
+    }
+
+    fn table(&self, place: &Place) -> Result<Arc<Stations>, Error> {
+        match place {
+            Place::Table(table) => Ok(Arc::clone(table)),
+            Place::Block(_) => Err(mistaken()),
+        }
+    }
+}
+
+/// The directory keeps blocks and tables apart: this does not happen.
+fn mistaken() -> Error {
+    Error::new(ErrorKind::Damaged, "a block is where its stations should be")
 }

@@ -58,6 +58,12 @@ impl Query {
         Self::new(Timestamp::MIN, Timestamp::MAX)
     }
 
+    /// Whether it asks for some stations alone.
+    pub(crate) fn asks_for_stations(&self) -> bool {
+        let Self { sensors, sensor_types, indoor, area, .. } = self;
+        !sensors.is_empty() || !sensor_types.is_empty() || indoor.is_some() || area.is_some()
+    }
+
     pub(crate) fn accepts_country(&self, country: Option<Country>) -> bool {
         self.countries.is_empty() || country.is_some_and(|c| self.countries.contains(&c))
     }

@@ -5,7 +5,7 @@ use aqi::daqi::{Band, Index};
 use aqi::{Concentration, Decimal, daqi};
 use jiff::Timestamp;
 
-use crate::block::{Station, timestamp_problem};
+use crate::blocks::{Station, timestamp_problem};
 use crate::{Country, Flags, SensorType};
 
 /// One mean of one sensor.

@@ -129,25 +129,25 @@ fn field(column: Column) -> Field {
 
 fn array(column: Column, page: &Page, dictionary: &mut Dictionary) -> Result<ArrayRef, Error> {
     Ok(match column {
-        Column::Id => numbers(column, page, |row| row.block.measurements[row.row])?,
+        Column::Id => numbers(column, page, |row| row.measurement())?,
         Column::Timestamp => {
             let milliseconds = page.rows().map(|row| row.timestamp().as_millisecond());
             let array = TimestampMillisecondArray::from_iter_values(milliseconds);
             Arc::new(array.with_timezone("UTC"))
         }
-        Column::P1 => decimals(page, |row| row.block.pm10[row.row]),
-        Column::P2 => decimals(page, |row| row.block.pm25[row.row]),
-        Column::LocationId => numbers(column, page, |row| row.station().location)?,
-        Column::Latitude => decimals(page, |row| row.station().latitude),
-        Column::Longitude => decimals(page, |row| row.station().longitude),
-        Column::Altitude => decimals(page, |row| row.station().altitude),
+        Column::P1 => decimals(page, |row| row.pm10().decimal()),
+        Column::P2 => decimals(page, |row| row.pm25().decimal()),
+        Column::LocationId => numbers(column, page, |row| row.location())?,
+        Column::Latitude => decimals(page, |row| row.latitude()),
+        Column::Longitude => decimals(page, |row| row.longitude()),
+        Column::Altitude => decimals(page, |row| row.altitude()),
         Column::Country => dictionary.array(page.rows().map(|row| {
             let country = row.country();
             country.map(|country| country.to_string())
         }))?,
         Column::Range => dictionary.array(page.rows().map(|row| row.band().map(Band::name)))?,
         Column::SensorType => {
-            let models = page.rows().map(|row| row.station().sensor_type);
+            let models = page.rows().map(|row| row.sensor_type());
             dictionary.array(models.map(|model| model.map(|model| model.to_string())))?
         }
         Column::Window => dictionary.array(page.rows().map(|row| Some(row.window().name())))?,
@@ -156,8 +156,8 @@ fn array(column: Column, page: &Page, dictionary: &mut Dictionary) -> Result<Arr
             Arc::new(Int8Array::from_iter(page.rows().map(index)))
         }
         Column::SensorId => numbers(column, page, |row| Some(row.sensor()))?,
-        Column::Indoor => flags(page, |row| row.station().indoor),
-        Column::ExactLocation => flags(page, |row| row.station().exact),
+        Column::Indoor => flags(page, |row| row.indoor()),
+        Column::ExactLocation => flags(page, |row| row.exact()),
         Column::Flags => {
             let names = |row: Row<'_>| row.flags().names().collect::<Vec<_>>().join(" ");
             Arc::new(StringArray::from_iter(page.rows().map(|row| Some(names(row)))))

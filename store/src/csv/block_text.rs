@@ -1,20 +1,34 @@
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 
-use super::cell::date_of;
-use super::{Dialect, write_cells};
-use crate::{Block, Column, Run};
+use super::lines::print_lines;
+use crate::blocks::TextCache;
+use crate::{Block, Run};
 
 /// A block's rows as CSV of the default columns: printed once, then copied.
 #[derive(Debug, Default)]
 pub(crate) struct BlockText {
-    printed: OnceLock<PrintedRows>,
+    place: Place,
     /// Rows asked for so far, until the text is printed.
     asked: AtomicUsize,
 }
 
 #[derive(Debug)]
-pub(super) struct PrintedRows {
+enum Place {
+    /// Here, for as long as there is the block.
+    Own(OnceLock<Arc<PrintedRows>>),
+    /// Under a number, for as long as there is room.
+    Cache(Arc<TextCache>, u64),
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Self::Own(OnceLock::new())
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct PrintedRows {
     bytes: Box<[u8]>,
     /// Where each row ends in `bytes`.
     ends: Box<[u32]>,
@@ -24,46 +38,50 @@ impl BlockText {
     /// What a row takes, with its end: for the accounting of memory.
     pub(crate) const TYPICAL_ROW_BYTES: usize = 92;
 
-    /// The text, if it is there or worth printing now: once a block's worth of rows has
-    /// been asked for. A query for a few rows prints those alone.
-    pub(super) fn of(&self, block: &Block, rows: usize) -> Option<&PrintedRows> {
-        if self.printed.get().is_none()
-            && self.asked.fetch_add(rows, Relaxed).saturating_add(rows) < block.len()
+    pub(crate) fn keep_in(&mut self, cache: Arc<TextCache>, number: u64) {
+        self.place = Place::Cache(cache, number);
+    }
+
+    /// The text, if it is there or worth printing now: once all rows of the block have been
+    /// asked for, and are again. Who asks for a few rows, or once, gets those alone printed.
+    pub(super) fn of(&self, block: &Block, rows: usize) -> Option<Arc<PrintedRows>> {
+        let known = match &self.place {
+            Place::Own(text) => text.get().cloned(),
+            Place::Cache(cache, number) => cache.get(*number),
+        };
+        if known.is_some() {
+            return known;
+        }
+        if self.asked.fetch_add(rows, Relaxed) < block.len() {
+            return None;
+        }
+        if let Place::Cache(cache, _) = &self.place
+            && !cache.has_room()
         {
             return None;
         }
-        Some(self.printed.get_or_init(|| PrintedRows::of(block)))
+        let text = Arc::new(PrintedRows::of(block));
+        match &self.place {
+            Place::Own(own) => Some(Arc::clone(own.get_or_init(|| text))),
+            Place::Cache(cache, number) => {
+                cache.insert(*number, Arc::clone(&text));
+                Some(text)
+            }
+        }
     }
 }
 
 impl PrintedRows {
     fn of(block: &Block) -> Self {
-        let date = date_of(block.day);
         let mut bytes = Vec::with_capacity(block.len() * BlockText::TYPICAL_ROW_BYTES);
         let mut ends = Vec::with_capacity(block.len());
-        // The columns in the middle are the station's: printed for its first row, copied
-        // for the others.
-        let (before, rest) = Column::DEFAULT.split_at(4);
-        let (of_station, after) = rest.split_at(4);
-        let mut stations = vec![0..0; block.stations.len()];
-        for number in 0..block.len() {
-            let row = block.row(number);
-            write_cells(&mut bytes, row, &date, before, Dialect::USUAL);
-            bytes.push(b',');
-            let start = bytes.len();
-            let station = &mut stations[block.station[number] as usize];
-            if station.end == 0 {
-                write_cells(&mut bytes, row, &date, of_station, Dialect::USUAL);
-                *station = start..bytes.len();
-            } else {
-                bytes.extend_from_within(station.clone());
-            }
-            bytes.push(b',');
-            write_cells(&mut bytes, row, &date, after, Dialect::USUAL);
-            bytes.push(b'\n');
-            ends.push(bytes.len() as u32); // a block's rows are far below 4 GB
-        }
+        let all = std::iter::once(0..block.len());
+        print_lines(&mut bytes, block, all, Some(&mut ends));
         Self { bytes: bytes.into(), ends: ends.into() }
+    }
+
+    pub(crate) fn memory_bytes(&self) -> usize {
+        size_of::<Self>() + self.bytes.len() + size_of_val(&*self.ends)
     }
 
     pub(super) fn write(&self, out: &mut Vec<u8>, runs: &[Run]) {

@@ -4,7 +4,7 @@ use aqi::Decimal;
 use jiff::Timestamp;
 
 use super::Dialect;
-use crate::block::SECONDS_A_DAY;
+use crate::blocks::SECONDS_A_DAY;
 use crate::{Column, Flags, Row, SensorType, Spelling};
 
 /// The cell of a row; `date` is the [`date_of`] its day.
@@ -17,17 +17,15 @@ pub(super) fn write_cell(
     dialect: Dialect,
 ) {
     let Dialect { decimal_point, spelling, .. } = dialect;
-    let station = row.station();
-    let Row { block, row: number } = row;
     match column {
-        Column::Id => write_number(out, block.measurements[number]),
-        Column::Timestamp => write_timestamp(out, date, block.seconds[number], spelling),
-        Column::P1 => write_decimal(out, block.pm10[number], decimal_point),
-        Column::P2 => write_decimal(out, block.pm25[number], decimal_point),
-        Column::LocationId => write_number(out, station.location),
-        Column::Latitude => write_decimal(out, station.latitude, decimal_point),
-        Column::Longitude => write_decimal(out, station.longitude, decimal_point),
-        Column::Altitude => write_decimal(out, station.altitude, decimal_point),
+        Column::Id => write_number(out, row.measurement()),
+        Column::Timestamp => write_timestamp(out, date, row.second(), spelling),
+        Column::P1 => write_decimal(out, row.pm10().decimal(), decimal_point),
+        Column::P2 => write_decimal(out, row.pm25().decimal(), decimal_point),
+        Column::LocationId => write_number(out, row.location()),
+        Column::Latitude => write_decimal(out, row.latitude(), decimal_point),
+        Column::Longitude => write_decimal(out, row.longitude(), decimal_point),
+        Column::Altitude => write_decimal(out, row.altitude(), decimal_point),
         Column::Country => {
             if let Some(country) = row.country() {
                 out.extend_from_slice(&country.bytes());
@@ -38,14 +36,14 @@ pub(super) fn write_cell(
             let name = row.band().map_or("", |band| spelling.of_band(band));
             out.extend_from_slice(name.as_bytes());
         }
-        Column::SensorId => write_number(out, Some(block.sensors[number])),
+        Column::SensorId => write_number(out, Some(row.sensor())),
         Column::SensorType => {
-            let text = station.sensor_type.as_ref().map_or("", SensorType::as_str);
-            out.extend_from_slice(text.as_bytes());
+            let model = row.sensor_type();
+            out.extend_from_slice(model.as_ref().map_or("", SensorType::as_str).as_bytes());
         }
         Column::Window => out.extend_from_slice(row.window().name().as_bytes()),
-        Column::Indoor => write_number(out, station.indoor.map(u64::from)),
-        Column::ExactLocation => write_number(out, station.exact.map(u64::from)),
+        Column::Indoor => write_number(out, row.indoor().map(u64::from)),
+        Column::ExactLocation => write_number(out, row.exact().map(u64::from)),
         Column::Flags => write_flags(out, row.flags()),
     }
 }

@@ -9,12 +9,15 @@
 
 mod block_text;
 pub(crate) mod cell;
+mod lines;
 mod rows;
 
 use std::sync::Arc;
 
-pub(crate) use self::block_text::BlockText;
+pub(crate) use self::block_text::{BlockText, PrintedRows};
 use self::cell::{Date, date_of, write_cell};
+pub(crate) use self::lines::StationText;
+use self::lines::print_lines;
 pub use self::rows::Rows;
 use crate::{Column, Page, Row, Run, Spelling};
 
@@ -94,6 +97,10 @@ pub fn write_page(out: &mut Vec<u8>, page: &Page, columns: &[Column], dialect: D
         let rows = of_block.iter().map(|run| run.rows.len()).sum();
         match is_usual.then(|| first.block.text.of(&first.block, rows)).flatten() {
             Some(text) => text.write(out, of_block),
+            None if is_usual => {
+                let rows = of_block.iter().map(|run| run.rows.clone());
+                print_lines(out, &first.block, rows, None);
+            }
             None => of_block.iter().for_each(|run| write_run(out, run, columns, dialect)),
         }
         runs = rest;

@@ -9,7 +9,7 @@
 
 use jiff::Timestamp;
 
-use crate::block::{SECONDS_A_DAY, day_and_second};
+use crate::blocks::{SECONDS_A_DAY, day_and_second};
 use crate::{Country, Position, Window};
 
 /// Base table: day and country.
@@ -109,7 +109,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::block::DAYS;
+    use crate::blocks::DAYS;
 
     fn position() -> impl Strategy<Value = Position> {
         let country = proptest::sample::select(vec![None, Some("AD"), Some("DE"), Some("ZW")]);

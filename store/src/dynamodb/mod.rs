@@ -35,7 +35,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::block::{DAYS, day_and_second};
+use crate::blocks::{DAYS, day_and_second};
 use crate::{Country, Error, Page, Position, Query, Reading, RetryPolicy, Store, Summary, View};
 use service::Table;
 pub use service::{Consumed, Endpoint};

@@ -12,7 +12,7 @@ use super::item::{self, Item};
 use super::keys;
 use super::segments::{KeyRange, Scope, Segment};
 use super::service::Table;
-use crate::block::{Block, Source};
+use crate::blocks::{Block, Source};
 use crate::{Error, ErrorKind, Page, Position, Query, Reading, Run};
 
 /// Segments of one answer that are read at once; each holds two of DynamoDB's pages (of a
@@ -94,7 +94,7 @@ fn page(
     let day = |reading: &Reading| Position::of(reading).day;
     let mut runs = Vec::new();
     for of_day in readings.chunk_by(|a, b| day(a) == day(b)) {
-        let rows: Vec<_> = of_day.iter().map(Source::New).collect();
+        let rows: Vec<_> = of_day.iter().map(Source::new).collect();
         let block = Arc::new(Block::from_sorted(&rows));
         let found = block.select(query, after).into_iter();
         runs.extend(found.map(|rows| Run { block: Arc::clone(&block), rows }));

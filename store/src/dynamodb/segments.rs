@@ -1,8 +1,8 @@
 //! What a query has to read: ranges of keys, in the order of rows.
 
 use super::keys;
-use crate::block::{DAYS, SECONDS_A_DAY, whole_seconds_up};
-use crate::directory::HIGH;
+use crate::blocks::HIGH;
+use crate::blocks::{DAYS, SECONDS_A_DAY, whole_seconds_up};
 use crate::{Country, Position, Query};
 
 /// Partitions beyond which it is cheaper to ask which there are than to ask each.

@@ -14,7 +14,7 @@ use super::days;
 use super::item::{self, Item};
 use super::keys;
 use super::service::{Table, at_once};
-use crate::block::DAYS;
+use crate::blocks::DAYS;
 use crate::{Country, Error, Summary};
 
 /// After this it is looked whether DynamoDB itself has deleted what a count counted. It

@@ -15,8 +15,8 @@ use super::homes::{self, Homes};
 use super::item::{self, Item, WRITTEN, number, text};
 use super::keys;
 use super::service::{Table, at_once, count_throttle};
-use crate::block::{DAYS, SECONDS_A_DAY, day_and_second, whole_seconds_up};
-use crate::plan::latest_of_each_identity;
+use crate::blocks::latest_of_each_identity;
+use crate::blocks::{DAYS, SECONDS_A_DAY, day_and_second, whole_seconds_up};
 use crate::retry::Pauses;
 use crate::{Country, Error, ErrorKind, Position, Reading};
 

@@ -11,17 +11,22 @@ use redb::{ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageError}
 use redb::{TableDefinition, TableError, WriteTransaction};
 
 use super::State;
-use crate::codec;
-use crate::directory::{Directory, Entry, Tree, describe};
-use crate::plan::Change;
-use crate::{Country, Error, ErrorKind, Position, Window};
+use super::entries::{self, Kept, Key, Place};
+use super::pieces::{Pieces, PiecesToWrite, ReadError};
+use crate::blocks::{Block, Change, Directory, Stations, describe, format2};
+use crate::{Error, ErrorKind};
 
 const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
-const DIRECTORY: TableDefinition<[u8; 20], [u8; 33]> = TableDefinition::new("directory");
-const BLOCKS: TableDefinition<u64, &[u8]> = TableDefinition::new("blocks");
+const ENTRIES: TableDefinition<[u8; 20], &[u8]> = TableDefinition::new("entries");
 
-/// The version of the layout that this code reads and writes.
-const FORMAT: u64 = 2;
+/// The tables of format 2: read, and emptied as blocks are written anew.
+const OLD_DIRECTORY: TableDefinition<[u8; 20], [u8; 33]> = TableDefinition::new("directory");
+const OLD_BLOCKS: TableDefinition<u64, &[u8]> = TableDefinition::new("blocks");
+
+/// The version of the layout that this code writes. It reads the one before, too, and
+/// turns such a file into its own with the first change.
+const FORMAT: u64 = 3;
+const OLD_FORMAT: u64 = 2;
 
 /// The opened file.
 pub(super) enum Opened {
@@ -72,7 +77,63 @@ pub(super) fn open_to_read(path: &Path, cache_bytes: usize) -> Result<Opened, Da
     }
 }
 
-pub(super) type BlockTable = ReadOnlyTable<u64, &'static [u8]>;
+/// The tables of one state.
+pub(super) struct Tables {
+    /// Not there in a file of format 2 that nothing was written to yet.
+    pieces: Option<Pieces>,
+    old_blocks: Option<ReadOnlyTable<u64, &'static [u8]>>,
+}
+
+impl Tables {
+    pub(super) fn open(database: &Opened) -> Result<Self, Error> {
+        let reader = database.begin_read()?;
+        Ok(Self {
+            pieces: if_there(Pieces::open(&reader))?,
+            old_blocks: if_there(reader.open_table(OLD_BLOCKS))?,
+        })
+    }
+
+    /// The block at a place; `table` is the one that it may share.
+    pub(super) fn block(
+        &self,
+        place: Place,
+        table: Option<&Arc<Stations>>,
+    ) -> Result<Block, Error> {
+        match place {
+            Place::Value { number, length } => Block::decode(&self.value(number, length)?, table),
+            Place::Old(number) => {
+                let missing = || ReadError::missing(number);
+                let blocks = self.old_blocks.as_ref().ok_or_else(missing)?;
+                let found = blocks.get(number).map_err(storage_error)?.ok_or_else(missing)?;
+                format2::decode(found.value())
+            }
+        }
+    }
+
+    pub(super) fn stations(&self, place: Place) -> Result<Stations, Error> {
+        match place {
+            Place::Value { number, length } => Stations::decode(&self.value(number, length)?),
+            Place::Old(number) => Err(ReadError::missing(number)), // it had no such tables
+        }
+    }
+
+    fn value(&self, number: u64, length: u32) -> Result<Vec<u8>, Error> {
+        let missing = || ReadError::missing(number);
+        let pieces = self.pieces.as_ref().ok_or_else(missing)?;
+        pieces.read(number, length as usize).map_err(|error| match error {
+            ReadError::Storage(error) => storage_error(error),
+            ReadError::Missing => missing(),
+        })
+    }
+}
+
+fn if_there<T>(opened: Result<T, TableError>) -> Result<Option<T>, Error> {
+    match opened {
+        Ok(table) => Ok(Some(table)),
+        Err(TableError::TableDoesNotExist(_)) => Ok(None),
+        Err(error) => Err(table_error(error)),
+    }
+}
 
 /// Turns a panic of redb over a damaged page into an error.
 pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
@@ -88,61 +149,157 @@ pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, E
     }
 }
 
-/// Makes the changes on disk, numbering new blocks upwards; durable when it returns.
-pub(super) fn write(old: &State, changes: &[Change], mut next_block: u64) -> Result<(), Error> {
+/// Makes the changes on disk, numbering new values upwards, a table before the blocks that
+/// share it; durable when it returns. The lengths of the values, in their order.
+pub(super) fn write(
+    old: &State,
+    changes: &[Change],
+    mut next_value: u64,
+) -> Result<Vec<u32>, Error> {
     let mut transaction = old.database.begin_write()?;
     // The state of the file's free space is written with each commit, so that a
     // store opens at once after a crash, however large it is.
     transaction.set_quick_repair(true);
+    let mut lengths = Vec::new();
     {
-        let mut compressor = codec::Compressor::new()?;
-        let mut directory = transaction.open_table(DIRECTORY).map_err(table_error)?;
-        let mut blocks = transaction.open_table(BLOCKS).map_err(table_error)?;
-        for Change { tree, removed, added } in changes {
+        let mut writer = Writer::open(&transaction)?;
+        for Change { tree, removed, table, added } in changes {
             for first in removed {
-                directory.remove(encode_key(*tree, first)).map_err(storage_error)?;
                 if let Some(entry) = old.directory.get(*tree, first) {
-                    blocks.remove(entry.place).map_err(storage_error)?;
+                    writer.remove(Key::of_block(*tree, first), entry.place)?;
+                }
+            }
+            if let Some(((day, country), table)) = table {
+                let key = Key::of_table(*day, *country);
+                if let Some(place) = old.directory.table(*day, *country) {
+                    writer.remove(key, *place)?;
+                }
+                if let Some(table) = table {
+                    let length = writer.insert(next_value, &table.encode())?;
+                    writer.entry(key, &entries::encode_table(key, next_value, length))?;
+                    next_value += 1;
+                    lengths.push(length);
                 }
             }
             for block in added {
                 let (first, entry) = describe(block);
-                let key = encode_key(*tree, &first);
-                let value = encode_entry(&key, &entry, next_block);
-                directory.insert(key, value).map_err(storage_error)?;
-                let bytes = codec::encode(block, &mut compressor)?;
-                blocks.insert(next_block, bytes.as_slice()).map_err(storage_error)?;
-                next_block += 1;
+                let key = Key::of_block(*tree, &first);
+                let length = writer.insert(next_value, &block.encode())?;
+                writer.entry(key, &entries::encode(key, &entry, next_value, length))?;
+                next_value += 1;
+                lengths.push(length);
             }
         }
     }
     transaction.commit().map_err(|e| match e {
         redb::CommitError::Storage(e) => storage_error(e),
         e => Error::new(ErrorKind::Io, "could not commit").because(e),
-    })
+    })?;
+    Ok(lengths)
+}
+
+/// The tables while a transaction writes.
+struct Writer<'a> {
+    entries: redb::Table<'a, [u8; 20], &'static [u8]>,
+    pieces: PiecesToWrite<'a>,
+    /// In a file that had format 2.
+    old: Option<OldTables<'a>>,
+}
+
+type OldTables<'a> = (redb::Table<'a, [u8; 20], [u8; 33]>, redb::Table<'a, u64, &'static [u8]>);
+
+impl<'a> Writer<'a> {
+    fn open(transaction: &'a WriteTransaction) -> Result<Self, Error> {
+        let mut meta = transaction.open_table(META).map_err(table_error)?;
+        let format = meta.get("format").map_err(storage_error)?.map(|format| format.value());
+        if format != Some(FORMAT) {
+            // Whoever knows no format but the old one must not touch the file from now on.
+            meta.insert("format", FORMAT).map_err(storage_error)?;
+        }
+        let names = transaction.list_tables().map_err(storage_error)?;
+        let has_old = names.into_iter().any(|table| redb::TableHandle::name(&table) == "blocks");
+        let old = match has_old {
+            true => Some((
+                transaction.open_table(OLD_DIRECTORY).map_err(table_error)?,
+                transaction.open_table(OLD_BLOCKS).map_err(table_error)?,
+            )),
+            false => None,
+        };
+        Ok(Self {
+            entries: transaction.open_table(ENTRIES).map_err(table_error)?,
+            pieces: PiecesToWrite::open(transaction).map_err(table_error)?,
+            old,
+        })
+    }
+
+    fn remove(&mut self, key: Key, place: Place) -> Result<(), Error> {
+        match (place, &mut self.old) {
+            (Place::Value { number, length }, _) => {
+                self.entries.remove(key.0).map_err(storage_error)?;
+                self.pieces.remove(number, length as usize).map_err(storage_error)
+            }
+            (Place::Old(number), Some((directory, blocks))) => {
+                directory.remove(key.0).map_err(storage_error)?;
+                blocks.remove(number).map(drop).map_err(storage_error)
+            }
+            (Place::Old(number), None) => Err(ReadError::missing(number)),
+        }
+    }
+
+    fn insert(&mut self, number: u64, bytes: &[u8]) -> Result<u32, Error> {
+        let length = u32::try_from(bytes.len());
+        let length = length
+            .map_err(|e| Error::new(ErrorKind::Invalid, "a block is too large").because(e))?;
+        self.pieces.insert(number, bytes).map_err(storage_error)?;
+        Ok(length)
+    }
+
+    fn entry(&mut self, key: Key, value: &[u8]) -> Result<(), Error> {
+        self.entries.insert(key.0, value).map(drop).map_err(storage_error)
+    }
 }
 
 /// Makes the tables of a new file, or sees to it that they are ours; then reads what
-/// there is. With it the number of the next block.
+/// there is. With it the number of the next value.
 pub(super) fn read(database: Opened) -> Result<(State, u64), Error> {
     initialise(&database)?;
     let reader = database.begin_read()?;
-    let entries = reader.open_table(DIRECTORY).map_err(table_error)?;
     let mut directory = Directory::default();
-    let (mut next_block, mut count) = (0, 0);
-    for pair in entries.iter().map_err(storage_error)? {
-        let (key, value) = pair.map_err(storage_error)?;
-        let decoded = decode_entry(&key.value(), &value.value());
-        let (tree, first, entry) = decoded.ok_or_else(damaged)?;
-        next_block = next_block.max(entry.place.saturating_add(1));
-        directory.insert(tree, first, entry);
-        count += 1;
+    let mut next_value = 0;
+    let mut keep = |kept: Kept| {
+        let number = match kept.place() {
+            Place::Value { number, .. } | Place::Old(number) => number,
+        };
+        next_value = next_value.max(number.saturating_add(1));
+        match kept {
+            Kept::Block(tree, first, entry) => directory.insert(tree, first, entry),
+            Kept::Table((day, country), place) => directory.insert_table(day, country, place),
+        }
+    };
+    if let Some(old) = if_there(reader.open_table(OLD_DIRECTORY))? {
+        let mut count = 0;
+        for pair in old.iter().map_err(storage_error)? {
+            let (key, value) = pair.map_err(storage_error)?;
+            keep(entries::decode_old(Key(key.value()), &value.value()).ok_or_else(damaged)?);
+            count += 1;
+        }
+        if old.len().map_err(storage_error)? != count {
+            return Err(damaged());
+        }
     }
-    if entries.len().map_err(storage_error)? != count {
-        return Err(damaged());
+    if let Some(entries) = if_there(reader.open_table(ENTRIES))? {
+        let mut count = 0;
+        for pair in entries.iter().map_err(storage_error)? {
+            let (key, value) = pair.map_err(storage_error)?;
+            keep(entries::decode(Key(key.value()), value.value()).ok_or_else(damaged)?);
+            count += 1;
+        }
+        if entries.len().map_err(storage_error)? != count {
+            return Err(damaged());
+        }
     }
-    let blocks = open_blocks(&database)?;
-    Ok((State { directory, blocks, database: Arc::new(database) }, next_block))
+    let tables = Tables::open(&database)?;
+    Ok((State { directory, tables, database: Arc::new(database) }, next_value))
 }
 
 /// Sees to it that there is a file: makes it and its folder where `create` says so. It
@@ -189,7 +346,7 @@ fn initialise(database: &Opened) -> Result<(), Error> {
         Ok(meta) => {
             let format = meta.get("format").map_err(storage_error)?.map(|format| format.value());
             return match format {
-                Some(FORMAT) => Ok(()),
+                Some(FORMAT | OLD_FORMAT) => Ok(()),
                 Some(1) => Err(Error::new(
                     ErrorKind::Invalid,
                     "the store has format 1, of a version before the first release; export it \
@@ -220,99 +377,11 @@ fn initialise(database: &Opened) -> Result<(), Error> {
     {
         let mut meta = transaction.open_table(META).map_err(table_error)?;
         meta.insert("format", FORMAT).map_err(storage_error)?;
-        transaction.open_table(DIRECTORY).map_err(table_error)?;
-        transaction.open_table(BLOCKS).map_err(table_error)?;
+        transaction.open_table(ENTRIES).map_err(table_error)?;
+        PiecesToWrite::open(&transaction).map_err(table_error)?;
     }
     let commit = transaction.commit();
     commit.map_err(|e| Error::new(ErrorKind::Io, "could not start the store").because(e))
-}
-
-pub(super) fn open_blocks(database: &Opened) -> Result<BlockTable, Error> {
-    let reader = database.begin_read()?;
-    reader.open_table(BLOCKS).map_err(table_error)
-}
-
-/// A block's bytes.
-pub(super) fn block(
-    blocks: &BlockTable,
-    number: u64,
-) -> Result<redb::AccessGuard<'static, &'static [u8]>, Error> {
-    let found = blocks.get(number).map_err(storage_error)?;
-    found.ok_or_else(|| Error::new(ErrorKind::Damaged, format!("block {number} is missing")))
-}
-
-/// In the order of trees and rows: byte by byte as positions compare.
-fn encode_key(tree: Tree, position: &Position) -> [u8; 20] {
-    let mut bytes = [0; 20];
-    bytes[0] = tree as u8;
-    let day = (position.day as u32) ^ (1 << 31); // negative days first
-    bytes[1..5].copy_from_slice(&day.to_be_bytes());
-    bytes[5..].copy_from_slice(&encode_row_key(position));
-    bytes
-}
-
-/// A position within its day.
-fn encode_row_key(position: &Position) -> [u8; 15] {
-    let mut bytes = [0; 15];
-    bytes[..2].copy_from_slice(&position.country.map_or([0, 0], Country::bytes));
-    bytes[2..6].copy_from_slice(&position.second.to_be_bytes());
-    bytes[6..14].copy_from_slice(&position.sensor.to_be_bytes());
-    bytes[14] = position.window as u8;
-    bytes
-}
-
-fn decode_row_key(day: i32, key: &[u8; 15]) -> Option<Position> {
-    let (country, rest) = key.split_first_chunk::<2>()?;
-    let (second, rest) = rest.split_first_chunk::<4>()?;
-    let (sensor, window) = rest.split_first_chunk::<8>()?;
-    let country = match country {
-        [0, 0] => None,
-        code => Some(std::str::from_utf8(code).ok()?.parse().ok()?),
-    };
-    Some(Position {
-        day,
-        country,
-        second: u32::from_be_bytes(*second),
-        sensor: u64::from_be_bytes(*sensor),
-        window: *Window::ALL.get(usize::from(*window.first()?))?,
-    })
-}
-
-fn encode_entry(key: &[u8; 20], entry: &Entry<()>, number: u64) -> [u8; 33] {
-    let mut bytes = [0; 33];
-    bytes[..8].copy_from_slice(&number.to_be_bytes());
-    bytes[8..12].copy_from_slice(&entry.rows.to_be_bytes());
-    bytes[12..14].copy_from_slice(&entry.index_bits.to_be_bytes());
-    bytes[14..29].copy_from_slice(&encode_row_key(&entry.last));
-    let sum = checksum(key, &bytes[..29]);
-    bytes[29..].copy_from_slice(&sum.to_be_bytes());
-    bytes
-}
-
-/// FNV-1a (Fowler, Noll and Vo), 32 bits.
-fn checksum(key: &[u8], value: &[u8]) -> u32 {
-    let step = |sum: u32, byte: &u8| (sum ^ u32::from(*byte)).wrapping_mul(0x0100_0193);
-    key.iter().chain(value).fold(0x811c_9dc5, step)
-}
-
-fn decode_entry(key: &[u8; 20], value: &[u8; 33]) -> Option<(Tree, Position, Entry<u64>)> {
-    let (value, sum) = value.split_last_chunk::<4>()?;
-    if checksum(key, value) != u32::from_be_bytes(*sum) {
-        return None;
-    }
-    let tree = [Tree::All, Tree::High].into_iter().find(|tree| *tree as u8 == key[0])?;
-    let (day, first) = key[1..].split_first_chunk::<4>()?;
-    let day = (u32::from_be_bytes(*day) ^ (1 << 31)) as i32;
-    let (number, rest) = value.split_first_chunk::<8>()?;
-    let (rows, rest) = rest.split_first_chunk::<4>()?;
-    let (index_bits, last) = rest.split_first_chunk::<2>()?;
-    let entry = Entry {
-        rows: u32::from_be_bytes(*rows),
-        last: decode_row_key(day, last.try_into().ok()?)?,
-        index_bits: u16::from_be_bytes(*index_bits),
-        place: u64::from_be_bytes(*number),
-    };
-    Some((tree, decode_row_key(day, first.try_into().ok()?)?, entry))
 }
 
 pub(super) fn error_at(path: &Path, error: Error) -> Error {

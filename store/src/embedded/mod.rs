@@ -1,11 +1,11 @@
 //! One file, durable: blocks in redb.
 //!
-//! Three tables: `meta` ("format" → the version of the layout), `directory` (tree and
-//! first position of a block → what is known of it and its number), `blocks` (number →
-//! encoded block). A put is one redb transaction, committed to disk before it returns;
-//! blocks are never changed under their number. The directory is also kept in memory, in
-//! a [`State`] together with the read transaction that it belongs to: a reader works on
-//! one state, without a lock, and puts do not wait for it.
+//! Tables: `meta` ("format" → the version of the layout), `entries` (tree and first
+//! position of a block, or day and country of a table of stations → what is known of it and
+//! its number), and those of its [pieces](pieces) by number. A put is one redb transaction,
+//! committed to disk before it returns; nothing is ever changed under its number. The
+//! directory is also kept in memory, in a [`State`] together with the read transaction that
+//! it belongs to: a reader works on one state, without a lock, and puts do not wait for it.
 //!
 //! What lies on the disk is not trusted: blocks and directory entries carry checksums,
 //! and where redb stumbles over a damaged page of its own, its panic becomes an error.
@@ -16,7 +16,9 @@
 
 #[cfg(test)]
 mod crash;
+mod entries;
 mod file;
+mod pieces;
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -27,12 +29,9 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use redb::{Database, DatabaseError};
 
-use self::file::{BlockTable, Identity, Opened, error_at, guarded};
-use crate::block::Block;
-use crate::cache::{self, BlockCache, block_cache};
-use crate::codec;
-use crate::directory::Directory;
-use crate::plan::{Change, Homes};
+use self::entries::Place;
+use self::file::{Identity, Opened, Tables, error_at, guarded};
+use crate::blocks::{self, Block, Caches, Change, Directory, Homes, Item, Load, Stations, Tree};
 use crate::{Error, ErrorKind, Page, Position, Query, Reading, Store, Summary, View};
 
 /// A durable store in one file. One process at a time holds it.
@@ -52,7 +51,7 @@ struct Shared {
     current: RwLock<Option<Arc<State>>>,
     /// The states that snapshots hold: the file can only be opened anew without them.
     held: Mutex<Vec<Weak<Held>>>,
-    cache: BlockCache,
+    caches: Caches,
     writer: Mutex<Writer>,
 }
 
@@ -60,8 +59,8 @@ type Opener = dyn Fn() -> Result<Opened, DatabaseError> + Send + Sync;
 
 /// One state of the store. The file is closed with the last of them.
 struct State {
-    directory: Directory<u64>,
-    blocks: BlockTable,
+    directory: Directory<Place>,
+    tables: Tables,
     database: Arc<Opened>,
 }
 
@@ -69,7 +68,7 @@ type Held = RwLock<Option<Arc<State>>>;
 
 struct Writer {
     homes: Homes,
-    next_block: u64,
+    next_value: u64,
 }
 
 /// How a store is opened, an [`Embedded`] one above all.
@@ -107,39 +106,56 @@ impl Embedded {
         let path = path.as_ref().to_owned();
         file::ensure(&path, options.create && options.write)?;
         // An eighth for redb, to hold its inner pages; an eighth for what is in use without
-        // being kept, and for the allocator; the rest for decoded blocks.
+        // being kept, and for the allocator; the rest for what was read and printed.
         let database_cache = options.cache_bytes / 8;
-        let block_cache = options.cache_bytes - 2 * database_cache;
+        let cache_bytes = options.cache_bytes - 2 * database_cache;
         let open = {
             let path = path.clone();
-            let cache_bytes = database_cache as usize;
+            let database_cache = database_cache as usize;
             move || match options.write {
                 true => {
                     let mut builder = Database::builder();
-                    builder.set_cache_size(cache_bytes).create(&path).map(Opened::ToWrite)
+                    builder.set_cache_size(database_cache).create(&path).map(Opened::ToWrite)
                 }
-                false => file::open_to_read(&path, cache_bytes),
+                false => file::open_to_read(&path, database_cache),
             }
         };
-        let mut store = Self::open_with(path, Box::new(open), block_cache)?;
+        let mut store = Self::open_with(path, Box::new(open), cache_bytes)?;
         if let Some(shared) = Arc::get_mut(&mut store.0) {
             shared.identity = file::identity(&shared.path);
         }
         Ok(store)
     }
 
+    /// Writes blocks of an earlier format anew, some half a million readings in one durable
+    /// step; what is left. Without it they go over one by one, as puts come to them. It can be
+    /// stopped after any step and gone on with later.
+    pub async fn migrate(&self) -> Result<Migration, Error> {
+        blocking(&self.0, Shared::migrate).await
+    }
+
     fn open_with(path: PathBuf, open: Box<Opener>, cache_bytes: u64) -> Result<Self, Error> {
-        let (state, next_block) = read_state(&open).map_err(|error| error_at(&path, error))?;
+        let (state, next_value) = read_state(&open).map_err(|error| error_at(&path, error))?;
         Ok(Self(Arc::new(Shared {
             path,
             identity: None,
             open,
             current: RwLock::new(Some(Arc::new(state))),
             held: Mutex::default(),
-            cache: block_cache(cache_bytes),
-            writer: Mutex::new(Writer { homes: Homes::default(), next_block }),
+            caches: Caches::new(cache_bytes),
+            writer: Mutex::new(Writer { homes: Homes::default(), next_value }),
         })))
     }
+}
+
+/// How far the [migration](Embedded::migrate) of a store has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Migration {
+    /// The readings in blocks of an earlier format.
+    pub left: u64,
+    /// All readings.
+    pub readings: u64,
 }
 
 fn read_state(open: &Opener) -> Result<(State, u64), Error> {
@@ -299,33 +315,22 @@ impl Shared {
     }
 
     fn page(&self, state: &State, query: &Query, after: Option<Position>) -> Result<Page, Error> {
-        state.directory.page(query, after, |number| self.load(state, *number))
+        state.directory.page(query, after, &self.loader(state))
     }
 
     /// The page, if all that it takes is in memory; without a thread to wait on.
     fn cached_page(&self, state: &State, query: &Query, after: Option<Position>) -> Option<Page> {
-        let load = |number: &u64| {
-            let miss = || Error::new(ErrorKind::Io, "not in the cache");
-            self.cache.get(number).ok_or_else(miss)
-        };
-        let hits = Cell::new(0);
-        let counted = |number: &u64| load(number).inspect(|_| hits.set(hits.get() + 1));
-        let page = state.directory.page(query, after, counted).ok();
+        let known = Known { shared: self, hits: Cell::new(0) };
+        let page = state.directory.page(query, after, &known).ok();
         // Otherwise a thread looks again, and counts.
         if page.is_some() {
-            cache::count("blocks", "hit", hits.get());
+            blocks::count("blocks", "hit", known.hits.get());
         }
         page
     }
 
-    fn load(&self, state: &State, number: u64) -> Result<Arc<Block>, Error> {
-        let mut outcome = "hit";
-        let block = self.cache.get_or_insert_with(&number, || {
-            outcome = "miss";
-            codec::decode(file::block(&state.blocks, number)?.value()).map(Arc::new)
-        });
-        cache::count("blocks", outcome, 1);
-        block
+    fn loader<'a>(&'a self, state: &'a State) -> Loader<'a> {
+        Loader { shared: self, tables: &state.tables }
     }
 
     /// What is written into a file that was deleted, nobody finds again.
@@ -342,8 +347,8 @@ impl Shared {
         self.check_place()?;
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let state = self.state()?;
-        let load = |number: &u64| self.load(&state, *number);
-        let changes = state.directory.plan_put(batch, &mut writer.homes, load)?;
+        let load = self.loader(&state);
+        let changes = state.directory.plan_put(batch, &mut writer.homes, &load)?;
         self.change(&mut writer, state, changes)
     }
 
@@ -351,10 +356,31 @@ impl Shared {
         self.check_place()?;
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let state = self.state()?;
-        let load = |number: &u64| self.load(&state, *number);
-        let (changes, deleted) = state.directory.plan_deletion(moment, load)?;
+        let load = self.loader(&state);
+        let (changes, deleted) = state.directory.plan_deletion(moment, &load)?;
         self.change(&mut writer, state, changes)?;
         Ok(deleted)
+    }
+
+    fn migrate(&self) -> Result<Migration, Error> {
+        /// Some seconds of work, and as much memory as a day of the network takes.
+        const ROWS_AT_ONCE: u64 = 500_000;
+        self.check_place()?;
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = self.state()?;
+        let load = self.loader(&state);
+        let is_old = |place: &Place| matches!(place, Place::Old(_));
+        let changes = state.directory.plan_rewriting(is_old, ROWS_AT_ONCE, &load)?;
+        self.change(&mut writer, state, changes)?;
+        let state = self.state()?;
+        let blocks = || state.directory.days(Tree::All, i32::MIN, i32::MAX).map(|(_, entry)| entry);
+        let left = blocks().filter(|entry| is_old(&entry.place)).map(|entry| u64::from(entry.rows));
+        let high = state.directory.days(Tree::High, i32::MIN, i32::MAX);
+        let high = high.filter(|(_, entry)| is_old(&entry.place));
+        // High rows are kept twice; what is left of the second copy counts, too.
+        let high = high.map(|(_, entry)| u64::from(entry.rows));
+        let readings = blocks().map(|entry| u64::from(entry.rows)).sum();
+        Ok(Migration { left: left.chain(high).sum(), readings })
     }
 
     /// Makes the changes, on disk first.
@@ -368,15 +394,16 @@ impl Shared {
             return Ok(());
         }
         state.database.check_writable()?;
-        let first_block = writer.next_block;
-        writer.next_block += changes.iter().map(|change| change.added.len() as u64).sum::<u64>();
+        let first_value = writer.next_value;
+        let values = |change: &Change| change.added.len() + usize::from(change.table.is_some());
+        writer.next_value += changes.iter().map(values).sum::<usize>() as u64;
         let database = Arc::clone(&state.database);
         let written = guarded(|| {
-            file::write(&state, &changes, first_block)?;
-            file::open_blocks(&database)
+            let lengths = file::write(&state, &changes, first_value)?;
+            Ok((lengths, Tables::open(&database)?))
         });
-        let blocks = match written {
-            Ok(blocks) => blocks,
+        let (lengths, tables) = match written {
+            Ok(written) => written,
             Err(error) => {
                 drop((state, database));
                 self.reopen();
@@ -386,20 +413,72 @@ impl Shared {
 
         for Change { tree, removed, .. } in &changes {
             let replaced = removed.iter().filter_map(|first| state.directory.get(*tree, first));
-            replaced.for_each(|entry| drop(self.cache.remove(&entry.place)));
+            replaced.for_each(|entry| drop(self.caches.blocks.remove(&entry.place.number())));
         }
         let mut directory = state.directory.clone();
-        let mut numbers = first_block..;
-        directory.apply(changes, |block| {
-            let number = numbers.next().unwrap_or_default(); // the range has no end
-            self.cache.insert(number, Arc::new(block));
-            number
+        let mut places = (first_value..).zip(lengths);
+        directory.apply(changes, |item| {
+            // As many as were written.
+            let (number, length) = places.next().unwrap_or_default();
+            match item {
+                Item::Block(block) => {
+                    self.caches.blocks.insert(number, self.caches.adopt(*block));
+                }
+                Item::Table(table) => self.caches.insert_table(number, table),
+            }
+            Place::Value { number, length }
         });
-        let state = State { directory, blocks, database };
+        let state = State { directory, tables, database };
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         *current = Some(Arc::new(state));
         Ok(())
     }
+}
+
+/// Reads what is not in memory.
+struct Loader<'a> {
+    shared: &'a Shared,
+    tables: &'a Tables,
+}
+
+impl Load<Place> for Loader<'_> {
+    fn block(&self, place: &Place, table: Option<&Place>) -> Result<Arc<Block>, Error> {
+        let caches = &self.shared.caches;
+        let mut outcome = "hit";
+        let block = caches.blocks.get_or_insert_with(&place.number(), || {
+            outcome = "miss";
+            let table = table.map(|place| self.table(place)).transpose()?;
+            self.tables.block(*place, table.as_ref()).map(|block| caches.adopt(block))
+        });
+        blocks::count("blocks", outcome, 1);
+        block
+    }
+
+    fn table(&self, place: &Place) -> Result<Arc<Stations>, Error> {
+        self.shared.caches.table(place.number(), || self.tables.stations(*place))
+    }
+}
+
+/// Finds what is in memory, and nothing else.
+struct Known<'a> {
+    shared: &'a Shared,
+    hits: Cell<u64>,
+}
+
+impl Load<Place> for Known<'_> {
+    fn block(&self, place: &Place, _: Option<&Place>) -> Result<Arc<Block>, Error> {
+        let block = self.shared.caches.blocks.get(&place.number()).ok_or_else(not_known)?;
+        self.hits.set(self.hits.get() + 1);
+        Ok(block)
+    }
+
+    fn table(&self, place: &Place) -> Result<Arc<Stations>, Error> {
+        self.shared.caches.known_table(place.number()).ok_or_else(not_known)
+    }
+}
+
+fn not_known() -> Error {
+    Error::new(ErrorKind::Io, "not in the cache")
 }
 
 impl Drop for Shared {

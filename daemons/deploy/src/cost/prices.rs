@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-/// The table of prices that comes with the program: `daemons/prices/aws.json`.
+/// The table of prices that comes with the program: `daemons/deploy/prices/aws.json`.
 pub const BUILT_IN: &str = include_str!("../../prices/aws.json");
 
 /// A table of prices by region, and what is free.

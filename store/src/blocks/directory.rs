@@ -3,8 +3,9 @@
 //! Blocks cover disjoint spans of the order of rows, like the leaves of a search tree.
 //! There are two trees: one of all rows, with a block or more for every day and country,
 //! and one that holds the rows with a high index once more, by day alone, so that a
-//! query for those reads little else. The directory is all that is kept in memory of a
-//! store: some 100 bytes a block. [`plan`](crate::plan) says what a put changes.
+//! query for those reads little else. Where a day of a country has several blocks, these
+//! share a table of stations. The directory is all that is kept in memory of a store: some
+//! 100 bytes a block. [`plan`](super::plan) says what a put changes.
 
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;
@@ -12,10 +13,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::block::{Block, SECONDS_A_DAY, day_and_second};
+use super::block::Block;
+use super::day::{SECONDS_A_DAY, day_and_second};
+use super::plan::Change;
+use super::stations::Stations;
 use crate::contract::{Page, Run, Summary};
-use crate::plan::Change;
-use crate::{Error, Position, Query};
+use crate::{Country, Error, Position, Query};
 
 /// A page ends after this many matching rows: some 1.4 MB of CSV…
 const PAGE_ROWS: usize = 16_384;
@@ -26,8 +29,8 @@ const PAGE_BLOCKS: usize = 32;
 /// The lowest index that the tree of high rows holds: DAQI's band High begins here.
 pub(crate) const HIGH: u8 = 7;
 
-/// The blocks of a store, by the position of their first row. `P` says where a block
-/// is. Cloning costs a pointer a day; readers keep the clone they started with.
+/// The blocks of a store, by the position of their first row. `P` says where a block or a
+/// table is. Cloning costs a pointer a day; readers keep the clone they started with.
 #[derive(Debug, Clone)]
 pub(crate) struct Directory<P> {
     all: Leaves<P>,
@@ -46,7 +49,34 @@ struct Changes {
 }
 
 type Leaves<P> = BTreeMap<i32, Arc<Day<P>>>;
-type Day<P> = BTreeMap<Position, Entry<P>>;
+
+#[derive(Debug, Clone)]
+struct Day<P> {
+    blocks: BTreeMap<Position, Entry<P>>,
+    /// The tables of stations that blocks of a country share.
+    tables: BTreeMap<Option<Country>, P>,
+}
+
+impl<P> Default for Day<P> {
+    fn default() -> Self {
+        Self { blocks: BTreeMap::new(), tables: BTreeMap::new() }
+    }
+}
+
+/// Finds what is kept at a place.
+pub(crate) trait Load<P> {
+    /// A block; `table` is the one that it may share.
+    fn block(&self, place: &P, table: Option<&P>) -> Result<Arc<Block>, Error>;
+
+    fn table(&self, place: &P) -> Result<Arc<Stations>, Error>;
+}
+
+/// What is kept at a place.
+#[derive(Debug)]
+pub(crate) enum Item {
+    Block(Box<Block>),
+    Table(Arc<Stations>),
+}
 
 /// Which rows a block is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,22 +108,34 @@ impl<P> Default for Directory<P> {
 impl<P: Clone> Directory<P> {
     pub(crate) fn insert(&mut self, tree: Tree, first: Position, entry: Entry<P>) {
         let day = self.leaves_mut(tree).entry(first.day).or_default();
-        Arc::make_mut(day).insert(first, entry);
+        Arc::make_mut(day).blocks.insert(first, entry);
+    }
+
+    pub(crate) fn insert_table(&mut self, day: i32, country: Option<Country>, place: P) {
+        Arc::make_mut(self.all.entry(day).or_default()).tables.insert(country, place);
     }
 
     fn remove(&mut self, tree: Tree, first: &Position) {
+        self.change_day(tree, first.day, |day| drop(day.blocks.remove(first)));
+    }
+
+    fn change_day(&mut self, tree: Tree, day: i32, change: impl FnOnce(&mut Day<P>)) {
         let leaves = self.leaves_mut(tree);
-        let Some(day) = leaves.get_mut(&first.day) else {
-            return;
-        };
-        Arc::make_mut(day).remove(first);
-        if day.is_empty() {
-            leaves.remove(&first.day);
+        let Some(found) = leaves.get_mut(&day) else { return };
+        let found = Arc::make_mut(found);
+        change(found);
+        if found.blocks.is_empty() && found.tables.is_empty() {
+            leaves.remove(&day);
         }
     }
 
     pub(crate) fn get(&self, tree: Tree, first: &Position) -> Option<&Entry<P>> {
-        self.leaves(tree).get(&first.day)?.get(first)
+        self.leaves(tree).get(&first.day)?.blocks.get(first)
+    }
+
+    /// The table of stations that the blocks of a day and country share.
+    pub(crate) fn table(&self, day: i32, country: Option<Country>) -> Option<&P> {
+        self.all.get(&day)?.tables.get(&country)
     }
 
     /// The blocks of a tree's days from the first to the last, in order.
@@ -104,7 +146,22 @@ impl<P: Clone> Directory<P> {
         last: i32,
     ) -> impl Iterator<Item = (&Position, &Entry<P>)> {
         let days = (first <= last).then(|| self.leaves(tree).range(first..=last));
-        days.into_iter().flatten().flat_map(|(_, day)| day.iter())
+        days.into_iter().flatten().flat_map(|(_, day)| day.blocks.iter())
+    }
+
+    /// A block, with what it needs from elsewhere.
+    pub(crate) fn load(
+        &self,
+        tree: Tree,
+        first: &Position,
+        entry: &Entry<P>,
+        load: &impl Load<P>,
+    ) -> Result<Arc<Block>, Error> {
+        let table = match tree {
+            Tree::All => self.table(first.day, first.country),
+            Tree::High => None,
+        };
+        load.block(&entry.place, table)
     }
 
     fn leaves(&self, tree: Tree) -> &Leaves<P> {
@@ -150,12 +207,31 @@ impl<P: Clone> Directory<P> {
         &self,
         query: &Query,
         after: Option<Position>,
-        load: impl Fn(&P) -> Result<Arc<Block>, Error>,
+        load: &impl Load<P>,
     ) -> Result<Page, Error> {
         let mut page = Page::default();
         let (mut rows, mut blocks) = (0, 0);
-        for entry in self.candidates(query, after) {
-            let block = load(&entry.place)?;
+        let (tree, candidates) = self.candidates(query, after);
+        let mut without_wanted = None;
+        for (first, entry) in candidates {
+            let of_table = (first.day, first.country);
+            if without_wanted == Some(of_table) {
+                continue;
+            }
+            if tree == Tree::All
+                && query.asks_for_stations()
+                && let Some(table) = self.table(first.day, first.country)
+                && load.table(table)?.accepted(query).is_some_and(|wanted| !wanted.contains(&true))
+            {
+                without_wanted = Some(of_table);
+                blocks += 1;
+                if blocks == PAGE_BLOCKS {
+                    page.next = Some(Position::last_of(first.day, first.country));
+                    break;
+                }
+                continue;
+            }
+            let block = self.load(tree, first, entry, load)?;
             for mut run in block.select(query, after) {
                 run.end = run.end.min(run.start + PAGE_ROWS - rows);
                 rows += run.len();
@@ -181,7 +257,7 @@ impl<P: Clone> Directory<P> {
         &self,
         query: &Query,
         after: Option<Position>,
-    ) -> impl Iterator<Item = &Entry<P>> {
+    ) -> (Tree, impl Iterator<Item = (&Position, &Entry<P>)>) {
         let (from, until) = (query.from.as_second(), query.until.as_second());
         let first_day = day_and_second(query.from).0.max(after.map_or(i32::MIN, |p| p.day));
         let last_day = day_and_second(query.until).0;
@@ -191,32 +267,42 @@ impl<P: Clone> Directory<P> {
             .fold(0, |bits, index| bits | 1u16 << index);
         let only_high = accepted_bits & ((1 << HIGH) - 1) == 0;
         let tree = if only_high { Tree::High } else { Tree::All };
-        self.days(tree, first_day, last_day)
-            .filter(move |(first, entry)| {
-                let (start, end) = entry.seconds(first);
-                query.accepts_some_country(first.country, entry.last.country)
-                    && entry.index_bits & accepted_bits != 0
-                    && start <= until
-                    && end >= from
-                    && after.is_none_or(|after| after < entry.last)
-            })
-            .map(|(_, entry)| entry)
+        let candidates = self.days(tree, first_day, last_day).filter(move |(first, entry)| {
+            let (start, end) = entry.seconds(first);
+            query.accepts_some_country(first.country, entry.last.country)
+                && entry.index_bits & accepted_bits != 0
+                && start <= until
+                && end >= from
+                && after.is_none_or(|after| after < entry.last)
+        });
+        (tree, candidates)
     }
 
-    /// Makes the changes, given where every added block was put.
-    pub(crate) fn apply(&mut self, changes: Vec<Change>, mut place: impl FnMut(Block) -> P) {
+    /// Makes the changes, given where each item was put, a table before the blocks that
+    /// share it.
+    pub(crate) fn apply(&mut self, changes: Vec<Change>, mut place: impl FnMut(Item) -> P) {
         self.changes.newest += 1;
         let change = self.changes.newest;
-        for Change { tree, removed, added } in changes {
+        for Change { tree, removed, table, added } in changes {
             let gone = removed.iter().map(|first| first.day);
             let days = gone.chain(added.iter().map(|block| block.day));
             let changed = days.map(|day| (day, change));
             Arc::make_mut(&mut self.changes.days).extend(changed);
             removed.iter().for_each(|first| self.remove(tree, first));
+            match table {
+                Some(((day, country), Some(table))) => {
+                    let place = place(Item::Table(table));
+                    self.insert_table(day, country, place);
+                }
+                Some(((day, country), None)) => {
+                    self.change_day(tree, day, |day| drop(day.tables.remove(&country)));
+                }
+                None => {}
+            }
             for block in added {
                 let (first, entry) = describe(&block);
                 let Entry { rows, last, index_bits, place: () } = entry;
-                let place = place(block);
+                let place = place(Item::Block(Box::new(block)));
                 self.insert(tree, first, Entry { rows, last, index_bits, place });
             }
         }

@@ -1,0 +1,280 @@
+//! Readings of one UTC day, as packed columns in the order of rows.
+
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+
+use aqi::daqi::Index;
+
+use super::bytes::damaged;
+use super::day::{DAYS, SECONDS_A_DAY};
+use super::decimals::Decimals;
+use super::frame::{Frame, Writer, encoding, newer};
+use super::integers::{Integers, Numbers, RUN};
+use super::others::Other;
+use super::row::Row;
+use super::stations::Stations;
+use crate::csv::BlockText;
+use crate::{Country, Error, Flags, Position, Window};
+
+/// More rows than any block has; a number above it is damage, not data.
+const MAX_ROWS: usize = 1 << 17;
+
+/// Immutable columns of readings of one UTC day, sorted by country, timestamp, sensor
+/// and window. What many rows share (the sensor, its model and its place) is kept once.
+#[derive(Debug)]
+pub struct Block {
+    pub(crate) day: i32,
+    pub(super) rows: usize,
+    /// The countries in order; most blocks have one.
+    pub(crate) countries: Vec<CountryRows>,
+    /// Seconds of the day.
+    pub(crate) seconds: Integers,
+    /// For every row the number of its station.
+    pub(crate) station: Integers,
+    /// The places in [`Window::ALL`].
+    pub(super) windows: Integers,
+    /// 0 for no index.
+    pub(crate) indices: Integers,
+    pub(crate) pm10: Decimals,
+    pub(crate) pm25: Decimals,
+    pub(crate) measurements: Integers,
+    /// Columns of a later version.
+    pub(super) others: Vec<Other>,
+    pub(crate) stations: Arc<Stations>,
+    /// Whether other blocks use the same stations, so that these are kept elsewhere.
+    pub(crate) shares_stations: bool,
+    /// The rows as CSV of the default columns, once they were asked for often enough.
+    pub(crate) text: BlockText,
+    /// The rows with a flag of [`Flags::IMPLAUSIBLE`], in order, once they were asked for.
+    pub(super) implausible: OnceLock<Box<[u32]>>,
+}
+
+/// The rows of one country: from where the one before ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CountryRows {
+    pub(crate) country: Option<Country>,
+    pub(crate) end: u32,
+}
+
+/// The ids of the columns. What is derived from others is kept so that reading is quick.
+mod id {
+    pub(super) const STATIONS: u8 = 1;
+    pub(super) const SECOND: u8 = 2;
+    pub(super) const STATION: u8 = 3;
+    pub(super) const WINDOW: u8 = 4;
+    /// The DAQI, 0 for none: derived.
+    pub(super) const INDEX: u8 = 5;
+    pub(super) const PM10: u8 = 6;
+    pub(super) const PM25: u8 = 7;
+    pub(super) const MEASUREMENT: u8 = 8;
+}
+
+/// The kind of the frame.
+const KIND: u8 = 1;
+
+impl Block {
+    /// The number of rows.
+    pub fn len(&self) -> usize {
+        self.rows
+    }
+
+    /// Whether there are no rows; a store hands out no such block.
+    pub fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
+    /// One row. Panics when `row` is not below [`len`](Self::len), as a slice does.
+    pub fn row(&self, row: usize) -> Row<'_> {
+        assert!(row < self.len(), "row {row} of a block of {}", self.len());
+        Row { block: self, row }
+    }
+
+    pub(crate) fn position(&self, row: usize) -> Position {
+        Position {
+            day: self.day,
+            country: self.country(row),
+            second: self.seconds.get(row) as u32,
+            sensor: self.stations.sensor(self.station.get(row) as usize),
+            window: self.window(row),
+        }
+    }
+
+    pub(crate) fn window(&self, row: usize) -> Window {
+        Window::ALL[self.windows.get(row) as usize]
+    }
+
+    pub(crate) fn country(&self, row: usize) -> Option<Country> {
+        let number = match self.countries.as_slice() {
+            [_] => 0,
+            several => several.partition_point(|rows| rows.end as usize <= row),
+        };
+        self.countries[number].country
+    }
+
+    /// How many of some rows have a flag of [`Flags::IMPLAUSIBLE`].
+    pub(crate) fn count_implausible(&self, rows: &Range<usize>) -> usize {
+        let all = self.implausible.get_or_init(|| {
+            let (mut station, mut pm10, mut pm25) = Default::default();
+            let mut found = Vec::new();
+            for run in 0..self.len().div_ceil(RUN) {
+                let Numbers(numbers) = &mut station;
+                self.station.run(run, numbers);
+                self.pm10.run(run, &mut pm10);
+                self.pm25.run(run, &mut pm25);
+                for row in run * RUN..self.len().min(run * RUN + RUN) {
+                    let of_station = self.stations.flags(numbers[row % RUN] as usize);
+                    let cells = [self.pm10.in_run(&pm10, row), self.pm25.in_run(&pm25, row)];
+                    if Flags::with_values(of_station, cells).intersects(Flags::IMPLAUSIBLE) {
+                        found.push(row as u32); // a block's rows are few
+                    }
+                }
+            }
+            found.into()
+        });
+        let before = |row: usize| all.partition_point(|one| (*one as usize) < row);
+        before(rows.end) - before(rows.start)
+    }
+
+    /// A bit for each index that occurs; bit 0 for rows without one.
+    pub(crate) fn index_bits(&self) -> u16 {
+        let mut bits = 0;
+        let mut indices = Numbers::default();
+        for run in 0..self.len().div_ceil(RUN) {
+            self.indices.run(run, &mut indices.0);
+            let rows = RUN.min(self.len() - run * RUN);
+            bits |= indices.0[..rows].iter().fold(0, |bits, index| bits | 1 << index);
+        }
+        bits
+    }
+
+    /// Bytes of memory, roughly, without stations that others share and without the text.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let integers =
+            [&self.seconds, &self.station, &self.windows, &self.indices, &self.measurements];
+        let integers: usize = integers.iter().map(|column| column.memory_bytes()).sum();
+        let own = if self.shares_stations { 0 } else { self.stations.memory_bytes() };
+        size_of::<Self>() + integers + self.pm10.memory_bytes() + self.pm25.memory_bytes() + own
+    }
+
+    /// Whether it has a column that can only be kept where its rows stay together.
+    pub(crate) fn check_rewritable(&self) -> Result<(), Error> {
+        self.others.iter().try_for_each(Other::check_rewritable)
+    }
+
+    /// The block as it is kept; the stations with it, unless others share them.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut head = self.day.to_le_bytes().to_vec();
+        head.extend((self.countries.len() as u32).to_le_bytes());
+        for rows in &self.countries {
+            head.extend(rows.country.map_or([0, 0], Country::bytes));
+            head.extend(rows.end.to_le_bytes());
+        }
+        let mut frame = Writer::new(KIND, self.rows, head);
+        let integers = [
+            (id::SECOND, &self.seconds),
+            (id::STATION, &self.station),
+            (id::WINDOW, &self.windows),
+            (id::INDEX, &self.indices),
+            (id::MEASUREMENT, &self.measurements),
+        ];
+        for (id, column) in integers {
+            if !column.is_absent() {
+                frame.integers(id, 0, column);
+            }
+        }
+        for (id, column) in [(id::PM10, &self.pm10), (id::PM25, &self.pm25)] {
+            if !column.is_absent() {
+                frame.decimals(id, 0, column);
+            }
+        }
+        self.others.iter().for_each(|other| other.encode(&mut frame));
+        if !self.shares_stations {
+            let stations = self.stations.encode();
+            frame.column(id::STATIONS, encoding::FRAME, 0, |out| out.extend(stations));
+        }
+        frame.finish()
+    }
+
+    /// The block back from its bytes; `shared` is the table of those that have none of their
+    /// own. Whatever the bytes are, this returns.
+    pub(crate) fn decode(bytes: &[u8], shared: Option<&Arc<Stations>>) -> Result<Self, Error> {
+        let mut frame = Frame::read(bytes, MAX_ROWS)?;
+        if frame.kind != KIND {
+            return Err(damaged("it is something else"));
+        }
+        let day = i32::from_le_bytes(frame.head.array()?);
+        let countries = frame.head.u32()?;
+        let countries = (0..countries).map(|_| {
+            let country = decode_country(frame.head.array()?)?;
+            Ok(CountryRows { country, end: frame.head.u32()? })
+        });
+        let countries = countries.collect::<Result<_, Error>>()?;
+        let (stations, shares_stations) = match (frame.take(id::STATIONS), shared) {
+            (Some(own), _) if own.encoding == encoding::FRAME => {
+                (Arc::new(Stations::decode(own.bytes)?), false)
+            }
+            (Some(_), _) => return Err(newer("its stations have an encoding that is not known")),
+            (None, Some(shared)) => (Arc::clone(shared), true),
+            (None, None) => return Err(damaged("its stations are missing")),
+        };
+        let rows = frame.rows;
+        let block = Self {
+            day,
+            rows,
+            countries,
+            seconds: frame.integers(id::SECOND)?,
+            station: frame.integers(id::STATION)?,
+            windows: frame.integers(id::WINDOW)?,
+            indices: frame.integers(id::INDEX)?,
+            pm10: frame.decimals(id::PM10)?,
+            pm25: frame.decimals(id::PM25)?,
+            measurements: frame.integers(id::MEASUREMENT)?,
+            others: frame
+                .rest()?
+                .into_iter()
+                .map(|c| Other::decode(c, rows))
+                .collect::<Result<_, _>>()?,
+            stations,
+            shares_stations,
+            text: BlockText::default(),
+            implausible: OnceLock::new(),
+        };
+        block.check()?;
+        Ok(block)
+    }
+
+    /// What the rest of the crate relies on without looking again. Rows out of order would
+    /// make answers wrong, and no more; the checksums stand for their order.
+    fn check(&self) -> Result<(), Error> {
+        if !DAYS.contains(&self.day) {
+            return Err(damaged("its day is out of range"));
+        }
+        let mut ends = self.countries.iter().map(|rows| rows.end as usize);
+        if !ends.clone().is_sorted_by(|a, b| a < b) || ends.next_back() != Some(self.len()) {
+            return Err(damaged("its countries do not cover its rows"));
+        }
+        if self.countries.first().is_some_and(|first| first.end == 0) {
+            return Err(damaged("a country has no rows"));
+        }
+        let limits = [
+            (&self.seconds, SECONDS_A_DAY as u64, "a row is outside its day"),
+            (&self.station, self.stations.count() as u64, "a row's station is not there"),
+            (&self.windows, Window::ALL.len() as u64, "a window is unknown"),
+            (&self.indices, u64::from(Index::MAX.get()) + 1, "an index is out of range"),
+        ];
+        for (column, limit, problem) in limits {
+            if !column.are_below(limit) || column.has_absent(self.len()) {
+                return Err(damaged(problem));
+            }
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn decode_country(code: [u8; 2]) -> Result<Option<Country>, Error> {
+    if code == [0, 0] {
+        return Ok(None);
+    }
+    let text = std::str::from_utf8(&code).unwrap_or_default();
+    text.parse().map(Some).map_err(|e| damaged("its country").because(e))
+}

@@ -1,0 +1,38 @@
+//! The engine: readings as packed columns, in blocks that describe themselves.
+
+mod block;
+mod build;
+mod bytes;
+mod cache;
+mod day;
+mod decimals;
+mod directory;
+pub(crate) mod format2;
+mod frame;
+mod integers;
+mod others;
+mod plan;
+mod row;
+mod select;
+mod stations;
+#[cfg(test)]
+mod tests;
+mod unpack;
+
+pub use self::block::Block;
+pub(crate) use self::cache::{Caches, TextCache, count};
+pub(crate) use self::day::{SECONDS_A_DAY, day_and_second, timestamp_problem};
+pub(crate) use self::decimals::{Cell, Run as DecimalRun, Short};
+pub(crate) use self::directory::{Directory, Entry, Item, Load, Tree, describe};
+pub(crate) use self::integers::{Numbers, RUN};
+pub(crate) use self::plan::{Change, Homes};
+pub use self::row::Row;
+pub(crate) use self::stations::{Station, Stations};
+
+#[cfg(feature = "dynamodb")]
+pub(crate) use self::{
+    build::Source,
+    day::{DAYS, whole_seconds_up},
+    directory::HIGH,
+    plan::latest_of_each_identity,
+};

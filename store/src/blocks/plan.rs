@@ -1,0 +1,547 @@
+//! What a put or a deletion changes: the blocks that its readings fall into are written
+//! anew, and split where they grow too large, so that its cost follows the batch, not
+//! the store, and a query never merges.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::block::Block;
+use super::build::{Source, blocks_of};
+use super::day::{day_and_second, whole_seconds_up};
+use super::directory::{Directory, Entry, HIGH, Load, Tree};
+use super::stations::{MAX_STATIONS, Station, Stations};
+use crate::{Country, Error, ErrorKind, Position, Reading, Window};
+
+/// A block is split beyond this many rows: some 1.4 MB of CSV, 130 kB on disk.
+const BLOCK_ROWS: usize = 16_384;
+
+/// Blocks that go and blocks that come: the effect on one stretch of rows.
+#[derive(Debug)]
+pub(crate) struct Change {
+    pub(crate) tree: Tree,
+    pub(crate) removed: Vec<Position>,
+    /// The table that the blocks of a day and country share from now on, if any.
+    pub(crate) table: Option<(Group, Option<Arc<Stations>>)>,
+    pub(crate) added: Vec<Block>,
+}
+
+/// A day and a country.
+type Group = (i32, Option<Country>);
+
+/// What happens to a position: a reading comes with its index, or what is there goes.
+type Edit<'a> = (Position, Option<(&'a Reading, u8)>);
+
+impl<P: Clone> Directory<P> {
+    /// What a put changes. Nothing is changed yet: the caller keeps the new blocks, then
+    /// [applies](Self::apply) the changes.
+    pub(crate) fn plan_put(
+        &self,
+        batch: &[Reading],
+        homes: &mut Homes,
+        load: &impl Load<P>,
+    ) -> Result<Vec<Change>, Error> {
+        let mut edits: BTreeMap<Group, Vec<Edit<'_>>> = BTreeMap::new();
+        let mut readings = latest_of_each_identity(batch)?;
+        // Day by day: each day's homes are read at most once.
+        readings.sort_unstable_by_key(|reading| reading.timestamp);
+        for reading in readings {
+            let position = Position::of(reading);
+            let Position { day, country, .. } = position;
+            let index = reading.index().map_or(0, |index| index.get());
+            edits.entry((day, country)).or_default().push((position, Some((reading, index))));
+            let sensors = homes.of_day(day, || self.homes_of_day(day, load))?;
+            for home in sensors.add(reading.sensor, country) {
+                let gone = Position { country: home, ..position };
+                edits.entry((day, home)).or_default().push((gone, None));
+            }
+        }
+        let mut changes = Vec::new();
+        let mut high: BTreeMap<i32, Vec<Edit<'_>>> = BTreeMap::new();
+        for (group, mut edits) in edits {
+            edits.sort_unstable_by_key(|(position, _)| *position);
+            let high = high.entry(group.0).or_default();
+            changes.extend(self.plan_group(group, &edits, high, load)?);
+        }
+        for (day, edits) in high {
+            changes.extend(self.plan_high(day, &edits, load)?);
+        }
+        Ok(changes)
+    }
+
+    /// The blocks of a day and country.
+    fn group(&self, (day, country): Group) -> Vec<(&Position, &Entry<P>)> {
+        let of_day = self.days(Tree::All, day, day);
+        of_day.filter(|(first, _)| first.country == country).collect()
+    }
+
+    /// The change that edits, in order, make to the blocks of a day and country. Notes the
+    /// edits that change a high row or make one.
+    fn plan_group<'a>(
+        &self,
+        group: Group,
+        edits: &[Edit<'a>],
+        high: &mut Vec<Edit<'a>>,
+        load: &impl Load<P>,
+    ) -> Result<Option<Change>, Error> {
+        let blocks = self.group(group);
+        let edited = edited_blocks(&blocks, edits);
+        let old =
+            self.load_old(Tree::All, edited.iter().filter_map(|edited| edited.block), load)?;
+        let mut parts: Vec<Part<'_>> = Vec::new();
+        let mut removed = Vec::new();
+        for edited in &edited {
+            let Some(block) = edited.block else {
+                let rows: Vec<_> = edited.edits.iter().filter_map(new_row).collect();
+                high.extend(edited.edits.iter().filter(|edit| is_high(edit)));
+                parts.push(Part { rows, appended: true });
+                continue;
+            };
+            let Some(block) = old.get(block.0) else { continue };
+            if let Some(rows) = merge(block, edited.edits, high) {
+                let (first, last) = (block.position(0), block.position(block.len() - 1));
+                parts.push(Part { rows, appended: edited.edits[0].0 > last });
+                removed.push(first);
+            }
+        }
+        if removed.is_empty() && parts.iter().all(|part| part.rows.is_empty()) {
+            return Ok(None);
+        }
+        let chunks: Vec<_> = parts.iter().flat_map(Part::chunks).collect();
+        let untouched = blocks.iter().filter(|(first, _)| !removed.contains(first));
+        let rows: u64 = untouched.clone().map(|(_, entry)| u64::from(entry.rows)).sum();
+        let rows = rows + chunks.iter().map(|chunk| chunk.len() as u64).sum::<u64>();
+        let untouched: Vec<_> = untouched.copied().collect();
+
+        if let Some(place) = self.table(group.0, group.1) {
+            if rows == 0 {
+                let table = Some((group, None));
+                return Ok(Some(Change { tree: Tree::All, removed, table, added: Vec::new() }));
+            }
+            let before = load.table(place)?;
+            let (mut added, after) = blocks_of(&chunks, Some(Arc::clone(&before)));
+            if after.count() as u64 <= rows && after.count() <= MAX_STATIONS {
+                added.iter_mut().for_each(|block| block.shares_stations = true);
+                let table = (!Arc::ptr_eq(&before, &after)).then_some((group, Some(after)));
+                return Ok(Some(Change { tree: Tree::All, removed, table, added }));
+            }
+            // Most of its stations are of no row any more: the table begins anew.
+            let rest = self.load_old(Tree::All, untouched.iter().copied(), load)?;
+            let mut chunks: Vec<Vec<Source<'_>>> = chunks.iter().map(|c| c.to_vec()).collect();
+            chunks.extend(rest.blocks().map(|block| all_rows(block).collect()));
+            removed.extend(untouched.iter().map(|(first, _)| **first));
+            let chunks: Vec<_> = chunks.iter().map(Vec::as_slice).collect();
+            let Blocks { added, table } = whole_group(&chunks);
+            return Ok(Some(Change {
+                tree: Tree::All,
+                removed,
+                table: Some((group, table)),
+                added,
+            }));
+        }
+        if untouched.is_empty() {
+            let Blocks { added, table } = whole_group(&chunks);
+            let table = table.map(|table| (group, Some(table)));
+            return Ok(Some(Change { tree: Tree::All, removed, table, added }));
+        }
+        let added = chunks.iter().map(|rows| Block::from_sorted(rows)).collect();
+        Ok(Some(Change { tree: Tree::All, removed, table: None, added }))
+    }
+
+    /// The change that edits, in any order, make to the high rows of a day.
+    fn plan_high(
+        &self,
+        day: i32,
+        edits: &[Edit<'_>],
+        load: &impl Load<P>,
+    ) -> Result<Option<Change>, Error> {
+        let mut edits = edits.to_vec();
+        edits.sort_unstable_by_key(|(position, _)| *position);
+        let blocks: Vec<_> = self.days(Tree::High, day, day).collect();
+        let edited = edited_blocks(&blocks, &edits);
+        let old =
+            self.load_old(Tree::High, edited.iter().filter_map(|edited| edited.block), load)?;
+        let (mut removed, mut added) = (Vec::new(), Vec::new());
+        for edited in &edited {
+            let part = match edited.block.and_then(|(first, _)| old.get(first)) {
+                None => {
+                    let rows = edited.edits.iter().filter_map(new_row).collect();
+                    Part { rows, appended: true }
+                }
+                Some(block) => {
+                    let last = block.position(block.len() - 1);
+                    match merge(block, edited.edits, &mut Vec::new()) {
+                        Some(rows) => {
+                            removed.push(block.position(0));
+                            Part { rows, appended: edited.edits[0].0 > last }
+                        }
+                        None => continue,
+                    }
+                }
+            };
+            added.extend(part.chunks().map(Block::from_sorted));
+        }
+        let is_change = !removed.is_empty() || !added.is_empty();
+        Ok(is_change.then_some(Change { tree: Tree::High, removed, table: None, added }))
+    }
+
+    /// What deleting everything before a moment changes, and the readings that it
+    /// deletes. Blocks that are older as a whole are not read.
+    pub(crate) fn plan_deletion(
+        &self,
+        before: Timestamp,
+        load: &impl Load<P>,
+    ) -> Result<(Vec<Change>, u64), Error> {
+        let first_kept = whole_seconds_up(before);
+        let last_day = day_and_second(before).0;
+        let mut changes = Vec::new();
+        let mut deleted = 0;
+        let all: Vec<_> = self.days(Tree::All, i32::MIN, last_day).collect();
+        for blocks in all.chunk_by(|a, b| (a.0.day, a.0.country) == (b.0.day, b.0.country)) {
+            let group = (blocks[0].0.day, blocks[0].0.country);
+            let is_old = |block: &&(&Position, &Entry<P>)| block.1.seconds(block.0).0 < first_kept;
+            if !blocks.iter().any(|block| is_old(&block)) {
+                continue;
+            }
+            // Stations that only deleted readings had do not stay in the table either.
+            let rewritten = match self.table(group.0, group.1) {
+                Some(_) => blocks.to_vec(),
+                None => blocks.iter().filter(is_old).copied().collect(),
+            };
+            let removed: Vec<_> = rewritten.iter().map(|(first, _)| **first).collect();
+            let kept =
+                rewritten.iter().filter(|(first, entry)| entry.seconds(first).1 >= first_kept);
+            let kept = self.load_old(Tree::All, kept.copied(), load)?;
+            let parts: Vec<Vec<_>> = kept.blocks().map(|b| rows_since(b, first_kept)).collect();
+            let chunks: Vec<_> =
+                parts.iter().map(Vec::as_slice).filter(|p| !p.is_empty()).collect();
+            let before: u64 = rewritten.iter().map(|(_, entry)| u64::from(entry.rows)).sum();
+            deleted += before - chunks.iter().map(|chunk| chunk.len() as u64).sum::<u64>();
+            let (table, added) = match rewritten.len() == blocks.len() {
+                true => {
+                    let Blocks { added, table } = whole_group(&chunks);
+                    let had_one = self.table(group.0, group.1).is_some();
+                    ((table.is_some() || had_one).then_some((group, table)), added)
+                }
+                false => (None, chunks.iter().map(|rows| Block::from_sorted(rows)).collect()),
+            };
+            changes.push(Change { tree: Tree::All, removed, table, added });
+        }
+        for (first, entry) in self.days(Tree::High, i32::MIN, last_day) {
+            let (start, end) = entry.seconds(first);
+            if start >= first_kept {
+                continue;
+            }
+            let mut kept = Vec::new();
+            let block = match end >= first_kept {
+                true => Some(self.load(Tree::High, first, entry, load)?),
+                false => None,
+            };
+            if let Some(block) = &block {
+                block.check_rewritable()?;
+                kept = rows_since(block, first_kept);
+            }
+            if kept.len() < entry.rows as usize {
+                let part = Part { rows: kept, appended: false };
+                let added = part.chunks().map(Block::from_sorted).collect();
+                changes.push(Change {
+                    tree: Tree::High,
+                    removed: vec![*first],
+                    table: None,
+                    added,
+                });
+            }
+        }
+        Ok((changes, deleted))
+    }
+
+    /// What writing some blocks anew changes, with all others of their days and countries; at
+    /// most so many rows, of one day or country at least.
+    pub(crate) fn plan_rewriting(
+        &self,
+        is_meant: impl Fn(&P) -> bool,
+        most_rows: u64,
+        load: &impl Load<P>,
+    ) -> Result<Vec<Change>, Error> {
+        let mut changes = Vec::new();
+        let mut rows = 0;
+        let all: Vec<_> = self.days(Tree::All, i32::MIN, i32::MAX).collect();
+        let groups = all.chunk_by(|a, b| (a.0.day, a.0.country) == (b.0.day, b.0.country));
+        let high: Vec<_> = self.days(Tree::High, i32::MIN, i32::MAX).collect();
+        let groups = groups.map(|group| (Tree::All, group));
+        for (tree, blocks) in groups.chain(high.chunks(1).map(|block| (Tree::High, block))) {
+            if !blocks.iter().any(|(_, entry)| is_meant(&entry.place)) {
+                continue;
+            }
+            let of_group: u64 = blocks.iter().map(|(_, entry)| u64::from(entry.rows)).sum();
+            if rows > 0 && rows + of_group > most_rows {
+                break;
+            }
+            rows += of_group;
+            let group = (blocks[0].0.day, blocks[0].0.country);
+            let removed = blocks.iter().map(|(first, _)| **first).collect();
+            let old = self.load_old(tree, blocks.iter().copied(), load)?;
+            let chunks: Vec<Vec<_>> = old.blocks().map(|block| all_rows(block).collect()).collect();
+            let chunks: Vec<_> = chunks.iter().map(Vec::as_slice).collect();
+            let (table, added) = match tree {
+                Tree::All => {
+                    let Blocks { added, table } = whole_group(&chunks);
+                    let had_one = self.table(group.0, group.1).is_some();
+                    ((table.is_some() || had_one).then_some((group, table)), added)
+                }
+                Tree::High => (None, chunks.iter().map(|rows| Block::from_sorted(rows)).collect()),
+            };
+            changes.push(Change { tree, removed, table, added });
+        }
+        Ok(changes)
+    }
+
+    /// Blocks whose rows are to be written anew.
+    fn load_old<'b>(
+        &self,
+        tree: Tree,
+        blocks: impl Iterator<Item = (&'b Position, &'b Entry<P>)>,
+        load: &impl Load<P>,
+    ) -> Result<Old, Error>
+    where
+        P: 'b,
+    {
+        let load = |(first, entry)| {
+            let block: Arc<Block> = self.load(tree, first, entry, load)?;
+            block.check_rewritable()?;
+            Ok((*first, block))
+        };
+        blocks.map(load).collect::<Result<_, _>>().map(Old)
+    }
+
+    fn homes_of_day(&self, day: i32, load: &impl Load<P>) -> Result<SensorHomes, Error> {
+        let mut homes = SensorHomes::default();
+        let mut last_table = None;
+        for (first, entry) in self.days(Tree::All, day, day) {
+            let stations = match self.table(day, first.country) {
+                Some(_) if last_table == Some(first.country) => continue,
+                Some(table) => {
+                    last_table = Some(first.country);
+                    load.table(table)?
+                }
+                None => Arc::clone(&self.load(Tree::All, first, entry, load)?.stations),
+            };
+            stations.sensors().for_each(|sensor| drop(homes.add(sensor, first.country)));
+        }
+        Ok(homes)
+    }
+}
+
+/// Blocks by their first positions.
+struct Old(BTreeMap<Position, Arc<Block>>);
+
+impl Old {
+    fn get(&self, first: &Position) -> Option<&Block> {
+        self.0.get(first).map(AsRef::as_ref)
+    }
+
+    fn blocks(&self) -> impl Iterator<Item = &Block> {
+        self.0.values().map(AsRef::as_ref)
+    }
+}
+
+/// The edits that fall into a block; without one where there is none yet.
+struct Edited<'d, 'e, 'a, P> {
+    block: Option<(&'d Position, &'d Entry<P>)>,
+    edits: &'e [Edit<'a>],
+}
+
+/// Adjacent blocks and edits, both in order: which falls into which.
+fn edited_blocks<'d, 'e, 'a, P>(
+    blocks: &[(&'d Position, &'d Entry<P>)],
+    mut edits: &'e [Edit<'a>],
+) -> Vec<Edited<'d, 'e, 'a, P>> {
+    if blocks.is_empty() {
+        return vec![Edited { block: None, edits }];
+    }
+    let mut edited = Vec::new();
+    for (number, block) in blocks.iter().enumerate() {
+        let end = match blocks.get(number + 1) {
+            Some((next, _)) => edits.partition_point(|(position, _)| position < *next),
+            None => edits.len(),
+        };
+        let (mine, rest) = edits.split_at(end);
+        edits = rest;
+        if !mine.is_empty() {
+            edited.push(Edited { block: Some(*block), edits: mine });
+        }
+    }
+    edited
+}
+
+/// Rows in order that come to one block or, where they are many, to several.
+struct Part<'a> {
+    rows: Vec<Source<'a>>,
+    /// Whether they were added behind all others.
+    appended: bool,
+}
+
+impl Part<'_> {
+    /// Rows as blocks of allowed size: full ones where rows were appended, so that time
+    /// order fills them; even ones otherwise, so that each has room.
+    fn chunks(&self) -> impl Iterator<Item = &[Source<'_>]> {
+        let rows = &self.rows;
+        let size = match self.appended {
+            true => BLOCK_ROWS,
+            false => rows.len().div_ceil(rows.len().div_ceil(BLOCK_ROWS).max(1)).max(1),
+        };
+        rows.chunks(size)
+    }
+}
+
+struct Blocks {
+    added: Vec<Block>,
+    table: Option<Arc<Stations>>,
+}
+
+/// All blocks of a day and country, with a table of stations if they share enough of them.
+fn whole_group(chunks: &[&[Source<'_>]]) -> Blocks {
+    if chunks.len() > 1 {
+        let (mut added, table) = blocks_of(chunks, None);
+        let rows: usize = chunks.iter().map(|chunk| chunk.len()).sum();
+        if table.count() <= rows / 2 && table.count() <= MAX_STATIONS / 2 {
+            added.iter_mut().for_each(|block| block.shares_stations = true);
+            return Blocks { added, table: Some(table) };
+        }
+    }
+    let added = chunks.iter().map(|rows| Block::from_sorted(rows)).collect();
+    Blocks { added, table: None }
+}
+
+fn new_row<'a>(edit: &Edit<'a>) -> Option<Source<'a>> {
+    edit.1.map(|(reading, index)| Source::New(reading, index))
+}
+
+fn is_high(edit: &Edit<'_>) -> bool {
+    edit.1.is_some_and(|(_, index)| index >= HIGH)
+}
+
+fn all_rows(block: &Block) -> impl Iterator<Item = Source<'_>> {
+    (0..block.len()).map(move |row| Source::Kept(block, row))
+}
+
+fn rows_since(block: &Block, first_kept: i64) -> Vec<Source<'_>> {
+    let is_kept = |row: &usize| block.position(*row).timestamp_second() >= first_kept;
+    (0..block.len()).filter(is_kept).map(|row| Source::Kept(block, row)).collect()
+}
+
+/// The sensors of a day and the countries that they have been read in: one, and for the few
+/// that moved, others. A reading whose country changed is found by it. It may name too many
+/// countries, never too few.
+#[derive(Debug, Default)]
+struct SensorHomes(HashMap<u64, Countries, foldhash::fast::RandomState>);
+
+type Countries = (Option<Country>, Vec<Option<Country>>);
+
+impl SensorHomes {
+    /// Notes that a sensor is in a country; the others that it has been in.
+    fn add(&mut self, sensor: u64, country: Option<Country>) -> Vec<Option<Country>> {
+        let (first, more) = self.0.entry(sensor).or_insert_with(|| (country, Vec::new()));
+        if more.is_empty() && *first == country {
+            return Vec::new(); // does not allocate
+        }
+        if *first != country && !more.contains(&country) {
+            more.push(country);
+        }
+        let all = std::iter::once(*first).chain(more.iter().copied());
+        all.filter(|home| *home != country).collect()
+    }
+}
+
+/// [`SensorHomes`] of the days that were put to last, the last of them at the end.
+#[derive(Debug, Default)]
+pub(crate) struct Homes(Vec<(i32, SensorHomes)>);
+
+impl Homes {
+    const DAYS: usize = 8;
+
+    fn of_day(
+        &mut self,
+        day: i32,
+        read: impl FnOnce() -> Result<SensorHomes, Error>,
+    ) -> Result<&mut SensorHomes, Error> {
+        match self.0.iter().position(|(known, _)| *known == day) {
+            Some(found) => {
+                let found = self.0.remove(found);
+                self.0.push(found);
+            }
+            None => {
+                let sensors = read()?;
+                if self.0.len() == Self::DAYS {
+                    self.0.remove(0);
+                }
+                self.0.push((day, sensors));
+            }
+        }
+        let last = self.0.len() - 1;
+        Ok(&mut self.0[last].1)
+    }
+}
+
+/// What is to be kept of a batch, in no order; [`Invalid`](ErrorKind::Invalid) for a
+/// reading that cannot be kept.
+pub(crate) fn latest_of_each_identity(batch: &[Reading]) -> Result<Vec<&Reading>, Error> {
+    let mut latest: HashMap<(u64, Window, Timestamp), &Reading, foldhash::fast::RandomState> =
+        HashMap::with_capacity_and_hasher(batch.len(), Default::default());
+    for reading in batch {
+        if let Err(problem) = reading.check() {
+            let Reading { sensor, timestamp, .. } = reading;
+            let message = format!("{problem} (sensor {sensor}, {timestamp})");
+            return Err(Error::new(ErrorKind::Invalid, message));
+        }
+        latest.insert((reading.sensor, reading.window, reading.timestamp), reading);
+    }
+    Ok(latest.into_values().collect())
+}
+
+/// A block's rows with the edits made; `None` when they change nothing. Notes the edits
+/// that change a high row or make one.
+fn merge<'b, 'a: 'b>(
+    old: &'b Block,
+    edits: &[Edit<'a>],
+    high: &mut Vec<Edit<'a>>,
+) -> Option<Vec<Source<'b>>> {
+    let mut merged = Vec::with_capacity(old.len() + edits.len());
+    let mut changed = false;
+    let mut edits = edits.iter().peekable();
+    let add = |merged: &mut Vec<Source<'b>>, high: &mut Vec<_>, edit: &Edit<'a>| {
+        high.extend(is_high(edit).then_some(*edit));
+        merged.extend(new_row(edit));
+        edit.1.is_some()
+    };
+    for row in 0..old.len() {
+        let position = old.position(row);
+        while let Some(edit) = edits.next_if(|(edit, _)| *edit < position) {
+            changed |= add(&mut merged, high, edit);
+        }
+        match edits.next_if(|(edit, _)| *edit == position) {
+            Some(edit) if edit.1.is_none_or(|(new, _)| !same(new, &old.row(row).reading())) => {
+                changed = true;
+                let was_high = old.indices.get(row) >= u64::from(HIGH);
+                match is_high(edit) {
+                    true => high.push(*edit),
+                    false => high.extend(was_high.then_some((position, None))),
+                }
+                merged.extend(new_row(edit));
+            }
+            _ => merged.push(Source::Kept(old, row)),
+        }
+    }
+    for edit in edits {
+        changed |= add(&mut merged, high, edit);
+    }
+    changed.then_some(merged)
+}
+
+/// Equal to the last digit: `2.0` and `2.00` compare equal but print differently.
+fn same(a: &Reading, b: &Reading) -> bool {
+    let written =
+        |r: &Reading| [r.pm10, r.pm25].map(|v| v.map(|v| (v.scale(), v.is_sign_negative())));
+    a == b && written(a) == written(b) && Station::of(a).is_exactly(&Station::of(b))
+}

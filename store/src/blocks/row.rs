@@ -1,0 +1,133 @@
+use aqi::Decimal;
+use aqi::daqi::{Band, Index};
+use jiff::Timestamp;
+
+use super::day::SECONDS_A_DAY;
+use super::decimals::Cell;
+use super::stations::{Stations, some};
+use crate::{Block, Country, Flags, Reading, SensorType, Window};
+
+/// One row of a block.
+#[derive(Debug, Clone, Copy)]
+pub struct Row<'a> {
+    pub(crate) block: &'a Block,
+    pub(crate) row: usize,
+}
+
+impl<'a> Row<'a> {
+    /// The index, as it follows from the values.
+    pub fn index(&self) -> Option<Index> {
+        Index::new(self.block.indices.get(self.row) as u8).ok() // at most 10
+    }
+
+    /// The band of the index.
+    pub fn band(&self) -> Option<Band> {
+        self.index().map(Index::band)
+    }
+
+    /// The sensor's id.
+    pub fn sensor(&self) -> u64 {
+        let (stations, number) = self.station();
+        stations.sensor(number)
+    }
+
+    /// The averaging window.
+    pub fn window(&self) -> Window {
+        self.block.window(self.row)
+    }
+
+    /// What is doubtful about the reading.
+    pub fn flags(&self) -> Flags {
+        let (stations, number) = self.station();
+        Flags::with_values(stations.flags(number), [self.pm10(), self.pm25()])
+    }
+
+    /// The end of the averaging window, UTC.
+    pub fn timestamp(&self) -> Timestamp {
+        let midnight = i64::from(self.block.day) * SECONDS_A_DAY;
+        // Blocks are made from timestamps, or decoded with their range checked.
+        Timestamp::from_second(midnight + i64::from(self.second())).unwrap_or_default()
+    }
+
+    /// The row as a reading of its own.
+    pub fn reading(&self) -> Reading {
+        let (stations, number) = self.station();
+        let station = stations.get(number);
+        Reading {
+            sensor: station.sensor,
+            window: self.window(),
+            timestamp: self.timestamp(),
+            measurement: self.measurement(),
+            pm10: self.pm10().decimal(),
+            pm25: self.pm25().decimal(),
+            sensor_type: station.sensor_type,
+            location: station.location,
+            latitude: station.latitude,
+            longitude: station.longitude,
+            altitude: station.altitude,
+            country: self.country(),
+            indoor: station.indoor,
+            exact: station.exact,
+        }
+    }
+
+    pub(crate) fn country(&self) -> Option<Country> {
+        self.block.country(self.row)
+    }
+
+    pub(crate) fn second(&self) -> u32 {
+        self.block.seconds.get(self.row) as u32 // below a day
+    }
+
+    pub(crate) fn measurement(&self) -> Option<u64> {
+        some(self.block.measurements.get(self.row))
+    }
+
+    pub(crate) fn pm10(&self) -> Cell {
+        self.block.pm10.cell(self.row)
+    }
+
+    pub(crate) fn pm25(&self) -> Cell {
+        self.block.pm25.cell(self.row)
+    }
+
+    /// The table of stations, and the row's number there.
+    pub(crate) fn station(&self) -> (&'a Stations, usize) {
+        (&self.block.stations, self.block.station.get(self.row) as usize)
+    }
+
+    pub(crate) fn sensor_type(&self) -> Option<SensorType> {
+        let (stations, number) = self.station();
+        stations.sensor_type(number)
+    }
+
+    pub(crate) fn location(&self) -> Option<u64> {
+        let (stations, number) = self.station();
+        stations.location(number)
+    }
+
+    pub(crate) fn latitude(&self) -> Option<Decimal> {
+        let (stations, number) = self.station();
+        stations.latitude(number)
+    }
+
+    pub(crate) fn longitude(&self) -> Option<Decimal> {
+        let (stations, number) = self.station();
+        stations.longitude(number)
+    }
+
+    pub(crate) fn altitude(&self) -> Option<Decimal> {
+        let (stations, number) = self.station();
+        stations.altitude(number)
+    }
+
+    pub(crate) fn indoor(&self) -> Option<bool> {
+        let (stations, number) = self.station();
+        stations.indoor(number)
+    }
+
+    pub(crate) fn exact(&self) -> Option<bool> {
+        let (stations, number) = self.station();
+        stations.exact(number)
+    }
+}

@@ -1,0 +1,385 @@
+//! What the readings of a sensor have in common as long as it stays where it is, in a table
+//! that blocks number: one for each day and country where there are several blocks.
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
+use aqi::Decimal;
+
+use super::bytes::damaged;
+use super::decimals::{Cell, Decimals, Run};
+use super::frame::{Frame, Writer, encoding, newer};
+use super::integers::{ABSENT, Integers, Numbers, RUN};
+use crate::csv::StationText;
+use crate::{Error, Flags, Reading, SensorType};
+
+/// A sensor at its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Station {
+    pub(crate) sensor: u64,
+    pub(crate) sensor_type: Option<SensorType>,
+    pub(crate) location: Option<u64>,
+    pub(crate) latitude: Option<Decimal>,
+    pub(crate) longitude: Option<Decimal>,
+    pub(crate) altitude: Option<Decimal>,
+    pub(crate) indoor: Option<bool>,
+    pub(crate) exact: Option<bool>,
+}
+
+impl Station {
+    pub(crate) fn of(reading: &Reading) -> Self {
+        Self {
+            sensor: reading.sensor,
+            sensor_type: reading.sensor_type,
+            location: reading.location,
+            latitude: reading.latitude,
+            longitude: reading.longitude,
+            altitude: reading.altitude,
+            indoor: reading.indoor,
+            exact: reading.exact,
+        }
+    }
+
+    /// Whether it prints the same: `2.0` and `2.00` compare equal.
+    pub(crate) fn is_exactly(&self, other: &Self) -> bool {
+        let written = |s: &Self| {
+            [s.latitude, s.longitude, s.altitude]
+                .map(|number| number.map(|n| (n.scale(), n.is_sign_negative())))
+        };
+        self == other && written(self) == written(other)
+    }
+}
+
+/// A table of stations, by number. A table grows at its end alone: a number stays what it is.
+#[derive(Debug)]
+pub(crate) struct Stations {
+    count: usize,
+    sensors: Integers,
+    kinds: Vec<SensorType>,
+    /// The number of its type in `kinds`.
+    kind: Integers,
+    locations: Integers,
+    latitudes: Decimals,
+    longitudes: Decimals,
+    altitudes: Decimals,
+    indoor: Integers,
+    exact: Integers,
+    flags: OnceLock<Box<[Flags]>>,
+    text: OnceLock<StationText>,
+}
+
+/// The ids of the columns.
+mod id {
+    pub(super) const SENSOR: u8 = 1;
+    pub(super) const TYPES: u8 = 2;
+    pub(super) const TYPE: u8 = 3;
+    pub(super) const LOCATION: u8 = 4;
+    pub(super) const LATITUDE: u8 = 5;
+    pub(super) const LONGITUDE: u8 = 6;
+    pub(super) const ALTITUDE: u8 = 7;
+    pub(super) const INDOOR: u8 = 8;
+    pub(super) const EXACT: u8 = 9;
+}
+
+/// The kind of the frame.
+const KIND: u8 = 2;
+
+/// More than any table has: where there would be more, every block has its own.
+pub(crate) const MAX_STATIONS: usize = 1 << 22;
+
+fn number_of(flag: Option<bool>) -> u64 {
+    flag.map_or(ABSENT, u64::from)
+}
+
+fn flag_of(number: u64) -> Option<bool> {
+    (number != ABSENT).then_some(number != 0)
+}
+
+pub(super) fn some(number: u64) -> Option<u64> {
+    (number != ABSENT).then_some(number)
+}
+
+impl Stations {
+    fn of(stations: &[Station]) -> Self {
+        let mut kinds: Vec<SensorType> = Vec::new();
+        let mut numbers = HashMap::with_hasher(foldhash::fast::RandomState::default());
+        let mut kind_number = |kind: SensorType| {
+            *numbers.entry(kind).or_insert_with(|| {
+                kinds.push(kind);
+                kinds.len() as u64 - 1
+            })
+        };
+        let numbers: Vec<_> =
+            stations.iter().map(|s| s.sensor_type.map_or(ABSENT, &mut kind_number)).collect();
+        let integers = |field: fn(&Station) -> u64| {
+            Integers::of(&stations.iter().map(field).collect::<Vec<_>>())
+        };
+        let decimals = |field: fn(&Station) -> Option<Decimal>| {
+            Decimals::of(&stations.iter().map(field).collect::<Vec<_>>())
+        };
+        Self {
+            count: stations.len(),
+            sensors: integers(|s| s.sensor),
+            kind: Integers::of(&numbers),
+            kinds,
+            locations: integers(|s| s.location.unwrap_or(ABSENT)),
+            latitudes: decimals(|s| s.latitude),
+            longitudes: decimals(|s| s.longitude),
+            altitudes: decimals(|s| s.altitude),
+            indoor: integers(|s| number_of(s.indoor)),
+            exact: integers(|s| number_of(s.exact)),
+            flags: OnceLock::new(),
+            text: OnceLock::new(),
+        }
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
+    #[inline]
+    pub(crate) fn sensor(&self, number: usize) -> u64 {
+        self.sensors.get(number)
+    }
+
+    pub(crate) fn sensors(&self) -> impl Iterator<Item = u64> {
+        (0..self.count).map(|number| self.sensor(number))
+    }
+
+    pub(crate) fn sensor_type(&self, number: usize) -> Option<SensorType> {
+        Some(self.kinds[some(self.kind.get(number))? as usize])
+    }
+
+    pub(crate) fn location(&self, number: usize) -> Option<u64> {
+        some(self.locations.get(number))
+    }
+
+    pub(crate) fn latitude(&self, number: usize) -> Option<Decimal> {
+        self.latitudes.get(number)
+    }
+
+    pub(crate) fn longitude(&self, number: usize) -> Option<Decimal> {
+        self.longitudes.get(number)
+    }
+
+    pub(crate) fn altitude(&self, number: usize) -> Option<Decimal> {
+        self.altitudes.get(number)
+    }
+
+    /// Calls for every station with the number of its location and its latitude, longitude and
+    /// altitude, in order.
+    pub(crate) fn for_each_place(&self, mut call: impl FnMut(Option<u64>, [Cell; 3])) {
+        let columns = [&self.latitudes, &self.longitudes, &self.altitudes];
+        let (mut locations, mut runs) = (Numbers::default(), [(); 3].map(|()| Run::default()));
+        for run in 0..self.count.div_ceil(RUN) {
+            self.locations.run(run, &mut locations.0);
+            columns.iter().zip(&mut runs).for_each(|(column, cells)| column.run(run, cells));
+            for number in run * RUN..self.count.min(run * RUN + RUN) {
+                let place = std::array::from_fn(|at| columns[at].in_run(&runs[at], number));
+                call(some(locations.0[number % RUN]), place);
+            }
+        }
+    }
+
+    pub(crate) fn indoor(&self, number: usize) -> Option<bool> {
+        flag_of(self.indoor.get(number))
+    }
+
+    pub(crate) fn exact(&self, number: usize) -> Option<bool> {
+        flag_of(self.exact.get(number))
+    }
+
+    pub(crate) fn get(&self, number: usize) -> Station {
+        Station {
+            sensor: self.sensor(number),
+            sensor_type: self.sensor_type(number),
+            location: self.location(number),
+            latitude: self.latitude(number),
+            longitude: self.longitude(number),
+            altitude: self.altitude(number),
+            indoor: self.indoor(number),
+            exact: self.exact(number),
+        }
+    }
+
+    /// What is doubtful about a station's readings, whatever they measure.
+    pub(crate) fn flags(&self, number: usize) -> Flags {
+        let flags = self.flags.get_or_init(|| {
+            (0..self.count).map(|number| Flags::of_station(&self.get(number))).collect()
+        });
+        flags[number]
+    }
+
+    /// The stations' columns as CSV, if that is worth printing for so many rows, or printed.
+    pub(crate) fn text(&self, rows: usize) -> Option<&StationText> {
+        match self.text.get() {
+            None if rows < self.count / 4 => None,
+            _ => Some(self.text.get_or_init(|| StationText::of(self))),
+        }
+    }
+
+    /// Bytes of memory, roughly, with what is made of it later.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let integers = [&self.sensors, &self.kind, &self.locations, &self.indoor, &self.exact];
+        let decimals = [&self.latitudes, &self.longitudes, &self.altitudes];
+        size_of::<Self>()
+            + integers.iter().map(|column| column.memory_bytes()).sum::<usize>()
+            + decimals.iter().map(|column| column.memory_bytes()).sum::<usize>()
+            + self.kinds.len() * size_of::<SensorType>()
+            + self.count * (size_of::<Flags>() + StationText::TYPICAL_BYTES)
+    }
+
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut frame = Writer::new(KIND, self.count, Vec::new());
+        let integers = [
+            (id::SENSOR, &self.sensors),
+            (id::TYPE, &self.kind),
+            (id::LOCATION, &self.locations),
+            (id::INDOOR, &self.indoor),
+            (id::EXACT, &self.exact),
+        ];
+        for (id, column) in integers {
+            if !column.is_absent() {
+                frame.integers(id, 0, column);
+            }
+        }
+        let decimals = [
+            (id::LATITUDE, &self.latitudes),
+            (id::LONGITUDE, &self.longitudes),
+            (id::ALTITUDE, &self.altitudes),
+        ];
+        for (id, column) in decimals {
+            if !column.is_absent() {
+                frame.decimals(id, 0, column);
+            }
+        }
+        if !self.kinds.is_empty() {
+            frame.column(id::TYPES, encoding::TEXTS, 0, |out| {
+                out.extend((self.kinds.len() as u32).to_le_bytes());
+                out.extend(self.kinds.iter().map(|kind| kind.bytes().len() as u8)); // at most 24
+                self.kinds.iter().for_each(|kind| out.extend_from_slice(kind.bytes()));
+            });
+        }
+        frame.finish()
+    }
+
+    /// The table back from its bytes. Whatever the bytes are, this returns.
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Error> {
+        let mut frame = Frame::read(bytes, MAX_STATIONS)?;
+        if frame.kind != KIND {
+            return Err(damaged("a table of stations is something else"));
+        }
+        let count = frame.rows;
+        let mut kinds = Vec::new();
+        if let Some(column) = frame.take(id::TYPES) {
+            kinds = column.read(encoding::TEXTS, |input| {
+                let count = input.u32()? as usize;
+                let lengths = input.take(count)?;
+                let texts = lengths.iter().map(|length| {
+                    let text = std::str::from_utf8(input.take(usize::from(*length))?);
+                    let kind = text.unwrap_or_default().parse();
+                    kind.map_err(|e| damaged("a sensor type").because(e))
+                });
+                texts.collect()
+            })?;
+        }
+        let table = Self {
+            count,
+            sensors: frame.integers(id::SENSOR)?,
+            kind: frame.integers(id::TYPE)?,
+            kinds,
+            locations: frame.integers(id::LOCATION)?,
+            latitudes: frame.decimals(id::LATITUDE)?,
+            longitudes: frame.decimals(id::LONGITUDE)?,
+            altitudes: frame.decimals(id::ALTITUDE)?,
+            indoor: frame.integers(id::INDOOR)?,
+            exact: frame.integers(id::EXACT)?,
+            flags: OnceLock::new(),
+            text: OnceLock::new(),
+        };
+        if !table.kind.are_below(table.kinds.len() as u64) {
+            return Err(damaged("a sensor type is not there"));
+        }
+        // Left out when it is rewritten, a column would be lost for stations and kept for rows.
+        match frame.rest()?.is_empty() {
+            true => Ok(table),
+            false => Err(newer("its stations have a column that has to be known")),
+        }
+    }
+}
+
+/// Gives stations their numbers while blocks are made.
+pub(crate) struct Numbering {
+    base: Option<Arc<Stations>>,
+    new: Vec<Station>,
+    /// The last number that a sensor got.
+    last: HashMap<u64, u32, foldhash::fast::RandomState>,
+    /// For every number the one that its sensor had before.
+    before: Vec<u32>,
+}
+
+const NONE: u32 = u32::MAX;
+
+impl Numbering {
+    /// Goes on with a table, whose numbers stay.
+    pub(crate) fn after(base: Option<Arc<Stations>>) -> Self {
+        let mut numbering =
+            Self { base: None, new: Vec::new(), last: HashMap::default(), before: Vec::new() };
+        if let Some(base) = &base {
+            numbering.last.reserve(base.count);
+            base.sensors().for_each(|sensor| {
+                numbering.add(sensor);
+            });
+        }
+        Self { base, ..numbering }
+    }
+
+    fn add(&mut self, sensor: u64) -> u32 {
+        let number = self.before.len() as u32; // rows are few
+        self.before.push(self.last.insert(sensor, number).unwrap_or(NONE));
+        number
+    }
+
+    fn base_count(&self) -> usize {
+        self.base.as_ref().map_or(0, |base| base.count)
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.before.len()
+    }
+
+    pub(crate) fn number(&mut self, station: &Station) -> u32 {
+        let mut known = self.last.get(&station.sensor).copied().unwrap_or(NONE);
+        while known != NONE {
+            let number = known as usize;
+            let same = match (number.checked_sub(self.base_count()), &self.base) {
+                (None, Some(base)) => base.get(number).is_exactly(station),
+                (new, _) => self.new[new.unwrap_or(number)].is_exactly(station),
+            };
+            if same {
+                return known;
+            }
+            known = self.before[number];
+        }
+        self.new.push(*station);
+        self.add(station.sensor)
+    }
+
+    /// The table, and for every number given out the one that it has there: new stations
+    /// stand in the order of sensors, which packs them closely.
+    pub(crate) fn finish(self) -> (Arc<Stations>, Vec<u32>) {
+        let first_new = self.base_count();
+        let mut places: Vec<u32> = (0..self.count() as u32).collect();
+        if let (Some(base), true) = (&self.base, self.new.is_empty()) {
+            return (Arc::clone(base), places);
+        }
+        let mut order: Vec<usize> = (0..self.new.len()).collect();
+        order.sort_by_key(|number| self.new[*number].sensor);
+        for (place, number) in order.iter().enumerate() {
+            places[first_new + number] = (first_new + place) as u32;
+        }
+        let old = self.base.iter().flat_map(|base| (0..base.count).map(|number| base.get(number)));
+        let all: Vec<_> = old.chain(order.iter().map(|number| self.new[*number])).collect();
+        (Arc::new(Stations::of(&all)), places)
+    }
+}
