@@ -7,7 +7,7 @@ CARGO ?= cargo
 # A simulated network, collected, indexed, kept and served on http://127.0.0.1:8501
 demo: check-tools
 	@if npm --version > /dev/null 2>&1; then $(MAKE) --no-print-directory web; else echo "No Node.js: a plain form takes the page's place."; fi
-	$(CARGO) run --release --locked --package airshed -- demo
+	$(CARGO) run --profile demo --locked --package airshed --no-default-features --features columnar -- demo
 
 # Everything that has to hold, as CI runs it. The tests of the workspace build the binary that
 # the page's tests use; another choice of packages would compile everything once more.
@@ -16,8 +16,9 @@ test: check-tools check-python check-node check-chromium check-prometheus fmt we
 	cd daemons/web && npm test --silent
 	$(CARGO) test --locked --package airshed-aqi --features serde --test serde
 	$(CARGO) test --locked --workspace --bench parts --bench aws
+	$(CARGO) build --locked --package airshed --package airshed-examples
 	for example in explain_index sensor index_service reanalysis own_store own_server; do \
-		$(CARGO) run --locked --quiet --package airshed-examples --bin $$example > /dev/null || exit 1; \
+		$${CARGO_TARGET_DIR:-target}/debug/$$example > /dev/null || exit 1; \
 	done
 
 # The page, as files that the binary then holds.
@@ -32,7 +33,8 @@ web-tests: check-node check-chromium
 fmt:
 	$(CARGO) fmt --all --check
 
-# Warnings are errors; aqi depends on rust_decimal and nothing else, and links into images for
+# Warnings are errors; the daemons compile without AWS and the like, too, and the server alone has
+# at most 180 packages in its tree; aqi depends on rust_decimal and nothing else, and links into images for
 # a microcontroller that has no operating system and no allocator: aqi/firmware, whose sensor
 # must fit into 64 KiB.
 FIRMWARE = --manifest-path aqi/firmware/Cargo.toml --locked --release --target thumbv7em-none-eabi --target-dir target
@@ -48,6 +50,9 @@ check:
 		'NR > 1 { print "firmware: " $$6 ": " $$1 " bytes of code and tables, " $$2 + $$3 " of memory" } \
 		NR == 2 && !($$1 > 0 && $$1 <= 65536) { print "firmware: the sensor must fit into 65536"; failed = 1 } \
 		END { exit failed || NR != 3 }'
+	$(CARGO) clippy --locked --package airshed --no-default-features -- -D warnings
+	@count=$$($(CARGO) tree --locked --package airshed-serve --no-default-features --edges normal --prefix none --no-dedupe | sort -u | wc -l); \
+		echo "the server alone: $$count packages in its tree"; test $$count -le 180
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
 	test "$$($(CARGO) tree --locked --package airshed-aqi --edges normal --prefix none | sed 's/ .*//' | sort -u | tr '\n' ' ')" = "airshed-aqi arrayvec num-traits rust_decimal "
 
@@ -64,7 +69,12 @@ soak: check-tools check-python check-node check-chromium web
 	AIRSHED_LOAD=100000 $(CARGO) test --locked --release --package airshed --test it -- holds_without --nocapture
 	AIRSHED_KILLS=200 $(CARGO) test --locked --package airshed --test it -- durability workers_are_killed
 	PROPTEST_CASES=20000 $(CARGO) test --locked --release --package airshed-aqi --package airshed-store --package airshed-fuzz
+	$(CARGO) test --locked --package airshed --no-default-features --test embedded
+	for feature in aws columnar import loadtest otlp; do \
+		$(CARGO) clippy --locked --package airshed --no-default-features --features $$feature -- -D warnings || exit 1; \
+	done
 	$(CARGO) build --locked --release --package airshed
+	test $$(stat --format %s $${CARGO_TARGET_DIR:-target}/release/airshed) -le 45000000
 	cd daemons/web && AIRSHED_ROWS=4000000 AIRSHED_BIN=../../target/release/airshed node --test tests/many.test.mjs
 	command -v cargo-fuzz > /dev/null || $(CARGO) install --locked cargo-fuzz
 	for law in feed request csv batch index inverse bulk explanation; do \

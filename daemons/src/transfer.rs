@@ -6,13 +6,12 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use airshed_common::check_moment;
 use jiff::Timestamp;
 use store::import::{ImportedRow, Others, RowError};
 use store::{Encoder, Pages, Query, Reading, Store, Window};
 use tokio::sync::mpsc;
 use tracing::debug;
-
-use crate::feed::check_moment;
 
 /// Readings put in one go.
 const BATCH: usize = 25_000;
@@ -53,7 +52,7 @@ pub struct ImportError {
     pub error: Box<dyn std::error::Error + Send + Sync>,
 }
 
-/// Gives every readable row of a file of any kind to `put`, in batches that are not empty;
+/// Gives every readable row of a file of any kind (without the feature `import`: of CSV) to `put`, in batches that are not empty;
 /// see [`store::import`]. `strict`: rows are refused in which something derived differs.
 /// `refused` is called with those that are, `progress` with the bytes read so far.
 pub async fn import<E: Into<Box<dyn std::error::Error + Send + Sync>>>(

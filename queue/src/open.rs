@@ -25,6 +25,11 @@ pub async fn open(url: &str, capacity: usize) -> Result<Queues, Error> {
     if let Some(names) = url.strip_prefix("sqs:") {
         return crate::sqs::open(names, capacity).await;
     }
+    #[cfg(not(feature = "sqs"))]
+    if url.starts_with("sqs:") {
+        let message = format!("`{url}`: queues on AWS were left out of this build (feature `sqs`)");
+        return Err(Error::new(ErrorKind::Invalid, message));
+    }
     if url != "channel:" {
         let message = format!("`{url}` is no queue: give channel: or sqs:REQUEST,RESPONSE");
         return Err(Error::new(ErrorKind::Invalid, message));

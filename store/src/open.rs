@@ -18,6 +18,12 @@ pub async fn open(url: &str, options: Options) -> Result<Arc<dyn Store>, Error> 
         let options = crate::dynamodb::DynamoDbOptions { keep: options.keep, ..Default::default() };
         return Ok(Arc::new(crate::dynamodb::DynamoDb::open(table, options).await?));
     }
+    #[cfg(not(feature = "dynamodb"))]
+    if url.starts_with("dynamodb:") {
+        let message =
+            format!("`{url}`: tables on AWS were left out of this build (feature `dynamodb`)");
+        return Err(Error::new(ErrorKind::Invalid, message));
+    }
     let path = url.strip_prefix("file:").filter(|path| !path.is_empty()).map(str::to_owned);
     let Some(path) = path else {
         let message =

@@ -342,8 +342,7 @@ async fn fetch_all(urls: &[String]) -> Result<Vec<String>, Failure> {
             url if url.ends_with("/metrics") => url.to_owned(),
             url => format!("{url}/metrics"),
         };
-        let named =
-            |error: reqwest::Error| format!("{url}: {}", airshed::collector::reason(&error));
+        let named = |error: reqwest::Error| format!("{url}: {}", airshed::reason(&error));
         let answer = http.get(&url).send().await.map_err(named)?;
         let answer = answer.error_for_status().map_err(named)?;
         texts.push(answer.text().await.map_err(named)?);

@@ -1,12 +1,9 @@
 //! The commands that run until they are stopped.
 
-use std::future::Future;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use airshed::Clock;
-use airshed::collector::{self, reason};
-use airshed::control;
+use airshed::collector;
 use airshed::demo::network::Network;
 use airshed::demo::{self, FEED_PATH};
 use airshed::feed_status::FeedStatus;
@@ -15,17 +12,18 @@ use airshed::server::{self, Desk};
 use airshed::source::Source;
 use airshed::sweeper::{self, Sweeper};
 use airshed::worker;
+use airshed::{Clock, reason};
 use clap::Args;
 use queue::Queues;
 use store::Store;
 use tokio::net::TcpListener;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use super::logging::Logging;
 use super::metrics::{Measuring, MetricsFlags};
 use super::settings::{FeedFlags, HttpFlags, JobFlags, StoreFlags, WorkerFlags, collector};
+use super::tasks::Tasks;
 use super::{Failure, bad_call, stop_on_signals, wall_clock};
 
 #[derive(Args)]
@@ -344,59 +342,5 @@ impl Parts {
         tasks.add("worker", worker::run(worker, stop.clone()));
         tasks.add("sweeper", sweeper::run(sweeper, stop));
         Ok(())
-    }
-}
-
-/// Daemons that live and stop together.
-pub(super) struct Tasks {
-    set: JoinSet<&'static str>,
-    pub(super) stop: CancellationToken,
-}
-
-impl Tasks {
-    fn new(stop: CancellationToken) -> Self {
-        Self { set: JoinSet::new(), stop }
-    }
-
-    pub(super) fn add(
-        &mut self,
-        name: &'static str,
-        daemon: impl Future<Output = ()> + Send + 'static,
-    ) {
-        self.set.spawn(async move {
-            daemon.await;
-            name
-        });
-    }
-
-    /// Lets commands at the store that this process holds.
-    fn add_control(
-        &mut self,
-        flags: &StoreFlags,
-        store: &Arc<dyn Store>,
-        attribution: &'static str,
-        daemon: &'static str,
-    ) {
-        if let Some(socket) = flags.socket() {
-            let parts = control::Parts { store: Arc::clone(store), attribution, daemon };
-            self.add("control", control::run(parts, socket, self.stop.clone()));
-        }
-    }
-
-    /// Until all have ended; one that ends by itself ends the others.
-    async fn run(mut self) -> Result<ExitCode, Failure> {
-        let mut code = ExitCode::SUCCESS;
-        while let Some(ended) = self.set.join_next().await {
-            if !self.stop.is_cancelled() {
-                match ended {
-                    Ok(name) => error!(name, "ended unasked; stopping"),
-                    Err(panic) => error!(reason = reason(&panic), "panicked; stopping"),
-                }
-                code = ExitCode::FAILURE;
-                self.stop.cancel();
-            }
-        }
-        info!("stopped");
-        Ok(code)
     }
 }

@@ -1,16 +1,11 @@
-use std::time::Duration;
-
 use clap::{Args, ValueEnum};
-use opentelemetry::trace::TracerProvider;
-use opentelemetry_otlp::{SpanExporter, WithExportConfig};
-use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::SdkTracerProvider;
-use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
 use super::Failure;
+use super::left_out::check_otlp;
+use super::traces::Exporting;
 
 /// What is written to standard error, and which traces go elsewhere.
 #[derive(Args)]
@@ -19,7 +14,7 @@ pub(super) struct Logging {
     #[arg(long, env = "AIRSHED_LOG_FORMAT", value_enum, default_value = "text")]
     log_format: Format,
     /// What is logged: error, warn, info, debug (every record and request), or a filter such
-    /// as airshed::collector=debug.
+    /// as airshed_ingest=debug.
     #[arg(long = "log", env = "AIRSHED_LOG", default_value = "info", value_name = "LEVEL", value_parser = level)]
     level: String,
     /// Export traces by OpenTelemetry's protocol (OTLP over HTTP) to a collector such as
@@ -51,13 +46,12 @@ fn level(text: &str) -> Result<String, String> {
     let plain = text.contains(['[', '{']) || text.split(',').all(leveled);
     match EnvFilter::try_new(text) {
         Ok(_) if plain && !text.is_empty() => Ok(text.to_owned()),
-        _ => {
-            Err(format!("give {}, or a filter such as airshed::collector=debug", LEVELS.join(", ")))
-        }
+        _ => Err(format!("give {}, or a filter such as airshed_ingest=debug", LEVELS.join(", "))),
     }
 }
 
 fn http_url(text: &str) -> Result<String, &'static str> {
+    check_otlp()?;
     let is_url = text.starts_with("http://") || text.starts_with("https://");
     is_url.then(|| text.to_owned()).ok_or("give a URL such as http://localhost:4318")
 }
@@ -77,22 +71,6 @@ fn colours() -> bool {
     terminal && !is("CLICOLOR", "0") && !is("TERM", "dumb")
 }
 
-/// Exports what is left when the daemon ends.
-pub(super) struct Exporting(Option<SdkTracerProvider>);
-
-/// How long a collector may take for one export: at the end of a daemon, too.
-const EXPORT_WITHIN: Duration = Duration::from_secs(3);
-
-impl Drop for Exporting {
-    fn drop(&mut self) {
-        if let Some(provider) = &self.0
-            && let Err(error) = provider.shutdown_with_timeout(EXPORT_WITHIN)
-        {
-            tracing::warn!(reason = %error, "the last traces were not exported");
-        }
-    }
-}
-
 impl Logging {
     pub(super) fn start(&self, daemon: &'static str) -> Result<Exporting, Failure> {
         // A bare level is ours; libraries speak up from warnings on.
@@ -110,26 +88,9 @@ impl Logging {
             Format::Text => lines.boxed(),
             Format::Json => lines.json().boxed(),
         };
-        let provider = self.otlp.as_deref().map(|url| exporter(url, daemon)).transpose()?;
-        let spans = provider.as_ref().map(|provider| {
-            let ours = Targets::new().with_target("airshed", LevelFilter::INFO);
-            let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("airshed"));
-            layer.with_filter(ours)
-        });
+        let exporting = Exporting::new(self.otlp.as_deref(), daemon)?;
+        let spans = exporting.layer();
         tracing_subscriber::registry().with(lines.with_filter(filter)).with(spans).init();
-        Ok(Exporting(provider))
+        Ok(exporting)
     }
-}
-
-fn exporter(url: &str, daemon: &'static str) -> Result<SdkTracerProvider, Failure> {
-    let url = url.trim_end_matches('/');
-    let endpoint = match url.ends_with("/v1/traces") {
-        true => url.to_owned(),
-        false => format!("{url}/v1/traces"),
-    };
-    let exporter = SpanExporter::builder().with_http().with_endpoint(endpoint);
-    let exporter = exporter.with_timeout(EXPORT_WITHIN).build()?;
-    let resource = Resource::builder().with_service_name(format!("airshed-{daemon}"));
-    let builder = SdkTracerProvider::builder().with_batch_exporter(exporter);
-    Ok(builder.with_resource(resource.build()).build())
 }

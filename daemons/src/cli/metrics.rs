@@ -12,8 +12,8 @@ use store::Store;
 use tokio::net::TcpListener;
 
 use super::Failure;
-use super::daemons::Tasks;
 use super::settings::{address, listen_on};
+use super::tasks::Tasks;
 
 /// Who is told how things are.
 #[derive(Args)]

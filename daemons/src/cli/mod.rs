@@ -1,24 +1,35 @@
+#[cfg(feature = "aws")]
 mod cost;
 mod daemons;
 mod files;
 mod index;
+mod left_out;
+#[cfg(feature = "loadtest")]
 mod loadtest;
 mod logging;
 mod metrics;
 mod output;
+#[cfg(feature = "aws")]
 mod provision;
 mod settings;
+mod tasks;
+#[cfg(feature = "otlp")]
+mod traces;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use airshed::Clock;
-use airshed::collector::reason;
+use airshed::{Clock, reason};
 use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+
+#[cfg(not(all(feature = "aws", feature = "loadtest")))]
+use left_out::LeftOut;
+#[cfg(not(feature = "otlp"))]
+use left_out::traces;
 
 /// Air-quality readings from Sensor.Community: collected, indexed, kept, handed out.
 ///
@@ -55,15 +66,27 @@ enum Command {
     /// Measure a server under load, every answer followed to its file and checked.
     ///
     /// Example: airshed loadtest http://127.0.0.1:8501 --report out.html
+    #[cfg(feature = "loadtest")]
     #[command(name = "loadtest")]
     LoadTest(loadtest::LoadTest),
+    #[cfg(not(feature = "loadtest"))]
+    #[command(name = "loadtest", hide = true)]
+    LoadTest(LeftOut),
     /// What a month on AWS costs: estimated, or from what a running system counted.
     ///
     /// Example: airshed cost --queries 5000 --budget 40
+    #[cfg(feature = "aws")]
     Cost(cost::Cost),
+    #[cfg(not(feature = "aws"))]
+    #[command(hide = true)]
+    Cost(LeftOut),
     /// Make what Airshed needs on AWS, or on an emulator.
+    #[cfg(feature = "aws")]
     #[command(subcommand)]
     Provision(provision::Provision),
+    #[cfg(not(feature = "aws"))]
+    #[command(hide = true)]
+    Provision(LeftOut),
     /// The air-quality index of given concentrations.
     ///
     /// Example: airshed index uk_daqi PM2.5=11.5 PM10=20
@@ -111,9 +134,16 @@ pub(crate) fn main() -> ExitCode {
             Command::Worker(worker) => worker.run().await,
             Command::Import(import) => import.run().await,
             Command::Export(export) => export.run().await,
+            #[cfg(feature = "loadtest")]
             Command::LoadTest(loadtest) => loadtest.run().await,
+            #[cfg(not(feature = "loadtest"))]
+            Command::LoadTest(_) => Err(bad_call(left_out::LOADTEST)),
+            #[cfg(feature = "aws")]
             Command::Cost(cost) => cost.run().await,
+            #[cfg(feature = "aws")]
             Command::Provision(provision) => provision.run().await,
+            #[cfg(not(feature = "aws"))]
+            Command::Cost(_) | Command::Provision(_) => Err(bad_call(left_out::AWS)),
             Command::Index(index) => index.run(),
         }
     });

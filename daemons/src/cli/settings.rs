@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use airshed::Clock;
-use airshed::collector::{Backoff, Collector, reason};
+use airshed::collector::{Backoff, Collector};
 use airshed::control::{self, Client, Socket};
 use airshed::feed_status::FeedStatus;
 use airshed::jobs::Jobs;
@@ -15,6 +14,7 @@ use airshed::server::{CorsOrigins, Desk, Limits, Server};
 use airshed::source::{Fetcher, Source};
 use airshed::watch::Watch;
 use airshed::worker::Worker;
+use airshed::{Clock, reason};
 use clap::Args;
 use http::HeaderValue;
 use jiff::SignedDuration;
@@ -22,6 +22,7 @@ use queue::Queues;
 use store::{CacheOptions, Cached, ErrorKind, Metered, SensorType, Store, Window};
 use tokio::net::{TcpListener, TcpSocket, lookup_host};
 
+use super::left_out::check_aws;
 use super::output::say;
 use super::{Failure, bad_call};
 
@@ -221,17 +222,20 @@ fn begins(text: &str, kinds: &[&str]) -> bool {
 }
 
 fn store_url(text: &str) -> Result<String, &'static str> {
+    check_aws(begins(text, &["dynamodb:"]))?;
     let known = text == "memory:" || begins(text, &["file:", "dynamodb:"]);
     let known = known.then(|| text.to_owned());
     known.ok_or("is no store: a store is memory:, file:PATH or dynamodb:TABLE")
 }
 
 fn queue_url(text: &str) -> Result<String, &'static str> {
+    check_aws(begins(text, &["sqs:"]))?;
     let known = text == "channel:" || begins(text, &["sqs:"]) && text.contains(',');
     known.then(|| text.to_owned()).ok_or("give channel: or sqs:REQUEST,RESPONSE")
 }
 
 fn results_url(text: &str) -> Result<String, &'static str> {
+    check_aws(begins(text, &["s3://"]))?;
     let known = text == "memory:" || begins(text, &["file:", "s3://"]);
     known.then(|| text.to_owned()).ok_or("give memory:, file:DIR or s3://BUCKET/PREFIX")
 }

@@ -20,10 +20,9 @@ pub use client::{Client, ClientError};
 pub use server::{Parts, run};
 pub use socket::{Socket, SocketError, socket_of};
 
+use airshed_serve::request::{Ask, BadRequest, Dates};
 use http::HeaderName;
 use jiff::{SignedDuration, Timestamp};
-
-use crate::request::{Ask, BadRequest, Dates};
 
 const ROWS: HeaderName = HeaderName::from_static("airshed-rows");
 

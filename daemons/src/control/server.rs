@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use airshed_common::reason;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, TRAILER};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
@@ -21,7 +22,6 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::{ROWS, Socket, export_request};
-use crate::collector::reason;
 
 /// What the holder of a store is made of.
 pub struct Parts {

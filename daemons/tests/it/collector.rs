@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use airshed::Clock;
-use airshed::collector::{self, Backoff, Collected, Collector, reason};
+use airshed::collector::{self, Backoff, Collected, Collector};
 use airshed::feed_status::Trouble;
 use airshed::schedule::{Schedule, Spread};
 use airshed::source::{Fetch, FetchError, Fetched, Fetcher, Source};
+use airshed::{Clock, reason};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::IF_NONE_MATCH;

@@ -8,7 +8,7 @@ use airshed::objects::Objects;
 use airshed::request::Ask;
 use airshed::sweeper::Sweeper;
 use airshed::trace::Origin;
-use airshed::worker::{self, message};
+use airshed::{message, worker};
 use async_trait::async_trait;
 use futures::TryStreamExt;
 use jiff::{SignedDuration, Timestamp};
@@ -103,7 +103,7 @@ async fn a_job_that_cannot_be_done_fails_with_the_reason() {
     let rig = Rig::start(Options::default()).await;
     let unreadable = json!({ "startDate": "once upon a time" }).as_object().unwrap().clone();
     let job = rig.jobs.create(unreadable, Origin::default()).await.unwrap();
-    rig.queues.requests.send(&message(job.id, &Origin::default())).await.unwrap();
+    rig.queues.requests.send(&message::of(job.id, &Origin::default())).await.unwrap();
     let answer = rig.get(&format!("/api/results/{}?wait=30", job.id)).await;
     assert_eq!(answer.status(), 500);
     let problem = json(answer).await;
@@ -123,7 +123,7 @@ async fn a_job_that_was_begun_too_often_fails() {
     assert_eq!((&state["state"], &state["rows"]), (&json!("running"), &json!(7)));
     assert_eq!(state["status"], "processing", "the report's word");
     assert_eq!(state["estimate"], 9);
-    rig.queues.requests.send(&message(begun.id, &Origin::default())).await.unwrap();
+    rig.queues.requests.send(&message::of(begun.id, &Origin::default())).await.unwrap();
     let answer = rig.get(&format!("/api/results/{}?wait=30", begun.id)).await;
     assert_eq!(answer.status(), 500);
     assert!(json(answer).await["detail"].as_str().unwrap().contains("5 attempts"));
@@ -168,7 +168,7 @@ async fn a_job_that_takes_long_is_begun_once() {
     let queues = queue::open("channel:", 10).await.unwrap();
     let ask = Ask::from_json(br#"{"startDate":"2026-01-01","endDate":"2026-01-01"}"#).unwrap();
     let job = jobs.create(ask.to_object(), Origin::default()).await.unwrap();
-    queues.requests.send(&message(job.id, &Origin::default())).await.unwrap();
+    queues.requests.send(&message::of(job.id, &Origin::default())).await.unwrap();
     let (store, silence) = (Arc::new(store), worker::SILENCE);
     let (jobs_of_worker, attribution) = (jobs.clone(), store::ATTRIBUTION);
     let worker = worker::Worker {
@@ -201,15 +201,15 @@ async fn a_dead_letter_fails_its_job_and_nonsense_harms_nobody() {
     for body in [
         "nonsense",
         "{}",
-        &message(Uuid::new_v4(), &Origin::default()),
-        &message(job.id, &Origin::default()),
+        &message::of(Uuid::new_v4(), &Origin::default()),
+        &message::of(job.id, &Origin::default()),
     ] {
         rig.queues.dead_requests.send(body).await.unwrap();
     }
     let answer = rig.get(&format!("/api/results/{}?wait=30", job.id)).await;
     assert_eq!(answer.status(), 500);
     assert_eq!(json(answer).await["retryable"], true);
-    for body in ["nonsense", "{\"id\":7}", &message(Uuid::new_v4(), &Origin::default())] {
+    for body in ["nonsense", "{\"id\":7}", &message::of(Uuid::new_v4(), &Origin::default())] {
         rig.queues.requests.send(body).await.unwrap();
     }
     rig.store.put(&readings(3)).await.unwrap();
@@ -273,7 +273,7 @@ async fn a_job_that_everybody_forgot_is_sent_again_and_fails_in_the_end() {
         let (hidden, wait) = (Duration::from_secs(30), Duration::ZERO);
         let deliveries = queues.requests.receive(10, hidden, wait).await.unwrap();
         let mut ids: Vec<_> =
-            deliveries.iter().map(|one| worker::id_in(&one.body).unwrap()).collect();
+            deliveries.iter().map(|one| message::id_in(&one.body).unwrap()).collect();
         ids.sort();
         ids
     };

@@ -435,7 +435,7 @@ async fn a_worker_that_panics_is_replaced_and_its_job_done() {
     let rig = Rig::start(Options { store, ..Options::default() }).await;
     let ask = Ask::from_json(br#"{"startDate":"2026-01-01","endDate":"2026-01-31"}"#).unwrap();
     let job = rig.jobs.create(ask.to_object(), Origin::default()).await.unwrap();
-    rig.queues.requests.send(&airshed::worker::message(job.id, &Origin::default())).await.unwrap();
+    rig.queues.requests.send(&airshed::message::of(job.id, &Origin::default())).await.unwrap();
     let done = loop {
         let job = rig.jobs.get(job.id).await.unwrap().unwrap();
         if job.state.is_final() {

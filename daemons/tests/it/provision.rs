@@ -34,7 +34,7 @@ fn template() -> Value {
 }
 
 fn template_path() -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("provision/template.yaml")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/provision/template.yaml")
 }
 
 fn of_type<'a>(template: &'a Value, kind: &str) -> Vec<(&'a str, &'a Value)> {

@@ -6,8 +6,8 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use airshed::server::{self, CorsOrigins, Limits, Server};
-use airshed::watch::Watch;
+use airshed_serve::server::{self, CorsOrigins, Limits, Server};
+use airshed_serve::watch::Watch;
 use store::{Memory, Reading, Store, Window};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -23,8 +23,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     let stop = CancellationToken::new();
-    let metrics = airshed::telemetry::prometheus().ok_or("another recorder is installed")?;
-    let clock: airshed::Clock = Arc::new(jiff::Timestamp::now);
+    let metrics = airshed_serve::telemetry::prometheus().ok_or("another recorder is installed")?;
+    let clock: airshed_serve::Clock = Arc::new(jiff::Timestamp::now);
     let parts = Server {
         watch: Arc::new(Watch::new(metrics, Some(store.clone()), None, clock.clone())),
         store,

@@ -48,7 +48,6 @@ impl<R: Read> Rows<R> {
     }
 
     /// The names of the columns that are none of ours.
-    #[cfg(feature = "import")]
     pub(crate) fn others(&mut self) -> Result<Vec<String>, Error> {
         let header = self.reader.byte_headers().map_err(|e| cannot_read(e.into()))?;
         let columns = header.iter().zip(&self.columns).filter(|(_, column)| column.is_none());

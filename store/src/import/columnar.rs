@@ -15,8 +15,7 @@ use jiff::Timestamp;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::cells::Cells;
-use super::unpack::{Each, Others};
-use super::{Place, columns_of};
+use super::{Each, Others, Place, columns_of};
 use crate::{Column, Error, ErrorKind};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -12,8 +12,8 @@ use serde::de::{
 use serde_json::value::RawValue;
 
 use super::cells::{Cells, IDENTITY, column_named, shown};
-use super::unpack::{Each, Others, broken, invalid};
-use super::{Place, RowError};
+use super::unpack::{broken, invalid};
+use super::{Each, Others, Place, RowError};
 use crate::{Column, Error, ErrorKind};
 
 /// Longer lines are none of ours, and are not held in memory.

@@ -20,16 +20,24 @@ mod columnar;
 mod json;
 #[cfg(feature = "import")]
 mod kind;
+#[cfg(not(feature = "import"))]
+mod plain;
 #[cfg(feature = "import")]
 mod unpack;
 
 use std::fmt;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use self::cells::{IDENTITY, column_named, shown};
+#[cfg(not(feature = "import"))]
+pub use self::plain::read;
 #[cfg(feature = "import")]
-pub use self::unpack::{Each, Others, read, unreadable};
+pub use self::unpack::read;
 use crate::{Column, Error, ErrorKind, Reading};
+
+/// Takes row after row; breaks off when it wants no more.
+pub type Each<'a> = &'a mut dyn FnMut(Result<ImportedRow, RowError>) -> ControlFlow<()>;
 
 /// A row that can be kept.
 #[derive(Debug)]
@@ -75,8 +83,10 @@ enum Position {
     /// From 1, the header included.
     Line(u64),
     /// From 1, in files without lines.
+    #[cfg(feature = "import")]
     Row(u64),
     /// All of a member.
+    #[cfg(feature = "import")]
     Whole,
 }
 
@@ -109,7 +119,9 @@ impl fmt::Display for Place {
         f.write_str(&member.unwrap_or_default())?;
         match self.position {
             Position::Line(number) => write!(f, "{space}line {number}"),
+            #[cfg(feature = "import")]
             Position::Row(number) => write!(f, "{space}row {number}"),
+            #[cfg(feature = "import")]
             Position::Whole => Ok(()),
         }
     }
@@ -141,6 +153,32 @@ impl fmt::Display for RowError {
 }
 
 impl std::error::Error for RowError {}
+
+/// The columns, or members, of a file that are none of ours, and were passed over.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Others(Vec<String>);
+
+impl Others {
+    /// Of a file whose members are never the same, no more are kept.
+    const MOST: usize = 100;
+
+    fn add(&mut self, name: &str) {
+        let name = shown(name.trim());
+        if !name.is_empty() && self.0.len() < Self::MOST && !self.0.contains(&name) {
+            self.0.push(name);
+        }
+    }
+
+    /// The beginning of each name, each once.
+    pub fn names(&self) -> &[String] {
+        &self.0
+    }
+}
+
+/// A file that a library panics over: what [`read`] ended with is the cause.
+pub fn unreadable(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::new(ErrorKind::Damaged, "a damaged file, which cannot be read").because(cause)
+}
 
 /// Our columns among those of a table, by position.
 ///

@@ -5,14 +5,10 @@ use std::io::{self, Cursor, Read, Seek};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::cells::shown;
 use super::kind::Kind;
-use super::{ImportedRow, Place, RowError, columnar, json};
+use super::{Each, ImportedRow, Others, Place, RowError, columnar, json};
 use crate::csv::Rows;
 use crate::{Error, ErrorKind};
-
-/// Takes row after row; breaks off when it wants no more.
-pub type Each<'a> = &'a mut dyn FnMut(Result<ImportedRow, RowError>) -> ControlFlow<()>;
 
 /// How often one file may be packed in another.
 const DEEPEST: usize = 4;
@@ -29,32 +25,6 @@ pub fn read(mut input: impl Read, each: Each<'_>) -> Result<Others, Error> {
     let mut others = Others::default();
     let _ = read_packed(&mut input, 0, each, &mut others)?; // whoever breaks off knows
     Ok(others)
-}
-
-/// The columns, or members, of a file that are none of ours, and were passed over.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Others(Vec<String>);
-
-impl Others {
-    /// Of a file whose members are never the same, no more are kept.
-    const MOST: usize = 100;
-
-    pub(super) fn add(&mut self, name: &str) {
-        let name = shown(name.trim());
-        if !name.is_empty() && self.0.len() < Self::MOST && !self.0.contains(&name) {
-            self.0.push(name);
-        }
-    }
-
-    /// The beginning of each name, each once.
-    pub fn names(&self) -> &[String] {
-        &self.0
-    }
-}
-
-/// A file that a library panics over: what [`read`] ended with is the cause.
-pub fn unreadable(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-    Error::new(ErrorKind::Damaged, "a damaged file, which cannot be read").because(cause)
 }
 
 fn read_packed(

@@ -1,0 +1,183 @@
+//! What is healthy and what is not, as the services themselves say.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use airshed_common::reason;
+use airshed_serve::objects::s3;
+use queue::sqs;
+use serde_json::Value;
+use store::dynamodb::{DynamoDb, DynamoDbOptions};
+
+use super::stack::status_of;
+use super::{Deployment, Places, ProvisionError};
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// What it is.
+    pub what: String,
+    /// How it is.
+    pub state: String,
+    /// Whether that is as it should be.
+    pub healthy: bool,
+}
+
+/// How long the application may take to answer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+impl Deployment {
+    /// Looks at everything. `None`: there is no such deployment.
+    pub async fn status(&self) -> Result<Option<Vec<Check>>, ProvisionError> {
+        let Some(stack) = self.stack().await? else { return Ok(None) };
+        let outputs = self.outputs().await?.unwrap_or_default();
+        let status = status_of(&stack);
+        let healthy = status.ends_with("_COMPLETE") && !status.contains("ROLLBACK");
+        let mut checks = vec![check(format!("stack {}", self.name), status, healthy)];
+        if let Some(places) = Places::of_outputs(&outputs) {
+            checks.push(table(&places).await);
+            checks.extend(queues(&places).await);
+            checks.push(bucket(&places).await);
+        }
+        checks.extend(self.machines(&outputs).await);
+        checks.extend(self.alarms().await);
+        checks.push(application(outputs.get("Address").map(String::as_str)).await);
+        Ok(Some(checks))
+    }
+
+    async fn machines(&self, outputs: &BTreeMap<String, String>) -> Vec<Check> {
+        let names = outputs.get("Groups").map(String::as_str).unwrap_or_default().split(',');
+        let names: Vec<_> = names.map(str::to_owned).collect();
+        let groups = aws_sdk_autoscaling::Client::new(&self.config);
+        let asked = groups.describe_auto_scaling_groups();
+        let described = asked.set_auto_scaling_group_names(Some(names.clone())).send().await;
+        let described = match described {
+            Ok(described) => described.auto_scaling_groups.unwrap_or_default(),
+            Err(error) => return vec![check("machines", reason(&error), false)],
+        };
+        let daemons = ["collector", "servers", "workers", "testers"];
+        let named = daemons.iter().zip(&names).map(|(daemon, name)| {
+            let found = described.iter().find(|one| one.auto_scaling_group_name() == Some(name));
+            let Some(group) = found else {
+                return check(format!("machines: {daemon}"), "not there".to_owned(), false);
+            };
+            let wanted = group.desired_capacity().unwrap_or_default();
+            let serving = group.instances().iter().filter(|machine| {
+                let state = machine.lifecycle_state().map(|state| state.as_str());
+                state == Some("InService") && machine.health_status() == Some("Healthy")
+            });
+            let serving = serving.count() as i32; // a group has a few hundred at most
+            let state = format!("{serving} of {wanted} in service");
+            check(format!("machines: {daemon}"), state, serving >= wanted)
+        });
+        named.collect()
+    }
+
+    async fn alarms(&self) -> Vec<Check> {
+        let prefix = format!("{}-", self.name);
+        let watch = aws_sdk_cloudwatch::Client::new(&self.config);
+        let mut pages = watch.describe_alarms().alarm_name_prefix(&prefix).into_paginator().send();
+        let mut checks = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = match page {
+                Ok(page) => page,
+                Err(error) => return vec![check("alarms", reason(&error), false)],
+            };
+            for alarm in page.metric_alarms() {
+                let name = alarm.alarm_name().unwrap_or_default();
+                // Those that CloudFormation or scaling named itself tell of nothing wrong.
+                let Some(short) = name.strip_prefix(&prefix).filter(|name| !name.contains('-'))
+                else {
+                    continue;
+                };
+                let state = alarm.state_value().map(|state| state.as_str()).unwrap_or("unknown");
+                let why = alarm.state_reason().filter(|_| state == "ALARM").unwrap_or_default();
+                let said = format!("{state} {why}").trim_end().to_owned();
+                checks.push(check(format!("alarm {short}"), said, state != "ALARM"));
+            }
+        }
+        checks
+    }
+}
+
+impl Places {
+    /// Those that a stack names.
+    pub fn of_outputs(outputs: &BTreeMap<String, String>) -> Option<Self> {
+        let (requests, responses) = outputs.get("Queue")?.strip_prefix("sqs:")?.split_once(',')?;
+        let results = outputs.get("ResultsPlace")?.strip_prefix("s3://")?;
+        let (bucket, prefix) = results.split_once('/').unwrap_or((results, ""));
+        Some(Self {
+            table: outputs.get("Store")?.strip_prefix("dynamodb:")?.to_owned(),
+            requests: requests.to_owned(),
+            responses: responses.to_owned(),
+            bucket: bucket.to_owned(),
+            prefix: prefix.to_owned(),
+        })
+    }
+}
+
+fn check(what: impl Into<String>, state: String, healthy: bool) -> Check {
+    Check { what: what.into(), state, healthy }
+}
+
+async fn table(places: &Places) -> Check {
+    let opened = DynamoDb::open(&places.table, DynamoDbOptions::default()).await;
+    let what = format!("table {}", places.table);
+    match opened {
+        Ok(_) => check(what, "active, with its index".to_owned(), true),
+        Err(error) => check(what, reason(&error), false),
+    }
+}
+
+async fn queues(places: &Places) -> Vec<Check> {
+    let dead = sqs::dead_letters(&places.requests);
+    let mut checks = Vec::new();
+    for (name, may_wait) in [(&places.requests, true), (&places.responses, true), (&dead, false)] {
+        let depth = async {
+            let queue = sqs::Sqs::open(name, None, &sqs::Endpoint::default()).await?;
+            queue::Queue::depth(&queue).await
+        };
+        let what = format!("queue {name}");
+        checks.push(match depth.await {
+            Ok(depth) => {
+                let state = format!("{} waiting, {} being worked on", depth.waiting, depth.hidden);
+                check(what, state, may_wait || depth.waiting == 0)
+            }
+            Err(error) => check(what, reason(&error), false),
+        });
+    }
+    checks
+}
+
+async fn bucket(places: &Places) -> Check {
+    let what = format!("bucket {}", places.bucket);
+    match s3::exists(&format!("s3://{}", places.bucket)).await {
+        Ok(true) => check(what, "there".to_owned(), true),
+        Ok(false) => check(what, "not there".to_owned(), false),
+        Err(error) => check(what, reason(&error), false),
+    }
+}
+
+async fn application(address: Option<&str>) -> Check {
+    let Some(address) = address.filter(|address| !address.is_empty()) else {
+        return check("application", "has no address".to_owned(), false);
+    };
+    let what = format!("application {address}");
+    let asked = async {
+        let http = reqwest::Client::builder().timeout(ANSWER_WITHIN).build()?;
+        http.get(format!("{address}/readyz")).send().await?.text().await
+    };
+    match asked.await {
+        Err(error) => check(what, reason(&error), false),
+        Ok(text) => {
+            let said: Value = serde_json::from_str(&text).unwrap_or_default();
+            let (readings, age) = (&said["readings"], said["dataAgeSeconds"].as_i64());
+            let age = age.map_or("none yet".to_owned(), |age| format!("{} hours ago", age / 3600));
+            let state = match said["ready"].as_bool() {
+                Some(true) => format!("ready; {readings} readings, the newest {age}"),
+                _ => format!("not ready: {}", said["reason"].as_str().unwrap_or("another answers")),
+            };
+            check(what, state, said["ready"] == true)
+        }
+    }
+}

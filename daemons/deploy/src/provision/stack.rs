@@ -1,0 +1,279 @@
+//! The stack: made, changed and deleted, with every step told as CloudFormation tells it.
+
+use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
+
+use airshed_common::reason;
+use airshed_serve::objects::s3;
+use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_cloudformation::types::{Capability, Parameter, Stack, StackEvent, Tag};
+use tokio::time::sleep;
+use uuid::Uuid;
+
+use super::{Deployment, ProvisionError};
+
+/// What became of the stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// It is new.
+    Created,
+    /// It was there, and differed.
+    Updated,
+    /// It was there, and is as it was.
+    Unchanged,
+}
+
+/// One step of one resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Its name in the template.
+    pub resource: String,
+    /// What it is, such as `AWS::DynamoDB::Table`.
+    pub kind: String,
+    /// What became of it, such as `CREATE_COMPLETE`.
+    pub status: String,
+    /// Why, where there is something to say.
+    pub reason: Option<String>,
+}
+
+/// The pauses between two looks at what happens grow from the first to the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(3);
+
+impl Deployment {
+    /// Makes the stack with these parameters, or changes it to them; tells each step.
+    ///
+    /// A stack that could not be made earlier, and was rolled back, is deleted first.
+    pub async fn up(
+        &self,
+        parameters: BTreeMap<&'static str, String>,
+        mut tell: impl FnMut(&Event),
+    ) -> Result<Change, ProvisionError> {
+        let there = self.stack().await?;
+        let status = there.as_ref().map(status_of).unwrap_or_default();
+        let broken = ["ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"];
+        if status.ends_with("_IN_PROGRESS") {
+            let name = &self.name;
+            let message = format!(
+                "the stack {name} is being changed ({status}): wait until that is done; \
+                 `airshed provision status --name {name}` tells"
+            );
+            return Err(ProvisionError(message));
+        }
+        let exists = there.is_some() && !broken.contains(&status.as_str());
+        if there.is_some() && !exists {
+            self.down(&mut tell).await?;
+        }
+        let template = self.template_url().await?;
+        let parameters = parameters.into_iter().map(|(name, value)| {
+            Parameter::builder().parameter_key(name).parameter_value(value).build()
+        });
+        let parameters: Vec<_> = parameters.collect();
+        let token = format!("airshed-{}", Uuid::new_v4());
+        let tag = Tag::builder().key("airshed").value(&self.name).build();
+        let (id, change) = if exists {
+            let update = self
+                .stacks
+                .update_stack()
+                .stack_name(&self.name)
+                .template_url(template)
+                .set_parameters(Some(parameters))
+                .capabilities(Capability::CapabilityIam)
+                .tags(tag)
+                .client_request_token(&token);
+            match update.send().await {
+                Ok(updating) => (updating.stack_id.unwrap_or_default(), Change::Updated),
+                Err(error) if error.message().is_some_and(|said| said.contains("No updates")) => {
+                    return Ok(Change::Unchanged);
+                }
+                Err(error) => return Err(self.refused("change", error)),
+            }
+        } else {
+            let create = self
+                .stacks
+                .create_stack()
+                .stack_name(&self.name)
+                .template_url(template)
+                .set_parameters(Some(parameters))
+                .capabilities(Capability::CapabilityIam)
+                .retain_except_on_create(true)
+                .tags(tag)
+                .client_request_token(&token);
+            let created = create.send().await.map_err(|error| self.refused("make", error))?;
+            (created.stack_id.unwrap_or_default(), Change::Created)
+        };
+        let (ended, failed) = self.until_done(&id, &token, &mut tell).await?;
+        if failed.is_empty() && !ended.contains("ROLLBACK") && ended.ends_with("_COMPLETE") {
+            return Ok(change);
+        }
+        Err(self.failure(&ended, &failed).await)
+    }
+
+    /// Deletes the stack, but not what is kept; tells each step. Whether there was one.
+    pub async fn down(&self, tell: &mut impl FnMut(&Event)) -> Result<bool, ProvisionError> {
+        let Some(stack) = self.stack().await? else { return Ok(false) };
+        let id = stack.stack_id.unwrap_or_default();
+        let token = format!("airshed-{}", Uuid::new_v4());
+        let delete = self.stacks.delete_stack().stack_name(&id).client_request_token(&token);
+        delete.send().await.map_err(|error| self.refused("delete", error))?;
+        let (ended, failed) = self.until_done(&id, &token, tell).await?;
+        match ended.as_str() {
+            "DELETE_COMPLETE" => Ok(true),
+            _ => Err(self.failure(&ended, &failed).await),
+        }
+    }
+
+    /// What the stack says of itself, such as its address, by name; `None`: there is no stack.
+    pub async fn outputs(&self) -> Result<Option<BTreeMap<String, String>>, ProvisionError> {
+        let Some(stack) = self.stack().await? else { return Ok(None) };
+        let outputs = stack.outputs.unwrap_or_default().into_iter();
+        Ok(Some(outputs.filter_map(|one| Some((one.output_key?, one.output_value?))).collect()))
+    }
+
+    /// The stack, where there is one.
+    pub(super) async fn stack(&self) -> Result<Option<Stack>, ProvisionError> {
+        let described = self.stacks.describe_stacks().stack_name(&self.name).send().await;
+        match described {
+            Ok(described) => {
+                let found = described.stacks.unwrap_or_default().into_iter().next();
+                Ok(found.filter(|stack| status_of(stack) != "DELETE_COMPLETE"))
+            }
+            Err(error) if error.message().is_some_and(|said| said.contains("does not exist")) => {
+                Ok(None)
+            }
+            Err(error) => Err(self.refused("describe", error)),
+        }
+    }
+
+    /// What the stack has: by its name in the template, what the service calls it.
+    pub(super) async fn resources(&self) -> Result<BTreeMap<String, String>, ProvisionError> {
+        if self.stack().await?.is_none() {
+            return Ok(BTreeMap::new());
+        }
+        let mut pages =
+            self.stacks.list_stack_resources().stack_name(&self.name).into_paginator().send();
+        let mut names = BTreeMap::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| self.refused("list", error))?;
+            let there = page.stack_resource_summaries().iter().filter(|resource| {
+                let status = resource.resource_status().map(|status| status.as_str());
+                status != Some("DELETE_COMPLETE")
+            });
+            names.extend(there.filter_map(|one| {
+                let id = one.physical_resource_id().unwrap_or_default();
+                Some((one.logical_resource_id()?.to_owned(), id.to_owned()))
+            }));
+        }
+        Ok(names)
+    }
+
+    async fn template_url(&self) -> Result<String, ProvisionError> {
+        let url = s3::address(&format!("s3://{}", self.artefacts()), &self.template_name()).await;
+        url.map_err(|error| ProvisionError::at("the template", &error))
+    }
+
+    /// Tells what happens until nothing does any more; the stack's last status, and what failed.
+    async fn until_done(
+        &self,
+        id: &str,
+        token: &str,
+        tell: &mut impl FnMut(&Event),
+    ) -> Result<(String, Vec<Event>), ProvisionError> {
+        let mut known = HashSet::new();
+        let mut failed = Vec::new();
+        let mut pause = FIRST_PAUSE;
+        loop {
+            // Asked before the events, so that none comes after it.
+            let described = self.stacks.describe_stacks().stack_name(id).send().await;
+            let described = described.map_err(|error| self.refused("describe", error))?;
+            let status = described.stacks().first().map(status_of).unwrap_or_default();
+            for event in self.events(id, token).await? {
+                let new = event.event_id().is_some_and(|id| known.insert(id.to_owned()));
+                let of_stack = event.physical_resource_id() == event.stack_id();
+                if !new || of_stack {
+                    continue;
+                }
+                let event = Event::of(&event);
+                tell(&event);
+                if event.status.ends_with("_FAILED") {
+                    failed.push(event);
+                }
+            }
+            if !status.ends_with("_IN_PROGRESS") {
+                return Ok((status, failed));
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// What happened to the stack by one request, oldest first.
+    async fn events(&self, id: &str, token: &str) -> Result<Vec<StackEvent>, ProvisionError> {
+        let mut pages = self.stacks.describe_stack_events().stack_name(id).into_paginator().send();
+        let mut events = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| self.refused("describe", error))?;
+            for event in page.stack_events.unwrap_or_default() {
+                // The newest come first: what comes now is of earlier requests.
+                if event.client_request_token().is_some_and(|other| other != token) {
+                    events.reverse();
+                    return Ok(events);
+                }
+                events.push(event);
+            }
+        }
+        events.reverse();
+        Ok(events)
+    }
+
+    /// Which resource failed, why, and what was left.
+    async fn failure(&self, ended: &str, failed: &[Event]) -> ProvisionError {
+        let name = &self.name;
+        let mut message = format!("the stack {name} ended as {ended}");
+        // What others brought down with them says nothing.
+        let first = failed.iter().filter(|event| {
+            let reason = event.reason.as_deref().unwrap_or_default().to_lowercase();
+            !reason.contains("cancelled")
+        });
+        for event in first {
+            let reason = event.reason.as_deref().unwrap_or("no reason given");
+            message += &format!("\n  {} ({}): {reason}", event.resource, event.kind);
+        }
+        let left = self.resources().await.unwrap_or_default();
+        message += &match left.into_keys().collect::<Vec<_>>().as_slice() {
+            [] => "\nnothing of it was left".to_owned(),
+            left => format!("\nleft: {}", left.join(", ")),
+        };
+        message += "\nwhen the reason is mended, the same command can be given again";
+        ProvisionError(message)
+    }
+
+    fn refused<E, R>(&self, doing: &str, error: SdkError<E, R>) -> ProvisionError
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+        R: std::fmt::Debug + 'static,
+    {
+        let why = match (error.code(), error.message()) {
+            (Some(code), Some(said)) => format!("{code}: {said}"),
+            _ => reason(&error),
+        };
+        ProvisionError(format!("CloudFormation does not {doing} the stack {}: {why}", self.name))
+    }
+}
+
+pub(super) fn status_of(stack: &Stack) -> String {
+    stack.stack_status().map(|status| status.as_str().to_owned()).unwrap_or_default()
+}
+
+impl Event {
+    fn of(event: &StackEvent) -> Self {
+        let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        let status = event.resource_status().map(|status| status.as_str().to_owned());
+        Self {
+            resource: text(event.logical_resource_id()),
+            kind: text(event.resource_type()),
+            status: status.unwrap_or_default(),
+            reason: event.resource_status_reason().filter(|why| !why.is_empty()).map(str::to_owned),
+        }
+    }
+}

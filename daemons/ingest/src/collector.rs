@@ -1,0 +1,410 @@
+//! The collector: fetches the feed on a schedule and puts its readings into the store.
+//!
+//! A fetch that fails is tried again until the next one is due, so that no day is lost to an
+//! outage that ends within it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use airshed_common::feed_status::{FeedStatus, Trouble};
+use airshed_common::{Clock, reason};
+use http::{HeaderMap, StatusCode};
+use jiff::{SignedDuration, Timestamp};
+use store::{Reading, Store, Window};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, info, warn};
+
+use crate::feed::{self, BrokenFeed, Feed, Remark, RemarkKind};
+use crate::schedule::{Schedule, Spread};
+use crate::source::{Fetch, FetchError, Fetched, Source};
+
+/// Readings put in one go: enough for a put to be cheap, little enough to be short.
+const BATCH: usize = 25_000;
+
+/// Longer than this without a look at the clock and the store, and a changed clock or a
+/// deleted file would go unseen.
+const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+
+/// What a collector is made of.
+pub struct Collector {
+    /// Where the feed comes from.
+    pub fetcher: Box<dyn Fetch>,
+    /// What the feed's values are means over.
+    pub window: Window,
+    /// Where the readings go.
+    pub store: Arc<dyn Store>,
+    /// The age from which readings are deleted; `None`: never.
+    pub kept_for: Option<SignedDuration>,
+    /// How failed fetches are repeated.
+    pub backoff: Backoff,
+    /// The time.
+    pub clock: Clock,
+    /// What others want to know.
+    pub status: Arc<FeedStatus>,
+}
+
+/// How often and after how long a failed fetch is tried again.
+#[derive(Debug, Clone)]
+pub struct Backoff {
+    /// Tries in all, where there is no next fetch to try until.
+    pub attempts: u32,
+    /// The longest wait before the second try; it doubles from there on.
+    pub first: Duration,
+    /// The longest wait.
+    pub longest: Duration,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        let (first, longest) = (Duration::from_secs(5), Duration::from_secs(3600));
+        Self { attempts: 8, first, longest }
+    }
+}
+
+impl Backoff {
+    /// Half to whole of the wait's length, at random, so that many do not come at once.
+    fn wait(&self, attempt: u32) -> Duration {
+        let doubled = self.first.saturating_mul(1 << attempt.min(20));
+        doubled.min(self.longest).mul_f64(rand::random_range(0.5..=1.0))
+    }
+}
+
+/// Why a collection failed; what is stored stays.
+#[derive(Debug, thiserror::Error)]
+pub enum CollectError {
+    /// The feed could not be fetched.
+    #[error("the fetch failed")]
+    Fetch(#[from] FetchError),
+    /// What came is no feed.
+    #[error(transparent)]
+    Broken(#[from] BrokenFeed),
+    /// The feed is well formed and has not one record.
+    #[error("the feed is empty")]
+    Empty,
+    /// The server says that nothing is new, and not one reading is stored.
+    #[error(
+        "the server answers that the feed has not changed (304), but the store has no readings, \
+         and this fetch named no earlier one"
+    )]
+    NothingNew,
+    /// Most records are ahead of the clock.
+    #[error(
+        "{ahead} of {records} records are ahead of this machine's clock, which says {now}: is the \
+         clock right?"
+    )]
+    Clock {
+        /// So many are ahead of it.
+        ahead: usize,
+        /// Of so many that are readings.
+        records: usize,
+        /// The clock.
+        now: Timestamp,
+    },
+    /// Not one of the records with particulate matter could be kept.
+    #[error(
+        "all {refused} records of particulate matter were refused; of the first: {reason}; is \
+         this machine's clock right? It says {now}"
+    )]
+    Refused {
+        /// So many were refused.
+        refused: usize,
+        /// Why the first was.
+        reason: String,
+        /// The clock.
+        now: Timestamp,
+    },
+    /// The store did not take the readings.
+    #[error("the store did not take the readings")]
+    Store(#[from] store::Error),
+}
+
+impl CollectError {
+    /// What the public may know of it.
+    fn trouble(&self) -> Trouble {
+        match self {
+            Self::Fetch(FetchError::File { .. }) => Trouble::File,
+            Self::Fetch(FetchError::Transport(_)) => Trouble::Unreachable,
+            Self::Fetch(FetchError::Status { status, .. }) => Trouble::Status(status.as_u16()),
+            Self::Fetch(FetchError::TooLarge) | Self::Broken(_) => Trouble::NotAFeed,
+            Self::NothingNew => Trouble::Status(StatusCode::NOT_MODIFIED.as_u16()),
+            Self::Empty => Trouble::Empty,
+            Self::Clock { .. } | Self::Refused { .. } => Trouble::Refused,
+            Self::Store(_) => Trouble::Store,
+        }
+    }
+}
+
+/// What a collection brought: kept, collided, skipped and refused are all records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Collected {
+    /// Records in the feed.
+    pub records: usize,
+    /// Readings kept.
+    pub kept: usize,
+    /// Records that a later one of the same sensor and moment replaced.
+    pub collided: usize,
+    /// Of those, readings with an index.
+    pub indexed: usize,
+    /// Records without P1 and P2.
+    pub skipped: usize,
+    /// Records that could not be read.
+    pub refused: usize,
+    /// Values and fields that could not be read; their readings were kept without.
+    pub fields_left_out: usize,
+    /// Fields that were read as something else than they say.
+    pub corrected: usize,
+}
+
+/// Fetches at once and then on schedule, until told to stop; `spread` says how long after
+/// each time of the schedule.
+pub async fn run(
+    mut collector: Collector,
+    schedule: Schedule,
+    spread: Spread,
+    stop: CancellationToken,
+) {
+    let now = (collector.clock)();
+    let mut due = schedule.next_after(now).map(|next| spread.after(next, &schedule));
+    loop {
+        collector.collect_patiently(due, &stop).await;
+        let Some(next) = due else {
+            warn!(%schedule, "the schedule names no further time; no more fetches");
+            return stop.cancelled().await;
+        };
+        debug!(%next, "waiting for the schedule");
+        if !collector.sleep_until(next, &stop).await {
+            return;
+        }
+        let passed = next.max((collector.clock)());
+        due = schedule.next_after(passed).map(|next| spread.after(next, &schedule));
+    }
+}
+
+impl Collector {
+    /// Deletes what is too old; then collects, and tries again while that fails: until the
+    /// next fetch is due, or so often as [`Backoff`] says. What it brought, if it went well in
+    /// the end.
+    ///
+    /// A local file is not tried again: what is wrong with it stays wrong.
+    pub async fn collect_patiently(
+        &mut self,
+        until: Option<Timestamp>,
+        stop: &CancellationToken,
+    ) -> Option<Collected> {
+        self.delete_old().await;
+        let mut attempt = 0;
+        let collected = loop {
+            let failure = tokio::select! {
+                collected = self.collect() => match collected {
+                    Ok(collected) => break Some(collected),
+                    Err(failure) => failure,
+                },
+                () = stop.cancelled() => break None,
+            };
+            let (reason, now) = (reason(&failure), (self.clock)());
+            let trouble = failure.trouble();
+            self.status.set(|state| {
+                state.failure = Some((now, trouble));
+                state.store_refuses |= trouble == Trouble::Store;
+            });
+            metrics::counter!("airshed_fetches_total", "outcome" => "failed").increment(1);
+            let mut wait = self.backoff.wait(attempt);
+            if let CollectError::Fetch(FetchError::Status { retry_after: Some(asked), .. }) =
+                failure
+            {
+                wait = wait.max(asked.min(Duration::from_secs(3600)));
+            }
+            attempt += 1;
+            let feed = self.fetcher.source();
+            let is_local = matches!(feed, Source::File(_)) && trouble != Trouble::Store;
+            let next_try = now.saturating_add(wait).unwrap_or(Timestamp::MAX);
+            let given_up = match until {
+                Some(due) => next_try >= due,
+                None => attempt >= self.backoff.attempts,
+            };
+            if is_local || given_up {
+                match until {
+                    Some(next) => error!(%feed, reason, %next,
+                        "fetch failed; what is stored stays, waiting for the schedule"),
+                    None => error!(%feed, reason, "fetch failed; what is stored stays, given up"),
+                }
+                break None;
+            }
+            warn!(%feed, reason, wait_ms = wait.as_millis() as u64,
+                "fetch failed; what is stored stays, trying again");
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = stop.cancelled() => break None,
+            }
+        };
+        self.status.set(|state| state.first_ended = true);
+        collected
+    }
+
+    /// Sleeps until a moment of the clock, with an eye on the store; whether nobody said to
+    /// stop.
+    async fn sleep_until(&self, moment: Timestamp, stop: &CancellationToken) -> bool {
+        while let Ok(left) = Duration::try_from(moment.duration_since((self.clock)()))
+            && !left.is_zero()
+        {
+            tokio::select! {
+                () = tokio::time::sleep(left.min(LONGEST_SLEEP)) => {}
+                () = stop.cancelled() => return false,
+            }
+            self.look_at_store().await;
+        }
+        !stop.is_cancelled()
+    }
+
+    /// Whether the store takes puts: an empty one says so. Only a change is logged.
+    async fn look_at_store(&self) {
+        let taken = self.store.put(&[]).await;
+        let refused = self.status.get().store_refuses;
+        match &taken {
+            Err(error) if !refused => {
+                error!(reason = reason(error), "the store takes no readings");
+            }
+            Ok(()) if refused => info!("the store takes readings again"),
+            _ => {}
+        }
+        self.status.set(|state| state.store_refuses = taken.is_err());
+    }
+
+    async fn delete_old(&self) {
+        let Some(oldest) = self.kept_for.and_then(|age| (self.clock)().checked_sub(age).ok())
+        else {
+            return;
+        };
+        match self.store.delete_before(oldest).await {
+            Ok(0) => {}
+            Ok(readings) => info!(readings, before = %oldest, "old readings deleted"),
+            Err(error) => warn!(reason = reason(&error), "old readings not deleted; next time"),
+        }
+    }
+
+    /// Fetches the feed once and keeps its readings.
+    pub async fn collect(&mut self) -> Result<Collected, CollectError> {
+        let start = Instant::now();
+        let feed = self.fetcher.source().to_string();
+        info!(feed, "fetching the feed");
+        let mut fetched = self.fetcher.fetch().await?;
+        if matches!(fetched, Fetched::Unchanged) && self.store.summary().await?.readings() == 0 {
+            warn!(feed, "the feed has not changed, but the store has no readings: asking anew");
+            self.fetcher.keep(HeaderMap::new());
+            fetched = self.fetcher.fetch().await?;
+            if matches!(fetched, Fetched::Unchanged) {
+                return Err(CollectError::NothingNew);
+            }
+        }
+        let Fetched::Feed(file, validators) = fetched else {
+            info!(feed, "the feed has not changed since the last fetch");
+            self.succeeded("unchanged", start);
+            return Ok(Collected::default());
+        };
+        let (bytes, window, now) = (file.len(), self.window, (self.clock)());
+        metrics::counter!("airshed_feed_bytes_total").increment(bytes as u64);
+        let parsed = tokio::task::spawn_blocking(move || feed::parse(&file, window, now)).await;
+        // The parser does not panic; were it to, the fetch has failed, not the daemon.
+        let parsed = parsed
+            .unwrap_or_else(|panic| Err(BrokenFeed { offset: 0, reason: panic.to_string() }))?;
+        check(&parsed, now)?;
+        for batch in parsed.readings.chunks(BATCH) {
+            self.store.put(batch).await?;
+            batch.iter().for_each(log_stored);
+        }
+        parsed.remarks.iter().for_each(log_remark);
+        self.fetcher.keep(validators);
+        self.succeeded("ok", start);
+        let collected = count(&parsed);
+        info!(
+            feed,
+            bytes,
+            records = collected.records,
+            stored = collected.kept,
+            collided = collected.collided,
+            indexed = collected.indexed,
+            skipped = collected.skipped,
+            refused = collected.refused,
+            fields_left_out = collected.fields_left_out,
+            corrected = collected.corrected,
+            took_ms = start.elapsed().as_millis() as u64,
+            "feed collected"
+        );
+        Ok(collected)
+    }
+
+    fn succeeded(&self, outcome: &'static str, start: Instant) {
+        let now = (self.clock)();
+        self.status.set(|state| {
+            (state.last_success, state.failure) = (Some(now), None);
+            state.store_refuses = false;
+        });
+        metrics::counter!("airshed_fetches_total", "outcome" => outcome).increment(1);
+        let took = start.elapsed();
+        metrics::histogram!("airshed_fetch_seconds", "outcome" => outcome).record(took);
+    }
+}
+
+/// Whether the file can be a feed of now.
+fn check(feed: &Feed, now: Timestamp) -> Result<(), CollectError> {
+    let refused = feed.count(RemarkKind::Refused);
+    let records = feed.readings.len() + refused;
+    if feed.records == 0 {
+        return Err(CollectError::Empty);
+    }
+    if feed.ahead > records / 2 {
+        return Err(CollectError::Clock { ahead: feed.ahead, records, now });
+    }
+    let first = feed.remarks.iter().find(|remark| remark.kind == RemarkKind::Refused);
+    match first.filter(|_| feed.readings.is_empty()) {
+        Some(Remark { reason, .. }) => {
+            Err(CollectError::Refused { refused, reason: reason.to_string(), now })
+        }
+        None => Ok(()),
+    }
+}
+
+fn count(feed: &Feed) -> Collected {
+    let collected = Collected {
+        records: feed.records,
+        kept: feed.readings.len(),
+        collided: feed.count(RemarkKind::Collided),
+        indexed: feed.readings.iter().filter(|reading| reading.index().is_some()).count(),
+        skipped: feed.count(RemarkKind::Skipped),
+        refused: feed.count(RemarkKind::Refused),
+        fields_left_out: feed.count(RemarkKind::FieldLeftOut),
+        corrected: feed.count(RemarkKind::Corrected),
+    };
+    let outcomes = [
+        ("stored", collected.kept),
+        ("collided", collected.collided),
+        ("skipped", collected.skipped),
+        ("refused", collected.refused),
+    ];
+    for (outcome, records) in outcomes {
+        metrics::counter!("airshed_records_total", "outcome" => outcome).increment(records as u64);
+    }
+    collected
+}
+
+fn log_stored(reading: &Reading) {
+    debug!(
+        id = reading.measurement,
+        sensor = reading.sensor,
+        timestamp = %reading.timestamp,
+        aqi = reading.index().map(|index| index.get()),
+        range = reading.band().map(|band| band.name()),
+        "stored"
+    );
+}
+
+fn log_remark(remark: &Remark) {
+    let Remark { record, id, kind, reason } = remark;
+    match kind {
+        RemarkKind::Skipped => debug!(id, record, %reason, "skipped"),
+        RemarkKind::Refused => debug!(id, record, %reason, "refused"),
+        RemarkKind::Collided => debug!(id, record, %reason, "collided"),
+        RemarkKind::FieldLeftOut => debug!(id, record, %reason, "kept without a field"),
+        RemarkKind::Corrected => debug!(id, record, %reason, "corrected"),
+    }
+}

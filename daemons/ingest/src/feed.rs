@@ -1,0 +1,572 @@
+//! Sensor.Community's JSON → readings.
+//!
+//! The format is the operator's (`feinstaub-api`) as observed: numbers come as strings
+//! or numbers, almost any field can be missing, `P1` is PM10 and `P2` is PM2.5. A record
+//! that cannot be read is left out with a [`Remark`], a part of one likewise; a file that
+//! is not one whole JSON array is refused as a whole, since a cut file looks like that.
+//!
+//! Every record is counted once: it is kept, [collided](RemarkKind::Collided),
+//! [skipped](RemarkKind::Skipped) or [refused](RemarkKind::Refused).
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fmt;
+use std::marker::PhantomData;
+
+use airshed_common::check_moment;
+use aqi::Decimal;
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+use store::{Reading, Window};
+
+/// A feed file, read.
+#[derive(Debug, Default)]
+pub struct Feed {
+    /// The number of records in the file.
+    pub records: usize,
+    /// The readings of particulate matter, in the order of the file, no two of one
+    /// identity.
+    pub readings: Vec<Reading>,
+    /// Of the refused records, those whose timestamp is ahead of the clock.
+    pub ahead: usize,
+    /// What was left out, and why.
+    pub remarks: Vec<Remark>,
+}
+
+impl Feed {
+    /// The number of remarks of a kind.
+    pub fn count(&self, kind: RemarkKind) -> usize {
+        self.remarks.iter().filter(|remark| remark.kind == kind).count()
+    }
+}
+
+/// Why a record, or a field of it, was left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remark {
+    /// The record's place in the file, from 0.
+    pub record: usize,
+    /// The record's id, where it has one.
+    pub id: Option<u64>,
+    /// What was left out.
+    pub kind: RemarkKind,
+    /// Why.
+    pub reason: Cow<'static, str>,
+}
+
+/// What a [`Remark`] says was left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RemarkKind {
+    /// The record: it has no P1 or P2.
+    Skipped,
+    /// The record: it cannot be read, or cannot be true.
+    Refused,
+    /// The record: a later one in the file is of the same sensor and moment.
+    Collided,
+    /// One field or value; the reading was kept without it.
+    FieldLeftOut,
+    /// Nothing: a field was read as something else than it says.
+    Corrected,
+}
+
+/// The file is no feed: not one whole JSON array.
+#[derive(Debug)]
+pub struct BrokenFeed {
+    /// Where, in bytes from the start of the file.
+    pub offset: usize,
+    /// What is wrong there.
+    pub reason: String,
+}
+
+impl fmt::Display for BrokenFeed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "not a feed: {} at byte {}", self.reason, self.offset)
+    }
+}
+
+impl std::error::Error for BrokenFeed {}
+
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Reads a feed file whose values are means over `window`; `now` is the time of the
+/// fetch.
+pub fn parse(file: &[u8], window: Window, now: Timestamp) -> Result<Feed, BrokenFeed> {
+    let mark = if file.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+    let start = file[mark..].iter().position(|byte| !byte.is_ascii_whitespace());
+    let offset = start.map_or(file.len(), |start| mark + start);
+    match file.get(offset) {
+        Some(b'[') => {}
+        Some(b'<') => return broken(offset, "a page of HTML or XML instead of a JSON array"),
+        Some(_) => return broken(offset, "expected the `[` of a JSON array"),
+        None => return broken(offset, "the file is empty"),
+    }
+    let array = &file[offset..];
+    let mut reader = Reader { window, now, feed: Feed::default(), places: HashMap::new() };
+    // Nearly every file is of the right shape throughout and read in one go.
+    if let Ok(text) = std::str::from_utf8(array)
+        && let Ok(records) = serde_json::from_str::<Vec<Object<Record<'_>>>>(text)
+    {
+        for Object(record) in records {
+            reader.take(record, Vec::new());
+        }
+        return Ok(reader.feed);
+    }
+    let records: Vec<&RawValue> = match serde_json::from_slice(array) {
+        Ok(records) => records,
+        Err(error) => {
+            let offset = match error.is_eof() {
+                true => file.len(),
+                false => offset + byte_offset(array, error.line(), error.column()),
+            };
+            return broken(offset, &error.to_string());
+        }
+    };
+    for text in records {
+        reader.read(text);
+    }
+    Ok(reader.feed)
+}
+
+fn broken(offset: usize, reason: &str) -> Result<Feed, BrokenFeed> {
+    // serde_json's line and column are said better by the offset.
+    let reason = reason.split(" at line ").next().unwrap_or(reason).to_owned();
+    Err(BrokenFeed { offset, reason })
+}
+
+fn byte_offset(file: &[u8], line: usize, column: usize) -> usize {
+    let lines = file.split_inclusive(|byte| *byte == b'\n');
+    let before: usize = lines.take(line.saturating_sub(1)).map(<[u8]>::len).sum();
+    (before + column.saturating_sub(1)).min(file.len())
+}
+
+/// A JSON object; serde would also take an array, for the fields in order.
+#[derive(Default)]
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OnlyMaps<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for OnlyMaps<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Self::Value, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(fields)).map(Object)
+            }
+        }
+
+        deserializer.deserialize_map(OnlyMaps(PhantomData))
+    }
+}
+
+#[derive(Deserialize, Default)]
+struct Record<'a> {
+    #[serde(borrow, default)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    timestamp: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    location: Option<Object<Location<'a>>>,
+    #[serde(borrow, default)]
+    sensor: Option<Object<Sensor<'a>>>,
+    #[serde(borrow, default)]
+    sensordatavalues: Option<Vec<Object<DataValue<'a>>>>,
+}
+
+/// A record with its parts as they are.
+#[derive(Deserialize)]
+struct Parts<'a> {
+    #[serde(borrow, default)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    timestamp: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    location: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    sensor: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    sensordatavalues: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct SensorParts<'a> {
+    #[serde(borrow, default)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    sensor_type: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize, Default)]
+struct Location<'a> {
+    #[serde(borrow, default)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    latitude: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    longitude: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    altitude: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    country: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    exact_location: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    indoor: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize, Default)]
+struct Sensor<'a> {
+    #[serde(borrow, default)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    sensor_type: Option<Object<SensorType<'a>>>,
+}
+
+#[derive(Deserialize)]
+struct SensorType<'a> {
+    #[serde(borrow, default)]
+    name: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct DataValue<'a> {
+    #[serde(borrow, default)]
+    value_type: Option<&'a RawValue>,
+    #[serde(skip)]
+    kind: Option<&'static str>,
+    #[serde(borrow, default)]
+    value: Option<&'a RawValue>,
+}
+
+impl DataValue<'_> {
+    fn is_of(&self, kind: &str) -> bool {
+        let name = || self.value_type.and_then(scalar);
+        self.kind.is_some_and(|known| known == kind)
+            || name().is_some_and(|name| name.trim().eq_ignore_ascii_case(kind))
+    }
+}
+
+const PM10: &str = "P1";
+const PM25: &str = "P2";
+
+/// Values by name instead of as a list.
+#[derive(Deserialize)]
+struct NamedValues<'a> {
+    #[serde(borrow, default, rename = "P1")]
+    pm10: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "P2")]
+    pm25: Option<&'a RawValue>,
+}
+
+/// What a record is made of, and what of it cannot be read.
+type Loose<'a> = (Record<'a>, Vec<String>);
+
+/// A record of which some part is not of the right shape, without that part.
+fn loosely(text: &RawValue) -> serde_json::Result<Loose<'_>> {
+    let Object(parts) = serde_json::from_str::<Object<Parts<'_>>>(text.get())?;
+    let mut left_out = Vec::new();
+    let location = parts.location.and_then(|part| {
+        let location = serde_json::from_str::<Option<Object<Location<'_>>>>(part.get());
+        let unreadable = |_| left_out.push("location is no object".to_owned());
+        location.map_err(unreadable).ok().flatten()
+    });
+    let sensor = parts.sensor.and_then(|part| {
+        let sensor = serde_json::from_str::<Option<Object<SensorParts<'_>>>>(part.get());
+        let Object(SensorParts { id, sensor_type }) = sensor.ok()??;
+        let sensor_type = sensor_type.map(|part| {
+            let named = serde_json::from_str::<Option<Object<SensorType<'_>>>>(part.get());
+            // Some write the name itself.
+            named.unwrap_or(Some(Object(SensorType { name: Some(part) })))
+        });
+        Some(Object(Sensor { id, sensor_type: sensor_type.flatten() }))
+    });
+    let values = parts.sensordatavalues.map(|part| values(part, &mut left_out));
+    let Parts { id, timestamp, .. } = parts;
+    Ok((Record { id, timestamp, location, sensor, sensordatavalues: values }, left_out))
+}
+
+/// The values that can be read as such; others than `null` are noted.
+fn values<'a>(part: &'a RawValue, left_out: &mut Vec<String>) -> Vec<Object<DataValue<'a>>> {
+    let mut note = |what: &str| left_out.push(what.to_owned());
+    match serde_json::from_str::<Option<Vec<&RawValue>>>(part.get()) {
+        Ok(values) => {
+            let read = |value: &'a RawValue| {
+                let read = serde_json::from_str::<Option<Object<DataValue<'_>>>>(value.get());
+                let unreadable = |_| note("one of sensordatavalues is no object");
+                read.map_err(unreadable).ok().flatten()
+            };
+            values.unwrap_or_default().into_iter().filter_map(read).collect()
+        }
+        Err(_) => match serde_json::from_str::<Object<NamedValues<'_>>>(part.get()) {
+            Ok(Object(NamedValues { pm10, pm25 })) => {
+                let named = [(PM10, pm10), (PM25, pm25)];
+                let given = named.into_iter().filter_map(|(kind, value)| {
+                    let value = value?;
+                    Some(Object(DataValue {
+                        value_type: None,
+                        kind: Some(kind),
+                        value: Some(value),
+                    }))
+                });
+                given.collect()
+            }
+            Err(_) => {
+                note("sensordatavalues is no list");
+                Vec::new()
+            }
+        },
+    }
+}
+
+/// What a remark says, and why.
+type Why = (RemarkKind, String);
+
+/// What is being read.
+struct Reader {
+    window: Window,
+    now: Timestamp,
+    feed: Feed,
+    /// Where in the readings those of a sensor and moment are, and their record's number.
+    places: HashMap<(u64, Timestamp), (usize, usize)>,
+}
+
+impl Reader {
+    fn read(&mut self, text: &RawValue) {
+        let strictly = serde_json::from_str(text.get());
+        let read = strictly.map(|Object(record)| (record, Vec::new())).or_else(|_| loosely(text));
+        match read {
+            Ok((record, left_out)) => self.take(record, left_out),
+            Err(error) => {
+                self.remark(None, RemarkKind::Refused, error.to_string());
+                self.feed.records += 1;
+            }
+        }
+    }
+
+    fn take(&mut self, record: Record<'_>, left_out: Vec<String>) {
+        let id = read(record.id);
+        match self.reading(record, left_out) {
+            Ok((reading, remarks)) => {
+                remarks.into_iter().for_each(|(kind, reason)| self.remark(id, kind, reason));
+                self.keep(id, reading);
+            }
+            Err((kind, reason)) => self.remark(id, kind, reason),
+        }
+        self.feed.records += 1;
+    }
+
+    /// Of two of one identity the later is kept, as a store would.
+    fn keep(&mut self, id: Option<u64>, reading: Reading) {
+        let (record, next) = (self.feed.records, self.feed.readings.len());
+        let known =
+            self.places.entry((reading.sensor, reading.timestamp)).or_insert((next, record));
+        let (place, earlier) = *known;
+        *known = (place, record);
+        match self.feed.readings.get_mut(place) {
+            None => self.feed.readings.push(reading),
+            Some(kept) => {
+                let Reading { sensor, timestamp, .. } = reading;
+                let reason = format!(
+                    "sensor {sensor} has two readings of {timestamp}: this replaces record {earlier}"
+                );
+                *kept = reading;
+                self.remark(id, RemarkKind::Collided, reason);
+            }
+        }
+    }
+
+    fn remark(&mut self, id: Option<u64>, kind: RemarkKind, reason: impl Into<Cow<'static, str>>) {
+        let (record, reason) = (self.feed.records, reason.into());
+        self.feed.remarks.push(Remark { record, id, kind, reason });
+    }
+
+    /// The reading of a record with what was left out or corrected, or why it has none.
+    fn reading(
+        &mut self,
+        record: Record<'_>,
+        left_out: Vec<String>,
+    ) -> Result<(Reading, Vec<Why>), Why> {
+        let refused = |reason: &str| Err((RemarkKind::Refused, reason.to_owned()));
+        let left_out = left_out.into_iter().map(|reason| (RemarkKind::FieldLeftOut, reason));
+        let mut remarks: Vec<_> = left_out.collect();
+        let values = record.sensordatavalues.unwrap_or_default();
+        let pm10 = particulates(&values, PM10, &mut remarks);
+        let pm25 = particulates(&values, PM25, &mut remarks);
+        if pm10.is_none() && pm25.is_none() {
+            let unreadable = remarks.into_iter().map(|(_, reason)| reason).collect::<Vec<_>>();
+            return match unreadable.is_empty() {
+                true => Err((RemarkKind::Skipped, "no P1 or P2".to_owned())),
+                false => Err((RemarkKind::Refused, unreadable.join("; "))),
+            };
+        }
+        let Object(sensor) = record.sensor.unwrap_or_default();
+        let sensor_id = sensor.id.and_then(scalar).and_then(|text| id(text.trim()));
+        let Some(sensor_id) = sensor_id else {
+            return refused("sensor.id is missing or not a number");
+        };
+        let timestamp = record.timestamp.and_then(scalar);
+        let Some(timestamp) = timestamp.and_then(|text| read_timestamp(&text)) else {
+            return refused("timestamp is missing or unreadable");
+        };
+        if let Err(reason) = check_moment(timestamp, self.now) {
+            self.feed.ahead += usize::from(timestamp > self.now);
+            return refused(&reason);
+        }
+        let Object(location) = record.location.unwrap_or_default();
+        let kind = sensor.sensor_type.and_then(|Object(kind)| kind.name);
+        let mut left_out = Vec::new();
+        let degrees =
+            |limit: u32| move |text: &str| decimal(text).filter(|d| d.abs() <= limit.into());
+        let country = country(location.country, &mut remarks);
+        let reading = Reading {
+            measurement: optional("id", record.id, id, &mut left_out),
+            pm10,
+            pm25,
+            sensor_type: Some(model(kind, &mut left_out)),
+            location: optional("location id", location.id, id, &mut left_out),
+            latitude: optional("latitude", location.latitude, degrees(90), &mut left_out),
+            longitude: optional("longitude", location.longitude, degrees(180), &mut left_out),
+            altitude: optional("altitude", location.altitude, decimal, &mut left_out),
+            country: country
+                .or_else(|| optional("country", location.country, parsed, &mut left_out)),
+            indoor: optional("indoor", location.indoor, truth, &mut left_out),
+            exact: optional("exact_location", location.exact_location, truth, &mut left_out),
+            ..Reading::new(sensor_id, self.window, timestamp)
+        };
+        remarks.extend(left_out.into_iter().map(|reason| (RemarkKind::FieldLeftOut, reason)));
+        match reading.check() {
+            Ok(()) => Ok((reading, remarks)),
+            Err(impossible) => refused(&impossible.to_string()),
+        }
+    }
+}
+
+/// The country of a code that is in use beside ISO's.
+fn country(part: Option<&RawValue>, remarks: &mut Vec<Why>) -> Option<store::Country> {
+    let text = part.and_then(scalar)?;
+    let country = store::Country::of_other_code(text.trim())?;
+    remarks.push((RemarkKind::Corrected, format!("country `{text}` read as {country}")));
+    Some(country)
+}
+
+/// The model, which every record of the network names: one that does not, or not readably, is
+/// of a model that is not known, rather than trusted as a [`Reading`] is that names none.
+fn model(part: Option<&RawValue>, left_out: &mut Vec<String>) -> store::SensorType {
+    let before = left_out.len();
+    let model = optional("sensor type", part, parsed, left_out);
+    model.unwrap_or(match left_out.len() > before {
+        true => store::SensorType::UNREADABLE,
+        false => store::SensorType::UNKNOWN,
+    })
+}
+
+/// A field that may be missing or empty; what is there and cannot be read is noted.
+fn optional<T>(
+    name: &str,
+    value: Option<&RawValue>,
+    parse: impl Fn(&str) -> Option<T>,
+    left_out: &mut Vec<String>,
+) -> Option<T> {
+    let part = value?;
+    let text = scalar(part).unwrap_or(Cow::Borrowed(part.get()));
+    let text = text.trim();
+    if text.is_empty() || text == "null" {
+        return None;
+    }
+    let parsed = parse(text);
+    if parsed.is_none() {
+        let shown: String = text.chars().take(40).collect();
+        left_out.push(format!("{name} `{shown}` cannot be one"));
+    }
+    parsed
+}
+
+fn truth(text: &str) -> Option<bool> {
+    match text {
+        "1" | "true" => Some(true),
+        "0" | "false" => Some(false),
+        _ => None,
+    }
+}
+
+fn parsed<T: std::str::FromStr>(text: &str) -> Option<T> {
+    text.parse().ok()
+}
+
+/// The first value of a kind that is a number; every other of that kind is noted.
+fn particulates(
+    values: &[Object<DataValue<'_>>],
+    kind: &str,
+    remarks: &mut Vec<Why>,
+) -> Option<Decimal> {
+    let mut found = None;
+    let values = values.iter().map(|Object(value)| value);
+    for value in values.filter(|value| value.is_of(kind)) {
+        let text = value.value.and_then(scalar);
+        let number = text.as_deref().and_then(|text| decimal(text.trim()));
+        let given = || value.value.map_or("nothing", RawValue::get).trim_matches('"');
+        let shown = || given().chars().take(40).collect::<String>();
+        let reason = match (number, found) {
+            (Some(_), None) => {
+                found = number;
+                continue;
+            }
+            (Some(_), Some(first)) => format!("{kind} is given again, `{}`: kept {first}", shown()),
+            (None, _) => format!("{kind} `{}` is no number", shown()),
+        };
+        remarks.push((RemarkKind::FieldLeftOut, reason));
+    }
+    found
+}
+
+/// An exact decimal. Digits that do not fit are not rounded away: that is no number.
+fn decimal(text: &str) -> Option<Decimal> {
+    if text.contains('_') {
+        return None;
+    }
+    let plain = Decimal::from_str_exact(text);
+    plain.or_else(|_| Decimal::from_scientific(text)).ok()
+}
+
+/// `2020-06-11 09:40:41`, with a `T` between or an offset behind it too; UTC without.
+fn read_timestamp(text: &str) -> Option<Timestamp> {
+    let text = text.trim();
+    let civil = || TimeZone::UTC.to_timestamp(text.parse::<DateTime>().ok()?).ok();
+    // To the second, without room for an offset: as nearly all are.
+    let timestamp = match text.len() == 19 && text.as_bytes()[16] == b':' {
+        true => civil()?,
+        false => text.parse().ok().or_else(civil)?,
+    };
+    let whole = Timestamp::from_second(timestamp.as_second()).ok()?;
+    (0..=9998).contains(&TimeZone::UTC.to_datetime(whole).year()).then_some(whole)
+}
+
+fn read<T: std::str::FromStr>(text: Option<&RawValue>) -> Option<T> {
+    text.and_then(scalar)?.trim().parse().ok()
+}
+
+/// An id, as far as other programs have numbers for it.
+fn id(text: &str) -> Option<u64> {
+    parsed::<i64>(text).and_then(|id| u64::try_from(id).ok())
+}
+
+/// The text of a JSON string or number; none for anything else.
+fn scalar(value: &RawValue) -> Option<Cow<'_, str>> {
+    let text = value.get();
+    match text.as_bytes().first()? {
+        b'"' => match text.as_bytes().contains(&b'\\') {
+            false => text.get(1..text.len() - 1).map(Cow::Borrowed),
+            true => serde_json::from_str(text).ok().map(Cow::Owned),
+        },
+        b'-' | b'0'..=b'9' => Some(Cow::Borrowed(text)),
+        _ => None,
+    }
+}

@@ -1,0 +1,567 @@
+//! Job records and results: objects in one place, so that every server and worker sees
+//! the same, after a restart too.
+//!
+//! `jobs/<id>.json` is the record, `results/<id>-<attempt>` the file, so that two workers
+//! that have the same job by an accident never write the same file; `queries/<hash>` names
+//! the job of a query. A record goes queued → running → done or failed, and from there to
+//! expired, when the file is gone; a worker that stops puts it back to queued. Each change
+//! is one atomic put, and only over the record that it changes, so that who comes late
+//! changes nothing. (Directories cannot do that: there a process compares before it puts,
+//! one change after the other; of two processes at the same instant the last one wins.)
+//! `shared/<id>` says that several asked for the same, so that none may cancel it for all.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use airshed_common::{Clock, hexadecimal};
+use bytes::Bytes;
+use futures::{Stream, StreamExt, TryStreamExt, stream};
+use http::HeaderValue;
+use jiff::{SignedDuration, Timestamp};
+use object_store::buffered::BufWriter;
+use object_store::path::Path;
+use object_store::{
+    GetOptions, ObjectStore, ObjectStoreExt, PutMode, PutPayload, PutResult, UpdateVersion,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+use tokio::sync::Mutex;
+use uuid::Uuid;
+
+use crate::objects::Objects;
+use crate::trace::Origin;
+
+/// How long an expired job is remembered as such.
+const REMEMBERED: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// What is read of a result at a time: each a call of its own, so that a client may be as
+/// slow as it likes and an interrupted call costs no more than itself.
+const CHUNK: u64 = 1 << 20;
+
+/// What is written of a result at a time. S3 takes 10,000 parts: a result has at most 160 GB.
+const PART: usize = 16 << 20;
+
+/// The pauses between tries to change a record double from the first to the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Parts under way at the same time, so that a job holds at most three in memory.
+const PARTS_AT_ONCE: usize = 2;
+
+/// The job records and results of a system.
+#[derive(Clone)]
+pub struct Jobs {
+    objects: Objects,
+    /// Held from comparing to putting where objects cannot be put conditionally.
+    turn: Arc<Mutex<()>>,
+    clock: Clock,
+    kept_for: SignedDuration,
+    fresh_for: SignedDuration,
+}
+
+/// What is known of a job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Job {
+    /// Unguessable: whoever knows it may have the result.
+    pub id: Uuid,
+    /// Where it stands.
+    #[serde(flatten)]
+    pub state: State,
+    /// The request, as [`Ask::to_object`](crate::request::Ask::to_object) gives it.
+    pub query: Map<String, Value>,
+    /// When it was asked for.
+    pub created: Timestamp,
+    /// When the record last changed.
+    pub updated: Timestamp,
+    /// How often a worker has begun.
+    pub attempts: u32,
+    /// The [version](store::View::version) of the readings that its result is made from, once
+    /// a worker has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_from: Option<String>,
+    /// The request that it was made for.
+    #[serde(flatten)]
+    pub origin: Origin,
+    /// Which record this was read from or written to.
+    #[serde(skip)]
+    pub version: Option<UpdateVersion>,
+}
+
+/// Where a job stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "status", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum State {
+    /// No worker has it.
+    Queued,
+    /// A worker has it.
+    Running {
+        /// Rows written so far.
+        rows: u64,
+        /// About how many rows there are at most, where that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        estimate: Option<u64>,
+    },
+    /// The result is there.
+    Done {
+        /// Rows in it, without the header line.
+        rows: u64,
+        /// Of them, those with a flag of implausibility.
+        #[serde(default)]
+        doubtful: u64,
+        /// Whether there are more rows than its limit let in.
+        #[serde(default)]
+        truncated: bool,
+        /// Its length.
+        bytes: u64,
+        /// Its SHA-256, hexadecimal.
+        sha256: String,
+        /// When it will be deleted.
+        expires: Timestamp,
+    },
+    /// It will not be done.
+    Failed {
+        /// Why.
+        reason: String,
+        /// Whether asking again can help.
+        retryable: bool,
+        /// When the record will be deleted.
+        expires: Timestamp,
+    },
+    /// Whoever asked does not want the result any more.
+    Cancelled {
+        /// When the record will be deleted.
+        expires: Timestamp,
+    },
+    /// The result has been deleted.
+    Expired,
+}
+
+impl State {
+    /// Whether nothing more will happen to the job but expiry.
+    pub fn is_final(&self) -> bool {
+        !matches!(self, Self::Queued | Self::Running { .. })
+    }
+
+    /// The word for it: `queued`, `running`, `done`, `failed`, `cancelled` or `expired`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running { .. } => "running",
+            Self::Done { .. } => "done",
+            Self::Failed { .. } => "failed",
+            Self::Cancelled { .. } => "cancelled",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+/// What became of the wish to cancel a job.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Cancellation {
+    /// It is cancelled, or its result deleted.
+    Done(Box<Job>),
+    /// Others asked for the same: it stays.
+    Shared,
+    /// It has ended without a result, in this state.
+    Ended(&'static str),
+}
+
+/// The job records or results could not be read or written.
+#[derive(Debug, thiserror::Error)]
+#[error("the result store failed at {path}")]
+pub struct JobsError {
+    path: Path,
+    source: object_store::Error,
+}
+
+impl JobsError {
+    /// Whether the record was not changed because somebody else had changed it.
+    pub fn is_conflict(&self) -> bool {
+        use object_store::Error::{NotFound, Precondition};
+        matches!(self.source, Precondition { .. } | NotFound { .. })
+    }
+}
+
+impl Jobs {
+    /// Records and results among objects, kept for a time after they are done.
+    pub fn new(objects: Objects, clock: Clock, kept_for: SignedDuration) -> Self {
+        let (turn, fresh_for) = (Arc::default(), SignedDuration::ZERO);
+        Self { objects, turn, clock, kept_for, fresh_for }
+    }
+
+    /// With results that also answer equal queries for a time after they are done.
+    #[must_use]
+    pub fn fresh_for(self, fresh_for: SignedDuration) -> Self {
+        Self { fresh_for, ..self }
+    }
+
+    /// A new job, queued and recorded.
+    pub async fn create(
+        &self,
+        query: Map<String, Value>,
+        origin: Origin,
+    ) -> Result<Job, JobsError> {
+        let now = (self.clock)();
+        let (id, state) = (Uuid::new_v4(), State::Queued);
+        let (updated, version) = (now, None);
+        let job = Job {
+            id,
+            state,
+            query,
+            created: now,
+            updated,
+            attempts: 0,
+            made_from: None,
+            origin,
+            version,
+        };
+        let put = self.put(&job, &text_of(&job), PutMode::Overwrite).await;
+        let put = put.map_err(|source| JobsError { path: record_path(id), source })?;
+        Ok(Job { version: Some(put.into()), ..job })
+    }
+
+    /// The record; `None` for an id that was never given out, or long ago.
+    pub async fn get(&self, id: Uuid) -> Result<Option<Job>, JobsError> {
+        let path = record_path(id);
+        let Some((bytes, version)) = self.read(&path).await? else { return Ok(None) };
+        let job: Job = serde_json::from_slice(&bytes).map_err(|error| JobsError {
+            path,
+            source: object_store::Error::Generic { store: "job record", source: error.into() },
+        })?;
+        Ok(Some(self.as_of_now(Job { version: Some(version), ..job })))
+    }
+
+    /// A job whose result is what an equal query of now would have: it waits, or it is being
+    /// done or was done a short while ago from the readings of this version. `None` as a
+    /// version is like no other.
+    pub async fn same(
+        &self,
+        query: &Map<String, Value>,
+        version: Option<&str>,
+    ) -> Result<Option<Job>, JobsError> {
+        if !self.fresh_for.is_positive() {
+            return Ok(None);
+        }
+        let Some((named, _)) = self.read(&query_path(query)).await? else { return Ok(None) };
+        let id = std::str::from_utf8(&named).ok().and_then(|id| id.parse().ok());
+        let Some(id) = id else { return Ok(None) };
+        let job = self.get(id).await?.filter(|job| job.query == *query);
+        Ok(job.filter(|job| {
+            let unchanged = version.is_some() && job.made_from.as_deref() == version;
+            let age = (self.clock)().duration_since(job.updated);
+            match job.state {
+                State::Queued => true,
+                State::Running { .. } => unchanged,
+                State::Done { .. } => unchanged && age < self.fresh_for,
+                State::Failed { .. } | State::Cancelled { .. } | State::Expired => false,
+            }
+        }))
+    }
+
+    /// Lets [`same`](Self::same) find the job.
+    pub async fn offer(&self, job: &Job) -> Result<(), JobsError> {
+        if !self.fresh_for.is_positive() {
+            return Ok(());
+        }
+        let path = query_path(&job.query);
+        let put = self.objects.put(&path, PutPayload::from(job.id.to_string())).await;
+        put.map(drop).map_err(|source| JobsError { path, source })
+    }
+
+    /// Records a change of state; the job as it now is. A
+    /// [conflict](JobsError::is_conflict) when the record is not that of this job any more.
+    pub async fn update(&self, job: &Job, state: State) -> Result<Job, JobsError> {
+        let changed = Job { state, updated: (self.clock)(), ..job.clone() };
+        let (path, text) = (record_path(job.id), text_of(&changed));
+        let mut pause = FIRST_PAUSE;
+        let version = loop {
+            let mode = job.version.clone().map_or(PutMode::Overwrite, PutMode::Update);
+            let put = match self.put(&changed, &text, mode).await {
+                Err(object_store::Error::NotImplemented { .. }) => {
+                    self.compare_and_put(&changed, &text).await?
+                }
+                put => put,
+            };
+            let source = match put {
+                Ok(put) => break put.into(),
+                Err(source) => source,
+            };
+            // Its answer may have been lost, and then it may seem to have come too late.
+            match self.read(&path).await? {
+                Some((there, version)) if *there == *text => break version,
+                Some((_, version)) if Some(&version) == job.version.as_ref() => {}
+                _ => {
+                    let path_text = path.to_string();
+                    let source = object_store::Error::Precondition {
+                        path: path_text,
+                        source: source.into(),
+                    };
+                    return Err(JobsError { path, source });
+                }
+            }
+            if pause > LONGEST_PAUSE {
+                return Err(JobsError { path, source });
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        };
+        metrics::counter!("airshed_jobs_total", "state" => changed.state.name()).increment(1);
+        Ok(Job { version: Some(version), ..changed })
+    }
+
+    /// Overwrites the record of a job where objects cannot be put conditionally, after a
+    /// look whether it is still the one that the job was read from.
+    async fn compare_and_put(
+        &self,
+        changed: &Job,
+        text: &Bytes,
+    ) -> Result<object_store::Result<PutResult>, JobsError> {
+        let _turn = self.turn.lock().await;
+        let path = record_path(changed.id);
+        let there = self.read(&path).await?.map(|(_, version)| version);
+        if there != changed.version {
+            let source = "the record has changed".into();
+            return Ok(Err(object_store::Error::Precondition { path: path.to_string(), source }));
+        }
+        Ok(self.put(changed, text, PutMode::Overwrite).await)
+    }
+
+    /// Lets another who asked for the same have the job, too; `None` when it was cancelled
+    /// just then.
+    pub async fn share(&self, job: &Job) -> Result<Option<Job>, JobsError> {
+        let path = shared_path(job.id);
+        if self.read(&path).await?.is_none() {
+            let put = self.objects.put(&path, PutPayload::new()).await;
+            put.map_err(|source| JobsError { path, source })?;
+        }
+        let job = self.get(job.id).await?;
+        Ok(job.filter(|job| !matches!(job.state, State::Cancelled { .. })))
+    }
+
+    /// Cancels a job that has not ended, or deletes the result of one that is done; the job as
+    /// it is then. `None` for an id that was never given out.
+    pub async fn cancel(&self, id: Uuid) -> Result<Option<Cancellation>, JobsError> {
+        loop {
+            let Some(job) = self.get(id).await? else { return Ok(None) };
+            let state = match job.state {
+                State::Queued | State::Running { .. } => {
+                    State::Cancelled { expires: self.expiry() }
+                }
+                State::Done { .. } => State::Expired,
+                State::Failed { .. } | State::Cancelled { .. } | State::Expired => {
+                    return Ok(Some(Cancellation::Ended(job.state.name())));
+                }
+            };
+            if self.read(&shared_path(id)).await?.is_some() {
+                return Ok(Some(Cancellation::Shared));
+            }
+            match self.update(&job, state).await {
+                // Its worker said how far it is: a few times a minute at most.
+                Err(error) if error.is_conflict() => {}
+                Err(error) => return Err(error),
+                Ok(job) => {
+                    if job.state == State::Expired {
+                        self.clear(&job).await?;
+                    }
+                    return Ok(Some(Cancellation::Done(Box::new(job))));
+                }
+            }
+        }
+    }
+
+    /// Records that it will not be done.
+    pub async fn fail(&self, job: &Job, reason: &str, retryable: bool) -> Result<Job, JobsError> {
+        let expires = self.expiry();
+        self.update(job, State::Failed { reason: reason.to_owned(), retryable, expires }).await
+    }
+
+    /// When a result that is done now will be deleted.
+    pub fn expiry(&self) -> Timestamp {
+        (self.clock)().saturating_add(self.kept_for).unwrap_or(Timestamp::MAX)
+    }
+
+    /// How long ago a job's record changed.
+    pub fn silence(&self, job: &Job) -> SignedDuration {
+        (self.clock)().duration_since(job.updated)
+    }
+
+    /// Whether a job was asked for so long ago that its result would have expired.
+    pub fn is_overdue(&self, job: &Job) -> bool {
+        (self.clock)().duration_since(job.created) > self.kept_for
+    }
+
+    /// A writer of the result of this attempt. It appears whole when shut down, and not at
+    /// all before.
+    pub fn result_writer(&self, job: &Job) -> BufWriter {
+        let path = result_path(job.id, job.attempts);
+        let writer = BufWriter::with_capacity(self.objects.store(), path, PART);
+        writer.with_max_concurrency(PARTS_AT_ONCE)
+    }
+
+    /// The length and the bytes of the result of the attempt that was the last; `None` when
+    /// somebody has deleted the file. A file that is exchanged meanwhile is an error.
+    pub async fn result(
+        &self,
+        job: &Job,
+    ) -> Result<
+        Option<(u64, impl Stream<Item = object_store::Result<Bytes>> + Send + use<>)>,
+        JobsError,
+    > {
+        let path = result_path(job.id, job.attempts);
+        let found = match self.objects.head(&path).await {
+            Ok(found) => found,
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(source) => return Err(JobsError { path, source }),
+        };
+        let (length, objects) = (found.size, self.objects.clone());
+        let starts = (0..length).step_by(CHUNK as usize);
+        let chunks = stream::iter(starts).then(move |start| {
+            let range = start..length.min(start + CHUNK);
+            let (objects, path) = (objects.clone(), path.clone());
+            let options =
+                GetOptions::new().with_range(Some(range)).with_if_match(found.e_tag.clone());
+            async move { objects.get_opts(&path, options).await?.bytes().await }
+        });
+        Ok(Some((length, chunks)))
+    }
+
+    /// A link to the result that needs no credentials, and answers with these headers;
+    /// `None` where results have no links.
+    pub async fn link(
+        &self,
+        job: &Job,
+        media_type: &str,
+        disposition: &str,
+    ) -> Result<Option<HeaderValue>, JobsError> {
+        let path = result_path(job.id, job.attempts);
+        let link = self.objects.link(&path, media_type, disposition).await.transpose();
+        link.map_err(|source| JobsError { path, source })
+    }
+
+    /// Takes back a job that could not be queued.
+    pub async fn withdraw(&self, id: Uuid) -> Result<(), JobsError> {
+        self.delete(record_path(id)).await
+    }
+
+    /// Deletes the result of this attempt.
+    pub async fn delete_result(&self, job: &Job) -> Result<(), JobsError> {
+        self.delete(result_path(job.id, job.attempts)).await
+    }
+
+    /// Deletes the results of attempts before the job's last.
+    pub async fn delete_earlier_results(&self, job: &Job) -> Result<(), JobsError> {
+        for attempt in 1..job.attempts {
+            self.delete(result_path(job.id, attempt)).await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes what an expired job leaves behind, its record apart; with that, once it need
+    /// not be remembered either. When to look again; `None`: nothing is left.
+    pub async fn clear(&self, job: &Job) -> Result<Option<Timestamp>, JobsError> {
+        for attempt in 1..=job.attempts {
+            self.delete(result_path(job.id, attempt)).await?;
+        }
+        self.delete(shared_path(job.id)).await?;
+        let named = query_path(&job.query);
+        let read = self.read(&named).await?;
+        if read.is_some_and(|(id, _)| *id == *job.id.to_string().as_bytes()) {
+            self.delete(named).await?;
+        }
+        let forgotten = job.created.saturating_add(self.kept_for + REMEMBERED);
+        let forgotten = forgotten.unwrap_or(Timestamp::MAX);
+        if (self.clock)() < forgotten {
+            return Ok(Some(forgotten));
+        }
+        self.delete(record_path(job.id)).await?;
+        Ok(None)
+    }
+
+    /// The ids of all jobs that are remembered.
+    pub async fn ids(&self) -> Result<Vec<Uuid>, JobsError> {
+        let folder = Path::from("jobs");
+        let failed = |source| JobsError { path: folder.clone(), source };
+        let mut listed = self.objects.list(Some(&folder)).map_ok(|object| object.location);
+        let mut paths: Vec<Path> = Vec::new();
+        while let Some(path) = listed.next().await {
+            match path {
+                Ok(path) => paths.push(path),
+                // A file of somebody else's, with a name that none of ours has.
+                Err(object_store::Error::InvalidPath { source }) => {
+                    tracing::warn!(%source, "passed over a file among the jobs");
+                }
+                Err(object_store::Error::NotFound { .. }) => {} // gone since it was listed
+                Err(source) => return Err(failed(source)),
+            }
+        }
+        let ids = paths.iter().filter_map(|path| path.filename()?.strip_suffix(".json"));
+        Ok(ids.filter_map(|id| id.parse().ok()).collect())
+    }
+
+    /// The time, as jobs know it.
+    pub fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    /// A result whose time has come is expired, whether it was swept yet or not.
+    fn as_of_now(&self, job: Job) -> Job {
+        match job.state {
+            State::Done { expires, .. }
+            | State::Failed { expires, .. }
+            | State::Cancelled { expires }
+                if expires <= (self.clock)() =>
+            {
+                Job { state: State::Expired, ..job }
+            }
+            _ => job,
+        }
+    }
+
+    async fn read(&self, path: &Path) -> Result<Option<(Bytes, UpdateVersion)>, JobsError> {
+        let read = async {
+            let found = self.objects.get(path).await?;
+            let (e_tag, version) = (found.meta.e_tag.clone(), found.meta.version.clone());
+            Ok((found.bytes().await?, UpdateVersion { e_tag, version }))
+        };
+        match read.await {
+            Ok(read) => Ok(Some(read)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(source) => Err(JobsError { path: path.clone(), source }),
+        }
+    }
+
+    async fn put(&self, job: &Job, text: &Bytes, mode: PutMode) -> object_store::Result<PutResult> {
+        let payload = PutPayload::from(text.clone());
+        self.objects.put_opts(&record_path(job.id), payload, mode.into()).await
+    }
+
+    async fn delete(&self, path: Path) -> Result<(), JobsError> {
+        match self.objects.delete(&path).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(source) => Err(JobsError { path, source }),
+        }
+    }
+}
+
+fn text_of(job: &Job) -> Bytes {
+    serde_json::to_vec(job).unwrap_or_default().into() // a Job is plain JSON
+}
+
+fn record_path(id: Uuid) -> Path {
+    Path::from(format!("jobs/{id}.json"))
+}
+
+fn result_path(id: Uuid, attempt: u32) -> Path {
+    Path::from(format!("results/{id}-{attempt}"))
+}
+
+fn shared_path(id: Uuid) -> Path {
+    Path::from(format!("shared/{id}"))
+}
+
+fn query_path(query: &Map<String, Value>) -> Path {
+    let text = serde_json::to_vec(query).unwrap_or_default(); // plain JSON, in order of names
+    Path::from(format!("queries/{}", hexadecimal(&Sha256::digest(text))))
+}

@@ -1,0 +1,65 @@
+//! Answers for people, as HTML: errors and waiting in words.
+
+use http::header::{ACCEPT, CONTENT_SECURITY_POLICY};
+use http::{HeaderMap, StatusCode};
+
+use super::answer::{Answer, respond, set};
+
+const MESSAGE: &str = include_str!("../../page/message.html");
+
+/// Nothing from elsewhere, nothing inline.
+const POLICY: &str = "default-src 'self'; base-uri 'none'; form-action 'self'; \
+                      frame-ancestors 'none'; object-src 'none'";
+
+/// Whether a person's browser asks for something to look at.
+pub(super) fn is_browser(headers: &HeaderMap) -> bool {
+    let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
+    accept.is_some_and(|accept| accept.contains("text/html"))
+}
+
+/// An error in words.
+pub(super) fn message(status: StatusCode, title: &str, detail: &str) -> Answer {
+    let html = MESSAGE
+        .replace("{{refresh}}", "")
+        .replace("{{title}}", &escaped(title))
+        .replace("{{detail}}", &escaped(detail));
+    html_page(status, html)
+}
+
+/// Waiting, in words; the page asks again by itself.
+pub(super) fn progress(state: &str, rows: Option<u64>, estimate: Option<u64>) -> Answer {
+    let of = estimate.map_or(String::new(), |most| format!(" of at most some {}", grouped(most)));
+    let rows = rows.map_or(String::new(), |rows| format!(" {} rows so far{of}.", grouped(rows)));
+    let detail =
+        format!("The answer is {state}.{rows} It will be downloaded as soon as it is there.");
+    let html = MESSAGE
+        .replace("{{refresh}}", "<meta http-equiv=\"refresh\" content=\"2\">")
+        .replace("{{title}}", "Being prepared")
+        .replace("{{detail}}", &escaped(&detail));
+    html_page(StatusCode::ACCEPTED, html)
+}
+
+pub(super) fn html_page(status: StatusCode, html: String) -> Answer {
+    let mut answer = respond(status, "text/html; charset=utf-8", html);
+    set(&mut answer, CONTENT_SECURITY_POLICY, POLICY);
+    set(&mut answer, http::header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set(&mut answer, http::header::REFERRER_POLICY, "no-referrer");
+    answer
+}
+
+pub(super) fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+/// 1234567 as 1,234,567.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}

@@ -1,0 +1,361 @@
+//! `/api/latest`: the newest reading of every sensor as GeoJSON, kept ready made.
+//!
+//! An answer is made and compressed once for as long as the readings stay the same. When the
+//! store's summary has changed, who asks still gets the old one, and a new one is made
+//! meanwhile, at most every five seconds: nobody waits for a collection that has just been
+//! stored. An answer of ten minutes is made anew in any case: readings that replace others
+//! do not show in the summary.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use airshed_common::{hexadecimal, reason};
+use aqi::daqi::Index;
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LINK, VARY,
+};
+use http::{HeaderMap, Response, StatusCode};
+use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest, Sha256};
+use store::{Flags, LeftOut, Page, Quality, Reading, Summary};
+use tokio::sync::OnceCell;
+use tokio::time::Instant;
+
+use super::answer::{Answer, full, set};
+use super::filters::Chosen;
+use super::problem::Problem;
+use super::query::LICENCE_LINK;
+use super::tally::Reasons;
+use super::{Shared, filters};
+
+/// A sensor that was silent for longer than this is not shown, unless asked for.
+const SPAN: SignedDuration = SignedDuration::from_hours(24);
+
+const FRESH: Duration = Duration::from_secs(5);
+const LONGEST: Duration = Duration::from_secs(600);
+
+/// Bytes of ready-made answers, compressed ones included: some ten of the whole network.
+const ROOM: usize = 64 << 20;
+
+const GZIP: Compression = Compression::best();
+const ZSTD_LEVEL: i32 = 12;
+
+/// Decimals of coordinates (11 m) and of concentrations: what a map can show.
+const PLACE_DECIMALS: u32 = 4;
+const VALUE_DECIMALS: u32 = 1;
+
+/// The answers that are ready, the one asked for last at the end.
+#[derive(Default)]
+pub(super) struct Latest(Mutex<Vec<(String, Arc<Made>)>>);
+
+struct Made {
+    text: Bytes,
+    tag: String,
+    gzip: OnceCell<Bytes>,
+    zstd: OnceCell<Bytes>,
+    /// The store when it was made.
+    summary: Summary,
+    moment: Timestamp,
+    since: Instant,
+    refreshing: AtomicBool,
+}
+
+impl Latest {
+    fn kept(&self) -> MutexGuard<'_, Vec<(String, Arc<Made>)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn get(&self, key: &str) -> Option<Arc<Made>> {
+        let mut kept = self.kept();
+        let at = kept.iter().position(|(known, _)| known == key)?;
+        let found = kept.remove(at);
+        let made = Arc::clone(&found.1);
+        kept.push(found);
+        Some(made)
+    }
+
+    fn keep(&self, key: String, made: Arc<Made>) {
+        let mut kept = self.kept();
+        kept.retain(|(known, _)| *known != key);
+        kept.push((key, made));
+        // With its two compressed forms an answer takes about a quarter more.
+        let bytes = |(_, made): &(String, Arc<Made>)| made.text.len() + made.text.len() / 4;
+        while kept.len() > 1 && kept.iter().map(bytes).sum::<usize>() > ROOM {
+            kept.remove(0);
+        }
+    }
+}
+
+pub(super) async fn answer(
+    shared: &Arc<Shared>,
+    query: Option<&str>,
+    headers: &HeaderMap,
+) -> Result<Answer, Problem> {
+    let summary = shared.server.store.summary().await?;
+    let chosen = filters::read(shared, &summary, query, SPAN).await?;
+    let key = serde_json::to_string(&chosen.ask.to_object()).unwrap_or_default(); // plain JSON
+    let made = match shared.latest.get(&key) {
+        Some(made) if made.since.elapsed() < LONGEST => {
+            let changed = made.summary != summary || made.moment != chosen.moment;
+            let outdated = changed && made.since.elapsed() >= FRESH;
+            if outdated && !made.refreshing.swap(true, Ordering::Relaxed) {
+                tokio::spawn(refresh(Arc::clone(shared), key, chosen, summary, Arc::clone(&made)));
+            }
+            made
+        }
+        _ => make_in_turn(shared, key, chosen, summary).await?,
+    };
+    respond(&made, headers).await
+}
+
+async fn refresh(
+    shared: Arc<Shared>,
+    key: String,
+    chosen: Chosen,
+    summary: Summary,
+    old: Arc<Made>,
+) {
+    match make(&shared, &chosen, summary).await {
+        Ok(made) => {
+            // In the form that is asked for usually, before anybody asks.
+            let _ = made.zstd().await;
+            shared.latest.keep(key, made);
+        }
+        Err(problem) => {
+            tracing::warn!(?problem, "the latest readings stay as they were");
+            old.refreshing.store(false, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Of requests that ask the same at the same time one makes the answer.
+async fn make_in_turn(
+    shared: &Shared,
+    key: String,
+    chosen: Chosen,
+    summary: Summary,
+) -> Result<Arc<Made>, Problem> {
+    let turn = shared.turns.of(format!("latest {key}"));
+    let _turn = turn.lock().await;
+    if let Some(made) = shared.latest.get(&key).filter(|made| made.since.elapsed() < FRESH) {
+        return Ok(made);
+    }
+    let made = make(shared, &chosen, summary).await?;
+    shared.latest.keep(key, Arc::clone(&made));
+    Ok(made)
+}
+
+async fn make(
+    shared: &Shared,
+    Chosen { ask, moment, silence_at }: &Chosen,
+    summary: Summary,
+) -> Result<Arc<Made>, Problem> {
+    let _place = shared.room.aside().await?;
+    let (since, moment) = (Instant::now(), *moment);
+    let collection = Collection {
+        moment,
+        silence_at: *silence_at,
+        quality: ask.quality.unwrap_or(Quality::All),
+        attribution: shared.server.attribution,
+    };
+    let page = shared.server.store.latest(&ask.query).await?;
+    let text = in_background(move || collection.write(&page).into()).await?;
+    let tag = format!("W/\"{}\"", &hexadecimal(&Sha256::digest(&text))[..32]);
+    Ok(Arc::new(Made {
+        text,
+        tag,
+        gzip: OnceCell::new(),
+        zstd: OnceCell::new(),
+        summary,
+        moment,
+        since,
+        refreshing: AtomicBool::new(false),
+    }))
+}
+
+impl Made {
+    async fn gzip(&self) -> Result<&Bytes, Problem> {
+        let text = self.text.clone();
+        let compress = move || {
+            let mut encoder = GzEncoder::new(Vec::with_capacity(text.len() / 8), GZIP);
+            let written = encoder.write_all(&text).and_then(|()| encoder.finish());
+            written.unwrap_or_default().into() // a Vec takes everything
+        };
+        self.gzip.get_or_try_init(|| in_background(compress)).await
+    }
+
+    async fn zstd(&self) -> Result<&Bytes, Problem> {
+        let text = self.text.clone();
+        let compress = move || zstd::encode_all(&*text, ZSTD_LEVEL).unwrap_or_default().into();
+        self.zstd.get_or_try_init(|| in_background(compress)).await
+    }
+}
+
+async fn in_background(work: impl FnOnce() -> Bytes + Send + 'static) -> Result<Bytes, Problem> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|panic| Problem::Internal { log: reason(&panic), transient: false })
+}
+
+async fn respond(made: &Made, headers: &HeaderMap) -> Result<Answer, Problem> {
+    let known = headers.get_all(IF_NONE_MATCH).iter().filter_map(|tags| tags.to_str().ok());
+    let bare = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    let mut known = known.flat_map(|tags| tags.split(',')).map(bare);
+    let unchanged = known.any(|tag| tag == "*" || tag == bare(&made.tag));
+    let (encoding, body) = match (unchanged, encoding(headers)) {
+        (true, _) => (None, Bytes::new()),
+        (false, Some("zstd")) => (Some("zstd"), made.zstd().await?.clone()),
+        (false, Some(gzip)) => (Some(gzip), made.gzip().await?.clone()),
+        (false, None) => (None, made.text.clone()),
+    };
+    let mut answer = Response::new(full(body));
+    if unchanged {
+        *answer.status_mut() = StatusCode::NOT_MODIFIED;
+    } else {
+        set(&mut answer, CONTENT_TYPE, "application/geo+json");
+    }
+    if let Some(encoding) = encoding {
+        set(&mut answer, CONTENT_ENCODING, encoding);
+    }
+    set(&mut answer, ETAG, &made.tag);
+    set(&mut answer, CACHE_CONTROL, "no-cache"); // kept, and asked after each time
+    set(&mut answer, VARY, "accept-encoding");
+    set(&mut answer, LINK, LICENCE_LINK);
+    Ok(answer)
+}
+
+/// The smallest of our encodings that the client takes.
+fn encoding(headers: &HeaderMap) -> Option<&'static str> {
+    let offers = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|offer| offer.to_str().ok());
+    let accepted: Vec<_> = offers
+        .flat_map(|offer| offer.split(','))
+        .filter_map(|offer| {
+            let (name, weight) = offer.split_once(';').unwrap_or((offer, ""));
+            let weight = weight.trim().strip_prefix("q=").map(str::parse::<f32>);
+            let refused = matches!(weight, Some(Ok(weight)) if weight <= 0.0);
+            (!refused).then(|| name.trim().to_ascii_lowercase())
+        })
+        .collect();
+    ["zstd", "gzip"].into_iter().find(|name| accepted.iter().any(|accepted| accepted == name))
+}
+
+/// What a feature collection is about.
+struct Collection {
+    moment: Timestamp,
+    silence_at: Timestamp,
+    quality: Quality,
+    /// Whose data it is.
+    attribution: &'static str,
+}
+
+impl Collection {
+    /// Neighbours stand together, so that it compresses well.
+    ///
+    /// The newest reading of a sensor that is implausible is left out of it, or says so: an
+    /// older one never takes its place.
+    fn write(&self, page: &Page) -> String {
+        let Self { moment, silence_at, quality, attribution } = *self;
+        let mut reasons = Reasons::default();
+        let mut features: Vec<_> = page
+            .rows()
+            .map(|row| (row.reading(), row.index(), row.flags()))
+            .map(|(reading, index, flags)| {
+                let left_out = LeftOut::of(&reading, reading.timestamp, silence_at);
+                Feature { reading, index, flags, left_out }
+            })
+            .inspect(|feature| reasons.add(feature.left_out))
+            .filter(|feature| !feature.flags.intersects(quality.without()))
+            .collect();
+        features.sort_by_cached_key(Feature::place);
+        let mut text = String::with_capacity(features.len() * 160 + 256);
+        text.push_str("{\"type\":\"FeatureCollection\",");
+        // As new as the bulk, as far as anything here is.
+        let last = features.iter().map(|feature| feature.reading.timestamp).max();
+        if let Some(newest) = last.map(|last| last.min(moment)) {
+            let _ = write!(text, "\"newest\":\"{newest}\",");
+        }
+        let Reasons { readings, by_name } = &reasons;
+        let by_name = serde_json::to_string(by_name).unwrap_or_default(); // names and numbers
+        let attribution = serde_json::Value::from(attribution);
+        let _ = write!(
+            text,
+            "\"quality\":\"{quality}\",\"leftOutReadings\":{readings},\"leftOut\":{by_name},\
+             \"attribution\":{attribution},\"features\":["
+        );
+        for (number, feature) in features.into_iter().enumerate() {
+            if number > 0 {
+                text.push(',');
+            }
+            feature.write(&mut text, moment);
+        }
+        text.push_str("]}");
+        text
+    }
+}
+
+/// The newest reading of a sensor.
+struct Feature {
+    reading: Reading,
+    index: Option<Index>,
+    flags: Flags,
+    left_out: LeftOut,
+}
+
+impl Feature {
+    fn place(&self) -> impl Ord + use<> {
+        let Reading { longitude, country, latitude, .. } = self.reading;
+        (longitude.map(|degrees| degrees.round()), country, latitude)
+    }
+
+    fn write(&self, text: &mut String, moment: Timestamp) {
+        let Self { reading, index, flags, left_out } = self;
+        let _ = write!(text, "{{\"type\":\"Feature\",\"id\":{},\"geometry\":", reading.sensor);
+        match (reading.longitude, reading.latitude) {
+            (Some(longitude), Some(latitude)) => {
+                let [longitude, latitude] = [longitude, latitude]
+                    .map(|degrees| degrees.round_dp(PLACE_DECIMALS).normalize());
+                let _ = write!(
+                    text,
+                    "{{\"type\":\"Point\",\"coordinates\":[{longitude},{latitude}]}},\
+                     \"properties\":{{"
+                );
+            }
+            _ => text.push_str("null,\"properties\":{"),
+        }
+        if let Some(country) = reading.country {
+            let _ = write!(text, "\"loc_country\":\"{country}\",");
+        }
+        for (name, value) in [("P1", reading.pm10), ("P2", reading.pm25)] {
+            if let Some(value) = value {
+                let _ = write!(text, "\"{name}\":{},", value.round_dp(VALUE_DECIMALS).normalize());
+            }
+        }
+        match index {
+            Some(index) => drop(write!(text, "\"AQI\":{index}")),
+            None => text.push_str("\"AQI\":null"),
+        }
+        let age = (moment - reading.timestamp).as_hours();
+        if age > 0 {
+            let _ = write!(text, ",\"ageHours\":{age}");
+        }
+        if reading.indoor == Some(true) {
+            text.push_str(",\"indoor\":true");
+        }
+        write_names(text, "flags", flags.names());
+        write_names(text, "leftOut", left_out.names());
+        text.push_str("}}");
+    }
+}
+
+/// A member with plain words, where there are any.
+fn write_names(text: &mut String, member: &str, names: impl Iterator<Item = &'static str>) {
+    let names: Vec<_> = names.collect();
+    if !names.is_empty() {
+        let _ = write!(text, ",\"{member}\":[\"{}\"]", names.join("\",\""));
+    }
+}

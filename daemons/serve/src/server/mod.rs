@@ -1,0 +1,267 @@
+//! The HTTP server: answers queries at once while there is room, as jobs beyond.
+//!
+//! [`run`] accepts connections; `routes` says what answers what; `query` and `results`
+//! are the two halves of the contract, `admission` says which queries there is room for;
+//! `latest`, `series`, `summary` and `estimate` are what the page asks for besides, `health`
+//! what operators do, `page` what people see; `problem` is the only place where an error becomes a status.
+
+mod admission;
+mod answer;
+mod estimate;
+mod filters;
+mod health;
+mod html;
+mod latest;
+mod openapi;
+mod page;
+mod problem;
+mod query;
+mod results;
+mod routes;
+mod series;
+mod summary;
+mod tally;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use airshed_common::feed_status::FeedStatus;
+use airshed_common::{Clock, reason};
+use http::header::{CONTENT_DISPOSITION, ETAG, LINK, LOCATION, RETRY_AFTER};
+use http::{HeaderValue, Method, Response};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use jiff::SignedDuration;
+use queue::Queues;
+use store::Store;
+use tokio::net::TcpListener;
+use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceBuilder;
+use tower_http::CompressionLevel;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
+use tower_http::cors::{AllowOrigin, CorsLayer};
+use tracing::{debug, info, warn};
+use uuid::Uuid;
+
+use self::admission::{Room, Turns};
+use self::latest::Latest;
+use self::query::Rows;
+use crate::freshness::Freshness;
+use crate::jobs::Jobs;
+use crate::message;
+use crate::trace::REQUEST_ID;
+use crate::watch::Watch;
+
+/// What a server is made of.
+pub struct Server {
+    /// Where the readings are.
+    pub store: Arc<dyn Store>,
+    /// Where queries go that there is no room for; `None`: they are refused.
+    pub desk: Option<Desk>,
+    /// How the feed is doing, where this process collects it.
+    pub feed: Option<Arc<FeedStatus>>,
+    /// What `/metrics` shows.
+    pub watch: Arc<Watch>,
+    /// The time.
+    pub clock: Clock,
+    /// What it takes upon itself.
+    pub limits: Limits,
+    /// Which pages of other origins may ask.
+    pub cors: CorsOrigins,
+    /// Whose data it is and how it may be used.
+    pub attribution: &'static str,
+}
+
+/// Where jobs are taken in and asked after.
+pub struct Desk {
+    /// The job records and results.
+    pub jobs: Jobs,
+    /// Where the jobs go, and where their ends are heard of.
+    pub queues: Queues,
+}
+
+/// What a server takes upon itself.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Queries answered directly at the same time; further ones become jobs.
+    pub in_flight: usize,
+    /// Of them, those that are large; further large ones become jobs.
+    pub large_in_flight: usize,
+    /// A query is large that may find more readings than this.
+    pub large: u64,
+    /// Results of at least so many bytes are handed out by a link, where there are links.
+    pub link_from: Option<u64>,
+    /// The age of the newest reading from which the data counts as stale.
+    pub stale_after: SignedDuration,
+    /// How long a client may take nothing of its answer before it is cut off.
+    pub stall: Duration,
+    /// How long open answers may go on after the server was told to stop.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let (stall, drain) = (Duration::from_secs(60), Duration::from_secs(8));
+        let (large_in_flight, large) = (10, 1_000_000);
+        let stale_after = SignedDuration::from_hours(26); // a day's fetch, and some room
+        Self { in_flight: 100, large_in_flight, large, link_from: None, stale_after, stall, drain }
+    }
+}
+
+/// Which pages of other origins may ask.
+#[derive(Debug, Clone)]
+pub enum CorsOrigins {
+    /// All, as in the report: the data is open.
+    Any,
+    /// Only these; none when empty.
+    Only(Vec<HeaderValue>),
+}
+
+/// A client has this long to send a request's headers; an idle connection is closed
+/// after it too.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Jobs whose end can be heard of before a slow listener loses one.
+const WAKE_BUFFER: usize = 1024;
+
+/// What the handlers share.
+struct Shared {
+    server: Server,
+    room: Room,
+    turns: Turns,
+    latest: Latest,
+    freshness: Freshness,
+    ended: broadcast::Sender<Uuid>,
+    stop: CancellationToken,
+}
+
+/// Serves until told to stop; then lets open answers end, for a while.
+pub async fn run(server: Server, listener: TcpListener, stop: CancellationToken) {
+    if !page::is_built() {
+        info!("the page was not built (make web): a plain form takes its place");
+    }
+    let room = Room::new(&server.limits);
+    let freshness = Freshness::new(Arc::clone(&server.store), server.clock.clone());
+    let (ended, _) = broadcast::channel(WAKE_BUFFER);
+    let drain = server.limits.drain;
+    let cors = cors_layer(&server.cors);
+    let shared = Arc::new(Shared {
+        server,
+        room,
+        turns: Turns::default(),
+        latest: Latest::default(),
+        freshness,
+        ended,
+        stop: stop.clone(),
+    });
+    let listening = tokio::spawn(hear_of_ended_jobs(Arc::clone(&shared)));
+
+    let handler = {
+        let shared = Arc::clone(&shared);
+        tower::service_fn(move |request| {
+            let shared = Arc::clone(&shared);
+            async move { Ok::<_, Infallible>(routes::answer(&shared, request).await) }
+        })
+    };
+    let service = ServiceBuilder::new()
+        .map_response(|answer: Response<_>| answer.map(answer::Counted))
+        .layer(cors)
+        .map_response(answer::weaken_tag_of_encoded)
+        .layer(compression())
+        .service(handler);
+    let graceful = GracefulShutdown::new();
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+    loop {
+        let stream = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    // Out of file descriptors, usually: leave time for some to be closed.
+                    warn!(reason = reason(&error), "cannot accept a connection");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+            },
+            () = stop.cancelled() => break,
+        };
+        let _ = stream.set_nodelay(true);
+        let service = TowerToHyperService::new(service.clone());
+        let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                debug!(reason = reason(&error), "connection ended early");
+            }
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(drain, graceful.shutdown()).await.is_err() {
+        warn!("some clients were still reading; their answers are cut off");
+    }
+    // The listener stops by the same token.
+    let _ = listening.await;
+}
+
+/// Wakes the requests that wait for a job's end. Which server hears of which job is
+/// chance; whoever waits looks by himself as well.
+async fn hear_of_ended_jobs(shared: Arc<Shared>) {
+    let Some(desk) = &shared.server.desk else {
+        return;
+    };
+    let (hidden, wait) = (Duration::from_secs(30), Duration::from_secs(20));
+    loop {
+        let received = tokio::select! {
+            received = desk.queues.responses.receive(10, hidden, wait) => received,
+            () = shared.stop.cancelled() => return,
+        };
+        match received {
+            Ok(deliveries) => {
+                for delivery in deliveries {
+                    if let Some(id) = message::id_in(&delivery.body) {
+                        // Nobody waiting is fine.
+                        let _ = shared.ended.send(id);
+                    }
+                    let _ = desk.queues.responses.ack(&delivery.receipt).await;
+                }
+            }
+            Err(error) => {
+                debug!(reason = reason(&error), "cannot hear of ended jobs");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        }
+    }
+}
+
+/// gzip or zstd for clients that accept it, at the level that keeps up with the network.
+fn compression() -> CompressionLayer<impl Predicate> {
+    let worthwhile = SizeAbove::new(1024)
+        .and(NotForContentType::IMAGES)
+        .and(NotForContentType::const_new("application/vnd.apache.parquet")); // compressed itself
+    CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(worthwhile)
+}
+
+fn cors_layer(origins: &CorsOrigins) -> CorsLayer {
+    let origins = match origins {
+        CorsOrigins::Any => AllowOrigin::any(),
+        CorsOrigins::Only(origins) => AllowOrigin::list(origins.clone()),
+    };
+    CorsLayer::new()
+        .allow_origin(origins)
+        .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::DELETE])
+        .allow_headers(tower_http::cors::Any)
+        .expose_headers([
+            LOCATION,
+            RETRY_AFTER,
+            CONTENT_DISPOSITION,
+            LINK,
+            ETAG,
+            REQUEST_ID,
+            Rows::DOUBTFUL,
+            Rows::TRUNCATED,
+        ])
+}

@@ -1,0 +1,194 @@
+//! What people see: the page as it was built from `web/`, and a plain form. Where the page was
+//! not built, the form takes its place; it works without scripts, and with them follows a job
+//! on the spot.
+
+use std::fmt::Write;
+
+use aqi::daqi::DAQI;
+use aqi::{Averaging, Pollutant};
+use http::header::CACHE_CONTROL;
+use http::{Response, StatusCode};
+use jiff::SignedDuration;
+use rust_embed::RustEmbed;
+use serde_json::json;
+use store::Country;
+
+use super::Shared;
+use super::answer::{Answer, full, set};
+use super::html::{escaped, grouped, html_page};
+use super::problem::Problem;
+
+/// The page as `make web` built it; empty when it was not.
+#[derive(RustEmbed)]
+#[folder = "../web/dist"]
+#[allow_missing = true]
+struct Built;
+
+/// A file of the form.
+pub(super) struct Asset {
+    pub(super) path: &'static str,
+    kind: &'static str,
+    text: &'static str,
+}
+
+pub(super) const ASSETS: &[Asset] = &[
+    Asset {
+        path: "/assets/page.js",
+        kind: "text/javascript; charset=utf-8",
+        text: include_str!("../../page/page.js"),
+    },
+    Asset {
+        path: "/assets/page.css",
+        kind: "text/css; charset=utf-8",
+        text: include_str!("../../page/page.css"),
+    },
+    Asset {
+        path: "/favicon.ico",
+        kind: "image/svg+xml",
+        text: include_str!("../../page/icon.svg"),
+    },
+];
+
+const FORM: &str = include_str!("../../page/form.html");
+const FIELDS: &str = include_str!("../../page/fields.html");
+
+/// Where the built page takes what only the server knows.
+const PLACE_OF_FORM: &str = "<!--airshed:form-->";
+const PLACE_OF_INDEX: &str = "<!--airshed:index-->";
+
+pub(super) fn asset(asset: &'static Asset) -> Answer {
+    let mut answer = Response::new(full(asset.text));
+    set(&mut answer, http::header::CONTENT_TYPE, asset.kind);
+    set(&mut answer, CACHE_CONTROL, "max-age=300");
+    set(&mut answer, http::header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    answer
+}
+
+/// Whether there is more to see than the form.
+pub(super) fn is_built() -> bool {
+    Built::get("index.html").is_some()
+}
+
+/// The page, or the form in its place.
+pub(super) async fn start(shared: &Shared) -> Result<Answer, Problem> {
+    let Some(built) = Built::get("index.html") else { return form(shared).await };
+    let form = fields(shared).await?;
+    let html = String::from_utf8_lossy(&built.data)
+        .replace(PLACE_OF_FORM, &form)
+        .replace(PLACE_OF_INDEX, &index_as_json());
+    Ok(html_page(StatusCode::OK, html))
+}
+
+/// A file of the built page. Their names change with what is in them.
+pub(super) fn built_asset(path: &str) -> Result<Answer, Problem> {
+    let file = Built::get(&format!("assets/{path}")).ok_or(Problem::NoSuchPath)?;
+    let kind = match path.rsplit_once('.').map(|(_, extension)| extension) {
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("json") => "application/json",
+        Some("svg") => "image/svg+xml",
+        Some("png") => "image/png",
+        _ => "application/octet-stream",
+    };
+    let mut answer = Response::new(full(file.data.into_owned()));
+    set(&mut answer, http::header::CONTENT_TYPE, kind);
+    set(&mut answer, CACHE_CONTROL, "public, max-age=31536000, immutable");
+    set(&mut answer, http::header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    Ok(answer)
+}
+
+/// The index as the page shows it: the colours of each value, and the bands' first values.
+fn index_as_json() -> String {
+    let colours = |index: aqi::daqi::Index| {
+        let category = DAQI.category(index.into());
+        let official = DAQI.colour(index.into()).unwrap_or(category.safe_colour);
+        json!({
+            "band": category.name,
+            "official": [official.to_string(), official.text().to_string()],
+            "safe": [category.safe_colour.to_string(), category.safe_colour.text().to_string()],
+        })
+    };
+    let all = (1..=10).filter_map(|index| aqi::daqi::Index::new(index).ok()).map(colours);
+    let pages = DAQI.advice(aqi::Index::from(aqi::daqi::Index::MIN), aqi::Severity::WRITTEN);
+    let ends = |pollutant| {
+        let end = |index: u8| {
+            let index = aqi::daqi::Index::new(index).ok()?;
+            let interval = DAQI.interval(pollutant, Averaging::Day, index.into()).ok()??;
+            interval.high?.to_string().parse::<f64>().ok()
+        };
+        (1..10).map(end).collect::<Vec<_>>()
+    };
+    let index = json!({
+        "colours": all.collect::<Vec<_>>(),
+        "advice": pages.map(|advice| advice.page),
+        "pm10": ends(Pollutant::Pm10),
+        "pm25": ends(Pollutant::Pm25),
+    });
+    // Nothing in it can end the script that it stands in.
+    index.to_string().replace('<', "\\u003c")
+}
+
+/// The form, with the countries and the days that there are.
+pub(super) async fn form(shared: &Shared) -> Result<Answer, Problem> {
+    let html = FORM.replace("{{fields}}", &fields(shared).await?);
+    Ok(html_page(StatusCode::OK, html))
+}
+
+/// What is in the form.
+async fn fields(shared: &Shared) -> Result<String, Problem> {
+    let summary = shared.server.store.summary().await?;
+    let mut countries = String::new();
+    for (country, readings) in &summary.countries {
+        if let Some(country) = country {
+            let _ = writeln!(
+                countries,
+                "<option value=\"{country}\">{country} ({})</option>",
+                grouped(*readings)
+            );
+        }
+    }
+    if countries.is_empty() {
+        for country in Country::all() {
+            let _ = writeln!(countries, "<option value=\"{country}\">{country}</option>");
+        }
+    }
+    let now = (shared.server.clock)();
+    let newest = shared.freshness.newest(&summary).await?;
+    // With the last readings of those behind the bulk, but not of a clock that is far ahead.
+    let last = summary.extent.map(|(_, last)| last);
+    let hour = SignedDuration::from_hours(1);
+    let latest = newest
+        .zip(last)
+        .map(|(newest, last)| last.min(newest.saturating_add(hour).unwrap_or(newest)));
+    let end = latest.unwrap_or(now);
+    let day = SignedDuration::from_hours(24);
+    let start = end.saturating_sub(day).unwrap_or(end);
+    let state = match summary.extent.zip(newest) {
+        None => "There are no readings yet: the first fetch is under way or has failed.".to_owned(),
+        Some(((oldest, _), newest)) => format!(
+            "{} readings from {} to {} (UTC); the newest is {} old.",
+            grouped(summary.readings()),
+            spoken(oldest),
+            spoken(newest),
+            age((now - newest).as_secs())
+        ),
+    };
+    Ok(FIELDS
+        .replace("{{countries}}", &countries)
+        .replace("{{start}}", &spoken(start))
+        .replace("{{end}}", &spoken(end))
+        .replace("{{state}}", &escaped(&state)))
+}
+
+fn spoken(moment: jiff::Timestamp) -> String {
+    moment.strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+fn age(seconds: i64) -> String {
+    match seconds.max(0) {
+        0..120 => format!("{} s", seconds.max(0)),
+        120..7200 => format!("{} min", seconds / 60),
+        7200..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} days", grouped((seconds / 86_400).unsigned_abs())),
+    }
+}

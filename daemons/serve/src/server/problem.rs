@@ -1,0 +1,200 @@
+//! Errors as answers: `application/problem+json` (RFC 9457), a page for browsers.
+
+use airshed_common::reason;
+use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, StatusCode};
+use serde_json::json;
+
+use super::answer::{Answer, respond, set};
+use super::html;
+use crate::jobs::JobsError;
+use crate::request::BadRequest;
+
+/// Whether plain text is what the client accepts first: the first of those that it weighs most.
+fn prefers_text(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let ranges = accepted.flat_map(|value| value.split(',')).map(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        let name = parts.next().unwrap_or_default();
+        let weight = parts.find_map(|part| part.strip_prefix("q=")?.parse::<f32>().ok());
+        (name, weight.unwrap_or(1.0))
+    });
+    let first = ranges.reduce(|first, next| if next.1 > first.1 { next } else { first });
+    first.is_some_and(|(name, _)| name.eq_ignore_ascii_case("text/plain"))
+}
+
+/// Everything that is not an answer.
+#[derive(Debug)]
+pub(super) enum Problem {
+    /// The request cannot be understood.
+    Bad(BadRequest),
+    /// The body did not come in time.
+    TooSlow,
+    /// The query is fine and nothing matches.
+    NoData,
+    /// There is nothing at this path.
+    NoSuchPath,
+    /// There is, but not by this method.
+    Method(&'static str),
+    /// The id was never given out, or long ago.
+    UnknownJob,
+    /// The result has been deleted.
+    Expired,
+    /// The job was cancelled by whoever asked.
+    Cancelled,
+    /// The job was asked for by others as well.
+    SharedJob,
+    /// The job has ended in this state, and left nothing to delete.
+    EndedJob(&'static str),
+    /// The job ended without a result.
+    Failed { reason: String, retryable: bool },
+    /// No room, not even in the queue.
+    Busy(&'static str),
+    /// The server is stopping.
+    Stopping,
+    /// Our fault, or that of a service behind us: logged, not told.
+    Internal { log: String, transient: bool },
+}
+
+impl From<BadRequest> for Problem {
+    fn from(error: BadRequest) -> Self {
+        Self::Bad(error)
+    }
+}
+
+impl From<store::Error> for Problem {
+    fn from(error: store::Error) -> Self {
+        Self::Internal { log: reason(&error), transient: error.is_transient() }
+    }
+}
+
+impl From<JobsError> for Problem {
+    fn from(error: JobsError) -> Self {
+        Self::Internal { log: reason(&error), transient: true }
+    }
+}
+
+impl Problem {
+    /// The answer in the form that the client reads.
+    pub(super) fn answer(self, headers: &HeaderMap) -> Answer {
+        if let Self::Internal { log, .. } = &self {
+            tracing::error!(reason = log, "a request failed");
+        }
+        let (status, kind, title, detail) = self.words();
+        let field = match &self {
+            Self::Bad(bad) => Some(bad.field.as_str()),
+            _ => None,
+        };
+        let mut answer = if html::is_browser(headers) {
+            html::message(status, title, &detail)
+        } else if prefers_text(headers) {
+            respond(status, "text/plain; charset=utf-8", detail)
+        } else {
+            let mut problem = json!({
+                "type": format!("urn:airshed:problem:{kind}"),
+                "title": title,
+                "status": status.as_u16(),
+                "detail": detail,
+            });
+            if let Some(field) = field {
+                problem["field"] = field.into();
+            }
+            if let Self::Failed { retryable, .. } = &self {
+                problem["retryable"] = (*retryable).into();
+            }
+            respond(status, "application/problem+json", problem.to_string())
+        };
+        match self {
+            Self::Method(allowed) => set(&mut answer, ALLOW, allowed),
+            Self::Busy(_) | Self::Internal { transient: true, .. } => {
+                set(&mut answer, RETRY_AFTER, "5");
+            }
+            _ => {}
+        }
+        debug_assert!(answer.headers().contains_key(CONTENT_TYPE));
+        answer
+    }
+
+    fn words(&self) -> (StatusCode, &'static str, &'static str, String) {
+        match self {
+            Self::Bad(bad) => {
+                (StatusCode::BAD_REQUEST, "bad-request", "Bad request", bad.to_string())
+            }
+            Self::TooSlow => (
+                StatusCode::REQUEST_TIMEOUT,
+                "too-slow",
+                "Request timeout",
+                "The request's body did not arrive in time.".to_owned(),
+            ),
+            Self::NoData => {
+                (StatusCode::NOT_FOUND, "no-data", "No data", "No data found.".to_owned())
+            }
+            Self::NoSuchPath => (
+                StatusCode::NOT_FOUND,
+                "no-such-path",
+                "Not found",
+                "There is nothing here. /openapi.json tells what there is.".to_owned(),
+            ),
+            Self::Method(allowed) => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method",
+                "Method not allowed",
+                format!("This path takes {allowed}."),
+            ),
+            Self::UnknownJob => (
+                StatusCode::NOT_FOUND,
+                "unknown-job",
+                "Unknown id",
+                "No job has this id. Ids of results are forgotten a week after they expire."
+                    .to_owned(),
+            ),
+            Self::Expired => (
+                StatusCode::GONE,
+                "expired",
+                "Expired",
+                "The result has been deleted. Send the query again.".to_owned(),
+            ),
+            Self::Cancelled => (
+                StatusCode::GONE,
+                "cancelled",
+                "Cancelled",
+                "The job was cancelled. Send the query again.".to_owned(),
+            ),
+            Self::SharedJob => (
+                StatusCode::CONFLICT,
+                "shared-job",
+                "Shared job",
+                "Others asked for the same and wait for it: the job and its result stay."
+                    .to_owned(),
+            ),
+            Self::EndedJob(state) => (
+                StatusCode::CONFLICT,
+                "ended-job",
+                "The job has ended",
+                format!("The job is {state} already: there is nothing to cancel or delete."),
+            ),
+            Self::Failed { reason, .. } => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "failed", "The job failed", reason.clone())
+            }
+            Self::Busy(why) => (StatusCode::SERVICE_UNAVAILABLE, "busy", "Busy", (*why).to_owned()),
+            Self::Stopping => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "stopping",
+                "Stopping",
+                "The server is stopping. Ask again in a moment.".to_owned(),
+            ),
+            Self::Internal { transient: true, .. } => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unavailable",
+                "Temporarily unavailable",
+                "A backend service is unavailable. Retry later.".to_owned(),
+            ),
+            Self::Internal { transient: false, .. } => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "internal",
+                "Internal error",
+                "The server failed; its log tells why.".to_owned(),
+            ),
+        }
+    }
+}

@@ -1,0 +1,343 @@
+//! `/api/query`: rows at once while there is room, a job with an id beyond.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use airshed_common::reason;
+use bytes::Bytes;
+use http::header::{
+    CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LINK, LOCATION,
+    RETRY_AFTER, TRAILER,
+};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http_body_util::channel::{Channel, Sender};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use serde_json::json;
+use store::{Encoder, Page, Pages};
+use tokio::time::timeout;
+use tracing::Instrument;
+
+use super::answer::{Answer, BoxError, CutOff, full, json as respond_json, respond, set};
+use super::problem::Problem;
+use super::{Shared, html, results};
+use crate::jobs::Job;
+use crate::message;
+use crate::request::{Ask, BadRequest};
+use crate::trace::Origin;
+
+const MAX_BODY_BYTES: usize = 64 << 10;
+/// So few rows are a question of their own: never a job, and beside the places of files.
+const FEW: u64 = 1000;
+
+/// How long the rows of an answer may be counted before it is begun.
+const LOOK_AHEAD: Duration = Duration::from_millis(50);
+
+/// How long a job waits to be taken in for a look whether an earlier one has its answer.
+const VERSION_WITHIN: Duration = Duration::from_secs(1);
+
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The licence of what we hand out, as a header.
+pub(super) const LICENCE_LINK: &str =
+    "<https://opendatacommons.org/licenses/odbl/1-0/>; rel=\"license\"";
+
+pub(super) async fn answer(
+    shared: &Arc<Shared>,
+    request: Request<Incoming>,
+    origin: &Origin,
+) -> Result<Answer, Problem> {
+    if shared.stop.is_cancelled() {
+        return Err(Problem::Stopping);
+    }
+    let headers = request.headers().clone();
+    let ask = read(request).await?;
+    if prefers_a_job(&headers) && shared.server.desk.is_some() {
+        return as_job(shared, ask, &headers, origin).await;
+    }
+    if ask.limit.is_some_and(|rows| rows <= FEW) {
+        let place = shared.room.aside().await?;
+        return directly(shared, ask, place).await;
+    }
+    match shared.room.take(&ask.query, shared.server.store.as_ref()).await {
+        Some(places) => directly(shared, ask, places).await,
+        None => as_job(shared, ask, &headers, origin).await,
+    }
+}
+
+async fn read(request: Request<Incoming>) -> Result<Ask, Problem> {
+    if request.method() != Method::POST {
+        return Ok(Ask::from_form(request.uri().query().unwrap_or_default().as_bytes())?);
+    }
+    if request.uri().query().is_some_and(|query| !query.is_empty()) {
+        let reason = "a POST carries its fields in the body, not in the query string";
+        return Err(BadRequest::new("query string", reason).into());
+    }
+    let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default();
+    let kind = kind.trim().to_ascii_lowercase();
+    let read = match kind.as_str() {
+        "application/json" => Ask::from_json,
+        "application/x-www-form-urlencoded" => Ask::from_form_body,
+        _ => {
+            let reason = "must be application/json (or application/x-www-form-urlencoded)";
+            return Err(BadRequest::new("Content-Type", reason).into());
+        }
+    };
+    let body = Limited::new(request.into_body(), MAX_BODY_BYTES).collect();
+    match timeout(BODY_TIMEOUT, body).await {
+        Ok(Ok(body)) => Ok(read(&body.to_bytes())?),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            Err(BadRequest::new("body", format!("longer than {MAX_BODY_BYTES} bytes")).into())
+        }
+        Ok(Err(_)) => Err(BadRequest::new("body", "did not arrive whole").into()),
+        Err(_) => Err(Problem::TooSlow),
+    }
+}
+
+/// `Prefer: respond-async` (RFC 7240).
+fn prefers_a_job(headers: &HeaderMap) -> bool {
+    let values = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
+    let mut wishes = values.flat_map(|value| value.split([',', ';']));
+    wishes.any(|wish| wish.trim().eq_ignore_ascii_case("respond-async"))
+}
+
+/// `place` is held until the last byte has been handed to the connection.
+async fn directly(
+    shared: &Arc<Shared>,
+    ask: Ask,
+    place: impl Send + 'static,
+) -> Result<Answer, Problem> {
+    metrics::counter!("airshed_queries_total", "path" => "direct").increment(1);
+    let mut given = Given { begun: Instant::now(), rows: 0, doubtful: 0 };
+    let view = shared.server.store.snapshot().await?;
+    let mut pages = ask.pages_of(Arc::clone(&view));
+    let mut first = pages.next().await.ok_or(Problem::NoData)??;
+    let rows = match first.next {
+        None => {
+            let (doubtful, truncated) = (first.implausible() as u64, pages.has_more().await?);
+            Some(Rows { doubtful, truncated })
+        }
+        Some(_) => {
+            // Counted page after page, then begun once more: one page at a time in memory.
+            let counted = look_ahead(pages, first).await?;
+            pages = ask.pages_of(view);
+            first = pages.next().await.ok_or(Problem::NoData)??;
+            counted
+        }
+    };
+    let mut encoder = ask.encoder(shared.server.attribution)?;
+    let mut file = Vec::with_capacity(first.len() * 96 + 256);
+    encoder.page(&mut file, &first)?;
+    given.rows += first.len() as u64;
+    let mut answer = if first.next.is_none() {
+        encoder.finish(&mut file)?;
+        given.whole();
+        Response::new(full(file))
+    } else {
+        let (mut sender, body) = Channel::<Bytes, CutOff>::new(1);
+        let stall = shared.server.limits.stall;
+        let streaming = async move {
+            let _in_flight = place;
+            given.doubtful += first.implausible() as u64;
+            drop(first);
+            match stream(file, encoder, pages, &mut sender, stall, &mut given).await {
+                Ok(Some(rows)) => drop(sender.send_trailers(rows.headers()).await),
+                Ok(None) => {} // the client has gone
+                Err(error) => {
+                    metrics::counter!("airshed_answers_cut_total").increment(1);
+                    sender.abort(CutOff(error));
+                }
+            }
+        };
+        tokio::spawn(streaming.in_current_span());
+        Response::new(body.fuse().boxed_unsync()) // the encoders ask again after the end
+    };
+    describe_file(&mut answer, &ask, rows.as_ref());
+    if rows.is_none() {
+        set(&mut answer, TRAILER, &format!("{}, {}", Rows::DOUBTFUL, Rows::TRUNCATED));
+    }
+    Ok(answer)
+}
+
+/// What the headers of an answer say of its rows.
+pub(super) struct Rows {
+    /// How many of them have a flag of implausibility.
+    pub(super) doubtful: u64,
+    /// Whether there are more than the limit let in.
+    pub(super) truncated: bool,
+}
+
+impl Rows {
+    pub(super) const DOUBTFUL: HeaderName = HeaderName::from_static("airshed-doubtful-rows");
+    pub(super) const TRUNCATED: HeaderName = HeaderName::from_static("airshed-truncated");
+
+    /// `?1` and `?0` are true and false (RFC 9651).
+    fn headers(&self) -> HeaderMap {
+        let truncated = HeaderValue::from_static(if self.truncated { "?1" } else { "?0" });
+        HeaderMap::from_iter([
+            (Self::DOUBTFUL, HeaderValue::from(self.doubtful)),
+            (Self::TRUNCATED, truncated),
+        ])
+    }
+}
+
+/// Counts the rows of an answer before it is begun, if that goes quickly; else they are
+/// counted as they go, for trailers.
+async fn look_ahead(mut pages: Pages, mut page: Page) -> Result<Option<Rows>, Problem> {
+    let (begun, mut doubtful) = (Instant::now(), 0);
+    loop {
+        doubtful += page.implausible() as u64;
+        if begun.elapsed() > LOOK_AHEAD {
+            return Ok(None);
+        }
+        match pages.next().await.transpose()? {
+            Some(next) => page = next,
+            None => return Ok(Some(Rows { doubtful, truncated: pages.has_more().await? })),
+        }
+    }
+}
+
+/// Sends an answer page by page; what its rows were, unless the client has gone. An error
+/// here breaks the transfer off, so that a cut file is never taken for a whole one.
+async fn stream(
+    mut file: Vec<u8>,
+    mut encoder: Encoder,
+    mut pages: Pages,
+    sender: &mut Sender<Bytes, CutOff>,
+    stall: Duration,
+    given: &mut Given,
+) -> Result<Option<Rows>, BoxError> {
+    loop {
+        // A format may hold rows back until it has enough of them.
+        let length = file.len();
+        if length > 0 {
+            match timeout(stall, sender.send_data(file.into())).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => return Ok(None), // the client has gone
+                Err(_) => return Err("the client takes nothing".into()),
+            }
+        }
+        file = Vec::with_capacity(length);
+        let Some(page) = pages.next().await else { break };
+        let page = page.inspect_err(|error| {
+            tracing::error!(reason = reason(error), "an answer was cut off");
+        })?;
+        encoder.page(&mut file, &page)?;
+        given.rows += page.len() as u64;
+        given.doubtful += page.implausible() as u64;
+    }
+    let truncated = pages.has_more().await?;
+    encoder.finish(&mut file)?;
+    if !file.is_empty() {
+        match timeout(stall, sender.send_data(file.into())).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => return Ok(None), // the client has gone
+            Err(_) => return Err("the client takes nothing".into()),
+        }
+    }
+    given.whole();
+    Ok(Some(Rows { doubtful: given.doubtful, truncated }))
+}
+
+/// What a query has been given so far.
+struct Given {
+    begun: Instant,
+    rows: u64,
+    doubtful: u64,
+}
+
+impl Given {
+    /// That was all.
+    fn whole(&self) {
+        let took = self.begun.elapsed();
+        metrics::histogram!("airshed_query_seconds", "path" => "direct").record(took);
+        metrics::histogram!("airshed_query_rows", "path" => "direct").record(self.rows as f64);
+    }
+}
+
+async fn as_job(
+    shared: &Arc<Shared>,
+    ask: Ask,
+    headers: &HeaderMap,
+    origin: &Origin,
+) -> Result<Answer, Problem> {
+    if shared.server.desk.is_none() {
+        metrics::counter!("airshed_queries_total", "path" => "refused").increment(1);
+        return Err(Problem::Busy("All places are taken. Ask again in a moment."));
+    }
+    // The handler is dropped when its client goes; the job is taken in all the same.
+    let taken_in = take_in(Arc::clone(shared), ask, origin.clone()).in_current_span();
+    let taken_in = tokio::spawn(taken_in).await;
+    let job =
+        taken_in.map_err(|panic| Problem::Internal { log: reason(&panic), transient: false })??;
+    let location = format!("/api/results/{}", job.id);
+    let mut answer = if html::is_browser(headers) {
+        respond(StatusCode::SEE_OTHER, "text/plain", "The answer is being prepared.\n")
+    } else {
+        let (status, state) = (results::status_of(&job.state), job.state.name());
+        let body = json!({ "id": job.id, "status": status, "state": state, "location": location });
+        respond_json(StatusCode::ACCEPTED, &body)
+    };
+    set(&mut answer, LOCATION, &location);
+    set(&mut answer, RETRY_AFTER, "1");
+    Ok(answer)
+}
+
+async fn take_in(shared: Arc<Shared>, ask: Ask, origin: Origin) -> Result<Job, Problem> {
+    let Some(desk) = &shared.server.desk else {
+        return Err(Problem::NoSuchPath);
+    };
+    let query = ask.to_object();
+    let key = serde_json::to_string(&query).unwrap_or_default(); // plain JSON
+    let turn = shared.turns.of(key);
+    let _turn = turn.lock().await;
+    // Where that cannot be told soon, the job is one of its own.
+    let wanted = ask.wanted();
+    let version = timeout(VERSION_WITHIN, shared.server.store.version(wanted.from, wanted.until));
+    let version = version.await.ok().and_then(Result::ok).flatten();
+    if let Some(job) = desk.jobs.same(&query, version.as_deref()).await?
+        && let Some(job) = desk.jobs.share(&job).await?
+    {
+        metrics::counter!("airshed_queries_total", "path" => "same job").increment(1);
+        tracing::info!(id = %job.id, first_request = job.origin.request, "the same is asked again");
+        return Ok(job);
+    }
+    let job = desk.jobs.create(query, origin.here()).await?;
+    if let Err(error) = desk.queues.requests.send(&message::of(job.id, &job.origin)).await {
+        desk.jobs.withdraw(job.id).await?;
+        metrics::counter!("airshed_queries_total", "path" => "refused").increment(1);
+        tracing::warn!(reason = reason(&error), "a query was refused");
+        return Err(match error.kind() {
+            queue::ErrorKind::Full => {
+                Problem::Busy("All places are taken, in the queue too. Ask again later.")
+            }
+            _ => Problem::Internal { log: reason(&error), transient: true },
+        });
+    }
+    metrics::counter!("airshed_queries_total", "path" => "job").increment(1);
+    metrics::counter!("airshed_jobs_total", "state" => "queued").increment(1);
+    tracing::info!(id = %job.id, "job queued");
+    if let Err(error) = desk.jobs.offer(&job).await {
+        tracing::warn!(reason = reason(&error), "equal queries will not find this job");
+    }
+    Ok(job)
+}
+
+/// The headers of a file. That rows are missing stands in its name, too.
+pub(super) fn describe_file(answer: &mut Answer, ask: &Ask, rows: Option<&Rows>) {
+    let mut name = ask.file_name();
+    let is_cut = rows.is_none_or(|rows| rows.truncated);
+    if let Some((limit, (stem, extension))) =
+        ask.limit.zip(name.rsplit_once('.')).filter(|_| is_cut)
+    {
+        name = format!("{stem}-first-{limit}.{extension}");
+    }
+    set(answer, CONTENT_TYPE, ask.format.media_type());
+    set(answer, CONTENT_DISPOSITION, &format!("attachment; filename=\"{name}\""));
+    set(answer, LINK, LICENCE_LINK);
+    answer.headers_mut().extend(rows.map(Rows::headers).unwrap_or_default());
+    if let Some(length) = hyper::body::Body::size_hint(answer.body()).exact() {
+        set(answer, CONTENT_LENGTH, &length.to_string());
+    }
+}

@@ -1,0 +1,230 @@
+//! `/api/results/<id>`: where a job stands, and its file once it is done.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use airshed_common::reason;
+use bytes::Bytes;
+use futures::{Stream, StreamExt};
+use http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, ETAG, LOCATION, RETRY_AFTER};
+use http::{HeaderMap, Response, StatusCode};
+use http_body_util::BodyExt;
+use http_body_util::channel::{Channel, Sender};
+use serde_json::{Value, json};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::{Instant, sleep_until, timeout};
+use tracing::Instrument;
+use uuid::Uuid;
+
+use super::answer::{Answer, BoxError, CutOff, json as respond_json, respond, set};
+use super::problem::Problem;
+use super::query::{Rows, describe_file};
+use super::{Desk, Shared, html};
+use crate::jobs::{Cancellation, Job, State};
+use crate::request::{Ask, BadRequest, whole};
+
+/// The longest that a client may ask to wait.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// How often a waiting request looks by itself, in case it is not woken.
+const LOOK: Duration = Duration::from_secs(1);
+
+pub(super) async fn answer(
+    shared: &Shared,
+    id: &str,
+    query: Option<&str>,
+    headers: &HeaderMap,
+) -> Result<Answer, Problem> {
+    let (desk, id) = named(shared, id)?;
+    let job = wait_for_end(shared, desk, id, read_wait(query)?).await?;
+    match job.state {
+        State::Queued | State::Running { .. } => Ok(progress(desk, &job, headers).await),
+        State::Expired => Err(Problem::Expired),
+        State::Cancelled { .. } => Err(Problem::Cancelled),
+        State::Failed { reason, retryable, .. } => Err(Problem::Failed { reason, retryable }),
+        State::Done { rows: 0, .. } => Err(Problem::NoData),
+        State::Done { bytes, ref sha256, doubtful, truncated, .. } => {
+            let (tag, rows) = (format!("\"{sha256}\""), Rows { doubtful, truncated });
+            file(shared, desk, &job, bytes, &tag, &rows).await
+        }
+    }
+}
+
+/// Where a job stands, whatever that is: without the file.
+pub(super) async fn status(
+    shared: &Shared,
+    id: &str,
+    query: Option<&str>,
+) -> Result<Answer, Problem> {
+    let (desk, id) = named(shared, id)?;
+    let job = wait_for_end(shared, desk, id, read_wait(query)?).await?;
+    Ok(respond_json(StatusCode::OK, &described(desk, &job).await))
+}
+
+/// Cancels a job that nobody else waits for, or deletes its result.
+pub(super) async fn cancel(shared: &Shared, id: &str) -> Result<Answer, Problem> {
+    let (desk, id) = named(shared, id)?;
+    let job = match desk.jobs.cancel(id).await?.ok_or(Problem::UnknownJob)? {
+        Cancellation::Done(job) => job,
+        Cancellation::Shared => return Err(Problem::SharedJob),
+        Cancellation::Ended(state) => return Err(Problem::EndedJob(state)),
+    };
+    // Nobody waiting is fine.
+    let _ = shared.ended.send(id);
+    Ok(respond_json(StatusCode::OK, &described(desk, &job).await))
+}
+
+fn named<'a>(shared: &'a Shared, id: &str) -> Result<(&'a Desk, Uuid), Problem> {
+    let desk = shared.server.desk.as_ref().ok_or(Problem::UnknownJob)?;
+    Ok((desk, id.parse().map_err(|_| Problem::UnknownJob)?))
+}
+
+/// The result: by a link to it where it is large and there are links, else itself.
+async fn file(
+    shared: &Shared,
+    desk: &Desk,
+    job: &Job,
+    bytes: u64,
+    tag: &str,
+    rows: &Rows,
+) -> Result<Answer, Problem> {
+    // It was read once already, before the job was begun.
+    let ask = Ask::from_object(job.query.clone())?;
+    if shared.server.limits.link_from.is_some_and(|least| bytes >= least) {
+        let disposition = format!("attachment; filename=\"{}\"", ask.file_name());
+        let link = desk.jobs.link(job, ask.format.media_type(), &disposition).await?;
+        if let Some(link) = link {
+            let mut answer =
+                respond(StatusCode::SEE_OTHER, "text/plain", "The file is elsewhere.\n");
+            answer.headers_mut().insert(LOCATION, link);
+            return Ok(answer);
+        }
+    }
+    let (length, chunks) = desk.jobs.result(job).await?.ok_or(Problem::Expired)?;
+    if length != bytes {
+        let log = format!("the result of {} has {length} bytes instead of {bytes}", job.id);
+        return Err(Problem::Internal { log, transient: false });
+    }
+    let (mut sender, body) = Channel::<Bytes, CutOff>::new(1);
+    let stall = shared.server.limits.stall;
+    let sending = async move {
+        if let Err(error) = send(chunks, &mut sender, stall).await {
+            tracing::error!(reason = reason(&*error), "a result was cut off");
+            metrics::counter!("airshed_answers_cut_total").increment(1);
+            sender.abort(CutOff(error));
+        }
+    };
+    tokio::spawn(sending.in_current_span());
+    let mut answer = Response::new(body.fuse().boxed_unsync()); // the encoders ask again after the end
+    describe_file(&mut answer, &ask, Some(rows));
+    set(&mut answer, CONTENT_LENGTH, &bytes.to_string());
+    set(&mut answer, ETAG, tag);
+    debug_assert!(answer.headers().contains_key(CONTENT_DISPOSITION));
+    Ok(answer)
+}
+
+async fn send(
+    chunks: impl Stream<Item = object_store::Result<Bytes>>,
+    sender: &mut Sender<Bytes, CutOff>,
+    stall: Duration,
+) -> Result<(), BoxError> {
+    let mut chunks = pin!(chunks);
+    while let Some(chunk) = chunks.next().await.transpose()? {
+        match timeout(stall, sender.send_data(chunk)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => return Ok(()), // the client has gone
+            Err(_) => return Err("the client takes nothing".into()),
+        }
+    }
+    Ok(())
+}
+
+fn read_wait(query: Option<&str>) -> Result<Duration, BadRequest> {
+    let mut wait = Duration::ZERO;
+    for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+        if name != "wait" {
+            let shown: String = name.chars().take(40).collect();
+            return Err(BadRequest::new(shown, "unknown; the only field is wait"));
+        }
+        let seconds = whole(&value).ok_or_else(|| {
+            BadRequest::new("wait", format!("seconds from 0 to {}", LONGEST_WAIT.as_secs()))
+        })?;
+        wait = Duration::from_secs(seconds).min(LONGEST_WAIT);
+    }
+    Ok(wait)
+}
+
+/// The job once it has ended, or as it stands when the wait is over.
+async fn wait_for_end(
+    shared: &Shared,
+    desk: &Desk,
+    id: Uuid,
+    wait: Duration,
+) -> Result<Job, Problem> {
+    let deadline = Instant::now() + wait;
+    let mut ended = shared.ended.subscribe();
+    loop {
+        let job = desk.jobs.get(id).await?.ok_or(Problem::UnknownJob)?;
+        if job.state.is_final() || Instant::now() >= deadline || shared.stop.is_cancelled() {
+            return Ok(job);
+        }
+        let look_again = deadline.min(Instant::now() + LOOK);
+        loop {
+            tokio::select! {
+                heard = ended.recv() => match heard {
+                    Ok(other) if other != id => continue,
+                    Ok(_) | Err(RecvError::Lagged(_)) => break,
+                    Err(RecvError::Closed) => {
+                        sleep_until(look_again).await;
+                        break;
+                    }
+                },
+                () = sleep_until(look_again) => break,
+                () = shared.stop.cancelled() => break,
+            }
+        }
+    }
+}
+
+async fn progress(desk: &Desk, job: &Job, headers: &HeaderMap) -> Answer {
+    let (rows, estimate) = match job.state {
+        State::Running { rows, estimate } => (Some(rows), estimate),
+        _ => (None, None),
+    };
+    let mut answer = if html::is_browser(headers) {
+        html::progress(job.state.name(), rows, estimate)
+    } else {
+        respond_json(StatusCode::ACCEPTED, &described(desk, job).await)
+    };
+    set(&mut answer, RETRY_AFTER, "1");
+    answer
+}
+
+/// The word that the report's clients wait on: a job that has not ended is `processing`.
+pub(super) fn status_of(state: &State) -> &'static str {
+    if state.is_final() { state.name() } else { "processing" }
+}
+
+/// A job as its record has it, without the query; and, for one that waits, about how many
+/// wait with it, which is the most that can be before it.
+async fn described(desk: &Desk, job: &Job) -> Value {
+    let mut body = json!({
+        "id": job.id,
+        "created": job.created,
+        "updated": job.updated,
+        "attempts": job.attempts,
+    });
+    if let (Value::Object(body), Ok(Value::Object(state))) =
+        (&mut body, serde_json::to_value(&job.state))
+    {
+        body.extend(state);
+    }
+    body["status"] = status_of(&job.state).into();
+    body["state"] = job.state.name().into();
+    if job.state == State::Queued
+        && let Ok(depth) = desk.queues.requests.depth().await
+    {
+        body["waiting"] = depth.waiting.into();
+    }
+    body
+}

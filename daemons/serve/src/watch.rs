@@ -1,0 +1,188 @@
+//! Samples gauges at scrape time: how old the data is, how long the queues are.
+
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use airshed_common::{Clock, reason};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use metrics::gauge;
+use metrics_exporter_prometheus::PrometheusHandle;
+use queue::{Depth, Queues};
+use store::Store;
+use tokio::net::TcpListener;
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use crate::freshness::Freshness;
+use crate::telemetry::{Emf, look_at_process};
+
+/// How long a look at queues elsewhere holds: each look is a request that is paid for.
+const LOOK_HOLDS: Duration = Duration::from_secs(30);
+
+/// How often CloudWatch is told: its own resolution.
+const EMF_EVERY: Duration = Duration::from_secs(60);
+
+/// How long CloudWatch is kept waiting for what has to be looked at.
+const LONGEST_LOOK: Duration = Duration::from_secs(3);
+
+/// What `/metrics` is content with: Prometheus' text format.
+pub(crate) const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// What is looked at whenever somebody wants to know how things are.
+pub struct Watch {
+    metrics: PrometheusHandle,
+    store: Option<(Arc<dyn Store>, Freshness)>,
+    queues: Option<Queues>,
+    clock: Clock,
+    looked_at_queues: Mutex<Option<Instant>>,
+}
+
+impl Watch {
+    /// A watch over a store, and over queues; each where others do not watch it as well.
+    pub fn new(
+        metrics: PrometheusHandle,
+        store: Option<Arc<dyn Store>>,
+        queues: Option<Queues>,
+        clock: Clock,
+    ) -> Self {
+        let store = store.map(|store| (Arc::clone(&store), Freshness::new(store, clock.clone())));
+        Self { metrics, store, queues, clock, looked_at_queues: Mutex::default() }
+    }
+
+    /// All metrics in Prometheus' text format. What cannot be looked at is as it was when
+    /// that was possible.
+    pub async fn text(&self) -> String {
+        self.look().await;
+        self.metrics.render()
+    }
+
+    async fn look(&self) {
+        look_at_process();
+        if let Some((store, freshness)) = &self.store
+            && let Err(error) = self.look_at_store(store.as_ref(), freshness).await
+        {
+            warn!(reason = reason(&error), "the store could not be looked at");
+        }
+        let Some(queues) = self.queues.as_ref().filter(|queues| self.may_look_at(queues)) else {
+            return;
+        };
+        for (name, queue) in [("requests", &queues.requests), ("dead", &queues.dead_requests)] {
+            match queue.depth().await {
+                Ok(Depth { waiting, hidden, oldest }) => {
+                    gauge!("airshed_queue_waiting", "queue" => name).set(waiting as f64);
+                    let all = (waiting + hidden) as f64;
+                    gauge!("airshed_queue_messages", "queue" => name).set(all);
+                    if oldest.is_some() || !queues.shared {
+                        let oldest = oldest.unwrap_or_default().as_secs_f64();
+                        gauge!("airshed_queue_oldest_seconds", "queue" => name).set(oldest);
+                    }
+                }
+                Err(error) => {
+                    warn!(queue = name, reason = reason(&error), "a queue could not be looked at");
+                }
+            }
+        }
+    }
+
+    async fn look_at_store(
+        &self,
+        store: &dyn Store,
+        freshness: &Freshness,
+    ) -> Result<(), store::Error> {
+        let summary = store.summary().await?;
+        gauge!("airshed_readings").set(summary.readings() as f64);
+        if let Some(newest) = freshness.newest(&summary).await? {
+            let age = (self.clock)().duration_since(newest);
+            gauge!("airshed_data_age_seconds").set(age.as_secs_f64().max(0.0));
+        }
+        Ok(())
+    }
+
+    fn may_look_at(&self, queues: &Queues) -> bool {
+        let mut looked = self.looked_at_queues.lock().unwrap_or_else(PoisonError::into_inner);
+        if queues.shared && looked.is_some_and(|last| last.elapsed() < LOOK_HOLDS) {
+            return false;
+        }
+        *looked = Some(Instant::now());
+        true
+    }
+}
+
+/// Tells CloudWatch every minute, and once more when told to stop. `print` takes each line.
+pub async fn tell_cloudwatch(
+    watch: Arc<Watch>,
+    emf: Emf,
+    print: impl Fn(&str),
+    stop: CancellationToken,
+) {
+    let mut minutes = interval(EMF_EVERY);
+    minutes.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let stopping = tokio::select! {
+            _ = minutes.tick() => false,
+            () = stop.cancelled() => true,
+        };
+        // What cannot be looked at soon must not hold up the end.
+        let _ = timeout(LONGEST_LOOK, watch.look()).await;
+        emf.lines((watch.clock)()).iter().for_each(|line| print(line));
+        if stopping {
+            return;
+        }
+    }
+}
+
+/// Serves `/metrics` and `/healthz`, for a daemon that serves nothing else or for an address
+/// that the public cannot reach.
+pub async fn serve(watch: Arc<Watch>, listener: TcpListener, stop: CancellationToken) {
+    loop {
+        let stream = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    warn!(reason = reason(&error), "cannot accept a connection for metrics");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+            },
+            () = stop.cancelled() => return,
+        };
+        let (watch, stop) = (Arc::clone(&watch), stop.clone());
+        let service = service_fn(move |request| answer(Arc::clone(&watch), request));
+        let mut builder = http1::Builder::new();
+        builder.timer(TokioTimer::new());
+        let connection = builder.serve_connection(TokioIo::new(stream), service);
+        tokio::spawn(async move {
+            tokio::select! {
+                ended = connection => if let Err(error) = ended {
+                    debug!(reason = reason(&error), "a connection for metrics ended early");
+                },
+                () = stop.cancelled() => {}
+            }
+        });
+    }
+}
+
+async fn answer(
+    watch: Arc<Watch>,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let reads = [Method::GET, Method::HEAD].contains(request.method());
+    let (status, text) = match request.uri().path() {
+        "/metrics" if reads => (StatusCode::OK, watch.text().await),
+        "/healthz" if reads => (StatusCode::OK, "ok\n".to_owned()),
+        "/metrics" | "/healthz" => (StatusCode::METHOD_NOT_ALLOWED, String::new()),
+        _ => (StatusCode::NOT_FOUND, "Here are /metrics and /healthz.\n".to_owned()),
+    };
+    let mut response = Response::new(Full::new(Bytes::from(text)));
+    *response.status_mut() = status;
+    let kind = http::HeaderValue::from_static(TEXT_FORMAT);
+    response.headers_mut().insert(http::header::CONTENT_TYPE, kind);
+    Ok(response)
+}

@@ -1,0 +1,53 @@
+//! What a binary says that was built without some of its features.
+
+#[cfg(not(feature = "aws"))]
+pub(super) const AWS: &str = "this airshed was built without AWS (feature `aws`)";
+#[cfg(not(feature = "loadtest"))]
+pub(super) const LOADTEST: &str = "this airshed was built without load tests (feature `loadtest`)";
+#[cfg(not(feature = "otlp"))]
+const OTLP: &str = "this airshed was built without OpenTelemetry (feature `otlp`)";
+
+/// A command that was left out, whatever it is called with.
+#[cfg(not(all(feature = "aws", feature = "loadtest")))]
+#[derive(clap::Args)]
+pub(super) struct LeftOut {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    _arguments: Vec<std::ffi::OsString>,
+}
+
+/// Whether the URL of a store, a queue or of results is one that this binary knows.
+pub(super) fn check_aws(is_on_aws: bool) -> Result<(), &'static str> {
+    match is_on_aws {
+        #[cfg(not(feature = "aws"))]
+        true => Err(AWS),
+        _ => Ok(()),
+    }
+}
+
+/// Whether traces can be exported.
+pub(super) fn check_otlp() -> Result<(), &'static str> {
+    #[cfg(not(feature = "otlp"))]
+    return Err(OTLP);
+    #[cfg(feature = "otlp")]
+    Ok(())
+}
+
+/// Traces go nowhere.
+#[cfg(not(feature = "otlp"))]
+pub(super) mod traces {
+    use tracing_subscriber::layer::Identity;
+
+    use crate::cli::Failure;
+
+    pub(in crate::cli) struct Exporting;
+
+    impl Exporting {
+        pub(in crate::cli) fn new(_: Option<&str>, _: &'static str) -> Result<Self, Failure> {
+            Ok(Self)
+        }
+
+        pub(in crate::cli) fn layer(&self) -> Identity {
+            Identity::new()
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Daemons that run in one process.
+
+use std::future::Future;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use airshed::{control, reason};
+use store::Store;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+
+use super::Failure;
+use super::settings::StoreFlags;
+
+/// Daemons that live and stop together.
+pub(super) struct Tasks {
+    set: JoinSet<&'static str>,
+    pub(super) stop: CancellationToken,
+}
+
+impl Tasks {
+    pub(super) fn new(stop: CancellationToken) -> Self {
+        Self { set: JoinSet::new(), stop }
+    }
+
+    pub(super) fn add(
+        &mut self,
+        name: &'static str,
+        daemon: impl Future<Output = ()> + Send + 'static,
+    ) {
+        self.set.spawn(async move {
+            daemon.await;
+            name
+        });
+    }
+
+    /// Lets commands at the store that this process holds.
+    pub(super) fn add_control(
+        &mut self,
+        flags: &StoreFlags,
+        store: &Arc<dyn Store>,
+        attribution: &'static str,
+        daemon: &'static str,
+    ) {
+        if let Some(socket) = flags.socket() {
+            let parts = control::Parts { store: Arc::clone(store), attribution, daemon };
+            self.add("control", control::run(parts, socket, self.stop.clone()));
+        }
+    }
+
+    /// Until all have ended; one that ends by itself ends the others.
+    pub(super) async fn run(mut self) -> Result<ExitCode, Failure> {
+        let mut code = ExitCode::SUCCESS;
+        while let Some(ended) = self.set.join_next().await {
+            if !self.stop.is_cancelled() {
+                match ended {
+                    Ok(name) => error!(name, "ended unasked; stopping"),
+                    Err(panic) => error!(reason = reason(&panic), "panicked; stopping"),
+                }
+                code = ExitCode::FAILURE;
+                self.stop.cancel();
+            }
+        }
+        info!("stopped");
+        Ok(code)
+    }
+}
