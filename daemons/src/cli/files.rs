@@ -368,7 +368,7 @@ fn in_flags(reason: String) -> String {
 }
 
 /// A progress bar on a terminal, nothing elsewhere.
-fn bar(length: u64, template: &str, message: &str) -> ProgressBar {
+pub(super) fn bar(length: u64, template: &str, message: &str) -> ProgressBar {
     if !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }

@@ -8,6 +8,7 @@ mod left_out;
 mod loadtest;
 mod logging;
 mod metrics;
+mod migrate;
 mod output;
 #[cfg(feature = "aws")]
 mod provision;
@@ -63,6 +64,8 @@ enum Command {
     Import(files::Import),
     /// Write readings from a store into a file.
     Export(files::Export),
+    /// Write a store's file anew in the format of this version, at once instead of bit by bit.
+    Migrate(migrate::Migrate),
     /// Measure a server under load, every answer followed to its file and checked.
     ///
     /// Example: airshed loadtest http://127.0.0.1:8501 --report out.html
@@ -134,6 +137,7 @@ pub(crate) fn main() -> ExitCode {
             Command::Worker(worker) => worker.run().await,
             Command::Import(import) => import.run().await,
             Command::Export(export) => export.run().await,
+            Command::Migrate(migrate) => migrate.run().await,
             #[cfg(feature = "loadtest")]
             Command::LoadTest(loadtest) => loadtest.run().await,
             #[cfg(not(feature = "loadtest"))]

@@ -83,7 +83,7 @@ impl StoreFlags {
     }
 
     /// The file of an embedded store.
-    fn file(&self) -> Option<PathBuf> {
+    pub(super) fn file(&self) -> Option<PathBuf> {
         match &self.store {
             None => Some(self.data.join("readings.redb")),
             Some(url) => url.strip_prefix("file:").map(PathBuf::from),

@@ -78,7 +78,6 @@ impl<P: Clone> Directory<P> {
 
     /// The block of a day that has one, or none, if more rows may fit into it; or if it has
     /// several countries, which only such a block has.
-    #[expect(clippy::type_complexity)]
     fn only_block(&self, day: i32, edits: usize) -> Option<Option<(&Position, &Entry<P>)>> {
         let mut blocks = self.days(Tree::All, day, day);
         let only = blocks.next();
