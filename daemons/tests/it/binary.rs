@@ -527,3 +527,29 @@ fn help_names_every_command() {
     }
     assert!(help.contains("Sensor.Community contributors"));
 }
+
+#[test]
+fn a_store_of_an_earlier_format_migrates_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let digits = include_str!("../../../store/tests/format2/store.redb.zst.hex");
+    let digits: Vec<_> = digits.bytes().filter(u8::is_ascii_hexdigit).collect();
+    let byte = |pair: &[u8]| u8::from_str_radix(text(pair), 16).unwrap();
+    let packed: Vec<_> = digits.chunks(2).map(byte).collect();
+    let file = folder.path().join("readings.redb");
+    std::fs::write(&file, zstd::decode_all(&*packed).unwrap()).unwrap();
+    let data = folder.path().to_str().unwrap();
+    for _ in 0..2 {
+        let migrated = output(&["migrate", "--data", data], "");
+        assert!(migrated.status.success(), "{}", text(&migrated.stderr));
+        assert_eq!(text(&migrated.stderr), "90 readings, all in the format of this version\n");
+    }
+    let exported = output(&["export", "--data", data], "");
+    assert_eq!(text(&exported.stdout), include_str!("../../../store/tests/format2/readings.csv"));
+
+    let missing = output(&["migrate", "--data", &format!("{data}/none")], "");
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(text(&missing.stderr).contains("there is no store at"), "{}", text(&missing.stderr));
+    assert!(!folder.path().join("none").exists());
+    let other = output(&["migrate", "--store", "memory:"], "");
+    assert_eq!(other.status.code(), Some(2));
+}
