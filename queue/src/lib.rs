@@ -24,6 +24,8 @@
 //! What this crate does not do: it knows nothing of what the messages say. They are
 //! small: what to do, never the data it is done with.
 
+#![warn(missing_debug_implementations)]
+
 mod channel;
 mod contract;
 mod error;

@@ -36,6 +36,8 @@
 //!
 //! What this crate does not do: it knows no HTTP, no queue and no feed format.
 
+#![warn(missing_debug_implementations)]
+
 mod area;
 mod blocks;
 mod cached;
@@ -68,6 +70,8 @@ mod spelling;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 
+/// The decimals of readings.
+pub use aqi::Decimal;
 pub use area::Area;
 pub use blocks::{Block, Row};
 pub use cached::{CacheOptions, Cached};
@@ -78,6 +82,8 @@ pub use embedded::{Embedded, Migration, Options};
 pub use error::{Error, ErrorKind};
 pub use flags::Flags;
 pub use format::{ATTRIBUTION, Encoder, Format, UnknownFormat};
+/// The moments of readings and queries.
+pub use jiff::Timestamp;
 pub use memory::Memory;
 pub use metered::Metered;
 pub use open::open;
