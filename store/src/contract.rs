@@ -295,3 +295,59 @@ impl Summary {
         (u128::from(readings) * u128::from(part)).div_ceil(u128::from(whole)) as u64
     }
 }
+
+#[cfg(all(test, feature = "conformance"))]
+mod tests {
+    use proptest::prelude::*;
+
+    use crate::conformance::{Model, any_reading, assert_same, readings};
+    use crate::{Page, Position, Query, Reading, Timestamp};
+
+    proptest! {
+        #[test]
+        fn a_page_of_readings_has_them_in_the_order_of_rows(given in readings()) {
+            let model = Model::default();
+            model.put(&given);
+            let mut of_one_identity = model.query(&Query::everything());
+            let next = of_one_identity.last().map(Position::of);
+            let page = Page::of_readings(&of_one_identity, next);
+            of_one_identity.reverse();
+            let reversed = Page::of_readings(&of_one_identity, next);
+            of_one_identity.reverse();
+            for page in [page.unwrap(), reversed.unwrap()] {
+                let rows: Vec<_> = page.rows().map(|row| row.reading()).collect();
+                assert_same(&rows, &of_one_identity);
+                prop_assert_eq!(page.next, next);
+                let days = of_one_identity.chunk_by(|a, b| Position::of(a).day == Position::of(b).day);
+                prop_assert_eq!(page.runs.len(), days.count());
+            }
+        }
+
+        #[test]
+        fn of_readings_of_one_position_the_last_stays(first in any_reading(), last in any_reading()) {
+            let Reading { sensor, window, timestamp, country, .. } = first;
+            let last = Reading { sensor, window, timestamp, country, ..last };
+            let page = Page::of_readings(&[first, last.clone()], None).unwrap();
+            let rows: Vec<_> = page.rows().map(|row| row.reading()).collect();
+            assert_same(&rows, &[last]);
+        }
+
+        #[test]
+        fn a_position_can_be_taken_apart(reading in any_reading()) {
+            let position = Position::of(&reading);
+            let second = i64::from(position.day()) * 86_400 + i64::from(position.second());
+            let timestamp = Timestamp::from_second(second).unwrap();
+            let (sensor, window, country) =
+                (position.sensor(), position.window(), position.country());
+            let again = Reading { country, ..Reading::new(sensor, window, timestamp) };
+            prop_assert_eq!(Position::of(&again), position);
+            prop_assert_eq!((timestamp, sensor), (reading.timestamp, reading.sensor));
+        }
+    }
+
+    #[test]
+    fn a_page_of_what_no_store_keeps_is_refused() {
+        let nothing = Reading::new(1, crate::Window::Hour, Timestamp::UNIX_EPOCH);
+        Page::of_readings(&[nothing], None).unwrap_err();
+    }
+}

@@ -34,6 +34,15 @@
 //!   the feature `columnar`, as Parquet and Arrow. [`csv`] prints single pages too, and
 //!   reads readings back, exactly; [`import`] (feature) does so from files of every kind.
 //!
+//! # Write your own store
+//!
+//! Implement [`View`] and [`Store`] (with the `async-trait` crate). [`Reading::check`] says what a
+//! store refuses, [`Query::matches`] what it answers with, [`Position`] in which order and from
+//! where on; [`Page::of_readings`] makes the answer and [`Error::new`] the errors. Then run
+//! `conformance::run`, and `conformance::run_snapshots` if the store can hold a state, as a test.
+//! `examples/sqlite-store` in the repository is such a crate: a durable store on SQLite, for
+//! several processes.
+//!
 //! What this crate does not do: it knows no HTTP, no queue and no feed format.
 
 #![warn(missing_debug_implementations)]

@@ -1,4 +1,5 @@
 //! The contract of queues, and what only a queue in a directory has to keep.
+#![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
 use std::path::Path;

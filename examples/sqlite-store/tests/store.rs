@@ -1,4 +1,5 @@
 //! The contract of stores, and what only a store in SQLite's file has to keep.
+#![allow(clippy::unwrap_used)]
 
 use std::cell::RefCell;
 use std::path::Path;
