@@ -11,6 +11,7 @@
 //! snapshot is a transaction that stays open. While a snapshot is held the file `-wal` beside the
 //! store grows with what is put. A put is synced to the disk before it returns.
 
+mod failure;
 mod rows;
 mod schema;
 
@@ -19,8 +20,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::Connection;
 use store::{Error, ErrorKind, Page, Position, Query, Reading, Store, Summary, Timestamp, View};
+
+use failure::Failure;
 
 /// A store in a file of SQLite's. Clones share its connections.
 #[derive(Debug, Clone)]
@@ -83,7 +86,7 @@ impl Store for Sqlite {
             let snapshot = Handle::open(&path)?;
             // The state is that of the first look.
             snapshot.with("holding a state", |connection| {
-                connection.execute_batch("BEGIN; SELECT count(*) FROM changes")
+                Ok(connection.execute_batch("BEGIN; SELECT count(*) FROM changes")?)
             })?;
             Ok(Arc::new(Snapshot(Arc::new(snapshot))) as Arc<dyn View>)
         })
@@ -124,20 +127,17 @@ impl fmt::Debug for Handle {
 
 impl Handle {
     fn open(path: &Path) -> Result<Self, Error> {
-        let connection = schema::connect(path).map_err(|error| failed("opening", path, error))?;
+        let connection = schema::connect(path).map_err(|failure| failure.at("opening", path))?;
         Ok(Self { path: path.to_owned(), connection: Mutex::new(connection) })
     }
 
-    fn with<T, E: Into<Failure>>(
+    fn with<T>(
         &self,
         operation: &str,
-        work: impl FnOnce(&mut Connection) -> Result<T, E>,
+        work: impl FnOnce(&mut Connection) -> Result<T, Failure>,
     ) -> Result<T, Error> {
         let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        work(&mut connection).map_err(|error| match error.into() {
-            Failure::Sqlite(error) => failed(operation, &self.path, error),
-            Failure::Other(error) => error,
-        })
+        work(&mut connection).map_err(|failure| failure.at(operation, &self.path))
     }
 
     async fn query(
@@ -164,24 +164,6 @@ impl Handle {
     }
 }
 
-/// What ends a call: SQLite, or what it holds.
-enum Failure {
-    Sqlite(rusqlite::Error),
-    Other(Error),
-}
-
-impl From<rusqlite::Error> for Failure {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Sqlite(error)
-    }
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self::Other(error)
-    }
-}
-
 /// Work with a file, away from where tasks run. It is done to its end, even when nobody waits
 /// for it any more.
 async fn blocking<T: Send + 'static>(
@@ -189,25 +171,4 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, Error> {
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|e| Error::new(ErrorKind::Io, "work on the store was interrupted").because(e))?
-}
-
-fn failed(operation: &str, path: &Path, error: rusqlite::Error) -> Error {
-    let (kind, problem) = match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-            (ErrorKind::Io, "another process is writing; try again later")
-        }
-        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
-            (ErrorKind::Damaged, "it is no database, or a damaged one")
-        }
-        Some(ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => {
-            (ErrorKind::Denied, "this process may not write there; change the permissions")
-        }
-        Some(ErrorCode::CannotOpen) => (
-            ErrorKind::Denied,
-            "it cannot be opened; see that its directory is there, and may be written to",
-        ),
-        Some(ErrorCode::DiskFull) => (ErrorKind::Io, "the disk is full"),
-        _ => (ErrorKind::Io, "SQLite failed"),
-    };
-    Error::new(kind, format!("{operation} {} failed: {problem}", path.display())).because(error)
 }

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, Row, Transaction, TransactionBehavior, params};
 use store::{
-    Country, Decimal, Error, ErrorKind, Page, Position, Query, Reading, Summary, Timestamp, Window,
+    Country, Decimal, ErrorKind, Page, Position, Query, Reading, Summary, Timestamp, Window,
 };
 
-use crate::Failure;
+use crate::failure::Failure;
 
 /// A page ends once it has so many rows,
 const PAGE_ROWS: usize = 16_384;
@@ -18,7 +18,7 @@ const PAGE_LOOKS: usize = 200_000;
 const SECONDS_A_DAY: i64 = 86_400;
 
 /// Puts a batch, all or nothing. A row of the same identity is replaced, whatever its country.
-pub(crate) fn put(connection: &mut Connection, batch: &[Reading]) -> rusqlite::Result<()> {
+pub(crate) fn put(connection: &mut Connection, batch: &[Reading]) -> Result<(), Failure> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut days = BTreeSet::new();
     {
@@ -51,13 +51,13 @@ pub(crate) fn put(connection: &mut Connection, batch: &[Reading]) -> rusqlite::R
         }
     }
     count_change(&transaction, days)?;
-    transaction.commit()
+    Ok(transaction.commit()?)
 }
 
 pub(crate) fn delete_before(
     connection: &mut Connection,
     moment: Timestamp,
-) -> rusqlite::Result<u64> {
+) -> Result<u64, Failure> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Readings have whole seconds.
     let first_kept = moment.as_second() + i64::from(moment.subsec_nanosecond() > 0);
@@ -74,7 +74,7 @@ pub(crate) fn delete_before(
 }
 
 /// The number of a change is above those of all changes before.
-fn count_change(transaction: &Transaction<'_>, days: BTreeSet<i32>) -> rusqlite::Result<()> {
+fn count_change(transaction: &Transaction<'_>, days: BTreeSet<i32>) -> Result<(), Failure> {
     let last = "SELECT coalesce(max(number), 0) FROM changes";
     let number: i64 = transaction.query_row(last, [], |row| row.get(0))?;
     let mut change = transaction.prepare("INSERT OR REPLACE INTO changes VALUES (?1, ?2)")?;
@@ -89,7 +89,7 @@ pub(crate) fn version(
     connection: &Connection,
     from: Timestamp,
     until: Timestamp,
-) -> rusqlite::Result<Option<String>> {
+) -> Result<Option<String>, Failure> {
     let last = "SELECT coalesce(max(number), 0) FROM changes WHERE day BETWEEN ?1 AND ?2";
     let number: i64 = connection.query_row(last, [day(from), day(until)], |row| row.get(0))?;
     Ok(Some(number.to_string()))
@@ -146,7 +146,7 @@ pub(crate) fn page(
             break;
         }
     }
-    Ok(Page::of_readings(&readings, next).map_err(|error| damaged(&error.to_string()))?)
+    Page::of_readings(&readings, next).map_err(|error| damaged("as a whole").because(error))
 }
 
 /// The columns of a [`Position`], in the order of rows.
@@ -199,7 +199,7 @@ fn country(row: &Row<'_>) -> Result<Option<Country>, Failure> {
     let code: String = row.get("country")?;
     match code.as_str() {
         "" => Ok(None),
-        code => Ok(Some(code.parse().map_err(|e| damaged("a country").because(e))?)),
+        code => code.parse().map(Some).map_err(|error| damaged("a country").because(error)),
     }
 }
 
@@ -211,7 +211,7 @@ fn decimal(row: &Row<'_>, column: &str) -> Result<Option<Decimal>, Failure> {
     Ok(Some(number))
 }
 
-fn moment(second: i64) -> Result<Timestamp, Error> {
+fn moment(second: i64) -> Result<Timestamp, Failure> {
     Timestamp::from_second(second).map_err(|error| damaged("a time").because(error))
 }
 
@@ -220,7 +220,7 @@ fn integer(id: u64) -> i64 {
     i64::try_from(id).unwrap_or(i64::MAX)
 }
 
-fn id(number: i64) -> Result<u64, Error> {
+fn id(number: i64) -> Result<u64, Failure> {
     u64::try_from(number).map_err(|error| damaged("an id").because(error))
 }
 
@@ -232,6 +232,6 @@ fn day(moment: Timestamp) -> i32 {
     moment.as_second().div_euclid(SECONDS_A_DAY) as i32 // of the years -9999 to 9999
 }
 
-fn damaged(problem: &str) -> Error {
-    Error::new(ErrorKind::Damaged, format!("a stored reading cannot be read: {problem}"))
+fn damaged(problem: &str) -> Failure {
+    Failure::new(ErrorKind::Damaged, format!("a stored reading cannot be read: {problem}"))
 }

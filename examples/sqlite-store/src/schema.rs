@@ -4,9 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, TransactionBehavior};
-use store::{Error, ErrorKind};
+use store::ErrorKind;
 
-use crate::Failure;
+use crate::failure::Failure;
 
 /// How long a call waits for another process that writes.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -43,7 +43,7 @@ const TABLES: &str = "
     CREATE TABLE changes (day INTEGER PRIMARY KEY, number INTEGER NOT NULL) STRICT;
 ";
 
-pub(crate) fn connect(path: &Path) -> rusqlite::Result<Connection> {
+pub(crate) fn connect(path: &Path) -> Result<Connection, Failure> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(PATIENCE)?;
     // A commit is on the disk when it returns, also in WAL mode.
@@ -64,11 +64,11 @@ pub(crate) fn prepare(connection: &mut Connection) -> Result<(), Failure> {
         transaction.pragma_update(None, "application_id", APPLICATION)?;
         transaction.pragma_update(None, "user_version", VERSION)?;
     } else if application != APPLICATION {
-        let message = "the database is another program's; choose another file";
-        return Err(Error::new(ErrorKind::Invalid, message).into());
+        let problem = "the database is another program's; choose another file";
+        return Err(Failure::new(ErrorKind::Invalid, problem));
     } else if version > VERSION {
-        let message = "a newer version wrote the store; update this program";
-        return Err(Error::new(ErrorKind::TooNew, message).into());
+        let problem = "a newer version wrote the store; update this program";
+        return Err(Failure::new(ErrorKind::TooNew, problem));
     }
     Ok(transaction.commit()?)
 }
