@@ -20,6 +20,10 @@ test: check-tools check-python check-node check-chromium check-prometheus fmt we
 	for example in explain_index sensor index_service reanalysis own_store own_server; do \
 		$${CARGO_TARGET_DIR:-target}/debug/$$example > /dev/null || exit 1; \
 	done
+	for outside in sqlite-store file-queue; do \
+		$(CARGO) fmt --manifest-path examples/$$outside/Cargo.toml --check && \
+		$(CARGO) test --locked --manifest-path examples/$$outside/Cargo.toml --target-dir target/outside || exit 1; \
+	done
 
 # The page, as files that the binary then holds.
 web: check-node

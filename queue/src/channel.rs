@@ -85,7 +85,7 @@ impl Channel {
             taken.push(Delivery {
                 body: message.body.clone(),
                 receives: message.receives,
-                receipt: Receipt(number.to_string()),
+                receipt: Receipt::new(number.to_string()),
             });
             state.hidden.insert(number, Hidden { message, until: now + visibility });
         }
@@ -151,7 +151,7 @@ impl Queue for Channel {
     }
 
     async fn ack(&self, receipt: &Receipt) -> Result<(), Error> {
-        if let Ok(number) = receipt.0.parse() {
+        if let Ok(number) = receipt.as_str().parse() {
             self.state().hidden.remove(&number);
         }
         Ok(())
@@ -159,7 +159,7 @@ impl Queue for Channel {
 
     async fn extend(&self, receipt: &Receipt, visibility: Duration) -> Result<(), Error> {
         let now = Instant::now();
-        let number: Option<u64> = receipt.0.parse().ok();
+        let number: Option<u64> = receipt.as_str().parse().ok();
         let mut state = self.state();
         let found = number.and_then(|number| state.hidden.get_mut(&number));
         let Some(hidden) = found.filter(|hidden| hidden.until > now) else {

@@ -71,6 +71,7 @@ pub struct Depth {
 
 /// A message as it was received.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Delivery {
     /// The message.
     pub body: String,
@@ -80,6 +81,26 @@ pub struct Delivery {
     pub receipt: Receipt,
 }
 
-/// Names one delivery of one message.
+impl Delivery {
+    /// A message that has been received `receives` times, this time included.
+    pub fn new(body: impl Into<String>, receives: u32, receipt: Receipt) -> Self {
+        Self { body: body.into(), receives, receipt }
+    }
+}
+
+/// Names one delivery of one message. What is in it is the queue's own affair: whoever
+/// receives messages hands it back as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Receipt(pub(crate) String);
+pub struct Receipt(String);
+
+impl Receipt {
+    /// A receipt by which the queue that gives it finds the delivery again.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// What the queue that gave it put in.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}

@@ -1,10 +1,30 @@
+use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 
-/// What went wrong in a queue.
-#[derive(Debug)]
-pub struct Error {
+/// What went wrong in a queue, where, and what to do.
+///
+/// Callers branch on [`kind`](Error::kind) and [`is_transient`](Error::is_transient);
+/// people read the text; the cause is in [`source`](std::error::Error::source).
+///
+/// Whoever writes a queue makes its errors the same way:
+///
+/// ```
+/// use queue::{Error, ErrorKind};
+///
+/// let cause = std::io::Error::other("no space left on device");
+/// let error = Error::new(ErrorKind::Io, "writing to the queue jobs failed").because(cause);
+/// assert!(error.is_transient());
+/// assert_eq!(error.to_string(), "writing to the queue jobs failed");
+/// ```
+#[derive(Debug, Clone)]
+pub struct Error(Box<Inner>);
+
+#[derive(Debug, Clone)]
+struct Inner {
     kind: ErrorKind,
     message: String,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 /// The kinds that a caller can act on.
@@ -22,25 +42,38 @@ pub enum ErrorKind {
 }
 
 impl Error {
-    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
+    /// An error without a cause. The message says what failed and where, and what to do
+    /// about it, if anything can be done.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self(Box::new(Inner { kind, message: message.into(), source: None }))
+    }
+
+    /// The same error with its cause, which the message does not repeat.
+    #[must_use]
+    pub fn because(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.0.source = Some(Arc::from(source.into()));
+        self
     }
 
     /// The kind, to branch on.
     pub fn kind(&self) -> ErrorKind {
-        self.kind
+        self.0.kind
     }
 
     /// Whether the same call may succeed later without anybody doing anything.
     pub fn is_transient(&self) -> bool {
-        matches!(self.kind, ErrorKind::Full | ErrorKind::Io)
+        matches!(self.0.kind, ErrorKind::Full | ErrorKind::Io)
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(&self.0.message)
     }
 }
 
-impl std::error::Error for Error {}
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}

@@ -21,8 +21,17 @@
 //! - A [`Delivery`] carries the message, how often it was received, and the
 //!   [`Receipt`] to acknowledge it with.
 //!
+//! # Write your own queue
+//!
+//! Implement [`Queue`] (with the `async-trait` crate): [`Delivery::new`], [`Receipt::new`] and
+//! [`Error::new`] make what it returns. Then run `conformance::run` as a test.
+//! `examples/file-queue` in the repository is such a crate: a durable queue in a directory, for
+//! several processes.
+//!
 //! What this crate does not do: it knows nothing of what the messages say. They are
 //! small: what to do, never the data it is done with.
+
+#![warn(missing_debug_implementations)]
 
 mod channel;
 mod contract;

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::sync::Arc;
 
 use crate::{Channel, Error, ErrorKind, Options, Queue};
@@ -13,6 +14,12 @@ pub struct Queues {
     pub responses: Arc<dyn Queue>,
     /// Whether other processes see the same queues.
     pub shared: bool,
+}
+
+impl fmt::Debug for Queues {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Queues").field("shared", &self.shared).finish_non_exhaustive()
+    }
 }
 
 /// Opens the queues that a URL names: `channel:`, within this process, or, with the feature

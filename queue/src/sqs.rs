@@ -164,7 +164,7 @@ impl Queue for Sqs {
 
     async fn ack(&self, receipt: &Receipt) -> Result<(), Error> {
         let delete = self.0.client.delete_message().queue_url(&self.0.url);
-        match delete.receipt_handle(&receipt.0).send().await {
+        match delete.receipt_handle(receipt.as_str()).send().await {
             Err(error) if !is_expired(&error) => Err(failed(&self.0.name, "acknowledging", error)),
             _ => Ok(()),
         }
@@ -175,7 +175,7 @@ impl Queue for Sqs {
             self.all_of(batch, "acknowledging", |batch: Vec<(usize, &Receipt)>| async move {
                 let entries = batch.into_iter().map(|(at, receipt)| {
                     let entry = DeleteMessageBatchRequestEntry::builder();
-                    entry.id(at.to_string()).receipt_handle(&receipt.0).build()
+                    entry.id(at.to_string()).receipt_handle(receipt.as_str()).build()
                 });
                 let entries = entries.collect::<Result<_, _>>();
                 let delete = self.0.client.delete_message_batch().queue_url(&self.0.url);
@@ -192,7 +192,8 @@ impl Queue for Sqs {
 
     async fn extend(&self, receipt: &Receipt, visibility: Duration) -> Result<(), Error> {
         let change = self.0.client.change_message_visibility().queue_url(&self.0.url);
-        let change = change.receipt_handle(&receipt.0).visibility_timeout(seconds(visibility));
+        let change =
+            change.receipt_handle(receipt.as_str()).visibility_timeout(seconds(visibility));
         match change.send().await {
             Ok(_) => Ok(()),
             Err(error) if is_expired(&error) => {
@@ -259,8 +260,8 @@ impl Sqs {
     ) -> Result<(), Error>
     where
         F: Future<Output = Result<Vec<BatchResultErrorEntry>, SdkError<E, R>>>,
-        E: ProvideErrorMetadata + std::error::Error + 'static,
-        R: std::fmt::Debug + 'static,
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+        R: std::fmt::Debug + Send + Sync + 'static,
     {
         let mut left: Vec<_> = batch.iter().enumerate().collect();
         let mut pause = Duration::from_millis(100);
@@ -390,24 +391,24 @@ fn missing(name: &str) -> Error {
 
 fn failed<E, R>(name: &str, operation: &str, error: SdkError<E, R>) -> Error
 where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
-    R: std::fmt::Debug + 'static,
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
 {
     if error.code().is_some_and(|code| MISSING.contains(&code)) {
         return missing(name);
     }
-    let why = match (error.code(), error.message()) {
-        (Some(code), Some(said)) => format!("{code}: {said}"),
-        (Some(code), None) => code.to_owned(),
-        (None, _) => chain(&error),
-    };
-    Error::new(ErrorKind::Io, format!("SQS failed at {operation} on the queue {name}: {why}"))
-}
-
-/// An error and its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    let message = error.message().map(|said| format!(": {said}")).unwrap_or_default();
+    match error.code() {
+        Some(code) => {
+            let message =
+                format!("SQS failed at {operation} on the queue {name} ({code}{message})");
+            Error::new(ErrorKind::Io, message)
+        }
+        None => {
+            let message = format!("SQS could not be reached for {operation} on the queue {name}");
+            Error::new(ErrorKind::Io, message).because(error)
+        }
+    }
 }
 
 fn delivery(message: Message) -> Option<Delivery> {
@@ -416,7 +417,7 @@ fn delivery(message: Message) -> Option<Delivery> {
     Some(Delivery {
         receives: receives.unwrap_or(1),
         body: message.body?,
-        receipt: Receipt(message.receipt_handle?),
+        receipt: Receipt::new(message.receipt_handle?),
     })
 }
 

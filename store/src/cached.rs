@@ -7,6 +7,7 @@
 //! epoch show one state.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -59,6 +60,16 @@ impl Default for CacheOptions {
     }
 }
 
+impl<S: ?Sized> fmt::Debug for Cached<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = self.shared.answers.weight();
+        f.debug_struct("Cached")
+            .field("options", &self.shared.options)
+            .field("bytes", &bytes)
+            .finish_non_exhaustive()
+    }
+}
+
 struct Shared {
     answers: Cache<Key, Kept, Weight>,
     puts: Mutex<Puts>,
@@ -90,8 +101,8 @@ struct Key {
     /// That of the inner store, where it has one: what another process changes makes new
     /// answers, none older than the version that was asked for before them.
     version: Option<String>,
-    /// The query and position as `Debug` prints them, which tells apart whatever
-    /// differs; `None` for the summary. (Queries hold floats, which do not hash.)
+    /// What was asked: the query and position as `Debug` prints them, which tells apart
+    /// whatever differs; `None` for the summary. (Queries hold floats, which do not hash.)
     page: Option<String>,
 }
 
@@ -236,6 +247,7 @@ impl<S: View + ?Sized> Cached<S> {
     }
 }
 
+#[deny(clippy::missing_trait_methods)] // a wrapper forwards every call
 #[async_trait]
 impl<S: View + ?Sized> View for Cached<S> {
     async fn query(&self, query: &Query, after: Option<Position>) -> Result<Page, Error> {
@@ -256,6 +268,16 @@ impl<S: View + ?Sized> View for Cached<S> {
         }
     }
 
+    async fn latest(&self, query: &Query) -> Result<Page, Error> {
+        let question = format!("latest {query:?}");
+        let version = self.version(query.from, query.until).await?;
+        let ask = async { Ok(Answer::Page(self.inner.latest(query).await?)) };
+        match self.answer(Some(question), version, query.from, query.until, ask).await? {
+            Answer::Page(page) => Ok(page),
+            _ => self.inner.latest(query).await, // never: keys differ
+        }
+    }
+
     /// The inner store's, as old as an answer may be.
     async fn version(&self, from: Timestamp, until: Timestamp) -> Result<Option<String>, Error> {
         let days = [from, until].map(|moment| day_and_second(moment).0);
@@ -268,6 +290,7 @@ impl<S: View + ?Sized> View for Cached<S> {
     }
 }
 
+#[deny(clippy::missing_trait_methods)] // a wrapper forwards every call
 #[async_trait]
 impl Store for Cached {
     async fn put(&self, batch: &[Reading]) -> Result<(), Error> {

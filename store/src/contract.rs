@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::blocks::{SECONDS_A_DAY, day_and_second};
-use crate::{Block, Country, Error, Query, Reading, Row, Window};
+use crate::blocks::{SECONDS_A_DAY, Source, day_and_second};
+use crate::{Block, Country, Error, Impossible, Query, Reading, Row, Window};
 
 /// Readings that can be asked for: a store as it is, or one [state](Store::snapshot) of
 /// it.
@@ -77,6 +77,8 @@ pub trait View: Send + Sync + 'static {
 /// - A reading replaces the one of the same identity (sensor, window, timestamp), also
 ///   where its country or place has changed; within a batch the later wins. Putting the
 ///   same twice changes nothing. An empty batch is not an error.
+/// - A reading comes back as it was put, to the last digit: 5.00 is not 5.0, and -0.0 keeps
+///   its sign.
 #[async_trait]
 pub trait Store: View {
     /// Keeps readings; durable when it returns. An empty batch fails where the store is
@@ -98,7 +100,11 @@ pub trait Store: View {
     async fn snapshot(&self) -> Result<Arc<dyn View>, Error>;
 }
 
-/// A place in the order of rows.
+/// A place in the order of rows: UTC day, country (none first), timestamp, sensor, window.
+///
+/// Positions compare in that order. [`of`](Self::of) needs no more of a reading than its
+/// identity and its country. The position that a store is asked to go on from is one that it
+/// gave as [`Page::next`], or that of any reading, whether the store has it or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
     pub(crate) day: i32,
@@ -114,6 +120,32 @@ impl Position {
         let (day, second) = day_and_second(reading.timestamp);
         let &Reading { country, sensor, window, .. } = reading;
         Self { day, country, second, sensor, window }
+    }
+
+    /// The number of the UTC day since 1970-01-01, which comes first in the order.
+    pub fn day(&self) -> i32 {
+        self.day
+    }
+
+    /// The country, which comes second; none before all others.
+    pub fn country(&self) -> Option<Country> {
+        self.country
+    }
+
+    /// The second of the [day](Self::day), which comes third. Above 86,399 it stands behind
+    /// every reading of its day and country.
+    pub fn second(&self) -> u32 {
+        self.second
+    }
+
+    /// The sensor, which comes fourth.
+    pub fn sensor(&self) -> u64 {
+        self.sensor
+    }
+
+    /// The averaging window, which comes last; the shortest first.
+    pub fn window(&self) -> Window {
+        self.window
     }
 
     /// Behind every reading of a day and country.
@@ -138,6 +170,43 @@ pub struct Page {
 }
 
 impl Page {
+    /// The page of readings that match, for stores that keep them otherwise than in blocks.
+    ///
+    /// They can come in any order, are brought into the [order of rows](Position), and become
+    /// one block for each UTC day. Of several that have one position the last given stays; two
+    /// of one identity in different countries are the store's mistake, and both stay. Every
+    /// reading must pass its [check](Reading::check). `next` is where to go on: the position of
+    /// the last row of the page, or one further on that no wanted row lies before; `None` when
+    /// there is nothing more.
+    ///
+    /// All of it is in memory at once: [`Embedded`](crate::Embedded) ends a page after some
+    /// 16,000 rows, and so should others.
+    ///
+    /// ```
+    /// use store::{Page, Position, Reading, Window};
+    ///
+    /// let reading = |sensor| {
+    ///     let mut reading = Reading::new(sensor, Window::Hour, "2026-02-01T12:00:00Z".parse().unwrap());
+    ///     reading.pm10 = Some("20".parse().unwrap());
+    ///     reading
+    /// };
+    /// let page = Page::of_readings(&[reading(2), reading(1)], None)?;
+    /// assert!(page.rows().map(|row| row.sensor()).eq([1, 2]));
+    /// # Ok::<(), store::Impossible>(())
+    /// ```
+    pub fn of_readings(readings: &[Reading], next: Option<Position>) -> Result<Self, Impossible> {
+        readings.iter().try_for_each(Reading::check)?;
+        let mut rows: Vec<_> = readings.iter().map(|r| (Position::of(r), r)).collect();
+        rows.sort_by_key(|(position, _)| *position); // equal ones stay as they were given
+        let last_of_each = rows.chunk_by(|(a, _), (b, _)| a == b).filter_map(<[_]>::last);
+        let rows: Vec<_> = last_of_each.copied().collect();
+        let runs = rows.chunk_by(|(a, _), (b, _)| a.day == b.day).map(|of_day| {
+            let sources: Vec<_> = of_day.iter().map(|(_, reading)| Source::new(reading)).collect();
+            Run { block: Arc::new(Block::from_sorted(&sources)), rows: 0..sources.len() }
+        });
+        Ok(Self { runs: runs.collect(), next })
+    }
+
     /// The number of matching rows.
     pub fn len(&self) -> usize {
         self.runs.iter().map(|run| run.rows.len()).sum()
@@ -182,6 +251,7 @@ pub struct Run {
 
 /// What is in a store.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Summary {
     /// The number of readings by country, in the order of rows: readings without a
     /// country first, then alphabetical.
@@ -191,6 +261,18 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// Of readings by country, in any order, and the earliest and latest timestamp. Countries
+    /// without readings are left out.
+    pub fn new(
+        countries: impl IntoIterator<Item = (Option<Country>, u64)>,
+        extent: Option<(Timestamp, Timestamp)>,
+    ) -> Self {
+        let mut countries: Vec<_> = countries.into_iter().collect();
+        countries.retain(|(_, readings)| *readings > 0);
+        countries.sort_unstable();
+        Self { countries, extent }
+    }
+
     /// The number of readings.
     pub fn readings(&self) -> u64 {
         self.countries.iter().map(|(_, readings)| readings).sum()
@@ -211,5 +293,61 @@ impl Summary {
         };
         let (part, whole) = (seconds(from, until), seconds(oldest, newest));
         (u128::from(readings) * u128::from(part)).div_ceil(u128::from(whole)) as u64
+    }
+}
+
+#[cfg(all(test, feature = "conformance"))]
+mod tests {
+    use proptest::prelude::*;
+
+    use crate::conformance::{Model, any_reading, assert_same, readings};
+    use crate::{Page, Position, Query, Reading, Timestamp};
+
+    proptest! {
+        #[test]
+        fn a_page_of_readings_has_them_in_the_order_of_rows(given in readings()) {
+            let model = Model::default();
+            model.put(&given);
+            let mut of_one_identity = model.query(&Query::everything());
+            let next = of_one_identity.last().map(Position::of);
+            let page = Page::of_readings(&of_one_identity, next);
+            of_one_identity.reverse();
+            let reversed = Page::of_readings(&of_one_identity, next);
+            of_one_identity.reverse();
+            for page in [page.unwrap(), reversed.unwrap()] {
+                let rows: Vec<_> = page.rows().map(|row| row.reading()).collect();
+                assert_same(&rows, &of_one_identity);
+                prop_assert_eq!(page.next, next);
+                let days = of_one_identity.chunk_by(|a, b| Position::of(a).day == Position::of(b).day);
+                prop_assert_eq!(page.runs.len(), days.count());
+            }
+        }
+
+        #[test]
+        fn of_readings_of_one_position_the_last_stays(first in any_reading(), last in any_reading()) {
+            let Reading { sensor, window, timestamp, country, .. } = first;
+            let last = Reading { sensor, window, timestamp, country, ..last };
+            let page = Page::of_readings(&[first, last.clone()], None).unwrap();
+            let rows: Vec<_> = page.rows().map(|row| row.reading()).collect();
+            assert_same(&rows, &[last]);
+        }
+
+        #[test]
+        fn a_position_can_be_taken_apart(reading in any_reading()) {
+            let position = Position::of(&reading);
+            let second = i64::from(position.day()) * 86_400 + i64::from(position.second());
+            let timestamp = Timestamp::from_second(second).unwrap();
+            let (sensor, window, country) =
+                (position.sensor(), position.window(), position.country());
+            let again = Reading { country, ..Reading::new(sensor, window, timestamp) };
+            prop_assert_eq!(Position::of(&again), position);
+            prop_assert_eq!((timestamp, sensor), (reading.timestamp, reading.sensor));
+        }
+    }
+
+    #[test]
+    fn a_page_of_what_no_store_keeps_is_refused() {
+        let nothing = Reading::new(1, crate::Window::Hour, Timestamp::UNIX_EPOCH);
+        Page::of_readings(&[nothing], None).unwrap_err();
     }
 }

@@ -1,17 +1,30 @@
+use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 
 /// What went wrong in a store, where, and what to do.
 ///
 /// Callers branch on [`kind`](Error::kind) and [`is_transient`](Error::is_transient);
 /// people read the text; the cause is in [`source`](std::error::Error::source).
-#[derive(Debug)]
+///
+/// Whoever writes a store makes its errors the same way:
+///
+/// ```
+/// use store::{Error, ErrorKind};
+///
+/// let cause = std::io::Error::other("no space left on device");
+/// let error = Error::new(ErrorKind::Io, "writing readings.db failed").because(cause);
+/// assert!(error.is_transient());
+/// assert_eq!(error.to_string(), "writing readings.db failed");
+/// ```
+#[derive(Debug, Clone)]
 pub struct Error(Box<Inner>);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Inner {
     kind: ErrorKind,
     message: String,
-    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 /// The kinds that a caller can act on.
@@ -34,18 +47,20 @@ pub enum ErrorKind {
 }
 
 impl Error {
-    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+    /// An error without a cause. The message says what failed and where, and what to do
+    /// about it, if anything can be done.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self(Box::new(Inner { kind, message: message.into(), source: None }))
     }
 
-    pub(crate) fn because(
-        self,
-        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-    ) -> Self {
-        Self(Box::new(Inner { source: Some(source.into()), ..*self.0 }))
+    /// The same error with its cause, which the message does not repeat.
+    #[must_use]
+    pub fn because(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.0.source = Some(Arc::from(source.into()));
+        self
     }
 
-    pub(crate) fn into_source(self) -> Option<Box<dyn std::error::Error + Send + Sync>> {
+    pub(crate) fn into_source(self) -> Option<Arc<dyn StdError + Send + Sync>> {
         self.0.source
     }
 
@@ -66,8 +81,8 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.0.source.as_deref().map(|source| source as _)
     }
 }

@@ -105,6 +105,12 @@ pub struct Encoder {
     rows: Rows,
 }
 
+impl fmt::Debug for Encoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Encoder").field("columns", &self.columns).finish_non_exhaustive()
+    }
+}
+
 enum Kind {
     Csv(Dialect),
     Json(Spelling),

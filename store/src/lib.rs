@@ -34,7 +34,18 @@
 //!   the feature `columnar`, as Parquet and Arrow. [`csv`] prints single pages too, and
 //!   reads readings back, exactly; [`import`] (feature) does so from files of every kind.
 //!
+//! # Write your own store
+//!
+//! Implement [`View`] and [`Store`] (with the `async-trait` crate). [`Reading::check`] says what a
+//! store refuses, [`Query::matches`] what it answers with, [`Position`] in which order and from
+//! where on; [`Page::of_readings`] makes the answer and [`Error::new`] the errors. Then run
+//! `conformance::run`, and `conformance::run_snapshots` if the store can hold a state, as a test.
+//! `examples/sqlite-store` in the repository is such a crate: a durable store on SQLite, for
+//! several processes.
+//!
 //! What this crate does not do: it knows no HTTP, no queue and no feed format.
+
+#![warn(missing_debug_implementations)]
 
 mod area;
 mod blocks;
@@ -68,6 +79,8 @@ mod spelling;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 
+/// The decimals of readings.
+pub use aqi::Decimal;
 pub use area::Area;
 pub use blocks::{Block, Row};
 pub use cached::{CacheOptions, Cached};
@@ -78,6 +91,8 @@ pub use embedded::{Embedded, Migration, Options};
 pub use error::{Error, ErrorKind};
 pub use flags::Flags;
 pub use format::{ATTRIBUTION, Encoder, Format, UnknownFormat};
+/// The moments of readings and queries.
+pub use jiff::Timestamp;
 pub use memory::Memory;
 pub use metered::Metered;
 pub use open::open;

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -16,6 +17,12 @@ use crate::{Error, ErrorKind, Page, Position, Query, Reading, Store, Summary, Vi
 ///   `latest`, by `operation`.
 pub struct Metered<S: ?Sized = dyn Store> {
     inner: Arc<S>,
+}
+
+impl<S: ?Sized> fmt::Debug for Metered<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metered").finish_non_exhaustive()
+    }
 }
 
 impl<S: View + ?Sized> Metered<S> {
@@ -53,6 +60,7 @@ impl<S: View + ?Sized> Metered<S> {
     }
 }
 
+#[deny(clippy::missing_trait_methods)] // a wrapper forwards every call
 #[async_trait]
 impl<S: View + ?Sized> View for Metered<S> {
     async fn query(&self, query: &Query, after: Option<Position>) -> Result<Page, Error> {
@@ -74,6 +82,7 @@ impl<S: View + ?Sized> View for Metered<S> {
     }
 }
 
+#[deny(clippy::missing_trait_methods)] // a wrapper forwards every call
 #[async_trait]
 impl<S: Store + ?Sized> Store for Metered<S> {
     async fn put(&self, batch: &[Reading]) -> Result<(), Error> {

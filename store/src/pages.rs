@@ -1,3 +1,4 @@
+use std::fmt;
 use std::sync::Arc;
 
 use tokio::task::JoinHandle;
@@ -13,6 +14,15 @@ pub struct Pages {
     /// Rows that may still be given.
     left: u64,
     beyond: Beyond,
+}
+
+impl fmt::Debug for Pages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pages")
+            .field("query", &self.query)
+            .field("left", &self.left)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What there is beyond the rows that may be given.

@@ -1,7 +1,7 @@
 use aqi::daqi::{Band, Index};
 use jiff::Timestamp;
 
-use crate::{Area, Country, Flags, SensorTypes, Window};
+use crate::{Area, Country, Flags, Reading, SensorTypes, Window};
 
 /// Which readings are wanted: those that pass every filter.
 ///
@@ -58,6 +58,22 @@ impl Query {
         Self::new(Timestamp::MIN, Timestamp::MAX)
     }
 
+    /// Whether a reading passes every filter: what a store answers with, and nothing else.
+    pub fn matches(&self, reading: &Reading) -> bool {
+        let Self { sensors, sensor_types, windows, indoor, area, .. } = self;
+        let index = reading.index().map_or(0, |index| index.get());
+        (self.from..=self.until).contains(&reading.timestamp)
+            && self.accepts_country(reading.country)
+            && (sensors.is_empty() || sensors.contains(&reading.sensor))
+            && (windows.is_empty() || windows.contains(&reading.window))
+            && (indoor.is_none() || *indoor == reading.indoor)
+            && (sensor_types.is_empty()
+                || reading.sensor_type.is_some_and(|kind| sensor_types.contains(&kind)))
+            && area.is_none_or(|area| area.contains_place(reading.latitude, reading.longitude))
+            && self.accepted_indices()[usize::from(index)]
+            && !reading.flags().intersects(self.without)
+    }
+
     /// Whether it asks for some stations alone.
     pub(crate) fn asks_for_stations(&self) -> bool {
         let Self { sensors, sensor_types, indoor, area, .. } = self;
@@ -91,5 +107,38 @@ impl Query {
             accepted[usize::from(value)] = in_range && in_band;
         }
         accepted
+    }
+}
+
+#[cfg(all(test, feature = "conformance"))]
+mod tests {
+    use proptest::prelude::*;
+
+    use crate::conformance::{Model, any_reading, query};
+    use crate::{Page, Query};
+
+    proptest! {
+        // Few readings match a query of several filters: many cases, each quick.
+        #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases * 8, ..<_>::default() })]
+
+        #[test]
+        fn a_query_matches_what_the_model_and_a_block_answer_with(
+            reading in any_reading(), query in query(),
+        ) {
+            let matches = query.matches(&reading);
+            let model = Model::default();
+            model.put(std::slice::from_ref(&reading));
+            prop_assert_eq!(matches, !model.query(&query).is_empty());
+            if let Ok(page) = Page::of_readings(&[reading], None) {
+                prop_assert_eq!(matches, !page.runs[0].block.select(&query, None).is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn everything_matches_whatever_there_is() {
+        proptest!(|(reading in any_reading())| {
+            prop_assert!(Query::everything().matches(&reading));
+        });
     }
 }

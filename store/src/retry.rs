@@ -1,3 +1,4 @@
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,6 +42,12 @@ impl Default for RetryPolicy {
             longest_pause: Duration::from_secs(5),
             deadline: Duration::from_secs(30),
         }
+    }
+}
+
+impl<S: ?Sized> fmt::Debug for Retry<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Retry").field("policy", &self.policy).finish_non_exhaustive()
     }
 }
 
@@ -103,6 +110,7 @@ impl<'a> Pauses<'a> {
     }
 }
 
+#[deny(clippy::missing_trait_methods)] // a wrapper forwards every call
 #[async_trait]
 impl<S: View + ?Sized> View for Retry<S> {
     async fn query(&self, query: &Query, after: Option<Position>) -> Result<Page, Error> {
@@ -122,6 +130,7 @@ impl<S: View + ?Sized> View for Retry<S> {
     }
 }
 
+#[deny(clippy::missing_trait_methods)] // a wrapper forwards every call
 #[async_trait]
 impl<S: Store + ?Sized> Store for Retry<S> {
     async fn put(&self, batch: &[Reading]) -> Result<(), Error> {

@@ -20,6 +20,7 @@ mod tests;
 mod unpack;
 
 pub use self::block::Block;
+pub(crate) use self::build::Source;
 pub(crate) use self::cache::{Caches, TextCache, count};
 pub(crate) use self::day::{SECONDS_A_DAY, day_and_second, timestamp_problem};
 pub(crate) use self::decimals::{Cell, Run as DecimalRun, Short};
@@ -31,7 +32,6 @@ pub(crate) use self::stations::{Station, Stations};
 
 #[cfg(feature = "dynamodb")]
 pub(crate) use self::{
-    build::Source,
     day::{DAYS, whole_seconds_up},
     directory::HIGH,
     plan::latest_of_each_identity,

@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::fmt;
 use std::io::{self, Chain, Cursor, Read};
 
 use super::Delimiter;
@@ -15,6 +16,12 @@ pub struct Rows<R> {
     commas: Commas,
     record: ::csv::ByteRecord,
     ended: bool,
+}
+
+impl<R> fmt::Debug for Rows<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rows").field("columns", &self.columns).finish_non_exhaustive()
+    }
 }
 
 /// What is looked at to find out what stands between the cells.

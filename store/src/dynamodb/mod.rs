@@ -28,6 +28,7 @@ mod summary;
 mod table;
 mod write;
 
+use std::fmt;
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,6 +48,12 @@ pub struct DynamoDb {
     table: Arc<Table>,
     answers: Arc<read::Answers>,
     known: Arc<summary::Known>,
+}
+
+impl fmt::Debug for DynamoDb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DynamoDb").field("table", &self.table.name).finish_non_exhaustive()
+    }
 }
 
 /// How a [`DynamoDb`] works.

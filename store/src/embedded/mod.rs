@@ -21,6 +21,7 @@ mod file;
 mod pieces;
 
 use std::cell::Cell;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::Duration;
@@ -41,6 +42,12 @@ use crate::{Error, ErrorKind, Page, Position, Query, Reading, Store, Summary, Vi
 /// can grow while one is held; after a failure of the disk snapshots end with an error.
 #[derive(Clone)]
 pub struct Embedded(Arc<Shared>);
+
+impl fmt::Debug for Embedded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Embedded").field("path", &self.0.path).finish_non_exhaustive()
+    }
+}
 
 struct Shared {
     path: PathBuf,

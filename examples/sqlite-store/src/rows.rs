@@ -1,0 +1,237 @@
+//! Readings as rows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rusqlite::{Connection, Row, Transaction, TransactionBehavior, params};
+use store::{
+    Country, Decimal, ErrorKind, Page, Position, Query, Reading, Summary, Timestamp, Window,
+};
+
+use crate::failure::Failure;
+
+/// A page ends once it has so many rows,
+const PAGE_ROWS: usize = 16_384;
+
+/// or once so many were looked at, so that a query that finds few does not hold the connection.
+const PAGE_LOOKS: usize = 200_000;
+
+const SECONDS_A_DAY: i64 = 86_400;
+
+/// Puts a batch, all or nothing. A row of the same identity is replaced, whatever its country.
+pub(crate) fn put(connection: &mut Connection, batch: &[Reading]) -> Result<(), Failure> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let mut days = BTreeSet::new();
+    {
+        let mut insert = transaction.prepare(
+            "INSERT OR REPLACE INTO readings (
+                day, country, second, sensor, window, measurement, pm10, pm25, sensor_type,
+                location, latitude, longitude, altitude, indoor, exact
+            ) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+        )?;
+        for reading in batch {
+            let Key(day, country, second, sensor, window) = Key::of(&Position::of(reading));
+            days.insert(day);
+            insert.execute(params![
+                day,
+                country,
+                second,
+                sensor,
+                window,
+                reading.measurement.map(integer),
+                text(reading.pm10),
+                text(reading.pm25),
+                text(reading.sensor_type),
+                reading.location.map(integer),
+                text(reading.latitude),
+                text(reading.longitude),
+                text(reading.altitude),
+                reading.indoor,
+                reading.exact,
+            ])?;
+        }
+    }
+    count_change(&transaction, days)?;
+    Ok(transaction.commit()?)
+}
+
+pub(crate) fn delete_before(
+    connection: &mut Connection,
+    moment: Timestamp,
+) -> Result<u64, Failure> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Readings have whole seconds.
+    let first_kept = moment.as_second() + i64::from(moment.subsec_nanosecond() > 0);
+    let last = params![first_kept.div_euclid(SECONDS_A_DAY), first_kept.rem_euclid(SECONDS_A_DAY)];
+    let older = "FROM readings WHERE day < ?1 OR (day = ?1 AND second < ?2)";
+    let days = {
+        let mut days = transaction.prepare(&format!("SELECT DISTINCT day {older}"))?;
+        days.query_map(last, |row| row.get(0))?.collect::<Result<BTreeSet<_>, _>>()?
+    };
+    let deleted = transaction.execute(&format!("DELETE {older}"), last)?;
+    count_change(&transaction, days)?;
+    transaction.commit()?;
+    Ok(deleted as u64)
+}
+
+/// The number of a change is above those of all changes before.
+fn count_change(transaction: &Transaction<'_>, days: BTreeSet<i32>) -> Result<(), Failure> {
+    let last = "SELECT coalesce(max(number), 0) FROM changes";
+    let number: i64 = transaction.query_row(last, [], |row| row.get(0))?;
+    let mut change = transaction.prepare("INSERT OR REPLACE INTO changes VALUES (?1, ?2)")?;
+    for day in days {
+        change.execute([i64::from(day), number + 1])?;
+    }
+    Ok(())
+}
+
+/// The number of the last change to a day between two moments.
+pub(crate) fn version(
+    connection: &Connection,
+    from: Timestamp,
+    until: Timestamp,
+) -> Result<Option<String>, Failure> {
+    let last = "SELECT coalesce(max(number), 0) FROM changes WHERE day BETWEEN ?1 AND ?2";
+    let number: i64 = connection.query_row(last, [day(from), day(until)], |row| row.get(0))?;
+    Ok(Some(number.to_string()))
+}
+
+pub(crate) fn summary(connection: &Connection) -> Result<Summary, Failure> {
+    let mut counted = connection.prepare(
+        "SELECT country, count(*), min(day * 86400 + second), max(day * 86400 + second)
+        FROM readings GROUP BY country",
+    )?;
+    let mut rows = counted.query([])?;
+    let mut countries = BTreeMap::new();
+    let mut extent: Option<(Timestamp, Timestamp)> = None;
+    while let Some(row) = rows.next()? {
+        countries.insert(country(row)?, row.get::<_, i64>(1)?.unsigned_abs());
+        let [earliest, latest] = [row.get(2)?, row.get(3)?];
+        let (earliest, latest) = (moment(earliest)?, moment(latest)?);
+        extent = Some(match extent {
+            Some((from, until)) => (from.min(earliest), until.max(latest)),
+            None => (earliest, latest),
+        });
+    }
+    Ok(Summary::new(countries, extent))
+}
+
+/// The next rows that match. One statement sees one state, whatever is put meanwhile.
+pub(crate) fn page(
+    connection: &Connection,
+    query: &Query,
+    after: Option<Position>,
+) -> Result<Page, Failure> {
+    let start = after.as_ref().map(Key::of).max(Some(Key::before(day(query.from))));
+    let Key(first, country, second, sensor, window) = start.unwrap_or_default();
+    let mut wanted = connection.prepare(
+        "SELECT country, day, second, sensor, window, measurement, pm10, pm25, sensor_type,
+            location, latitude, longitude, altitude, indoor, exact
+        FROM readings
+        WHERE (day, country, second, sensor, window) > (?1, ?2, ?3, ?4, ?5) AND day <= ?6
+        ORDER BY day, country, second, sensor, window",
+    )?;
+    let last = day(query.until);
+    let mut rows = wanted.query(params![first, country, second, sensor, window, last])?;
+    let (mut readings, mut next) = (Vec::new(), None);
+    let mut looks = 0;
+    while let Some(row) = rows.next()? {
+        let reading = reading(row)?;
+        let position = Position::of(&reading);
+        if query.matches(&reading) {
+            readings.push(reading);
+        }
+        looks += 1;
+        if readings.len() == PAGE_ROWS || looks == PAGE_LOOKS {
+            next = Some(position);
+            break;
+        }
+    }
+    Page::of_readings(&readings, next).map_err(|error| damaged("as a whole").because(error))
+}
+
+/// The columns of a [`Position`], in the order of rows.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
+struct Key(i32, String, u32, i64, i64);
+
+impl Key {
+    fn of(position: &Position) -> Self {
+        let country = position.country().map(|country| country.to_string());
+        let window = Window::ALL.iter().position(|window| *window == position.window());
+        Self(
+            position.day(),
+            country.unwrap_or_default(),
+            position.second(),
+            integer(position.sensor()),
+            window.unwrap_or_default() as i64,
+        )
+    }
+
+    /// Before every row of a day.
+    fn before(day: i32) -> Self {
+        Self(day, String::new(), 0, -1, -1)
+    }
+}
+
+fn reading(row: &Row<'_>) -> Result<Reading, Failure> {
+    let day: i64 = row.get("day")?;
+    let second: i64 = row.get("second")?;
+    let window: u8 = row.get("window")?;
+    let window = Window::ALL.get(usize::from(window)).ok_or_else(|| damaged("a window"))?;
+    let mut reading =
+        Reading::new(id(row.get("sensor")?)?, *window, moment(day * SECONDS_A_DAY + second)?);
+    reading.country = country(row)?;
+    reading.measurement = row.get::<_, Option<i64>>("measurement")?.map(id).transpose()?;
+    reading.pm10 = decimal(row, "pm10")?;
+    reading.pm25 = decimal(row, "pm25")?;
+    let model: Option<String> = row.get("sensor_type")?;
+    let model = model.map(|model| model.parse()).transpose();
+    reading.sensor_type = model.map_err(|error| damaged("a model").because(error))?;
+    reading.location = row.get::<_, Option<i64>>("location")?.map(id).transpose()?;
+    reading.latitude = decimal(row, "latitude")?;
+    reading.longitude = decimal(row, "longitude")?;
+    reading.altitude = decimal(row, "altitude")?;
+    reading.indoor = row.get("indoor")?;
+    reading.exact = row.get("exact")?;
+    Ok(reading)
+}
+
+fn country(row: &Row<'_>) -> Result<Option<Country>, Failure> {
+    let code: String = row.get("country")?;
+    match code.as_str() {
+        "" => Ok(None),
+        code => code.parse().map(Some).map_err(|error| damaged("a country").because(error)),
+    }
+}
+
+fn decimal(row: &Row<'_>, column: &str) -> Result<Option<Decimal>, Failure> {
+    let Some(text) = row.get::<_, Option<String>>(column)? else { return Ok(None) };
+    let mut number: Decimal = text.parse().map_err(|error| damaged(column).because(error))?;
+    // A zero has one too, which parsing forgets.
+    number.set_sign_negative(text.starts_with('-'));
+    Ok(Some(number))
+}
+
+fn moment(second: i64) -> Result<Timestamp, Failure> {
+    Timestamp::from_second(second).map_err(|error| damaged("a time").because(error))
+}
+
+/// Ids that a store takes are signed numbers too.
+fn integer(id: u64) -> i64 {
+    i64::try_from(id).unwrap_or(i64::MAX)
+}
+
+fn id(number: i64) -> Result<u64, Failure> {
+    u64::try_from(number).map_err(|error| damaged("an id").because(error))
+}
+
+fn text(value: Option<impl ToString>) -> Option<String> {
+    value.map(|value| value.to_string())
+}
+
+fn day(moment: Timestamp) -> i32 {
+    moment.as_second().div_euclid(SECONDS_A_DAY) as i32 // of the years -9999 to 9999
+}
+
+fn damaged(problem: &str) -> Failure {
+    Failure::new(ErrorKind::Damaged, format!("a stored reading cannot be read: {problem}"))
+}

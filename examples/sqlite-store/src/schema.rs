@@ -1,0 +1,74 @@
+//! The tables, and which database is one of this store's.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, TransactionBehavior};
+use store::ErrorKind;
+
+use crate::failure::Failure;
+
+/// How long a call waits for another process that writes.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// "Airs": marks a database as this store's.
+const APPLICATION: i32 = 0x4169_7273;
+
+const VERSION: i32 = 1;
+
+/// The key of `readings` is the order of rows, so that an answer is read from end to end; a
+/// reading's identity has an index of its own. Countries are codes, or empty for none, which
+/// comes first; windows are the places in `Window::ALL`; decimals are text, to their last digit.
+/// `changes` has, for each day that was ever written to, the number of the last change there.
+const TABLES: &str = "
+    CREATE TABLE readings (
+        day INTEGER NOT NULL,
+        country TEXT NOT NULL,
+        second INTEGER NOT NULL,
+        sensor INTEGER NOT NULL,
+        window INTEGER NOT NULL,
+        measurement INTEGER,
+        pm10 TEXT,
+        pm25 TEXT,
+        sensor_type TEXT,
+        location INTEGER,
+        latitude TEXT,
+        longitude TEXT,
+        altitude TEXT,
+        indoor INTEGER,
+        exact INTEGER,
+        PRIMARY KEY (day, country, second, sensor, window)
+    ) STRICT, WITHOUT ROWID;
+    CREATE UNIQUE INDEX identity ON readings (sensor, day, second, window);
+    CREATE TABLE changes (day INTEGER PRIMARY KEY, number INTEGER NOT NULL) STRICT;
+";
+
+pub(crate) fn connect(path: &Path) -> Result<Connection, Failure> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(PATIENCE)?;
+    // A commit is on the disk when it returns, also in WAL mode.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    Ok(connection)
+}
+
+/// Makes the tables, unless they are there.
+pub(crate) fn prepare(connection: &mut Connection) -> Result<(), Failure> {
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let number = |pragma: &str| transaction.pragma_query_value(None, pragma, |row| row.get(0));
+    let (application, version): (i32, i32) = (number("application_id")?, number("user_version")?);
+    let tables: i64 =
+        transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if tables == 0 {
+        transaction.execute_batch(TABLES)?;
+        transaction.pragma_update(None, "application_id", APPLICATION)?;
+        transaction.pragma_update(None, "user_version", VERSION)?;
+    } else if application != APPLICATION {
+        let problem = "the database is another program's; choose another file";
+        return Err(Failure::new(ErrorKind::Invalid, problem));
+    } else if version > VERSION {
+        let problem = "a newer version wrote the store; update this program";
+        return Err(Failure::new(ErrorKind::TooNew, problem));
+    }
+    Ok(transaction.commit()?)
+}
