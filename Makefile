@@ -81,7 +81,7 @@ soak: check-tools check-python check-node check-chromium web
 	test $$(stat --format %s $${CARGO_TARGET_DIR:-target}/release/airshed) -le 45000000
 	cd daemons/web && AIRSHED_ROWS=4000000 AIRSHED_BIN=../../target/release/airshed node --test tests/many.test.mjs
 	command -v cargo-fuzz > /dev/null || $(CARGO) install --locked cargo-fuzz
-	for law in feed request csv batch index inverse bulk explanation; do \
+	for law in feed request csv batch block index inverse bulk explanation; do \
 		$(CARGO) +nightly fuzz run $$law --fuzz-dir fuzz --features libfuzzer -- \
 			-max_total_time=$(SOAK_SECONDS) -rss_limit_mb=4096 || exit 1; \
 	done

@@ -7,22 +7,50 @@ use aqi::bulk::{self, MISSING};
 use aqi::{Concentration, Content, Decimal, Error, Rule, Sample, Table, standards};
 use jiff::Timestamp;
 use store::csv::{self, Rows};
-use store::{Column, Memory, Query, Store, View, Window};
+use store::{Column, Memory, Query, Reading, Store, View, Window, conformance};
 
 /// A law by its name.
 pub type Law = (&'static str, fn(&[u8]));
 
 /// Every law.
-pub const LAWS: [Law; 8] = [
+pub const LAWS: [Law; 9] = [
     ("feed", every_record_is_accounted_for),
     ("request", a_request_is_kept_as_it_was_understood),
     ("csv", what_is_read_is_written_the_same),
     ("batch", every_row_of_a_batch_comes_back),
+    ("block", a_damaged_block_is_refused_or_read),
     ("index", the_index_is_within_its_interval),
     ("inverse", the_inverse_round_trips),
     ("bulk", bulk_is_the_same_as_one_by_one),
     ("explanation", the_explanation_adds_up_to_the_answer),
 ];
+
+/// A block of a store's file, damaged at places that the bytes name, with its checksums as they
+/// are and made right again, is refused or has rows; and so are the bytes as a block.
+pub fn a_damaged_block_is_refused_or_read(bytes: &[u8]) {
+    let readings: Vec<_> = (0..300u32)
+        .map(|n| {
+            let moment = Timestamp::constant(1_769_904_000 + i64::from(n) * 200, 0);
+            let mut reading = Reading::new(u64::from(n % 40), Window::Day24, moment);
+            reading.pm10 = Some(Decimal::new(i64::from(n) * 37 % 9_000, 2));
+            reading.pm25 = (n % 7 > 0).then(|| Decimal::new(i64::from(n) - 9, n % 4));
+            reading.measurement = (n % 5 > 0).then_some(20_000_000_000 + u64::from(n) * 7_919);
+            reading.location = Some(u64::from(n % 40));
+            reading.latitude = Some(Decimal::new(-5_252_000 + i64::from(n % 40), 5));
+            reading.country = ["DE", "FR", "??"][n as usize % 3].parse().ok();
+            reading.sensor_type = ["SDS011", "SPS30"][n as usize % 2].parse().ok();
+            reading
+        })
+        .collect();
+    let mut block = conformance::block_of(&readings);
+    assert_eq!(conformance::read_block(&block), 2 * readings.len());
+    for place in bytes.chunks_exact(3) {
+        let at = usize::from(u16::from_le_bytes([place[0], place[1]])) % block.len();
+        block[at] ^= place[2];
+    }
+    conformance::read_block(&block);
+    conformance::read_block(bytes);
+}
 
 /// A feed file parses or not; if so, each record is a reading or has a remark, and a bad
 /// record beside the others changes nothing about them.

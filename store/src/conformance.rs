@@ -21,7 +21,8 @@ use proptest::prelude::*;
 use crate::Window;
 use crate::csv::{self, Dialect};
 use crate::{
-    Area, Column, Country, Flags, Position, Query, Reading, SensorTypes, Store, Summary, View,
+    Area, Block, Column, Country, Flags, Page, Position, Query, Reading, SensorTypes, Store,
+    Summary, View, blocks,
 };
 
 /// Runs every test; `empty` makes an empty store for each. Panics where the contract
@@ -595,4 +596,29 @@ fn sample_queries() -> Vec<Query> {
             ..Query::new(at(3600), at(100_000))
         },
     ]
+}
+
+/// For the fuzz target. Reads bytes as a block of an embedded store's file, once as they are and once with its
+/// checksums made right, and looks at every row. Whatever the bytes are, it returns.
+#[doc(hidden)]
+pub fn read_block(bytes: &[u8]) -> usize {
+    let sealed = blocks::sealed(bytes.to_vec());
+    let read = |bytes: &[u8]| {
+        Block::decode(bytes, None).map_or(0, |block| {
+            let rows = 0..block.len();
+            block.select(&Query::everything(), None);
+            block.count_implausible(&rows);
+            rows.filter(|row| block.row(*row).reading().check().is_ok()).count()
+        })
+    };
+    read(bytes) + read(&sealed)
+}
+
+/// For the fuzz target. A block of an embedded store's file that holds readings of one day.
+#[doc(hidden)]
+pub fn block_of(readings: &[Reading]) -> Vec<u8> {
+    match Page::of_readings(readings, None) {
+        Ok(page) => page.runs.first().map_or(Vec::new(), |run| run.block.encode()),
+        Err(_) => Vec::new(),
+    }
 }

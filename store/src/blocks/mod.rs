@@ -30,6 +30,8 @@ pub(crate) use self::plan::{Change, Homes};
 pub use self::row::Row;
 pub(crate) use self::stations::{Station, Stations};
 
+#[cfg(feature = "conformance")]
+pub(crate) use self::frame::sealed;
 #[cfg(feature = "dynamodb")]
 pub(crate) use self::{
     day::{DAYS, whole_seconds_up},
