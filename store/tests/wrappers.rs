@@ -301,3 +301,18 @@ async fn walk_beside_the_model(store: impl Store, batches: &[Vec<Reading>], quer
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_latest_is_asked_once_and_anew_after_a_put() {
+    let inner = Trying::default();
+    let store = cached(inner.clone());
+    store.put(&[reading(1)]).await.unwrap();
+    inner.asked();
+    let latest = async || store.latest(&Query::everything()).await.unwrap().len();
+    assert_eq!((latest().await, latest().await), (1, 1));
+    assert_eq!(inner.asked(), 1);
+    assert_eq!(all(&store, &Query::everything()).await.len(), 1);
+    assert_eq!(inner.asked(), 1, "another question, though it has the same filters");
+    store.put(&[reading(2)]).await.unwrap();
+    assert_eq!((latest().await, inner.asked()), (2, 2));
+}
