@@ -237,8 +237,7 @@ proptest! {
             walk(Memory::new(), &steps, |store| store).await;
             let folder = tempfile::tempdir().unwrap();
             let open = || {
-                let mut options = Options::default();
-                options.cache_bytes = 1 << 20;
+                let options = Options { cache_bytes: 1 << 20, ..Options::default() };
                 Embedded::open(folder.path().join("readings.redb"), options).unwrap()
             };
             walk(open(), &steps, |store| {
