@@ -30,6 +30,31 @@ async fn embedded_keeps_the_contract() {
     conformance::run_snapshots(empty).await;
 }
 
+/// redb keeps the names of its tables in a page that nothing checks.
+#[tokio::test]
+async fn a_file_with_a_damaged_catalogue_is_no_empty_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut reading = Reading::new(7, store::Window::Hour, "2026-02-01T12:00:00Z".parse().unwrap());
+    reading.pm10 = Some(20.into());
+    open(&folder, "readings").put(&[reading]).await.unwrap();
+    let path = folder.path().join("readings");
+    let file = std::fs::read(&path).unwrap();
+    for name in ["entries", "pieces_rest", "pieces_16k", "meta"] {
+        let mut damaged = file.clone();
+        let places: Vec<_> =
+            (0..file.len()).filter(|at| file[*at..].starts_with(name.as_bytes())).collect();
+        assert!(!places.is_empty(), "{name}");
+        places.iter().for_each(|at| damaged[*at] ^= 1);
+        std::fs::write(&path, &damaged).unwrap();
+        let error = Embedded::open(&path, Options::default()).err();
+        let error = error.unwrap_or_else(|| panic!("{name}: opened"));
+        let refusals = [ErrorKind::Damaged, ErrorKind::Invalid];
+        assert!(refusals.contains(&error.kind()), "{name}: {error}");
+    }
+    std::fs::write(&path, &file).unwrap();
+    assert_eq!(open(&folder, "readings").summary().await.unwrap().readings(), 1);
+}
+
 proptest! {
     #![proptest_config(a_quarter_of_the_cases())]
 

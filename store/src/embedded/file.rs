@@ -12,7 +12,7 @@ use redb::{TableDefinition, TableError, WriteTransaction};
 
 use super::State;
 use super::entries::{self, Kept, Key, Place};
-use super::pieces::{Pieces, PiecesToWrite, ReadError};
+use super::pieces::{self, Pieces, PiecesToWrite, ReadError};
 use crate::blocks::{Block, Change, Directory, Stations, describe, format2};
 use crate::{Error, ErrorKind};
 
@@ -91,6 +91,13 @@ impl Tables {
             pieces: if_there(Pieces::open(&reader))?,
             old_blocks: if_there(reader.open_table(OLD_BLOCKS))?,
         })
+    }
+
+    /// How many blocks of format 2 there are, and pieces of values.
+    fn counts(&self) -> Result<(u64, u64), Error> {
+        let old = self.old_blocks.as_ref().map_or(Ok(0), |blocks| blocks.len());
+        let pieces = self.pieces.as_ref().map_or(Ok(0), Pieces::count);
+        Ok((old.map_err(storage_error)?, pieces.map_err(storage_error)?))
     }
 
     /// The block at a place; `table` is the one that it may share.
@@ -276,22 +283,28 @@ pub(super) fn read(database: Opened) -> Result<(State, u64), Error> {
             Kept::Table((day, country), place) => directory.insert_table(day, country, place),
         }
     };
-    if let Some(old) = if_there(reader.open_table(OLD_DIRECTORY))? {
-        let mut count = 0;
+    let (old, entries) = (reader.open_table(OLD_DIRECTORY), reader.open_table(ENTRIES));
+    let (old, entries) = (if_there(old)?, if_there(entries)?);
+    let (mut old_blocks, mut pieces) = (0, 0);
+    if let Some(old) = &old {
         for pair in old.iter().map_err(storage_error)? {
             let (key, value) = pair.map_err(storage_error)?;
             keep(entries::decode_old(Key(key.value()), &value.value()).ok_or_else(damaged)?);
-            count += 1;
+            old_blocks += 1;
         }
-        if old.len().map_err(storage_error)? != count {
+        if old.len().map_err(storage_error)? != old_blocks {
             return Err(damaged());
         }
     }
-    if let Some(entries) = if_there(reader.open_table(ENTRIES))? {
+    if let Some(entries) = &entries {
         let mut count = 0;
         for pair in entries.iter().map_err(storage_error)? {
             let (key, value) = pair.map_err(storage_error)?;
-            keep(entries::decode(Key(key.value()), value.value()).ok_or_else(damaged)?);
+            let kept = entries::decode(Key(key.value()), value.value()).ok_or_else(damaged)?;
+            if let Place::Value { length, .. } = kept.place() {
+                pieces += pieces::count(length as usize);
+            }
+            keep(kept);
             count += 1;
         }
         if entries.len().map_err(storage_error)? != count {
@@ -299,6 +312,14 @@ pub(super) fn read(database: Opened) -> Result<(State, u64), Error> {
         }
     }
     let tables = Tables::open(&database)?;
+    // A damaged catalogue of the tables must not look like an empty store, which the next put
+    // would make of it.
+    let is_whole = (old.is_some() || entries.is_some())
+        && entries.is_some() == tables.pieces.is_some()
+        && (old_blocks, pieces) == tables.counts()?;
+    if !is_whole {
+        return Err(damaged());
+    }
     Ok((State { directory, tables, database: Arc::new(database) }, next_value))
 }
 

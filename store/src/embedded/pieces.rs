@@ -3,8 +3,8 @@
 //! each size in a table of its own, and a rest, which shares pages with others.
 
 use redb::{
-    ReadOnlyTable, ReadTransaction, StorageError, Table, TableDefinition, TableError,
-    WriteTransaction,
+    ReadOnlyTable, ReadTransaction, ReadableTableMetadata, StorageError, Table, TableDefinition,
+    TableError, WriteTransaction,
 };
 
 use crate::{Error, ErrorKind};
@@ -44,6 +44,11 @@ fn pieces(length: usize) -> impl Iterator<Item = (usize, u64, usize)> {
     })
 }
 
+/// How many pieces a value of so many bytes has.
+pub(super) fn count(length: usize) -> u64 {
+    pieces(length).count() as u64
+}
+
 /// Blocks of half a gigabyte are not made, and so many of them neither.
 fn key(value: u64, piece: u64) -> u64 {
     value << 16 | piece
@@ -56,6 +61,11 @@ impl Pieces {
     pub(super) fn open(reader: &ReadTransaction) -> Result<Self, TableError> {
         let [a, b, c, d, e, f, g] = TABLES.map(|table| reader.open_table(table));
         Ok(Self([a?, b?, c?, d?, e?, f?, g?]))
+    }
+
+    /// How many pieces there are.
+    pub(super) fn count(&self) -> Result<u64, StorageError> {
+        self.0.iter().map(ReadableTableMetadata::len).sum()
     }
 
     /// A value that was written with this length.
