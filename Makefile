@@ -80,6 +80,7 @@ soak: check-tools check-python check-node check-chromium web
 	$(CARGO) build --locked --release --package airshed
 	test $$(stat --format %s $${CARGO_TARGET_DIR:-target}/release/airshed) -le 45000000
 	cd daemons/web && AIRSHED_ROWS=4000000 AIRSHED_BIN=../../target/release/airshed node --test tests/many.test.mjs
+	cd daemons/web && AIRSHED_LIGHTHOUSE=1 AIRSHED_BIN=../../target/release/airshed node --test tests/lighthouse.test.mjs
 	command -v cargo-fuzz > /dev/null || $(CARGO) install --locked cargo-fuzz
 	for law in feed request csv batch block index inverse bulk explanation; do \
 		$(CARGO) +nightly fuzz run $$law --fuzz-dir fuzz --features libfuzzer -- \
