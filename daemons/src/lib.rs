@@ -1,6 +1,6 @@
 //! Airshed's parts as functions to run, under one roof.
 //!
-//! Each part is a crate of its own, to be had without the others:
+//! Each part is a separate crate that can be used without the others:
 //!
 //! - readings come in by `airshed-ingest`: [`source`], [`feed`], [`collector`], [`schedule`],
 //!   and [`demo`], a simulated network;
