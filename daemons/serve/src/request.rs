@@ -13,6 +13,7 @@ use aqi::daqi::{Band, Index};
 use jiff::{SignedDuration, Timestamp};
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use store::csv::{Delimiter, Dialect};
 use store::{Area, Column, Encoder, Flags, Format, Pages, Quality, Query, Spelling, Store, View};
@@ -105,14 +106,20 @@ impl Ask {
         let not_an_object =
             |e: serde_json::Error| BadRequest::new("body", format!("not a JSON object: {e}"));
         let Members(members) = serde_json::from_slice(body).map_err(not_an_object)?;
-        let mut object = Map::new();
+        let (mut fields, mut seen) = (Vec::new(), HashSet::new());
         for (name, value) in members.into_iter().filter(|(name, _)| name != "id") {
-            if object.insert(name.clone(), value).is_some() {
-                let shown: String = name.chars().take(40).collect();
-                return Err(BadRequest::new(shown, "given more than once"));
+            if !seen.insert(name.clone()) {
+                return Err(BadRequest::new(beginning(&name), "given more than once"));
+            }
+            let values = match value.get().starts_with('[') {
+                true => serde_json::from_str::<Vec<&RawValue>>(value.get()),
+                false => Ok(vec![&*value]),
+            };
+            for value in values.map_err(not_an_object)? {
+                fields.push((name.clone(), literal(&name, value)?));
             }
         }
-        Self::from_object(object)
+        Self::from_fields(fields, None)
     }
 
     /// From a form in a body. An `id` is ignored, as in JSON.
@@ -221,9 +228,8 @@ impl Ask {
             .filter(|(name, value)| !FIELDS.contains(&name.as_str()) || !value.is_empty())
             .collect();
         if let Some((name, _)) = fields.iter().find(|(name, _)| !FIELDS.contains(&name.as_str())) {
-            let shown: String = name.chars().take(40).collect();
             let reason = format!("unknown; the fields are {}", FIELDS.join(", "));
-            return Err(BadRequest::new(shown, reason));
+            return Err(BadRequest::new(beginning(name), reason));
         }
         let given = Given(&fields);
         let from = given.one("startDate", |text| read_moment(text, End::Lower))?;
@@ -292,7 +298,7 @@ impl Ask {
 }
 
 /// The members of a JSON object, each as often as it is there.
-struct Members(Vec<(String, Value)>);
+struct Members(Vec<(String, Box<RawValue>)>);
 
 impl<'de> Deserialize<'de> for Members {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -523,6 +529,18 @@ fn parsed<T: FromStr<Err: fmt::Display>>(text: &str) -> Result<T, String> {
     text.parse().map_err(|error: T::Err| error.to_string())
 }
 
+/// A number as it is written, since no type holds every one; else what the literal says.
+fn literal(name: &str, value: &RawValue) -> Result<String, BadRequest> {
+    let text = value.get();
+    match text.bytes().all(|byte| byte.is_ascii_digit() || b"-.".contains(&byte)) {
+        true => Ok(text.to_owned()),
+        false => match serde_json::from_str(text) {
+            Ok(value) => scalar(name, value),
+            Err(error) => Err(BadRequest::new(beginning(name), format!("not readable: {error}"))),
+        },
+    }
+}
+
 fn scalar(name: &str, value: Value) -> Result<String, BadRequest> {
     match value {
         Value::Null => Ok(String::new()),
@@ -534,10 +552,14 @@ fn scalar(name: &str, value: Value) -> Result<String, BadRequest> {
         }),
         Value::String(value) => Ok(value),
         Value::Array(_) | Value::Object(_) => {
-            let shown: String = name.chars().take(40).collect();
-            Err(BadRequest::new(shown, "must be a text, a number or a list of them"))
+            Err(BadRequest::new(beginning(name), "must be a text, a number or a list of them"))
         }
     }
+}
+
+/// As much of a name as an answer shows.
+fn beginning(name: &str) -> String {
+    name.chars().take(40).collect()
 }
 
 /// So many finite numbers with commas between.

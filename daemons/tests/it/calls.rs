@@ -148,6 +148,7 @@ const FAILING: &[(&[&str], &str)] = &[
     (&["export", "--store", "file:long.csv"], "not a store of readings"),
     (&["import", "--store", "file:long.csv", "rows.csv"], "not a store of readings"),
     (&["export", "--store", "file:empty"], "file is empty"),
+    (&["import", "--store", "file:empty", "rows.csv"], "file is empty"),
     (&["export", "--data", "store", "--output", "nowhere/new.csv"], "--output nowhere/new.csv"),
     (&["export", "--data", "store", "--output", "store"], "--output store: is a directory"),
     (&["import", "--data", "new", "nowhere.csv"], "nowhere.csv"),

@@ -87,6 +87,10 @@ fn one_bound_of_the_index_is_enough() {
         format!("\"minAqi\":-{long}"),
         format!("\"maxAqi\":\"{long}\""),
         format!("\"minAqi\":\"-{long}.0\""),
+        // Beyond every type that JSON's numbers are usually read into.
+        format!("\"maxAqi\":{}", "9".repeat(400)),
+        format!("\"minAqi\":[-{}.00]", "9".repeat(400)),
+        "\"minAqi\":1e0".to_owned(),
     ] {
         assert_eq!(query(&format!("{{{WHEN},{none}}}")).indices, None, "{none}");
     }
@@ -100,6 +104,7 @@ fn one_bound_of_the_index_is_enough() {
         ("\"minAqi\":\"+4\"".to_owned(), "minAqi"),
         ("\"minAqi\":\"--4\"".to_owned(), "minAqi"),
         ("\"minAqi\":\"-\"".to_owned(), "minAqi"),
+        ("\"minAqi\":1e-5".to_owned(), "minAqi"),
     ] {
         let bad = Ask::from_json(format!("{{{WHEN},{wrong}}}").as_bytes()).unwrap_err();
         assert_eq!(bad.field, field, "{wrong}");

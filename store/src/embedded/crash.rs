@@ -124,7 +124,7 @@ impl StorageBackend for Disk {
 fn open(disk: &Disk) -> Result<Embedded, crate::Error> {
     let disk = disk.clone();
     let open =
-        move || Database::builder().create_with_backend(disk.clone()).map(super::Opened::ToWrite);
+        move || Database::builder().create_with_backend(disk.clone()).map(super::Opened::to_write);
     Embedded::open_with(PathBuf::from("disk"), Box::new(open), 1 << 20)
 }
 

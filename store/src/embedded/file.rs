@@ -29,7 +29,9 @@ const FORMAT: u64 = 3;
 const OLD_FORMAT: u64 = 2;
 
 /// The opened file.
-pub(super) enum Opened {
+pub(super) struct Opened(Closing<Handle>);
+
+enum Handle {
     /// By this process alone.
     ToWrite(Database),
     /// With whoever else reads it.
@@ -37,27 +39,59 @@ pub(super) enum Opened {
 }
 
 impl Opened {
+    pub(super) fn to_write(database: Database) -> Self {
+        Self(Closing::new(Handle::ToWrite(database)))
+    }
+
+    fn to_read(database: ReadOnlyDatabase) -> Self {
+        Self(Closing::new(Handle::ToRead(database)))
+    }
+
     fn begin_read(&self) -> Result<ReadTransaction, Error> {
-        let begun = match self {
-            Self::ToWrite(database) => database.begin_read(),
-            Self::ToRead(database) => database.begin_read(),
+        let begun = match self.0.get()? {
+            Handle::ToWrite(database) => database.begin_read(),
+            Handle::ToRead(database) => database.begin_read(),
         };
         begun.map_err(transaction_error)
     }
 
     fn begin_write(&self) -> Result<WriteTransaction, Error> {
-        match self {
-            Self::ToWrite(database) => database.begin_write().map_err(transaction_error),
-            Self::ToRead(_) => Err(only_to_read()),
+        match self.0.get()? {
+            Handle::ToWrite(database) => database.begin_write().map_err(transaction_error),
+            Handle::ToRead(_) => Err(only_to_read()),
         }
     }
 
     /// Before anything is tried: a failed write has the file opened anew.
     pub(super) fn check_writable(&self) -> Result<(), Error> {
-        match self {
-            Self::ToWrite(_) => Ok(()),
-            Self::ToRead(_) => Err(only_to_read()),
+        match self.0.get()? {
+            Handle::ToWrite(_) => Ok(()),
+            Handle::ToRead(_) => Err(only_to_read()),
         }
+    }
+}
+
+/// Something of redb's that is dropped without a panic: closing a damaged file reads it once
+/// more, wherever the last of its users is. What was put is on disk already.
+pub(super) struct Closing<T>(Option<T>);
+
+impl<T> Closing<T> {
+    pub(super) fn new(open: T) -> Self {
+        Self(Some(open))
+    }
+
+    pub(super) fn get(&self) -> Result<&T, Error> {
+        self.0.as_ref().ok_or_else(damaged) // only while it is dropped
+    }
+}
+
+impl<T> Drop for Closing<T> {
+    fn drop(&mut self) {
+        let open = self.0.take();
+        let _ = guarded(|| {
+            drop(open);
+            Ok(())
+        });
     }
 }
 
@@ -71,8 +105,8 @@ pub(super) fn open_to_read(path: &Path, cache_bytes: usize) -> Result<Opened, Da
     let mut builder = Database::builder();
     builder.set_cache_size(cache_bytes);
     match builder.open_read_only(path) {
-        Ok(database) => Ok(Opened::ToRead(database)),
-        Err(DatabaseError::RepairAborted) => builder.open(path).map(Opened::ToWrite),
+        Ok(database) => Ok(Opened::to_read(database)),
+        Err(DatabaseError::RepairAborted) => builder.open(path).map(Opened::to_write),
         Err(error) => Err(error),
     }
 }
@@ -146,14 +180,8 @@ fn if_there<T>(opened: Result<T, TableError>) -> Result<Option<T>, Error> {
 pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     // Whatever was half done is discarded: states are replaced whole, and a write that
     // did not commit never was.
-    match catch_unwind(AssertUnwindSafe(work)) {
-        Ok(done) => done,
-        Err(panic) => {
-            let text = panic.downcast_ref::<String>().cloned();
-            let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-            Err(damaged().because(text.unwrap_or_default()))
-        }
-    }
+    // The panic's own words go to the hook; they say nothing to whoever runs a store.
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(damaged()))
 }
 
 /// Makes the changes on disk, numbering new values upwards, a table before the blocks that
@@ -320,7 +348,8 @@ pub(super) fn read(database: Opened) -> Result<(State, u64), Error> {
     if !is_whole {
         return Err(damaged());
     }
-    Ok((State { directory, tables, database: Arc::new(database) }, next_value))
+    let (tables, database) = (Closing::new(tables), Arc::new(database));
+    Ok((State { directory, tables, database }, next_value))
 }
 
 /// Sees to it that there is a file: makes it and its folder where `create` says so. It
@@ -330,6 +359,13 @@ pub(super) fn ensure(path: &Path, create: bool) -> Result<(), Error> {
         Ok(found) if found.is_dir() => {
             let message = format!("{} is a directory, where a file is needed", path.display());
             return Err(Error::new(ErrorKind::Invalid, message));
+        }
+        Ok(found) if found.is_file() && found.len() == 0 => {
+            let message = format!(
+                "{}: the file is empty, so no store (any more); remove it to begin a new one there",
+                path.display()
+            );
+            return Err(Error::new(ErrorKind::Damaged, message));
         }
         Ok(_) => return Ok(()),
         Err(e) if e.kind() == io::ErrorKind::NotFound && !create => {
@@ -347,7 +383,7 @@ pub(super) fn ensure(path: &Path, create: bool) -> Result<(), Error> {
     let unfinished = folder.join(format!(".{name}.{}", std::process::id()));
     let _ = std::fs::remove_file(&unfinished); // of a process long gone
     let made = guarded(|| {
-        initialise(&Opened::ToWrite(Database::create(&unfinished).map_err(open_error)?))
+        initialise(&Opened::to_write(Database::create(&unfinished).map_err(open_error)?))
     });
     // Another process may make it at the same time: whoever comes second opens the first's.
     let placed = made.and_then(|()| match std::fs::hard_link(&unfinished, path) {
@@ -440,7 +476,10 @@ fn storage_error(error: StorageError) -> Error {
 /// What the operating system says of a file, in words that name the real trouble.
 fn file_error(error: io::Error) -> Error {
     let (kind, message) = match error.kind() {
-        io::ErrorKind::InvalidData => return damaged().because(error),
+        // redb's words for what is no file of its, and the system's for one that is cut short.
+        io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
+            return damaged().because(error);
+        }
         io::ErrorKind::PermissionDenied => (
             ErrorKind::Denied,
             "permission denied; the file has to be readable for the user that runs this, and for \

@@ -31,7 +31,7 @@ use jiff::Timestamp;
 use redb::{Database, DatabaseError};
 
 use self::entries::Place;
-use self::file::{Identity, Opened, Tables, error_at, guarded};
+use self::file::{Closing, Identity, Opened, Tables, error_at, guarded};
 use crate::blocks::{self, Block, Caches, Change, Directory, Homes, Item, Load, Stations, Tree};
 use crate::{Error, ErrorKind, Page, Position, Query, Reading, Store, Summary, View};
 
@@ -67,7 +67,7 @@ type Opener = dyn Fn() -> Result<Opened, DatabaseError> + Send + Sync;
 /// One state of the store. The file is closed with the last of them.
 struct State {
     directory: Directory<Place>,
-    tables: Tables,
+    tables: Closing<Tables>,
     database: Arc<Opened>,
 }
 
@@ -122,7 +122,7 @@ impl Embedded {
             move || match options.write {
                 true => {
                     let mut builder = Database::builder();
-                    builder.set_cache_size(database_cache).create(&path).map(Opened::ToWrite)
+                    builder.set_cache_size(database_cache).create(&path).map(Opened::to_write)
                 }
                 false => file::open_to_read(&path, database_cache),
             }
@@ -407,7 +407,7 @@ impl Shared {
         let database = Arc::clone(&state.database);
         let written = guarded(|| {
             let lengths = file::write(&state, &changes, first_value)?;
-            Ok((lengths, Tables::open(&database)?))
+            Ok((lengths, Closing::new(Tables::open(&database)?)))
         });
         let (lengths, tables) = match written {
             Ok(written) => written,
@@ -445,7 +445,7 @@ impl Shared {
 /// Reads what is not in memory.
 struct Loader<'a> {
     shared: &'a Shared,
-    tables: &'a Tables,
+    tables: &'a Closing<Tables>,
 }
 
 impl Load<Place> for Loader<'_> {
@@ -455,14 +455,14 @@ impl Load<Place> for Loader<'_> {
         let block = caches.blocks.get_or_insert_with(&place.number(), || {
             outcome = "miss";
             let table = table.map(|place| self.table(place)).transpose()?;
-            self.tables.block(*place, table.as_ref()).map(|block| caches.adopt(block))
+            self.tables.get()?.block(*place, table.as_ref()).map(|block| caches.adopt(block))
         });
         blocks::count("blocks", outcome, 1);
         block
     }
 
     fn table(&self, place: &Place) -> Result<Arc<Stations>, Error> {
-        self.shared.caches.table(place.number(), || self.tables.stations(*place))
+        self.shared.caches.table(place.number(), || self.tables.get()?.stations(*place))
     }
 }
 
@@ -486,15 +486,4 @@ impl Load<Place> for Known<'_> {
 
 fn not_known() -> Error {
     Error::new(ErrorKind::Io, "not in the cache")
-}
-
-impl Drop for Shared {
-    fn drop(&mut self) {
-        let state = self.current.get_mut().unwrap_or_else(PoisonError::into_inner).take();
-        // Closing a damaged file may fail too; what was put is on disk already.
-        let _ = guarded(|| {
-            drop(state);
-            Ok(())
-        });
-    }
 }
