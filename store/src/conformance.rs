@@ -21,7 +21,7 @@ use proptest::prelude::*;
 use crate::Window;
 use crate::csv::{self, Dialect};
 use crate::{
-    Area, Block, Column, Country, Flags, Page, Position, Query, Reading, SensorTypes, Store,
+    Area, Block, Column, Country, Flags, Kind, Page, Position, Query, Reading, SensorTypes, Store,
     Summary, View, blocks,
 };
 
@@ -434,15 +434,16 @@ pub fn any_reading() -> impl Strategy<Value = Reading> {
         ),
         proptest::option::of(country),
         (proptest::option::of(any::<bool>()), proptest::option::of(any::<bool>())),
+        proptest::collection::vec(any_value(), Column::in_blocks().count()),
     )
         .prop_map(
-            |(identity, values, (measurement, kind), place, country, (indoor, exact))| {
+            |(identity, values, (measurement, kind), place, country, (indoor, exact), others)| {
                 let (sensor, window, second) = identity;
                 let (first, second_value, swap) = values;
                 let (pm10, pm25) =
                     if swap { (second_value, Some(first)) } else { (Some(first), second_value) };
                 let (location, latitude, longitude, altitude) = place;
-                Reading {
+                let mut reading = Reading {
                     measurement,
                     pm10,
                     pm25,
@@ -455,9 +456,23 @@ pub fn any_reading() -> impl Strategy<Value = Reading> {
                     indoor,
                     exact,
                     ..Reading::new(sensor, window, at(second))
+                };
+                for ((_, column), (number, decimal)) in Column::in_blocks().zip(others) {
+                    let value = match column.kind() {
+                        Kind::Decimal => decimal.into(),
+                        Kind::Truth => number.map(|number| number % 2 == 0).into(),
+                        _ => number.map(u64::from).into(),
+                    };
+                    reading.set(column, value);
                 }
+                reading
             },
         )
+}
+
+/// A number for a whole column, and one for a decimal column.
+fn any_value() -> impl Strategy<Value = (Option<u32>, Option<Decimal>)> {
+    (proptest::option::of(any::<u32>()), proptest::option::of(any_decimal()))
 }
 
 fn any_area() -> impl Strategy<Value = Area> {

@@ -5,7 +5,7 @@
 //! `true` or `false`, `flags` an array of names.
 
 use crate::csv::cell::{Date, date_of, write_decimal, write_number, write_timestamp};
-use crate::{Column, Country, Page, Row, SensorType, Spelling};
+use crate::{Column, Page, Row, Spelling, Value};
 
 /// Calls for every row of a page, with its number in the page and its day's date.
 pub(crate) fn for_each_row(page: &Page, mut call: impl FnMut(usize, Row<'_>, &Date)) {
@@ -46,54 +46,36 @@ pub(crate) fn write_object(
 
 /// Appends what a column says, or nothing when it says nothing.
 fn write_value(out: &mut Vec<u8>, row: Row<'_>, date: &Date, column: Column, spelling: Spelling) {
-    match column {
-        Column::Id => write_number(out, row.measurement()),
-        Column::Timestamp => {
+    match row.value(column) {
+        Value::Nothing => {}
+        Value::Whole(number) => write_number(out, Some(number)),
+        Value::Decimal(number) => write_decimal(out, Some(number), b'.'),
+        Value::Truth(true) => out.extend_from_slice(b"true"),
+        Value::Truth(false) => out.extend_from_slice(b"false"),
+        Value::Timestamp(_) => {
             out.push(b'"');
             write_timestamp(out, date, row.second(), spelling);
             out.push(b'"');
         }
-        Column::P1 => write_decimal(out, row.pm10().decimal(), b'.'),
-        Column::P2 => write_decimal(out, row.pm25().decimal(), b'.'),
-        Column::LocationId => write_number(out, row.location()),
-        Column::Latitude => write_decimal(out, row.latitude(), b'.'),
-        Column::Longitude => write_decimal(out, row.longitude(), b'.'),
-        Column::Altitude => write_decimal(out, row.altitude(), b'.'),
-        Column::Country => write_text(out, row.country().as_ref().map(Country::as_str)),
-        Column::Aqi => write_number(out, row.index().map(|index| u64::from(index.get()))),
-        Column::Range => write_text(out, row.band().map(|band| spelling.of_band(band))),
-        Column::SensorId => write_number(out, Some(row.sensor())),
-        Column::SensorType => write_text(out, row.sensor_type().as_ref().map(SensorType::as_str)),
-        Column::Window => write_text(out, Some(row.window().name())),
-        Column::Indoor => write_flag(out, row.indoor()),
-        Column::ExactLocation => write_flag(out, row.exact()),
-        Column::Flags => {
+        Value::Flags(flags) => {
             out.push(b'[');
-            for (number, name) in row.flags().names().enumerate() {
+            for (number, name) in flags.names().enumerate() {
                 if number > 0 {
                     out.push(b',');
                 }
-                write_text(out, Some(name));
+                write_text(out, name);
             }
             out.push(b']');
         }
+        Value::Word(word) => write_text(out, spelling.of_word(word)),
+        text => write_text(out, text.text().unwrap_or_default()),
     }
 }
 
 /// None of our texts needs escaping: they are names of ours, country codes, and
-/// [`SensorType`]s, which admit neither quotes nor backslashes.
-fn write_text(out: &mut Vec<u8>, text: Option<&str>) {
-    if let Some(text) = text {
-        out.push(b'"');
-        out.extend_from_slice(text.as_bytes());
-        out.push(b'"');
-    }
-}
-
-fn write_flag(out: &mut Vec<u8>, flag: Option<bool>) {
-    match flag {
-        Some(true) => out.extend_from_slice(b"true"),
-        Some(false) => out.extend_from_slice(b"false"),
-        None => {}
-    }
+/// [`SensorType`](crate::SensorType)s, which admit neither quotes nor backslashes.
+fn write_text(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    out.extend_from_slice(text.as_bytes());
+    out.push(b'"');
 }

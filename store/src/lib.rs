@@ -50,7 +50,6 @@
 mod area;
 mod blocks;
 mod cached;
-mod column;
 #[cfg(feature = "columnar")]
 mod columnar;
 mod contract;
@@ -73,8 +72,10 @@ mod quality;
 mod query;
 mod reading;
 mod retry;
+mod schema;
 mod sensor_type;
 mod spelling;
+mod value;
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -84,7 +85,6 @@ pub use aqi::Decimal;
 pub use area::Area;
 pub use blocks::{Block, Row};
 pub use cached::{CacheOptions, Cached};
-pub use column::{Column, UnknownColumn};
 pub use contract::{Page, Position, Run, Store, Summary, View};
 pub use country::{Country, UnknownCountry};
 pub use embedded::{Embedded, Migration, Options};
@@ -101,5 +101,7 @@ pub use quality::{LeftOut, Quality, UnknownQuality};
 pub use query::Query;
 pub use reading::{Impossible, Reading, UnknownWindow, Window};
 pub use retry::{Retry, RetryPolicy};
+pub use schema::{BadValue, Column, Kind, Origin, UnknownColumn};
 pub use sensor_type::{BadSensorType, SensorType, SensorTypes};
 pub use spelling::Spelling;
+pub use value::Value;

@@ -6,7 +6,7 @@ use aqi::{Concentration, Decimal, daqi};
 use jiff::Timestamp;
 
 use crate::blocks::{Station, timestamp_problem};
-use crate::{Country, Flags, SensorType};
+use crate::{Column, Country, Flags, SensorType};
 
 /// One mean of one sensor.
 ///
@@ -43,6 +43,8 @@ pub struct Reading {
     pub indoor: Option<bool>,
     /// Whether the coordinates are exact; otherwise rounded to protect privacy.
     pub exact: Option<bool>,
+    /// How many valid hours the mean is of; of a mean of an hour, how many slots of five minutes.
+    pub hours: Option<u32>,
 }
 
 impl Reading {
@@ -63,6 +65,7 @@ impl Reading {
             country: None,
             indoor: None,
             exact: None,
+            hours: None,
         }
     }
 
@@ -91,8 +94,8 @@ impl Reading {
 
     /// Whether a store can keep the reading.
     pub fn check(&self) -> Result<(), Impossible> {
-        let beyond = |degrees: Option<Decimal>, limit: u32| {
-            degrees.is_some_and(|degrees| degrees.abs() > limit.into())
+        let beyond = |degrees: Option<Decimal>, column: Column| {
+            degrees.is_some_and(|degrees| column.check(degrees).is_err())
         };
         // As the signed numbers that other programs have for them.
         let is_too_large = |id: Option<u64>| id.is_some_and(|id| i64::try_from(id).is_err());
@@ -101,9 +104,9 @@ impl Reading {
         } else if [Some(self.sensor), self.location, self.measurement].into_iter().any(is_too_large)
         {
             Some("has an id above 9223372036854775807")
-        } else if beyond(self.latitude, 90) {
+        } else if beyond(self.latitude, Column::Latitude) {
             Some("has a latitude beyond 90 degrees")
-        } else if beyond(self.longitude, 180) {
+        } else if beyond(self.longitude, Column::Longitude) {
             Some("has a longitude beyond 180 degrees")
         } else {
             timestamp_problem(self.timestamp)

@@ -70,6 +70,13 @@ impl SensorType {
     /// SEN5x, NextPM and IPS-7100.
     pub const FAMILIES: [&str; 8] = ["SDS", "PMS", "HPM", "SPS", "SEN5", "NextPM", "NPM", "IPS"];
 
+    /// The models of the network that report particulate matter, as it spells them, particle
+    /// counters included.
+    pub const KNOWN: [&str; 13] = [
+        "SDS011", "SDS021", "PMS1003", "PMS3003", "PMS5003", "PMS6003", "PMS7003", "HPM", "SPS30",
+        "SEN5X", "NextPM", "IPS-7100", "PPD42NS",
+    ];
+
     /// Names further models that measure particulate matter in µg/m³, for the whole
     /// process: to be called once, before any reading is made or read. Whether that was so.
     ///

@@ -22,10 +22,11 @@ impl Spelling {
         }
     }
 
-    pub(crate) fn of_band(self, band: Band) -> &'static str {
-        match (self, band) {
-            (Self::Report, Band::Moderate) => "Medium",
-            _ => band.name(),
+    /// A word of a column, such as the name of a band.
+    pub(crate) fn of_word(self, word: &'static str) -> &'static str {
+        match self {
+            Self::Report if word == Band::Moderate.name() => "Medium",
+            _ => word,
         }
     }
 }

@@ -15,8 +15,8 @@ use proptest::test_runner::TestRunner;
 use serde_json::value::RawValue;
 use store::csv::{Delimiter, Dialect};
 use store::{
-    ATTRIBUTION, Column, Encoder, Format, Memory, Pages, Query, Reading, Spelling, Store, Window,
-    conformance,
+    ATTRIBUTION, Column, Encoder, Format, Kind, Memory, Origin, Pages, Query, Reading, Spelling,
+    Store, View, Window, conformance,
 };
 
 fn berlin() -> Reading {
@@ -31,6 +31,7 @@ fn berlin() -> Reading {
         altitude: Some("34.8".parse().unwrap()),
         country: Some("DE".parse().unwrap()),
         indoor: Some(false),
+        hours: Some(23),
         ..Reading::new(28842, Window::Day24, "2020-06-11T09:40:41Z".parse().unwrap())
     }
 }
@@ -63,21 +64,21 @@ async fn golden_files() {
     let cases = [
         (
             Format::Csv(Dialect::USUAL),
-            "id,timestamp,P1,P2,loc_id,loc_lat,loc_long,loc_alt,loc_country,AQI,Range,sensor_id,sensor_type,window,indoor,exact_location,flags\n\
-             ,2020-06-11T09:40:42Z,,0,,,,,,1,Low,7,,1h,,,zero\n\
-             7500000001,2020-06-11T09:40:41Z,51.30,20.5,11,52.520,-13.405,34.8,DE,4,Moderate,28842,SDS011,24h,0,,dummy_location\n",
+            "id,timestamp,P1,P2,loc_id,loc_lat,loc_long,loc_alt,loc_country,AQI,Range,sensor_id,sensor_type,window,indoor,exact_location,flags,hours\n\
+             ,2020-06-11T09:40:42Z,,0,,,,,,1,Low,7,,1h,,,zero,\n\
+             7500000001,2020-06-11T09:40:41Z,51.30,20.5,11,52.520,-13.405,34.8,DE,4,Moderate,28842,SDS011,24h,0,,dummy_location,23\n",
         ),
         (
             Format::Csv(Dialect::new(Delimiter::Semicolon).with_decimal_comma().unwrap()),
-            "id;timestamp;P1;P2;loc_id;loc_lat;loc_long;loc_alt;loc_country;AQI;Range;sensor_id;sensor_type;window;indoor;exact_location;flags\n\
-             ;2020-06-11T09:40:42Z;;0;;;;;;1;Low;7;;1h;;;zero\n\
-             7500000001;2020-06-11T09:40:41Z;51,30;20,5;11;52,520;-13,405;34,8;DE;4;Moderate;28842;SDS011;24h;0;;dummy_location\n",
+            "id;timestamp;P1;P2;loc_id;loc_lat;loc_long;loc_alt;loc_country;AQI;Range;sensor_id;sensor_type;window;indoor;exact_location;flags;hours\n\
+             ;2020-06-11T09:40:42Z;;0;;;;;;1;Low;7;;1h;;;zero;\n\
+             7500000001;2020-06-11T09:40:41Z;51,30;20,5;11;52,520;-13,405;34,8;DE;4;Moderate;28842;SDS011;24h;0;;dummy_location;23\n",
         ),
         (
             Format::Json(Spelling::Usual),
             "[\n\
-             {\"id\":null,\"timestamp\":\"2020-06-11T09:40:42Z\",\"P1\":null,\"P2\":0,\"loc_id\":null,\"loc_lat\":null,\"loc_long\":null,\"loc_alt\":null,\"loc_country\":null,\"AQI\":1,\"Range\":\"Low\",\"sensor_id\":7,\"sensor_type\":null,\"window\":\"1h\",\"indoor\":null,\"exact_location\":null,\"flags\":[\"zero\"]},\n\
-             {\"id\":7500000001,\"timestamp\":\"2020-06-11T09:40:41Z\",\"P1\":51.30,\"P2\":20.5,\"loc_id\":11,\"loc_lat\":52.520,\"loc_long\":-13.405,\"loc_alt\":34.8,\"loc_country\":\"DE\",\"AQI\":4,\"Range\":\"Moderate\",\"sensor_id\":28842,\"sensor_type\":\"SDS011\",\"window\":\"24h\",\"indoor\":false,\"exact_location\":null,\"flags\":[\"dummy_location\"]}\n\
+             {\"id\":null,\"timestamp\":\"2020-06-11T09:40:42Z\",\"P1\":null,\"P2\":0,\"loc_id\":null,\"loc_lat\":null,\"loc_long\":null,\"loc_alt\":null,\"loc_country\":null,\"AQI\":1,\"Range\":\"Low\",\"sensor_id\":7,\"sensor_type\":null,\"window\":\"1h\",\"indoor\":null,\"exact_location\":null,\"flags\":[\"zero\"],\"hours\":null},\n\
+             {\"id\":7500000001,\"timestamp\":\"2020-06-11T09:40:41Z\",\"P1\":51.30,\"P2\":20.5,\"loc_id\":11,\"loc_lat\":52.520,\"loc_long\":-13.405,\"loc_alt\":34.8,\"loc_country\":\"DE\",\"AQI\":4,\"Range\":\"Moderate\",\"sensor_id\":28842,\"sensor_type\":\"SDS011\",\"window\":\"24h\",\"indoor\":false,\"exact_location\":null,\"flags\":[\"dummy_location\"],\"hours\":23}\n\
              ]\n",
         ),
     ];
@@ -155,29 +156,23 @@ async fn cells(readings: &[Reading]) -> Vec<Vec<String>> {
 
 /// A cell as it has to stand in JSON.
 fn json_cell(column: Column, cell: &str) -> String {
-    match column {
-        Column::Flags => {
+    match column.kind() {
+        Kind::Flags => {
             let names: Vec<_> = cell.split_whitespace().map(|name| format!("\"{name}\"")).collect();
             format!("[{}]", names.join(","))
         }
         _ if cell.is_empty() => "null".to_owned(),
-        Column::Indoor | Column::ExactLocation => (cell == "1").to_string(),
-        Column::Timestamp
-        | Column::Country
-        | Column::Range
-        | Column::SensorType
-        | Column::Window => format!("\"{cell}\""),
+        Kind::Truth => (cell == "1").to_string(),
+        Kind::Timestamp | Kind::Text => format!("\"{cell}\""),
         _ => cell.to_owned(),
     }
 }
 
 /// A cell as `read_back.py` prints it.
 fn columnar_cell(column: Column, cell: &str) -> String {
-    match column {
-        Column::Timestamp => cell.parse::<jiff::Timestamp>().unwrap().as_millisecond().to_string(),
-        Column::P1 | Column::P2 | Column::Latitude | Column::Longitude | Column::Altitude
-            if !cell.is_empty() =>
-        {
+    match column.kind() {
+        Kind::Timestamp => cell.parse::<jiff::Timestamp>().unwrap().as_millisecond().to_string(),
+        Kind::Decimal if !cell.is_empty() => {
             let nearest: f64 = cell.parse().unwrap();
             format!("{:016x}", nearest.to_bits())
         }
@@ -192,6 +187,29 @@ fn assert_object(object: &Object<'_>, cells: &[String], columns: &[Column]) {
     assert_eq!(object.len(), columns.len());
     for (column, cell) in expected {
         assert_eq!(object[column.name()].get(), json_cell(*column, cell), "{}", column.name());
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_column_says_the_same_of_a_row_and_of_its_reading(readings in conformance::readings()) {
+        block_on(async {
+            let store = Memory::new();
+            store.put(&readings).await.unwrap();
+            let page = store.query(&Query::everything(), None).await.unwrap();
+            for row in page.rows() {
+                let reading = row.reading();
+                let mut again = Reading::new(reading.sensor, reading.window, reading.timestamp);
+                for column in Column::ALL {
+                    let value = row.value(*column);
+                    assert_eq!(value, reading.value(*column), "{}", column.name());
+                    if column.origin() == Origin::Stored {
+                        again.set(*column, value);
+                    }
+                }
+                conformance::assert_same(&[again], &[reading]);
+            }
+        });
     }
 }
 
@@ -386,7 +404,9 @@ fn read_back(file: &[u8], format: Format) -> Vec<String> {
     let path = folder.path().join(format!("readings.{}", format.name()));
     std::fs::write(&path, file).unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/read_back.py");
-    let arguments = [format.name(), path.to_str().unwrap(), ATTRIBUTION];
+    let kinds = Column::ALL.iter().map(|column| format!("{}={:?}", column.name(), column.kind()));
+    let kinds = kinds.collect::<Vec<_>>().join(" ");
+    let arguments = [format.name(), path.to_str().unwrap(), ATTRIBUTION, &kinds];
     let run = Command::new(python()).arg(script).args(arguments).output().unwrap();
     assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
     String::from_utf8(run.stdout).unwrap().lines().map(str::to_owned).collect()

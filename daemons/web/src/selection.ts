@@ -1,5 +1,7 @@
 // What is asked for, as the form has it, as the API takes it and as the address shows it.
 
+import { ALL_COLUMNS, USUAL_COLUMNS } from "./columns";
+
 export type Preset = "24h" | "yesterday" | "week" | "custom";
 
 export interface Selection {
@@ -20,7 +22,8 @@ export interface Selection {
   near: string;
   trusted: boolean;
   format: string;
-  allColumns: boolean;
+  /** By name, in the order of files with all columns; empty for the usual ones. */
+  columns: string[];
 }
 
 export const FORMATS = ["csv", "spreadsheet", "json", "geojson", "parquet", "arrow"] as const;
@@ -40,7 +43,7 @@ export const EMPTY: Selection = {
   near: "",
   trusted: false,
   format: "csv",
-  allColumns: false,
+  columns: [],
 };
 
 const HOUR = 3_600_000;
@@ -109,8 +112,29 @@ export const request = (selection: Selection): URLSearchParams => {
   } else if (selection.format !== "csv") {
     query.set("format", selection.format);
   }
-  if (selection.allColumns) query.set("columns", "all");
+  putColumns(selection, query);
   return query;
+};
+
+const putColumns = ({ columns }: Selection, query: URLSearchParams) => {
+  if (columns.length === 0) return;
+  query.set("columns", isAll(columns) ? "all" : columns.join(","));
+};
+
+export const isAll = (columns: string[]) =>
+  columns.length > 0 && ALL_COLUMNS.every((name) => columns.includes(name));
+
+/** Some columns with one more or less, in the order of files; the usual ones are nothing special. */
+export const toggled = (columns: string[], name: string): string[] => {
+  const before = columns.length === 0 ? USUAL_COLUMNS : columns;
+  const wanted = (other: string) => before.includes(other) !== (other === name);
+  return plain(ALL_COLUMNS.filter(wanted));
+};
+
+const plain = (columns: string[]): string[] => {
+  const usual =
+    columns.length === USUAL_COLUMNS.length && columns.every((name) => USUAL_COLUMNS.includes(name));
+  return usual ? [] : columns;
 };
 
 const TEXTS = [
@@ -131,7 +155,7 @@ export const toAddress = (selection: Selection, query: URLSearchParams) => {
   }
   if (selection.area !== "") query.set("area", selection.area);
   if (selection.trusted) query.set("trusted", "1");
-  if (selection.allColumns) query.set("columns", "all");
+  putColumns(selection, query);
 };
 
 export const fromAddress = (query: URLSearchParams): Selection => {
@@ -149,6 +173,9 @@ export const fromAddress = (query: URLSearchParams): Selection => {
   const area = query.get("area");
   if (area === "bbox" || area === "near") selection.area = area;
   selection.trusted = query.get("trusted") === "1";
-  selection.allColumns = query.get("columns") === "all";
+  const columns = query.get("columns") ?? "";
+  const named = columns.split(",");
+  selection.columns =
+    columns === "all" ? [...ALL_COLUMNS] : plain(ALL_COLUMNS.filter((name) => named.includes(name)));
   return selection;
 };

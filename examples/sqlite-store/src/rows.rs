@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rusqlite::{Connection, Row, Transaction, TransactionBehavior, params};
-use store::{
-    Country, Decimal, ErrorKind, Page, Position, Query, Reading, Summary, Timestamp, Window,
-};
+use rusqlite::types::Value;
+use rusqlite::{Connection, Row, Transaction, TransactionBehavior, params, params_from_iter};
+use store::{Country, ErrorKind, Page, Position, Query, Reading, Summary, Timestamp, Window};
 
 use crate::failure::Failure;
+use crate::schema::stored;
 
 /// A page ends once it has so many rows,
 const PAGE_ROWS: usize = 16_384;
@@ -22,32 +22,27 @@ pub(crate) fn put(connection: &mut Connection, batch: &[Reading]) -> Result<(), 
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut days = BTreeSet::new();
     {
-        let mut insert = transaction.prepare(
-            "INSERT OR REPLACE INTO readings (
-                day, country, second, sensor, window, measurement, pm10, pm25, sensor_type,
-                location, latitude, longitude, altitude, indoor, exact
-            ) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
-        )?;
+        let names: String = stored().map(|column| format!(", \"{}\"", column.name())).collect();
+        let places: String = stored().map(|_| ", ?").collect();
+        let mut insert = transaction.prepare(&format!(
+            "INSERT OR REPLACE INTO readings (day, country, second, sensor, window{names})
+            VALUES (?, ?, ?, ?, ?{places})"
+        ))?;
         for reading in batch {
             let Key(day, country, second, sensor, window) = Key::of(&Position::of(reading));
             days.insert(day);
-            insert.execute(params![
-                day,
-                country,
-                second,
-                sensor,
-                window,
-                reading.measurement.map(integer),
-                text(reading.pm10),
-                text(reading.pm25),
-                text(reading.sensor_type),
-                reading.location.map(integer),
-                text(reading.latitude),
-                text(reading.longitude),
-                text(reading.altitude),
-                reading.indoor,
-                reading.exact,
-            ])?;
+            let key: [Value; 5] = [
+                i64::from(day).into(),
+                country.into(),
+                i64::from(second).into(),
+                sensor.into(),
+                window.into(),
+            ];
+            let columns = stored().map(|column| match reading.value(column) {
+                store::Value::Nothing => Value::Null,
+                value => Value::Text(value.to_string()),
+            });
+            insert.execute(params_from_iter(key.into_iter().chain(columns)))?;
         }
     }
     count_change(&transaction, days)?;
@@ -124,9 +119,7 @@ pub(crate) fn page(
     let start = after.as_ref().map(Key::of).max(Some(Key::before(day(query.from))));
     let Key(first, country, second, sensor, window) = start.unwrap_or_default();
     let mut wanted = connection.prepare(
-        "SELECT country, day, second, sensor, window, measurement, pm10, pm25, sensor_type,
-            location, latitude, longitude, altitude, indoor, exact
-        FROM readings
+        "SELECT * FROM readings
         WHERE (day, country, second, sensor, window) > (?1, ?2, ?3, ?4, ?5) AND day <= ?6
         ORDER BY day, country, second, sensor, window",
     )?;
@@ -180,18 +173,11 @@ fn reading(row: &Row<'_>) -> Result<Reading, Failure> {
     let mut reading =
         Reading::new(id(row.get("sensor")?)?, *window, moment(day * SECONDS_A_DAY + second)?);
     reading.country = country(row)?;
-    reading.measurement = row.get::<_, Option<i64>>("measurement")?.map(id).transpose()?;
-    reading.pm10 = decimal(row, "pm10")?;
-    reading.pm25 = decimal(row, "pm25")?;
-    let model: Option<String> = row.get("sensor_type")?;
-    let model = model.map(|model| model.parse()).transpose();
-    reading.sensor_type = model.map_err(|error| damaged("a model").because(error))?;
-    reading.location = row.get::<_, Option<i64>>("location")?.map(id).transpose()?;
-    reading.latitude = decimal(row, "latitude")?;
-    reading.longitude = decimal(row, "longitude")?;
-    reading.altitude = decimal(row, "altitude")?;
-    reading.indoor = row.get("indoor")?;
-    reading.exact = row.get("exact")?;
+    for column in stored() {
+        let text: Option<String> = row.get(column.name())?;
+        let value = column.parse(text.as_deref().unwrap_or_default());
+        reading.set(column, value.map_err(|error| damaged(column.name()).because(error))?);
+    }
     Ok(reading)
 }
 
@@ -201,14 +187,6 @@ fn country(row: &Row<'_>) -> Result<Option<Country>, Failure> {
         "" => Ok(None),
         code => code.parse().map(Some).map_err(|error| damaged("a country").because(error)),
     }
-}
-
-fn decimal(row: &Row<'_>, column: &str) -> Result<Option<Decimal>, Failure> {
-    let Some(text) = row.get::<_, Option<String>>(column)? else { return Ok(None) };
-    let mut number: Decimal = text.parse().map_err(|error| damaged(column).because(error))?;
-    // A zero has one too, which parsing forgets.
-    number.set_sign_negative(text.starts_with('-'));
-    Ok(Some(number))
 }
 
 fn moment(second: i64) -> Result<Timestamp, Failure> {
@@ -222,10 +200,6 @@ fn integer(id: u64) -> i64 {
 
 fn id(number: i64) -> Result<u64, Failure> {
     u64::try_from(number).map_err(|error| damaged("an id").because(error))
-}
-
-fn text(value: Option<impl ToString>) -> Option<String> {
-    value.map(|value| value.to_string())
 }
 
 fn day(moment: Timestamp) -> i32 {

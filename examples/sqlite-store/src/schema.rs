@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, TransactionBehavior};
-use store::ErrorKind;
+use store::{Column, ErrorKind, Origin};
 
 use crate::failure::Failure;
 
@@ -18,8 +18,9 @@ const VERSION: i32 = 1;
 
 /// The key of `readings` is the order of rows, so that an answer is read from end to end; a
 /// reading's identity has an index of its own. Countries are codes, or empty for none, which
-/// comes first; windows are the places in `Window::ALL`; decimals are text, to their last digit.
-/// `changes` has, for each day that was ever written to, the number of the last change there.
+/// comes first; windows are the places in `Window::ALL`. The stored columns follow, as text, so
+/// that numbers keep their last digit. `changes` has, for each day that was ever written to, the
+/// number of the last change there.
 const TABLES: &str = "
     CREATE TABLE readings (
         day INTEGER NOT NULL,
@@ -27,21 +28,17 @@ const TABLES: &str = "
         second INTEGER NOT NULL,
         sensor INTEGER NOT NULL,
         window INTEGER NOT NULL,
-        measurement INTEGER,
-        pm10 TEXT,
-        pm25 TEXT,
-        sensor_type TEXT,
-        location INTEGER,
-        latitude TEXT,
-        longitude TEXT,
-        altitude TEXT,
-        indoor INTEGER,
-        exact INTEGER,
         PRIMARY KEY (day, country, second, sensor, window)
     ) STRICT, WITHOUT ROWID;
     CREATE UNIQUE INDEX identity ON readings (sensor, day, second, window);
     CREATE TABLE changes (day INTEGER PRIMARY KEY, number INTEGER NOT NULL) STRICT;
 ";
+
+/// What is kept beside the key, under the names of the store's schema: a later version of it
+/// may have more.
+pub(crate) fn stored() -> impl Iterator<Item = Column> {
+    Column::of_origin(Origin::Stored).filter(|column| *column != Column::Country)
+}
 
 pub(crate) fn connect(path: &Path) -> Result<Connection, Failure> {
     let connection = Connection::open(path)?;
@@ -69,6 +66,14 @@ pub(crate) fn prepare(connection: &mut Connection) -> Result<(), Failure> {
     } else if version > VERSION {
         let problem = "a newer version wrote the store; update this program";
         return Err(Failure::new(ErrorKind::TooNew, problem));
+    }
+    for column in stored().map(Column::name) {
+        let known = "SELECT count(*) FROM pragma_table_info('readings') WHERE name = ?1";
+        let known: i64 = transaction.query_row(known, [column], |row| row.get(0))?;
+        if known == 0 {
+            let add = format!("ALTER TABLE readings ADD COLUMN \"{column}\" TEXT");
+            transaction.execute_batch(&add)?;
+        }
     }
     Ok(transaction.commit()?)
 }

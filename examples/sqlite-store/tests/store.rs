@@ -122,11 +122,11 @@ async fn a_value_that_cannot_be_read_is_named_and_the_rest_can_be() {
     let store = open(&path).await;
     store.put(&[reading(1, 0), reading(1, 86_400)]).await.unwrap();
     let sql = rusqlite::Connection::open(&path).unwrap();
-    sql.execute_batch("UPDATE readings SET pm10 = 'much' WHERE day = 0").unwrap();
+    sql.execute_batch("UPDATE readings SET P1 = 'much' WHERE day = 0").unwrap();
     let error = store.query(&Query::everything(), None).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Damaged);
     let message = error.to_string();
-    assert!(message.contains("readings.db") && message.contains("pm10"), "{message}");
+    assert!(message.contains("readings.db") && message.contains("P1"), "{message}");
     assert!(std::error::Error::source(&error).is_some());
     let next_day = Query::new(at(86_400), at(90_000));
     assert_same(&all(&store, &next_day).await, &[reading(1, 86_400)]);

@@ -39,7 +39,7 @@ pub struct Block {
     pub(crate) pm10: Decimals,
     pub(crate) pm25: Decimals,
     pub(crate) measurements: Integers,
-    /// Columns of a later version.
+    /// Further columns of the schema, and those of a later version.
     pub(super) others: Vec<Other>,
     pub(crate) stations: Arc<Stations>,
     /// Whether other blocks use the same stations, so that these are kept elsewhere.
@@ -183,7 +183,9 @@ impl Block {
             [&self.seconds, &self.station, &self.windows, &self.indices, &self.measurements];
         let integers: usize = integers.iter().map(|column| column.memory_bytes()).sum();
         let own = if self.shares_stations { 0 } else { self.stations.memory_bytes() };
-        size_of::<Self>() + integers + self.pm10.memory_bytes() + self.pm25.memory_bytes() + own
+        let others: usize = self.others.iter().map(Other::memory_bytes).sum();
+        let decimals = self.pm10.memory_bytes() + self.pm25.memory_bytes();
+        size_of::<Self>() + integers + decimals + others + own
     }
 
     /// Whether it has a column that can only be kept where its rows stay together.

@@ -1,15 +1,21 @@
+//! Columns beside those that a block works with: stored ones that the schema gives an id
+//! in blocks, and those of a later version, which are not known and passed on.
+
 use super::block::Block;
 use super::build::Source;
+use super::bytes::damaged;
 use super::decimals::Decimals;
 use super::frame::{self, Writer, encoding, newer};
 use super::integers::{ABSENT, Integers};
-use crate::Error;
+use super::stations::some;
+use crate::{Column, Error, Kind, Value};
 
-/// A column of a later version, which this one does not know, and passes on.
 #[derive(Debug)]
 pub(super) struct Other {
     id: u8,
     flags: u16,
+    /// What the schema calls it; `None` for a column of a later version.
+    column: Option<Column>,
     values: Values,
 }
 
@@ -22,36 +28,43 @@ enum Values {
 }
 
 impl Other {
-    /// What the rows that are kept have in columns that are not known.
+    /// What rows have in such columns.
     pub(super) fn of(rows: &[Source<'_>]) -> Vec<Self> {
         let mut columns: Vec<(u8, u16, bool)> = Vec::new();
+        let mut add = |id: u8, flags: u16, is_decimal: bool| {
+            let same = |known: &&mut (u8, u16, bool)| (known.0, known.2) == (id, is_decimal);
+            match columns.iter_mut().find(same) {
+                Some(known) => known.1 |= flags,
+                None => columns.push((id, flags, is_decimal)),
+            }
+        };
         let mut last: Option<&Block> = None;
         for source in rows {
-            let Source::Kept(block, _) = source else { continue };
-            if last.is_some_and(|last| std::ptr::eq(last, *block)) {
-                continue;
-            }
-            last = Some(block);
-            for other in &block.others {
-                let column = match other.values {
-                    Values::Integers(_) => (other.id, other.flags, false),
-                    Values::Decimals(_) => (other.id, other.flags, true),
-                    Values::Opaque => continue, // see check_rewritable
-                };
-                if !columns.contains(&column) {
-                    columns.push(column);
+            match source {
+                Source::Kept(block, _) if last.is_some_and(|last| std::ptr::eq(last, *block)) => {}
+                Source::Kept(block, _) => {
+                    last = Some(block);
+                    for other in &block.others {
+                        match other.values {
+                            Values::Integers(_) => add(other.id, other.flags, false),
+                            Values::Decimals(_) => add(other.id, other.flags, true),
+                            Values::Opaque => {} // see check_rewritable
+                        }
+                    }
+                }
+                Source::New(reading, _) => {
+                    for (id, column) in Column::in_blocks() {
+                        if reading.value(column) != Value::Nothing {
+                            add(id, 0, column.kind() == Kind::Decimal);
+                        }
+                    }
                 }
             }
         }
         let values = |(id, flags, is_decimal): (u8, u16, bool)| {
-            let integers = |source: &Source<'_>| match values_of(source, id) {
-                Some((Values::Integers(column), row)) => column.get(row),
-                _ => ABSENT,
-            };
-            let decimals = |source: &Source<'_>| match values_of(source, id) {
-                Some((Values::Decimals(column), row)) => column.get(row),
-                _ => None,
-            };
+            let column = Column::of_block_id(id);
+            let integers = |source: &Source<'_>| number_of(value_of(source, id, column));
+            let decimals = |source: &Source<'_>| value_of(source, id, column).decimal();
             let values = match is_decimal {
                 false => {
                     Values::Integers(Integers::of(&rows.iter().map(integers).collect::<Vec<_>>()))
@@ -60,18 +73,28 @@ impl Other {
                     Values::Decimals(Decimals::of(&rows.iter().map(decimals).collect::<Vec<_>>()))
                 }
             };
-            Self { id, flags, values }
+            Self { id, flags, column, values }
         };
         columns.into_iter().map(values).collect()
     }
 
     pub(super) fn decode(column: frame::Column<'_>, rows: usize) -> Result<Self, Error> {
-        let values = match column.encoding {
-            encoding::INTEGERS => Values::Integers(column.integers(rows)?),
-            encoding::DECIMALS => Values::Decimals(column.decimals(rows)?),
-            _ => Values::Opaque,
+        let known = Column::of_block_id(column.id);
+        let values = match (known.map(Column::kind), column.encoding) {
+            (Some(Kind::Decimal), _) | (None, encoding::DECIMALS) => {
+                Values::Decimals(column.decimals(rows)?)
+            }
+            (Some(kind), _) => {
+                let numbers = column.integers(rows)?;
+                if !numbers.are_below(if kind == Kind::Truth { 2 } else { 1 << 32 }) {
+                    return Err(damaged("a number is beyond its column"));
+                }
+                Values::Integers(numbers)
+            }
+            (None, encoding::INTEGERS) => Values::Integers(column.integers(rows)?),
+            (None, _) => Values::Opaque,
         };
-        Ok(Self { id: column.id, flags: column.flags, values })
+        Ok(Self { id: column.id, flags: column.flags, column: known, values })
     }
 
     pub(super) fn encode(&self, frame: &mut Writer) {
@@ -88,11 +111,46 @@ impl Other {
             _ => Ok(()),
         }
     }
+
+    /// The column of the schema that it is, if it is one.
+    pub(super) fn column(&self) -> Option<Column> {
+        self.column
+    }
+
+    pub(super) fn value(&self, row: usize) -> Value {
+        match &self.values {
+            Values::Integers(column) => {
+                match (some(column.get(row)), self.column.map(Column::kind)) {
+                    (Some(number), Some(Kind::Truth)) => Value::Truth(number != 0),
+                    (number, _) => number.into(),
+                }
+            }
+            Values::Decimals(column) => column.get(row).into(),
+            Values::Opaque => Value::Nothing,
+        }
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        size_of::<Self>()
+            + match &self.values {
+                Values::Integers(column) => column.memory_bytes(),
+                Values::Decimals(column) => column.memory_bytes(),
+                Values::Opaque => 0,
+            }
+    }
 }
 
-/// The column that a row was kept of, and the row there.
-fn values_of<'a>(source: &Source<'a>, id: u8) -> Option<(&'a Values, usize)> {
-    let Source::Kept(block, row) = source else { return None };
-    let other = block.others.iter().find(|other| other.id == id)?;
-    Some((&other.values, *row))
+fn value_of(source: &Source<'_>, id: u8, column: Option<Column>) -> Value {
+    match (source, column) {
+        (Source::Kept(block, row), _) => {
+            let other = block.others.iter().find(|other| other.id == id);
+            other.map_or(Value::Nothing, |other| other.value(*row))
+        }
+        (Source::New(reading, _), Some(column)) => reading.value(column),
+        (Source::New(..), None) => Value::Nothing,
+    }
+}
+
+fn number_of(value: Value) -> u64 {
+    value.whole().or_else(|| value.truth().map(u64::from)).unwrap_or(ABSENT)
 }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::day::SECONDS_A_DAY;
 use super::decimals::Cell;
 use super::stations::{Stations, some};
-use crate::{Block, Country, Flags, Reading, SensorType, Window};
+use crate::{Block, Column, Country, Flags, Reading, SensorType, Value, Window};
 
 /// One row of a block.
 #[derive(Debug, Clone, Copy)]
@@ -53,10 +53,7 @@ impl<'a> Row<'a> {
     pub fn reading(&self) -> Reading {
         let (stations, number) = self.station();
         let station = stations.get(number);
-        Reading {
-            sensor: station.sensor,
-            window: self.window(),
-            timestamp: self.timestamp(),
+        let mut reading = Reading {
             measurement: self.measurement(),
             pm10: self.pm10().decimal(),
             pm25: self.pm25().decimal(),
@@ -68,7 +65,20 @@ impl<'a> Row<'a> {
             country: self.country(),
             indoor: station.indoor,
             exact: station.exact,
+            ..Reading::new(station.sensor, self.window(), self.timestamp())
+        };
+        for other in &self.block.others {
+            if let Some(column) = other.column() {
+                reading.set(column, other.value(self.row));
+            }
         }
+        reading
+    }
+
+    /// What a further column of the block says.
+    pub(crate) fn other(&self, column: Column) -> Value {
+        let other = self.block.others.iter().find(|other| other.column() == Some(column));
+        other.map_or(Value::Nothing, |other| other.value(self.row))
     }
 
     pub(crate) fn country(&self) -> Option<Country> {

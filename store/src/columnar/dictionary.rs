@@ -3,18 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use aqi::daqi::Band;
 use arrow_array::types::Int32Type;
 use arrow_array::{ArrayRef, DictionaryArray, Int32Array, StringArray};
 
 use super::arrow_error;
-use crate::{Column, Country, Error, Window};
-
-/// The models of the network that report particulate matter.
-const MODELS: [&str; 13] = [
-    "SDS011", "SDS021", "PMS1003", "PMS3003", "PMS5003", "PMS6003", "PMS7003", "HPM", "SPS30",
-    "SEN5X", "NextPM", "IPS-7100", "PPD42NS",
-];
+use crate::{Column, Error, Value};
 
 /// The texts of a column, each once.
 ///
@@ -30,24 +23,15 @@ pub(super) struct Dictionary {
 impl Dictionary {
     /// What is known of a column's texts; nothing of a column that has none.
     pub(super) fn of(column: Column) -> Self {
-        let texts: Vec<String> = match column {
-            Column::Country => Country::all().map(|country| country.to_string()).collect(),
-            Column::Range => Band::ALL.iter().map(|band| band.name().to_owned()).collect(),
-            Column::SensorType => MODELS.iter().map(|&model| model.to_owned()).collect(),
-            Column::Window => Window::ALL.iter().map(|window| window.name().to_owned()).collect(),
-            _ => Vec::new(),
-        };
+        let texts = column.known_texts();
         let keys = texts.iter().zip(0..).map(|(text, key)| (text.clone(), key)).collect();
         let array = Arc::new(StringArray::from_iter_values(&texts));
         Self { keys, texts, array }
     }
 
     /// The rows' texts.
-    pub(super) fn array<T: AsRef<str>>(
-        &mut self,
-        rows: impl Iterator<Item = Option<T>>,
-    ) -> Result<ArrayRef, Error> {
-        let keys: Int32Array = rows.map(|text| Some(self.key(text?.as_ref()))).collect();
+    pub(super) fn array(&mut self, rows: impl Iterator<Item = Value>) -> Result<ArrayRef, Error> {
+        let keys: Int32Array = rows.map(|value| Some(self.key(value.text()?))).collect();
         if self.array.len() < self.texts.len() {
             self.array = Arc::new(StringArray::from_iter_values(&self.texts));
         }

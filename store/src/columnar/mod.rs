@@ -12,10 +12,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use aqi::Decimal;
-use aqi::daqi::Band;
+use arrow_array::types::{Int16Type, Int64Type};
 use arrow_array::{
-    ArrayRef, BooleanArray, Float64Array, Int8Array, Int64Array, RecordBatch, StringArray,
-    TimestampMillisecondArray,
+    ArrayRef, ArrowPrimitiveType, BooleanArray, Float64Array, PrimitiveArray, RecordBatch,
+    StringArray, TimestampMillisecondArray,
 };
 use arrow_ipc::writer::{DictionaryHandling, FileWriter, IpcWriteOptions};
 use arrow_schema::{ArrowError, DataType, Field, Schema, TimeUnit};
@@ -25,7 +25,9 @@ use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
 use self::dictionary::Dictionary;
-use crate::{Column, Error, ErrorKind, Page, Row};
+use crate::{Column, Error, ErrorKind, Kind, Page, Value};
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Rows of a row group: what a reader takes in one go, and what is held until written.
 const ROW_GROUP_ROWS: usize = 131_072;
@@ -106,80 +108,58 @@ fn schema(columns: &[Column], attribution: &str) -> Arc<Schema> {
 }
 
 fn field(column: Column) -> Field {
-    let (kind, unit) = match column {
-        Column::Id | Column::LocationId | Column::SensorId => (DataType::Int64, None),
-        Column::Timestamp => (DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into())), None),
-        Column::P1 | Column::P2 => (DataType::Float64, Some("µg/m³")),
-        Column::Latitude | Column::Longitude => (DataType::Float64, Some("degrees (WGS 84)")),
-        Column::Altitude => (DataType::Float64, Some("m")),
-        Column::Aqi => (DataType::Int8, Some("DAQI, 1 to 10")),
-        Column::Indoor | Column::ExactLocation => (DataType::Boolean, None),
-        Column::Country | Column::Range | Column::SensorType | Column::Window => {
-            (DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8)), None)
-        }
-        Column::Flags => (DataType::Utf8, None),
+    let kind = match column.kind() {
+        Kind::Id | Kind::Count => DataType::Int64,
+        Kind::Index => DataType::Int16,
+        Kind::Decimal => DataType::Float64,
+        Kind::Text => DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8)),
+        Kind::Truth => DataType::Boolean,
+        Kind::Timestamp => DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into())),
+        Kind::Flags => DataType::Utf8,
     };
-    let always = [Column::Timestamp, Column::SensorId, Column::Window, Column::Flags];
-    let field = Field::new(column.name(), kind, !always.contains(&column));
-    match unit {
+    let field = Field::new(column.name(), kind, !column.is_always_there());
+    match column.unit() {
         Some(unit) => field.with_metadata(HashMap::from([("unit".to_owned(), unit.to_owned())])),
         None => field,
     }
 }
 
 fn array(column: Column, page: &Page, dictionary: &mut Dictionary) -> Result<ArrayRef, Error> {
-    Ok(match column {
-        Column::Id => numbers(column, page, |row| row.measurement())?,
-        Column::Timestamp => {
-            let milliseconds = page.rows().map(|row| row.timestamp().as_millisecond());
-            let array = TimestampMillisecondArray::from_iter_values(milliseconds);
+    let values = page.rows().map(|row| row.value(column));
+    Ok(match column.kind() {
+        Kind::Id | Kind::Count => Arc::new(signed::<Int64Type>(column, values)?),
+        Kind::Index => Arc::new(signed::<Int16Type>(column, values)?),
+        Kind::Decimal => {
+            let doubles = values.map(|value| value.decimal().map(nearest));
+            Arc::new(Float64Array::from_iter(doubles))
+        }
+        Kind::Text => dictionary.array(values)?,
+        Kind::Truth => Arc::new(BooleanArray::from_iter(values.map(Value::truth))),
+        Kind::Timestamp => {
+            let milliseconds =
+                |value: Value| value.timestamp().map(|moment| moment.as_millisecond());
+            let array = TimestampMillisecondArray::from_iter(values.map(milliseconds));
             Arc::new(array.with_timezone("UTC"))
         }
-        Column::P1 => decimals(page, |row| row.pm10().decimal()),
-        Column::P2 => decimals(page, |row| row.pm25().decimal()),
-        Column::LocationId => numbers(column, page, |row| row.location())?,
-        Column::Latitude => decimals(page, |row| row.latitude()),
-        Column::Longitude => decimals(page, |row| row.longitude()),
-        Column::Altitude => decimals(page, |row| row.altitude()),
-        Column::Country => dictionary.array(page.rows().map(|row| {
-            let country = row.country();
-            country.map(|country| country.to_string())
-        }))?,
-        Column::Range => dictionary.array(page.rows().map(|row| row.band().map(Band::name)))?,
-        Column::SensorType => {
-            let models = page.rows().map(|row| row.sensor_type());
-            dictionary.array(models.map(|model| model.map(|model| model.to_string())))?
-        }
-        Column::Window => dictionary.array(page.rows().map(|row| Some(row.window().name())))?,
-        Column::Aqi => {
-            let index = |row: Row<'_>| row.index().map(|index| index.get() as i8); // at most 10
-            Arc::new(Int8Array::from_iter(page.rows().map(index)))
-        }
-        Column::SensorId => numbers(column, page, |row| Some(row.sensor()))?,
-        Column::Indoor => flags(page, |row| row.indoor()),
-        Column::ExactLocation => flags(page, |row| row.exact()),
-        Column::Flags => {
-            let names = |row: Row<'_>| row.flags().names().collect::<Vec<_>>().join(" ");
-            Arc::new(StringArray::from_iter(page.rows().map(|row| Some(names(row)))))
+        Kind::Flags => {
+            let names = |value: Value| value.flags().names().collect::<Vec<_>>().join(" ");
+            Arc::new(StringArray::from_iter(values.map(|value| Some(names(value)))))
         }
     })
 }
 
-fn numbers(
+fn signed<T>(
     column: Column,
-    page: &Page,
-    value: impl Fn(Row<'_>) -> Option<u64>,
-) -> Result<ArrayRef, Error> {
-    let signed = page.rows().map(|row| value(row).map(i64::try_from).transpose());
-    let signed = signed.collect::<Result<Int64Array, _>>().map_err(|e| {
-        let message = format!("{} is above 2^63 - 1 and has no place there", column.name());
+    values: impl Iterator<Item = Value>,
+) -> Result<PrimitiveArray<T>, Error>
+where
+    T: ArrowPrimitiveType<Native: TryFrom<u64, Error: Into<BoxError>>>,
+{
+    let signed = values.map(|value| value.whole().map(T::Native::try_from).transpose());
+    signed.collect::<Result<_, _>>().map_err(|e| {
+        let message = format!("{} is too large a number there", column.name());
         Error::new(ErrorKind::Invalid, message).because(e)
-    })?;
-    Ok(Arc::new(signed))
-}
-
-fn decimals(page: &Page, value: impl Fn(Row<'_>) -> Option<Decimal>) -> ArrayRef {
-    Arc::new(Float64Array::from_iter(page.rows().map(|row| value(row).map(nearest))))
+    })
 }
 
 /// The double that is nearest to a number.
@@ -192,10 +172,6 @@ fn nearest(value: Decimal) -> f64 {
         (Some(whole), Some(ten)) => whole as f64 / ten,
         _ => value.to_string().parse().unwrap_or(f64::NAN), // digits are always a double
     }
-}
-
-fn flags(page: &Page, value: impl Fn(Row<'_>) -> Option<bool>) -> ArrayRef {
-    Arc::new(BooleanArray::from_iter(page.rows().map(value)))
 }
 
 // Writing to a Vec does not fail; what is left is our own mistake, or data beyond what

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::Dialect;
 use crate::blocks::SECONDS_A_DAY;
-use crate::{Column, Flags, Row, SensorType, Spelling};
+use crate::{Column, Flags, Row, Spelling, Value};
 
 /// The cell of a row; `date` is the [`date_of`] its day.
 #[inline]
@@ -17,34 +17,15 @@ pub(super) fn write_cell(
     dialect: Dialect,
 ) {
     let Dialect { decimal_point, spelling, .. } = dialect;
-    match column {
-        Column::Id => write_number(out, row.measurement()),
-        Column::Timestamp => write_timestamp(out, date, row.second(), spelling),
-        Column::P1 => write_decimal(out, row.pm10().decimal(), decimal_point),
-        Column::P2 => write_decimal(out, row.pm25().decimal(), decimal_point),
-        Column::LocationId => write_number(out, row.location()),
-        Column::Latitude => write_decimal(out, row.latitude(), decimal_point),
-        Column::Longitude => write_decimal(out, row.longitude(), decimal_point),
-        Column::Altitude => write_decimal(out, row.altitude(), decimal_point),
-        Column::Country => {
-            if let Some(country) = row.country() {
-                out.extend_from_slice(&country.bytes());
-            }
-        }
-        Column::Aqi => write_number(out, row.index().map(|index| u64::from(index.get()))),
-        Column::Range => {
-            let name = row.band().map_or("", |band| spelling.of_band(band));
-            out.extend_from_slice(name.as_bytes());
-        }
-        Column::SensorId => write_number(out, Some(row.sensor())),
-        Column::SensorType => {
-            let model = row.sensor_type();
-            out.extend_from_slice(model.as_ref().map_or("", SensorType::as_str).as_bytes());
-        }
-        Column::Window => out.extend_from_slice(row.window().name().as_bytes()),
-        Column::Indoor => write_number(out, row.indoor().map(u64::from)),
-        Column::ExactLocation => write_number(out, row.exact().map(u64::from)),
-        Column::Flags => write_flags(out, row.flags()),
+    match row.value(column) {
+        Value::Nothing => {}
+        Value::Whole(number) => write_number(out, Some(number)),
+        Value::Decimal(number) => write_decimal(out, Some(number), decimal_point),
+        Value::Truth(truth) => out.push(b'0' + u8::from(truth)),
+        Value::Timestamp(_) => write_timestamp(out, date, row.second(), spelling),
+        Value::Flags(flags) => write_flags(out, flags),
+        Value::Word(word) => out.extend_from_slice(spelling.of_word(word).as_bytes()),
+        text => out.extend_from_slice(text.text().unwrap_or_default().as_bytes()),
     }
 }
 

@@ -358,7 +358,7 @@ fn line_end(country: Option<Country>, index: u8) -> Piece<32> {
     if let Ok(index) = aqi::daqi::Index::new(index) {
         write_number(&mut text, Some(index.get().into()));
         text.push(b',');
-        text.extend_from_slice(Spelling::Usual.of_band(index.band()).as_bytes());
+        text.extend_from_slice(index.band().name().as_bytes());
     } else {
         text.push(b',');
     }

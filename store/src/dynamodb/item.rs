@@ -5,15 +5,13 @@
 
 use std::collections::HashMap;
 use std::hash::RandomState;
-use std::str::FromStr;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use aqi::Decimal;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::keys;
-use crate::{Column, Error, ErrorKind, Position, Reading};
+use crate::{Column, Error, ErrorKind, Kind, Origin, Position, Reading, Value};
 
 pub(super) type Item = HashMap<String, AttributeValue>;
 
@@ -38,38 +36,43 @@ pub(super) fn of(reading: &Reading, keep: Option<Duration>, written: Option<u64>
     let position = Position::of(reading);
     let (index, second) = (reading.index(), reading.timestamp.as_second());
     let keep = keep.map(|keep| second.saturating_add_unsigned(keep.as_secs()));
-    let names = Column::name;
-    let decimal = |value: Option<Decimal>| value.map(|value| text(value.to_string()));
-    let country = reading.country;
-    let attributes = [
-        (keys::PARTITION, Some(text(keys::partition(position.day, country)))),
+    let keys = [
+        (keys::PARTITION, Some(text(keys::partition(position.day, reading.country)))),
         (keys::SORT, Some(text(keys::place(&position)))),
         (
             keys::INDEX_PARTITION,
             index.map(|index| text(keys::index_partition(position.day, index.get()))),
         ),
         (keys::INDEX_SORT, index.map(|_| text(keys::index_place(&position)))),
-        (names(Column::Id), reading.measurement.map(|id| text(id.to_string()))),
-        (names(Column::Timestamp), Some(text(reading.timestamp.to_string()))),
-        (names(Column::P1), decimal(reading.pm10)),
-        (names(Column::P2), decimal(reading.pm25)),
-        (names(Column::LocationId), reading.location.map(|id| text(id.to_string()))),
-        (names(Column::Latitude), decimal(reading.latitude)),
-        (names(Column::Longitude), decimal(reading.longitude)),
-        (names(Column::Altitude), decimal(reading.altitude)),
-        (names(Column::Country), country.map(|country| text(country.as_str()))),
-        (names(Column::Aqi), index.map(|index| number(index.get()))),
-        (names(Column::Range), index.map(|index| text(index.band().to_string()))),
-        (names(Column::SensorType), reading.sensor_type.map(|kind| text(kind.as_str()))),
-        (names(Column::Indoor), reading.indoor.map(AttributeValue::Bool)),
-        (names(Column::ExactLocation), reading.exact.map(AttributeValue::Bool)),
         (EXPIRES, keep.map(number)),
         (WRITTEN, written.map(number)),
     ];
-    let mut item = Item::with_capacity_and_hasher(attributes.len(), HASHER.clone());
-    let given = attributes.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    let columns = Column::ALL.iter().filter(|column| is_attribute(**column));
+    let columns = columns.map(|column| (column.name(), attribute(*column, reading.value(*column))));
+    let mut item = Item::with_capacity_and_hasher(24, HASHER.clone());
+    let attributes = keys.into_iter().chain(columns);
+    let given = attributes.filter_map(|(name, value)| Some((name.to_owned(), value?)));
     item.extend(given);
     item
+}
+
+/// What is stored, and of what follows from it the two that the report has. Sensor and
+/// window are in the key, the timestamp is there once more, as the report has it.
+fn is_attribute(column: Column) -> bool {
+    let too = [Column::Timestamp, Column::Aqi, Column::Range];
+    column.origin() == Origin::Stored || too.contains(&column)
+}
+
+fn attribute(column: Column, value: Value) -> Option<AttributeValue> {
+    match value {
+        Value::Nothing | Value::Flags(_) => None,
+        Value::Whole(id) if column.kind() == Kind::Id => Some(text(id.to_string())),
+        Value::Whole(whole) => Some(number(whole)),
+        Value::Decimal(decimal) => Some(text(decimal.to_string())),
+        Value::Truth(truth) => Some(AttributeValue::Bool(truth)),
+        Value::Timestamp(moment) => Some(text(moment.to_string())),
+        value => value.text().map(text),
+    }
 }
 
 /// The reading of an item; [`Damaged`](ErrorKind::Damaged) where it is none.
@@ -77,50 +80,27 @@ pub(super) fn reading(item: &Item) -> Result<Reading, Error> {
     let fields = Fields(item);
     let place = keys::parse_place(fields.key(keys::SORT));
     let (sensor, window) = place.ok_or_else(|| fields.damaged(keys::SORT))?;
-    let timestamp = fields.parse(Column::Timestamp)?;
+    let timestamp = fields.value(Column::Timestamp)?.timestamp();
     let timestamp = timestamp.ok_or_else(|| fields.damaged(Column::Timestamp.name()))?;
-    Ok(Reading {
-        measurement: fields.parse(Column::Id)?,
-        pm10: fields.decimal(Column::P1)?,
-        pm25: fields.decimal(Column::P2)?,
-        sensor_type: fields.parse(Column::SensorType)?,
-        location: fields.parse(Column::LocationId)?,
-        latitude: fields.decimal(Column::Latitude)?,
-        longitude: fields.decimal(Column::Longitude)?,
-        altitude: fields.decimal(Column::Altitude)?,
-        country: fields.parse(Column::Country)?,
-        indoor: fields.truth(Column::Indoor)?,
-        exact: fields.truth(Column::ExactLocation)?,
-        ..Reading::new(sensor, window, timestamp)
-    })
+    let mut reading = Reading::new(sensor, window, timestamp);
+    for column in Column::of_origin(Origin::Stored) {
+        reading.set(column, fields.value(column)?);
+    }
+    Ok(reading)
 }
 
 struct Fields<'a>(&'a Item);
 
 impl Fields<'_> {
-    fn parse<T: FromStr>(&self, column: Column) -> Result<Option<T>, Error> {
+    fn value(&self, column: Column) -> Result<Value, Error> {
         match self.0.get(column.name()) {
-            None => Ok(None),
-            Some(AttributeValue::S(text) | AttributeValue::N(text)) => {
-                let value = text.parse().map_err(|_| self.damaged(column.name()))?;
-                Ok(Some(value))
+            None => Ok(Value::Nothing),
+            Some(AttributeValue::Bool(truth)) if column.kind() == Kind::Truth => {
+                Ok(Value::Truth(*truth))
             }
-            Some(_) => Err(self.damaged(column.name())),
-        }
-    }
-
-    fn decimal(&self, column: Column) -> Result<Option<Decimal>, Error> {
-        let Some(text) = self.parse::<String>(column)? else { return Ok(None) };
-        let value = Decimal::from_str_exact(&text);
-        let mut value = value.map_err(|_| self.damaged(column.name()))?;
-        value.set_sign_negative(text.starts_with('-')); // parsing loses that of -0.0
-        Ok(Some(value))
-    }
-
-    fn truth(&self, column: Column) -> Result<Option<bool>, Error> {
-        match self.0.get(column.name()) {
-            None => Ok(None),
-            Some(AttributeValue::Bool(truth)) => Ok(Some(*truth)),
+            Some(AttributeValue::S(text) | AttributeValue::N(text)) => {
+                column.parse(text).map_err(|error| self.damaged(column.name()).because(error))
+            }
             Some(_) => Err(self.damaged(column.name())),
         }
     }

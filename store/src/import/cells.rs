@@ -5,13 +5,12 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use aqi::Decimal;
-use aqi::daqi::{Band, Index};
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
 use super::{FieldError, ImportedRow, Place, RowError};
-use crate::{Column, Reading, SensorType, Window};
+use crate::{Column, Kind, Origin, Reading, SensorType, Value, Window};
 
 /// Without these a reading has no identity.
 pub(crate) const IDENTITY: [Column; 3] = [Column::SensorId, Column::Window, Column::Timestamp];
@@ -74,29 +73,14 @@ impl<'a> Cells<'a> {
     }
 
     fn reading(&self) -> Result<(Reading, Vec<FieldError>), String> {
-        let commas = self.commas;
-        let whole = |text: &str| commas.whole(text);
-        let decimal = |text: &str| commas.decimal(text);
-        let degrees = |text: &str, most| within(decimal(text)?, most);
-        let sensor = self.need(Column::SensorId, whole)?;
+        let sensor = self.need(Column::SensorId, |text| self.commas.whole(text))?;
         let window = self.need(Column::Window, parsed::<Window>)?;
         let timestamp = self.need(Column::Timestamp, |text| moment(text, window))?;
+        let mut reading = Reading::new(sensor, window, timestamp);
         let mut left_out = Vec::new();
-        let mut field = Fields { cells: self, left_out: &mut left_out };
-        let reading = Reading {
-            measurement: field.read(Column::Id, whole),
-            pm10: field.read(Column::P1, decimal),
-            pm25: field.read(Column::P2, decimal),
-            sensor_type: field.read_model(),
-            location: field.read(Column::LocationId, whole),
-            latitude: field.read(Column::Latitude, |text| degrees(text, 90)),
-            longitude: field.read(Column::Longitude, |text| degrees(text, 180)),
-            altitude: field.read(Column::Altitude, decimal),
-            country: field.read(Column::Country, parsed),
-            indoor: field.read(Column::Indoor, |text| commas.flag(text)),
-            exact: field.read(Column::ExactLocation, |text| commas.flag(text)),
-            ..Reading::new(sensor, window, timestamp)
-        };
+        for column in Column::of_origin(Origin::Stored) {
+            reading.set(column, self.stored(column, &mut left_out));
+        }
         match reading.check() {
             Ok(()) => Ok((reading, left_out)),
             Err(problem) => {
@@ -121,63 +105,60 @@ impl<'a> Cells<'a> {
         read(text).map_err(|reason| format!("{name}: `{}`: {reason}", shown(text)))
     }
 
-    /// The first derived column that the file has and that says something else than what
-    /// follows from the reading.
-    fn differing(&self, reading: &Reading) -> Option<Column> {
-        let same = |column| match column {
-            Column::Aqi => {
-                let given = self.text(Column::Aqi).filter(|text| !is_missing(text));
-                let given =
-                    given.map(|text| self.commas.whole(text).ok().and_then(|n| Index::new(n).ok()));
-                given == reading.index().map(Some)
-            }
-            Column::Range => {
-                let given = self.text(Column::Range).filter(|text| !is_missing(text));
-                given.map(|text| text.parse::<Band>().ok()) == reading.band().map(Some)
-            }
-            _ => {
-                let given = self.text(Column::Flags).filter(|text| !is_missing(text));
-                let mut given: Vec<_> = given.unwrap_or_default().split_whitespace().collect();
-                let mut flags: Vec<_> = reading.flags().names().collect();
-                given.sort_unstable();
-                flags.sort_unstable();
-                given == flags
-            }
-        };
-        let derived = [Column::Aqi, Column::Range, Column::Flags];
-        derived.into_iter().find(|column| self.has(*column) && !same(*column))
-    }
-}
-
-/// Reads the fields that a reading may lack.
-struct Fields<'a> {
-    cells: &'a Cells<'a>,
-    left_out: &'a mut Vec<FieldError>,
-}
-
-impl Fields<'_> {
-    fn read<T>(&mut self, column: Column, read: impl Fn(&str) -> Result<T, String>) -> Option<T> {
-        let text = self.cells.text(column)?;
+    /// What a stored column says; nothing where that cannot be read, which is then named.
+    fn stored(&self, column: Column, left_out: &mut Vec<FieldError>) -> Value {
+        let Some(text) = self.text(column) else { return Value::Nothing };
         // "NA" is a country; "None" would do as the name of a model.
         let may_be_missing = ![Column::P1, Column::P2, Column::Country].contains(&column);
         if may_be_missing && is_missing(text) {
-            return None;
+            return Value::Nothing;
         }
-        match read(text) {
-            Ok(value) => Some(value),
-            Err(_) if column == Column::Country && is_missing(text) => None,
+        match self.value(column, text) {
+            Ok(value) => value,
+            Err(_) if column == Column::Country && is_missing(text) => Value::Nothing,
             Err(reason) => {
-                self.left_out.push(FieldError { column, text: shown(text), reason });
-                None
+                left_out.push(FieldError { column, text: shown(text), reason });
+                match column {
+                    // A model that cannot be read is one that is not known, rather than none.
+                    Column::SensorType => Value::SensorType(SensorType::UNREADABLE),
+                    _ => Value::Nothing,
+                }
             }
         }
     }
 
-    /// A model that cannot be read is one that is not known, rather than none.
-    fn read_model(&mut self) -> Option<SensorType> {
-        let before = self.left_out.len();
-        let model = self.read(Column::SensorType, parsed);
-        if self.left_out.len() > before { Some(SensorType::UNREADABLE) } else { model }
+    fn value(&self, column: Column, text: &str) -> Result<Value, String> {
+        match column.kind() {
+            Kind::Id | Kind::Index => self.commas.whole(text).map(Value::Whole),
+            Kind::Count => self.commas.whole::<u32>(text).map(|count| Value::Whole(count.into())),
+            Kind::Decimal => {
+                let number = self.commas.decimal(text)?;
+                column.check(number).map(|()| Value::Decimal(number))
+            }
+            Kind::Truth => self.commas.flag(text).map(Value::Truth),
+            Kind::Text => column.parse_text(text),
+            Kind::Timestamp | Kind::Flags => Err("not read from files".to_owned()),
+        }
+    }
+
+    /// The first derived column that the file has and that says something else than what
+    /// follows from the reading.
+    fn differing(&self, reading: &Reading) -> Option<Column> {
+        let same = |column: Column| {
+            let given = self.text(column).filter(|text| !is_missing(text));
+            match (reading.value(column), given) {
+                (Value::Flags(flags), given) => {
+                    let mut given: Vec<_> = given.unwrap_or_default().split_whitespace().collect();
+                    let mut flags: Vec<_> = flags.names().collect();
+                    given.sort_unstable();
+                    flags.sort_unstable();
+                    given == flags
+                }
+                (value, Some(text)) => self.value(column, text).is_ok_and(|given| given == value),
+                (value, None) => value == Value::Nothing,
+            }
+        };
+        Column::of_origin(Origin::Derived).find(|column| self.has(*column) && !same(*column))
     }
 }
 
@@ -243,13 +224,6 @@ impl Commas {
             _ if is("false") => Ok(false),
             _ => Err("neither true (1) nor false (0)".to_owned()),
         }
-    }
-}
-
-fn within(degrees: Decimal, most: u32) -> Result<Decimal, String> {
-    match degrees.abs() <= most.into() {
-        true => Ok(degrees),
-        false => Err(format!("beyond {most} degrees")),
     }
 }
 

@@ -10,8 +10,8 @@ use http::header::CACHE_CONTROL;
 use http::{Response, StatusCode};
 use jiff::SignedDuration;
 use rust_embed::RustEmbed;
-use serde_json::json;
-use store::Country;
+use serde_json::{Value, json};
+use store::{Column, Country};
 
 use super::Shared;
 use super::answer::{Answer, full, set};
@@ -55,6 +55,7 @@ const FIELDS: &str = include_str!("../../page/fields.html");
 /// Where the built page takes what only the server knows.
 const PLACE_OF_FORM: &str = "<!--airshed:form-->";
 const PLACE_OF_INDEX: &str = "<!--airshed:index-->";
+const PLACE_OF_COLUMNS: &str = "<!--airshed:columns-->";
 
 pub(super) fn asset(asset: &'static Asset) -> Answer {
     let mut answer = Response::new(full(asset.text));
@@ -75,7 +76,8 @@ pub(super) async fn start(shared: &Shared) -> Result<Answer, Problem> {
     let form = fields(shared).await?;
     let html = String::from_utf8_lossy(&built.data)
         .replace(PLACE_OF_FORM, &form)
-        .replace(PLACE_OF_INDEX, &index_as_json());
+        .replace(PLACE_OF_INDEX, &index_as_json())
+        .replace(PLACE_OF_COLUMNS, &columns_as_json());
     Ok(html_page(StatusCode::OK, html))
 }
 
@@ -124,8 +126,21 @@ fn index_as_json() -> String {
         "pm10": ends(Pollutant::Pm10),
         "pm25": ends(Pollutant::Pm25),
     });
-    // Nothing in it can end the script that it stands in.
-    index.to_string().replace('<', "\\u003c")
+    within_script(&index)
+}
+
+/// The columns of files, for the form.
+fn columns_as_json() -> String {
+    let column = |column: &Column| {
+        let usual = Column::DEFAULT.contains(column);
+        json!({ "name": column.name(), "usual": usual, "about": column.description() })
+    };
+    within_script(&Column::ALL.iter().map(column).collect())
+}
+
+/// Nothing in it can end the script that it stands in.
+fn within_script(value: &Value) -> String {
+    value.to_string().replace('<', "\\u003c")
 }
 
 /// The form, with the countries and the days that there are.

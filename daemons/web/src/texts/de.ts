@@ -212,6 +212,7 @@ export const de: Texts = {
     arrow: "Arrow (Feather)",
   },
   allColumns: "Alle Spalten: Sensor, Mittelungszeit, was zweifelhaft ist",
+  chooseColumns: (chosen, all) => `Spalten wählen: ${chosen} von ${all}`,
   submit: "Datei holen",
   estimating: "Wird geschätzt …",
   estimateExact: (rows, bytes) => `${rows} Zeilen, etwa ${bytes}.`,

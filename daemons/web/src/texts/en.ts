@@ -211,6 +211,7 @@ export const en = {
     arrow: "Arrow (Feather)",
   } as Record<string, string>,
   allColumns: "All columns: sensor, averaging window, what is doubtful",
+  chooseColumns: (chosen: number, all: number) => `Choose columns: ${chosen} of ${all}`,
   submit: "Get the file",
   estimating: "Estimating…",
   estimateExact: (rows: string, bytes: string) => `${rows} rows, about ${bytes}.`,

@@ -5,7 +5,8 @@ import { useEffect, useId, useState } from "preact/hooks";
 import { ask, estimate, type Estimate, isAborted, Refusal, type Summary, tally, type Tally, Unreachable } from "../api";
 import { BANDS, type Palette } from "../index-scale";
 import { add } from "../jobs";
-import { EMPTY, filters, FORMATS, type Preset, request, type Selection } from "../selection";
+import { ALL_COLUMNS, COLUMNS, USUAL_COLUMNS } from "../columns";
+import { EMPTY, filters, FORMATS, isAll, type Preset, request, type Selection, toggled } from "../selection";
 import { reasonOf, useWords } from "../texts";
 import { Histogram, LeftOut, Ranking } from "./overview";
 import { Preview } from "./preview";
@@ -301,9 +302,10 @@ const Form = (props: Props & { selection: Selection }) => {
           </select>
         </label>
         <label class="choice">
-          <input type="checkbox" name="columns" checked={selection.allColumns} onChange={(event) => put({ allColumns: event.currentTarget.checked })} />
+          <input type="checkbox" name="columns" checked={isAll(selection.columns)} onChange={(event) => put({ columns: event.currentTarget.checked ? [...ALL_COLUMNS] : [] })} />
           {t.allColumns}
         </label>
+        <Columns chosen={selection.columns} onChange={(columns) => put({ columns })} />
       </fieldset>
 
       <p class="estimate" role="status">
@@ -459,4 +461,29 @@ const fetchFile = async (
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
   return { text: t.received(name, bytes(received)), bad: false };
+};
+
+/** Single columns. Their names are those of the files, whatever the page's language. */
+const Columns = ({ chosen, onChange }: { chosen: string[]; onChange: (columns: string[]) => void }) => {
+  const { t } = useWords();
+  const shown = chosen.length === 0 ? USUAL_COLUMNS : chosen;
+  return (
+    <details>
+      <summary>{t.chooseColumns(shown.length, ALL_COLUMNS.length)}</summary>
+      <div class="columns">
+        {COLUMNS.map(({ name, about }) => (
+          <label key={name} class="choice" title={about}>
+            <input
+              type="checkbox"
+              data-column={name}
+              checked={shown.includes(name)}
+              disabled={shown.length === 1 && shown.includes(name)}
+              onChange={() => onChange(toggled(chosen, name))}
+            />
+            {name}
+          </label>
+        ))}
+      </div>
+    </details>
+  );
 };

@@ -1,0 +1,549 @@
+//! The columns, each defined once: its name, what it holds, in which unit, and how it is got
+//! from a reading and set in one. CSV, JSON, GeoJSON, Parquet, Arrow, items of DynamoDB,
+//! files that are imported, blocks, and what the server tells of its columns all follow.
+//!
+//! A new column is a variant of [`Column`] and an entry of `DEFINITIONS`. One that is
+//! stored is a field of [`Reading`], too, and has an id in blocks (`docs/format.md` lists
+//! those given out).
+
+use std::fmt;
+use std::str::FromStr;
+
+use aqi::Decimal;
+use aqi::daqi::Band;
+
+use crate::{Country, Flags, Reading, Row, SensorType, Value, Window};
+
+/// What an answer says of each reading: a column of CSV, Parquet and Arrow, a member of
+/// a JSON object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Column {
+    /// `id`: the feed's id of the measurement.
+    Id,
+    /// `timestamp`: the end of the averaging window, UTC.
+    Timestamp,
+    /// `P1`: PM10 in µg/m³.
+    P1,
+    /// `P2`: PM2.5 in µg/m³.
+    P2,
+    /// `loc_id`: the id of the place.
+    LocationId,
+    /// `loc_lat`: degrees north.
+    Latitude,
+    /// `loc_long`: degrees east.
+    Longitude,
+    /// `loc_alt`: metres above sea level.
+    Altitude,
+    /// `loc_country`: ISO 3166-1 alpha-2.
+    Country,
+    /// `AQI`: the particulate-matter DAQI, 1 to 10.
+    Aqi,
+    /// `Range`: the band of the index.
+    Range,
+    /// `sensor_id`: the sensor's id in the network.
+    SensorId,
+    /// `sensor_type`: the sensor's model.
+    SensorType,
+    /// `window`: the averaging window: `5min`, `1h`, `24h` or `day`.
+    Window,
+    /// `indoor`: 1 or 0.
+    Indoor,
+    /// `exact_location`: 1, or 0 where the coordinates are rounded for privacy.
+    ExactLocation,
+    /// `flags`: what is doubtful, the names of [`Flags`] with a space between.
+    Flags,
+    /// `hours`: how many valid hours, or slots of an hour, the mean is of.
+    Hours,
+}
+
+/// In the order of the variants, which is that of files with all columns.
+static DEFINITIONS: [Definition; COLUMNS] = [
+    Definition::stored(
+        Column::Id,
+        ("id", Kind::Id, "the feed's id of the measurement"),
+        |reading| reading.measurement.into(),
+        |reading, value| reading.measurement = value.whole(),
+    )
+    .of_row(|row| row.measurement().into()),
+    Definition::identity(
+        Column::Timestamp,
+        ("timestamp", Kind::Timestamp, "the end of the averaging window, UTC"),
+        |reading| Value::Timestamp(reading.timestamp),
+    )
+    .of_row(|row| Value::Timestamp(row.timestamp())),
+    Definition::stored(
+        Column::P1,
+        ("P1", Kind::Decimal, "PM10; particle counts where the flags say so"),
+        |reading| reading.pm10.into(),
+        |reading, value| reading.pm10 = value.decimal(),
+    )
+    .of_row(|row| row.pm10().decimal().into())
+    .in_unit("µg/m³"),
+    Definition::stored(
+        Column::P2,
+        ("P2", Kind::Decimal, "PM2.5; particle counts where the flags say so"),
+        |reading| reading.pm25.into(),
+        |reading, value| reading.pm25 = value.decimal(),
+    )
+    .of_row(|row| row.pm25().decimal().into())
+    .in_unit("µg/m³"),
+    Definition::stored(
+        Column::LocationId,
+        ("loc_id", Kind::Id, "the id of the place; a sensor that moves gets another"),
+        |reading| reading.location.into(),
+        |reading, value| reading.location = value.whole(),
+    )
+    .of_row(|row| row.location().into()),
+    Definition::stored(
+        Column::Latitude,
+        ("loc_lat", Kind::Decimal, "degrees north"),
+        |reading| reading.latitude.into(),
+        |reading, value| reading.latitude = value.decimal(),
+    )
+    .of_row(|row| row.latitude().into())
+    .in_unit("degrees (WGS 84)")
+    .within(90),
+    Definition::stored(
+        Column::Longitude,
+        ("loc_long", Kind::Decimal, "degrees east"),
+        |reading| reading.longitude.into(),
+        |reading, value| reading.longitude = value.decimal(),
+    )
+    .of_row(|row| row.longitude().into())
+    .in_unit("degrees (WGS 84)")
+    .within(180),
+    Definition::stored(
+        Column::Altitude,
+        ("loc_alt", Kind::Decimal, "height above sea level"),
+        |reading| reading.altitude.into(),
+        |reading, value| reading.altitude = value.decimal(),
+    )
+    .of_row(|row| row.altitude().into())
+    .in_unit("m"),
+    Definition::stored(
+        Column::Country,
+        ("loc_country", Kind::Text, "the country, ISO 3166-1 alpha-2"),
+        |reading| reading.country.map_or(Value::Nothing, Value::Country),
+        |reading, value| reading.country = value.country(),
+    )
+    .of_row(|row| row.country().map_or(Value::Nothing, Value::Country))
+    .of_texts(|text| parsed(text).map(Value::Country), || Country::all().map(texts).collect()),
+    Definition::derived(
+        Column::Aqi,
+        ("AQI", Kind::Index, "the air-quality index of particulate matter"),
+        |reading| reading.index().map(|index| u64::from(index.get())).into(),
+    )
+    .of_row(|row| row.index().map(|index| u64::from(index.get())).into())
+    .in_unit("DAQI, 1 to 10"),
+    Definition::derived(Column::Range, ("Range", Kind::Text, "the band of the index"), |reading| {
+        reading.band().map_or(Value::Nothing, |band| Value::Word(band.name()))
+    })
+    .of_row(|row| row.band().map_or(Value::Nothing, |band| Value::Word(band.name())))
+    .of_texts(
+        |text| parsed::<Band>(text).map(|band| Value::Word(band.name())),
+        || Band::ALL.iter().map(|band| band.name().to_owned()).collect(),
+    ),
+    Definition::identity(
+        Column::SensorId,
+        ("sensor_id", Kind::Id, "the sensor's id in its network"),
+        |reading| Value::Whole(reading.sensor),
+    )
+    .of_row(|row| Value::Whole(row.sensor())),
+    Definition::stored(
+        Column::SensorType,
+        ("sensor_type", Kind::Text, "the sensor's model"),
+        |reading| reading.sensor_type.map_or(Value::Nothing, Value::SensorType),
+        |reading, value| reading.sensor_type = value.sensor_type(),
+    )
+    .of_row(|row| row.sensor_type().map_or(Value::Nothing, Value::SensorType))
+    .of_texts(
+        |text| parsed(text).map(Value::SensorType),
+        || SensorType::KNOWN.iter().map(|model| (*model).to_owned()).collect(),
+    ),
+    Definition::identity(
+        Column::Window,
+        ("window", Kind::Text, "the averaging window: 5min, 1h, 24h (running) or day (UTC)"),
+        |reading| Value::Word(reading.window.name()),
+    )
+    .of_row(|row| Value::Word(row.window().name()))
+    .of_texts(
+        |text| parsed::<Window>(text).map(|window| Value::Word(window.name())),
+        || Window::ALL.map(texts).to_vec(),
+    ),
+    Definition::stored(
+        Column::Indoor,
+        ("indoor", Kind::Truth, "whether the sensor stands indoors"),
+        |reading| reading.indoor.into(),
+        |reading, value| reading.indoor = value.truth(),
+    )
+    .of_row(|row| row.indoor().into()),
+    Definition::stored(
+        Column::ExactLocation,
+        ("exact_location", Kind::Truth, "false where the place is rounded to protect privacy"),
+        |reading| reading.exact.into(),
+        |reading, value| reading.exact = value.truth(),
+    )
+    .of_row(|row| row.exact().into()),
+    Definition::derived(
+        Column::Flags,
+        ("flags", Kind::Flags, "what is doubtful about the reading"),
+        |reading| Value::Flags(reading.flags()),
+    )
+    .of_row(|row| Value::Flags(row.flags()))
+    .always(),
+    Definition::stored(
+        Column::Hours,
+        ("hours", Kind::Count, "valid hours in the mean; in one of an hour, slots of 5 minutes"),
+        |reading| reading.hours.map(u64::from).into(),
+        |reading, value| reading.hours = value.count(),
+    )
+    .in_blocks(9),
+];
+
+const COLUMNS: usize = Column::Hours as usize + 1;
+
+/// What a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Kind {
+    /// A whole number from 0 to 2^63 - 1 that names something.
+    Id,
+    /// A whole number below 2^32 that counts something.
+    Count,
+    /// A value of an air-quality index, a small whole number.
+    Index,
+    /// A decimal number, to the last digit.
+    Decimal,
+    /// A short text, one of not too many.
+    Text,
+    /// True or false; 1 or 0 in CSV.
+    Truth,
+    /// A moment in whole seconds, UTC.
+    Timestamp,
+    /// The names of some [`Flags`].
+    Flags,
+}
+
+/// Where a column comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Origin {
+    /// It is a part of a reading's identity.
+    Identity,
+    /// It is kept beside the identity.
+    Stored,
+    /// It follows from the others, and is never set.
+    Derived,
+}
+
+/// All that is said of a column.
+struct Definition {
+    column: Column,
+    name: &'static str,
+    kind: Kind,
+    description: &'static str,
+    unit: Option<&'static str>,
+    /// A decimal beyond this, or below its negative, is none of the column's.
+    limit: Option<u32>,
+    /// Whether every reading has a value.
+    always: bool,
+    /// Of a column of texts.
+    texts: Option<Texts>,
+    get: fn(&Reading) -> Value,
+    /// How a row of a block tells it, if not by the reading that it is.
+    of_row: Option<fn(Row<'_>) -> Value>,
+    /// The id of its own column in blocks.
+    block: Option<u8>,
+    /// Of a stored column alone.
+    set: Option<fn(&mut Reading, Value)>,
+    origin: Origin,
+}
+
+struct Texts {
+    parse: fn(&str) -> Result<Value, String>,
+    /// Those that are known beforehand; a model may be another.
+    known: fn() -> Vec<String>,
+}
+
+impl Definition {
+    const fn new(
+        column: Column,
+        (name, kind, description): (&'static str, Kind, &'static str),
+        get: fn(&Reading) -> Value,
+        origin: Origin,
+    ) -> Self {
+        let always = matches!(origin, Origin::Identity);
+        let (unit, limit, texts, of_row, block, set) = (None, None, None, None, None, None);
+        Self {
+            column,
+            name,
+            kind,
+            description,
+            unit,
+            limit,
+            always,
+            texts,
+            get,
+            of_row,
+            block,
+            set,
+            origin,
+        }
+    }
+
+    const fn identity(
+        column: Column,
+        about: (&'static str, Kind, &'static str),
+        get: fn(&Reading) -> Value,
+    ) -> Self {
+        Self::new(column, about, get, Origin::Identity)
+    }
+
+    const fn stored(
+        column: Column,
+        about: (&'static str, Kind, &'static str),
+        get: fn(&Reading) -> Value,
+        set: fn(&mut Reading, Value),
+    ) -> Self {
+        Self { set: Some(set), ..Self::new(column, about, get, Origin::Stored) }
+    }
+
+    const fn derived(
+        column: Column,
+        about: (&'static str, Kind, &'static str),
+        get: fn(&Reading) -> Value,
+    ) -> Self {
+        Self::new(column, about, get, Origin::Derived)
+    }
+
+    const fn of_row(self, of_row: fn(Row<'_>) -> Value) -> Self {
+        Self { of_row: Some(of_row), ..self }
+    }
+
+    /// Blocks keep it, if it is stored, in a column of its own with this id, which no other
+    /// column ever had or will have.
+    const fn in_blocks(self, id: u8) -> Self {
+        assert!(matches!(self.kind, Kind::Count | Kind::Decimal | Kind::Truth));
+        Self { block: Some(id), ..self }
+    }
+
+    const fn in_unit(self, unit: &'static str) -> Self {
+        Self { unit: Some(unit), ..self }
+    }
+
+    const fn within(self, limit: u32) -> Self {
+        Self { limit: Some(limit), ..self }
+    }
+
+    const fn always(self) -> Self {
+        Self { always: true, ..self }
+    }
+
+    const fn of_texts(
+        self,
+        parse: fn(&str) -> Result<Value, String>,
+        known: fn() -> Vec<String>,
+    ) -> Self {
+        Self { texts: Some(Texts { parse, known }), ..self }
+    }
+}
+
+impl Column {
+    /// All columns; with these a reading can be read back.
+    pub const ALL: &[Self] = &{
+        let mut all = [Self::Id; COLUMNS];
+        let mut number = 0;
+        while number < COLUMNS {
+            let column = DEFINITIONS[number].column;
+            assert!(column as usize == number, "definitions stand in the order of the variants");
+            all[number] = column;
+            number += 1;
+        }
+        all
+    };
+
+    /// The report's eleven, in its order.
+    pub const DEFAULT: &[Self] = Self::ALL.first_chunk::<11>().expect("there are more");
+
+    /// The columns of one origin, in order.
+    pub fn of_origin(origin: Origin) -> impl Iterator<Item = Self> {
+        Self::ALL.iter().copied().filter(move |column| column.origin() == origin)
+    }
+
+    /// The columns that blocks keep in a column of their own, with its id there.
+    pub(crate) fn in_blocks() -> impl Iterator<Item = (u8, Self)> {
+        let all = DEFINITIONS.iter();
+        all.filter_map(|definition| Some((definition.block?, definition.column)))
+    }
+
+    pub(crate) fn of_block_id(id: u8) -> Option<Self> {
+        Self::in_blocks().find_map(|(known, column)| (known == id).then_some(column))
+    }
+
+    const fn definition(self) -> &'static Definition {
+        &DEFINITIONS[self as usize]
+    }
+
+    /// The name in files and requests.
+    pub const fn name(self) -> &'static str {
+        self.definition().name
+    }
+
+    /// What it holds.
+    pub const fn kind(self) -> Kind {
+        self.definition().kind
+    }
+
+    /// The unit of its numbers, where they have one.
+    pub const fn unit(self) -> Option<&'static str> {
+        self.definition().unit
+    }
+
+    /// What it means, in English, for documents.
+    pub const fn description(self) -> &'static str {
+        self.definition().description
+    }
+
+    /// Where it comes from.
+    pub const fn origin(self) -> Origin {
+        self.definition().origin
+    }
+
+    /// Whether it says something of every reading.
+    pub const fn is_always_there(self) -> bool {
+        self.definition().always
+    }
+
+    /// The texts that are known beforehand; empty where it holds something else. There may be
+    /// others among models.
+    pub fn known_texts(self) -> Vec<String> {
+        self.definition().texts.as_ref().map_or(Vec::new(), |texts| (texts.known)())
+    }
+
+    /// What a text says that [`Value`]'s `Display` wrote for the column; an empty one is
+    /// nothing.
+    pub fn parse(self, text: &str) -> Result<Value, BadValue> {
+        if text.is_empty() {
+            return Ok(Value::Nothing);
+        }
+        let value = match self.kind() {
+            Kind::Id | Kind::Index => parsed(text).map(Value::Whole),
+            Kind::Count => parsed::<u32>(text).map(|count| Value::Whole(count.into())),
+            Kind::Decimal => parsed(text).and_then(|mut number: Decimal| {
+                number.set_sign_negative(text.starts_with('-')); // parsing loses that of -0.0
+                self.check(number).map(|()| Value::Decimal(number))
+            }),
+            Kind::Text => self.parse_text(text),
+            Kind::Truth => match text {
+                "1" => Ok(Value::Truth(true)),
+                "0" => Ok(Value::Truth(false)),
+                _ => Err("neither 1 nor 0".to_owned()),
+            },
+            Kind::Timestamp => parsed(text).map(Value::Timestamp),
+            Kind::Flags => {
+                let mut flags = text.split(' ').map(Flags::from_name);
+                let flags = flags.try_fold(Flags::NONE, |all, flag| Some(all.union(flag?)));
+                flags.map(Value::Flags).ok_or_else(|| "not flags".to_owned())
+            }
+        };
+        value.map_err(|reason| BadValue { column: self, reason })
+    }
+
+    /// What a text is of a column of texts; the reason where it is nothing of it.
+    pub(crate) fn parse_text(self, text: &str) -> Result<Value, String> {
+        match &self.definition().texts {
+            Some(texts) => (texts.parse)(text),
+            None => Err("not a column of texts".to_owned()),
+        }
+    }
+
+    /// Whether a number is not too far from zero for the column.
+    pub(crate) fn check(self, number: Decimal) -> Result<(), String> {
+        match self.definition().limit {
+            Some(limit) if number.abs() > limit.into() => Err(format!("beyond {limit} degrees")),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl FromStr for Column {
+    type Err = UnknownColumn;
+
+    fn from_str(text: &str) -> Result<Self, UnknownColumn> {
+        let found = Self::ALL.iter().find(|column| column.name() == text);
+        found.copied().ok_or(UnknownColumn)
+    }
+}
+
+/// The text is not the name of a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnknownColumn;
+
+impl fmt::Display for UnknownColumn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = Column::ALL.iter().map(|column| column.name()).collect();
+        write!(f, "the columns are {}", names.join(", "))
+    }
+}
+
+impl std::error::Error for UnknownColumn {}
+
+/// The text is no value of the column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadValue {
+    column: Column,
+    reason: String,
+}
+
+impl fmt::Display for BadValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.column.name(), self.reason)
+    }
+}
+
+impl std::error::Error for BadValue {}
+
+impl Reading {
+    /// What a column says of the reading.
+    ///
+    /// ```
+    /// use store::{Column, Reading, Value, Window};
+    ///
+    /// let mut reading = Reading::new(7, Window::Hour, "2020-06-11T09:40:41Z".parse().unwrap());
+    /// reading.set(Column::P1, Value::Decimal("51".parse().unwrap()));
+    /// assert_eq!(reading.value(Column::Aqi), Value::Whole(4));
+    /// assert_eq!(reading.value(Column::P2), Value::Nothing);
+    /// ```
+    pub fn value(&self, column: Column) -> Value {
+        (column.definition().get)(self)
+    }
+
+    /// Sets what a [stored](Origin::Stored) column says; a value of another kind is nothing.
+    /// Columns that are not stored stay as they are.
+    pub fn set(&mut self, column: Column, value: Value) {
+        if let Some(set) = column.definition().set {
+            set(self, value);
+        }
+    }
+}
+
+impl Row<'_> {
+    /// What a column says of the row.
+    pub fn value(&self, column: Column) -> Value {
+        let Definition { of_row, block, .. } = column.definition();
+        match (of_row, block) {
+            (Some(of_row), _) => of_row(*self),
+            (None, Some(_)) => self.other(column),
+            (None, None) => self.reading().value(column),
+        }
+    }
+}
+
+fn parsed<T: FromStr<Err: fmt::Display>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|error: T::Err| error.to_string())
+}
+
+fn texts(named: impl fmt::Display) -> String {
+    named.to_string()
+}

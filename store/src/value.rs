@@ -1,0 +1,136 @@
+use std::fmt;
+
+use aqi::Decimal;
+use jiff::Timestamp;
+
+use crate::{Country, Flags, SensorType};
+
+/// What a column says of one reading.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub enum Value {
+    /// It is not known.
+    Nothing,
+    /// Of an id, a count or an index.
+    Whole(u64),
+    /// Of a decimal column.
+    Decimal(Decimal),
+    /// A text: the code of a country.
+    Country(Country),
+    /// A text: the model of a sensor.
+    SensorType(SensorType),
+    /// A text that is one of a few.
+    Word(&'static str),
+    /// True or false.
+    Truth(bool),
+    /// A moment.
+    Timestamp(Timestamp),
+    /// What is doubtful.
+    Flags(Flags),
+}
+
+impl Value {
+    /// The number of an id, a count or an index.
+    pub fn whole(self) -> Option<u64> {
+        match self {
+            Self::Whole(number) => Some(number),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn count(self) -> Option<u32> {
+        u32::try_from(self.whole()?).ok()
+    }
+
+    /// The number of a decimal column.
+    pub fn decimal(self) -> Option<Decimal> {
+        match self {
+            Self::Decimal(number) => Some(number),
+            _ => None,
+        }
+    }
+
+    /// True or false.
+    pub fn truth(self) -> Option<bool> {
+        match self {
+            Self::Truth(truth) => Some(truth),
+            _ => None,
+        }
+    }
+
+    /// A moment.
+    pub fn timestamp(self) -> Option<Timestamp> {
+        match self {
+            Self::Timestamp(moment) => Some(moment),
+            _ => None,
+        }
+    }
+
+    /// What is doubtful; of other values, nothing.
+    pub fn flags(self) -> Flags {
+        match self {
+            Self::Flags(flags) => flags,
+            _ => Flags::NONE,
+        }
+    }
+
+    /// The text of a column of texts.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Country(country) => Some(country.as_str()),
+            Self::SensorType(model) => Some(model.as_str()),
+            Self::Word(word) => Some(word),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn country(self) -> Option<Country> {
+        match self {
+            Self::Country(country) => Some(country),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn sensor_type(self) -> Option<SensorType> {
+        match self {
+            Self::SensorType(model) => Some(model),
+            _ => None,
+        }
+    }
+}
+
+/// As a cell of CSV in the usual dialect, but for the sign of a negative zero, which stays;
+/// [`Column::parse`](crate::Column::parse) reads it back.
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nothing => Ok(()),
+            Self::Whole(number) => write!(f, "{number}"),
+            Self::Decimal(number) => write!(f, "{number}"),
+            Self::Country(_) | Self::SensorType(_) | Self::Word(_) => {
+                f.write_str(self.text().unwrap_or_default())
+            }
+            Self::Truth(truth) => write!(f, "{}", u8::from(*truth)),
+            Self::Timestamp(moment) => write!(f, "{moment}"),
+            Self::Flags(flags) => f.write_str(&flags.names().collect::<Vec<_>>().join(" ")),
+        }
+    }
+}
+
+impl From<Option<u64>> for Value {
+    fn from(number: Option<u64>) -> Self {
+        number.map_or(Self::Nothing, Self::Whole)
+    }
+}
+
+impl From<Option<Decimal>> for Value {
+    fn from(number: Option<Decimal>) -> Self {
+        number.map_or(Self::Nothing, Self::Decimal)
+    }
+}
+
+impl From<Option<bool>> for Value {
+    fn from(truth: Option<bool>) -> Self {
+        truth.map_or(Self::Nothing, Self::Truth)
+    }
+}
