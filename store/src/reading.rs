@@ -45,6 +45,8 @@ pub struct Reading {
     pub exact: Option<bool>,
     /// How many valid hours the mean is of; of a mean of an hour, how many slots of five minutes.
     pub hours: Option<u32>,
+    /// How many samples went into the mean.
+    pub samples: Option<u32>,
 }
 
 impl Reading {
@@ -66,6 +68,7 @@ impl Reading {
             indoor: None,
             exact: None,
             hours: None,
+            samples: None,
         }
     }
 

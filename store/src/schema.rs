@@ -55,6 +55,8 @@ pub enum Column {
     Flags,
     /// `hours`: how many valid hours, or slots of an hour, the mean is of.
     Hours,
+    /// `samples`: how many samples went into the mean.
+    Samples,
 }
 
 /// In the order of the variants, which is that of files with all columns.
@@ -199,9 +201,16 @@ static DEFINITIONS: [Definition; COLUMNS] = [
         |reading, value| reading.hours = value.count(),
     )
     .in_blocks(9),
+    Definition::stored(
+        Column::Samples,
+        ("samples", Kind::Count, "samples that went into the mean"),
+        |reading| reading.samples.map(u64::from).into(),
+        |reading, value| reading.samples = value.count(),
+    )
+    .in_blocks(10),
 ];
 
-const COLUMNS: usize = Column::Hours as usize + 1;
+const COLUMNS: usize = Column::Samples as usize + 1;
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
