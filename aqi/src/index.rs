@@ -52,10 +52,10 @@ impl Index {
         self.code() % 2 == 1
     }
 
-    /// The place in the scale by which categories are told apart: one more than the last
-    /// number for an index over the scale.
+    /// The place in the scale as a whole number, by which categories are told apart: the
+    /// number, or one more than the last for an index over the scale (`10+` is 11).
     #[inline]
-    pub(crate) const fn place(self) -> u32 {
+    pub const fn place(self) -> u32 {
         self.code().div_ceil(2)
     }
 

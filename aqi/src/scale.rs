@@ -122,6 +122,22 @@ impl Scale {
         Self::new(self.decimals, self.rounding, self.shape, self.from, rows, End::Over)
     }
 
+    /// The lowest and the highest place; no highest where it goes on without an end.
+    pub(crate) fn places(&self) -> (u32, Option<u32>) {
+        let low = match self.shape {
+            Shape::Banded => self.rows[0].1,
+            _ => self.from.1,
+        };
+        let last = self.rows[self.rows.len() - 1].1;
+        let high = match self.end {
+            End::Open(index) => Some(index),
+            End::Over => Some(last + 1),
+            End::Stays => Some(last),
+            End::Continues => None,
+        };
+        (low, high)
+    }
+
     /// The index at a grid step; none below the first row. Never falls as `steps` grows.
     #[inline]
     pub(crate) fn index_at(&self, steps: u64) -> Option<Index> {

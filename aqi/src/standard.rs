@@ -232,6 +232,24 @@ impl Standard {
         (first, next.map(|next| Index::new(next.from - 1)))
     }
 
+    /// The lowest and the highest [place](Index::place) that the indices of a pollutant have;
+    /// no highest where its scale goes on without an end. None for a pollutant that the
+    /// standard does not cover, or only as a part of a sum of risks.
+    ///
+    /// ```
+    /// use aqi::{Pollutant::Pm25, daqi::DAQI, standards::us::{AQI_2012, AQI_2024}};
+    /// assert_eq!(DAQI.places(Pm25), Some((1, Some(10))));
+    /// assert_eq!(AQI_2012.places(Pm25), Some((0, Some(501)))); // over 500
+    /// assert_eq!(AQI_2024.places(Pm25), Some((0, None)));
+    /// ```
+    pub fn places(&self, pollutant: Pollutant) -> Option<(u32, Option<u32>)> {
+        let of_it = self.tables.iter().filter(|table| table.pollutant == pollutant);
+        let ends = of_it.filter_map(|table| Some(table.scale(None)?.places()));
+        ends.reduce(|(low, high), (other_low, other_high)| {
+            (low.min(other_low), high.zip(other_high).map(|(a, b)| a.max(b)))
+        })
+    }
+
     /// The last number before "more than".
     fn scale_end(&self) -> Option<u32> {
         let end_of = |scale: &Scale| match scale.end {

@@ -35,7 +35,7 @@ pub(crate) async fn measure(scale: &Scale) {
         query
     };
     let mut high = Query::new(day(-20), day(10));
-    high.indices = Some((7.try_into().unwrap(), 10.try_into().unwrap()));
+    high.indices = Some((7, 10));
     let queries = [
         ("DE, an hour", germany(hours(9, 1))),
         ("DE, a day", germany(hours(0, 24))),

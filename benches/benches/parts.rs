@@ -94,11 +94,11 @@ fn stores(c: &mut Criterion) {
     let mut hour = Query::new(start() + SignedDuration::from_hours(9), start());
     hour.until = start() + SignedDuration::from_hours(10);
     hour.countries = vec!["DE".parse().unwrap()];
-    hour.bands = vec![aqi::daqi::Band::Low];
+    hour.bands = store::AqiStandard::DEFAULT.category("Low").into_iter().collect();
     let mut day = Query::new(start(), start() + SignedDuration::from_hours(24));
     day.countries = hour.countries.clone();
     let mut high = Query::new(start(), day.until);
-    high.indices = Some((9.try_into().unwrap(), 10.try_into().unwrap()));
+    high.indices = Some((9, 10));
 
     let answer = |query: &Query| {
         runtime.block_on(async {

@@ -14,15 +14,15 @@ use std::collections::BTreeMap;
 use std::future::Future;
 
 use aqi::Decimal;
-use aqi::daqi::{Band, Index};
 use jiff::Timestamp;
 use proptest::prelude::*;
+use proptest::sample::Index as Sample;
 
 use crate::Window;
 use crate::csv::{self, Dialect};
 use crate::{
-    Area, Block, Column, Country, Flags, Kind, Page, Position, Query, Reading, SensorTypes, Store,
-    Summary, View, blocks,
+    AqiStandard, Area, Block, Column, Country, Flags, Kind, Page, Position, Query, Reading,
+    SensorTypes, Store, Summary, View, blocks,
 };
 
 /// Runs every test; `empty` makes an empty store for each. Panics where the contract
@@ -305,6 +305,8 @@ impl Model {
     /// What matches, in the order of rows.
     pub fn query(&self, query: &Query) -> Vec<Reading> {
         let wanted = |reading: &Reading| {
+            let number = reading.index_by(query.standard).map(aqi::Index::place);
+            let band = number.map(|number| query.standard.category_of(number));
             let in_list = |empty: bool, found: bool| empty || found;
             query.from <= reading.timestamp
                 && reading.timestamp <= query.until
@@ -313,11 +315,11 @@ impl Model {
                     query.countries.iter().any(|c| Some(*c) == reading.country),
                 )
                 && query.indices.is_none_or(|(low, high)| {
-                    reading.index().is_some_and(|i| low <= i && i <= high)
+                    number.is_some_and(|number| low <= number && number <= high)
                 })
                 && in_list(
                     query.bands.is_empty(),
-                    query.bands.iter().any(|b| Some(*b) == reading.band()),
+                    query.bands.iter().any(|wanted| Some(*wanted) == band),
                 )
                 && in_list(query.sensors.is_empty(), query.sensors.contains(&reading.sensor))
                 && in_list(
@@ -386,8 +388,11 @@ pub fn query() -> impl Strategy<Value = Query> {
     let country = proptest::sample::select(vec!["DE", "FR", "XK", "US"]);
     (
         (any_second(), any_second(), list(country)),
-        proptest::option::of((1u8..=10, 1u8..=10)),
-        proptest::collection::vec(proptest::sample::select(Band::ALL.to_vec()), 0..3),
+        (
+            any_standard(),
+            proptest::option::of((any::<Sample>(), any::<Sample>())),
+            proptest::collection::vec(any::<Sample>(), 0..3),
+        ),
         proptest::collection::vec(1u64..6, 0..3),
         proptest::option::of(proptest::sample::select(Window::ALL.to_vec())),
         (
@@ -397,11 +402,16 @@ pub fn query() -> impl Strategy<Value = Query> {
             proptest::option::of(proptest::sample::select(Flags::NAMES.to_vec())),
         ),
     )
-        .prop_map(|((from, until, countries), indices, bands, sensors, window, rest)| Query {
+        .prop_map(|((from, until, countries), index, sensors, window, rest)| Query {
             countries: countries.iter().filter_map(|c| c.parse().ok()).collect(),
-            indices: indices
-                .and_then(|(a, b)| Some((Index::new(a.min(b)).ok()?, Index::new(a.max(b)).ok()?))),
-            bands,
+            standard: index.0,
+            indices: index.1.map(|ends| {
+                let (low, high) = index.0.numbers();
+                let ends = [ends.0, ends.1]
+                    .map(|end| low + end.index((high.unwrap_or(500) - low + 1) as usize) as u32);
+                (ends[0].min(ends[1]), ends[0].max(ends[1]))
+            }),
+            bands: index.2.iter().map(|band| band.get(index.0.standard().categories)).collect(),
             sensors,
             windows: window.into_iter().collect(),
             sensor_types: models(if rest.1 { &["SDS011"] } else { &[] }),
@@ -410,6 +420,12 @@ pub fn query() -> impl Strategy<Value = Query> {
             without: rest.3.map_or(Flags::default(), |(flag, _)| flag),
             ..Query::new(at(from.min(until)), at(from.max(until)))
         })
+}
+
+/// Any standard of the index, the default half of the time.
+pub fn any_standard() -> impl Strategy<Value = AqiStandard> {
+    let all: Vec<_> = AqiStandard::all().collect();
+    prop_oneof![Just(AqiStandard::DEFAULT), proptest::sample::select(all)]
 }
 
 fn models(names: &[&str]) -> SensorTypes {
@@ -520,14 +536,14 @@ fn any_decimal() -> impl Strategy<Value = Decimal> {
     ]
 }
 
-/// The CSV of readings, all columns, as a store's pages print it.
-pub async fn csv_of(store: &(impl View + ?Sized), query: &Query) -> Vec<u8> {
+/// The CSV of readings as a store's pages print it.
+pub async fn csv_of(store: &(impl View + ?Sized), query: &Query, columns: &[Column]) -> Vec<u8> {
     let mut text = Vec::new();
-    csv::write_header(&mut text, Column::ALL, Dialect::USUAL);
+    csv::write_header(&mut text, columns, Dialect::USUAL);
     let mut after = None;
     loop {
         let page = store.query(query, after).await.expect("query");
-        csv::write_page(&mut text, &page, Column::ALL, Dialect::USUAL);
+        csv::write_page(&mut text, &page, columns, Dialect::USUAL);
         match page.next {
             None => return text,
             next => after = next,
@@ -572,22 +588,25 @@ fn sample() -> Vec<Reading> {
 fn sample_queries() -> Vec<Query> {
     let everything = Query::everything();
     let country = |code: &str| code.parse::<Country>().expect("a country");
-    let index = |value| Index::new(value).expect("an index");
+    let band = |name| AqiStandard::DEFAULT.category(name).expect("a band");
+    let us: AqiStandard = "us_aqi:2024".parse().expect("a standard");
     vec![
         Query { countries: vec![country("DE")], ..everything.clone() },
         Query { countries: vec![country("GB"), country("XK")], ..everything.clone() },
-        Query { indices: Some((index(4), index(6))), ..everything.clone() },
-        Query { indices: Some((index(1), index(10))), ..everything.clone() },
-        Query { indices: Some((index(7), index(10))), ..everything.clone() },
+        Query { indices: Some((4, 6)), ..everything.clone() },
+        Query { indices: Some((1, 10)), ..everything.clone() },
+        Query { indices: Some((7, 10)), ..everything.clone() },
         Query {
-            indices: Some((index(8), index(10))),
+            indices: Some((8, 10)),
             countries: vec![country("GB"), country("DE")],
             ..Query::new(at(40_000), at(120_000))
         },
-        Query { bands: vec![Band::Low, Band::VeryHigh], ..everything.clone() },
+        Query { bands: vec![band("Low"), band("Very High")], ..everything.clone() },
+        Query { indices: Some((2, 5)), bands: vec![band("Moderate")], ..everything.clone() },
+        Query { standard: us, indices: Some((20, 110)), ..everything.clone() },
         Query {
-            indices: Some((index(2), index(5))),
-            bands: vec![Band::Moderate],
+            standard: us,
+            bands: us.category("Good").into_iter().collect(),
             ..everything.clone()
         },
         Query { sensors: vec![3, 16], ..everything.clone() },
@@ -606,7 +625,7 @@ fn sample_queries() -> Vec<Query> {
         },
         Query {
             countries: vec![country("DE")],
-            bands: vec![Band::Low],
+            bands: vec![band("low")],
             indoor: Some(false),
             ..Query::new(at(3600), at(100_000))
         },

@@ -4,13 +4,12 @@ use std::str::FromStr;
 #[cfg(feature = "columnar")]
 use crate::columnar::Columnar;
 use crate::csv::{self, Dialect};
-use crate::{Column, Error, Page, Spelling};
+use crate::{AqiStandard, Column, Error, Page, Spelling};
 use crate::{geojson, json};
 
 /// Whose data Sensor.Community's is and how it may be used, for an [`Encoder`].
 /// (The network's own licence, see <https://sensor.community>.)
-pub const ATTRIBUTION: &str = "Sensor.Community contributors, Open Database License (ODbL) 1.0; \
-    index: UK Daily Air Quality Index, computed by Airshed";
+pub const ATTRIBUTION: &str = "Sensor.Community contributors, Open Database License (ODbL) 1.0";
 
 /// How an answer is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -99,8 +98,9 @@ impl std::error::Error for UnknownFormat {}
 /// Writes an answer in a format, page by page: every page in order, then
 /// [`finish`](Self::finish), without which the file is not whole.
 pub struct Encoder {
-    attribution: String,
+    credit: String,
     columns: Vec<Column>,
+    standard: AqiStandard,
     kind: Kind,
     rows: Rows,
 }
@@ -131,8 +131,20 @@ enum Rows {
 impl Encoder {
     /// An answer with these columns. GeoJSON has the coordinates in any case.
     /// `attribution` says whose data it is and how it may be used (such as
-    /// [`ATTRIBUTION`]): in GeoJSON, Parquet and Arrow, which have a place for it.
+    /// [`ATTRIBUTION`]); with the name of the index it stands in GeoJSON, Parquet and Arrow,
+    /// which have a place for it.
     pub fn new(format: Format, columns: &[Column], attribution: &str) -> Result<Self, Error> {
+        Self::by(AqiStandard::DEFAULT, format, columns, attribution)
+    }
+
+    /// The same, with the index by another standard.
+    pub fn by(
+        standard: AqiStandard,
+        format: Format,
+        columns: &[Column],
+        attribution: &str,
+    ) -> Result<Self, Error> {
+        let credit = standard.credit(attribution);
         let mut columns = columns.to_vec();
         let kind = match format {
             Format::Csv(dialect) => Kind::Csv(dialect),
@@ -143,32 +155,37 @@ impl Encoder {
                 Kind::GeoJson
             }
             #[cfg(feature = "columnar")]
-            Format::Parquet => Kind::Columnar(Box::new(Columnar::parquet(&columns, attribution)?)),
+            Format::Parquet => {
+                Kind::Columnar(Box::new(Columnar::parquet(&columns, standard, &credit)?))
+            }
             #[cfg(feature = "columnar")]
-            Format::Arrow => Kind::Columnar(Box::new(Columnar::arrow(&columns, attribution)?)),
+            Format::Arrow => {
+                Kind::Columnar(Box::new(Columnar::arrow(&columns, standard, &credit)?))
+            }
         };
-        let attribution = attribution.to_owned();
-        Ok(Self { attribution, columns, kind, rows: Rows::NotBegun })
+        Ok(Self { credit, columns, standard, kind, rows: Rows::NotBegun })
     }
 
     /// Appends the rows of a page, behind what goes before the first.
     pub fn page(&mut self, out: &mut Vec<u8>, page: &Page) -> Result<(), Error> {
         self.begin(out);
-        let columns = self.columns.as_slice();
+        let (columns, standard) = (self.columns.as_slice(), self.standard);
         let separator = |row: usize| if row == 0 && self.rows == Rows::None { "" } else { ",\n" };
         match &mut self.kind {
-            Kind::Csv(dialect) => csv::write_page(out, page, columns, *dialect),
+            Kind::Csv(dialect) => csv::write_page_by(out, page, columns, *dialect, standard),
             Kind::Json(spelling) => json::for_each_row(page, |number, row, date| {
                 out.extend_from_slice(separator(number).as_bytes());
-                json::write_object(out, row, date, columns, *spelling);
+                let style = json::Style { spelling: *spelling, standard };
+                json::write_object(out, row, date, columns, style);
             }),
             Kind::NdJson(spelling) => json::for_each_row(page, |_, row, date| {
-                json::write_object(out, row, date, columns, *spelling);
+                let style = json::Style { spelling: *spelling, standard };
+                json::write_object(out, row, date, columns, style);
                 out.push(b'\n');
             }),
             Kind::GeoJson => json::for_each_row(page, |number, row, date| {
                 out.extend_from_slice(separator(number).as_bytes());
-                geojson::write_feature(out, row, date, columns);
+                geojson::write_feature(out, row, date, columns, standard);
             }),
             #[cfg(feature = "columnar")]
             Kind::Columnar(file) => file.page(out, page)?,
@@ -201,7 +218,7 @@ impl Encoder {
             Kind::Csv(dialect) => csv::write_header(out, &self.columns, *dialect),
             Kind::Json(_) => out.extend_from_slice(b"[\n"),
             Kind::GeoJson => {
-                let attribution = serde_json::Value::from(self.attribution.as_str());
+                let attribution = serde_json::Value::from(self.credit.as_str());
                 let opening = format!(
                     "{{\"type\":\"FeatureCollection\",\"attribution\":{attribution},\"features\":[\n"
                 );

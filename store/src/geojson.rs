@@ -4,11 +4,18 @@
 //! of them is known alone, which is no point, it stands there.
 
 use crate::csv::cell::{Date, write_decimal};
-use crate::json::write_object;
-use crate::{Column, Row, Spelling};
+use crate::json::{Style, write_object};
+use crate::{AqiStandard, Column, Row, Spelling};
 
 /// Appends a row as a feature.
-pub(crate) fn write_feature(out: &mut Vec<u8>, row: Row<'_>, date: &Date, properties: &[Column]) {
+pub(crate) fn write_feature(
+    out: &mut Vec<u8>,
+    row: Row<'_>,
+    date: &Date,
+    properties: &[Column],
+    standard: AqiStandard,
+) {
+    let style = Style { spelling: Spelling::Usual, standard };
     out.extend_from_slice(br#"{"type":"Feature","geometry":"#);
     match (row.longitude(), row.latitude()) {
         (Some(longitude), Some(latitude)) => {
@@ -27,10 +34,10 @@ pub(crate) fn write_feature(out: &mut Vec<u8>, row: Row<'_>, date: &Date, proper
     };
     out.extend_from_slice(br#","properties":"#);
     match half {
-        None => write_object(out, row, date, properties, Spelling::Usual),
+        None => write_object(out, row, date, properties, style),
         Some(half) => {
             let properties = [properties, &[half]].concat();
-            write_object(out, row, date, &properties, Spelling::Usual);
+            write_object(out, row, date, &properties, style);
         }
     }
     out.push(b'}');

@@ -5,7 +5,7 @@
 //! `true` or `false`, `flags` an array of names.
 
 use crate::csv::cell::{Date, date_of, write_decimal, write_number, write_timestamp};
-use crate::{Column, Page, Row, Spelling, Value};
+use crate::{AqiStandard, Column, Page, Row, Spelling, Value};
 
 /// Calls for every row of a page, with its number in the page and its day's date.
 pub(crate) fn for_each_row(page: &Page, mut call: impl FnMut(usize, Row<'_>, &Date)) {
@@ -19,13 +19,20 @@ pub(crate) fn for_each_row(page: &Page, mut call: impl FnMut(usize, Row<'_>, &Da
     }
 }
 
+/// How rows are written.
+#[derive(Clone, Copy)]
+pub(crate) struct Style {
+    pub(crate) spelling: Spelling,
+    pub(crate) standard: AqiStandard,
+}
+
 /// Appends a row as an object.
 pub(crate) fn write_object(
     out: &mut Vec<u8>,
     row: Row<'_>,
     date: &Date,
     columns: &[Column],
-    spelling: Spelling,
+    style: Style,
 ) {
     for (number, column) in columns.iter().enumerate() {
         out.push(if number == 0 { b'{' } else { b',' });
@@ -33,7 +40,7 @@ pub(crate) fn write_object(
         out.extend_from_slice(column.name().as_bytes());
         out.extend_from_slice(b"\":");
         let start = out.len();
-        write_value(out, row, date, *column, spelling);
+        write_value(out, row, date, *column, style);
         if out.len() == start {
             out.extend_from_slice(b"null");
         }
@@ -45,8 +52,9 @@ pub(crate) fn write_object(
 }
 
 /// Appends what a column says, or nothing when it says nothing.
-fn write_value(out: &mut Vec<u8>, row: Row<'_>, date: &Date, column: Column, spelling: Spelling) {
-    match row.value(column) {
+fn write_value(out: &mut Vec<u8>, row: Row<'_>, date: &Date, column: Column, style: Style) {
+    let Style { spelling, standard } = style;
+    match row.value_by(column, standard) {
         Value::Nothing => {}
         Value::Whole(number) => write_number(out, Some(number)),
         Value::Decimal(number) => write_decimal(out, Some(number), b'.'),

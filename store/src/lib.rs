@@ -75,6 +75,7 @@ mod retry;
 mod schema;
 mod sensor_type;
 mod spelling;
+mod standard;
 mod value;
 
 #[cfg(feature = "conformance")]
@@ -104,4 +105,5 @@ pub use retry::{Retry, RetryPolicy};
 pub use schema::{BadValue, Column, Kind, Origin, UnknownColumn};
 pub use sensor_type::{BadSensorType, SensorType, SensorTypes};
 pub use spelling::Spelling;
-pub use value::Value;
+pub use standard::{AqiStandard, Basis, UnknownStandard};
+pub use value::{ShortText, Value};

@@ -1,7 +1,7 @@
-use aqi::daqi::{Band, Index};
+use aqi::Category;
 use jiff::Timestamp;
 
-use crate::{Area, Country, Flags, Reading, SensorTypes, Window};
+use crate::{AqiStandard, Area, Country, Flags, Reading, SensorTypes, Window};
 
 /// Which readings are wanted: those that pass every filter.
 ///
@@ -15,11 +15,13 @@ pub struct Query {
     pub until: Timestamp,
     /// Only these countries. A reading without a country is in none of them.
     pub countries: Vec<Country>,
-    /// Only indices from the first to the second, both included. A reading without an
-    /// index is in no range.
-    pub indices: Option<(Index, Index)>,
-    /// Only these bands. A reading without an index is in none of them.
-    pub bands: Vec<Band>,
+    /// Which air-quality index the two filters below are about.
+    pub standard: AqiStandard,
+    /// Only indices from the first to the second, both included, as the column `AQI` has them.
+    /// A reading without an index is in no range.
+    pub indices: Option<(u32, u32)>,
+    /// Only these bands of the standard. A reading without an index is in none of them.
+    pub bands: Vec<&'static Category>,
     /// Only these sensors.
     pub sensors: Vec<u64>,
     /// Only these models, in any case.
@@ -42,6 +44,7 @@ impl Query {
             from,
             until,
             countries: Vec::new(),
+            standard: AqiStandard::DEFAULT,
             indices: None,
             bands: Vec::new(),
             sensors: Vec::new(),
@@ -61,7 +64,6 @@ impl Query {
     /// Whether a reading passes every filter: what a store answers with, and nothing else.
     pub fn matches(&self, reading: &Reading) -> bool {
         let Self { sensors, sensor_types, windows, indoor, area, .. } = self;
-        let index = reading.index().map_or(0, |index| index.get());
         (self.from..=self.until).contains(&reading.timestamp)
             && self.accepts_country(reading.country)
             && (sensors.is_empty() || sensors.contains(&reading.sensor))
@@ -70,7 +72,7 @@ impl Query {
             && (sensor_types.is_empty()
                 || reading.sensor_type.is_some_and(|kind| sensor_types.contains(&kind)))
             && area.is_none_or(|area| area.contains_place(reading.latitude, reading.longitude))
-            && self.accepted_indices()[usize::from(index)]
+            && self.accepts_index(|| reading.index_by(self.standard).map(aqi::Index::place))
             && !reading.flags().intersects(self.without)
     }
 
@@ -94,17 +96,29 @@ impl Query {
         self.countries.is_empty() || self.countries.iter().any(between)
     }
 
-    /// For every index 1 to 10, and at 0 for none, whether it is wanted.
+    /// Whether it asks for some indices alone.
+    pub(crate) fn asks_for_indices(&self) -> bool {
+        self.indices.is_some() || !self.bands.is_empty()
+    }
+
+    fn accepts_index(&self, number: impl FnOnce() -> Option<u32>) -> bool {
+        !self.asks_for_indices() || number().is_some_and(|number| self.accepts_number(number))
+    }
+
+    /// Whether a number in the column `AQI` is wanted.
+    pub(crate) fn accepts_number(&self, number: u32) -> bool {
+        let within = |(low, high): (u32, u32)| (low..=high).contains(&number);
+        let in_band = |band: &&'static Category| within(self.standard.numbers_of(band));
+        self.indices.is_none_or(within) && (self.bands.is_empty() || self.bands.iter().any(in_band))
+    }
+
+    /// For every index 1 to 10 by the default, and at 0 for none, whether rows with it can be
+    /// wanted: by another standard any can that has one.
     pub(crate) fn accepted_indices(&self) -> [bool; 11] {
-        let mut accepted = [true; 11];
-        accepted[0] = self.indices.is_none() && self.bands.is_empty();
-        for value in 1..=10 {
-            let Ok(index) = Index::new(value) else {
-                continue;
-            };
-            let in_range = self.indices.is_none_or(|(low, high)| (low..=high).contains(&index));
-            let in_band = self.bands.is_empty() || self.bands.contains(&index.band());
-            accepted[usize::from(value)] = in_range && in_band;
+        let is_default = self.standard == AqiStandard::DEFAULT;
+        let mut accepted = [!self.asks_for_indices(); 11];
+        for (number, accepted) in (0u32..).zip(&mut accepted).skip(1) {
+            *accepted |= !is_default || self.accepts_number(number);
         }
         accepted
     }

@@ -6,7 +6,8 @@ use aqi::{Concentration, Decimal, daqi};
 use jiff::Timestamp;
 
 use crate::blocks::{Station, timestamp_problem};
-use crate::{Column, Country, Flags, SensorType};
+use crate::standard::Indexed;
+use crate::{AqiStandard, Column, Country, Flags, SensorType};
 
 /// One mean of one sensor.
 ///
@@ -83,6 +84,20 @@ impl Reading {
         }
         let concentration = |value: Option<Decimal>| Concentration::micrograms(value?).ok();
         daqi::of_particulates(concentration(self.pm10), concentration(self.pm25)).ok()?
+    }
+
+    /// The index by a standard: none for the models that [`index`](Self::index) has none for.
+    pub fn index_by(&self, standard: AqiStandard) -> Option<aqi::Index> {
+        self.indexed(standard).map(|indexed| indexed.index)
+    }
+
+    pub(crate) fn indexed(&self, standard: AqiStandard) -> Option<Indexed> {
+        let Self { pm10, pm25, window, .. } = *self;
+        if self.sensor_type.is_some_and(|kind| !kind.measures_particulates()) {
+            return None;
+        }
+        let index = standard.index(pm10, pm25, window)?;
+        Some(Indexed { standard, index, pm10, pm25, window })
     }
 
     /// The band of the index.

@@ -10,9 +10,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use aqi::Decimal;
-use aqi::daqi::Band;
 
-use crate::{Country, Flags, Reading, Row, SensorType, Value, Window};
+use crate::standard::Indexed;
+use crate::{AqiStandard, Country, Flags, Reading, Row, SensorType, Value, Window};
 
 /// What an answer says of each reading: a column of CSV, Parquet and Arrow, a member of
 /// a JSON object.
@@ -37,7 +37,7 @@ pub enum Column {
     Altitude,
     /// `loc_country`: ISO 3166-1 alpha-2.
     Country,
-    /// `AQI`: the particulate-matter DAQI, 1 to 10.
+    /// `AQI`: the index of particulate matter, as a whole number.
     Aqi,
     /// `Range`: the band of the index.
     Range,
@@ -57,6 +57,10 @@ pub enum Column {
     Hours,
     /// `samples`: how many samples went into the mean.
     Samples,
+    /// `AQI_text`: the index as its standard writes it.
+    AqiText,
+    /// `index_basis`: whether the index is of a mean that its standard is defined on.
+    IndexBasis,
 }
 
 /// In the order of the variants, which is that of files with all columns.
@@ -131,20 +135,15 @@ static DEFINITIONS: [Definition; COLUMNS] = [
     )
     .of_row(|row| row.country().map_or(Value::Nothing, Value::Country))
     .of_texts(|text| parsed(text).map(Value::Country), || Country::all().map(texts).collect()),
-    Definition::derived(
+    Definition::of_index(
         Column::Aqi,
-        ("AQI", Kind::Index, "the air-quality index of particulate matter"),
-        |reading| reading.index().map(|index| u64::from(index.get())).into(),
-    )
-    .of_row(|row| row.index().map(|index| u64::from(index.get())).into())
-    .in_unit("DAQI, 1 to 10"),
-    Definition::derived(Column::Range, ("Range", Kind::Text, "the band of the index"), |reading| {
-        reading.band().map_or(Value::Nothing, |band| Value::Word(band.name()))
-    })
-    .of_row(|row| row.band().map_or(Value::Nothing, |band| Value::Word(band.name())))
-    .of_texts(
-        |text| parsed::<Band>(text).map(|band| Value::Word(band.name())),
-        || Band::ALL.iter().map(|band| band.name().to_owned()).collect(),
+        ("AQI", Kind::Index, "the air-quality index of particulate matter, as a whole number"),
+        |indexed| Value::Whole(indexed.index.place().into()),
+    ),
+    Definition::of_index(
+        Column::Range,
+        ("Range", Kind::Text, "the band of the index"),
+        |indexed| Value::Word(indexed.category().name),
     ),
     Definition::identity(
         Column::SensorId,
@@ -208,9 +207,19 @@ static DEFINITIONS: [Definition; COLUMNS] = [
         |reading, value| reading.samples = value.count(),
     )
     .in_blocks(10),
+    Definition::of_index(
+        Column::AqiText,
+        ("AQI_text", Kind::Text, "the index as its standard writes it: 42, 500+, Good"),
+        |indexed| indexed.text(),
+    ),
+    Definition::of_index(
+        Column::IndexBasis,
+        ("index_basis", Kind::Text, "defined, or indicative where the mean is over another span"),
+        |indexed| Value::Word(indexed.basis().name()),
+    ),
 ];
 
-const COLUMNS: usize = Column::Samples as usize + 1;
+const COLUMNS: usize = Column::IndexBasis as usize + 1;
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -259,7 +268,7 @@ struct Definition {
     always: bool,
     /// Of a column of texts.
     texts: Option<Texts>,
-    get: fn(&Reading) -> Value,
+    get: Get,
     /// How a row of a block tells it, if not by the reading that it is.
     of_row: Option<fn(Row<'_>) -> Value>,
     /// The id of its own column in blocks.
@@ -267,6 +276,13 @@ struct Definition {
     /// Of a stored column alone.
     set: Option<fn(&mut Reading, Value)>,
     origin: Origin,
+}
+
+/// What a column's value follows from.
+enum Get {
+    Reading(fn(&Reading) -> Value),
+    /// Nothing where there is no index.
+    Index(fn(&Indexed) -> Value),
 }
 
 struct Texts {
@@ -279,7 +295,7 @@ impl Definition {
     const fn new(
         column: Column,
         (name, kind, description): (&'static str, Kind, &'static str),
-        get: fn(&Reading) -> Value,
+        get: Get,
         origin: Origin,
     ) -> Self {
         let always = matches!(origin, Origin::Identity);
@@ -306,7 +322,7 @@ impl Definition {
         about: (&'static str, Kind, &'static str),
         get: fn(&Reading) -> Value,
     ) -> Self {
-        Self::new(column, about, get, Origin::Identity)
+        Self::new(column, about, Get::Reading(get), Origin::Identity)
     }
 
     const fn stored(
@@ -315,7 +331,7 @@ impl Definition {
         get: fn(&Reading) -> Value,
         set: fn(&mut Reading, Value),
     ) -> Self {
-        Self { set: Some(set), ..Self::new(column, about, get, Origin::Stored) }
+        Self { set: Some(set), ..Self::new(column, about, Get::Reading(get), Origin::Stored) }
     }
 
     const fn derived(
@@ -323,7 +339,15 @@ impl Definition {
         about: (&'static str, Kind, &'static str),
         get: fn(&Reading) -> Value,
     ) -> Self {
-        Self::new(column, about, get, Origin::Derived)
+        Self::new(column, about, Get::Reading(get), Origin::Derived)
+    }
+
+    const fn of_index(
+        column: Column,
+        about: (&'static str, Kind, &'static str),
+        get: fn(&Indexed) -> Value,
+    ) -> Self {
+        Self::new(column, about, Get::Index(get), Origin::Derived)
     }
 
     const fn of_row(self, of_row: fn(Row<'_>) -> Value) -> Self {
@@ -426,8 +450,15 @@ impl Column {
 
     /// The texts that are known beforehand; empty where it holds something else. There may be
     /// others among models.
-    pub fn known_texts(self) -> Vec<String> {
-        self.definition().texts.as_ref().map_or(Vec::new(), |texts| (texts.known)())
+    /// Those of the index are a standard's.
+    pub fn known_texts(self, standard: AqiStandard) -> Vec<String> {
+        match self {
+            Self::Range => {
+                let categories = standard.standard().categories.iter();
+                categories.map(|category| category.name.to_owned()).collect()
+            }
+            _ => self.definition().texts.as_ref().map_or(Vec::new(), |texts| (texts.known)()),
+        }
     }
 
     /// What a text says that [`Value`]'s `Display` wrote for the column; an empty one is
@@ -463,7 +494,7 @@ impl Column {
     pub(crate) fn parse_text(self, text: &str) -> Result<Value, String> {
         match &self.definition().texts {
             Some(texts) => (texts.parse)(text),
-            None => Err("not a column of texts".to_owned()),
+            None => Err("follows from other columns".to_owned()),
         }
     }
 
@@ -525,7 +556,15 @@ impl Reading {
     /// assert_eq!(reading.value(Column::P2), Value::Nothing);
     /// ```
     pub fn value(&self, column: Column) -> Value {
-        (column.definition().get)(self)
+        self.value_by(column, AqiStandard::DEFAULT)
+    }
+
+    /// The same, by another standard where the column says something of the index.
+    pub fn value_by(&self, column: Column, standard: AqiStandard) -> Value {
+        match column.definition().get {
+            Get::Reading(get) => get(self),
+            Get::Index(get) => self.indexed(standard).map_or(Value::Nothing, |it| get(&it)),
+        }
     }
 
     /// Sets what a [stored](Origin::Stored) column says; a value of another kind is nothing.
@@ -540,11 +579,19 @@ impl Reading {
 impl Row<'_> {
     /// What a column says of the row.
     pub fn value(&self, column: Column) -> Value {
-        let Definition { of_row, block, .. } = column.definition();
-        match (of_row, block) {
-            (Some(of_row), _) => of_row(*self),
-            (None, Some(_)) => self.other(column),
-            (None, None) => self.reading().value(column),
+        self.value_by(column, AqiStandard::DEFAULT)
+    }
+
+    /// The same, by another standard where the column says something of the index.
+    pub fn value_by(&self, column: Column, standard: AqiStandard) -> Value {
+        let Definition { of_row, block, get, .. } = column.definition();
+        match (of_row, block, get) {
+            (Some(of_row), ..) => of_row(*self),
+            (None, Some(_), _) => self.other(column),
+            (None, None, Get::Index(get)) => {
+                self.indexed(standard).map_or(Value::Nothing, |it| get(&it))
+            }
+            (None, None, Get::Reading(get)) => get(&self.reading()),
         }
     }
 }

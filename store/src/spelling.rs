@@ -1,5 +1,3 @@
-use aqi::daqi::Band;
-
 /// How moments and bands are written in the text formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Spelling {
@@ -25,7 +23,7 @@ impl Spelling {
     /// A word of a column, such as the name of a band.
     pub(crate) fn of_word(self, word: &'static str) -> &'static str {
         match self {
-            Self::Report if word == Band::Moderate.name() => "Medium",
+            Self::Report if word == "Moderate" => "Medium",
             _ => word,
         }
     }

@@ -21,12 +21,39 @@ pub enum Value {
     SensorType(SensorType),
     /// A text that is one of a few.
     Word(&'static str),
+    /// A text of a few characters, such as `500+`.
+    Short(ShortText),
     /// True or false.
     Truth(bool),
     /// A moment.
     Timestamp(Timestamp),
     /// What is doubtful.
     Flags(Flags),
+}
+
+/// At most 15 ASCII characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShortText {
+    bytes: [u8; 15],
+    length: u8,
+}
+
+impl ShortText {
+    /// What something displays as; nothing where that is too long, or not ASCII.
+    pub(crate) fn of(shown: impl fmt::Display) -> Self {
+        let text = shown.to_string();
+        let mut kept = Self { bytes: [0; 15], length: 0 };
+        if text.is_ascii() && text.len() <= kept.bytes.len() {
+            kept.bytes[..text.len()].copy_from_slice(text.as_bytes());
+            kept.length = text.len() as u8;
+        }
+        kept
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..usize::from(self.length)]).unwrap_or_default()
+    }
 }
 
 impl Value {
@@ -80,6 +107,7 @@ impl Value {
             Self::Country(country) => Some(country.as_str()),
             Self::SensorType(model) => Some(model.as_str()),
             Self::Word(word) => Some(word),
+            Self::Short(text) => Some(text.as_str()),
             _ => None,
         }
     }
@@ -107,7 +135,7 @@ impl fmt::Display for Value {
             Self::Nothing => Ok(()),
             Self::Whole(number) => write!(f, "{number}"),
             Self::Decimal(number) => write!(f, "{number}"),
-            Self::Country(_) | Self::SensorType(_) | Self::Word(_) => {
+            Self::Country(_) | Self::SensorType(_) | Self::Word(_) | Self::Short(_) => {
                 f.write_str(self.text().unwrap_or_default())
             }
             Self::Truth(truth) => write!(f, "{}", u8::from(*truth)),

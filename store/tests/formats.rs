@@ -15,8 +15,8 @@ use proptest::test_runner::TestRunner;
 use serde_json::value::RawValue;
 use store::csv::{Delimiter, Dialect};
 use store::{
-    ATTRIBUTION, Column, Encoder, Format, Kind, Memory, Origin, Pages, Query, Reading, Spelling,
-    Store, View, Window, conformance,
+    ATTRIBUTION, AqiStandard, Column, Encoder, Format, Kind, Memory, Origin, Pages, Query, Reading,
+    Spelling, Store, View, Window, conformance,
 };
 
 fn berlin() -> Reading {
@@ -65,21 +65,21 @@ async fn golden_files() {
     let cases = [
         (
             Format::Csv(Dialect::USUAL),
-            "id,timestamp,P1,P2,loc_id,loc_lat,loc_long,loc_alt,loc_country,AQI,Range,sensor_id,sensor_type,window,indoor,exact_location,flags,hours,samples\n\
-             ,2020-06-11T09:40:42Z,,0,,,,,,1,Low,7,,1h,,,zero,,\n\
-             7500000001,2020-06-11T09:40:41Z,51.30,20.5,11,52.520,-13.405,34.8,DE,4,Moderate,28842,SDS011,24h,0,,dummy_location,23,540\n",
+            "id,timestamp,P1,P2,loc_id,loc_lat,loc_long,loc_alt,loc_country,AQI,Range,sensor_id,sensor_type,window,indoor,exact_location,flags,hours,samples,AQI_text,index_basis\n\
+             ,2020-06-11T09:40:42Z,,0,,,,,,1,Low,7,,1h,,,zero,,,1,indicative\n\
+             7500000001,2020-06-11T09:40:41Z,51.30,20.5,11,52.520,-13.405,34.8,DE,4,Moderate,28842,SDS011,24h,0,,dummy_location,23,540,4,defined\n",
         ),
         (
             Format::Csv(Dialect::new(Delimiter::Semicolon).with_decimal_comma().unwrap()),
-            "id;timestamp;P1;P2;loc_id;loc_lat;loc_long;loc_alt;loc_country;AQI;Range;sensor_id;sensor_type;window;indoor;exact_location;flags;hours;samples\n\
-             ;2020-06-11T09:40:42Z;;0;;;;;;1;Low;7;;1h;;;zero;;\n\
-             7500000001;2020-06-11T09:40:41Z;51,30;20,5;11;52,520;-13,405;34,8;DE;4;Moderate;28842;SDS011;24h;0;;dummy_location;23;540\n",
+            "id;timestamp;P1;P2;loc_id;loc_lat;loc_long;loc_alt;loc_country;AQI;Range;sensor_id;sensor_type;window;indoor;exact_location;flags;hours;samples;AQI_text;index_basis\n\
+             ;2020-06-11T09:40:42Z;;0;;;;;;1;Low;7;;1h;;;zero;;;1;indicative\n\
+             7500000001;2020-06-11T09:40:41Z;51,30;20,5;11;52,520;-13,405;34,8;DE;4;Moderate;28842;SDS011;24h;0;;dummy_location;23;540;4;defined\n",
         ),
         (
             Format::Json(Spelling::Usual),
             "[\n\
-             {\"id\":null,\"timestamp\":\"2020-06-11T09:40:42Z\",\"P1\":null,\"P2\":0,\"loc_id\":null,\"loc_lat\":null,\"loc_long\":null,\"loc_alt\":null,\"loc_country\":null,\"AQI\":1,\"Range\":\"Low\",\"sensor_id\":7,\"sensor_type\":null,\"window\":\"1h\",\"indoor\":null,\"exact_location\":null,\"flags\":[\"zero\"],\"hours\":null,\"samples\":null},\n\
-             {\"id\":7500000001,\"timestamp\":\"2020-06-11T09:40:41Z\",\"P1\":51.30,\"P2\":20.5,\"loc_id\":11,\"loc_lat\":52.520,\"loc_long\":-13.405,\"loc_alt\":34.8,\"loc_country\":\"DE\",\"AQI\":4,\"Range\":\"Moderate\",\"sensor_id\":28842,\"sensor_type\":\"SDS011\",\"window\":\"24h\",\"indoor\":false,\"exact_location\":null,\"flags\":[\"dummy_location\"],\"hours\":23,\"samples\":540}\n\
+             {\"id\":null,\"timestamp\":\"2020-06-11T09:40:42Z\",\"P1\":null,\"P2\":0,\"loc_id\":null,\"loc_lat\":null,\"loc_long\":null,\"loc_alt\":null,\"loc_country\":null,\"AQI\":1,\"Range\":\"Low\",\"sensor_id\":7,\"sensor_type\":null,\"window\":\"1h\",\"indoor\":null,\"exact_location\":null,\"flags\":[\"zero\"],\"hours\":null,\"samples\":null,\"AQI_text\":\"1\",\"index_basis\":\"indicative\"},\n\
+             {\"id\":7500000001,\"timestamp\":\"2020-06-11T09:40:41Z\",\"P1\":51.30,\"P2\":20.5,\"loc_id\":11,\"loc_lat\":52.520,\"loc_long\":-13.405,\"loc_alt\":34.8,\"loc_country\":\"DE\",\"AQI\":4,\"Range\":\"Moderate\",\"sensor_id\":28842,\"sensor_type\":\"SDS011\",\"window\":\"24h\",\"indoor\":false,\"exact_location\":null,\"flags\":[\"dummy_location\"],\"hours\":23,\"samples\":540,\"AQI_text\":\"4\",\"index_basis\":\"defined\"}\n\
              ]\n",
         ),
     ];
@@ -343,7 +343,7 @@ async fn an_attribution_is_written_as_it_is() {
     encoder.page(&mut file, &store::Page::default()).unwrap();
     encoder.finish(&mut file).unwrap();
     let file: serde_json::Value = serde_json::from_slice(&file).unwrap();
-    assert_eq!(file["attribution"], attribution);
+    assert_eq!(file["attribution"], AqiStandard::DEFAULT.credit(attribution));
 }
 
 /// What LibreOffice finds in a cell: `make interop`, which sees to it that it is there.
@@ -407,7 +407,8 @@ fn read_back(file: &[u8], format: Format) -> Vec<String> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/read_back.py");
     let kinds = Column::ALL.iter().map(|column| format!("{}={:?}", column.name(), column.kind()));
     let kinds = kinds.collect::<Vec<_>>().join(" ");
-    let arguments = [format.name(), path.to_str().unwrap(), ATTRIBUTION, &kinds];
+    let credit = AqiStandard::DEFAULT.credit(ATTRIBUTION);
+    let arguments = [format.name(), path.to_str().unwrap(), &credit, &kinds];
     let run = Command::new(python()).arg(script).args(arguments).output().unwrap();
     assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
     String::from_utf8(run.stdout).unwrap().lines().map(str::to_owned).collect()

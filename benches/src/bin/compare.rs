@@ -127,7 +127,7 @@ async fn ask_others(folder: &Path, store: &Path, queries: &[Named]) -> Result<Ve
                 "until": query.until.as_millisecond(),
                 "country": query.countries.first().map(ToString::to_string),
                 "range": query.bands.first().map(ToString::to_string),
-                "minAqi": query.indices.map(|(lowest, _)| lowest.get()),
+                "minAqi": query.indices.map(|(lowest, _)| lowest),
             })
         })
         .collect();
@@ -241,11 +241,11 @@ fn queries() -> Result<[Named; 4], Failure> {
     let germany = vec!["DE".parse()?];
     let mut hour = Query::new(mid_month + SignedDuration::from_hours(9), end(15 * 24 + 10));
     hour.countries = germany.clone();
-    hour.bands = vec![aqi::daqi::Band::Low];
+    hour.bands = store::AqiStandard::DEFAULT.category("Low").into_iter().collect();
     let mut day = Query::new(mid_month, end(16 * 24));
     day.countries = germany.clone();
     let mut high = Query::new(start() - SignedDuration::from_hours(1), end(HOURS));
-    high.indices = Some((9.try_into()?, 10.try_into()?));
+    high.indices = Some((9, 10));
     let mut month = Query::new(start() - SignedDuration::from_hours(1), end(HOURS));
     month.countries = germany;
     Ok([

@@ -36,7 +36,7 @@ async fn main() -> Result<(), Failure> {
         start() + SignedDuration::from_hours(24 + 10) - SignedDuration::from_secs(1),
     );
     query.countries = vec!["DE".parse()?];
-    query.bands = vec![aqi::daqi::Band::Low];
+    query.bands = store::AqiStandard::DEFAULT.category("Low").into_iter().collect();
 
     let mut text = Vec::new();
     let mut stores = Vec::new();

@@ -9,22 +9,25 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use aqi::daqi::{Band, Index};
 use jiff::{SignedDuration, Timestamp};
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use store::csv::{Delimiter, Dialect};
-use store::{Area, Column, Encoder, Flags, Format, Pages, Quality, Query, Spelling, Store, View};
+use store::{
+    AqiStandard, Area, Column, Encoder, Flags, Format, Pages, Quality, Query, Spelling, Store, View,
+};
 
 pub(crate) use self::bounds::whole;
 use self::bounds::{End, read_index, read_moment};
 
 /// The fields that a request can have.
-pub const FIELDS: [&str; 21] = [
+pub const FIELDS: [&str; 23] = [
     "startDate",
     "endDate",
+    "index",
+    "strict",
     "country",
     "range",
     "minAqi",
@@ -99,10 +102,19 @@ impl fmt::Display for BadRequest {
     }
 }
 
-impl Ask {
-    /// From a JSON object. Lists may be arrays, numbers may be strings. An `id` is ignored,
-    /// as by the report's server, whose clients send one.
-    pub fn from_json(body: &[u8]) -> Result<Self, BadRequest> {
+/// What a request means where it does not say.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Defaults {
+    /// Which air-quality index.
+    pub index: AqiStandard,
+    /// Which dates; `None`: they have to be named.
+    pub dates: Option<Dates>,
+}
+
+impl Defaults {
+    /// A request from a JSON object. Lists may be arrays, numbers may be strings. An `id` is
+    /// ignored, as by the report's server, whose clients send one.
+    pub fn json(&self, body: &[u8]) -> Result<Ask, BadRequest> {
         let not_an_object =
             |e: serde_json::Error| BadRequest::new("body", format!("not a JSON object: {e}"));
         let Members(members) = serde_json::from_slice(body).map_err(not_an_object)?;
@@ -119,28 +131,25 @@ impl Ask {
                 fields.push((name.clone(), literal(&name, value)?));
             }
         }
-        Self::from_fields(fields, None)
+        Ask::from_fields(fields, self)
     }
 
-    /// From a form in a body. An `id` is ignored, as in JSON.
-    pub fn from_form_body(text: &[u8]) -> Result<Self, BadRequest> {
+    /// A request from a form in a body. An `id` is ignored, as in JSON.
+    pub fn form_body(&self, text: &[u8]) -> Result<Ask, BadRequest> {
         let pairs = form_urlencoded::parse(text).filter(|(name, _)| name != "id");
         let fields = pairs.map(|(name, value)| (name.into_owned(), value.into_owned()));
-        Self::from_fields(fields, None)
+        Ask::from_fields(fields, self)
     }
 
-    /// From a query string.
-    pub fn from_form(text: &[u8]) -> Result<Self, BadRequest> {
-        Self::from_form_within(text, None)
-    }
-
-    /// From a query string that may leave dates out.
-    pub fn from_form_within(text: &[u8], dates: Option<Dates>) -> Result<Self, BadRequest> {
+    /// A request from a query string.
+    pub fn form(&self, text: &[u8]) -> Result<Ask, BadRequest> {
         let pairs = form_urlencoded::parse(text);
         let fields = pairs.map(|(name, value)| (name.into_owned(), value.into_owned()));
-        Self::from_fields(fields, dates)
+        Ask::from_fields(fields, self)
     }
+}
 
+impl Ask {
     /// From what [`to_object`](Self::to_object) gave.
     pub fn from_object(object: Map<String, Value>) -> Result<Self, BadRequest> {
         let mut fields = Vec::new();
@@ -157,7 +166,7 @@ impl Ask {
                 }
             }
         }
-        Self::from_fields(fields, None)
+        Self::from_fields(fields, &Defaults::default())
     }
 
     /// The request as a JSON object.
@@ -197,7 +206,7 @@ impl Ask {
 
     /// What writes the answer; `attribution` says whose data it is.
     pub fn encoder(&self, attribution: &str) -> Result<Encoder, store::Error> {
-        Encoder::new(self.format, &self.columns, attribution)
+        Encoder::by(self.query.standard, self.format, &self.columns, attribution)
     }
 
     /// The readings that the answer has.
@@ -219,10 +228,10 @@ impl Ask {
 
     fn from_fields(
         fields: impl IntoIterator<Item = (String, String)>,
-        dates: Option<Dates>,
+        defaults: &Defaults,
     ) -> Result<Self, BadRequest> {
         // An empty field is what an untouched form sends.
-        let fields: Vec<_> = fields
+        let mut fields: Vec<_> = fields
             .into_iter()
             .map(|(name, value)| (name, value.trim().to_owned()))
             .filter(|(name, value)| !FIELDS.contains(&name.as_str()) || !value.is_empty())
@@ -231,11 +240,16 @@ impl Ask {
             let reason = format!("unknown; the fields are {}", FIELDS.join(", "));
             return Err(BadRequest::new(beginning(name), reason));
         }
+        // Whoever reads the request again may have another default.
+        let says = |name: &str| fields.iter().any(|(field, _)| field == name);
+        if defaults.index != AqiStandard::DEFAULT && !says("index") {
+            fields.push(("index".to_owned(), defaults.index.to_string()));
+        }
         let given = Given(&fields);
         let from = given.one("startDate", |text| read_moment(text, End::Lower))?;
         let until = given.one("endDate", |text| read_moment(text, End::Upper))?;
         let missing = |field| BadRequest::new(field, "missing");
-        let (until, from) = match dates {
+        let (until, from) = match defaults.dates {
             Some(dates) => {
                 let start = || {
                     let before = until.unwrap_or(dates.newest);
@@ -251,26 +265,30 @@ impl Ask {
         if until < from {
             return Err(BadRequest::new("endDate", format!("{until} is before startDate {from}")));
         }
-        let lowest = given.one("minAqi", |text| read_index(text, End::Lower))?;
-        let highest = given.one("maxAqi", |text| read_index(text, End::Upper))?;
         let mut query = Query::new(from, until);
+        query.standard = given.one("index", parsed)?.unwrap_or_default();
+        let ends = query.standard.numbers();
+        let lowest = given.one("minAqi", |text| read_index(text, End::Lower, ends))?;
+        let highest = given.one("maxAqi", |text| read_index(text, End::Upper, ends))?;
         query.indices = match (lowest.flatten(), highest.flatten()) {
             (None, None) => None,
-            (low, high) => Some((low.unwrap_or(Index::MIN), high.unwrap_or(Index::MAX))),
+            (low, high) => Some((low.unwrap_or(0), high.unwrap_or(u32::MAX))),
         };
         if let Some((low, high)) = query.indices.filter(|(low, high)| low > high) {
             return Err(BadRequest::new("minAqi", format!("{low} is above maxAqi {high}")));
         }
         query.countries = given.list("country", parsed)?;
         query.bands = given.list("range", |text| {
-            let words = "the ranges are Low, Moderate (or Medium), High and Very High";
-            text.parse::<Band>().map_err(|_| words.to_owned())
+            query.standard.category(text).ok_or_else(|| ranges(query.standard))
         })?;
         query.sensors = given.list("sensor", |text| {
             whole(text).ok_or_else(|| "the id of a sensor is a whole number".to_owned())
         })?;
         query.sensor_types = given.list("sensorType", parsed)?.into();
         query.windows = given.list("window", parsed)?;
+        if given.one("strict", read_flag)? == Some(true) {
+            given.only_defined(&mut query)?;
+        }
         query.indoor = given.one("indoor", read_flag)?;
         query.area = given.area()?;
         let flags = given.list("without", |text| {
@@ -288,6 +306,11 @@ impl Ask {
             return Err(BadRequest::new("columns", format!("{} is given twice", twice.name())));
         }
         let format = given.format()?;
+        let is_of_report = given.values("dialect").any(|dialect| dialect == "report");
+        if is_of_report && query.standard != AqiStandard::DEFAULT {
+            let reason = "dialect=report has the UK's index, as the report does";
+            return Err(BadRequest::new("index", reason));
+        }
         let limit = given.one("limit", |text| {
             let rows = whole(text).filter(|rows| *rows > 0);
             rows.ok_or_else(|| "a number of rows, at least 1".to_owned())
@@ -425,6 +448,27 @@ impl<'a> Given<'a> {
         }))
     }
 
+    /// Leaves of the windows those whose means the index is defined on.
+    fn only_defined(self, query: &mut Query) -> Result<(), BadRequest> {
+        let standard = query.standard;
+        let defined: Vec<_> = standard.windows().collect();
+        let names = defined.iter().map(|window| window.name()).collect::<Vec<_>>().join(", ");
+        match query.windows.iter().find(|window| !defined.contains(window)) {
+            Some(other) => {
+                let reason =
+                    format!("{standard} is not defined on means of {other} (but: {names})");
+                return Err(BadRequest::new("window", reason));
+            }
+            None if defined.is_empty() => {
+                let reason = format!("{standard} is defined on none of the windows that there are");
+                return Err(BadRequest::new("strict", reason));
+            }
+            None if query.windows.is_empty() => query.windows = defined,
+            None => {}
+        }
+        Ok(())
+    }
+
     fn area(self) -> Result<Option<Area>, BadRequest> {
         let bbox = self.joined("bbox", |text| {
             let words = "give west,south,east,north in degrees; west above east crosses 180°";
@@ -471,19 +515,32 @@ impl<'a> Given<'a> {
     }
 }
 
+/// The bands that there are, for who asks for another.
+fn ranges(standard: AqiStandard) -> String {
+    if standard == AqiStandard::DEFAULT {
+        return "the ranges are Low, Moderate (or Medium), High and Very High".to_owned();
+    }
+    let names: Vec<_> = standard.standard().categories.iter().map(|c| c.name).collect();
+    format!("the ranges of {standard} are {}", names.join(", "))
+}
+
 /// The longest that the filters are in a file name; file systems take 255 bytes in all.
 const LONGEST_NAME: usize = 120;
 
 /// What a query filters by, in a few characters that any file system takes.
 fn filter_names(query: &Query) -> Vec<String> {
-    let bands: Vec<_> = query.bands.iter().map(|band| band.name().to_lowercase()).collect();
+    let bands: Vec<_> = query.bands.iter().map(|band| band.name.to_lowercase()).collect();
+    let is_default = query.standard == AqiStandard::DEFAULT;
+    let standard: Vec<_> = (!is_default).then_some(query.standard).into_iter().collect();
     let flags: Vec<_> = query.without.names().collect();
     let filters = [
         name_list(&query.countries, "", "countries"),
         name_list(&bands, "", "ranges"),
-        query.indices.map(|(low, high)| match low == high {
-            true => format!("aqi{low}"),
-            false => format!("aqi{low}to{high}"),
+        name_list(&standard, "", "indices"),
+        query.indices.map(|(low, high)| match (low, high) {
+            (low, high) if low == high => format!("aqi{low}"),
+            (low, u32::MAX) => format!("aqi{low}on"),
+            (low, high) => format!("aqi{low}to{high}"),
         }),
         name_list(&query.sensors, "sensor", "sensors"),
         name_list(&query.sensor_types.iter().collect::<Vec<_>>(), "", "types"),

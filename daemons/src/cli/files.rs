@@ -213,13 +213,20 @@ pub(super) struct Export {
     /// Countries, such as DE,FR.
     #[arg(long)]
     country: Option<String>,
-    /// Bands: Low, Moderate, High, Very High.
+    /// The air-quality index: ID[:VERSION[:VARIANT]], as `airshed index --list` has them
+    /// [default: uk_daqi]
+    #[arg(long, value_name = "STANDARD")]
+    index: Option<String>,
+    /// Only means over a span that the index is defined on.
+    #[arg(long)]
+    strict: bool,
+    /// Bands of the index, such as Low,Moderate.
     #[arg(long)]
     range: Option<String>,
-    /// Lowest index, 1 to 10.
+    /// Lowest index.
     #[arg(long)]
     min_aqi: Option<String>,
-    /// Highest index, 1 to 10.
+    /// Highest index.
     #[arg(long)]
     max_aqi: Option<String>,
     /// Sensor ids.
@@ -298,6 +305,8 @@ impl Export {
             ("startDate", self.start.as_deref()),
             ("endDate", self.end.as_deref()),
             ("country", self.country.as_deref()),
+            ("index", self.index.as_deref()),
+            ("strict", self.strict.then_some("true")),
             ("range", self.range.as_deref()),
             ("minAqi", self.min_aqi.as_deref()),
             ("maxAqi", self.max_aqi.as_deref()),

@@ -19,7 +19,7 @@ use clap::Args;
 use http::HeaderValue;
 use jiff::SignedDuration;
 use queue::Queues;
-use store::{CacheOptions, Cached, ErrorKind, Metered, SensorType, Store, Window};
+use store::{AqiStandard, CacheOptions, Cached, ErrorKind, Metered, SensorType, Store, Window};
 use tokio::net::{TcpListener, TcpSocket, lookup_host};
 
 use super::left_out::check_aws;
@@ -436,6 +436,10 @@ pub(super) struct HttpFlags {
     /// Whose pages may ask: * for all, none, or origins such as https://example.org.
     #[arg(long, env = "AIRSHED_CORS", default_value = "*", value_delimiter = ',', value_parser = origin)]
     cors: Vec<String>,
+    /// The air-quality index of those who do not ask for another: ID[:VERSION[:VARIANT]], as
+    /// `airshed index --list` has them.
+    #[arg(long, env = "AIRSHED_INDEX", default_value_t, value_name = "STANDARD")]
+    index: AqiStandard,
 }
 
 impl HttpFlags {
@@ -473,7 +477,8 @@ impl HttpFlags {
             ..Limits::default()
         };
         let cors = self.cors()?;
-        Ok(Server { store, desk, feed, watch, clock, limits, cors, attribution })
+        let index = self.index;
+        Ok(Server { store, desk, feed, watch, clock, limits, cors, attribution, index })
     }
 
     fn cors(&self) -> Result<CorsOrigins, Failure> {

@@ -20,7 +20,7 @@ pub use client::{Client, ClientError};
 pub use server::{Parts, run};
 pub use socket::{Socket, SocketError, socket_of};
 
-use airshed_serve::request::{Ask, BadRequest, Dates};
+use airshed_serve::request::{Ask, BadRequest, Dates, Defaults};
 use http::HeaderName;
 use jiff::{SignedDuration, Timestamp};
 
@@ -29,5 +29,6 @@ const ROWS: HeaderName = HeaderName::from_static("airshed-rows");
 /// What an export is asked for: the fields of a query string, of which none is required.
 pub fn export_request(fields: &str) -> Result<Ask, BadRequest> {
     let (last, newest, span) = (Timestamp::MAX, Timestamp::MAX, SignedDuration::MAX);
-    Ask::from_form_within(fields.as_bytes(), Some(Dates { last, newest, span }))
+    let dates = Some(Dates { last, newest, span });
+    Defaults { dates, ..Defaults::default() }.form(fields.as_bytes())
 }

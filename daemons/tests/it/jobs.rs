@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use airshed::jobs::{Jobs, State};
 use airshed::objects::Objects;
-use airshed::request::Ask;
+use airshed::request::Defaults;
 use airshed::sweeper::Sweeper;
 use airshed::trace::Origin;
 use airshed::{message, worker};
@@ -114,7 +114,8 @@ async fn a_job_that_cannot_be_done_fails_with_the_reason() {
 #[tokio::test]
 async fn a_job_that_was_begun_too_often_fails() {
     let rig = Rig::start(Options::default()).await;
-    let ask = Ask::from_json(br#"{"startDate":"2026-01-01","endDate":"2026-01-01"}"#).unwrap();
+    let ask =
+        Defaults::default().json(br#"{"startDate":"2026-01-01","endDate":"2026-01-01"}"#).unwrap();
     let job = rig.jobs.create(ask.to_object(), Origin::default()).await.unwrap();
     let begun = airshed::jobs::Job { attempts: 5, ..job };
     let begun =
@@ -166,7 +167,8 @@ async fn a_job_that_takes_long_is_begun_once() {
     let store = Slow(Arc::default());
     store.put(&readings(3)).await.unwrap();
     let queues = queue::open("channel:", 10).await.unwrap();
-    let ask = Ask::from_json(br#"{"startDate":"2026-01-01","endDate":"2026-01-01"}"#).unwrap();
+    let ask =
+        Defaults::default().json(br#"{"startDate":"2026-01-01","endDate":"2026-01-01"}"#).unwrap();
     let job = jobs.create(ask.to_object(), Origin::default()).await.unwrap();
     queues.requests.send(&message::of(job.id, &Origin::default())).await.unwrap();
     let (store, silence) = (Arc::new(store), worker::SILENCE);
@@ -327,7 +329,8 @@ async fn equal_queries_share_a_job_while_its_result_is_fresh() {
     assert_eq!(json(again).await["status"], "done");
 
     // Not one that is no longer fresh, nor one that failed.
-    let query = Ask::from_form(ALL.split_once('?').unwrap().1.as_bytes()).unwrap().to_object();
+    let query =
+        Defaults::default().form(ALL.split_once('?').unwrap().1.as_bytes()).unwrap().to_object();
     let id = first.rsplit('/').next().unwrap().parse().unwrap();
     let job = rig.jobs.get(id).await.unwrap().unwrap();
     let version = rig.store.version(at("2026-01-01T00:00:00Z"), at("2026-01-31T23:59:59Z"));

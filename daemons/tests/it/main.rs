@@ -23,6 +23,7 @@ mod proxy;
 mod quality;
 mod readme;
 mod request;
+mod standards;
 mod support;
 mod trace;
 mod watch;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use airshed::jobs::{Cancellation, Jobs, State};
 use airshed::objects::Objects;
-use airshed::request::Ask;
+use airshed::request::Defaults;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::StatusCode;
@@ -386,7 +386,8 @@ async fn in_a_directory_too_a_record_only_changes_over_the_one_that_was_read() {
     let url = format!("file:{}", folder.path().display());
     let objects = Objects::open(&url).await.unwrap();
     let jobs = Jobs::new(objects, clock(), SignedDuration::from_hours(24));
-    let ask = Ask::from_json(br#"{"startDate":"2026-01-01","endDate":"2026-01-01"}"#).unwrap();
+    let ask =
+        Defaults::default().json(br#"{"startDate":"2026-01-01","endDate":"2026-01-01"}"#).unwrap();
     let job = jobs.create(ask.to_object(), Origin::default()).await.unwrap();
     let running = State::Running { rows: 1, estimate: None };
     let begun = jobs.update(&job, running.clone()).await.unwrap();
@@ -433,7 +434,8 @@ async fn a_worker_that_panics_is_replaced_and_its_job_done() {
     let store = Arc::new(Panicking(Memory::new(), AtomicBool::new(false)));
     store.put(&readings(3)).await.unwrap();
     let rig = Rig::start(Options { store, ..Options::default() }).await;
-    let ask = Ask::from_json(br#"{"startDate":"2026-01-01","endDate":"2026-01-31"}"#).unwrap();
+    let ask =
+        Defaults::default().json(br#"{"startDate":"2026-01-01","endDate":"2026-01-31"}"#).unwrap();
     let job = rig.jobs.create(ask.to_object(), Origin::default()).await.unwrap();
     rig.queues.requests.send(&airshed::message::of(job.id, &Origin::default())).await.unwrap();
     let done = loop {

@@ -85,6 +85,7 @@ pub(super) struct Options {
     pub large: u64,
     pub feed: Arc<FeedStatus>,
     pub attribution: &'static str,
+    pub index: store::AqiStandard,
 }
 
 impl Default for Options {
@@ -100,6 +101,7 @@ impl Default for Options {
             large: u64::MAX,
             feed: Arc::new(FeedStatus::starting(true)),
             attribution: store::ATTRIBUTION,
+            index: store::AqiStandard::DEFAULT,
         }
     }
 }
@@ -132,6 +134,7 @@ impl Rig {
             },
             cors: CorsOrigins::Any,
             attribution: options.attribution,
+            index: options.index,
         };
         let server = tokio::spawn(run(server, listener, stop.clone()));
         if options.workers > 0 {

@@ -20,8 +20,9 @@ export interface Summary {
 export interface Tally {
   readings: number;
   withoutIndex: number;
-  /** How many readings have index 1 to 10. */
-  indices: number[];
+  /** How many readings have each index; null for a long scale. */
+  indices: number[] | null;
+  bands: { name: string; readings: number }[];
   leftOutReadings: number;
   leftOut: Record<string, number>;
   countries: CountryTally[];

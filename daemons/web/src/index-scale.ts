@@ -1,49 +1,80 @@
-// The air-quality index as the server knows it, so that nobody types its tables twice.
+// The air-quality index as the server knows it, so that nobody types its tables twice: whichever
+// one the deployment has.
 
 export type Palette = "official" | "safe";
 
-interface Step {
-  band: Band;
+/** A number of a short scale, else a band of a long one. */
+export interface Step {
+  /** The lowest index. */
+  from: number;
+  /** The band, as its authority calls it; in other official languages by tag. */
+  band: string;
+  names: Record<string, string>;
+  /** How serious it is, in six steps from Clean to Hazardous; none where the index does not say. */
+  severity: string | null;
   official: [fill: string, text: string];
   safe: [fill: string, text: string];
 }
 
 interface Scale {
-  /** Of index 1 to 10. */
-  colours: Step[];
+  /** Such as uk_daqi:2013. */
+  id: string;
+  name: string;
+  low: number;
+  /** None where it goes on without an end. */
+  high: number | null;
+  steps: Step[];
   /** The authority's page of advice. */
   advice: string | null;
-  /** The last whole µg/m³ of index 1 to 9. */
-  pm10: number[];
-  pm25: number[];
 }
-
-export type Band = "Low" | "Moderate" | "High" | "Very High";
-export const BANDS: readonly Band[] = ["Low", "Moderate", "High", "Very High"];
 
 const read = (): Scale => {
   try {
     return JSON.parse(document.getElementById("index")?.textContent ?? "") as Scale;
   } catch {
     // A page that did not come from the server: `vite dev`.
-    return { colours: [], advice: null, pm10: [], pm25: [] };
+    return { id: "", name: "", low: 0, high: null, steps: [], advice: null };
   }
 };
 
-const scale = read();
+export const scale = read();
 
-export const advicePage = scale.advice;
+/** The index that the page has words of its own for. */
+export const isDaqi = scale.id.startsWith("uk_daqi");
+
+/** Whether every index has a step, and so a colour, of its own. */
+export const byNumber = scale.high !== null && scale.steps.length === scale.high - scale.low + 1;
 
 const NONE: [string, string] = ["#8a949b", "#000000"];
 
+/** The number of the step that an index is in. */
+export const stepOf = (index: number): number => {
+  let step = 0;
+  while (step + 1 < scale.steps.length && scale.steps[step + 1]!.from <= index) step += 1;
+  return step;
+};
+
 /** Fill and text colour of an index; grey where there is none. */
 export const colourOf = (index: number | null, palette: Palette): [fill: string, text: string] =>
-  (index === null ? undefined : scale.colours[index - 1]?.[palette]) ?? NONE;
+  (index === null ? undefined : scale.steps[stepOf(index)]?.[palette]) ?? NONE;
 
-export const bandOf = (index: number): Band => scale.colours[index - 1]?.band ?? "Low";
+export interface Band {
+  /** As its authority calls it: what the API takes. */
+  name: string;
+  first: number;
+  /** None where it goes on without an end. */
+  last: number | null;
+  steps: Step[];
+}
 
-/** The first and the last index of each band. */
-export const indicesOf = (band: Band): [number, number] => {
-  const at = scale.colours.flatMap((step, n) => (step.band === band ? [n + 1] : []));
-  return [at[0] ?? 1, at[at.length - 1] ?? 10];
-};
+/** The bands, from the best to the worst. */
+export const BANDS: readonly Band[] = scale.steps.reduce<Band[]>((bands, step) => {
+  const last = bands[bands.length - 1];
+  if (last?.name === step.band) {
+    last.steps.push(step);
+  } else {
+    if (last) last.last = step.from - 1;
+    bands.push({ name: step.band, first: step.from, last: scale.high, steps: [step] });
+  }
+  return bands;
+}, []);

@@ -25,7 +25,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let store = Embedded::open(&path, Options::default())?;
     let mut query = Query::new("2020-06-11T00:00:00Z".parse()?, "2020-06-11T23:59:59Z".parse()?);
     query.countries = vec!["DE".parse()?];
-    query.indices = Some((4.try_into()?, 10.try_into()?));
+    query.indices = Some((4, 10));
 
     let mut file = Vec::new();
     let mut encoder = Encoder::new("csv".parse()?, Column::DEFAULT, store::ATTRIBUTION)?;

@@ -3,8 +3,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::Block;
 use super::stations::Stations;
-use crate::Error;
 use crate::csv::PrintedRows;
+use crate::{AqiStandard, Error};
 
 /// What was read lately, each kind bounded in bytes. Nothing changes under its number, so
 /// nothing here is ever stale.
@@ -18,10 +18,11 @@ pub(crate) struct Caches {
 pub(crate) type BlockCache = quick_cache::sync::Cache<u64, Arc<Block>, Bytes>;
 type TableCache = quick_cache::sync::Cache<u64, Arc<Stations>, Bytes>;
 
-/// Printed rows by the number that their block got when it was read.
+/// Printed rows by the number that their block got when it was read, and the standard of the
+/// index.
 #[derive(Debug)]
 pub(crate) struct TextCache {
-    texts: quick_cache::sync::Cache<u64, Arc<PrintedRows>, Bytes>,
+    texts: quick_cache::sync::Cache<(u64, AqiStandard), Arc<PrintedRows>, Bytes>,
     next: AtomicU64,
     declined: AtomicU64,
 }
@@ -68,12 +69,12 @@ impl Caches {
 }
 
 impl TextCache {
-    pub(crate) fn get(&self, number: u64) -> Option<Arc<PrintedRows>> {
-        self.texts.get(&number)
+    pub(crate) fn get(&self, number: u64, standard: AqiStandard) -> Option<Arc<PrintedRows>> {
+        self.texts.get(&(number, standard))
     }
 
-    pub(crate) fn insert(&self, number: u64, text: Arc<PrintedRows>) {
-        self.texts.insert(number, text);
+    pub(crate) fn insert(&self, number: u64, standard: AqiStandard, text: Arc<PrintedRows>) {
+        self.texts.insert((number, standard), text);
     }
 
     /// Whether a text is worth keeping now. Where there is no room left, one of eight: an
@@ -106,8 +107,8 @@ impl quick_cache::Weighter<u64, Arc<Stations>> for Bytes {
     }
 }
 
-impl quick_cache::Weighter<u64, Arc<PrintedRows>> for Bytes {
-    fn weight(&self, _: &u64, text: &Arc<PrintedRows>) -> u64 {
+impl quick_cache::Weighter<(u64, AqiStandard), Arc<PrintedRows>> for Bytes {
+    fn weight(&self, _: &(u64, AqiStandard), text: &Arc<PrintedRows>) -> u64 {
         text.memory_bytes() as u64
     }
 }

@@ -157,11 +157,12 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// What was not taken out: columns that this version does not know.
-    pub(crate) fn rest(self) -> Result<Vec<Column<'a>>, Error> {
+    /// What was not taken out, by id: columns that the caller does not know.
+    pub(crate) fn rest(mut self) -> Result<Vec<Column<'a>>, Error> {
         if self.columns.iter().any(|column| column.flags & ESSENTIAL != 0) {
             return Err(newer("it has a column that has to be known"));
         }
+        self.columns.sort_by_key(|column| column.id);
         Ok(self.columns)
     }
 }

@@ -75,6 +75,7 @@ impl Other {
             };
             Self { id, flags, column, values }
         };
+        columns.sort_unstable();
         columns.into_iter().map(values).collect()
     }
 

@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use super::day::SECONDS_A_DAY;
 use super::decimals::Cell;
 use super::stations::{Stations, some};
-use crate::{Block, Column, Country, Flags, Reading, SensorType, Value, Window};
+use crate::standard::Indexed;
+use crate::{AqiStandard, Block, Column, Country, Flags, Reading, SensorType, Value, Window};
 
 /// One row of a block.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +19,26 @@ impl<'a> Row<'a> {
     /// The index, as it follows from the values.
     pub fn index(&self) -> Option<Index> {
         Index::new(self.block.indices.get(self.row) as u8).ok() // at most 10
+    }
+
+    /// The index by a standard.
+    pub fn index_by(&self, standard: AqiStandard) -> Option<aqi::Index> {
+        if standard == AqiStandard::DEFAULT {
+            return self.index().map(aqi::Index::from);
+        }
+        self.indexed(standard).map(|indexed| indexed.index)
+    }
+
+    pub(crate) fn indexed(&self, standard: AqiStandard) -> Option<Indexed> {
+        // Whoever has no index by the default has none by any: it measures something else.
+        let usual = self.index()?;
+        let (pm10, pm25) = (self.pm10().decimal(), self.pm25().decimal());
+        let window = self.window();
+        let index = match standard == AqiStandard::DEFAULT {
+            true => usual.into(),
+            false => standard.index(pm10, pm25, window)?,
+        };
+        Some(Indexed { standard, index, pm10, pm25, window })
     }
 
     /// The band of the index.

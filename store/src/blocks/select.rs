@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::block::Block;
 use super::day::{SECONDS_A_DAY, whole_seconds_up};
+use super::indexer::{Indexer, NO_INDEX};
 use super::integers::{Numbers, RUN};
 use super::stations::Stations;
 use crate::{Flags, Position, Query};
@@ -31,8 +32,7 @@ impl Stations {
 impl Block {
     /// The runs of rows after a position that match, in order.
     pub(crate) fn select(&self, query: &Query, after: Option<Position>) -> Vec<Range<usize>> {
-        let accepted = query.accepted_indices();
-        let all_indices = accepted.iter().all(|index| *index);
+        let mut accepted = Accepted::by(query);
         let stations = self.stations.accepted(query);
         if stations.as_ref().is_some_and(|stations| !stations.contains(&true)) {
             return Vec::new();
@@ -40,18 +40,18 @@ impl Block {
         let by_row = !query.windows.is_empty() || query.without != Flags::NONE;
         let mut runs = Runs::default();
         for span in self.time_spans(query, after) {
-            if all_indices && stations.is_none() && !by_row {
+            if accepted.is_none() && stations.is_none() && !by_row {
                 runs.0.push(span);
                 continue;
             }
-            let (mut indices, mut numbers) = (Numbers::default(), Numbers::default());
+            let mut numbers = Numbers::default();
             for run in span.start / RUN..span.end.div_ceil(RUN) {
                 let first = run * RUN;
                 let rows = span.start.max(first)..span.end.min(first + RUN);
-                if !all_indices {
-                    self.indices.run(run, &mut indices.0);
-                    let of_run = &indices.0[rows.start - first..rows.end - first];
-                    let wanted = of_run.iter().filter(|index| accepted[**index as usize]).count();
+                if let Some(accepted) = &mut accepted {
+                    accepted.read(self, run);
+                    let of_run = rows.start - first..rows.end - first;
+                    let wanted = accepted.wanted[of_run].iter().filter(|wanted| **wanted).count();
                     // Rows of a high index are far between, those of a low one close together.
                     if wanted == 0 {
                         continue;
@@ -66,7 +66,7 @@ impl Block {
                 }
                 for row in rows {
                     let at = row - first;
-                    let is_wanted = (all_indices || accepted[indices.0[at] as usize])
+                    let is_wanted = accepted.as_ref().is_none_or(|accepted| accepted.wanted[at])
                         && stations.as_ref().is_none_or(|known| known[numbers.0[at] as usize])
                         && (!by_row || self.row_passes(row, query));
                     if is_wanted {
@@ -122,6 +122,35 @@ impl Block {
             }
         }
         low
+    }
+}
+
+/// Which rows of a run have an index that a query asks for.
+struct Accepted<'a> {
+    query: &'a Query,
+    indexer: Indexer,
+    wanted: [bool; RUN],
+    /// The answers for low numbers.
+    known: [bool; 16],
+}
+
+impl<'a> Accepted<'a> {
+    /// `None` where it asks for none.
+    fn by(query: &'a Query) -> Option<Self> {
+        let known = std::array::from_fn(|number| query.accepts_number(number as u32));
+        let indexer = Indexer::new(query.standard);
+        let accepted = Self { query, indexer, wanted: [false; RUN], known };
+        query.asks_for_indices().then_some(accepted)
+    }
+
+    fn read(&mut self, block: &Block, run: usize) {
+        self.indexer.read(block, run);
+        for (wanted, number) in self.wanted.iter_mut().zip(self.indexer.numbers()) {
+            *wanted = match self.known.get(*number as usize) {
+                Some(known) => *known,
+                None => *number != NO_INDEX && self.query.accepts_number(*number),
+            };
+        }
     }
 }
 

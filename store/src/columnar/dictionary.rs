@@ -7,7 +7,7 @@ use arrow_array::types::Int32Type;
 use arrow_array::{ArrayRef, DictionaryArray, Int32Array, StringArray};
 
 use super::arrow_error;
-use crate::{Column, Error, Value};
+use crate::{AqiStandard, Column, Error, Value};
 
 /// The texts of a column, each once.
 ///
@@ -22,8 +22,8 @@ pub(super) struct Dictionary {
 
 impl Dictionary {
     /// What is known of a column's texts; nothing of a column that has none.
-    pub(super) fn of(column: Column) -> Self {
-        let texts = column.known_texts();
+    pub(super) fn of(column: Column, standard: AqiStandard) -> Self {
+        let texts = column.known_texts(standard);
         let keys = texts.iter().zip(0..).map(|(text, key)| (text.clone(), key)).collect();
         let array = Arc::new(StringArray::from_iter_values(&texts));
         Self { keys, texts, array }

@@ -25,7 +25,7 @@ use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
 use self::dictionary::Dictionary;
-use crate::{Column, Error, ErrorKind, Kind, Page, Value};
+use crate::{AqiStandard, Column, Error, ErrorKind, Kind, Page, Value};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -35,6 +35,7 @@ const ROW_GROUP_ROWS: usize = 131_072;
 /// A file being written, page by page.
 pub(crate) struct Columnar {
     columns: Vec<(Column, Dictionary)>,
+    standard: AqiStandard,
     schema: Arc<Schema>,
     writer: Writer,
 }
@@ -45,17 +46,25 @@ enum Writer {
 }
 
 impl Columnar {
-    pub(crate) fn arrow(columns: &[Column], attribution: &str) -> Result<Self, Error> {
-        let schema = schema(columns, attribution);
+    pub(crate) fn arrow(
+        columns: &[Column],
+        standard: AqiStandard,
+        credit: &str,
+    ) -> Result<Self, Error> {
+        let schema = schema(columns, standard, credit);
         let options =
             IpcWriteOptions::default().with_dictionary_handling(DictionaryHandling::Delta);
         let writer = FileWriter::try_new_with_options(Vec::new(), &schema, options);
         let writer = Writer::Arrow(Box::new(writer.map_err(arrow_error)?));
-        Ok(Self::new(columns, schema, writer))
+        Ok(Self::new(columns, standard, schema, writer))
     }
 
-    pub(crate) fn parquet(columns: &[Column], attribution: &str) -> Result<Self, Error> {
-        let schema = schema(columns, attribution);
+    pub(crate) fn parquet(
+        columns: &[Column],
+        standard: AqiStandard,
+        credit: &str,
+    ) -> Result<Self, Error> {
+        let schema = schema(columns, standard, credit);
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
             .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
@@ -63,18 +72,22 @@ impl Columnar {
             .build();
         let writer = ArrowWriter::try_new(Vec::new(), Arc::clone(&schema), Some(properties));
         let writer = Writer::Parquet(Box::new(writer.map_err(parquet_error)?));
-        Ok(Self::new(columns, schema, writer))
+        Ok(Self::new(columns, standard, schema, writer))
     }
 
-    fn new(columns: &[Column], schema: Arc<Schema>, writer: Writer) -> Self {
-        let columns = columns.iter().map(|column| (*column, Dictionary::of(*column))).collect();
-        Self { columns, schema, writer }
+    fn new(columns: &[Column], standard: AqiStandard, schema: Arc<Schema>, writer: Writer) -> Self {
+        let columns = columns.iter().map(|column| (*column, Dictionary::of(*column, standard)));
+        Self { columns: columns.collect(), standard, schema, writer }
     }
 
     /// Appends what can be written by now.
     pub(crate) fn page(&mut self, out: &mut Vec<u8>, page: &Page) -> Result<(), Error> {
         let columns = self.columns.iter_mut();
-        let arrays = columns.map(|(column, dictionary)| array(*column, page, dictionary));
+        let standard = self.standard;
+        let arrays = columns.map(|(column, dictionary)| {
+            let values = page.rows().map(|row| row.value_by(*column, standard));
+            array(*column, values, dictionary)
+        });
         let arrays = arrays.collect::<Result<_, _>>()?;
         let batch = RecordBatch::try_new(Arc::clone(&self.schema), arrays).map_err(arrow_error)?;
         match &mut self.writer {
@@ -101,10 +114,11 @@ impl Columnar {
     }
 }
 
-fn schema(columns: &[Column], attribution: &str) -> Arc<Schema> {
+fn schema(columns: &[Column], standard: AqiStandard, credit: &str) -> Arc<Schema> {
     let fields: Vec<_> = columns.iter().map(|column| field(*column)).collect();
-    let attribution = HashMap::from([("attribution".to_owned(), attribution.to_owned())]);
-    Arc::new(Schema::new_with_metadata(fields, attribution))
+    let about = [("attribution", credit.to_owned()), ("index", standard.to_string())];
+    let about = about.map(|(name, value)| (name.to_owned(), value)).into();
+    Arc::new(Schema::new_with_metadata(fields, about))
 }
 
 fn field(column: Column) -> Field {
@@ -124,8 +138,11 @@ fn field(column: Column) -> Field {
     }
 }
 
-fn array(column: Column, page: &Page, dictionary: &mut Dictionary) -> Result<ArrayRef, Error> {
-    let values = page.rows().map(|row| row.value(column));
+fn array(
+    column: Column,
+    values: impl Iterator<Item = Value>,
+    dictionary: &mut Dictionary,
+) -> Result<ArrayRef, Error> {
     Ok(match column.kind() {
         Kind::Id | Kind::Count => Arc::new(signed::<Int64Type>(column, values)?),
         Kind::Index => Arc::new(signed::<Int16Type>(column, values)?),

@@ -1,9 +1,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use super::lines::print_lines;
 use crate::blocks::TextCache;
-use crate::{Block, Run};
+use crate::{AqiStandard, Block, Run};
 
 /// A block's rows as CSV of the default columns: printed once, then copied.
 #[derive(Debug, Default)]
@@ -15,15 +15,15 @@ pub(crate) struct BlockText {
 
 #[derive(Debug)]
 enum Place {
-    /// Here, for as long as there is the block.
-    Own(OnceLock<Arc<PrintedRows>>),
+    /// Here, for as long as there is the block, by the standard of the index.
+    Own(RwLock<Vec<(AqiStandard, Arc<PrintedRows>)>>),
     /// Under a number, for as long as there is room.
     Cache(Arc<TextCache>, u64),
 }
 
 impl Default for Place {
     fn default() -> Self {
-        Self::Own(OnceLock::new())
+        Self::Own(RwLock::default())
     }
 }
 
@@ -44,10 +44,19 @@ impl BlockText {
 
     /// The text, if it is there or worth printing now: once all rows of the block have been
     /// asked for, and are again. Who asks for a few rows, or once, gets those alone printed.
-    pub(super) fn of(&self, block: &Block, rows: usize) -> Option<Arc<PrintedRows>> {
+    pub(super) fn of(
+        &self,
+        block: &Block,
+        rows: usize,
+        standard: AqiStandard,
+    ) -> Option<Arc<PrintedRows>> {
         let known = match &self.place {
-            Place::Own(text) => text.get().cloned(),
-            Place::Cache(cache, number) => cache.get(*number),
+            Place::Own(texts) => {
+                let texts = texts.read().unwrap_or_else(PoisonError::into_inner);
+                let found = texts.iter().find(|(known, _)| *known == standard);
+                found.map(|(_, text)| Arc::clone(text))
+            }
+            Place::Cache(cache, number) => cache.get(*number, standard),
         };
         if known.is_some() {
             return known;
@@ -60,23 +69,26 @@ impl BlockText {
         {
             return None;
         }
-        let text = Arc::new(PrintedRows::of(block));
+        let text = Arc::new(PrintedRows::of(block, standard));
         match &self.place {
-            Place::Own(own) => Some(Arc::clone(own.get_or_init(|| text))),
-            Place::Cache(cache, number) => {
-                cache.insert(*number, Arc::clone(&text));
-                Some(text)
+            Place::Own(texts) => {
+                let mut texts = texts.write().unwrap_or_else(PoisonError::into_inner);
+                if texts.iter().all(|(known, _)| *known != standard) {
+                    texts.push((standard, Arc::clone(&text)));
+                }
             }
+            Place::Cache(cache, number) => cache.insert(*number, standard, Arc::clone(&text)),
         }
+        Some(text)
     }
 }
 
 impl PrintedRows {
-    fn of(block: &Block) -> Self {
+    fn of(block: &Block, standard: AqiStandard) -> Self {
         let mut bytes = Vec::with_capacity(block.len() * BlockText::TYPICAL_ROW_BYTES);
         let mut ends = Vec::with_capacity(block.len());
         let all = std::iter::once(0..block.len());
-        print_lines(&mut bytes, block, all, Some(&mut ends));
+        print_lines(&mut bytes, block, all, standard, Some(&mut ends));
         Self { bytes: bytes.into(), ends: ends.into() }
     }
 

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::Dialect;
 use crate::blocks::SECONDS_A_DAY;
-use crate::{Column, Flags, Row, Spelling, Value};
+use crate::{AqiStandard, Column, Flags, Row, Spelling, Value};
 
 /// The cell of a row; `date` is the [`date_of`] its day.
 #[inline]
@@ -15,9 +15,10 @@ pub(super) fn write_cell(
     date: &Date,
     column: Column,
     dialect: Dialect,
+    standard: AqiStandard,
 ) {
     let Dialect { decimal_point, spelling, .. } = dialect;
-    match row.value(column) {
+    match row.value_by(column, standard) {
         Value::Nothing => {}
         Value::Whole(number) => write_number(out, Some(number)),
         Value::Decimal(number) => write_decimal(out, Some(number), decimal_point),

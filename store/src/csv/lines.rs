@@ -5,9 +5,9 @@
 use std::ops::Range;
 
 use super::cell::{Date, date_of, write_number, write_timestamp};
-use super::{Dialect, write_cells};
-use crate::blocks::{Cell, DecimalRun, Numbers, RUN, Short, Stations};
-use crate::{Block, Column, Country, Spelling};
+use super::{Cells, Dialect};
+use crate::blocks::{Cell, DecimalRun, Indexer, NO_INDEX, Numbers, RUN, Short, Stations};
+use crate::{AqiStandard, Block, Column, Country, Row, Spelling};
 
 /// What stations say in the columns `loc_id` to `loc_alt`, each with a comma behind it.
 #[derive(Debug)]
@@ -56,11 +56,12 @@ pub(super) fn print_lines(
     out: &mut Vec<u8>,
     block: &Block,
     rows: impl Iterator<Item = Range<usize>> + Clone,
+    standard: AqiStandard,
     mut ends: Option<&mut Vec<u32>>,
 ) {
     let date = date_of(block.day);
     let text = block.stations.text(rows.clone().map(|rows| rows.len()).sum());
-    let mut printer = text.map(|text| Printer::new(block, text, date));
+    let mut printer = text.map(|text| Printer::new(block, text, date, standard));
     for rows in rows {
         match &mut printer {
             Some(printer) => {
@@ -69,19 +70,22 @@ pub(super) fn print_lines(
                     printer.print(out, run, of_run, &mut ends);
                 }
             }
-            None => rows.for_each(|row| print_slowly(out, block, row, &date, &mut ends)),
+            None => {
+                rows.for_each(|row| print_slowly(out, block.row(row), &date, standard, &mut ends))
+            }
         }
     }
 }
 
 fn print_slowly(
     out: &mut Vec<u8>,
-    block: &Block,
-    row: usize,
+    row: Row<'_>,
     date: &Date,
+    standard: AqiStandard,
     ends: &mut Option<&mut Vec<u32>>,
 ) {
-    write_cells(out, block.row(row), date, Column::DEFAULT, Dialect::USUAL);
+    let cells = Cells { columns: Column::DEFAULT, dialect: Dialect::USUAL, standard };
+    cells.write(out, row, date);
     out.push(b'\n');
     if let Some(ends) = ends {
         ends.push(out.len() as u32); // a block's rows are far below 4 GB
@@ -103,10 +107,12 @@ struct Printer<'a> {
     high_digits: Piece<16>,
     /// The ends of lines by index, for the country at this place.
     country: Option<Option<Country>>,
-    line_ends: [Piece<32>; 11],
+    /// First of a row without an index, then by its number.
+    line_ends: Vec<Piece<LINE_END>>,
     seconds: Numbers,
     ids: Numbers,
-    indices: Numbers,
+    standard: AqiStandard,
+    indices: Indexer,
     stations: Numbers,
     pm10: DecimalRun,
     pm25: DecimalRun,
@@ -140,7 +146,7 @@ impl<const N: usize> Piece<N> {
 }
 
 impl<'a> Printer<'a> {
-    fn new(block: &'a Block, text: &'a StationText, date: Date) -> Self {
+    fn new(block: &'a Block, text: &'a StationText, date: Date, standard: AqiStandard) -> Self {
         let mut timestamp = Vec::with_capacity(32);
         timestamp.push(b',');
         write_timestamp(&mut timestamp, &date, 0, Spelling::Usual);
@@ -155,10 +161,11 @@ impl<'a> Printer<'a> {
             high_id: 0,
             high_digits: Piece::EMPTY,
             country: None,
-            line_ends: [Piece::EMPTY; 11],
+            line_ends: Vec::new(),
             seconds: Numbers::default(),
             ids: Numbers::default(),
-            indices: Numbers::default(),
+            standard,
+            indices: Indexer::new(standard),
             stations: Numbers::default(),
             pm10: DecimalRun::default(),
             pm25: DecimalRun::default(),
@@ -184,7 +191,9 @@ impl<'a> Printer<'a> {
             let in_run = row - run * RUN;
             let station = self.stations.0[in_run] as usize;
             match (printable(cells.0), printable(cells.1)) {
-                (Some(pm10), Some(pm25)) if self.text.pieces[station].length != LONG => {
+                (Some(pm10), Some(pm25))
+                    if self.text.pieces[station].length != LONG && self.has_line_end(in_run) =>
+                {
                     self.set_country(row);
                     at = self.put_line(at, in_run, [pm10, pm25]);
                     if let Some(ends) = ends {
@@ -194,7 +203,7 @@ impl<'a> Printer<'a> {
                 _ => {
                     out.extend_from_slice(&self.lines[..at]);
                     at = 0;
-                    print_slowly(out, block, row, &self.date, ends);
+                    print_slowly(out, block.row(row), &self.date, self.standard, ends);
                 }
             }
         }
@@ -205,7 +214,7 @@ impl<'a> Printer<'a> {
         let block = self.block;
         block.seconds.run(run, &mut self.seconds.0);
         block.measurements.run(run, &mut self.ids.0);
-        block.indices.run(run, &mut self.indices.0);
+        self.indices.read(block, run);
         block.station.run(run, &mut self.stations.0);
         block.pm10.run(run, &mut self.pm10);
         block.pm25.run(run, &mut self.pm25);
@@ -239,11 +248,14 @@ impl<'a> Printer<'a> {
         let station = &self.text.pieces[self.stations.0[row] as usize];
         line[end..end + PIECE - 1].copy_from_slice(&station.bytes);
         end += usize::from(station.length);
-        let index = self.indices.0[row] as usize;
-        if self.line_ends[index].length == 0 {
-            self.line_ends[index] = line_end(self.country.flatten(), index as u8); // at most 10
+        let number = self.indices.numbers()[row];
+        let place = number.wrapping_add(1) as usize; // NO_INDEX comes first
+        if self.line_ends.get(place).is_none_or(|known| known.length == 0) {
+            self.add_line_end(number, place);
         }
-        end = self.line_ends[index].put(line, end);
+        if let Some(known) = self.line_ends.get(place) {
+            end = known.put(line, end);
+        }
         self.lines = lines;
         at + end
     }
@@ -257,8 +269,23 @@ impl<'a> Printer<'a> {
         let country = self.block.country(row);
         if self.country != Some(country) {
             self.country = Some(country);
-            self.line_ends = [Piece::EMPTY; 11];
+            self.line_ends.clear();
         }
+    }
+
+    /// Whether the ends of lines with a row's index are kept: some scales go on for ever.
+    #[inline]
+    fn has_line_end(&self, row: usize) -> bool {
+        const MOST: u32 = 1000;
+        self.indices.numbers()[row].wrapping_add(1) <= MOST
+    }
+
+    #[cold]
+    fn add_line_end(&mut self, number: u32, place: usize) {
+        if self.line_ends.len() <= place {
+            self.line_ends.resize(place + 1, Piece::EMPTY);
+        }
+        self.line_ends[place] = line_end(self.country.flatten(), number, self.standard);
     }
 
     #[inline]
@@ -348,19 +375,22 @@ fn put_long(out: &mut [u8; LINE], at: usize, number: u64) -> Option<usize> {
 
 const TIMESTAMP_CELL: usize = 22;
 
+/// Longer than any country, number up to a thousand and name of a category.
+const LINE_END: usize = 48;
+
 /// `DE,4,Moderate` and the end of the line.
-fn line_end(country: Option<Country>, index: u8) -> Piece<32> {
-    let mut text = Vec::with_capacity(32);
+fn line_end(country: Option<Country>, number: u32, standard: AqiStandard) -> Piece<LINE_END> {
+    let mut text = Vec::with_capacity(LINE_END);
     if let Some(country) = country {
         text.extend_from_slice(&country.bytes());
     }
     text.push(b',');
-    if let Ok(index) = aqi::daqi::Index::new(index) {
-        write_number(&mut text, Some(index.get().into()));
+    if number == NO_INDEX {
         text.push(b',');
-        text.extend_from_slice(index.band().name().as_bytes());
     } else {
+        write_number(&mut text, Some(number.into()));
         text.push(b',');
+        text.extend_from_slice(standard.category_of(number).name.as_bytes());
     }
     text.push(b'\n');
     Piece::of(&text)
@@ -468,4 +498,21 @@ fn put_other(
     }
     out[at] = b',';
     at + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_every_line_fits() {
+        for standard in AqiStandard::all() {
+            for category in standard.standard().categories {
+                let (name, longest) = (category.name, "DE,1000,\n".len() + category.name.len());
+                assert!(longest <= LINE_END, "{standard} {name}");
+                let plain = |c: char| c.is_alphanumeric() || c == ' ';
+                assert!(name.chars().all(plain), "{standard} {name}: nothing to quote or escape");
+            }
+        }
+    }
 }

@@ -19,7 +19,7 @@ use self::cell::{Date, date_of, write_cell};
 pub(crate) use self::lines::StationText;
 use self::lines::print_lines;
 pub use self::rows::Rows;
-use crate::{Column, Page, Row, Run, Spelling};
+use crate::{AqiStandard, Column, Page, Row, Run, Spelling};
 
 /// How cells and numbers are separated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -88,6 +88,17 @@ pub fn write_header(out: &mut Vec<u8>, columns: &[Column], dialect: Dialect) {
 /// With [`Column::DEFAULT`] and [`Dialect::USUAL`] most lines are copied from text that
 /// was printed before.
 pub fn write_page(out: &mut Vec<u8>, page: &Page, columns: &[Column], dialect: Dialect) {
+    write_page_by(out, page, columns, dialect, AqiStandard::DEFAULT);
+}
+
+/// The same, with the index by another standard.
+pub fn write_page_by(
+    out: &mut Vec<u8>,
+    page: &Page,
+    columns: &[Column],
+    dialect: Dialect,
+    standard: AqiStandard,
+) {
     let without_mark = Dialect { byte_order_mark: false, ..dialect };
     let is_usual = columns == Column::DEFAULT && without_mark == Dialect::USUAL;
     let mut runs = page.runs.as_slice();
@@ -95,32 +106,46 @@ pub fn write_page(out: &mut Vec<u8>, page: &Page, columns: &[Column], dialect: D
         let same_block = |run: &Run| Arc::ptr_eq(&run.block, &first.block);
         let (of_block, rest) = runs.split_at(runs.partition_point(same_block));
         let rows = of_block.iter().map(|run| run.rows.len()).sum();
-        match is_usual.then(|| first.block.text.of(&first.block, rows)).flatten() {
+        match is_usual.then(|| first.block.text.of(&first.block, rows, standard)).flatten() {
             Some(text) => text.write(out, of_block),
             None if is_usual => {
                 let rows = of_block.iter().map(|run| run.rows.clone());
-                print_lines(out, &first.block, rows, None);
+                print_lines(out, &first.block, rows, standard, None);
             }
-            None => of_block.iter().for_each(|run| write_run(out, run, columns, dialect)),
+            None => {
+                let cells = Cells { columns, dialect, standard };
+                of_block.iter().for_each(|run| write_run(out, run, cells));
+            }
         }
         runs = rest;
     }
 }
 
-fn write_run(out: &mut Vec<u8>, run: &Run, columns: &[Column], dialect: Dialect) {
+fn write_run(out: &mut Vec<u8>, run: &Run, cells: Cells<'_>) {
     let date = date_of(run.block.day);
     for row in run.rows.clone() {
-        write_cells(out, run.block.row(row), &date, columns, dialect);
+        cells.write(out, run.block.row(row), &date);
         out.push(b'\n');
     }
 }
 
-/// The cells of a row, with delimiters between.
-fn write_cells(out: &mut Vec<u8>, row: Row<'_>, date: &Date, columns: &[Column], dialect: Dialect) {
-    for (number, column) in columns.iter().enumerate() {
-        if number > 0 {
-            out.push(dialect.delimiter);
+/// How the cells of a row are written.
+#[derive(Clone, Copy)]
+struct Cells<'a> {
+    columns: &'a [Column],
+    dialect: Dialect,
+    standard: AqiStandard,
+}
+
+impl Cells<'_> {
+    /// The cells, with delimiters between.
+    fn write(self, out: &mut Vec<u8>, row: Row<'_>, date: &Date) {
+        let Self { columns, dialect, standard } = self;
+        for (number, column) in columns.iter().enumerate() {
+            if number > 0 {
+                out.push(dialect.delimiter);
+            }
+            write_cell(out, row, date, *column, dialect, standard);
         }
-        write_cell(out, row, date, *column, dialect);
     }
 }

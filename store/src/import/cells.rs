@@ -10,7 +10,7 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
 use super::{FieldError, ImportedRow, Place, RowError};
-use crate::{Column, Kind, Origin, Reading, SensorType, Value, Window};
+use crate::{AqiStandard, Column, Kind, Origin, Reading, SensorType, Value, Window};
 
 /// Without these a reading has no identity.
 pub(crate) const IDENTITY: [Column; 3] = [Column::SensorId, Column::Window, Column::Timestamp];
@@ -154,6 +154,11 @@ impl<'a> Cells<'a> {
                     flags.sort_unstable();
                     given == flags
                 }
+                (value, Some(text)) if column == Column::Range => {
+                    let given = AqiStandard::DEFAULT.category(text).map(|category| category.name);
+                    given.is_some() && given == value.text()
+                }
+                (value, Some(text)) if column.kind() == Kind::Text => value.text() == Some(text),
                 (value, Some(text)) => self.value(column, text).is_ok_and(|given| given == value),
                 (value, None) => value == Value::Nothing,
             }

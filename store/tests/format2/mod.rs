@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use store::conformance::csv_of;
-use store::{Embedded, ErrorKind, Options, Query, Reading, Store, Window};
+use store::{Column, Embedded, ErrorKind, Options, Query, Reading, Store, Window};
 
 const FILE: &str = include_str!("store.redb.zst.hex");
 const EXPORT: &str = include_str!("readings.csv");
@@ -23,7 +23,10 @@ fn open(path: &Path) -> Embedded {
 }
 
 async fn export(store: &Embedded) -> String {
-    String::from_utf8(csv_of(store, &Query::everything()).await).unwrap()
+    // The columns that the last build had.
+    let names = EXPORT.lines().next().unwrap().split(',');
+    let columns: Vec<Column> = names.map(|name| name.parse().unwrap()).collect();
+    String::from_utf8(csv_of(store, &Query::everything(), &columns).await).unwrap()
 }
 
 /// The format that the file says it has.

@@ -1,8 +1,5 @@
 //! The ends of a selection: its first and last moment, its lowest and highest index.
 
-use std::cmp::Ordering;
-
-use aqi::daqi::Index;
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
@@ -45,30 +42,29 @@ pub(super) fn read_moment(text: &str, end: End) -> Result<Timestamp, String> {
 
 /// A bound of the index; `None` for one at or beyond its end of the scale, which bounds
 /// nothing, as the report's clients send them: any whole number, however long.
-pub(super) fn read_index(text: &str, end: End) -> Result<Option<Index>, String> {
-    let (first, last) = (Index::MIN, Index::MAX);
-    let refused = || format!("the AQI is a whole number from {first} to {last}");
+pub(super) fn read_index(
+    text: &str,
+    end: End,
+    (first, last): (u32, Option<u32>),
+) -> Result<Option<u32>, String> {
+    let refused = || match last {
+        Some(last) => format!("the AQI is a whole number from {first} to {last}"),
+        None => format!("the AQI is a whole number from {first} on"),
+    };
     let (negative, digits) = match text.strip_prefix('-') {
         Some(digits) => (true, digits),
         None => (false, text),
     };
     let digits = whole_digits(digits).ok_or_else(refused)?;
     // More digits than any index has.
-    let size = digits.parse::<u8>().unwrap_or(u8::MAX);
-    let of_scale = match negative {
-        true => Ordering::Less,
-        false if size < first.get() => Ordering::Less,
-        false if size > last.get() => Ordering::Greater,
-        false => Ordering::Equal,
-    };
-    match (of_scale, end) {
-        (Ordering::Less, End::Lower) | (Ordering::Greater, End::Upper) => Ok(None),
-        (Ordering::Equal, _) => {
-            let index = Index::new(size).map_err(|_| refused())?;
-            let bounds_nothing = index == if end == End::Lower { first } else { last };
-            Ok(Some(index).filter(|_| !bounds_nothing))
-        }
-        _ => Err(refused()),
+    let number = digits.parse::<u32>().unwrap_or(u32::MAX);
+    let is_above = last.is_some_and(|last| number > last);
+    match end {
+        End::Lower if negative || number <= first => Ok(None),
+        End::Upper if !negative && (is_above || last == Some(number)) => Ok(None),
+        End::Lower if is_above => Err(refused()),
+        End::Upper if negative || number < first => Err(refused()),
+        _ => Ok(Some(number)),
     }
 }
 

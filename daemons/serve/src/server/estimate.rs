@@ -20,7 +20,7 @@ const COUNTING: Duration = Duration::from_millis(100);
 const SAMPLE_ROWS: u64 = 1000;
 
 pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answer, Problem> {
-    let ask = Ask::from_form(query.unwrap_or_default().as_bytes())?;
+    let ask = shared.server.defaults().form(query.unwrap_or_default().as_bytes())?;
     let store = &shared.server.store;
     let most = shared.room.estimate(&ask.query, store.as_ref()).await?;
     let large = shared.room.is_large(&ask.query, store.as_ref()).await;

@@ -5,7 +5,7 @@ use store::Summary;
 
 use super::Shared;
 use super::problem::Problem;
-use crate::request::{Ask, BadRequest, Dates};
+use crate::request::{Ask, BadRequest, Dates, Defaults};
 
 /// What only a file has.
 const OF_FILES: [&str; 6] = ["columns", "format", "delimiter", "decimal", "bom", "limit"];
@@ -33,7 +33,8 @@ pub(super) async fn read(
     let newest = shared.freshness.newest(summary).await?.unwrap_or_else(now);
     let last = summary.extent.map_or(newest, |(_, last)| last);
     let dates = Dates { last, newest, span };
-    let ask = Ask::from_form_within(query.unwrap_or_default().as_bytes(), Some(dates))?;
+    let defaults = Defaults { dates: Some(dates), ..shared.server.defaults() };
+    let ask = defaults.form(query.unwrap_or_default().as_bytes())?;
     if let Some(name) = ask.fields().find(|name| OF_FILES.contains(name)) {
         return Err(BadRequest::new(name, "only files have it: ask /api/query").into());
     }

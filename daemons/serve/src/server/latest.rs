@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use airshed_common::{hexadecimal, reason};
-use aqi::daqi::Index;
+use aqi::Index;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -23,7 +23,7 @@ use http::header::{
 use http::{HeaderMap, Response, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
-use store::{Flags, LeftOut, Page, Quality, Reading, Summary};
+use store::{AqiStandard, Flags, LeftOut, Page, Quality, Reading, Summary};
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
@@ -162,6 +162,7 @@ async fn make(
         moment,
         silence_at: *silence_at,
         quality: ask.quality.unwrap_or(Quality::All),
+        standard: ask.query.standard,
         attribution: shared.server.attribution,
     };
     let page = shared.server.store.latest(&ask.query).await?;
@@ -249,6 +250,7 @@ struct Collection {
     moment: Timestamp,
     silence_at: Timestamp,
     quality: Quality,
+    standard: AqiStandard,
     /// Whose data it is.
     attribution: &'static str,
 }
@@ -259,11 +261,11 @@ impl Collection {
     /// The newest reading of a sensor that is implausible is left out of it, or says so: an
     /// older one never takes its place.
     fn write(&self, page: &Page) -> String {
-        let Self { moment, silence_at, quality, attribution } = *self;
+        let Self { moment, silence_at, quality, standard, attribution } = *self;
         let mut reasons = Reasons::default();
         let mut features: Vec<_> = page
             .rows()
-            .map(|row| (row.reading(), row.index(), row.flags()))
+            .map(|row| (row.reading(), row.index_by(standard), row.flags()))
             .map(|(reading, index, flags)| {
                 let left_out = LeftOut::of(&reading, reading.timestamp, silence_at);
                 Feature { reading, index, flags, left_out }
@@ -281,10 +283,10 @@ impl Collection {
         }
         let Reasons { readings, by_name } = &reasons;
         let by_name = serde_json::to_string(by_name).unwrap_or_default(); // names and numbers
-        let attribution = serde_json::Value::from(attribution);
+        let attribution = serde_json::Value::from(standard.credit(attribution));
         let _ = write!(
             text,
-            "\"quality\":\"{quality}\",\"leftOutReadings\":{readings},\"leftOut\":{by_name},\
+            "\"index\":\"{standard}\",\"quality\":\"{quality}\",\"leftOutReadings\":{readings},\"leftOut\":{by_name},\
              \"attribution\":{attribution},\"features\":["
         );
         for (number, feature) in features.into_iter().enumerate() {
@@ -336,7 +338,7 @@ impl Feature {
             }
         }
         match index {
-            Some(index) => drop(write!(text, "\"AQI\":{index}")),
+            Some(index) => drop(write!(text, "\"AQI\":{}", index.place())),
             None => text.push_str("\"AQI\":null"),
         }
         let age = (moment - reading.timestamp).as_hours();

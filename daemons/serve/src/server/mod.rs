@@ -36,7 +36,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use jiff::SignedDuration;
 use queue::Queues;
-use store::Store;
+use store::{AqiStandard, Store};
 use tokio::net::TcpListener;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
@@ -54,6 +54,7 @@ use self::query::Rows;
 use crate::freshness::Freshness;
 use crate::jobs::Jobs;
 use crate::message;
+use crate::request::Defaults;
 use crate::trace::REQUEST_ID;
 use crate::watch::Watch;
 
@@ -75,6 +76,14 @@ pub struct Server {
     pub cors: CorsOrigins,
     /// Whose data it is and how it may be used.
     pub attribution: &'static str,
+    /// The air-quality index of those who do not ask for another.
+    pub index: AqiStandard,
+}
+
+impl Server {
+    fn defaults(&self) -> Defaults {
+        Defaults { index: self.index, dates: None }
+    }
 }
 
 /// Where jobs are taken in and asked after.

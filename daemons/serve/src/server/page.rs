@@ -2,21 +2,22 @@
 //! not built, the form takes its place; it works without scripts, and with them follows a job
 //! on the spot.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use aqi::daqi::DAQI;
-use aqi::{Averaging, Pollutant};
+use aqi::{Colour, Index, Severity};
 use http::header::CACHE_CONTROL;
 use http::{Response, StatusCode};
 use jiff::SignedDuration;
 use rust_embed::RustEmbed;
 use serde_json::{Value, json};
-use store::{Column, Country};
+use store::{AqiStandard, Column, Country};
 
 use super::Shared;
 use super::answer::{Answer, full, set};
 use super::html::{escaped, grouped, html_page};
 use super::problem::Problem;
+use super::tally::MOST_NUMBERS;
 
 /// The page as `make web` built it; empty when it was not.
 #[derive(RustEmbed)]
@@ -76,7 +77,7 @@ pub(super) async fn start(shared: &Shared) -> Result<Answer, Problem> {
     let form = fields(shared).await?;
     let html = String::from_utf8_lossy(&built.data)
         .replace(PLACE_OF_FORM, &form)
-        .replace(PLACE_OF_INDEX, &index_as_json())
+        .replace(PLACE_OF_INDEX, &index_as_json(shared.server.index))
         .replace(PLACE_OF_COLUMNS, &columns_as_json());
     Ok(html_page(StatusCode::OK, html))
 }
@@ -99,34 +100,38 @@ pub(super) fn built_asset(path: &str) -> Result<Answer, Problem> {
     Ok(answer)
 }
 
-/// The index as the page shows it: the colours of each value, and the bands' first values.
-fn index_as_json() -> String {
-    let colours = |index: aqi::daqi::Index| {
-        let category = DAQI.category(index.into());
-        let official = DAQI.colour(index.into()).unwrap_or(category.safe_colour);
+/// The index as the page shows it: a step for each number of a short scale, else for each
+/// band, with its colours.
+fn index_as_json(index: AqiStandard) -> String {
+    let standard = index.standard();
+    let (low, high) = index.numbers();
+    let by_number = high.filter(|high| *high - low < MOST_NUMBERS);
+    let starts: Vec<u32> = match by_number {
+        Some(high) => (low..=high).collect(),
+        None => standard.categories.iter().map(|category| category.from.max(low)).collect(),
+    };
+    let step = |from: &u32| {
+        let category = index.category_of(*from);
+        let official = standard.colour(Index::new(*from)).unwrap_or(category.safe_colour);
+        let colours = |colour: Colour| [colour.to_string(), colour.text().to_string()];
         json!({
+            "from": from,
             "band": category.name,
-            "official": [official.to_string(), official.text().to_string()],
-            "safe": [category.safe_colour.to_string(), category.safe_colour.text().to_string()],
+            "names": category.names.iter().copied().collect::<BTreeMap<_, _>>(),
+            "severity": category.severity.map(|severity| format!("{severity:?}")),
+            "official": colours(official),
+            "safe": colours(category.safe_colour),
         })
     };
-    let all = (1..=10).filter_map(|index| aqi::daqi::Index::new(index).ok()).map(colours);
-    let pages = DAQI.advice(aqi::Index::from(aqi::daqi::Index::MIN), aqi::Severity::WRITTEN);
-    let ends = |pollutant| {
-        let end = |index: u8| {
-            let index = aqi::daqi::Index::new(index).ok()?;
-            let interval = DAQI.interval(pollutant, Averaging::Day, index.into()).ok()??;
-            interval.high?.to_string().parse::<f64>().ok()
-        };
-        (1..10).map(end).collect::<Vec<_>>()
-    };
-    let index = json!({
-        "colours": all.collect::<Vec<_>>(),
-        "advice": pages.map(|advice| advice.page),
-        "pm10": ends(Pollutant::Pm10),
-        "pm25": ends(Pollutant::Pm25),
-    });
-    within_script(&index)
+    let advice = standard.advice(Index::new(low), Severity::WRITTEN);
+    within_script(&json!({
+        "id": index.to_string(),
+        "name": standard.short_name,
+        "low": low,
+        "high": high,
+        "steps": starts.iter().map(step).collect::<Vec<_>>(),
+        "advice": advice.map(|advice| advice.page),
+    }))
 }
 
 /// The columns of files, for the form.
@@ -188,7 +193,26 @@ async fn fields(shared: &Shared) -> Result<String, Problem> {
             age((now - newest).as_secs())
         ),
     };
+    let index = shared.server.index;
+    let (low, high) = index.numbers();
+    let mut ranges = String::new();
+    let categories = index.standard().categories;
+    for (at, category) in categories.iter().enumerate() {
+        let last = categories.get(at + 1).map(|next| next.from - 1).or(high);
+        let numbers = match (category.from.max(low), last) {
+            (first, Some(last)) if first == last => first.to_string(),
+            (first, Some(last)) => format!("{first}–{last}"),
+            (first, None) => format!("from {first}"),
+        };
+        let name = category.name;
+        let _ = writeln!(ranges, "<option value=\"{name}\">{name} ({numbers})</option>");
+    }
+    let max = high.map_or(String::new(), |high| format!(" max=\"{high}\""));
     Ok(FIELDS
+        .replace("{{index}}", index.standard().short_name)
+        .replace("{{low}}", &low.to_string())
+        .replace("{{max}}", &max)
+        .replace("{{ranges}}", &ranges)
         .replace("{{countries}}", &countries)
         .replace("{{start}}", &spoken(start))
         .replace("{{end}}", &spoken(end))

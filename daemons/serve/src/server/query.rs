@@ -23,7 +23,7 @@ use super::problem::Problem;
 use super::{Shared, html, results};
 use crate::jobs::Job;
 use crate::message;
-use crate::request::{Ask, BadRequest};
+use crate::request::{Ask, BadRequest, Defaults};
 use crate::trace::Origin;
 
 const MAX_BODY_BYTES: usize = 64 << 10;
@@ -51,7 +51,7 @@ pub(super) async fn answer(
         return Err(Problem::Stopping);
     }
     let headers = request.headers().clone();
-    let ask = read(request).await?;
+    let ask = read(request, &shared.server.defaults()).await?;
     if prefers_a_job(&headers) && shared.server.desk.is_some() {
         return as_job(shared, ask, &headers, origin).await;
     }
@@ -65,9 +65,9 @@ pub(super) async fn answer(
     }
 }
 
-async fn read(request: Request<Incoming>) -> Result<Ask, Problem> {
+async fn read(request: Request<Incoming>, defaults: &Defaults) -> Result<Ask, Problem> {
     if request.method() != Method::POST {
-        return Ok(Ask::from_form(request.uri().query().unwrap_or_default().as_bytes())?);
+        return Ok(defaults.form(request.uri().query().unwrap_or_default().as_bytes())?);
     }
     if request.uri().query().is_some_and(|query| !query.is_empty()) {
         let reason = "a POST carries its fields in the body, not in the query string";
@@ -77,8 +77,8 @@ async fn read(request: Request<Incoming>) -> Result<Ask, Problem> {
     let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default();
     let kind = kind.trim().to_ascii_lowercase();
     let read = match kind.as_str() {
-        "application/json" => Ask::from_json,
-        "application/x-www-form-urlencoded" => Ask::from_form_body,
+        "application/json" => Defaults::json,
+        "application/x-www-form-urlencoded" => Defaults::form_body,
         _ => {
             let reason = "must be application/json (or application/x-www-form-urlencoded)";
             return Err(BadRequest::new("Content-Type", reason).into());
@@ -86,7 +86,7 @@ async fn read(request: Request<Incoming>) -> Result<Ask, Problem> {
     };
     let body = Limited::new(request.into_body(), MAX_BODY_BYTES).collect();
     match timeout(BODY_TIMEOUT, body).await {
-        Ok(Ok(body)) => Ok(read(&body.to_bytes())?),
+        Ok(Ok(body)) => Ok(read(defaults, &body.to_bytes())?),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
             Err(BadRequest::new("body", format!("longer than {MAX_BODY_BYTES} bytes")).into())
         }

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use aqi::daqi::DAQI;
-use aqi::{Averaging, Concentration, Pollutant, Sample};
+use aqi::{Index, Pollutant};
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::{Number, Value, json};
-use store::{LeftOut, Reading, Window};
+use store::{AqiStandard, LeftOut, Reading, Window};
 
 use super::Shared;
 use super::answer::{Answer, json as respond_json, number};
@@ -54,8 +53,10 @@ struct Series {
     #[serde(rename = "P2")]
     pm25: Vec<Option<Number>>,
     #[serde(rename = "AQI")]
-    indices: Vec<Option<u8>>,
-    attribution: &'static str,
+    numbers: Vec<Option<u32>>,
+    /// Which air-quality index it is.
+    index: String,
+    attribution: String,
 }
 
 pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answer, Problem> {
@@ -64,6 +65,7 @@ pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answe
     let &[sensor] = ask.query.sensors.as_slice() else {
         return Err(BadRequest::new("sensor", "give the id of one sensor").into());
     };
+    let standard = ask.query.standard;
     let store = &shared.server.store;
     let _place = shared.room.aside().await?;
     let mut readings: Vec<Reading> = Vec::new();
@@ -100,7 +102,7 @@ pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answe
         window: last.window.name(),
         windows: windows.into_iter().map(Window::name).collect(),
         complete,
-        dominant: dominant(&last),
+        dominant: dominant(&last, standard),
         flags: readings.iter().flat_map(|reading| reading.flags().names()).collect(),
         left_out: left_out.names().collect(),
         age_seconds: age.as_secs().max(0),
@@ -108,24 +110,20 @@ pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answe
         timestamp: readings.iter().map(|reading| reading.timestamp.as_second()).collect(),
         pm10: readings.iter().map(|reading| reading.pm10.and_then(number)).collect(),
         pm25: readings.iter().map(|reading| reading.pm25.and_then(number)).collect(),
-        indices: readings.iter().map(|reading| reading.index().map(|index| index.get())).collect(),
-        attribution: shared.server.attribution,
+        numbers: readings.iter().map(|r| r.index_by(standard).map(Index::place)).collect(),
+        index: standard.to_string(),
+        attribution: standard.credit(shared.server.attribution),
     };
     Ok(respond_json(StatusCode::OK, &series))
 }
 
 /// The pollutants whose index is the reading's.
-fn dominant(reading: &Reading) -> Vec<&'static str> {
-    let Some(index) = reading.index() else { return Vec::new() };
-    let values =
-        [("PM10", Pollutant::Pm10, reading.pm10), ("PM2.5", Pollutant::Pm25, reading.pm25)];
-    let makes_it = |pollutant, value| {
-        let value = Concentration::micrograms(value).ok()?;
-        let found = DAQI.sub_index(&Sample::new(pollutant, Averaging::Day, value)).ok()?;
-        Some(found.index() == index.into())
-    };
-    let named = values.into_iter().filter_map(|(name, pollutant, value)| {
-        makes_it(pollutant, value?).filter(|makes| *makes).map(|_| name)
-    });
-    named.collect()
+fn dominant(reading: &Reading, standard: AqiStandard) -> Vec<&'static str> {
+    match reading.index_by(standard) {
+        None => Vec::new(),
+        Some(_) => {
+            let named = standard.dominant(reading.pm10, reading.pm25, reading.window);
+            named.map(Pollutant::name).collect()
+        }
+    }
 }

@@ -55,7 +55,8 @@ fn stored(shared: &Shared, summary: &Summary, newest: Option<Timestamp>) -> Valu
         "staleAfterSeconds": shared.server.limits.stale_after.as_secs(),
         "feed": feed,
         "countries": countries,
-        "attribution": shared.server.attribution,
+        "index": shared.server.index.to_string(),
+        "attribution": shared.server.index.credit(shared.server.attribution),
     })
 }
 
@@ -66,6 +67,7 @@ async fn selection(
 ) -> Result<Value, Problem> {
     let Chosen { ask, silence_at, .. } = filters::read(shared, summary, query, SPAN).await?;
     let quality = ask.quality.unwrap_or(Quality::Plausible);
+    let standard = ask.query.standard;
     let store = &shared.server.store;
     let _place = shared.room.aside().await?;
     let begun = Instant::now();
@@ -84,7 +86,8 @@ async fn selection(
                     LeftOut::of(&reading, *heard, silence_at)
                 }
             };
-            countries.entry(reading.country).or_default().add(&reading, row.index(), left_out);
+            let index = row.index_by(standard).map(aqi::Index::place);
+            countries.entry(reading.country).or_default().add(&reading, index, left_out);
         }
         if begun.elapsed() > LONGEST && page.next.is_some() {
             counted_until = page.rows().last().map(|row| row.timestamp());
@@ -97,14 +100,15 @@ async fn selection(
     let described: Vec<_> = countries
         .iter()
         .map(|(country, tally)| {
-            let mut described = tally.describe();
+            let mut described = tally.describe(standard);
             described["country"] = text(*country);
             described
         })
         .collect();
-    let mut selection = all.describe();
+    let mut selection = all.describe(standard);
     selection["from"] = json!(ask.query.from);
     selection["until"] = json!(ask.query.until);
+    selection["index"] = standard.to_string().into();
     selection["quality"] = quality.name().into();
     selection["countries"] = described.into();
     selection["complete"] = counted_until.is_none().into();

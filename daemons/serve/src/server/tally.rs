@@ -6,9 +6,8 @@
 use std::collections::{BTreeMap, HashSet};
 
 use aqi::Decimal;
-use aqi::daqi::Index;
 use serde_json::{Value, json};
-use store::{LeftOut, Reading};
+use store::{AqiStandard, LeftOut, Reading};
 
 use super::answer::number;
 
@@ -23,8 +22,9 @@ const HIGHEST: i64 = 10_000;
 pub(super) struct Tally {
     readings: u64,
     sensors: HashSet<u64>,
-    /// How many readings have each index; first those that have none.
-    indices: [u64; 11],
+    without_index: u64,
+    /// How many readings have each index.
+    indices: Counts,
     averaged: Averaged,
     left_out: Reasons,
 }
@@ -33,24 +33,34 @@ pub(super) struct Tally {
 /// particles, or nobody knows what they measure.
 #[derive(Default)]
 struct Averaged {
-    indices: [u64; 11],
+    indices: Counts,
     pm10: Values,
     pm25: Values,
 }
 
+/// Readings by the number in the column `AQI`.
+type Counts = BTreeMap<u32, u64>;
+
+/// A scale of so many numbers is shown number by number, any by its bands.
+pub(super) const MOST_NUMBERS: u32 = 15;
+
 impl Tally {
     /// A reading that is left out for a flag is in nothing else; one that is left out for
     /// another reason is in no mean or median.
-    pub(super) fn add(&mut self, reading: &Reading, index: Option<Index>, left_out: LeftOut) {
+    pub(super) fn add(&mut self, reading: &Reading, index: Option<u32>, left_out: LeftOut) {
         self.left_out.add(left_out);
         if !left_out.flags.is_empty() {
             return;
         }
         self.readings += 1;
         self.sensors.insert(reading.sensor);
-        self.indices[at(index)] += 1;
-        if left_out.is_empty() && index.is_some() {
-            self.averaged.indices[at(index)] += 1;
+        let Some(index) = index else {
+            self.without_index += 1;
+            return;
+        };
+        *self.indices.entry(index).or_default() += 1;
+        if left_out.is_empty() {
+            *self.averaged.indices.entry(index).or_default() += 1;
             self.averaged.pm10.add(reading.pm10);
             self.averaged.pm25.add(reading.pm25);
         }
@@ -60,6 +70,7 @@ impl Tally {
     pub(super) fn merge(&mut self, other: &Self) {
         self.readings += other.readings;
         self.sensors.extend(&other.sensors);
+        self.without_index += other.without_index;
         add_each(&mut self.indices, &other.indices);
         add_each(&mut self.averaged.indices, &other.averaged.indices);
         self.averaged.pm10.merge(&other.averaged.pm10);
@@ -67,14 +78,26 @@ impl Tally {
         self.left_out.merge(&other.left_out);
     }
 
-    pub(super) fn describe(&self) -> Value {
+    pub(super) fn describe(&self, standard: AqiStandard) -> Value {
         let averaged = &self.averaged;
+        let (low, high) = standard.numbers();
+        let all =
+            high.map(|high| low..=high).filter(|all| all.clone().count() as u32 <= MOST_NUMBERS);
+        let indices: Option<Vec<_>> =
+            all.map(|all| all.map(|n| self.indices.get(&n).copied().unwrap_or(0)).collect());
+        let categories = standard.standard().categories;
+        let bands = categories.iter().enumerate().map(|(at, category)| {
+            let end = categories.get(at + 1).map_or(u32::MAX, |next| next.from);
+            let readings: u64 = self.indices.range(category.from..end).map(|(_, n)| n).sum();
+            json!({ "name": category.name, "from": category.from, "readings": readings })
+        });
         json!({
             "readings": self.readings,
             "sensors": self.sensors.len(),
-            "withoutIndex": self.indices[0],
-            "indices": self.indices[1..],
-            "averaged": averaged.indices.iter().sum::<u64>(),
+            "withoutIndex": self.without_index,
+            "indices": indices,
+            "bands": bands.collect::<Vec<_>>(),
+            "averaged": averaged.indices.values().sum::<u64>(),
             "meanAqi": averaged.mean_index().and_then(number),
             "meanP1": averaged.pm10.mean().and_then(number),
             "meanP2": averaged.pm25.mean().and_then(number),
@@ -107,23 +130,21 @@ impl Reasons {
     }
 }
 
-fn at(index: Option<Index>) -> usize {
-    index.map_or(0, |index| usize::from(index.get()))
-}
-
-fn add_each(sums: &mut [u64; 11], others: &[u64; 11]) {
-    sums.iter_mut().zip(others).for_each(|(sum, other)| *sum += other);
+fn add_each(sums: &mut Counts, others: &Counts) {
+    others.iter().for_each(|(number, count)| *sums.entry(*number).or_default() += count);
 }
 
 impl Averaged {
     fn mean_index(&self) -> Option<Decimal> {
-        let count: u64 = self.indices.iter().sum();
-        let sum: u64 = (0..).zip(self.indices).map(|(index, count): (u64, _)| index * count).sum();
-        Some(Decimal::from(sum).checked_div(count.into())?.round_dp(DECIMALS))
+        let count: u64 = self.indices.values().sum();
+        let of_each =
+            self.indices.iter().map(|(n, count)| Decimal::from(*n) * Decimal::from(*count));
+        Some(of_each.sum::<Decimal>().checked_div(count.into())?.round_dp(DECIMALS))
     }
 
     fn median_index(&self) -> Option<Decimal> {
-        median((0..).zip(self.indices)).map(|twice| Decimal::from(twice) / Decimal::TWO)
+        let counts = self.indices.iter().map(|(number, count)| (i64::from(*number), *count));
+        median(counts).map(|twice| Decimal::from(twice) / Decimal::TWO)
     }
 }
 
@@ -208,7 +229,8 @@ mod tests {
         let mut tally = Tally::default();
         for (sensor, value) in (0..).zip(values) {
             let reading = reading(sensor, *value);
-            tally.add(&reading, reading.index(), LeftOut::default());
+            let index = reading.index().map(|index| index.get().into());
+            tally.add(&reading, index, LeftOut::default());
         }
         tally
     }
@@ -237,7 +259,7 @@ mod tests {
 
     #[test]
     fn nothing_has_neither_mean_nor_median_and_nothing_overflows() {
-        let none = Tally::default().describe();
+        let none = Tally::default().describe(AqiStandard::DEFAULT);
         for name in ["meanAqi", "meanP2", "medianAqi", "medianP2"] {
             assert!(none[name].is_null(), "{name}");
         }

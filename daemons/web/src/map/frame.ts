@@ -10,8 +10,8 @@ export interface Frame {
   /** NaN where the place is not known. */
   x: Float64Array;
   y: Float64Array;
-  /** 1 to 10; 0 for none. */
-  index: Uint8Array;
+  /** -1 for none. */
+  index: Int32Array;
   pm10: Float32Array;
   pm25: Float32Array;
   ageHours: Uint16Array;
@@ -44,7 +44,7 @@ export const frameOf = ({ newest, features }: Latest): Frame => {
     ids: new Float64Array(length),
     x: new Float64Array(length).fill(Number.NaN),
     y: new Float64Array(length).fill(Number.NaN),
-    index: new Uint8Array(length),
+    index: new Int32Array(length),
     pm10: new Float32Array(length).fill(Number.NaN),
     pm25: new Float32Array(length).fill(Number.NaN),
     ageHours: new Uint16Array(length),
@@ -61,7 +61,7 @@ export const frameOf = ({ newest, features }: Latest): Frame => {
       frame.x[n] = mercatorX(geometry.coordinates[0]);
       frame.y[n] = mercatorY(geometry.coordinates[1]);
     }
-    frame.index[n] = properties.AQI ?? 0;
+    frame.index[n] = properties.AQI ?? -1;
     frame.pm10[n] = properties.P1 ?? Number.NaN;
     frame.pm25[n] = properties.P2 ?? Number.NaN;
     frame.ageHours[n] = properties.ageHours ?? 0;

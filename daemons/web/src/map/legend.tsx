@@ -1,31 +1,30 @@
 // Which colour stands for which index.
 
-import { BANDS, colourOf, indicesOf, type Palette } from "../index-scale";
+import { BANDS, byNumber, type Palette, scale } from "../index-scale";
 import { useWords } from "../texts";
 
 export const Legend = ({ palette }: { palette: Palette }) => {
-  const { t } = useWords();
+  const { t, band } = useWords();
   return (
     <figure class="legend">
-      <figcaption>{t.legend}</figcaption>
+      <figcaption>{t.legend(scale.name)}</figcaption>
       <ul>
-        {BANDS.map((band) => {
-          const [first, last] = indicesOf(band);
-          const indices = Array.from({ length: last - first + 1 }, (_, n) => first + n);
+        {BANDS.map(({ name, first, last, steps }) => {
+          const numbers = last === null ? `${first}+` : first === last ? String(first) : `${first}–${last}`;
           return (
-            <li key={band}>
+            <li key={name}>
               <span class="swatches" aria-hidden="true">
-                {indices.map((index) => {
-                  const [fill, ink] = colourOf(index, palette);
+                {steps.map((step) => {
+                  const [fill, ink] = step[palette];
                   return (
-                    <span key={index} style={{ background: fill, color: ink }}>
-                      {index}
+                    <span key={step.from} style={{ background: fill, color: ink }}>
+                      {byNumber ? step.from : numbers}
                     </span>
                   );
                 })}
               </span>{" "}
-              {t.bands[band]}
-              <span class="hidden"> {first === last ? first : `${first}–${last}`}</span>
+              {band(steps[0]!)}
+              <span class="hidden"> {numbers}</span>
             </li>
           );
         })}

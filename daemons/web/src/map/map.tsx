@@ -4,7 +4,7 @@
 import L from "leaflet";
 import "leaflet/dist/leaflet.css";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { bandOf, type Palette } from "../index-scale";
+import type { Palette } from "../index-scale";
 import type { Selection } from "../selection";
 import { useWords, type Words } from "../texts";
 import { type Frame, latitudeOf, longitudeOf, mercatorX, mercatorY, reasonsOf, usualView, type View } from "./frame";
@@ -259,7 +259,7 @@ const open = (map: L.Map, { sensors }: Mark, { frame, onChoose }: Props) => {
     map.setView(bounds.getCenter(), nearest);
     return;
   }
-  const rank = (n: number) => (frame!.leftOut[n] ? -1 : frame!.index[n]!);
+  const rank = (n: number) => (frame!.leftOut[n] ? -2 : frame!.index[n]!);
   const highest = sensors.reduce((a, b) => (rank(b) > rank(a) ? b : a));
   onChoose(frame!.ids[highest]!);
 };
@@ -268,8 +268,8 @@ const open = (map: L.Map, { sensors }: Mark, { frame, onChoose }: Props) => {
 const unplacedOf = (frame: Frame): number | null =>
   frame.length > 0 && frame.x.every(Number.isNaN) ? frame.length : null;
 
-const described = (mark: Mark, frame: Frame, present: boolean, { t, number }: Words): string => {
-  const band = (index: number) => (present ? `${index} · ${t.bands[bandOf(index)]}` : String(index));
+const described = (mark: Mark, frame: Frame, present: boolean, { t, number, band: bandOf }: Words): string => {
+  const band = (index: number) => (present ? `${index} · ${bandOf(index)}` : String(index));
   const index = mark.index === null ? t.noVerdict : band(mark.index);
   if (mark.sensors.length > 1) return `${t.sensorsHere(number(mark.sensors.length))}: ${index}`;
   const n = mark.sensors[0]!;

@@ -47,28 +47,17 @@ export const marksOf = (frame: Frame, window: Window, zoom: number, chosen: numb
     return { x, y, radius, sensors, index: median(frame, sensors) };
   });
   // The chosen one and the worst last, so that nothing hides them.
-  const rank = (mark: Mark) => (mark.sensors.some((n) => frame.ids[n] === chosen) ? 11 : (mark.index ?? 0));
+  const rank = (mark: Mark) => (mark.sensors.some((n) => frame.ids[n] === chosen) ? Infinity : (mark.index ?? -1));
   return marks.sort((a, b) => rank(a) - rank(b));
 };
 
 /** The lower of the two middle ones, where there are two. */
 export const median = (frame: Frame, sensors: number[]): number | null => {
-  const counts = new Uint32Array(11);
-  let indexed = 0;
-  for (const n of sensors) {
-    const index = frame.index[n]!;
-    if (index > 0 && frame.leftOut[n] === 0) {
-      counts[index]! += 1;
-      indexed += 1;
-    }
-  }
-  if (indexed === 0) return null;
-  let seen = 0;
-  for (let index = 1; index <= 10; index += 1) {
-    seen += counts[index]!;
-    if (seen * 2 >= indexed) return index;
-  }
-  return null;
+  const indices = sensors
+    .filter((n) => frame.index[n]! >= 0 && frame.leftOut[n] === 0)
+    .map((n) => frame.index[n]!)
+    .sort((a, b) => a - b);
+  return indices[(indices.length - 1) >> 1] ?? null;
 };
 
 export const paintMarks = (

@@ -44,7 +44,7 @@ export const de: Texts = {
   mapBusy: "Die Karte wird geladen …",
   mapFailed: (reason) => `Die Messungen konnten nicht geladen werden: ${reason}`,
   worldFailed: "Die Umrisse der Länder konnten nicht geladen werden.",
-  legend: "Luftqualitätsindex (DAQI)",
+  legend: (name) => `Luftqualitätsindex (${name})`,
   legendNote: "Zahl: der Index; wo mehrere Sensoren beisammenstehen, der Median. Grau, –: ohne Urteil. Eckig: innen. Gestrichelt: zweifelhaft.",
   zoomIn: "Vergrößern",
   zoomOut: "Verkleinern",
@@ -153,7 +153,7 @@ export const de: Texts = {
   download: "Herunterladen",
   downloadSeries: "Diese Messungen herunterladen (CSV)",
   advice: "Was das heißt",
-  advicePage: "Amtlicher Rat (gov.uk, englisch)",
+  advicePage: "Amtlicher Rat",
   pmOnly: "Nur aus Feinstaub: Das Netz misst weder Ozon noch Stickstoff- oder Schwefeldioxid, und seine Sensoren sind keine Referenzgeräte.",
 
   bands: {
@@ -167,6 +167,14 @@ export const de: Texts = {
     Moderate: "Die meisten müssen nichts ändern. Mit Herz- oder Lungenleiden: draußen langsamer, wenn du es spürst.",
     High: "Brennen die Augen oder musst du husten, dann mach draußen weniger. Mit Herz- oder Lungenleiden und im Alter: Anstrengung meiden, vor allem draußen.",
     "Very High": "Mach draußen weniger, vor allem, wenn du hustest. Mit Herz- oder Lungenleiden und im Alter: Anstrengung meiden und die Medizin bereithalten.",
+  },
+  adviceAt: {
+    Clean: "Die Luft ist sauber: hinaus mit Ihnen, wie Sie mögen.",
+    Acceptable: "Tun Sie, was Sie vorhatten. Wer besonders empfindlich ist, schont sich, wenn er es spürt.",
+    Elevated: "Tun Sie, was Sie vorhatten; langsamer, wenn Augen, Hals oder Brust sich melden. Mit krankem Herz oder kranker Lunge die größte Anstrengung verschieben.",
+    Unhealthy: "Große Anstrengung im Freien verkürzen oder mildern. Mit krankem Herz oder kranker Lunge verschieben.",
+    VeryUnhealthy: "Große Anstrengung im Freien verschieben, Fenster schließen. Mit krankem Herz oder kranker Lunge drinnen bleiben.",
+    Hazardous: "Bei geschlossenen Fenstern drinnen bleiben; die Luft filtern oder, wenn Sie hinaus müssen, eine gut sitzende Atemschutzmaske tragen.",
   },
 
   when: "Wann (UTC)",

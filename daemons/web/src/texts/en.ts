@@ -42,7 +42,7 @@ export const en = {
   mapBusy: "The map is being loaded…",
   mapFailed: (reason: string) => `The readings could not be loaded: ${reason}`,
   worldFailed: "The outlines of the countries could not be loaded.",
-  legend: "Air-quality index (DAQI)",
+  legend: (name: string) => `Air-quality index (${name})`,
   legendNote: "Number: the index; the median where several sensors stand together. Grey, –: no verdict. Square: indoors. Dashed: doubtful.",
   zoomIn: "Zoom in",
   zoomOut: "Zoom out",
@@ -152,7 +152,7 @@ export const en = {
   download: "Download",
   downloadSeries: "Download these readings (CSV)",
   advice: "What this means",
-  advicePage: "Official advice (gov.uk)",
+  advicePage: "Official advice",
   pmOnly: "Of particulate matter alone: the network measures no ozone, nitrogen or sulphur dioxide, and its sensors are not reference instruments.",
 
   bands: {
@@ -160,13 +160,21 @@ export const en = {
     Moderate: "Moderate",
     High: "High",
     "Very High": "Very high",
-  },
+  } as Record<string, string>,
   adviceOf: {
     Low: "Enjoy being outside as usual.",
     Moderate: "Most people need not change anything. With a heart or lung condition, take it easier outdoors if you feel it.",
     High: "If your eyes sting, or you cough, do less outdoors. With a heart or lung condition, and in old age, avoid exertion, above all outside.",
     "Very High": "Do less outdoors, above all if you cough. With a heart or lung condition, and in old age, avoid exertion and keep your medicine at hand.",
-  },
+  } as Record<string, string>,
+  adviceAt: {
+    Clean: "The air is clean: enjoy being outside.",
+    Acceptable: "Do what you planned. If you are unusually sensitive, take it easier if you feel it.",
+    Elevated: "Do what you planned; slow down if your eyes, throat or chest complain. With a heart or lung condition, put off the hardest effort.",
+    Unhealthy: "Shorten or ease hard effort outdoors. With a heart or lung condition, put it off.",
+    VeryUnhealthy: "Put off hard effort outdoors and keep windows shut. With a heart or lung condition, stay indoors.",
+    Hazardous: "Stay indoors with windows shut; filter the air, or wear a well-fitting respirator if you must go out.",
+  } as Record<string, string>,
 
   when: "When (UTC)",
   presets: { "24h": "Last 24 hours", yesterday: "Yesterday", week: "This week", custom: "Other dates" },

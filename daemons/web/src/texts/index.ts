@@ -3,6 +3,7 @@
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
 import { isTooSlow, Unreachable } from "../api";
+import { isDaqi, scale, type Step, stepOf } from "../index-scale";
 import { de } from "./de";
 import { en, type Texts } from "./en";
 
@@ -20,6 +21,10 @@ export interface Words {
   /** Seconds as people say them. */
   span: (seconds: number) => string;
   country: (code: string | null) => string;
+  /** The band of an index, or of a step of the scale. */
+  band: (of: number | Step) => string;
+  /** What to do at an index; nothing where it does not speak of health. */
+  advice: (index: number) => string | null;
 }
 
 const ALL: Record<Language, Texts> = { en, de };
@@ -34,10 +39,21 @@ export const words = (language: Language): Words => {
   });
   const number = (value: number, decimals = 0) =>
     new Intl.NumberFormat(language, { maximumFractionDigits: decimals }).format(value);
+  const band = (of: number | Step) => {
+    const step = typeof of === "number" ? scale.steps[stepOf(of)] : of;
+    if (!step) return "";
+    return (isDaqi ? t.bands[step.band] : undefined) ?? step.names[language] ?? step.band;
+  };
   return {
     language,
     t,
     number,
+    band,
+    advice: (index) => {
+      const step = scale.steps[stepOf(index)];
+      if (!step) return null;
+      return (isDaqi ? t.adviceOf[step.band] : undefined) ?? t.adviceAt[step.severity ?? ""] ?? null;
+    },
     percent: (share) =>
       new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 0 }).format(share),
     bytes: (value) => {

@@ -3,7 +3,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useState } from "preact/hooks";
 import { ask, estimate, type Estimate, isAborted, Refusal, type Summary, tally, type Tally, Unreachable } from "../api";
-import { BANDS, type Palette } from "../index-scale";
+import { BANDS, byNumber, type Palette, scale } from "../index-scale";
 import { add } from "../jobs";
 import { ALL_COLUMNS, COLUMNS, USUAL_COLUMNS } from "../columns";
 import { EMPTY, filters, FORMATS, isAll, type Preset, request, type Selection, toggled } from "../selection";
@@ -38,7 +38,7 @@ export const AskView = ({ selection, ...props }: Props) => {
 const Form = (props: Props & { selection: Selection }) => {
   const { summary, selection, reachable, palette, viewAsBox, onSelection, onDraw, onJob } = props;
   const words = useWords();
-  const { t, number, bytes, country } = words;
+  const { t, number, bytes, country, band } = words;
   const put = (change: Partial<Selection>) => onSelection({ ...selection, ...change });
   const query = request(selection).toString();
   const settled = useSettled(query);
@@ -240,12 +240,12 @@ const Form = (props: Props & { selection: Selection }) => {
           {field({
             name: "minAqi",
             label: t.minAqi,
-            children: <input type="number" name="minAqi" min={1} max={10} step={1} placeholder="1" value={selection.minAqi} onInput={(event) => put({ minAqi: event.currentTarget.value })} />,
+            children: <input type="number" name="minAqi" min={scale.low} max={scale.high ?? undefined} step={1} placeholder={String(scale.low)} value={selection.minAqi} onInput={(event) => put({ minAqi: event.currentTarget.value })} />,
           })}
           {field({
             name: "maxAqi",
             label: t.maxAqi,
-            children: <input type="number" name="maxAqi" min={1} max={10} step={1} placeholder="10" value={selection.maxAqi} onInput={(event) => put({ maxAqi: event.currentTarget.value })} />,
+            children: <input type="number" name="maxAqi" min={scale.low} max={scale.high ?? undefined} step={1} placeholder={scale.high === null ? "" : String(scale.high)} value={selection.maxAqi} onInput={(event) => put({ maxAqi: event.currentTarget.value })} />,
           })}
           {field({
             name: "range",
@@ -253,9 +253,9 @@ const Form = (props: Props & { selection: Selection }) => {
             children: (
               <select name="range" value={selection.range} onChange={(event) => put({ range: event.currentTarget.value })}>
                 <option value="">{t.anyRange}</option>
-                {BANDS.map((band) => (
-                  <option key={band} value={band}>
-                    {t.bands[band]}
+                {BANDS.map(({ name, steps }) => (
+                  <option key={name} value={name}>
+                    {band(steps[0]!)}
                   </option>
                 ))}
               </select>
@@ -410,7 +410,7 @@ const Summed = ({ query, palette, usable }: { query: string; palette: Palette; u
         <>
           {!sum.complete && sum.countedUntil && <p class="note">{t.summedPart(moment(sum.countedUntil))}</p>}
           <LeftOut count={sum.leftOutReadings} reasons={sum.leftOut} say={t.leftOutReadings} />
-          <Histogram counts={sum.indices} caption={t.histogram} palette={palette} />
+          <Histogram counts={byNumber && sum.indices !== null ? sum.indices : sum.bands.map(({ readings }) => readings)} caption={t.histogram} palette={palette} />
           <Ranking countries={sum.countries} palette={palette} />
         </>
       )}

@@ -3,7 +3,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-import { BANDS, colourOf, indicesOf, type Palette } from "../index-scale";
+import { BANDS, byNumber, type Palette, scale } from "../index-scale";
 import { useWords } from "../texts";
 
 export interface Line {
@@ -52,12 +52,12 @@ export const Chart = ({ label, unit, times, lines, dark, palette, banded }: Prop
         scales: {
           x: { time: true, range: (_self, first, last) => (times.length > 1 ? [first, last] : [first - HALF_A_DAY, first + HALF_A_DAY]) },
           y: banded
-            ? { range: [0.5, 10.5] }
+            ? { range: (_self, _low, high) => indexRange(high) }
             : { range: (_self, low, high) => [Math.min(0, low ?? 0), Math.max(5, (high ?? 5) * 1.08)] },
         },
         axes: [
           { ...axis, values: axisTimes(language) },
-          { ...axis, size: (_self, labels) => 18 + 7.5 * Math.max(2, ...(labels ?? []).map((label) => label.length)), ...(banded && { splits: () => [1, 4, 7, 10] }), values: (_self, splits) => splits.map((value) => number(value, 1)) },
+          { ...axis, size: (_self, labels) => 18 + 7.5 * Math.max(2, ...(labels ?? []).map((label) => label.length)), ...(banded && { splits: (self: uPlot) => indexSplits(self.scales.y!.max ?? 0) }), values: (_self, splits) => splits.map((value) => number(value, 1)) },
         ],
         series: [
           { label: "UTC", value: (_self, seconds) => (seconds === null ? "–" : new Date(seconds * 1000).toISOString().slice(0, 16).replace("T", " ")) },
@@ -119,15 +119,27 @@ const silences = (chart: uPlot, times: number[], first: number, last: number, ga
   return found;
 };
 
+/** All of a short scale; of a long one, up to the end of the band that the values reach. */
+const indexRange = (high: number | null): [number, number] => {
+  if (byNumber) return [scale.low - 0.5, scale.high! + 0.5];
+  const reached = BANDS.find(({ last }) => last !== null && last >= (high ?? 0));
+  return [scale.low - 0.5, (reached?.last ?? (high ?? 0) * 1.08) + 0.5];
+};
+
+/** Where bands begin, and the end of a short scale. */
+const indexSplits = (most: number): number[] =>
+  BANDS.map(({ first }) => first).filter((first) => first <= most);
+
 const shade = (chart: uPlot, palette: Palette, dark: boolean) => {
   const { ctx, bbox } = chart;
   ctx.save();
   ctx.globalAlpha = dark ? 0.3 : 0.28;
-  for (const band of BANDS) {
-    const [first, last] = indicesOf(band);
+  const most = chart.scales.y!.max ?? 0;
+  for (const { first, last, steps } of BANDS) {
+    if (first - 0.5 >= most) break;
     const bottom = chart.valToPos(first - 0.5, "y", true);
-    const top = chart.valToPos(last + 0.5, "y", true);
-    ctx.fillStyle = colourOf(last, palette)[0];
+    const top = chart.valToPos(Math.min(most, (last ?? most) + 0.5), "y", true);
+    ctx.fillStyle = steps[steps.length - 1]![palette][0];
     ctx.fillRect(bbox.left, top, bbox.width, bottom - top);
   }
   ctx.restore();

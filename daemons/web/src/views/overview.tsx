@@ -3,13 +3,14 @@
 import { useMemo, useState } from "preact/hooks";
 import type { Frame, View } from "../map/frame";
 import { reasonsOf, within } from "../map/frame";
-import { bandOf, colourOf, type Palette } from "../index-scale";
+import { byNumber, colourOf, type Palette, scale, stepOf } from "../index-scale";
 import { useWords } from "../texts";
 import { Finder } from "./finder";
 
+/** How many there are of each step of the scale. */
 export const Histogram = (props: { counts: number[]; caption: string; palette: Palette }) => {
   const { counts, caption, palette } = props;
-  const { t, number } = useWords();
+  const { t, number, band } = useWords();
   const most = Math.max(1, ...counts);
   return (
     <table class="histogram">
@@ -21,12 +22,13 @@ export const Histogram = (props: { counts: number[]; caption: string; palette: P
         </tr>
       </thead>
       <tbody>
-        {counts.map((count, n) => {
-          const [fill, ink] = colourOf(n + 1, palette);
+        {scale.steps.map((step, n) => {
+          const count = counts[n] ?? 0;
+          const [fill, ink] = step[palette];
           return (
-            <tr key={n}>
-              <th scope="row" title={t.bands[bandOf(n + 1)]} style={{ background: fill, color: ink }}>
-                {n + 1}
+            <tr key={step.from}>
+              <th scope="row" title={band(step)} style={{ background: fill, color: ink }}>
+                {byNumber ? step.from : band(step)}
               </th>
               <td>
                 {count > 0 && <span class="bar" style={{ width: `${(count / most) * 70}%`, background: fill }} />}{" "}
@@ -73,7 +75,7 @@ export const Ranking = ({ countries, palette }: { countries: Ranked[]; palette: 
         </thead>
         <tbody>
           {shown.map((row) => {
-            const [fill, ink] = colourOf(Math.max(1, Math.floor(row.medianAqi!)), palette);
+            const [fill, ink] = colourOf(Math.max(scale.low, Math.floor(row.medianAqi!)), palette);
             return (
               <tr key={row.country}>
                 <th scope="row">{country(row.country)}</th>
@@ -174,7 +176,7 @@ export const Overview = ({ frame, failed, view, asOf, palette, onChoose }: Props
 
 /** Sensors that the server leaves out are counted, and are in nothing else. */
 const summed = (frame: Frame, sensors: number[]) => {
-  const counts = new Array<number>(10).fill(0);
+  const counts = new Array<number>(scale.steps.length).fill(0);
   const reasons: Record<string, number> = {};
   const countries = new Map<string | null, number[]>();
   let leftOut = 0;
@@ -182,8 +184,8 @@ const summed = (frame: Frame, sensors: number[]) => {
     if (frame.leftOut[n]) {
       leftOut += 1;
       for (const reason of reasonsOf(frame, n)) reasons[reason] = (reasons[reason] ?? 0) + 1;
-    } else if (frame.index[n]! > 0) {
-      counts[frame.index[n]! - 1]! += 1;
+    } else if (frame.index[n]! >= 0) {
+      counts[stepOf(frame.index[n]!)]! += 1;
       const country = frame.countries[frame.country[n]!] ?? null;
       const others = countries.get(country);
       if (others) others.push(n);
@@ -191,7 +193,7 @@ const summed = (frame: Frame, sensors: number[]) => {
     }
   }
   const rank = (n: number) => frame.index[n]! * 1e6 + (frame.pm25[n] || 0);
-  const highest = sensors.filter((n) => frame.index[n]! > 0 && !frame.leftOut[n]);
+  const highest = sensors.filter((n) => frame.index[n]! >= 0 && !frame.leftOut[n]);
   highest.sort((a, b) => rank(b) - rank(a));
   return {
     sensors: sensors.length,

@@ -2,7 +2,7 @@
 
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { isAborted, Refusal, type Series, series } from "../api";
-import { advicePage, bandOf, colourOf, type Palette } from "../index-scale";
+import { colourOf, type Palette, scale } from "../index-scale";
 import type { Located } from "../map/map";
 import { useNow } from "../readings";
 import { reasonOf, useWords } from "../texts";
@@ -192,7 +192,7 @@ interface NewestProps {
 
 /** The newest reading: what it means, or why it means nothing for who goes out. */
 const Newest = ({ series: s, past, stale, palette }: NewestProps) => {
-  const { t, number, moment, span } = useWords();
+  const { t, number, moment, span, band, advice } = useWords();
   const now = useNow(10_000);
   const last = s.timestamp.length - 1;
   const when = moment(s.timestamp[last]! * 1000);
@@ -207,7 +207,7 @@ const Newest = ({ series: s, past, stale, palette }: NewestProps) => {
     <>
       <section aria-label={past ? t.readingThen : t.newestReading} class="newest">
         <p class="badge" style={{ background: fill, color: ink }}>
-          <strong>{index ?? "–"}</strong> {index === null ? t.noVerdict : t.bands[bandOf(index)]}
+          <strong>{index ?? "–"}</strong> {index === null ? t.noVerdict : band(index)}
         </p>
         <p>
           PM10 <strong>{value(s.P1[last])}</strong> · PM2.5 <strong>{value(s.P2[last])}</strong> µg/m³
@@ -221,13 +221,13 @@ const Newest = ({ series: s, past, stale, palette }: NewestProps) => {
         ))}
         {old && <p>{past ? t.lastHeardThen(when) : t.lastHeard(age, when)}</p>}
         {past && <p>{t.readingThenNote}</p>}
-        {index !== null && !past && (
+        {index !== null && !past && advice(index) !== null && (
           <>
             <h3>{t.advice}</h3>
             <p>
-              {t.adviceOf[bandOf(index)]}{" "}
-              {advicePage && (
-                <a href={advicePage} rel="noreferrer">
+              {advice(index)}{" "}
+              {scale.advice && (
+                <a href={scale.advice} rel="noreferrer">
                   {t.advicePage}
                 </a>
               )}

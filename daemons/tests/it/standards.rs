@@ -1,0 +1,149 @@
+//! Another air-quality index than the default, by request and by deployment, everywhere.
+
+use serde_json::{Value, json};
+use store::{AqiStandard, Reading, Window};
+
+use super::support::{Options, Rig, at, json};
+
+const WHEN: &str = "startDate=2026-02-01&endDate=2026-02-01";
+
+/// PM2.5 of four sensors: US 2024 has them at 50, 51, 137 and 501.
+async fn rig(index: AqiStandard) -> Rig {
+    let rig = Rig::start(Options { index, ..Options::default() }).await;
+    let moment = at("2026-02-01T11:00:00Z");
+    let values = ["9.0", "9.1", "50", "900"];
+    let reading = |(sensor, value): (u64, &str)| {
+        let mut reading = Reading::new(sensor, Window::Day24, moment);
+        reading.pm25 = Some(value.parse().unwrap());
+        reading.country = Some("DE".parse().unwrap());
+        reading
+    };
+    let readings: Vec<_> = (1..).zip(values).map(reading).collect();
+    rig.store.put(&readings).await.unwrap();
+    rig
+}
+
+async fn text(rig: &Rig, path: &str) -> String {
+    let answer = rig.get(path).await;
+    assert_eq!(answer.status(), 200, "{path}");
+    answer.text().await.unwrap()
+}
+
+fn us() -> AqiStandard {
+    "us_aqi:2024".parse().unwrap()
+}
+
+#[tokio::test]
+async fn every_answer_follows_the_index_that_is_asked_for_or_the_deployments() {
+    let (asked, deployed) = (rig(AqiStandard::DEFAULT).await, rig(us()).await);
+    for (rig, index) in [(&asked, "&index=us_aqi:2024"), (&deployed, "")] {
+        let columns = "&columns=sensor_id,AQI,AQI_text,Range,index_basis";
+        let file = text(rig, &format!("/api/query?{WHEN}{index}{columns}")).await;
+        let expected = "sensor_id,AQI,AQI_text,Range,index_basis\n\
+            1,50,50,Good,defined\n\
+            2,51,51,Moderate,defined\n\
+            3,137,137,Unhealthy for Sensitive Groups,defined\n\
+            4,1076,1076,Hazardous,defined\n";
+        let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+        let (found, expected) = (lines(&file), lines(expected));
+        assert_eq!(found[..4], expected[..4]);
+        assert!(found[4].ends_with("Hazardous,defined"), "{}", found[4]);
+
+        for (filter, sensors) in [
+            ("minAqi=51", "2 3 4"),
+            ("maxAqi=50", "1"),
+            ("minAqi=51&maxAqi=150", "2 3"),
+            ("range=moderate,Good", "1 2"),
+            ("range=Unhealthy%20for%20Sensitive%20Groups", "3"),
+        ] {
+            let path = format!("/api/query?{WHEN}{index}&{filter}&columns=sensor_id");
+            let found: Vec<_> = text(rig, &path).await.lines().skip(1).map(str::to_owned).collect();
+            assert_eq!(found.join(" "), sensors, "{filter}");
+        }
+        let refused = rig.get(&format!("/api/query?{WHEN}{index}&range=Low")).await;
+        assert_eq!(refused.status(), 400);
+        let refused = json(refused).await;
+        assert!(refused["detail"].as_str().unwrap().contains("Good, Moderate"), "{refused}");
+
+        let latest =
+            json(rig.get(&format!("/api/latest?{}", index.trim_start_matches('&'))).await).await;
+        assert_eq!(latest["index"], "us_aqi:2024");
+        let mut numbers: Vec<_> = latest["features"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|feature| feature["properties"]["AQI"].as_u64().unwrap())
+            .collect();
+        numbers.sort_unstable();
+        assert_eq!(numbers[..3], [50, 51, 137]);
+        let credit = latest["attribution"].as_str().unwrap();
+        assert!(credit.contains("US EPA Air Quality Index"), "{credit}");
+
+        let series = json(rig.get(&format!("/api/series?sensor=3{index}")).await).await;
+        assert_eq!((&series["AQI"], &series["dominant"]), (&json!([137]), &json!(["PM2.5"])));
+        let summary =
+            json(rig.get(&format!("/api/summary?country=DE{index}&quality=all")).await).await;
+        let selection = &summary["selection"];
+        assert_eq!(
+            (&selection["index"], &selection["indices"]),
+            (&json!("us_aqi:2024"), &Value::Null)
+        );
+        let bands: Vec<_> = selection["bands"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|band| (band["name"].as_str().unwrap(), band["readings"].as_u64().unwrap()))
+            .collect();
+        assert_eq!(
+            bands[..3],
+            [("Good", 1), ("Moderate", 1), ("Unhealthy for Sensitive Groups", 1)]
+        );
+        assert_eq!(bands.iter().map(|(_, readings)| readings).sum::<u64>(), 4);
+
+        // A job keeps the index that it was asked for with.
+        let request =
+            rig.http.get(format!("{}/api/query?{WHEN}{index}&columns=AQI&maxAqi=137", rig.base));
+        let taken = request.header("Prefer", "respond-async").send().await.unwrap();
+        assert_eq!(taken.status(), 202);
+        let place = taken.headers()["location"].to_str().unwrap().to_owned();
+        assert_eq!(text(rig, &format!("{place}?wait=30")).await, "AQI\n50\n51\n137\n");
+    }
+    let usual = text(&asked, &format!("/api/query?{WHEN}&columns=AQI")).await;
+    assert_eq!(usual, "AQI\n1\n1\n6\n10\n");
+    let usual = text(&deployed, &format!("/api/query?{WHEN}&columns=AQI&index=uk_daqi")).await;
+    assert_eq!(usual, "AQI\n1\n1\n6\n10\n");
+}
+
+#[tokio::test]
+async fn strict_leaves_means_out_that_the_index_is_not_defined_on() {
+    let rig = Rig::start(Options::default()).await;
+    let moment = at("2026-02-01T11:00:00Z");
+    let readings = Window::ALL.map(|window| {
+        let mut reading = Reading::new(window as u64 + 1, window, moment);
+        reading.pm10 = Some(20.into());
+        reading
+    });
+    rig.store.put(&readings).await.unwrap();
+    for (filter, windows) in [
+        ("", "5min 1h 24h day"),
+        ("&strict=true", "24h day"),
+        ("&strict=true&window=day", "day"),
+        ("&strict=false&window=1h", "1h"),
+        ("&strict=true&index=de_lqi:2025", "1h"),
+    ] {
+        let file = text(&rig, &format!("/api/query?{WHEN}{filter}&columns=window")).await;
+        assert_eq!(file.lines().skip(1).collect::<Vec<_>>().join(" "), windows, "{filter}");
+    }
+    for (filter, field) in [
+        ("&strict=true&window=1h", "window"),
+        ("&index=us_aqi:1066", "index"),
+        ("&index=ca_aqhi", "index"),
+        ("&index=us_aqi&dialect=report", "index"),
+        ("&index=us_aqi:2012&minAqi=502", "minAqi"),
+        ("&index=us_aqi&maxAqi=-1", "maxAqi"),
+    ] {
+        let refused = rig.get(&format!("/api/query?{WHEN}{filter}")).await;
+        assert_eq!(refused.status(), 400, "{filter}");
+        assert_eq!(json(refused).await["field"], field, "{filter}");
+    }
+}

@@ -1,0 +1,373 @@
+//! Which air-quality index a question is about. Nothing else here knows one by name.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
+
+use aqi::daqi::DAQI;
+use aqi::standards::ALL;
+use aqi::{Averaging, Category, Concentration, Decimal, Index, Pollutant, Rule, Sample, Standard};
+
+use crate::value::ShortText;
+use crate::{Value, Window};
+
+/// An air-quality index that particulate matter alone can be given: a standard of [`aqi`]
+/// in one version, variant and policy.
+///
+/// The engine keeps rows ready by the [default](Self::DEFAULT), the UK's DAQI; by every
+/// other standard indices are computed as rows are read.
+///
+/// ```
+/// use store::AqiStandard;
+///
+/// let us: AqiStandard = "us_aqi:2024".parse().unwrap();
+/// assert_eq!(us.standard().name, "US EPA Air Quality Index");
+/// assert_eq!(us.to_string(), "us_aqi:2024");
+/// assert!("ca_aqhi".parse::<AqiStandard>().is_err()); // adds up the risks of gases, too
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AqiStandard(u8);
+
+/// Whether an index is of the mean that the standard is defined on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Basis {
+    /// Every value that it follows from is.
+    Defined,
+    /// A value is a mean over another span of time: the index is only indicative.
+    Indicative,
+}
+
+impl Basis {
+    /// `defined` or `indicative`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Defined => "defined",
+            Self::Indicative => "indicative",
+        }
+    }
+}
+
+impl AqiStandard {
+    /// The UK Daily Air Quality Index, as the report has it.
+    pub const DEFAULT: Self = Self(0);
+
+    /// Every one, the default first.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let all = (0..).zip(ALL).filter(|(_, standard)| serves(standard));
+        all.map(|(number, _)| Self(number))
+    }
+
+    /// What it is.
+    pub fn standard(self) -> &'static Standard {
+        ALL.get(usize::from(self.0)).copied().unwrap_or(&DAQI) // made by `all` and DEFAULT alone
+    }
+
+    /// The index of PM10 and PM2.5 in µg/m³ over a window: the higher of the two. None where
+    /// neither is a concentration that the standard covers.
+    pub fn index(
+        self,
+        pm10: Option<Decimal>,
+        pm25: Option<Decimal>,
+        window: Window,
+    ) -> Option<Index> {
+        let standard = self.standard();
+        match standard.rule {
+            Rule::Worst => {
+                let pm10 = self.of_one(Pollutant::Pm10, pm10, window);
+                pm10.max(self.of_one(Pollutant::Pm25, pm25, window))
+            }
+            _ => {
+                let samples = [(Pollutant::Pm10, pm10), (Pollutant::Pm25, pm25)];
+                let samples =
+                    samples.map(|(pollutant, value)| self.sample(pollutant, value, window));
+                let samples: Vec<_> = samples.into_iter().flatten().collect();
+                standard.index(&samples).ok().map(|answer| answer.index())
+            }
+        }
+    }
+
+    fn of_one(self, pollutant: Pollutant, value: Option<Decimal>, window: Window) -> Option<Index> {
+        let sample = self.sample(pollutant, value, window)?;
+        self.standard().sub_index(&sample).ok().map(|sub_index| sub_index.index())
+    }
+
+    fn sample(
+        self,
+        pollutant: Pollutant,
+        value: Option<Decimal>,
+        window: Window,
+    ) -> Option<Sample> {
+        let (averaging, _) = self.averaging(pollutant, window)?;
+        Some(Sample::new(pollutant, averaging, Concentration::micrograms(value?).ok()?))
+    }
+
+    /// The pollutants whose index is the higher, both where they are even; none where the
+    /// standard names none at so low an index.
+    pub fn dominant(
+        self,
+        pm10: Option<Decimal>,
+        pm25: Option<Decimal>,
+        window: Window,
+    ) -> impl Iterator<Item = Pollutant> {
+        let of_each = [(Pollutant::Pm10, pm10), (Pollutant::Pm25, pm25)]
+            .map(|(pollutant, value)| (pollutant, self.of_one(pollutant, value, window)));
+        let highest = of_each.iter().filter_map(|(_, index)| *index).max();
+        let above = self.standard().dominant_above;
+        let named = highest.filter(|index| above.is_none_or(|above| index.place() > above));
+        let of_each =
+            of_each.into_iter().filter(move |(_, index)| named.is_some() && *index == named);
+        of_each.map(|(pollutant, _)| pollutant)
+    }
+
+    /// The averaging period by which a mean over a window is looked up, and whether it is its
+    /// own; else the standard's usual one takes its place.
+    fn averaging(self, pollutant: Pollutant, window: Window) -> Option<(Averaging, Basis)> {
+        let own = match window {
+            Window::FiveMinutes => None,
+            Window::Hour => Some(Averaging::Hour),
+            Window::Day24 | Window::Day => Some(Averaging::Day),
+        };
+        let mut known = self.standard().averagings(pollutant);
+        let usual = known.next()?;
+        match own.filter(|own| *own == usual || known.any(|other| other == *own)) {
+            Some(own) => Some((own, Basis::Defined)),
+            None => Some((usual, Basis::Indicative)),
+        }
+    }
+
+    /// The windows whose means the standard is defined on, for every pollutant of particulate
+    /// matter that it covers.
+    pub fn windows(self) -> impl Iterator<Item = Window> {
+        let is_own = move |window: &Window| {
+            let both = [Pollutant::Pm10, Pollutant::Pm25];
+            let mut known = both.into_iter().filter_map(|p| self.averaging(p, *window));
+            known.all(|(_, basis)| basis == Basis::Defined)
+        };
+        Window::ALL.into_iter().filter(is_own)
+    }
+
+    /// A category by its name, in any case and language that the standard has it in.
+    pub fn category(self, name: &str) -> Option<&'static Category> {
+        let same = |known: &str| known.to_lowercase() == name.to_lowercase();
+        // The report's word for the second band.
+        let name_of_old = |category: &Category| {
+            self == Self::DEFAULT && category.name == "Moderate" && same("Medium")
+        };
+        self.standard().categories.iter().find(|category| {
+            same(category.name)
+                || name_of_old(category)
+                || category.names.iter().any(|(_, name)| same(name))
+        })
+    }
+
+    /// The lowest and the highest number that the column `AQI` can have; no highest where the
+    /// scale goes on without an end.
+    pub fn numbers(self) -> (u32, Option<u32>) {
+        let both = [Pollutant::Pm10, Pollutant::Pm25];
+        let ends = both.into_iter().filter_map(|pollutant| self.standard().places(pollutant));
+        let ends = ends.reduce(|(low, high), (other_low, other_high)| {
+            (low.min(other_low), high.zip(other_high).map(|(a, b)| a.max(b)))
+        });
+        ends.unwrap_or((0, None))
+    }
+
+    /// The category of a number in the column `AQI`.
+    pub fn category_of(self, number: u32) -> &'static Category {
+        self.standard().category(Index::new(number))
+    }
+
+    /// The numbers of a category, both ends included.
+    pub(crate) fn numbers_of(self, category: &Category) -> (u32, u32) {
+        let categories = self.standard().categories;
+        let next = categories.iter().find(|other| other.from > category.from);
+        (category.from, next.map_or(u32::MAX, |next| next.from - 1))
+    }
+
+    /// What goes with data that has its index: `…; index: UK Daily Air Quality Index,
+    /// computed by Airshed`.
+    pub fn credit(self, data: &str) -> String {
+        format!("{data}; index: {}, computed by Airshed", self.standard().name)
+    }
+
+    /// The number in the column `AQI` of two values in hundredths of µg/m³.
+    #[inline]
+    pub(crate) fn number_of_hundredths(
+        self,
+        hundredths: [Option<u16>; 2],
+        window: Window,
+    ) -> Option<u32> {
+        let of_one = |pollutant: usize| {
+            let value = hundredths[pollutant]?;
+            self.memo(pollutant, window).get(value)
+        };
+        of_one(0).max(of_one(1))
+    }
+
+    fn memo(self, pollutant: usize, window: Window) -> &'static Memo {
+        static MEMOS: [[[OnceLock<Memo>; 4]; 2]; ALL.len()] =
+            [const { [const { [const { OnceLock::new() }; 4] }; 2] }; ALL.len()];
+        MEMOS[usize::from(self.0)][pollutant][window as usize].get_or_init(|| Memo {
+            numbers: (0..=u16::MAX).map(|_| AtomicU16::new(Memo::UNKNOWN)).collect(),
+            standard: self,
+            pollutant: [Pollutant::Pm10, Pollutant::Pm25][pollutant],
+            window,
+        })
+    }
+
+    /// Whether numbers may be looked up by single values.
+    pub(crate) fn is_worst_of(self) -> bool {
+        self.standard().rule == Rule::Worst
+    }
+}
+
+/// The default's column is kept; a sum of risks needs gases, too.
+fn serves(standard: &Standard) -> bool {
+    let covered = |pollutant| standard.places(pollutant).is_some();
+    !matches!(standard.rule, Rule::RiskSum(_))
+        && (covered(Pollutant::Pm10) || covered(Pollutant::Pm25))
+}
+
+/// The numbers of one pollutant's hundredths up to 655.35 µg/m³, each computed once.
+struct Memo {
+    numbers: Box<[AtomicU16]>,
+    standard: AqiStandard,
+    pollutant: Pollutant,
+    window: Window,
+}
+
+impl Memo {
+    const UNKNOWN: u16 = 0;
+    const NONE: u16 = 1;
+    /// The number 0.
+    const FIRST: u16 = 2;
+
+    #[inline]
+    fn get(&self, hundredths: u16) -> Option<u32> {
+        match self.numbers[usize::from(hundredths)].load(Relaxed) {
+            Self::UNKNOWN => self.look_up(hundredths),
+            Self::NONE => None,
+            known => Some(u32::from(known - Self::FIRST)),
+        }
+    }
+
+    #[cold]
+    fn look_up(&self, hundredths: u16) -> Option<u32> {
+        let value = Decimal::new(hundredths.into(), 2);
+        let index = self.standard.of_one(self.pollutant, Some(value), self.window);
+        let number = index.map(Index::place);
+        let kept = match number {
+            None => Some(Self::NONE),
+            Some(number) => u16::try_from(number).ok().and_then(|n| n.checked_add(Self::FIRST)),
+        };
+        if let Some(kept) = kept {
+            self.numbers[usize::from(hundredths)].store(kept, Relaxed);
+        }
+        number
+    }
+}
+
+/// The index of a reading and what it follows from.
+pub(crate) struct Indexed {
+    pub(crate) standard: AqiStandard,
+    pub(crate) index: Index,
+    pub(crate) pm10: Option<Decimal>,
+    pub(crate) pm25: Option<Decimal>,
+    pub(crate) window: Window,
+}
+
+impl Indexed {
+    pub(crate) fn category(&self) -> &'static Category {
+        self.standard.standard().category(self.index)
+    }
+
+    /// As the standard writes it: a number, `10+`, or the name of a level that has no number.
+    pub(crate) fn text(&self) -> Value {
+        match self.standard.standard().numbered {
+            true => Value::Short(ShortText::of(self.index)),
+            false => Value::Word(self.category().name),
+        }
+    }
+
+    pub(crate) fn basis(&self) -> Basis {
+        let values = [(Pollutant::Pm10, self.pm10), (Pollutant::Pm25, self.pm25)];
+        let given = values.into_iter().filter(|(_, value)| value.is_some());
+        let mut known = given.filter_map(|(p, _)| self.standard.averaging(p, self.window));
+        match known.all(|(_, basis)| basis == Basis::Defined) {
+            true => Basis::Defined,
+            false => Basis::Indicative,
+        }
+    }
+}
+
+impl Default for AqiStandard {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// `id:version`, and the variant or policy where there is one: what is read back.
+impl fmt::Display for AqiStandard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Standard { id, version, variant, policy, .. } = self.standard();
+        let kind = if policy.is_empty() { variant } else { policy };
+        match kind.is_empty() {
+            true => write!(f, "{id}:{version}"),
+            false => write!(f, "{id}:{version}:{kind}"),
+        }
+    }
+}
+
+impl fmt::Debug for AqiStandard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AqiStandard({self})")
+    }
+}
+
+impl FromStr for AqiStandard {
+    type Err = UnknownStandard;
+
+    /// `ID[:VERSION[:VARIANT or POLICY]]`: of what is left out, the newest version and the
+    /// first variant.
+    fn from_str(text: &str) -> Result<Self, UnknownStandard> {
+        let mut words = text.splitn(3, ':').map(str::trim);
+        let mut word = || words.next().unwrap_or_default();
+        let (id, version, kind) = (word(), word(), word());
+        let same = |name: &str, given: &str| given.is_empty() || name.eq_ignore_ascii_case(given);
+        let wanted = |standard: &Standard| {
+            let kinds = [standard.policy, standard.variant];
+            standard.id.eq_ignore_ascii_case(id)
+                && same(standard.version, version)
+                && (kind.is_empty() && standard.policy.is_empty()
+                    || !kind.is_empty() && kinds.iter().any(|known| same(known, kind)))
+        };
+        Self::all()
+            .find(|one| wanted(one.standard()))
+            .ok_or_else(|| UnknownStandard(text.to_owned()))
+    }
+}
+
+/// The text is not the name of an index that particulate matter can be given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownStandard(String);
+
+impl fmt::Display for UnknownStandard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let id = self.0.split(':').next().unwrap_or_default();
+        let of_id: Vec<_> = AqiStandard::all()
+            .filter(|known| known.standard().id.eq_ignore_ascii_case(id))
+            .map(|known| known.to_string())
+            .collect();
+        if !of_id.is_empty() {
+            return write!(f, "the indices of that name are {}", of_id.join(", "));
+        }
+        if ALL.iter().any(|standard| standard.id.eq_ignore_ascii_case(id)) {
+            return write!(f, "that index needs gases, too, which these sensors do not measure");
+        }
+        let mut ids: Vec<_> = AqiStandard::all().map(|known| known.standard().id).collect();
+        ids.dedup();
+        write!(f, "the indices are {}", ids.join(", "))
+    }
+}
+
+impl std::error::Error for UnknownStandard {}

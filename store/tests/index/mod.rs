@@ -1,0 +1,153 @@
+//! Any index standard in place of the default.
+
+use std::sync::Arc;
+
+use aqi::{Averaging, Concentration, Index, Pollutant, Sample};
+use proptest::prelude::*;
+use store::conformance::{self, any_reading, any_standard};
+use store::csv::{self, Dialect};
+use store::{
+    AqiStandard, Column, Encoder, Format, Memory, Query, Reading, Store, Value, View, Window,
+};
+
+use super::block_on;
+
+/// The index as `aqi` gives it for the values one by one, the worst of them.
+fn obvious(reading: &Reading, standard: AqiStandard) -> Option<u32> {
+    if reading.sensor_type.is_some_and(|kind| !kind.measures_particulates()) {
+        return None;
+    }
+    let own = match reading.window {
+        Window::Hour => Some(Averaging::Hour),
+        Window::Day24 | Window::Day => Some(Averaging::Day),
+        Window::FiveMinutes => None,
+    };
+    let values = [(Pollutant::Pm10, reading.pm10), (Pollutant::Pm25, reading.pm25)];
+    let samples = values.into_iter().filter_map(|(pollutant, value)| {
+        let known: Vec<_> = standard.standard().averagings(pollutant).collect();
+        let averaging = own.filter(|own| known.contains(own)).or(known.first().copied())?;
+        Some(Sample::new(pollutant, averaging, Concentration::micrograms(value?).ok()?))
+    });
+    let samples: Vec<_> = samples.collect();
+    match standard.standard().rule {
+        aqi::Rule::Worst => {
+            let one = |sample: &Sample| standard.standard().index(&[*sample]).ok();
+            samples.iter().filter_map(one).map(|answer| answer.index().place()).max()
+        }
+        _ => standard.standard().index(&samples).ok().map(|answer| answer.index().place()),
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_index_is_the_standards_own(reading in any_reading(), standard in any_standard()) {
+        let expected = obvious(&reading, standard);
+        prop_assert_eq!(reading.index_by(standard).map(Index::place), expected);
+        let number = reading.value_by(Column::Aqi, standard).whole();
+        prop_assert_eq!(number, expected.map(u64::from));
+        if let Some(number) = expected {
+            let (low, high) = standard.numbers();
+            prop_assert!(low <= number && high.is_none_or(|high| number <= high));
+            let category = standard.category_of(number);
+            let range = reading.value_by(Column::Range, standard);
+            prop_assert_eq!(range.text(), Some(category.name));
+        }
+        if standard == AqiStandard::DEFAULT {
+            let usual = reading.index().map(|index| u64::from(index.get()));
+            prop_assert_eq!(usual, number);
+        }
+    }
+
+    #[test]
+    fn lines_printed_in_bulk_are_those_of_the_cells(
+        batch in conformance::readings(),
+        query in conformance::query(),
+        standard in any_standard(),
+    ) {
+        block_on(async {
+            let store = Memory::new();
+            store.put(&batch).await.unwrap();
+            let page = store.query(&query, None).await.unwrap();
+            let readings: Vec<_> = page.rows().map(|row| row.reading()).collect();
+            let mut expected = String::new();
+            for reading in &readings {
+                let cells = Column::DEFAULT.iter().map(|column| reading.value_by(*column, standard));
+                let cells = cells.map(|value| match value {
+                    // Zero is printed without a sign.
+                    Value::Decimal(number) if number.is_zero() => number.abs().to_string(),
+                    value => value.to_string(),
+                });
+                expected += &format!("{}\n", cells.collect::<Vec<_>>().join(","));
+            }
+            // The third time text that was kept is copied.
+            for _ in 0..3 {
+                let mut text = Vec::new();
+                csv::write_page_by(&mut text, &page, Column::DEFAULT, Dialect::USUAL, standard);
+                assert_eq!(String::from_utf8(text).unwrap(), expected, "{standard}");
+            }
+        });
+    }
+}
+
+#[test]
+fn every_standard_is_found_by_its_name() {
+    let mut seen = std::collections::HashSet::new();
+    for standard in AqiStandard::all() {
+        assert_eq!(standard.to_string().parse(), Ok(standard));
+        assert!(seen.insert(standard.to_string()), "{standard} is the name of two");
+        for category in standard.standard().categories {
+            assert_eq!(standard.category(&category.name.to_lowercase()), Some(category));
+        }
+    }
+    assert_eq!("US_AQI".parse(), "us_aqi:2024".parse::<AqiStandard>());
+    assert_eq!("uk_daqi".parse(), Ok(AqiStandard::DEFAULT));
+    for (text, words) in [
+        ("us_aqi:1066", "the indices of that name are us_aqi:2024, us_aqi:2015"),
+        ("ca_aqhi", "needs gases"),
+        ("mars", "the indices are uk_daqi, us_aqi"),
+        ("", "the indices are uk_daqi"),
+    ] {
+        let error = text.parse::<AqiStandard>().unwrap_err().to_string();
+        assert!(error.contains(words), "{text}: {error}");
+    }
+}
+
+/// 35.4 µg/m³ of PM2.5 is 100 by the US table of 2015, and in the band above by that of 2024.
+#[tokio::test]
+async fn columns_of_the_index_follow_the_standard() {
+    let moment = "2026-02-01T12:00:00Z".parse().unwrap();
+    let with = |sensor, window, pm25: &str| {
+        let mut reading = Reading::new(sensor, window, moment);
+        reading.pm25 = Some(pm25.parse().unwrap());
+        reading
+    };
+    let readings = [
+        with(1, Window::Day24, "35.4"),
+        with(2, Window::Hour, "35.4"),
+        with(3, Window::Day24, "900"),
+    ];
+    let store = Arc::new(Memory::new());
+    store.put(&readings).await.unwrap();
+    let columns =
+        [Column::SensorId, Column::Aqi, Column::AqiText, Column::Range, Column::IndexBasis];
+    for (standard, expected) in [
+        (
+            "us_aqi:2015",
+            "1,100,100,Moderate,defined\n2,100,100,Moderate,indicative\n3,501,500+,Hazardous,defined\n",
+        ),
+        (
+            "eu_eaqi:2025",
+            "1,3,Moderate,Moderate,indicative\n2,3,Moderate,Moderate,defined\n3,6,Extremely poor,Extremely poor,indicative\n",
+        ),
+        ("uk_daqi", "1,3,3,Low,defined\n2,3,3,Low,indicative\n3,10,10,Very High,defined\n"),
+    ] {
+        let standard: AqiStandard = standard.parse().unwrap();
+        let page = store.query(&Query::everything(), None).await.unwrap();
+        let mut encoder = Encoder::by(standard, Format::Csv(Dialect::USUAL), &columns, "").unwrap();
+        let mut file = Vec::new();
+        encoder.page(&mut file, &page).unwrap();
+        encoder.finish(&mut file).unwrap();
+        let expected = format!("sensor_id,AQI,AQI_text,Range,index_basis\n{expected}");
+        assert_eq!(String::from_utf8(file).unwrap(), expected, "{standard}");
+    }
+}
