@@ -272,7 +272,7 @@ impl Ask {
         let highest = given.one("maxAqi", |text| read_index(text, End::Upper, ends))?;
         query.indices = match (lowest.flatten(), highest.flatten()) {
             (None, None) => None,
-            (low, high) => Some((low.unwrap_or(0), high.unwrap_or(u32::MAX))),
+            (low, high) => Some((low.unwrap_or(ends.0), high.or(ends.1).unwrap_or(u32::MAX))),
         };
         if let Some((low, high)) = query.indices.filter(|(low, high)| low > high) {
             return Err(BadRequest::new("minAqi", format!("{low} is above maxAqi {high}")));

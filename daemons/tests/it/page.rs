@@ -133,6 +133,7 @@ async fn every_answer_names_the_network_that_its_data_is_of() {
     let attribution = "simulated by \"us\" & others";
     let rig = Rig::start(Options { attribution, ..Options::default() }).await;
     rig.store.put(&network()).await.unwrap();
+    let credit = store::AqiStandard::DEFAULT.credit(attribution);
     let dates = "startDate=2026-01-30&endDate=2026-01-31";
     for path in [
         "/api/latest".to_owned(),
@@ -140,11 +141,11 @@ async fn every_answer_names_the_network_that_its_data_is_of() {
         "/api/series?sensor=1".to_owned(),
         format!("/api/query?{dates}&format=geojson"),
     ] {
-        assert_eq!(json(rig.get(&path).await).await["attribution"], attribution, "{path}");
+        assert_eq!(json(rig.get(&path).await).await["attribution"], credit, "{path}");
     }
     let job = rig.get_as_job(&format!("/api/query?{dates}&format=geojson")).await;
     let file = rig.get(&format!("{}?wait=30", location(&job))).await;
-    assert_eq!(json(file).await["attribution"], attribution);
+    assert_eq!(json(file).await["attribution"], credit);
 }
 
 #[tokio::test]
