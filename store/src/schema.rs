@@ -61,6 +61,8 @@ pub enum Column {
     AqiText,
     /// `index_basis`: whether the index is of a mean that its standard is defined on.
     IndexBasis,
+    /// `dominant`: the pollutant that decides the index: `PM10`, `PM2.5` or `PM2.5 PM10`.
+    Dominant,
 }
 
 /// In the order of the variants, which is that of files with all columns.
@@ -217,9 +219,14 @@ static DEFINITIONS: [Definition; COLUMNS] = [
         ("index_basis", Kind::Text, "defined, or indicative where the mean is over another span"),
         |indexed| Value::Word(indexed.basis().name()),
     ),
+    Definition::of_index(
+        Column::Dominant,
+        ("dominant", Kind::Text, "which pollutant decides the index; both where they are even"),
+        |indexed| indexed.dominant().map_or(Value::Nothing, Value::Word),
+    ),
 ];
 
-const COLUMNS: usize = Column::IndexBasis as usize + 1;
+const COLUMNS: usize = Column::Dominant as usize + 1;
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -289,6 +289,14 @@ impl Indexed {
         }
     }
 
+    pub(crate) fn dominant(&self) -> Option<&'static str> {
+        let mut named = self.standard.dominant(self.pm10, self.pm25, self.window);
+        match (named.next()?, named.next()) {
+            (_, Some(_)) => Some("PM2.5 PM10"),
+            (one, None) => Some(one.name()),
+        }
+    }
+
     pub(crate) fn basis(&self) -> Basis {
         let values = [(Pollutant::Pm10, self.pm10), (Pollutant::Pm25, self.pm25)];
         let given = values.into_iter().filter(|(_, value)| value.is_some());
