@@ -38,8 +38,8 @@ impl Standard {
     /// more than 9 decimals.
     ///
     /// ```
-    /// use aqi::bulk::{Column, MISSING};
-    /// use aqi::{Averaging::Day, Pollutant, Unit, daqi::DAQI};
+    /// use airshed_aqi::bulk::{Column, MISSING};
+    /// use airshed_aqi::{Averaging::Day, Pollutant, Unit, daqi::DAQI};
     /// let (unit, decimals) = (Unit::Microgram, 2);
     /// let pm10 = Column { pollutant: Pollutant::Pm10, averaging: Day, unit, decimals,
     ///                     values: &[2_040, 1_650, MISSING] };
@@ -48,7 +48,7 @@ impl Standard {
     /// let mut out = [None; 3];
     /// DAQI.bulk(&[pm10, pm25], &mut out)?;
     /// assert_eq!(out.map(|index| index.map(|index| index.number())), [Some(4), Some(2), None]);
-    /// # Ok::<(), aqi::Error>(())
+    /// # Ok::<(), airshed_aqi::Error>(())
     /// ```
     pub fn bulk(
         &'static self,

@@ -105,11 +105,11 @@ impl Concentration {
     /// to the 28 digits of a decimal.
     ///
     /// ```
-    /// use aqi::{Concentration, Pollutant, Temperature, Unit};
+    /// use airshed_aqi::{Concentration, Pollutant, Temperature, Unit};
     /// let ozone = Concentration::parse("60", Unit::Ppb)?;
     /// let mass = ozone.at(Temperature::Twenty, Pollutant::O3, Unit::Microgram)?;
     /// assert_eq!(mass.value().round_dp(2).to_string(), "119.72");
-    /// # Ok::<(), aqi::Error>(())
+    /// # Ok::<(), airshed_aqi::Error>(())
     /// ```
     ///
     /// [`Error::NotAGas`] for what has no molar mass, [`Error::TooLarge`] when the result

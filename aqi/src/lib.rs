@@ -1,7 +1,7 @@
 //! Air-quality indices: concentrations in; index, category and explanation out.
 //!
 //! ```
-//! use aqi::{Averaging, Concentration, Pollutant, Sample, Unit, daqi::DAQI};
+//! use airshed_aqi::{Averaging, Concentration, Pollutant, Sample, Unit, daqi::DAQI};
 //!
 //! let pm10 = Concentration::parse("20.4", Unit::Microgram)?;
 //! let pm25: Concentration = "35.5 µg/m³".parse()?;
@@ -14,7 +14,7 @@
 //! assert!(answer.dominant().eq([Pollutant::Pm25]));
 //! let same = DAQI.interval(Pollutant::Pm25, Averaging::Day, answer.index())?;
 //! assert_eq!(same.expect("a row").to_string(), "35.5 to below 41.5 µg/m³");
-//! # Ok::<(), aqi::Error>(())
+//! # Ok::<(), airshed_aqi::Error>(())
 //! ```
 //!
 //! - A [`Concentration`] is an exact decimal and its [`Unit`]; a [`Sample`] says of what and

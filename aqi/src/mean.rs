@@ -23,13 +23,13 @@ pub fn mean(values: &[Option<Concentration>], at_least: u32) -> Result<Concentra
 /// minutes takes as much memory as a day of hours.
 ///
 /// ```
-/// use aqi::{Concentration, Unit, mean::Mean};
+/// use airshed_aqi::{Concentration, Unit, mean::Mean};
 /// let mut year = Mean::default();
 /// for minute in 0..525_600 {
 ///     year.add(Concentration::fixed(3 + minute % 3, 0, Unit::Microgram)?)?;
 /// }
 /// assert_eq!(year.get(394_200)?.to_string(), "4 µg/m³"); // three quarters of the minutes
-/// # Ok::<(), aqi::Error>(())
+/// # Ok::<(), airshed_aqi::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Mean {
@@ -84,12 +84,12 @@ fn not_enough(have: u64, at_least: u32) -> Error {
 /// `capture.at_least` are there. Before the first value all are missing.
 ///
 /// ```
-/// use aqi::{Averaging, Concentration, Pollutant, Unit, daqi, mean};
+/// use airshed_aqi::{Averaging, Concentration, Pollutant, Unit, daqi, mean};
 /// let hours = [Some(Concentration::fixed(80, 0, Unit::Microgram)?); 30];
 /// let ozone = daqi::DAQI.table(Pollutant::O3, Averaging::EightHours)?;
 /// let eight = ozone.capture.expect("six of eight");
 /// assert_eq!(mean::running(&hours, eight).filter(Result::is_ok).count(), 25);
-/// # Ok::<(), aqi::Error>(())
+/// # Ok::<(), airshed_aqi::Error>(())
 /// ```
 pub fn running(
     values: &[Option<Concentration>],

@@ -18,14 +18,14 @@ const HALF: Decimal = decimal::fixed(5, 1);
 /// [`Error::NotEnough`], [`Error::MixedUnits`], [`Error::TooLarge`].
 ///
 /// ```
-/// use aqi::{Averaging, Concentration, Pollutant, Sample, Unit, nowcast, us};
+/// use airshed_aqi::{Averaging, Concentration, Pollutant, Sample, Unit, nowcast, us};
 /// let hours: [_; 12] = core::array::from_fn(|hour| {
 ///     Concentration::fixed(10 + hour as u64, 0, Unit::Microgram).ok()
 /// });
 /// let now = nowcast::nowcast(&hours)?;
 /// let sample = Sample::new(Pollutant::Pm25, Averaging::Day, now);
 /// assert_eq!(us::AQI_2024.sub_index(&sample)?.index().to_string(), "71");
-/// # Ok::<(), aqi::Error>(())
+/// # Ok::<(), airshed_aqi::Error>(())
 /// ```
 pub fn nowcast(hours: &[Option<Concentration>; 12]) -> Result<Concentration, Error> {
     let have = hours[9..].iter().flatten().count() as u32;

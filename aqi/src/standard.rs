@@ -237,7 +237,7 @@ impl Standard {
     /// standard does not cover, or only as a part of a sum of risks.
     ///
     /// ```
-    /// use aqi::{Pollutant::Pm25, daqi::DAQI, standards::us::{AQI_2012, AQI_2024}};
+    /// use airshed_aqi::{Pollutant::Pm25, daqi::DAQI, standards::us::{AQI_2012, AQI_2024}};
     /// assert_eq!(DAQI.places(Pm25), Some((1, Some(10))));
     /// assert_eq!(AQI_2012.places(Pm25), Some((0, Some(501)))); // over 500
     /// assert_eq!(AQI_2024.places(Pm25), Some((0, None)));

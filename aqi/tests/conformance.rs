@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use aqi::{Concentration, Sample, standards};
+use airshed_aqi::{Concentration, Sample, standards};
 
 const FILE: &str = include_str!("../conformance.csv");
 
@@ -32,7 +32,7 @@ fn every_row_holds() {
                 Sample::new(pollutant, averaging, concentration)
             })
             .collect();
-        let covers = |standard: &&aqi::Standard| {
+        let covers = |standard: &&airshed_aqi::Standard| {
             standard.policy.is_empty()
                 && samples.iter().all(|s| standard.table(s.pollutant, s.averaging).is_ok())
         };

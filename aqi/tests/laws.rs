@@ -2,9 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 
-use aqi::bulk::{Column, MISSING};
-use aqi::mean::Mean;
-use aqi::{
+use airshed_aqi::bulk::{Column, MISSING};
+use airshed_aqi::mean::Mean;
+use airshed_aqi::{
     Averaging, Concentration, Content, Decimal, Error, Index, Pollutant, Rule, Sample, Standard,
     Table, Unit, standards,
 };
@@ -300,7 +300,7 @@ proptest! {
                 Err(())
             }
         };
-        if let (Ok(of_series), Ok(whole)) = (aqi::mean::mean(&series, need), whole) {
+        if let (Ok(of_series), Ok(whole)) = (airshed_aqi::mean::mean(&series, need), whole) {
             prop_assert_eq!(of_series, whole);
         }
     }
@@ -353,11 +353,12 @@ fn a_mean_counts_every_value_of_a_long_series() {
     let four = Concentration::fixed(4, 0, Unit::Microgram).unwrap();
     for length in [255, 256, 257, 65_535, 65_536, 65_537, 131_073, 525_600] {
         let mut series = vec![Some(four); length];
-        assert_eq!(aqi::mean::mean(&series, length as u32), Ok(four), "{length}");
+        assert_eq!(airshed_aqi::mean::mean(&series, length as u32), Ok(four), "{length}");
         series[length / 2] = None;
         let refusal = Error::NotEnough { have: length as u32 - 1, need: length as u32 };
-        assert_eq!(aqi::mean::mean(&series, length as u32), Err(refusal));
-        let highest = aqi::mean::highest(series.iter().flatten().copied().map(Ok), length as u32);
+        assert_eq!(airshed_aqi::mean::mean(&series, length as u32), Err(refusal));
+        let highest =
+            airshed_aqi::mean::highest(series.iter().flatten().copied().map(Ok), length as u32);
         assert_eq!(highest, Err(refusal));
     }
 }
@@ -425,12 +426,12 @@ fn what_a_standard_does_not_cover_is_refused_by_name() {
     let given = Concentration::fixed(5, 0, Unit::Microgram).unwrap();
     let daqi = |pollutant, averaging| {
         let sample = Sample::new(pollutant, averaging, given);
-        aqi::daqi::DAQI.index(&[sample]).map(|answer| answer.index()).unwrap_err()
+        airshed_aqi::daqi::DAQI.index(&[sample]).map(|answer| answer.index()).unwrap_err()
     };
     assert_eq!(daqi(Pollutant::Pb, Averaging::Day), Error::NotInStandard(Pollutant::Pb));
     let wrong = Error::WrongAveraging(Pollutant::Pm25, Averaging::Hour);
     assert_eq!(daqi(Pollutant::Pm25, Averaging::Hour), wrong);
     let twice = [Sample::new(Pollutant::Pm25, Averaging::Day, given); 2];
-    assert_eq!(aqi::daqi::DAQI.index(&twice), Err(Error::GivenTwice(Pollutant::Pm25)));
-    assert_eq!(aqi::daqi::DAQI.index(&[]), Err(Error::NothingGiven));
+    assert_eq!(airshed_aqi::daqi::DAQI.index(&twice), Err(Error::GivenTwice(Pollutant::Pm25)));
+    assert_eq!(airshed_aqi::daqi::DAQI.index(&[]), Err(Error::NothingGiven));
 }

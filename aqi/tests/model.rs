@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use aqi::{
+use airshed_aqi::{
     Averaging, Concentration, Decimal, Error, Pollutant, Rule, Sample, Standard, Unit, standards,
 };
 use num_rational::Ratio;
@@ -134,7 +134,7 @@ fn read(table: &Printed, value: Fraction, policy: &str) -> Option<(i128, bool)> 
             // Within a tenth above the top the nearest whole index is still 100.
             ("eu_caqi", _) if value < last.high.unwrap() + Ratio::new(1, 10) => Some((top, false)),
             ("us_aqi", "2024") | ("au_aqi_nepm", _) => Some((
-                half_up(line(last, value)).to_integer().min(aqi::Index::MAX_NUMBER.into()),
+                half_up(line(last, value)).to_integer().min(airshed_aqi::Index::MAX_NUMBER.into()),
                 false,
             )),
             _ => Some((top, true)),

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use aqi::{Averaging, Concentration, Index, Pollutant, Sample, Unit, daqi};
+use airshed_aqi::{Averaging, Concentration, Index, Pollutant, Sample, Unit, daqi};
 
 #[test]
 fn a_sample_keeps_every_digit_and_an_index_its_plus() {

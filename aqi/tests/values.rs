@@ -2,8 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
-use aqi::daqi::{self, DAQI};
-use aqi::{
+use airshed_aqi::daqi::{self, DAQI};
+use airshed_aqi::{
     Averaging, Colour, Concentration, Date, Decimal, Error, Index, Pollutant, Sample, Standard,
     Temperature, Unit, au, ca, caqi, cn, eu, hk, india, kr, mean, nowcast, standards, us,
 };
@@ -15,7 +15,7 @@ fn sample(text: &str) -> Sample {
     Sample::new(pollutant.parse().unwrap(), averaging.parse().unwrap(), value.parse().unwrap())
 }
 
-fn answer(standard: &'static Standard, samples: &[&str]) -> aqi::Answer {
+fn answer(standard: &'static Standard, samples: &[&str]) -> airshed_aqi::Answer {
     let samples: Vec<_> = samples.iter().map(|text| sample(text)).collect();
     standard.index(&samples).unwrap()
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 /// Whoever writes a queue makes its errors the same way:
 ///
 /// ```
-/// use queue::{Error, ErrorKind};
+/// use airshed_queue::{Error, ErrorKind};
 ///
 /// let cause = std::io::Error::other("no space left on device");
 /// let error = Error::new(ErrorKind::Io, "writing to the queue jobs failed").because(cause);

@@ -1,9 +1,9 @@
 //! A small at-least-once message queue.
 //!
 //! ```
-//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), queue::Error> {
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), airshed_queue::Error> {
 //! use std::time::Duration;
-//! use queue::{Channel, Options, Queue};
+//! use airshed_queue::{Channel, Options, Queue};
 //!
 //! let queue = Channel::new(Options::default());
 //! queue.send("say hello").await?;

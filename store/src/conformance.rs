@@ -3,7 +3,7 @@
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")] async fn main() {
-//! store::conformance::run(|| async { store::Memory::new() }).await;
+//! airshed_store::conformance::run(|| async { airshed_store::Memory::new() }).await;
 //! # }
 //! ```
 //!

@@ -183,7 +183,7 @@ impl Page {
     /// 16,000 rows, and so should others.
     ///
     /// ```
-    /// use store::{Page, Position, Reading, Window};
+    /// use airshed_store::{Page, Position, Reading, Window};
     ///
     /// let reading = |sensor| {
     ///     let mut reading = Reading::new(sensor, Window::Hour, "2026-02-01T12:00:00Z".parse().unwrap());
@@ -192,7 +192,7 @@ impl Page {
     /// };
     /// let page = Page::of_readings(&[reading(2), reading(1)], None)?;
     /// assert!(page.rows().map(|row| row.sensor()).eq([1, 2]));
-    /// # Ok::<(), store::Impossible>(())
+    /// # Ok::<(), airshed_store::Impossible>(())
     /// ```
     pub fn of_readings(readings: &[Reading], next: Option<Position>) -> Result<Self, Impossible> {
         readings.iter().try_for_each(Reading::check)?;

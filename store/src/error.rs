@@ -10,7 +10,7 @@ use std::sync::Arc;
 /// Whoever writes a store makes its errors the same way:
 ///
 /// ```
-/// use store::{Error, ErrorKind};
+/// use airshed_store::{Error, ErrorKind};
 ///
 /// let cause = std::io::Error::other("no space left on device");
 /// let error = Error::new(ErrorKind::Io, "writing readings.db failed").because(cause);

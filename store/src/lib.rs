@@ -1,8 +1,8 @@
 //! Keeps air-quality readings and hands out any filtered part of them.
 //!
 //! ```
-//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), store::Error> {
-//! use store::{Column, Encoder, Format, Memory, Query, Reading, Spelling, Store, View, Window};
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), airshed_store::Error> {
+//! use airshed_store::{Column, Encoder, Format, Memory, Query, Reading, Spelling, Store, View, Window};
 //!
 //! let store = Memory::new();
 //! let mut reading = Reading::new(28842, Window::Day24, "2020-06-11T09:40:41Z".parse().unwrap());
@@ -14,7 +14,7 @@
 //! let page = store.query(&day, None).await?;
 //! let mut file = Vec::new();
 //! let (format, columns) = (Format::NdJson(Spelling::Usual), [Column::P1, Column::Aqi, Column::Range]);
-//! let mut encoder = Encoder::new(format, &columns, store::ATTRIBUTION)?;
+//! let mut encoder = Encoder::new(format, &columns, airshed_store::ATTRIBUTION)?;
 //! encoder.page(&mut file, &page)?;
 //! encoder.finish(&mut file)?;
 //! assert_eq!(file, b"{\"P1\":51,\"AQI\":4,\"Range\":\"Moderate\"}\n");

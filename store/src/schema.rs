@@ -555,7 +555,7 @@ impl Reading {
     /// What a column says of the reading.
     ///
     /// ```
-    /// use store::{Column, Reading, Value, Window};
+    /// use airshed_store::{Column, Reading, Value, Window};
     ///
     /// let mut reading = Reading::new(7, Window::Hour, "2020-06-11T09:40:41Z".parse().unwrap());
     /// reading.set(Column::P1, Value::Decimal("51".parse().unwrap()));

@@ -19,7 +19,7 @@ use crate::{Value, Window};
 /// other standard indices are computed as rows are read.
 ///
 /// ```
-/// use store::AqiStandard;
+/// use airshed_store::AqiStandard;
 ///
 /// let us: AqiStandard = "us_aqi:2024".parse().unwrap();
 /// assert_eq!(us.standard().name, "US EPA Air Quality Index");
@@ -190,18 +190,10 @@ impl AqiStandard {
         format!("{data}; index: {}, computed by Airshed", self.standard().name)
     }
 
-    /// The number in the column `AQI` of two values in hundredths of µg/m³.
-    #[inline]
-    pub(crate) fn number_of_hundredths(
-        self,
-        hundredths: [Option<u16>; 2],
-        window: Window,
-    ) -> Option<u32> {
-        let of_one = |pollutant: usize| {
-            let value = hundredths[pollutant]?;
-            self.memo(pollutant, window).get(value)
-        };
-        of_one(0).max(of_one(1))
+    /// By single values of PM10 and PM2.5 over a window; `None` where both are needed at once.
+    pub(crate) fn memos(self, window: Window) -> Option<[&'static Memo; 2]> {
+        let is_worst_of = self.standard().rule == Rule::Worst;
+        is_worst_of.then(|| [self.memo(0, window), self.memo(1, window)])
     }
 
     fn memo(self, pollutant: usize, window: Window) -> &'static Memo {
@@ -214,11 +206,6 @@ impl AqiStandard {
             window,
         })
     }
-
-    /// Whether numbers may be looked up by single values.
-    pub(crate) fn is_worst_of(self) -> bool {
-        self.standard().rule == Rule::Worst
-    }
 }
 
 /// The default's column is kept; a sum of risks needs gases, too.
@@ -229,7 +216,7 @@ fn serves(standard: &Standard) -> bool {
 }
 
 /// The numbers of one pollutant's hundredths up to 655.35 µg/m³, each computed once.
-struct Memo {
+pub(crate) struct Memo {
     numbers: Box<[AtomicU16]>,
     standard: AqiStandard,
     pollutant: Pollutant,
@@ -243,7 +230,7 @@ impl Memo {
     const FIRST: u16 = 2;
 
     #[inline]
-    fn get(&self, hundredths: u16) -> Option<u32> {
+    pub(crate) fn get(&self, hundredths: u16) -> Option<u32> {
         match self.numbers[usize::from(hundredths)].load(Relaxed) {
             Self::UNKNOWN => self.look_up(hundredths),
             Self::NONE => None,

@@ -68,7 +68,7 @@ pub static ALL: [&Standard; 43] = [
 /// version those of the newest.
 ///
 /// ```
-/// let mut caqi = aqi::standards::find("eu_caqi", "");
+/// let mut caqi = airshed_aqi::standards::find("eu_caqi", "");
 /// assert_eq!(caqi.next().map(|standard| standard.variant), Some("background hourly"));
 /// ```
 pub fn find(id: &str, version: &str) -> impl Iterator<Item = &'static Standard> {

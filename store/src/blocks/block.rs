@@ -10,6 +10,7 @@ use super::day::{DAYS, SECONDS_A_DAY};
 use super::decimals::Decimals;
 use super::directory::Mixed;
 use super::frame::{Frame, Writer, encoding, newer};
+use super::indexer::ByStandard;
 use super::integers::{Integers, Numbers, RUN};
 use super::others::Other;
 use super::row::Row;
@@ -46,6 +47,8 @@ pub struct Block {
     pub(crate) shares_stations: bool,
     /// The rows as CSV of the default columns, once they were asked for often enough.
     pub(crate) text: BlockText,
+    /// The indices by other standards, once they were asked for again.
+    pub(super) by_standard: ByStandard,
     /// The rows with a flag of [`Flags::IMPLAUSIBLE`], in order, once they were asked for.
     pub(super) implausible: OnceLock<Box<[u32]>>,
 }
@@ -269,6 +272,7 @@ impl Block {
             stations,
             shares_stations,
             text: BlockText::default(),
+            by_standard: ByStandard::default(),
             implausible: OnceLock::new(),
         };
         block.check()?;

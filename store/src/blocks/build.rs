@@ -7,6 +7,7 @@ use aqi::Decimal;
 use super::block::{Block, CountryRows};
 use super::day::day_and_second;
 use super::decimals::{Cell, Decimals};
+use super::indexer::ByStandard;
 use super::integers::{ABSENT, Integers, Numbers, RUN};
 use super::others::Other;
 use super::stations::{Numbering, Station, Stations};
@@ -182,6 +183,7 @@ impl Block {
             stations,
             shares_stations: false,
             text: BlockText::default(),
+            by_standard: ByStandard::default(),
             implausible: OnceLock::new(),
         }
     }

@@ -1,9 +1,13 @@
 //! Indices of a block's rows, a run at a time, by any standard.
 
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, PoisonError, RwLock};
+
 use super::block::Block;
 use super::decimals::{Cell, Run as DecimalRun};
-use super::integers::{Numbers, RUN};
-use crate::{AqiStandard, Window};
+use super::integers::{ABSENT, Integers, Numbers, RUN};
+use crate::Window;
+use crate::standard::{AqiStandard, Memo};
 
 /// The number of a row without an index.
 pub(crate) const NO_INDEX: u32 = u32::MAX;
@@ -11,45 +15,50 @@ pub(crate) const NO_INDEX: u32 = u32::MAX;
 /// The numbers in the column `AQI` of the run that was asked for last.
 pub(crate) struct Indexer {
     standard: AqiStandard,
-    is_worst_of: bool,
     numbers: [u32; RUN],
-    /// By the default, which is kept in blocks.
+    /// What the columns of the run say.
     kept: Numbers,
     windows: Numbers,
     pm10: DecimalRun,
     pm25: DecimalRun,
+    /// Of PM10 and PM2.5 over the window that was looked up last; `None` where the standard needs
+    /// both at once.
+    memos: Option<(Window, [&'static Memo; 2])>,
+    /// The block that was read last, with its numbers where it keeps them.
+    block: Option<(*const Block, Option<Arc<Integers>>)>,
 }
 
 impl Indexer {
     pub(crate) fn new(standard: AqiStandard) -> Self {
+        let memos = standard.memos(Window::Day24).map(|memos| (Window::Day24, memos));
         Self {
             standard,
-            is_worst_of: standard.is_worst_of(),
             numbers: [NO_INDEX; RUN],
             kept: Numbers::default(),
             windows: Numbers::default(),
             pm10: DecimalRun::default(),
             pm25: DecimalRun::default(),
+            memos,
+            block: None,
         }
     }
 
     /// Reads a run; what is behind the block's last row means nothing.
     pub(crate) fn read(&mut self, block: &Block, run: usize) {
-        block.indices.run(run, &mut self.kept.0);
-        if self.standard == AqiStandard::DEFAULT {
-            for (number, kept) in self.numbers.iter_mut().zip(&self.kept.0) {
-                *number = if *kept == 0 { NO_INDEX } else { *kept as u32 }; // at most 10
-            }
+        if self.find(block, run) {
             return;
         }
-        block.windows.run(run, &mut self.windows.0);
-        block.pm10.run(run, &mut self.pm10);
-        block.pm25.run(run, &mut self.pm25);
-        for row in run * RUN..block.len().min(run * RUN + RUN) {
-            let at = row % RUN;
-            // Whoever has no index by the default has none by any: it measures something else.
-            let number = if self.kept.0[at] == 0 { None } else { self.compute(block, row) };
-            self.numbers[at] = number.unwrap_or(NO_INDEX);
+        let (mut pm10, mut pm25) = (std::mem::take(&mut self.pm10), std::mem::take(&mut self.pm25));
+        block.pm10.run(run, &mut pm10);
+        block.pm25.run(run, &mut pm25);
+        self.compute(block, run, [&pm10, &pm25]);
+        (self.pm10, self.pm25) = (pm10, pm25);
+    }
+
+    /// The same for whoever has the run's PM10 and PM2.5 already.
+    pub(crate) fn read_of(&mut self, block: &Block, run: usize, values: [&DecimalRun; 2]) {
+        if !self.find(block, run) {
+            self.compute(block, run, values);
         }
     }
 
@@ -57,19 +66,56 @@ impl Indexer {
         &self.numbers
     }
 
-    #[inline]
-    fn compute(&self, block: &Block, row: usize) -> Option<u32> {
-        let window = Window::ALL[self.windows.0[row % RUN] as usize];
-        let cells = [block.pm10.in_run(&self.pm10, row), block.pm25.in_run(&self.pm25, row)];
-        match cells.map(hundredths) {
-            [Some(pm10), Some(pm25)] if self.is_worst_of => {
-                self.standard.number_of_hundredths([pm10, pm25], window)
+    /// Takes the numbers from a column, if the block has one.
+    fn find(&mut self, block: &Block, run: usize) -> bool {
+        if self.standard == AqiStandard::DEFAULT {
+            block.indices.run(run, &mut self.kept.0);
+            for (number, kept) in self.numbers.iter_mut().zip(&self.kept.0) {
+                *number = if *kept == 0 { NO_INDEX } else { *kept as u32 }; // at most 10
             }
-            _ => {
-                let [pm10, pm25] = cells.map(Cell::decimal);
-                self.standard.index(pm10, pm25, window).map(aqi::Index::place)
-            }
+            return true;
         }
+        let this = std::ptr::from_ref(block);
+        if self.block.as_ref().is_none_or(|(known, _)| *known != this) {
+            self.block = Some((this, block.by_standard.of(block, self.standard)));
+        }
+        let Some((_, Some(column))) = &self.block else { return false };
+        column.run(run, &mut self.kept.0);
+        for (number, kept) in self.numbers.iter_mut().zip(&self.kept.0) {
+            *number = *kept as u32; // ABSENT is NO_INDEX
+        }
+        true
+    }
+
+    fn compute(&mut self, block: &Block, run: usize, [pm10, pm25]: [&DecimalRun; 2]) {
+        block.indices.run(run, &mut self.kept.0);
+        block.windows.run(run, &mut self.windows.0);
+        for row in run * RUN..block.len().min(run * RUN + RUN) {
+            let at = row % RUN;
+            // Whoever has no index by the default has none by any: it measures something else.
+            if self.kept.0[at] == 0 {
+                self.numbers[at] = NO_INDEX;
+                continue;
+            }
+            let window = Window::ALL[self.windows.0[at] as usize];
+            let cells = [block.pm10.in_run(pm10, row), block.pm25.in_run(pm25, row)];
+            self.numbers[at] = self.number(cells, window).unwrap_or(NO_INDEX);
+        }
+    }
+
+    #[inline]
+    fn number(&mut self, cells: [Cell; 2], window: Window) -> Option<u32> {
+        if let Some((known, memos)) = &mut self.memos
+            && let [Some(pm10), Some(pm25)] = cells.map(hundredths)
+        {
+            if *known != window {
+                (*known, *memos) = (window, self.standard.memos(window).unwrap_or(*memos));
+            }
+            let of_one = |memo: &Memo, value: Option<u16>| memo.get(value?);
+            return of_one(memos[0], pm10).max(of_one(memos[1], pm25));
+        }
+        let [pm10, pm25] = cells.map(Cell::decimal);
+        self.standard.index(pm10, pm25, window).map(aqi::Index::place)
     }
 }
 
@@ -85,5 +131,56 @@ fn hundredths(cell: Cell) -> Option<Option<u16>> {
             u16::try_from(short.digits.checked_mul(*factor)?).ok().map(Some)
         }
         Cell::Long(_) => None,
+    }
+}
+
+/// The numbers of all rows of a block by other standards than the default, of those that are
+/// asked for again and again.
+#[derive(Debug, Default)]
+pub(crate) struct ByStandard {
+    columns: RwLock<Vec<(AqiStandard, Arc<Integers>)>>,
+    asked: AtomicUsize,
+}
+
+impl ByStandard {
+    /// A deployment has one; further ones are computed each time. (They take about a byte a
+    /// row, which the bounds of caches leave room for.)
+    const MOST: usize = 2;
+
+    /// One answer selects rows and prints them; whoever asks once more asks often.
+    const SELDOM: usize = 2;
+
+    fn of(&self, block: &Block, standard: AqiStandard) -> Option<Arc<Integers>> {
+        {
+            let columns = self.columns.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some((_, column)) = columns.iter().find(|(known, _)| *known == standard) {
+                return Some(Arc::clone(column));
+            }
+            if columns.len() >= Self::MOST || self.asked.fetch_add(1, Relaxed) < Self::SELDOM {
+                return None;
+            }
+        }
+        let column = Arc::new(Self::column(block, standard));
+        let mut columns = self.columns.write().unwrap_or_else(PoisonError::into_inner);
+        if columns.len() < Self::MOST && columns.iter().all(|(known, _)| *known != standard) {
+            columns.push((standard, Arc::clone(&column)));
+        }
+        Some(column)
+    }
+
+    fn column(block: &Block, standard: AqiStandard) -> Integers {
+        let mut indexer = Indexer::new(standard);
+        let (mut pm10, mut pm25) = Default::default();
+        let mut numbers = Vec::with_capacity(block.len());
+        for run in 0..block.len().div_ceil(RUN) {
+            block.pm10.run(run, &mut pm10);
+            block.pm25.run(run, &mut pm25);
+            indexer.compute(block, run, [&pm10, &pm25]);
+            let of_run = &indexer.numbers[..RUN.min(block.len() - run * RUN)];
+            let number =
+                |number: &u32| if *number == NO_INDEX { ABSENT } else { u64::from(*number) };
+            numbers.extend(of_run.iter().map(number));
+        }
+        Integers::of(&numbers)
     }
 }

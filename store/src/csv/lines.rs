@@ -214,10 +214,10 @@ impl<'a> Printer<'a> {
         let block = self.block;
         block.seconds.run(run, &mut self.seconds.0);
         block.measurements.run(run, &mut self.ids.0);
-        self.indices.read(block, run);
         block.station.run(run, &mut self.stations.0);
         block.pm10.run(run, &mut self.pm10);
         block.pm25.run(run, &mut self.pm25);
+        self.indices.read_of(block, run, [&self.pm10, &self.pm25]);
     }
 
     /// Writes a line at a place; where it ends.
