@@ -7,9 +7,9 @@ mod emulator;
 use std::cell::Cell;
 use std::time::Duration;
 
+use airshed_queue::sqs::{Endpoint, Sqs, dead_letters, provision};
+use airshed_queue::{ErrorKind, Queue, conformance};
 use emulator::Emulator;
-use queue::sqs::{Endpoint, Sqs, dead_letters, provision};
-use queue::{ErrorKind, Queue, conformance};
 
 #[tokio::test]
 async fn sqs_keeps_the_contract() {

@@ -301,15 +301,13 @@ impl Default for AqiStandard {
     }
 }
 
-/// `id:version`, and the variant or policy where there is one: what is read back.
+/// `id:version`, then the variant and the policy where there are any: what is read back.
 impl fmt::Display for AqiStandard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Standard { id, version, variant, policy, .. } = self.standard();
-        let kind = if policy.is_empty() { variant } else { policy };
-        match kind.is_empty() {
-            true => write!(f, "{id}:{version}"),
-            false => write!(f, "{id}:{version}:{kind}"),
-        }
+        write!(f, "{id}:{version}")?;
+        let kinds = [variant, policy].into_iter().filter(|kind| !kind.is_empty());
+        kinds.zip([":", " "]).try_for_each(|(kind, before)| write!(f, "{before}{kind}"))
     }
 }
 
@@ -330,11 +328,16 @@ impl FromStr for AqiStandard {
         let (id, version, kind) = (word(), word(), word());
         let same = |name: &str, given: &str| given.is_empty() || name.eq_ignore_ascii_case(given);
         let wanted = |standard: &Standard| {
-            let kinds = [standard.policy, standard.variant];
+            let Standard { variant, policy, .. } = standard;
+            let both = format!("{variant} {policy}");
+            let is_kind = |name: &str| name.eq_ignore_ascii_case(kind);
             standard.id.eq_ignore_ascii_case(id)
                 && same(standard.version, version)
-                && (kind.is_empty() && standard.policy.is_empty()
-                    || !kind.is_empty() && kinds.iter().any(|known| same(known, kind)))
+                && match kind {
+                    "" => policy.is_empty(),
+                    _ if is_kind(variant) => policy.is_empty(),
+                    _ => is_kind(policy) || is_kind(&both),
+                }
         };
         Self::all()
             .find(|one| wanted(one.standard()))

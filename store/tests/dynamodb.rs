@@ -8,17 +8,17 @@ mod network;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use airshed_store::conformance::{self, all};
+use airshed_store::dynamodb::{
+    Capacity, DynamoDb, DynamoDbOptions, Encryption, Endpoint, TableOptions, provision,
+};
+use airshed_store::{CacheOptions, Cached, ErrorKind, Query, Store, View};
 use aws_sdk_dynamodb::types::AttributeValue;
 use emulator::Emulator;
 use jiff::{SignedDuration, Timestamp};
 use model::{Step, steps, walk_beside_the_model};
 use network::{day, readings};
 use proptest::prelude::*;
-use store::conformance::{self, all};
-use store::dynamodb::{
-    Capacity, DynamoDb, DynamoDbOptions, Encryption, Endpoint, TableOptions, provision,
-};
-use store::{CacheOptions, Cached, ErrorKind, Query, Store, View};
 
 fn options(emulator: &Emulator) -> DynamoDbOptions {
     let mut options = DynamoDbOptions::default();

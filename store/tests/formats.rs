@@ -8,16 +8,16 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
+use airshed_store::csv::{Delimiter, Dialect};
+use airshed_store::{
+    ATTRIBUTION, AqiStandard, Column, Encoder, Format, Kind, Memory, Origin, Pages, Query, Reading,
+    Spelling, Store, View, Window, conformance,
+};
 use aqi::Decimal;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use serde_json::value::RawValue;
-use store::csv::{Delimiter, Dialect};
-use store::{
-    ATTRIBUTION, AqiStandard, Column, Encoder, Format, Kind, Memory, Origin, Pages, Query, Reading,
-    Spelling, Store, View, Window, conformance,
-};
 
 fn berlin() -> Reading {
     Reading {
@@ -328,7 +328,7 @@ async fn every_id_that_can_be_kept_has_a_place_in_every_file() {
     let refused = store.put(&[with(1 << 63)]).await.unwrap_err();
     assert!(refused.to_string().contains("id above 9223372036854775807"), "{refused}");
     store.put(&[with((1 << 63) - 1)]).await.unwrap();
-    let page = store::View::query(&store, &Query::everything(), None).await.unwrap();
+    let page = airshed_store::View::query(&store, &Query::everything(), None).await.unwrap();
     for format in [Format::Parquet, Format::Arrow] {
         let mut encoder = Encoder::new(format, Column::ALL, ATTRIBUTION).unwrap();
         encoder.page(&mut Vec::new(), &page).unwrap();
@@ -340,7 +340,7 @@ async fn an_attribution_is_written_as_it_is() {
     let attribution = r#"the "network" of \ nobody"#;
     let mut encoder = Encoder::new(Format::GeoJson, &[], attribution).unwrap();
     let mut file = Vec::new();
-    encoder.page(&mut file, &store::Page::default()).unwrap();
+    encoder.page(&mut file, &airshed_store::Page::default()).unwrap();
     encoder.finish(&mut file).unwrap();
     let file: serde_json::Value = serde_json::from_slice(&file).unwrap();
     assert_eq!(file["attribution"], AqiStandard::DEFAULT.credit(attribution));

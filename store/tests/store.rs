@@ -7,12 +7,14 @@ mod model;
 
 use std::sync::Arc;
 
+use airshed_store::conformance::{self, all, assert_same, csv_of};
+use airshed_store::csv::Dialect;
+use airshed_store::{
+    Column, Embedded, ErrorKind, Memory, Options, Query, Reading, Store, View, csv,
+};
 use model::{steps, walk_beside_the_model};
 use proptest::prelude::*;
 use proptest::sample::Index;
-use store::conformance::{self, all, assert_same, csv_of};
-use store::csv::Dialect;
-use store::{Column, Embedded, ErrorKind, Memory, Options, Query, Reading, Store, View, csv};
 
 #[tokio::test]
 async fn memory_keeps_the_contract() {
@@ -36,7 +38,8 @@ async fn embedded_keeps_the_contract() {
 #[tokio::test]
 async fn a_file_with_a_damaged_catalogue_is_no_empty_store() {
     let folder = tempfile::tempdir().unwrap();
-    let mut reading = Reading::new(7, store::Window::Hour, "2026-02-01T12:00:00Z".parse().unwrap());
+    let mut reading =
+        Reading::new(7, airshed_store::Window::Hour, "2026-02-01T12:00:00Z".parse().unwrap());
     reading.pm10 = Some(20.into());
     open(&folder, "readings").put(&[reading]).await.unwrap();
     let path = folder.path().join("readings");
@@ -111,7 +114,7 @@ proptest! {
         let readings: Vec<_> = (0..300)
             .map(|n| {
                 let second = jiff::Timestamp::from_second(n * 4000).unwrap();
-                Reading { pm10: Some(n.into()), ..Reading::new(n as u64, store::Window::Day, second) }
+                Reading { pm10: Some(n.into()), ..Reading::new(n as u64, airshed_store::Window::Day, second) }
             })
             .collect();
         block_on(async { open(&folder, "readings").put(&readings).await.unwrap() });
@@ -220,7 +223,7 @@ proptest! {
                     break;
                 }
             }
-            let mut pages = store::Pages::new(Arc::new(store), query).up_to(rows);
+            let mut pages = airshed_store::Pages::new(Arc::new(store), query).up_to(rows);
             let mut first = Vec::new();
             while let Some(page) = pages.next().await {
                 let page = page.unwrap();
@@ -344,7 +347,7 @@ async fn a_store_opened_to_read_is_shared_and_never_changed() {
     assert!(error.to_string().contains("there is no store at"), "{error}");
     let store = open(&folder, "readings");
     let mut reading =
-        Reading::new(1, store::Window::Day24, "2026-02-01T09:00:00Z".parse().unwrap());
+        Reading::new(1, airshed_store::Window::Day24, "2026-02-01T09:00:00Z".parse().unwrap());
     reading.pm10 = Some("51".parse().unwrap());
     store.put(&[reading.clone()]).await.unwrap();
     reading.sensor = 2;
@@ -372,12 +375,12 @@ async fn pages_walk_through_the_whole_answer() {
     let readings: Vec<_> = (0..50_000)
         .map(|n| {
             let second = jiff::Timestamp::from_second(n).unwrap();
-            Reading { pm10: Some(n.into()), ..Reading::new(7, store::Window::Hour, second) }
+            Reading { pm10: Some(n.into()), ..Reading::new(7, airshed_store::Window::Hour, second) }
         })
         .collect();
     store.put(&readings).await.unwrap();
     let walk_up_to = async |query: Query, rows: u64| {
-        let mut pages = store::Pages::new(Arc::new(store.clone()), query).up_to(rows);
+        let mut pages = airshed_store::Pages::new(Arc::new(store.clone()), query).up_to(rows);
         let mut walked = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.unwrap();
@@ -403,11 +406,11 @@ async fn urls_choose_the_store() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("file:{}", folder.path().join("new/readings.redb").display());
     for url in ["memory:", &url] {
-        let store = store::open(url, Options::default()).await.unwrap();
+        let store = airshed_store::open(url, Options::default()).await.unwrap();
         assert_eq!(store.summary().await.unwrap().readings(), 0);
     }
     for url in ["", "file:", "redis:x", "/tmp/x"] {
-        let error = store::open(url, Options::default()).await.err().unwrap();
+        let error = airshed_store::open(url, Options::default()).await.err().unwrap();
         assert_eq!(error.kind(), ErrorKind::Invalid, "{url}");
     }
 }
@@ -429,7 +432,7 @@ fn block_on(future: impl Future<Output = ()>) {
 
 #[test]
 fn areas_hold_what_lies_within() {
-    use store::Area;
+    use airshed_store::Area;
     let fiji = Area::Box { west: 177.0, south: -20.0, east: -178.0, north: -15.0 };
     assert!(fiji.contains(-18.1, 178.4) && fiji.contains(-16.0, -179.9));
     assert!(!fiji.contains(-18.1, 0.0) && !fiji.contains(-21.0, 178.4));

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
+use airshed_store::conformance::{self, Model, all, assert_same};
+use airshed_store::{
+    CacheOptions, Cached, Embedded, Error, ErrorKind, Memory, Metered, Options, Page, Position,
+    Query, Reading, Retry, RetryPolicy, Store, Summary, View, Window,
+};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 use proptest::prelude::*;
-use store::conformance::{self, Model, all, assert_same};
-use store::{
-    CacheOptions, Cached, Embedded, Error, ErrorKind, Memory, Metered, Options, Page, Position,
-    Query, Reading, Retry, RetryPolicy, Store, Summary, View, Window,
-};
 use tokio::time::{Instant, sleep};
 
 fn noon() -> Timestamp {
@@ -77,7 +77,9 @@ impl Trying {
         let fails = self.0.failures.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1));
         match (fails, self.0.for_good) {
             (Err(_), _) => Ok(()),
-            (Ok(_), true) => Err(store::open("nowhere:", Options::default()).await.err().unwrap()),
+            (Ok(_), true) => {
+                Err(airshed_store::open("nowhere:", Options::default()).await.err().unwrap())
+            }
             (Ok(_), false) => Err(Embedded::open("/proc/x/y", Options::default()).err().unwrap()),
         }
     }

@@ -5,17 +5,15 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use super::block::Block;
 use super::decimals::{Cell, Run as DecimalRun};
-use super::integers::{ABSENT, Integers, Numbers, RUN};
+use super::integers::{Integers, Numbers, RUN};
 use crate::Window;
 use crate::standard::{AqiStandard, Memo};
 
-/// The number of a row without an index.
-pub(crate) const NO_INDEX: u32 = u32::MAX;
-
-/// The numbers in the column `AQI` of the run that was asked for last.
+/// The indices of the run that was asked for last, as **places**: 0 for a row without one, else
+/// the number in the column `AQI`, or one more where that can be 0.
 pub(crate) struct Indexer {
     standard: AqiStandard,
-    numbers: [u32; RUN],
+    places: Numbers,
     /// What the columns of the run say.
     kept: Numbers,
     windows: Numbers,
@@ -24,7 +22,7 @@ pub(crate) struct Indexer {
     /// Of PM10 and PM2.5 over the window that was looked up last; `None` where the standard needs
     /// both at once.
     memos: Option<(Window, [&'static Memo; 2])>,
-    /// The block that was read last, with its numbers where it keeps them.
+    /// The block that was read last, with its places where it keeps them.
     block: Option<(*const Block, Option<Arc<Integers>>)>,
 }
 
@@ -33,7 +31,7 @@ impl Indexer {
         let memos = standard.memos(Window::Day24).map(|memos| (Window::Day24, memos));
         Self {
             standard,
-            numbers: [NO_INDEX; RUN],
+            places: Numbers::default(),
             kept: Numbers::default(),
             windows: Numbers::default(),
             pm10: DecimalRun::default(),
@@ -62,17 +60,23 @@ impl Indexer {
         }
     }
 
-    pub(crate) fn numbers(&self) -> &[u32; RUN] {
-        &self.numbers
+    pub(crate) fn places(&self) -> &[u64; RUN] {
+        &self.places.0
     }
 
-    /// Takes the numbers from a column, if the block has one.
+    /// The number in the column `AQI` of a place that is not 0.
+    pub(crate) fn number_at(standard: AqiStandard, place: u64) -> u32 {
+        place as u32 - Self::offset(standard) // as it was made of a number
+    }
+
+    fn offset(standard: AqiStandard) -> u32 {
+        u32::from(standard != AqiStandard::DEFAULT)
+    }
+
+    /// Takes the places from a column, if the block has one.
     fn find(&mut self, block: &Block, run: usize) -> bool {
         if self.standard == AqiStandard::DEFAULT {
-            block.indices.run(run, &mut self.kept.0);
-            for (number, kept) in self.numbers.iter_mut().zip(&self.kept.0) {
-                *number = if *kept == 0 { NO_INDEX } else { *kept as u32 }; // at most 10
-            }
+            block.indices.run(run, &mut self.places.0);
             return true;
         }
         let this = std::ptr::from_ref(block);
@@ -80,10 +84,7 @@ impl Indexer {
             self.block = Some((this, block.by_standard.of(block, self.standard)));
         }
         let Some((_, Some(column))) = &self.block else { return false };
-        column.run(run, &mut self.kept.0);
-        for (number, kept) in self.numbers.iter_mut().zip(&self.kept.0) {
-            *number = *kept as u32; // ABSENT is NO_INDEX
-        }
+        column.run(run, &mut self.places.0);
         true
     }
 
@@ -94,12 +95,13 @@ impl Indexer {
             let at = row % RUN;
             // Whoever has no index by the default has none by any: it measures something else.
             if self.kept.0[at] == 0 {
-                self.numbers[at] = NO_INDEX;
+                self.places.0[at] = 0;
                 continue;
             }
             let window = Window::ALL[self.windows.0[at] as usize];
             let cells = [block.pm10.in_run(pm10, row), block.pm25.in_run(pm25, row)];
-            self.numbers[at] = self.number(cells, window).unwrap_or(NO_INDEX);
+            self.places.0[at] =
+                self.number(cells, window).map_or(0, |number| u64::from(number) + 1);
         }
     }
 
@@ -134,7 +136,7 @@ fn hundredths(cell: Cell) -> Option<Option<u16>> {
     }
 }
 
-/// The numbers of all rows of a block by other standards than the default, of those that are
+/// The places of all rows of a block by other standards than the default, of those that are
 /// asked for again and again.
 #[derive(Debug, Default)]
 pub(crate) struct ByStandard {
@@ -171,16 +173,13 @@ impl ByStandard {
     fn column(block: &Block, standard: AqiStandard) -> Integers {
         let mut indexer = Indexer::new(standard);
         let (mut pm10, mut pm25) = Default::default();
-        let mut numbers = Vec::with_capacity(block.len());
+        let mut places = Vec::with_capacity(block.len());
         for run in 0..block.len().div_ceil(RUN) {
             block.pm10.run(run, &mut pm10);
             block.pm25.run(run, &mut pm25);
             indexer.compute(block, run, [&pm10, &pm25]);
-            let of_run = &indexer.numbers[..RUN.min(block.len() - run * RUN)];
-            let number =
-                |number: &u32| if *number == NO_INDEX { ABSENT } else { u64::from(*number) };
-            numbers.extend(of_run.iter().map(number));
+            places.extend(&indexer.places.0[..RUN.min(block.len() - run * RUN)]);
         }
-        Integers::of(&numbers)
+        Integers::of(&places)
     }
 }

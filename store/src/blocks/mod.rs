@@ -26,7 +26,7 @@ pub(crate) use self::cache::{Caches, TextCache, count};
 pub(crate) use self::day::{SECONDS_A_DAY, day_and_second, timestamp_problem};
 pub(crate) use self::decimals::{Cell, Run as DecimalRun, Short};
 pub(crate) use self::directory::{Directory, Entry, Item, Load, Mixed, Tree, describe};
-pub(crate) use self::indexer::{Indexer, NO_INDEX};
+pub(crate) use self::indexer::Indexer;
 pub(crate) use self::integers::{Numbers, RUN};
 pub(crate) use self::plan::{Change, Homes};
 pub use self::row::Row;

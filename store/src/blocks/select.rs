@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::block::Block;
 use super::day::{SECONDS_A_DAY, whole_seconds_up};
-use super::indexer::{Indexer, NO_INDEX};
+use super::indexer::Indexer;
 use super::integers::{Numbers, RUN};
 use super::stations::Stations;
 use crate::{Flags, Position, Query};
@@ -49,9 +49,8 @@ impl Block {
                 let first = run * RUN;
                 let rows = span.start.max(first)..span.end.min(first + RUN);
                 if let Some(accepted) = &mut accepted {
-                    accepted.read(self, run);
-                    let of_run = rows.start - first..rows.end - first;
-                    let wanted = accepted.wanted[of_run].iter().filter(|wanted| **wanted).count();
+                    accepted.indexer.read(self, run);
+                    let wanted = accepted.count(rows.start - first..rows.end - first);
                     // Rows of a high index are far between, those of a low one close together.
                     if wanted == 0 {
                         continue;
@@ -66,7 +65,7 @@ impl Block {
                 }
                 for row in rows {
                     let at = row - first;
-                    let is_wanted = accepted.as_ref().is_none_or(|accepted| accepted.wanted[at])
+                    let is_wanted = accepted.as_ref().is_none_or(|accepted| accepted.wants(at))
                         && stations.as_ref().is_none_or(|known| known[numbers.0[at] as usize])
                         && (!by_row || self.row_passes(row, query));
                     if is_wanted {
@@ -129,28 +128,37 @@ impl Block {
 struct Accepted<'a> {
     query: &'a Query,
     indexer: Indexer,
-    wanted: [bool; RUN],
-    /// The answers for low numbers.
+    /// The answers for low places.
     known: [bool; 16],
 }
 
 impl<'a> Accepted<'a> {
     /// `None` where it asks for none.
     fn by(query: &'a Query) -> Option<Self> {
-        let known = std::array::from_fn(|number| query.accepts_number(number as u32));
-        let indexer = Indexer::new(query.standard);
-        let accepted = Self { query, indexer, wanted: [false; RUN], known };
-        query.asks_for_indices().then_some(accepted)
+        if !query.asks_for_indices() {
+            return None;
+        }
+        let known = std::array::from_fn(|place| Self::accepts(query, place as u64));
+        Some(Self { query, indexer: Indexer::new(query.standard), known })
     }
 
-    fn read(&mut self, block: &Block, run: usize) {
-        self.indexer.read(block, run);
-        for (wanted, number) in self.wanted.iter_mut().zip(self.indexer.numbers()) {
-            *wanted = match self.known.get(*number as usize) {
-                Some(known) => *known,
-                None => *number != NO_INDEX && self.query.accepts_number(*number),
-            };
+    fn accepts(query: &Query, place: u64) -> bool {
+        place > 0 && query.accepts_number(Indexer::number_at(query.standard, place))
+    }
+
+    fn wants_place(&self, place: u64) -> bool {
+        match self.known.get(place as usize) {
+            Some(known) => *known,
+            None => Self::accepts(self.query, place),
         }
+    }
+
+    fn wants(&self, at: usize) -> bool {
+        self.wants_place(self.indexer.places()[at])
+    }
+
+    fn count(&self, rows: Range<usize>) -> usize {
+        self.indexer.places()[rows].iter().filter(|place| self.wants_place(**place)).count()
     }
 }
 

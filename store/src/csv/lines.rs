@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::cell::{Date, date_of, write_number, write_timestamp};
 use super::{Cells, Dialect};
-use crate::blocks::{Cell, DecimalRun, Indexer, NO_INDEX, Numbers, RUN, Short, Stations};
+use crate::blocks::{Cell, DecimalRun, Indexer, Numbers, RUN, Short, Stations};
 use crate::{AqiStandard, Block, Column, Country, Row, Spelling};
 
 /// What stations say in the columns `loc_id` to `loc_alt`, each with a comma behind it.
@@ -107,7 +107,7 @@ struct Printer<'a> {
     high_digits: Piece<16>,
     /// The ends of lines by index, for the country at this place.
     country: Option<Option<Country>>,
-    /// First of a row without an index, then by its number.
+    /// By the place of the index.
     line_ends: Vec<Piece<LINE_END>>,
     seconds: Numbers,
     ids: Numbers,
@@ -248,14 +248,11 @@ impl<'a> Printer<'a> {
         let station = &self.text.pieces[self.stations.0[row] as usize];
         line[end..end + PIECE - 1].copy_from_slice(&station.bytes);
         end += usize::from(station.length);
-        let number = self.indices.numbers()[row];
-        let place = number.wrapping_add(1) as usize; // NO_INDEX comes first
-        if self.line_ends.get(place).is_none_or(|known| known.length == 0) {
-            self.add_line_end(number, place);
+        let place = self.indices.places()[row] as usize; // there is room
+        if self.line_ends[place].length == 0 {
+            self.line_ends[place] = line_end(self.country.flatten(), place, self.standard);
         }
-        if let Some(known) = self.line_ends.get(place) {
-            end = known.put(line, end);
-        }
+        end = self.line_ends[place].put(line, end);
         self.lines = lines;
         at + end
     }
@@ -269,23 +266,20 @@ impl<'a> Printer<'a> {
         let country = self.block.country(row);
         if self.country != Some(country) {
             self.country = Some(country);
-            self.line_ends.clear();
+            self.line_ends.fill(Piece::EMPTY);
         }
     }
 
-    /// Whether the ends of lines with a row's index are kept: some scales go on for ever.
+    /// Sees to it that there is room for the end of a row's line, if its index is not beyond
+    /// those that are kept: some scales go on for ever.
     #[inline]
-    fn has_line_end(&self, row: usize) -> bool {
-        const MOST: u32 = 1000;
-        self.indices.numbers()[row].wrapping_add(1) <= MOST
-    }
-
-    #[cold]
-    fn add_line_end(&mut self, number: u32, place: usize) {
-        if self.line_ends.len() <= place {
-            self.line_ends.resize(place + 1, Piece::EMPTY);
+    fn has_line_end(&mut self, row: usize) -> bool {
+        const MOST: usize = 1000;
+        let place = self.indices.places()[row] as usize;
+        if place >= self.line_ends.len() && place <= MOST {
+            self.line_ends.resize((place + 1).max(16), Piece::EMPTY);
         }
-        self.line_ends[place] = line_end(self.country.flatten(), number, self.standard);
+        place <= MOST
     }
 
     #[inline]
@@ -379,15 +373,16 @@ const TIMESTAMP_CELL: usize = 22;
 const LINE_END: usize = 48;
 
 /// `DE,4,Moderate` and the end of the line.
-fn line_end(country: Option<Country>, number: u32, standard: AqiStandard) -> Piece<LINE_END> {
+fn line_end(country: Option<Country>, place: usize, standard: AqiStandard) -> Piece<LINE_END> {
     let mut text = Vec::with_capacity(LINE_END);
     if let Some(country) = country {
         text.extend_from_slice(&country.bytes());
     }
     text.push(b',');
-    if number == NO_INDEX {
+    if place == 0 {
         text.push(b',');
     } else {
+        let number = Indexer::number_at(standard, place as u64);
         write_number(&mut text, Some(number.into()));
         text.push(b',');
         text.extend_from_slice(standard.category_of(number).name.as_bytes());

@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use store::conformance::csv_of;
-use store::{Column, Embedded, ErrorKind, Options, Query, Reading, Store, Window};
+use airshed_store::conformance::csv_of;
+use airshed_store::{Column, Embedded, ErrorKind, Options, Query, Reading, Store, Window};
 
 const FILE: &str = include_str!("store.redb.zst.hex");
 const EXPORT: &str = include_str!("readings.csv");

@@ -4,18 +4,18 @@
 use std::io::Write;
 use std::ops::ControlFlow;
 
+use airshed_store::csv::{self, Delimiter, Dialect};
+use airshed_store::import::{ImportedRow, RowError};
+use airshed_store::{Column, ErrorKind, Format, Reading, Spelling, conformance};
 use proptest::prelude::*;
-use store::csv::{self, Delimiter, Dialect};
-use store::import::{ImportedRow, RowError};
-use store::{Column, ErrorKind, Format, Reading, Spelling, conformance};
 
 use super::{block_on, encode};
 
 type Rows = Vec<Result<ImportedRow, RowError>>;
 
-fn read(file: &[u8]) -> Result<Rows, (Rows, store::Error)> {
+fn read(file: &[u8]) -> Result<Rows, (Rows, airshed_store::Error)> {
     let mut rows = Vec::new();
-    let read = store::import::read(file, &mut |row| {
+    let read = airshed_store::import::read(file, &mut |row| {
         rows.push(row);
         ControlFlow::Continue(())
     });
@@ -338,7 +338,7 @@ fn columns_that_are_none_of_ours_are_named_once() {
         (features.as_bytes(), &["note"]),
         (&packed, &["PM2.5", "note", "type"]),
     ] {
-        let others = store::import::read(file, &mut |_| ControlFlow::Continue(())).unwrap();
+        let others = airshed_store::import::read(file, &mut |_| ControlFlow::Continue(())).unwrap();
         assert_eq!(others.names(), expected, "{}", String::from_utf8_lossy(file));
     }
 }

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use aqi::{Averaging, Concentration, Index, Pollutant, Sample};
-use proptest::prelude::*;
-use store::conformance::{self, any_reading, any_standard};
-use store::csv::{self, Dialect};
-use store::{
+use airshed_store::conformance::{self, any_reading, any_standard};
+use airshed_store::csv::{self, Dialect};
+use airshed_store::{
     AqiStandard, Column, Encoder, Format, Memory, Query, Reading, Store, Value, View, Window,
 };
+use aqi::{Averaging, Concentration, Index, Pollutant, Sample};
+use proptest::prelude::*;
 
 use super::block_on;
 

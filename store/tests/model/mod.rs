@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use airshed_store::conformance::{self, Model, all, assert_same};
+use airshed_store::{Query, Reading, Store, View};
 use jiff::Timestamp;
 use proptest::prelude::*;
-use store::conformance::{self, Model, all, assert_same};
-use store::{Query, Reading, Store, View};
 
 #[derive(Debug, Clone)]
 pub(crate) enum Step {

@@ -1,8 +1,8 @@
 //! Readings in the mix of the network.
 #![allow(clippy::unwrap_used)]
 
+use airshed_store::{Reading, Window};
 use jiff::{SignedDuration, Timestamp};
-use store::{Reading, Window};
 
 /// The network's mix of countries: every n-th reading of a hundred.
 fn country(n: u64) -> &'static str {
