@@ -4,6 +4,9 @@
 //! `cargo bench -p airshed --bench aws`; without `--bench` a small smoke of the same.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
+// As the tests of the store call it, of which the network is one.
+extern crate store as airshed_store;
+
 #[path = "../../store/tests/emulator/mod.rs"]
 mod emulator;
 #[path = "../../store/tests/network/mod.rs"]

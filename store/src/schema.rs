@@ -6,12 +6,14 @@
 //! stored is a field of [`Reading`], too, and has an id in blocks (`docs/format.md` lists
 //! those given out).
 
+mod definition;
+
 use std::fmt;
 use std::str::FromStr;
 
 use aqi::Decimal;
 
-use crate::standard::Indexed;
+use self::definition::{Definition, Get};
 use crate::{AqiStandard, Country, Flags, Reading, Row, SensorType, Value, Window};
 
 /// What an answer says of each reading: a column of CSV, Parquet and Arrow, a member of
@@ -260,133 +262,6 @@ pub enum Origin {
     Stored,
     /// It follows from the others, and is never set.
     Derived,
-}
-
-/// All that is said of a column.
-struct Definition {
-    column: Column,
-    name: &'static str,
-    kind: Kind,
-    description: &'static str,
-    unit: Option<&'static str>,
-    /// A decimal beyond this, or below its negative, is none of the column's.
-    limit: Option<u32>,
-    /// Whether every reading has a value.
-    always: bool,
-    /// Of a column of texts.
-    texts: Option<Texts>,
-    get: Get,
-    /// How a row of a block tells it, if not by the reading that it is.
-    of_row: Option<fn(Row<'_>) -> Value>,
-    /// The id of its own column in blocks.
-    block: Option<u8>,
-    /// Of a stored column alone.
-    set: Option<fn(&mut Reading, Value)>,
-    origin: Origin,
-}
-
-/// What a column's value follows from.
-enum Get {
-    Reading(fn(&Reading) -> Value),
-    /// Nothing where there is no index.
-    Index(fn(&Indexed) -> Value),
-}
-
-struct Texts {
-    parse: fn(&str) -> Result<Value, String>,
-    /// Those that are known beforehand; a model may be another.
-    known: fn() -> Vec<String>,
-}
-
-impl Definition {
-    const fn new(
-        column: Column,
-        (name, kind, description): (&'static str, Kind, &'static str),
-        get: Get,
-        origin: Origin,
-    ) -> Self {
-        let always = matches!(origin, Origin::Identity);
-        let (unit, limit, texts, of_row, block, set) = (None, None, None, None, None, None);
-        Self {
-            column,
-            name,
-            kind,
-            description,
-            unit,
-            limit,
-            always,
-            texts,
-            get,
-            of_row,
-            block,
-            set,
-            origin,
-        }
-    }
-
-    const fn identity(
-        column: Column,
-        about: (&'static str, Kind, &'static str),
-        get: fn(&Reading) -> Value,
-    ) -> Self {
-        Self::new(column, about, Get::Reading(get), Origin::Identity)
-    }
-
-    const fn stored(
-        column: Column,
-        about: (&'static str, Kind, &'static str),
-        get: fn(&Reading) -> Value,
-        set: fn(&mut Reading, Value),
-    ) -> Self {
-        Self { set: Some(set), ..Self::new(column, about, Get::Reading(get), Origin::Stored) }
-    }
-
-    const fn derived(
-        column: Column,
-        about: (&'static str, Kind, &'static str),
-        get: fn(&Reading) -> Value,
-    ) -> Self {
-        Self::new(column, about, Get::Reading(get), Origin::Derived)
-    }
-
-    const fn of_index(
-        column: Column,
-        about: (&'static str, Kind, &'static str),
-        get: fn(&Indexed) -> Value,
-    ) -> Self {
-        Self::new(column, about, Get::Index(get), Origin::Derived)
-    }
-
-    const fn of_row(self, of_row: fn(Row<'_>) -> Value) -> Self {
-        Self { of_row: Some(of_row), ..self }
-    }
-
-    /// Blocks keep it, if it is stored, in a column of its own with this id, which no other
-    /// column ever had or will have.
-    const fn in_blocks(self, id: u8) -> Self {
-        assert!(matches!(self.kind, Kind::Count | Kind::Decimal | Kind::Truth));
-        Self { block: Some(id), ..self }
-    }
-
-    const fn in_unit(self, unit: &'static str) -> Self {
-        Self { unit: Some(unit), ..self }
-    }
-
-    const fn within(self, limit: u32) -> Self {
-        Self { limit: Some(limit), ..self }
-    }
-
-    const fn always(self) -> Self {
-        Self { always: true, ..self }
-    }
-
-    const fn of_texts(
-        self,
-        parse: fn(&str) -> Result<Value, String>,
-        known: fn() -> Vec<String>,
-    ) -> Self {
-        Self { texts: Some(Texts { parse, known }), ..self }
-    }
 }
 
 impl Column {

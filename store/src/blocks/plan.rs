@@ -11,6 +11,7 @@ use super::block::Block;
 use super::build::{Source, blocks_of};
 use super::day::{day_and_second, whole_seconds_up};
 use super::directory::{Directory, Entry, HIGH, Load, Tree};
+use super::homes::{Homes, SensorHomes};
 use super::stations::{MAX_STATIONS, Station, Stations};
 use crate::{Country, Error, ErrorKind, Position, Reading, Window};
 
@@ -24,12 +25,14 @@ pub(crate) struct Change {
     pub(crate) tree: Tree,
     pub(crate) removed: Vec<Position>,
     /// The table that the blocks of a day and country share from now on, if any.
-    pub(crate) table: Option<(Group, Option<Arc<Stations>>)>,
+    pub(crate) table: TableChange,
     pub(crate) added: Vec<Block>,
 }
 
 /// A day and a country.
 type Group = (i32, Option<Country>);
+
+type TableChange = Option<(Group, Option<Arc<Stations>>)>;
 
 /// What happens to a position: a reading comes with its index, or what is there goes.
 type Edit<'a> = (Position, Option<(&'a Reading, u8)>);
@@ -151,22 +154,7 @@ impl<P: Clone> Directory<P> {
         let edited = edited_blocks(&blocks, edits);
         let old =
             self.load_old(Tree::All, edited.iter().filter_map(|edited| edited.block), load)?;
-        let mut parts: Vec<Part<'_>> = Vec::new();
-        let mut removed = Vec::new();
-        for edited in &edited {
-            let Some(block) = edited.block else {
-                let rows: Vec<_> = edited.edits.iter().filter_map(new_row).collect();
-                high.extend(edited.edits.iter().filter(|edit| is_high(edit)));
-                parts.push(Part { rows, appended: true });
-                continue;
-            };
-            let Some(block) = old.get(block.0) else { continue };
-            if let Some(rows) = merge(block, edited.edits, high) {
-                let (first, last) = (block.position(0), block.position(block.len() - 1));
-                parts.push(Part { rows, appended: edited.edits[0].0 > last });
-                removed.push(first);
-            }
-        }
+        let (parts, mut removed) = edited_parts(&edited, &old, high);
         if removed.is_empty() && parts.iter().all(|part| part.rows.is_empty()) {
             return Ok(None);
         }
@@ -224,26 +212,8 @@ impl<P: Clone> Directory<P> {
         let edited = edited_blocks(&blocks, &edits);
         let old =
             self.load_old(Tree::High, edited.iter().filter_map(|edited| edited.block), load)?;
-        let (mut removed, mut added) = (Vec::new(), Vec::new());
-        for edited in &edited {
-            let part = match edited.block.and_then(|(first, _)| old.get(first)) {
-                None => {
-                    let rows = edited.edits.iter().filter_map(new_row).collect();
-                    Part { rows, appended: true }
-                }
-                Some(block) => {
-                    let last = block.position(block.len() - 1);
-                    match merge(block, edited.edits, &mut Vec::new()) {
-                        Some(rows) => {
-                            removed.push(block.position(0));
-                            Part { rows, appended: edited.edits[0].0 > last }
-                        }
-                        None => continue,
-                    }
-                }
-            };
-            added.extend(part.chunks().map(Block::from_edited));
-        }
+        let (parts, removed) = edited_parts(&edited, &old, &mut Vec::new());
+        let added: Vec<_> = parts.iter().flat_map(Part::chunks).map(Block::from_edited).collect();
         let is_change = !removed.is_empty() || !added.is_empty();
         Ok(is_change.then_some(Change { tree: Tree::High, removed, table: None, added }))
     }
@@ -281,11 +251,7 @@ impl<P: Clone> Directory<P> {
             let before: u64 = rewritten.iter().map(|(_, entry)| u64::from(entry.rows)).sum();
             deleted += before - chunks.iter().map(|chunk| chunk.len() as u64).sum::<u64>();
             let (table, added) = match rewritten.len() == blocks.len() {
-                true => {
-                    let Blocks { added, table } = whole_group(&chunks, Block::from_sorted);
-                    let had_one = self.table(group.0, group.1).is_some();
-                    ((table.is_some() || had_one).then_some((group, table)), added)
-                }
+                true => self.group_anew(group, &chunks),
                 false => (None, chunks.iter().map(|rows| Block::from_sorted(rows)).collect()),
             };
             changes.push(Change { tree: Tree::All, removed, table, added });
@@ -347,16 +313,19 @@ impl<P: Clone> Directory<P> {
             let chunks: Vec<Vec<_>> = old.blocks().map(|block| all_rows(block).collect()).collect();
             let chunks: Vec<_> = chunks.iter().map(Vec::as_slice).collect();
             let (table, added) = match tree {
-                Tree::All => {
-                    let Blocks { added, table } = whole_group(&chunks, Block::from_sorted);
-                    let had_one = self.table(group.0, group.1).is_some();
-                    ((table.is_some() || had_one).then_some((group, table)), added)
-                }
+                Tree::All => self.group_anew(group, &chunks),
                 Tree::High => (None, chunks.iter().map(|rows| Block::from_sorted(rows)).collect()),
             };
             changes.push(Change { tree, removed, table, added });
         }
         Ok(changes)
+    }
+
+    /// All blocks of a day and country, written anew, and what becomes of the table that they had.
+    fn group_anew(&self, group: Group, chunks: &[&[Source<'_>]]) -> (TableChange, Vec<Block>) {
+        let Blocks { added, table } = whole_group(chunks, Block::from_sorted);
+        let had_one = self.table(group.0, group.1).is_some();
+        ((table.is_some() || had_one).then_some((group, table)), added)
     }
 
     /// Blocks whose rows are to be written anew.
@@ -468,6 +437,29 @@ impl Part<'_> {
     }
 }
 
+/// What edits make of blocks, and which of these they change. Notes the edits that change a high
+/// row or make one.
+fn edited_parts<'o, 'a: 'o, P>(
+    edited: &[Edited<'_, '_, 'a, P>],
+    old: &'o Old,
+    high: &mut Vec<Edit<'a>>,
+) -> (Vec<Part<'o>>, Vec<Position>) {
+    let (mut parts, mut removed) = (Vec::new(), Vec::new());
+    for Edited { block, edits } in edited {
+        let Some(block) = block.and_then(|(first, _)| old.get(first)) else {
+            high.extend(edits.iter().filter(|edit| is_high(edit)));
+            parts.push(Part { rows: edits.iter().filter_map(new_row).collect(), appended: true });
+            continue;
+        };
+        if let Some(rows) = merge(block, edits, high) {
+            let (first, last) = (block.position(0), block.position(block.len() - 1));
+            parts.push(Part { rows, appended: edits[0].0 > last });
+            removed.push(first);
+        }
+    }
+    (parts, removed)
+}
+
 struct Blocks {
     added: Vec<Block>,
     table: Option<Arc<Stations>>,
@@ -503,59 +495,6 @@ fn all_rows(block: &Block) -> impl Iterator<Item = Source<'_>> {
 fn rows_since(block: &Block, first_kept: i64) -> Vec<Source<'_>> {
     let is_kept = |row: &usize| block.position(*row).timestamp_second() >= first_kept;
     (0..block.len()).filter(is_kept).map(|row| Source::Kept(block, row)).collect()
-}
-
-/// The sensors of a day and the countries that they have been read in: one, and for the few
-/// that moved, others. A reading whose country changed is found by it. It may name too many
-/// countries, never too few.
-#[derive(Debug, Default)]
-struct SensorHomes(HashMap<u64, Countries, foldhash::fast::RandomState>);
-
-type Countries = (Option<Country>, Vec<Option<Country>>);
-
-impl SensorHomes {
-    /// Notes that a sensor is in a country; the others that it has been in.
-    fn add(&mut self, sensor: u64, country: Option<Country>) -> Vec<Option<Country>> {
-        let (first, more) = self.0.entry(sensor).or_insert_with(|| (country, Vec::new()));
-        if more.is_empty() && *first == country {
-            return Vec::new(); // does not allocate
-        }
-        if *first != country && !more.contains(&country) {
-            more.push(country);
-        }
-        let all = std::iter::once(*first).chain(more.iter().copied());
-        all.filter(|home| *home != country).collect()
-    }
-}
-
-/// [`SensorHomes`] of the days that were put to last, the last of them at the end.
-#[derive(Debug, Default)]
-pub(crate) struct Homes(Vec<(i32, SensorHomes)>);
-
-impl Homes {
-    const DAYS: usize = 8;
-
-    fn of_day(
-        &mut self,
-        day: i32,
-        read: impl FnOnce() -> Result<SensorHomes, Error>,
-    ) -> Result<&mut SensorHomes, Error> {
-        match self.0.iter().position(|(known, _)| *known == day) {
-            Some(found) => {
-                let found = self.0.remove(found);
-                self.0.push(found);
-            }
-            None => {
-                let sensors = read()?;
-                if self.0.len() == Self::DAYS {
-                    self.0.remove(0);
-                }
-                self.0.push((day, sensors));
-            }
-        }
-        let last = self.0.len() - 1;
-        Ok(&mut self.0[last].1)
-    }
 }
 
 /// What is to be kept of a batch, in no order; [`Invalid`](ErrorKind::Invalid) for a
