@@ -17,7 +17,7 @@ test: check-tools check-python check-node check-chromium check-prometheus fmt we
 	$(CARGO) test --locked --package airshed-aqi --features serde --test serde
 	$(CARGO) test --locked --workspace --bench parts --bench aws
 	$(CARGO) build --locked --package airshed --package airshed-examples
-	for example in explain_index sensor index_service reanalysis own_store own_server; do \
+	for example in explain_index sensor index_service reanalysis own_store own_server inside_axum; do \
 		$${CARGO_TARGET_DIR:-target}/debug/$$example > /dev/null || exit 1; \
 	done
 	for outside in sqlite-store file-queue; do \
@@ -70,6 +70,7 @@ bench: check-tools check-python check-node
 # Long campaigns: 200 kills of collectors and of workers, more cases for every law, minutes of fuzzing.
 SOAK_SECONDS ?= 300
 soak: check-tools check-python check-node check-chromium web
+	tools/seams.sh
 	AIRSHED_LOAD=100000 $(CARGO) test --locked --release --package airshed --test it -- holds_without --nocapture
 	AIRSHED_KILLS=200 $(CARGO) test --locked --package airshed --test it -- durability workers_are_killed
 	PROPTEST_CASES=20000 $(CARGO) test --locked --release --package airshed-aqi --package airshed-store --package airshed-fuzz

@@ -14,15 +14,19 @@ use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use serde::Serialize;
 use serde_json::Number;
 
-pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+/// What a body can fail with.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// What went wrong inside a body once its status was out: the transfer is broken off.
+/// What went wrong inside a body: the transfer is broken off.
 #[derive(Debug, thiserror::Error)]
-#[error("the answer was cut off")]
+#[error("the transfer was cut off")]
 pub(super) struct CutOff(#[source] pub(super) BoxError);
 
 pub(super) type Body = UnsyncBoxBody<Bytes, CutOff>;
 pub(super) type Answer = Response<Body>;
+
+/// What a request carries, whoever received it.
+pub(super) type RequestBody = UnsyncBoxBody<Bytes, CutOff>;
 
 /// A whole body.
 pub(super) fn full(bytes: impl Into<Bytes>) -> Body {

@@ -23,13 +23,16 @@ mod summary;
 mod tally;
 
 use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use airshed_common::feed_status::FeedStatus;
 use airshed_common::{Clock, reason};
 use http::header::{CONTENT_DISPOSITION, ETAG, LINK, LOCATION, RETRY_AFTER};
-use http::{HeaderValue, Method, Response};
+use http::{HeaderValue, Method, Request, Response};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Bytes};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
@@ -38,9 +41,10 @@ use jiff::SignedDuration;
 use queue::Queues;
 use store::{AqiStandard, Store};
 use tokio::net::TcpListener;
+use tokio::runtime::TryCurrentError;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
-use tower::ServiceBuilder;
+use tower::{Service, ServiceBuilder};
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
@@ -49,6 +53,7 @@ use tracing::{debug, info, warn};
 use uuid::Uuid;
 
 use self::admission::{Room, Turns};
+pub use self::answer::BoxError;
 use self::latest::Latest;
 use self::query::Rows;
 use crate::freshness::Freshness;
@@ -149,15 +154,35 @@ struct Shared {
     stop: CancellationToken,
 }
 
-/// Serves until told to stop; then lets open answers end, for a while.
-pub async fn run(server: Server, listener: TcpListener, stop: CancellationToken) {
+/// The server as a [`tower::Service`], for whoever accepts connections by himself: within axum, or
+/// behind TLS of one's own. The request's path has to be the server's own, from its root.
+///
+/// It hears of ended jobs until `stop` is cancelled. [`TryCurrentError`] outside of a tokio
+/// runtime, which it needs.
+pub fn service<B>(
+    server: Server,
+    stop: &CancellationToken,
+) -> Result<
+    impl Service<
+        Request<B>,
+        Response = Response<impl Body<Data = Bytes, Error: Into<BoxError>> + Send + use<B>>,
+        Error = Infallible,
+        Future: Send,
+    > + Clone
+    + Send
+    + use<B>,
+    TryCurrentError,
+>
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    tokio::runtime::Handle::try_current()?;
     if !page::is_built() {
         info!("the page was not built (make web): a plain form takes its place");
     }
     let room = Room::new(&server.limits);
     let freshness = Freshness::new(Arc::clone(&server.store), server.clock.clone());
     let (ended, _) = broadcast::channel(WAKE_BUFFER);
-    let drain = server.limits.drain;
     let cors = cors_layer(&server.cors);
     let shared = Arc::new(Shared {
         server,
@@ -168,21 +193,34 @@ pub async fn run(server: Server, listener: TcpListener, stop: CancellationToken)
         ended,
         stop: stop.clone(),
     });
-    let listening = tokio::spawn(hear_of_ended_jobs(Arc::clone(&shared)));
-
-    let handler = {
-        let shared = Arc::clone(&shared);
-        tower::service_fn(move |request| {
-            let shared = Arc::clone(&shared);
-            async move { Ok::<_, Infallible>(routes::answer(&shared, request).await) }
-        })
-    };
-    let service = ServiceBuilder::new()
+    tokio::spawn(hear_of_ended_jobs(Arc::clone(&shared)));
+    let handler = tower::service_fn(move |request: Request<B>| {
+        answered(
+            Arc::clone(&shared),
+            request.map(|body| body.map_err(|e| answer::CutOff(e.into())).boxed_unsync()),
+        )
+    });
+    Ok(ServiceBuilder::new()
         .map_response(|answer: Response<_>| answer.map(answer::Counted))
         .layer(cors)
         .map_response(answer::weaken_tag_of_encoded)
         .layer(compression())
-        .service(handler);
+        .service(handler))
+}
+
+type Answered = Pin<Box<dyn Future<Output = Result<answer::Answer, Infallible>> + Send>>;
+
+fn answered(shared: Arc<Shared>, request: Request<answer::RequestBody>) -> Answered {
+    Box::pin(async move { Ok(routes::answer(&shared, request).await) })
+}
+
+/// Serves until told to stop; then lets open answers end, for a while. Within a tokio runtime.
+pub async fn run(server: Server, listener: TcpListener, stop: CancellationToken) {
+    let drain = server.limits.drain;
+    let service = match service(server, &stop) {
+        Ok(service) => service,
+        Err(error) => return warn!(reason = reason(&error), "not served"),
+    };
     let graceful = GracefulShutdown::new();
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
@@ -212,8 +250,6 @@ pub async fn run(server: Server, listener: TcpListener, stop: CancellationToken)
     if tokio::time::timeout(drain, graceful.shutdown()).await.is_err() {
         warn!("some clients were still reading; their answers are cut off");
     }
-    // The listener stops by the same token.
-    let _ = listening.await;
 }
 
 /// Wakes the requests that wait for a job's end. Which server hears of which job is

@@ -12,13 +12,14 @@ use http::header::{
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::channel::{Channel, Sender};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Incoming;
 use serde_json::json;
 use store::{Encoder, Page, Pages};
 use tokio::time::timeout;
 use tracing::Instrument;
 
-use super::answer::{Answer, BoxError, CutOff, full, json as respond_json, respond, set};
+use super::answer::{
+    Answer, BoxError, CutOff, RequestBody, full, json as respond_json, respond, set,
+};
 use super::problem::Problem;
 use super::{Shared, html, results};
 use crate::jobs::Job;
@@ -44,7 +45,7 @@ pub(super) const LICENCE_LINK: &str =
 
 pub(super) async fn answer(
     shared: &Arc<Shared>,
-    request: Request<Incoming>,
+    request: Request<RequestBody>,
     origin: &Origin,
 ) -> Result<Answer, Problem> {
     if shared.stop.is_cancelled() {
@@ -65,7 +66,7 @@ pub(super) async fn answer(
     }
 }
 
-async fn read(request: Request<Incoming>, defaults: &Defaults) -> Result<Ask, Problem> {
+async fn read(request: Request<RequestBody>, defaults: &Defaults) -> Result<Ask, Problem> {
     if request.method() != Method::POST {
         return Ok(defaults.form(request.uri().query().unwrap_or_default().as_bytes())?);
     }

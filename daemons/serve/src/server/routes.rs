@@ -4,11 +4,10 @@ use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
 use http::{Method, Request};
-use hyper::body::Incoming;
 use matchit::Router;
 use tracing::{Instrument, error_span, field};
 
-use super::answer::{Answer, full, respond, set};
+use super::answer::{Answer, RequestBody, full, respond, set};
 use super::problem::Problem;
 use super::{Shared, estimate, health, latest, openapi, page, query, results, series, summary};
 use crate::trace::{Origin, REQUEST_ID};
@@ -87,7 +86,7 @@ static ROUTES: LazyLock<Router<Route>> = LazyLock::new(|| {
 });
 
 /// Answers a request, whatever it is.
-pub(super) async fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> Answer {
+pub(super) async fn answer(shared: &Arc<Shared>, request: Request<RequestBody>) -> Answer {
     let origin = Origin::of(request.headers());
     // Enabled whatever is logged, so that what is logged has it.
     let span = error_span!(
@@ -106,7 +105,7 @@ pub(super) async fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> 
 
 async fn answer_within(
     shared: &Arc<Shared>,
-    request: Request<Incoming>,
+    request: Request<RequestBody>,
     origin: &Origin,
 ) -> Answer {
     let start = Instant::now();
