@@ -11,6 +11,9 @@ use crate::{geojson, json};
 /// (The network's own licence, see <https://sensor.community>.)
 pub const ATTRIBUTION: &str = "Sensor.Community contributors, Open Database License (ODbL) 1.0";
 
+/// The address of the licence of [`ATTRIBUTION`]'s data.
+pub const LICENCE: &str = "https://opendatacommons.org/licenses/odbl/1-0/";
+
 /// How an answer is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]

@@ -91,7 +91,7 @@ pub use country::{Country, UnknownCountry};
 pub use embedded::{Embedded, Migration, Options};
 pub use error::{Error, ErrorKind};
 pub use flags::Flags;
-pub use format::{ATTRIBUTION, Encoder, Format, UnknownFormat};
+pub use format::{ATTRIBUTION, Encoder, Format, LICENCE, UnknownFormat};
 /// The moments of readings and queries.
 pub use jiff::Timestamp;
 pub use memory::Memory;

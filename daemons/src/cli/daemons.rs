@@ -58,8 +58,8 @@ impl Serve {
         let kept = Arc::clone(&store);
         let collector = self.feed.collector(kept, clock.clone(), Arc::clone(&status), slack)?;
         let mut tasks = Tasks::new(stop.clone());
-        let attribution = store::ATTRIBUTION;
-        let parts = Parts { store, clock, status: Some(status), attribution };
+        let (attribution, licence) = (store::ATTRIBUTION, Some(store::LICENCE));
+        let parts = Parts { store, clock, status: Some(status), attribution, licence };
         let daemons = Inside { jobs: &self.jobs, http: &self.http, worker: &self.worker };
         parts.serve_and_work(&mut tasks, &self.store, daemons, measuring, listener).await?;
         tasks.add_control(&self.store, &parts.store, attribution, "serve");
@@ -119,6 +119,7 @@ impl Demo {
             clock: clock.clone(),
             status: Some(Arc::new(FeedStatus::default())),
             attribution: demo::ATTRIBUTION,
+            licence: None,
         };
         let mut tasks = Tasks::new(stop.clone());
 
@@ -249,7 +250,14 @@ impl Serving {
         let queues = desk.as_ref().map(|desk| &desk.queues);
         let watch = measuring.watch(&mut tasks, Some(&store), queues, &clock);
         tasks.add_control(&self.store, &store, store::ATTRIBUTION, "server");
-        let server = self.http.server(store, desk, None, watch, clock, store::ATTRIBUTION)?;
+        let server = self.http.server(
+            store,
+            desk,
+            None,
+            watch,
+            clock,
+            (store::ATTRIBUTION, Some(store::LICENCE)),
+        )?;
         HttpFlags::announce(&listener)?;
         tasks.add("server", server::run(server, listener, stop));
         tasks.run().await
@@ -300,6 +308,7 @@ struct Parts {
     status: Option<Arc<FeedStatus>>,
     /// Whose data it is.
     attribution: &'static str,
+    licence: Option<&'static str>,
 }
 
 /// The daemons that `serve` and `demo` have inside.
@@ -334,7 +343,8 @@ impl Parts {
         let watch = measuring.watch(tasks, Some(&store), Some(&queues), &self.clock);
         let clock = self.clock.clone();
         let (shown, desk) = (Arc::clone(&store), Some(desk));
-        let server = http.server(shown, desk, status, watch, clock, self.attribution)?;
+        let server =
+            http.server(shown, desk, status, watch, clock, (self.attribution, self.licence))?;
         HttpFlags::announce(&listener)?;
         let stop = tasks.stop.clone();
         let worker = worker.worker(store, queues, jobs, self.attribution);

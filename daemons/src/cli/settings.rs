@@ -464,7 +464,7 @@ impl HttpFlags {
         feed: Option<Arc<FeedStatus>>,
         watch: Arc<Watch>,
         clock: Clock,
-        attribution: &'static str,
+        (attribution, licence): (&'static str, Option<&'static str>),
     ) -> Result<Server, Failure> {
         let stall = Duration::from_secs(self.stall.max(1));
         let limits = Limits {
@@ -478,7 +478,7 @@ impl HttpFlags {
         };
         let cors = self.cors()?;
         let index = self.index;
-        Ok(Server { store, desk, feed, watch, clock, limits, cors, attribution, index })
+        Ok(Server { store, desk, feed, watch, clock, limits, cors, attribution, licence, index })
     }
 
     fn cors(&self) -> Result<CorsOrigins, Failure> {

@@ -134,6 +134,7 @@ impl Rig {
             },
             cors: CorsOrigins::Any,
             attribution: options.attribution,
+            licence: Some(store::LICENCE),
             index: options.index,
         };
         let server = tokio::spawn(run(server, listener, stop.clone()));

@@ -33,6 +33,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         limits: Limits::default(),
         cors: CorsOrigins::Any,
         attribution: "our own sensors, CC BY 4.0",
+        licence: Some("https://creativecommons.org/licenses/by/4.0/"),
         index: "us_aqi:2024".parse()?,
     };
     let stop = CancellationToken::new();
@@ -50,6 +51,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         ("/hello", "Hello"),
         (query, "Unhealthy for Sensitive Groups"),
         (query, "our own sensors, CC BY 4.0"),
+        (query, "licenses/by/4.0/>; rel=\"license\""),
     ] {
         let mut client = TcpStream::connect(address).await?;
         let request =

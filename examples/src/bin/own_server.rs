@@ -34,6 +34,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         limits: Limits::default(),
         cors: CorsOrigins::Any,
         attribution: store::ATTRIBUTION,
+        licence: Some(store::LICENCE),
         index: store::AqiStandard::DEFAULT,
     };
     let running = tokio::spawn(server::run(parts, listener, stop.clone()));

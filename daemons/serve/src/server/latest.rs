@@ -18,7 +18,7 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LINK, VARY,
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
 };
 use http::{HeaderMap, Response, StatusCode};
 use jiff::{SignedDuration, Timestamp};
@@ -30,9 +30,8 @@ use tokio::time::Instant;
 use super::answer::{Answer, full, set};
 use super::filters::Chosen;
 use super::problem::Problem;
-use super::query::LICENCE_LINK;
 use super::tally::Reasons;
-use super::{Shared, filters};
+use super::{Server, Shared, filters};
 
 /// A sensor that was silent for longer than this is not shown, unless asked for.
 const SPAN: SignedDuration = SignedDuration::from_hours(24);
@@ -111,7 +110,7 @@ pub(super) async fn answer(
         }
         _ => make_in_turn(shared, key, chosen, summary).await?,
     };
-    respond(&made, headers).await
+    respond(&shared.server, &made, headers).await
 }
 
 async fn refresh(
@@ -203,7 +202,7 @@ async fn in_background(work: impl FnOnce() -> Bytes + Send + 'static) -> Result<
     done.map_err(|panic| Problem::Internal { log: reason(&panic), transient: false })
 }
 
-async fn respond(made: &Made, headers: &HeaderMap) -> Result<Answer, Problem> {
+async fn respond(server: &Server, made: &Made, headers: &HeaderMap) -> Result<Answer, Problem> {
     let known = headers.get_all(IF_NONE_MATCH).iter().filter_map(|tags| tags.to_str().ok());
     let bare = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
     let mut known = known.flat_map(|tags| tags.split(',')).map(bare);
@@ -226,7 +225,7 @@ async fn respond(made: &Made, headers: &HeaderMap) -> Result<Answer, Problem> {
     set(&mut answer, ETAG, &made.tag);
     set(&mut answer, CACHE_CONTROL, "no-cache"); // kept, and asked after each time
     set(&mut answer, VARY, "accept-encoding");
-    set(&mut answer, LINK, LICENCE_LINK);
+    server.set_licence(&mut answer);
     Ok(answer)
 }
 

@@ -81,6 +81,8 @@ pub struct Server {
     pub cors: CorsOrigins,
     /// Whose data it is and how it may be used.
     pub attribution: &'static str,
+    /// The address of the data's licence, for a header of its files.
+    pub licence: Option<&'static str>,
     /// The air-quality index of those who do not ask for another.
     pub index: AqiStandard,
 }
@@ -88,6 +90,12 @@ pub struct Server {
 impl Server {
     fn defaults(&self) -> Defaults {
         Defaults { index: self.index, dates: None }
+    }
+
+    fn set_licence(&self, answer: &mut answer::Answer) {
+        if let Some(licence) = self.licence {
+            answer::set(answer, LINK, &format!("<{licence}>; rel=\"license\""));
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use airshed_common::reason;
 use bytes::Bytes;
 use http::header::{
-    CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LINK, LOCATION,
+    CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION,
     RETRY_AFTER, TRAILER,
 };
 use http::{HeaderMap, Method, Request, Response, StatusCode};
@@ -38,10 +38,6 @@ const LOOK_AHEAD: Duration = Duration::from_millis(50);
 const VERSION_WITHIN: Duration = Duration::from_secs(1);
 
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// The licence of what we hand out, as a header.
-pub(super) const LICENCE_LINK: &str =
-    "<https://opendatacommons.org/licenses/odbl/1-0/>; rel=\"license\"";
 
 pub(super) async fn answer(
     shared: &Arc<Shared>,
@@ -154,7 +150,7 @@ async fn directly(
         tokio::spawn(streaming.in_current_span());
         Response::new(body.fuse().boxed_unsync()) // the encoders ask again after the end
     };
-    describe_file(&mut answer, &ask, rows.as_ref());
+    describe_file(shared, &mut answer, &ask, rows.as_ref());
     if rows.is_none() {
         set(&mut answer, TRAILER, &format!("{}, {}", Rows::DOUBTFUL, Rows::TRUNCATED));
     }
@@ -326,7 +322,7 @@ async fn take_in(shared: Arc<Shared>, ask: Ask, origin: Origin) -> Result<Job, P
 }
 
 /// The headers of a file. That rows are missing stands in its name, too.
-pub(super) fn describe_file(answer: &mut Answer, ask: &Ask, rows: Option<&Rows>) {
+pub(super) fn describe_file(shared: &Shared, answer: &mut Answer, ask: &Ask, rows: Option<&Rows>) {
     let mut name = ask.file_name();
     let is_cut = rows.is_none_or(|rows| rows.truncated);
     if let Some((limit, (stem, extension))) =
@@ -336,7 +332,7 @@ pub(super) fn describe_file(answer: &mut Answer, ask: &Ask, rows: Option<&Rows>)
     }
     set(answer, CONTENT_TYPE, ask.format.media_type());
     set(answer, CONTENT_DISPOSITION, &format!("attachment; filename=\"{name}\""));
-    set(answer, LINK, LICENCE_LINK);
+    shared.server.set_licence(answer);
     answer.headers_mut().extend(rows.map(Rows::headers).unwrap_or_default());
     if let Some(length) = hyper::body::Body::size_hint(answer.body()).exact() {
         set(answer, CONTENT_LENGTH, &length.to_string());

@@ -116,7 +116,7 @@ async fn file(
     };
     tokio::spawn(sending.in_current_span());
     let mut answer = Response::new(body.fuse().boxed_unsync()); // the encoders ask again after the end
-    describe_file(&mut answer, &ask, Some(rows));
+    describe_file(shared, &mut answer, &ask, Some(rows));
     set(&mut answer, CONTENT_LENGTH, &bytes.to_string());
     set(&mut answer, ETAG, tag);
     debug_assert!(answer.headers().contains_key(CONTENT_DISPOSITION));
