@@ -236,6 +236,11 @@ impl Cost {
             work.rows,
             work.kept_days
         )?;
+        writeln!(
+            text,
+            "Rows are those that are read: of a query by another index than uk_daqi (`index=`), all of its \
+             countries and times, since the table's index has that one alone"
+        )?;
         writeln!(text, "Prices of {}, {}\n", prices.as_of, prices.currency)?;
         charges(&mut text, &answer.ours)?;
         if answer.first_year < answer.ours.total {
