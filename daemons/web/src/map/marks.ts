@@ -43,8 +43,11 @@ export const marksOf = (frame: Frame, window: Window, zoom: number, chosen: numb
     }
     x = (x / sensors.length) * scale - left;
     y = (y / sensors.length) * scale - top;
-    const radius = sensors.length === 1 ? 9 : Math.min(21, 10 + 3.4 * Math.log10(sensors.length));
-    return { x, y, radius, sensors, index: median(frame, sensors) };
+    const index = median(frame, sensors);
+    const usual = sensors.length === 1 ? 9 : Math.min(21, 10 + 3.4 * Math.log10(sensors.length));
+    // The number has to fit.
+    const radius = Math.max(usual, index === null ? 0 : 3 + 3.2 * String(index).length);
+    return { x, y, radius, sensors, index };
   });
   // The chosen one and the worst last, so that nothing hides them.
   const rank = (mark: Mark) => (mark.sensors.some((n) => frame.ids[n] === chosen) ? Infinity : (mark.index ?? -1));
