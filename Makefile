@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: demo test soak bench interop web web-tests check-tools check-python check-node check-chromium check-prometheus check fmt clean
+.PHONY: demo test quick soak bench interop web web-tests check-tools check-python check-node check-chromium check-prometheus check fmt clean
 
 # A simulated network, collected, indexed, kept and served on http://127.0.0.1:8501
 demo: check-tools
@@ -24,6 +24,12 @@ test: check-tools check-python check-node check-chromium check-prometheus fmt we
 		$(CARGO) fmt --manifest-path examples/$$outside/Cargo.toml --check && \
 		$(CARGO) test --locked --manifest-path examples/$$outside/Cargo.toml --target-dir target/outside || exit 1; \
 	done
+
+# What needs no Node, browser, emulator or Prometheus: a minute when warm.
+quick: check-tools fmt
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	$(CARGO) test --locked --workspace --lib --test laws --test model --test values --test queue --test store --test it -- \
+		--skip aws:: --skip provision:: --skip cost:: --skip trace:: --skip watch:: --skip readme:: --skip durability::
 
 # The page, as files that the binary then holds.
 web: check-node

@@ -331,7 +331,7 @@ impl FromStr for AqiStandard {
             let Standard { variant, policy, .. } = standard;
             let both = format!("{variant} {policy}");
             let is_kind = |name: &str| name.eq_ignore_ascii_case(kind);
-            standard.id.eq_ignore_ascii_case(id)
+            same_id(standard.id, id)
                 && same(standard.version, version)
                 && match kind {
                     "" => policy.is_empty(),
@@ -345,6 +345,11 @@ impl FromStr for AqiStandard {
     }
 }
 
+/// `US-AQI` is `us_aqi`.
+fn same_id(id: &str, given: &str) -> bool {
+    id.eq_ignore_ascii_case(&given.replace(['-', ' '], "_"))
+}
+
 /// The text is not the name of an index that particulate matter can be given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownStandard(String);
@@ -353,13 +358,13 @@ impl fmt::Display for UnknownStandard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let id = self.0.split(':').next().unwrap_or_default();
         let of_id: Vec<_> = AqiStandard::all()
-            .filter(|known| known.standard().id.eq_ignore_ascii_case(id))
+            .filter(|known| same_id(known.standard().id, id))
             .map(|known| known.to_string())
             .collect();
         if !of_id.is_empty() {
             return write!(f, "the indices of that name are {}", of_id.join(", "));
         }
-        if ALL.iter().any(|standard| standard.id.eq_ignore_ascii_case(id)) {
+        if ALL.iter().any(|standard| same_id(standard.id, id)) {
             return write!(f, "that index needs gases, too, which these sensors do not measure");
         }
         let mut ids: Vec<_> = AqiStandard::all().map(|known| known.standard().id).collect();

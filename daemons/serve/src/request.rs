@@ -239,13 +239,24 @@ impl Ask {
             .filter(|(name, value)| !FIELDS.contains(&name.as_str()) || !value.is_empty())
             .collect();
         if let Some((name, _)) = fields.iter().find(|(name, _)| !FIELDS.contains(&name.as_str())) {
-            let reason = format!("unknown; the fields are {}", FIELDS.join(", "));
+            let reason = match name.trim_start().starts_with('{') {
+                true => "looks like JSON: send it with Content-Type: application/json".to_owned(),
+                false => format!("unknown; the fields are {}", FIELDS.join(", ")),
+            };
             return Err(BadRequest::new(beginning(name), reason));
         }
-        // Whoever reads the request again may have another default.
-        let says = |name: &str| fields.iter().any(|(field, _)| field == name);
-        if defaults.index != AqiStandard::DEFAULT && !says("index") {
-            fields.push(("index".to_owned(), defaults.index.to_string()));
+        // Whoever reads the request again may have another default; and a name that is left in part
+        // may mean a later version then.
+        match fields.iter_mut().find(|(field, _)| field == "index") {
+            Some((_, name)) => {
+                if let Ok(standard) = name.parse::<AqiStandard>() {
+                    *name = standard.to_string();
+                }
+            }
+            None if defaults.index != AqiStandard::DEFAULT => {
+                fields.push(("index".to_owned(), defaults.index.to_string()));
+            }
+            None => {}
         }
         let given = Given(&fields);
         let from = given.one("startDate", |text| read_moment(text, End::Lower))?;
@@ -310,7 +321,7 @@ impl Ask {
         let format = given.format()?;
         let is_of_report = given.values("dialect").any(|dialect| dialect == "report");
         if is_of_report && query.standard != AqiStandard::DEFAULT {
-            let reason = "dialect=report has the UK's index, as the report does";
+            let reason = "dialect=report has the UK's index, as the report does: add index=uk_daqi";
             return Err(BadRequest::new("index", reason));
         }
         let limit = given.one("limit", |text| {

@@ -215,7 +215,7 @@ pub(super) struct Export {
     country: Option<String>,
     /// The air-quality index: ID[:VERSION[:VARIANT]], as `airshed index --list` has them
     /// [default: uk_daqi]
-    #[arg(long, value_name = "STANDARD")]
+    #[arg(long, env = "AIRSHED_INDEX", value_name = "STANDARD")]
     index: Option<String>,
     /// Only means over a span that the index is defined on.
     #[arg(long)]

@@ -1,5 +1,6 @@
 //! Another air-quality index than the default, by request and by deployment, everywhere.
 
+use airshed::request::Defaults;
 use serde_json::{Value, json};
 use store::{AqiStandard, Reading, Window};
 
@@ -9,7 +10,8 @@ const WHEN: &str = "startDate=2026-02-01&endDate=2026-02-01";
 
 /// PM2.5 of four sensors: US 2024 has them at 50, 51, 137 and 501.
 async fn rig(index: AqiStandard) -> Rig {
-    let rig = Rig::start(Options { index, ..Options::default() }).await;
+    let options = Options { index, attribution: store::ATTRIBUTION, ..Options::default() };
+    let rig = Rig::start(options).await;
     let moment = at("2026-02-01T11:00:00Z");
     let values = ["9.0", "9.1", "50", "900"];
     let reading = |(sensor, value): (u64, &str)| {
@@ -108,10 +110,30 @@ async fn every_answer_follows_the_index_that_is_asked_for_or_the_deployments() {
         let place = taken.headers()["location"].to_str().unwrap().to_owned();
         assert_eq!(text(rig, &format!("{place}?wait=30")).await, "AQI\n50\n51\n137\n");
     }
+    for (rig, index) in
+        [(&asked, "UK Daily Air Quality Index"), (&deployed, "US EPA Air Quality Index")]
+    {
+        let form = text(rig, "/form").await;
+        assert!(form.contains(&format!("The index is the\n{index}")), "{form}");
+        assert!(form.contains(store::ATTRIBUTION) && !form.contains("{{"), "{form}");
+    }
     let usual = text(&asked, &format!("/api/query?{WHEN}&columns=AQI")).await;
     assert_eq!(usual, "AQI\n1\n1\n6\n10\n");
     let usual = text(&deployed, &format!("/api/query?{WHEN}&columns=AQI&index=uk_daqi")).await;
     assert_eq!(usual, "AQI\n1\n1\n6\n10\n");
+}
+
+#[test]
+fn however_the_index_is_written_the_question_is_the_same() {
+    let written = |index: &str| {
+        Defaults::default().form(format!("{WHEN}&index={index}").as_bytes()).unwrap().to_object()
+    };
+    for same in ["us_aqi:2024", "US-AQI", "us_aqi"] {
+        assert_eq!(written(same)["index"], "us_aqi:2024");
+    }
+    let json = br#"{"startDate":"2026-02-01"}"#;
+    let refused = Defaults::default().form(json).unwrap_err();
+    assert!(refused.reason.contains("Content-Type: application/json"), "{refused}");
 }
 
 #[tokio::test]

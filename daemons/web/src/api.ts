@@ -76,6 +76,8 @@ export interface Series {
   window: string;
   windows: string[];
   complete: boolean;
+  /** Whether the newest index is of a mean that the standard is defined on: defined or indicative. */
+  basis: string | null;
   dominant: string[];
   flags: string[];
   /** Why the newest reading is in no mean or median. */

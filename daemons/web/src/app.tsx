@@ -4,7 +4,7 @@ import type { ComponentChild } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { type Address, readAddress, type Tab, useHistory } from "./address";
 import { ageOf, ask } from "./api";
-import type { Palette } from "./index-scale";
+import { type Palette, scale } from "./index-scale";
 import { add, current, follow, forget, type Job, onJobs } from "./jobs";
 import { Legend } from "./map/legend";
 import { boxOf, type Drawing, type Located, MapView, type Place } from "./map/map";
@@ -315,13 +315,29 @@ const Whole = ({ onLanguage }: { onLanguage: (language: Language) => void }) => 
       </main>
       <footer class="foot">
         <p>
-          <a href="https://sensor.community/">Sensor.Community</a> · {t.licence} (
-          <a href="https://opendatacommons.org/licenses/odbl/1-0/">ODbL</a>,{" "}
-          <a href="https://opendatacommons.org/licenses/dbcl/1-0/">DbCL</a>). {t.licenceNote}
+          {scale.attribution.startsWith("Sensor.Community") ? (
+            <>
+              <a href="https://sensor.community/">Sensor.Community</a> · {t.licence} (
+              <a href="https://opendatacommons.org/licenses/odbl/1-0/">ODbL</a>,{" "}
+              <a href="https://opendatacommons.org/licenses/dbcl/1-0/">DbCL</a>).
+            </>
+          ) : (
+            <>
+              <strong>{t.dataOf(scale.attribution)}</strong>
+              {scale.licence && (
+                <>
+                  {" "}
+                  (<a href={scale.licence}>{t.licenceOf}</a>)
+                </>
+              )}
+              .
+            </>
+          )}{" "}
+          {t.licenceNote}
         </p>
         <p>
           <a href="/form">{t.plainForm}</a> · <a href="/openapi.json">{t.api}</a> · <a href="/readyz">{t.state}</a> ·{" "}
-          <a href="https://uk-air.defra.gov.uk/air-pollution/daqi">{t.daqi}</a>
+          {scale.advice && <a href={scale.advice}>{t.aboutIndex(scale.name)}</a>}
         </p>
       </footer>
     </>

@@ -100,6 +100,7 @@ fn every_standard_is_found_by_its_name() {
         }
     }
     assert_eq!("US_AQI".parse(), "us_aqi:2024".parse::<AqiStandard>());
+    assert_eq!("US-AQI:2015".parse(), "us_aqi:2015".parse::<AqiStandard>());
     assert_eq!("uk_daqi".parse(), Ok(AqiStandard::DEFAULT));
     for (text, words) in [
         ("us_aqi:1066", "the indices of that name are us_aqi:2024, us_aqi:2015"),

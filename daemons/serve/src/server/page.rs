@@ -11,13 +11,13 @@ use http::{Response, StatusCode};
 use jiff::SignedDuration;
 use rust_embed::RustEmbed;
 use serde_json::{Value, json};
-use store::{AqiStandard, Column, Country};
+use store::{Column, Country};
 
-use super::Shared;
 use super::answer::{Answer, full, set};
 use super::html::{escaped, grouped, html_page};
 use super::problem::Problem;
 use super::tally::MOST_NUMBERS;
+use super::{Server, Shared};
 
 /// The page as `make web` built it; empty when it was not.
 #[derive(RustEmbed)]
@@ -77,7 +77,7 @@ pub(super) async fn start(shared: &Shared) -> Result<Answer, Problem> {
     let form = fields(shared).await?;
     let html = String::from_utf8_lossy(&built.data)
         .replace(PLACE_OF_FORM, &form)
-        .replace(PLACE_OF_INDEX, &index_as_json(shared.server.index))
+        .replace(PLACE_OF_INDEX, &index_as_json(&shared.server))
         .replace(PLACE_OF_COLUMNS, &columns_as_json());
     Ok(html_page(StatusCode::OK, html))
 }
@@ -102,7 +102,8 @@ pub(super) fn built_asset(path: &str) -> Result<Answer, Problem> {
 
 /// The index as the page shows it: a step for each number of a short scale, else for each
 /// band, with its colours.
-fn index_as_json(index: AqiStandard) -> String {
+fn index_as_json(server: &Server) -> String {
+    let index = server.index;
     let standard = index.standard();
     let (low, high) = index.numbers();
     let by_number = high.filter(|high| *high - low < MOST_NUMBERS);
@@ -131,6 +132,8 @@ fn index_as_json(index: AqiStandard) -> String {
         "high": high,
         "steps": starts.iter().map(step).collect::<Vec<_>>(),
         "advice": advice.map(|advice| advice.page),
+        "attribution": server.attribution,
+        "licence": server.licence,
     }))
 }
 
@@ -150,7 +153,17 @@ fn within_script(value: &Value) -> String {
 
 /// The form, with the countries and the days that there are.
 pub(super) async fn form(shared: &Shared) -> Result<Answer, Problem> {
-    let html = FORM.replace("{{fields}}", &fields(shared).await?);
+    let Server { index, attribution, licence, .. } = &shared.server;
+    let html = FORM
+        .replace("{{attribution}}", &escaped(attribution))
+        .replace(
+            "{{licence}}",
+            &licence.map_or(String::new(), |address| {
+                format!(" (<a href=\"{}\">licence</a>)", escaped(address))
+            }),
+        )
+        .replace("{{index}}", &escaped(index.standard().name))
+        .replace("{{fields}}", &fields(shared).await?);
     Ok(html_page(StatusCode::OK, html))
 }
 
@@ -209,7 +222,7 @@ async fn fields(shared: &Shared) -> Result<String, Problem> {
     }
     let max = high.map_or(String::new(), |high| format!(" max=\"{high}\""));
     Ok(FIELDS
-        .replace("{{index}}", index.standard().short_name)
+        .replace("{{index}}", &escaped(index.standard().short_name))
         .replace("{{low}}", &low.to_string())
         .replace("{{max}}", &max)
         .replace("{{ranges}}", &ranges)

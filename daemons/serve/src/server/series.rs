@@ -7,7 +7,7 @@ use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::{Number, Value, json};
-use store::{AqiStandard, LeftOut, Reading, Window};
+use store::{AqiStandard, Column, LeftOut, Reading, Window};
 
 use super::Shared;
 use super::answer::{Answer, json as respond_json, number};
@@ -35,6 +35,8 @@ struct Series {
     windows: Vec<&'static str>,
     /// Whether these are all; else they end early.
     complete: bool,
+    /// Whether the newest index is of a mean that its standard is defined on.
+    basis: Option<String>,
     /// Which pollutant makes the newest index: both when they are even.
     dominant: Vec<&'static str>,
     flags: BTreeSet<&'static str>,
@@ -102,6 +104,7 @@ pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answe
         window: last.window.name(),
         windows: windows.into_iter().map(Window::name).collect(),
         complete,
+        basis: last.value_by(Column::IndexBasis, standard).text().map(str::to_owned),
         dominant: dominant(&last, standard),
         flags: readings.iter().flat_map(|reading| reading.flags().names()).collect(),
         left_out: left_out.names().collect(),

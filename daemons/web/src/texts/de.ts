@@ -132,7 +132,7 @@ export const de: Texts = {
   completeOne: "eine Messung",
   window: "Gemittelt über",
   windows: { "5min": "5 Minuten", "1h": "1 Stunde", "24h": "24 Stunden", day: "einen Kalendertag" },
-  indicative: "Der Index ist für 24-Stunden-Mittel erklärt; bei kürzeren ist er nur ein Hinweis.",
+  indicative: "Der Index ist für Mittel über eine andere Zeit festgelegt; hier ist er nur ein Anhaltspunkt.",
   doubts: "Zweifelhaft",
   flags: {
     counts: "zählt Teilchen: keine Konzentration, kein Index",
@@ -197,7 +197,7 @@ export const de: Texts = {
   pickPlace: "Auf der Karte wählen",
   nearMe: "In meiner Nähe",
   nearMeFailed: "Dein Ort ist nicht zu haben: Der Browser lehnt ab oder kennt ihn nicht.",
-  which: "Welcher Index",
+  which: "Index",
   minAqi: "Niedrigster",
   maxAqi: "Höchster",
   range: "Stufe",
@@ -285,5 +285,7 @@ export const de: Texts = {
   plainForm: "Schlichtes Formular",
   api: "API",
   state: "Zustand",
-  daqi: "Über den Index",
+  dataOf: (attribution) => `Daten: ${attribution}`,
+  licenceOf: "Lizenz",
+  aboutIndex: (name) => `Über den Index (${name})`,
 };

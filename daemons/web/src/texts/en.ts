@@ -131,7 +131,7 @@ export const en = {
   completeOne: "one reading",
   window: "Averaged over",
   windows: { "5min": "5 minutes", "1h": "1 hour", "24h": "24 hours", day: "a calendar day" } as Record<string, string>,
-  indicative: "The index is defined on 24-hour means; of a shorter one it is only a hint.",
+  indicative: "The index is defined on means over another time; here it is only indicative.",
   doubts: "Doubtful",
   flags: {
     counts: "counts particles: no concentration, no index",
@@ -196,7 +196,7 @@ export const en = {
   pickPlace: "Choose on the map",
   nearMe: "Near me",
   nearMeFailed: "Your place is not to be had: the browser refused, or does not know it.",
-  which: "Which index",
+  which: "Index",
   minAqi: "Lowest",
   maxAqi: "Highest",
   range: "Range",
@@ -284,7 +284,9 @@ export const en = {
   plainForm: "Plain form",
   api: "API",
   state: "State",
-  daqi: "About the index",
+  dataOf: (attribution: string) => `Data: ${attribution}`,
+  licenceOf: "licence",
+  aboutIndex: (name: string) => `About the ${name}`,
 };
 
 export type Texts = typeof en;

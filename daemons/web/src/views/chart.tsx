@@ -57,7 +57,7 @@ export const Chart = ({ label, unit, times, lines, dark, palette, banded }: Prop
         },
         axes: [
           { ...axis, values: axisTimes(language) },
-          { ...axis, size: (_self, labels) => 18 + 7.5 * Math.max(2, ...(labels ?? []).map((label) => label.length)), ...(banded && { splits: (self: uPlot) => indexSplits(self.scales.y!.max ?? 0) }), values: (_self, splits) => splits.map((value) => number(value, 1)) },
+          { ...axis, size: (_self, labels) => 18 + 7.5 * Math.max(2, ...(labels ?? []).map((label) => label.length)), ...(banded && byNumber && { splits: (self: uPlot) => indexSplits(self.scales.y!.max ?? 0) }), values: (_self, splits) => splits.map((value) => number(value, 1)) },
         ],
         series: [
           { label: "UTC", value: (_self, seconds) => (seconds === null ? "–" : new Date(seconds * 1000).toISOString().slice(0, 16).replace("T", " ")) },

@@ -285,7 +285,7 @@ const Facts = ({ series: s }: { series: Series }) => {
       <dt>{t.window}</dt>
       <dd>
         {t.windows[s.window] ?? s.window}
-        {(s.window === "5min" || s.window === "1h") && `. ${t.indicative}`}
+        {s.basis === "indicative" && `. ${t.indicative}`}
       </dd>
       {s.flags.length > 0 && (
         <>
