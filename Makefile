@@ -16,7 +16,7 @@ test: check-tools check-python check-node check-chromium check-prometheus fmt we
 	cd daemons/web && npm test --silent
 	$(CARGO) test --locked --package airshed-aqi --features serde --test serde
 	$(CARGO) test --locked --workspace --bench parts --bench aws
-	$(CARGO) build --locked --package airshed --package airshed-examples
+	$(CARGO) build --locked --workspace --bins
 	for example in explain_index sensor index_service reanalysis own_store own_server inside_axum; do \
 		$${CARGO_TARGET_DIR:-target}/debug/$$example > /dev/null || exit 1; \
 	done

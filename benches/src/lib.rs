@@ -56,7 +56,8 @@ pub async fn answer(
     while let Some(page) = pages.next().await {
         let page = page?;
         text.clear();
-        csv::write_page(text, &page, Column::DEFAULT, csv::Dialect::USUAL);
+        let (columns, dialect) = (Column::DEFAULT, csv::Dialect::USUAL);
+        csv::write_page_by(text, &page, columns, dialect, query.standard);
         rows += page.len();
         bytes += black_box(&*text).len();
     }

@@ -10,7 +10,7 @@ use airshed::control::{self, Client, ClientError};
 use airshed::transfer::{self, ExportError, Imported};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use store::{ATTRIBUTION, Format, Reading, Store};
+use store::{ATTRIBUTION, AqiStandard, Format, Reading, Store};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -216,7 +216,7 @@ pub(super) struct Export {
     /// The air-quality index: ID[:VERSION[:VARIANT]], as `airshed index --list` has them
     /// [default: uk_daqi]
     #[arg(long, env = "AIRSHED_INDEX", value_name = "STANDARD")]
-    index: Option<String>,
+    index: Option<AqiStandard>,
     /// Only means over a span that the index is defined on.
     #[arg(long)]
     strict: bool,
@@ -301,11 +301,12 @@ impl Export {
     /// The flags as the fields of a query string, read by the rules of the HTTP contract.
     fn fields(&self) -> Result<String, Failure> {
         let format = self.format()?;
+        let index = self.index.map(|index| index.to_string());
         let given = [
             ("startDate", self.start.as_deref()),
             ("endDate", self.end.as_deref()),
             ("country", self.country.as_deref()),
-            ("index", self.index.as_deref()),
+            ("index", index.as_deref()),
             ("strict", self.strict.then_some("true")),
             ("range", self.range.as_deref()),
             ("minAqi", self.min_aqi.as_deref()),
