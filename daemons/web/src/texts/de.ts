@@ -133,7 +133,7 @@ export const de: Texts = {
   window: "Gemittelt über",
   windows: { "5min": "5 Minuten", "1h": "1 Stunde", "24h": "24 Stunden", day: "einen Kalendertag" },
   indicative: "Der Index ist für Mittel über eine andere Zeit festgelegt; hier ist er nur ein Anhaltspunkt.",
-  doubts: "Zweifelhaft",
+  doubts: "Zweifelhaft in dieser Zeit",
   flags: {
     counts: "zählt Teilchen: keine Konzentration, kein Index",
     saturated: "am Ende des Messbereichs",

@@ -132,7 +132,7 @@ export const en = {
   window: "Averaged over",
   windows: { "5min": "5 minutes", "1h": "1 hour", "24h": "24 hours", day: "a calendar day" } as Record<string, string>,
   indicative: "The index is defined on means over another time; here it is only indicative.",
-  doubts: "Doubtful",
+  doubts: "Doubtful in this time",
   flags: {
     counts: "counts particles: no concentration, no index",
     saturated: "at the end of its range",
