@@ -148,6 +148,9 @@ proptest! {
             };
             match refused {
                 Some(error) => assert!(refusals.contains(&error.kind()), "{error}"),
+                // An older page in a newer one's place is an earlier state of the file, here the
+                // empty one, which redb could only tell by checking all of it.
+                None if answered.is_empty() => assert!(matches!(damage, Damage::Misplaced { .. })),
                 None => assert_eq!(answered, readings),
             }
             // A put may fail, and the file be closed by whoever is the last to let go of it;

@@ -9,7 +9,9 @@
 //!
 //! What lies on the disk is not trusted: blocks and directory entries carry checksums,
 //! and where redb stumbles over a damaged page of its own, its panic becomes an error.
-//! (redb can check the whole file when opening; that takes a second for a gigabyte.)
+//! (redb can check the whole file when opening; that takes a second for a gigabyte. Without it a
+//! disk that gives back an older version of a page, with the right checksums in it, shows an
+//! earlier state of the store.)
 //!
 //! redb refuses everything after an I/O error, such as a full disk, until the file is
 //! opened anew. That is done at once; where it fails too, each call tries again.

@@ -56,12 +56,21 @@ export const marksOf = (frame: Frame, window: Window, zoom: number, chosen: numb
 
 /** The lower of the two middle ones, where there are two. */
 export const median = (frame: Frame, sensors: number[]): number | null => {
-  const indices = sensors
-    .filter((n) => frame.index[n]! >= 0 && frame.leftOut[n] === 0)
-    .map((n) => frame.index[n]!)
-    .sort((a, b) => a - b);
-  return indices[(indices.length - 1) >> 1] ?? null;
+  if (room.length < sensors.length) room = new Int32Array(sensors.length * 2);
+  let count = 0;
+  for (const n of sensors) {
+    const index = frame.index[n]!;
+    if (index >= 0 && frame.leftOut[n] === 0) {
+      room[count] = index;
+      count += 1;
+    }
+  }
+  if (count === 0) return null;
+  return room.subarray(0, count).sort()[(count - 1) >> 1]!;
 };
+
+/** For the indices of a cell, which are many cells at each move of the map. */
+let room = new Int32Array(256);
 
 export const paintMarks = (
   context: CanvasRenderingContext2D,
