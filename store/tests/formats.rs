@@ -192,6 +192,27 @@ fn assert_object(object: &Object<'_>, cells: &[String], columns: &[Column]) {
 }
 
 proptest! {
+    /// Some scales go on without an end, and readings are anything.
+    #[test]
+    fn every_format_takes_every_reading_by_every_standard(
+        readings in conformance::readings(),
+        standard in conformance::any_standard(),
+    ) {
+        block_on(async {
+            let store = Memory::new();
+            store.put(&readings).await.unwrap();
+            let page = store.query(&Query::everything(), None).await.unwrap();
+            for format in Format::ALL {
+                let mut encoder = Encoder::by(standard, *format, Column::ALL, "").unwrap();
+                let mut file = Vec::new();
+                encoder.page(&mut file, &page).unwrap();
+                encoder.finish(&mut file).unwrap();
+            }
+        });
+    }
+}
+
+proptest! {
     #[test]
     fn a_column_says_the_same_of_a_row_and_of_its_reading(readings in conformance::readings()) {
         block_on(async {

@@ -36,7 +36,7 @@ def with_plain_times(table):
 TYPES = {
     "Id": "int64",
     "Count": "int64",
-    "Index": "int16",
+    "Index": "int32",
     "Decimal": "double",
     "Text": "dictionary<values=string, indices=int32, ordered=0>",
     "Truth": "bool",

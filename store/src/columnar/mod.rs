@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use aqi::Decimal;
-use arrow_array::types::{Int16Type, Int64Type};
+use arrow_array::types::{Int32Type, Int64Type};
 use arrow_array::{
     ArrayRef, ArrowPrimitiveType, BooleanArray, Float64Array, PrimitiveArray, RecordBatch,
     StringArray, TimestampMillisecondArray,
@@ -124,7 +124,7 @@ fn schema(columns: &[Column], standard: AqiStandard, credit: &str) -> Arc<Schema
 fn field(column: Column) -> Field {
     let kind = match column.kind() {
         Kind::Id | Kind::Count => DataType::Int64,
-        Kind::Index => DataType::Int16,
+        Kind::Index => DataType::Int32,
         Kind::Decimal => DataType::Float64,
         Kind::Text => DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8)),
         Kind::Truth => DataType::Boolean,
@@ -145,7 +145,7 @@ fn array(
 ) -> Result<ArrayRef, Error> {
     Ok(match column.kind() {
         Kind::Id | Kind::Count => Arc::new(signed::<Int64Type>(column, values)?),
-        Kind::Index => Arc::new(signed::<Int16Type>(column, values)?),
+        Kind::Index => Arc::new(signed::<Int32Type>(column, values)?),
         Kind::Decimal => {
             let doubles = values.map(|value| value.decimal().map(nearest));
             Arc::new(Float64Array::from_iter(doubles))
