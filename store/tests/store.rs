@@ -153,8 +153,7 @@ proptest! {
                 None if answered.is_empty() => assert!(matches!(damage, Damage::Misplaced { .. })),
                 None => assert_eq!(answered, readings),
             }
-            // A put may fail, and the file be closed by whoever is the last to let go of it;
-            // both must return.
+            // A put may fail, and closing the file as well; both must return.
             let _ = store.put(&readings).await;
             drop(store);
             drop(snapshot);

@@ -245,8 +245,8 @@ impl Ask {
             };
             return Err(BadRequest::new(beginning(name), reason));
         }
-        // Whoever reads the request again may have another default; and a name that is left in part
-        // may mean a later version then.
+        // The worker that reads the request again may have another default, and a later build a newer
+        // version of a standard that is named without one.
         match fields.iter_mut().find(|(field, _)| field == "index") {
             Some((_, name)) => {
                 if let Ok(standard) = name.parse::<AqiStandard>() {
@@ -528,7 +528,7 @@ impl<'a> Given<'a> {
     }
 }
 
-/// The bands that there are, for who asks for another.
+/// The error text for an unknown band.
 fn ranges(standard: AqiStandard) -> String {
     if standard == AqiStandard::DEFAULT {
         return "the ranges are Low, Moderate (or Medium), High and Very High".to_owned();

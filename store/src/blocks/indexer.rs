@@ -53,7 +53,7 @@ impl Indexer {
         (self.pm10, self.pm25) = (pm10, pm25);
     }
 
-    /// The same for whoever has the run's PM10 and PM2.5 already.
+    /// The same, given the run's PM10 and PM2.5, which the caller has decoded already.
     pub(crate) fn read_of(&mut self, block: &Block, run: usize, values: [&DecimalRun; 2]) {
         if !self.find(block, run) {
             self.compute(block, run, values);
@@ -93,7 +93,7 @@ impl Indexer {
         block.windows.run(run, &mut self.windows.0);
         for row in run * RUN..block.len().min(run * RUN + RUN) {
             let at = row % RUN;
-            // Whoever has no index by the default has none by any: it measures something else.
+            // A row without a default index has no particulate concentration, so no index at all.
             if self.kept.0[at] == 0 {
                 self.places.0[at] = 0;
                 continue;
@@ -149,7 +149,7 @@ impl ByStandard {
     /// row, which the bounds of caches leave room for.)
     const MOST: usize = 2;
 
-    /// One answer selects rows and prints them; whoever asks once more asks often.
+    /// A single answer asks twice: to select rows and to print them.
     const SELDOM: usize = 2;
 
     fn of(&self, block: &Block, standard: AqiStandard) -> Option<Arc<Integers>> {

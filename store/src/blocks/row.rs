@@ -30,7 +30,7 @@ impl<'a> Row<'a> {
     }
 
     pub(crate) fn indexed(&self, standard: AqiStandard) -> Option<Indexed> {
-        // Whoever has no index by the default has none by any: it measures something else.
+        // A row without a default index has no particulate concentration, so no index at all.
         let usual = self.index()?;
         let (pm10, pm25) = (self.pm10().decimal(), self.pm25().decimal());
         let window = self.window();

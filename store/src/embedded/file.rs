@@ -180,7 +180,7 @@ fn if_there<T>(opened: Result<T, TableError>) -> Result<Option<T>, Error> {
 pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     // Whatever was half done is discarded: states are replaced whole, and a write that
     // did not commit never was.
-    // The panic's own words go to the hook; they say nothing to whoever runs a store.
+    // The panic hook reports the panic's own message, which means nothing to an operator.
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(damaged()))
 }
 

@@ -25,7 +25,7 @@ pub(super) struct CutOff(#[source] pub(super) BoxError);
 pub(super) type Body = UnsyncBoxBody<Bytes, CutOff>;
 pub(super) type Answer = Response<Body>;
 
-/// What a request carries, whoever received it.
+/// The body of a request, from hyper or from the program that embeds the server.
 pub(super) type RequestBody = UnsyncBoxBody<Bytes, CutOff>;
 
 /// A whole body.

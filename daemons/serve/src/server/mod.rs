@@ -162,10 +162,10 @@ struct Shared {
     stop: CancellationToken,
 }
 
-/// The server as a [`tower::Service`], for whoever accepts connections by himself: within axum, or
-/// behind TLS of one's own. The request's path has to be the server's own, from its root.
+/// The server as a [`tower::Service`], to be mounted in axum or put behind your own TLS. It expects
+/// request paths from the root, without a prefix.
 ///
-/// It hears of ended jobs until `stop` is cancelled. [`TryCurrentError`] outside of a tokio
+/// A background task listens for finished jobs until `stop` is cancelled. [`TryCurrentError`] outside of a tokio
 /// runtime, which it needs.
 pub fn service<B>(
     server: Server,
