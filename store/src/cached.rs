@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use crate::blocks::{self, day_and_second};
 use crate::csv::BlockText;
-use crate::{Block, Error, Page, Position, Query, Reading, Store, Summary, View};
+use crate::{AqiStandard, Block, Error, Page, Position, Query, Reading, Store, Summary, View};
 
 /// Keeps the pages and summaries that were asked for lately; equal questions at the same
 /// time are asked once.
@@ -251,7 +251,9 @@ impl<S: View + ?Sized> Cached<S> {
 #[async_trait]
 impl<S: View + ?Sized> View for Cached<S> {
     async fn query(&self, query: &Query, after: Option<Position>) -> Result<Page, Error> {
-        let page = format!("{query:?} {after:?}");
+        // Without a filter by it the standard makes no difference to the rows.
+        let standard = if query.asks_for_indices() { query.standard } else { AqiStandard::DEFAULT };
+        let page = format!("{:?} {after:?}", Query { standard, ..query.clone() });
         let version = self.version(query.from, query.until).await?;
         let ask = async { Ok(Answer::Page(self.inner.query(query, after).await?)) };
         match self.answer(Some(page), version, query.from, query.until, ask).await? {

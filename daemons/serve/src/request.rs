@@ -247,17 +247,19 @@ impl Ask {
         }
         // The worker that reads the request again may have another default, and a later build a newer
         // version of a standard that is named without one.
+        let is_of_report = fields.iter().any(|(f, value)| f == "dialect" && value == "report");
         match fields.iter_mut().find(|(field, _)| field == "index") {
             Some((_, name)) => {
                 if let Ok(standard) = name.parse::<AqiStandard>() {
                     *name = standard.to_string();
                 }
             }
-            None if defaults.index != AqiStandard::DEFAULT => {
-                fields.push(("index".to_owned(), defaults.index.to_string()));
-            }
-            None => {}
+            None if !is_of_report => fields.push(("index".to_owned(), defaults.index.to_string())),
+            None => {} // the report has the UK's
         }
+        // What is not named is the same question.
+        let default = AqiStandard::DEFAULT.to_string();
+        fields.retain(|(field, value)| field != "index" || *value != default);
         let given = Given(&fields);
         let from = given.one("startDate", |text| read_moment(text, End::Lower))?;
         let until = given.one("endDate", |text| read_moment(text, End::Upper))?;
@@ -319,9 +321,8 @@ impl Ask {
             return Err(BadRequest::new("columns", format!("{} is given twice", twice.name())));
         }
         let format = given.format()?;
-        let is_of_report = given.values("dialect").any(|dialect| dialect == "report");
         if is_of_report && query.standard != AqiStandard::DEFAULT {
-            let reason = "dialect=report has the UK's index, as the report does: add index=uk_daqi";
+            let reason = "dialect=report always has the UK's index, as the report does";
             return Err(BadRequest::new("index", reason));
         }
         let limit = given.one("limit", |text| {

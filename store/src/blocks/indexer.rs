@@ -9,54 +9,65 @@ use super::integers::{Integers, Numbers, RUN};
 use crate::Window;
 use crate::standard::{AqiStandard, Memo};
 
-/// The indices of the run that was asked for last, as **places**: 0 for a row without one, else
-/// the number in the column `AQI`, or one more where that can be 0.
-pub(crate) struct Indexer {
-    standard: AqiStandard,
+/// The indices of the rows of a block, as **places**: 0 for a row without one, else the number in
+/// the column `AQI`, or one more where that can be 0.
+pub(crate) struct Indexer<'a> {
+    block: &'a Block,
+    source: Source<'a>,
+    /// Of the run that was read last.
     places: Numbers,
-    /// What the columns of the run say.
-    kept: Numbers,
-    windows: Numbers,
-    pm10: DecimalRun,
-    pm25: DecimalRun,
-    /// Of PM10 and PM2.5 over the window that was looked up last; `None` where the standard needs
-    /// both at once.
-    memos: Option<(Window, [&'static Memo; 2])>,
-    /// The block that was read last, with its places where it keeps them.
-    block: Option<(*const Block, Option<Arc<Integers>>)>,
 }
 
-impl Indexer {
-    pub(crate) fn new(standard: AqiStandard) -> Self {
-        let memos = standard.memos(Window::Day24).map(|memos| (Window::Day24, memos));
-        Self {
-            standard,
-            places: Numbers::default(),
-            kept: Numbers::default(),
-            windows: Numbers::default(),
-            pm10: DecimalRun::default(),
-            pm25: DecimalRun::default(),
-            memos,
-            block: None,
-        }
+enum Source<'a> {
+    /// The default's column.
+    Stored(&'a Integers),
+    Kept(Arc<Integers>),
+    Computed(Box<Computed>),
+}
+
+#[derive(Default)]
+struct Computed {
+    lookup: Lookup,
+    pm10: DecimalRun,
+    pm25: DecimalRun,
+}
+
+impl<'a> Indexer<'a> {
+    pub(crate) fn new(block: &'a Block, standard: AqiStandard) -> Self {
+        let source = match standard == AqiStandard::DEFAULT {
+            true => Source::Stored(&block.indices),
+            false => match block.by_standard.of(block, standard) {
+                Some(column) => Source::Kept(column),
+                None => {
+                    let lookup = Lookup::of(standard);
+                    Source::Computed(Box::new(Computed { lookup, ..Computed::default() }))
+                }
+            },
+        };
+        Self { block, source, places: Numbers::default() }
     }
 
-    /// Reads a run; what is behind the block's last row means nothing.
-    pub(crate) fn read(&mut self, block: &Block, run: usize) {
-        if self.find(block, run) {
-            return;
+    /// Reads a run; places beyond the block's last row are unspecified.
+    pub(crate) fn read(&mut self, run: usize) {
+        match &mut self.source {
+            Source::Stored(column) => column.run(run, &mut self.places.0),
+            Source::Kept(column) => column.run(run, &mut self.places.0),
+            Source::Computed(computed) => {
+                let Computed { lookup, pm10, pm25 } = &mut **computed;
+                self.block.pm10.run(run, pm10);
+                self.block.pm25.run(run, pm25);
+                lookup.compute(self.block, run, [pm10, pm25], &mut self.places);
+            }
         }
-        let (mut pm10, mut pm25) = (std::mem::take(&mut self.pm10), std::mem::take(&mut self.pm25));
-        block.pm10.run(run, &mut pm10);
-        block.pm25.run(run, &mut pm25);
-        self.compute(block, run, [&pm10, &pm25]);
-        (self.pm10, self.pm25) = (pm10, pm25);
     }
 
     /// The same, given the run's PM10 and PM2.5, which the caller has decoded already.
-    pub(crate) fn read_of(&mut self, block: &Block, run: usize, values: [&DecimalRun; 2]) {
-        if !self.find(block, run) {
-            self.compute(block, run, values);
+    pub(crate) fn read_of(&mut self, run: usize, values: [&DecimalRun; 2]) {
+        match &mut self.source {
+            Source::Computed(computed) => {
+                computed.lookup.compute(self.block, run, values, &mut self.places);
+            }
+            _ => self.read(run),
         }
     }
 
@@ -66,42 +77,47 @@ impl Indexer {
 
     /// The number in the column `AQI` of a place that is not 0.
     pub(crate) fn number_at(standard: AqiStandard, place: u64) -> u32 {
-        place as u32 - Self::offset(standard) // as it was made of a number
+        place as u32 - u32::from(standard != AqiStandard::DEFAULT) // as it was made of a number
+    }
+}
+
+/// Computes places from concentrations.
+#[derive(Default)]
+struct Lookup {
+    standard: AqiStandard,
+    /// What other columns of the run say.
+    stored: Numbers,
+    windows: Numbers,
+    /// Of PM10 and PM2.5 over the window that was looked up last; `None` where the standard needs
+    /// both at once.
+    memos: Option<(Window, [&'static Memo; 2])>,
+}
+
+impl Lookup {
+    fn of(standard: AqiStandard) -> Self {
+        let memos = standard.memos(Window::Day24).map(|memos| (Window::Day24, memos));
+        Self { standard, memos, ..Self::default() }
     }
 
-    fn offset(standard: AqiStandard) -> u32 {
-        u32::from(standard != AqiStandard::DEFAULT)
-    }
-
-    /// Takes the places from a column, if the block has one.
-    fn find(&mut self, block: &Block, run: usize) -> bool {
-        if self.standard == AqiStandard::DEFAULT {
-            block.indices.run(run, &mut self.places.0);
-            return true;
-        }
-        let this = std::ptr::from_ref(block);
-        if self.block.as_ref().is_none_or(|(known, _)| *known != this) {
-            self.block = Some((this, block.by_standard.of(block, self.standard)));
-        }
-        let Some((_, Some(column))) = &self.block else { return false };
-        column.run(run, &mut self.places.0);
-        true
-    }
-
-    fn compute(&mut self, block: &Block, run: usize, [pm10, pm25]: [&DecimalRun; 2]) {
-        block.indices.run(run, &mut self.kept.0);
+    fn compute(
+        &mut self,
+        block: &Block,
+        run: usize,
+        [pm10, pm25]: [&DecimalRun; 2],
+        places: &mut Numbers,
+    ) {
+        block.indices.run(run, &mut self.stored.0);
         block.windows.run(run, &mut self.windows.0);
         for row in run * RUN..block.len().min(run * RUN + RUN) {
             let at = row % RUN;
             // A row without a default index has no particulate concentration, so no index at all.
-            if self.kept.0[at] == 0 {
-                self.places.0[at] = 0;
+            if self.stored.0[at] == 0 {
+                places.0[at] = 0;
                 continue;
             }
             let window = Window::ALL[self.windows.0[at] as usize];
             let cells = [block.pm10.in_run(pm10, row), block.pm25.in_run(pm25, row)];
-            self.places.0[at] =
-                self.number(cells, window).map_or(0, |number| u64::from(number) + 1);
+            places.0[at] = self.number(cells, window).map_or(0, |number| u64::from(number) + 1);
         }
     }
 
@@ -171,14 +187,14 @@ impl ByStandard {
     }
 
     fn column(block: &Block, standard: AqiStandard) -> Integers {
-        let mut indexer = Indexer::new(standard);
-        let (mut pm10, mut pm25) = Default::default();
+        let mut lookup = Lookup::of(standard);
+        let (mut pm10, mut pm25, mut of_run) = Default::default();
         let mut places = Vec::with_capacity(block.len());
         for run in 0..block.len().div_ceil(RUN) {
             block.pm10.run(run, &mut pm10);
             block.pm25.run(run, &mut pm25);
-            indexer.compute(block, run, [&pm10, &pm25]);
-            places.extend(&indexer.places.0[..RUN.min(block.len() - run * RUN)]);
+            lookup.compute(block, run, [&pm10, &pm25], &mut of_run);
+            places.extend(&of_run.0[..RUN.min(block.len() - run * RUN)]);
         }
         Integers::of(&places)
     }

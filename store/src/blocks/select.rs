@@ -32,7 +32,7 @@ impl Stations {
 impl Block {
     /// The runs of rows after a position that match, in order.
     pub(crate) fn select(&self, query: &Query, after: Option<Position>) -> Vec<Range<usize>> {
-        let mut accepted = Accepted::by(query);
+        let mut accepted = Accepted::by(query, self);
         let stations = self.stations.accepted(query);
         if stations.as_ref().is_some_and(|stations| !stations.contains(&true)) {
             return Vec::new();
@@ -49,7 +49,7 @@ impl Block {
                 let first = run * RUN;
                 let rows = span.start.max(first)..span.end.min(first + RUN);
                 if let Some(accepted) = &mut accepted {
-                    accepted.indexer.read(self, run);
+                    accepted.indexer.read(run);
                     let wanted = accepted.count(rows.start - first..rows.end - first);
                     // Rows of a high index are far between, those of a low one close together.
                     if wanted == 0 {
@@ -127,19 +127,19 @@ impl Block {
 /// Which rows of a run have an index that a query asks for.
 struct Accepted<'a> {
     query: &'a Query,
-    indexer: Indexer,
+    indexer: Indexer<'a>,
     /// The answers for low places.
     known: [bool; 16],
 }
 
 impl<'a> Accepted<'a> {
     /// `None` where it asks for none.
-    fn by(query: &'a Query) -> Option<Self> {
+    fn by(query: &'a Query, block: &'a Block) -> Option<Self> {
         if !query.asks_for_indices() {
             return None;
         }
         let known = std::array::from_fn(|place| Self::accepts(query, place as u64));
-        Some(Self { query, indexer: Indexer::new(query.standard), known })
+        Some(Self { query, indexer: Indexer::new(block, query.standard), known })
     }
 
     fn accepts(query: &Query, place: u64) -> bool {

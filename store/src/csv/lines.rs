@@ -112,7 +112,7 @@ struct Printer<'a> {
     seconds: Numbers,
     ids: Numbers,
     standard: AqiStandard,
-    indices: Indexer,
+    indices: Indexer<'a>,
     stations: Numbers,
     pm10: DecimalRun,
     pm25: DecimalRun,
@@ -165,7 +165,7 @@ impl<'a> Printer<'a> {
             seconds: Numbers::default(),
             ids: Numbers::default(),
             standard,
-            indices: Indexer::new(standard),
+            indices: Indexer::new(block, standard),
             stations: Numbers::default(),
             pm10: DecimalRun::default(),
             pm25: DecimalRun::default(),
@@ -217,7 +217,7 @@ impl<'a> Printer<'a> {
         block.station.run(run, &mut self.stations.0);
         block.pm10.run(run, &mut self.pm10);
         block.pm25.run(run, &mut self.pm25);
-        self.indices.read_of(block, run, [&self.pm10, &self.pm25]);
+        self.indices.read_of(run, [&self.pm10, &self.pm25]);
     }
 
     /// Writes a line at a place; where it ends.
