@@ -300,6 +300,7 @@ impl<'a> Printer<'a> {
 }
 
 /// Writes a station's columns; where they end, unless one of them is out of the ordinary.
+#[inline]
 fn put_station(out: &mut [u8; LINE], location: Option<u64>, place: [Cell; 3]) -> Option<usize> {
     let mut end = match location {
         Some(location) => put_long(out, 0, location)?,
