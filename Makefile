@@ -2,16 +2,16 @@
 
 CARGO ?= cargo
 
-.PHONY: demo test quick soak bench interop web web-tests check-tools check-python check-node check-chromium check-prometheus check fmt clean
+.PHONY: demo test quick soak bench interop web web-tests check-tools check-python check-node check-chromium check-prometheus check-curl check fmt clean
 
 # A simulated network, collected, indexed, kept and served on http://127.0.0.1:8501
 demo: check-tools
-	@if npm --version > /dev/null 2>&1; then $(MAKE) --no-print-directory web; else echo "No Node.js: a plain form takes the page's place."; fi
+	@if $(MAKE) --no-print-directory check-node > /dev/null 2>&1; then $(MAKE) --no-print-directory web; else echo "No Node.js 20.19 with npm: a plain form takes the page's place."; fi
 	$(CARGO) run --profile demo --locked --package airshed --no-default-features --features columnar -- demo
 
 # Everything that has to hold, as CI runs it. The tests of the workspace build the binary that
 # the page's tests use; another choice of packages would compile everything once more.
-test: check-tools check-python check-node check-chromium check-prometheus fmt web check
+test: check-tools check-python check-node check-chromium check-prometheus check-curl fmt web check
 	$(CARGO) test --locked --workspace
 	cd daemons/web && npm test --silent
 	$(CARGO) test --locked --package airshed-aqi --features serde --test serde
@@ -119,7 +119,12 @@ check-chromium:
 	@tools/ensure.sh "The tests of the page need Chromium" chromium tools/has.sh chromium chromium-browser google-chrome
 
 check-prometheus:
-	@tools/ensure.sh "The tests of the metrics need Prometheus" prometheus tools/has.sh promtool
+	@tools/ensure.sh "The tests of the metrics need Prometheus" "--no-install-recommends prometheus" tools/has.sh promtool
+
+# Its lines are run as they stand; some tests end processes as people do.
+check-curl:
+	@tools/ensure.sh "The tests of the README need curl" curl tools/has.sh curl && \
+	tools/ensure.sh "The tests need kill" procps tools/has.sh /bin/kill /usr/bin/kill
 
 clean:
 	$(CARGO) clean

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use airshed_common::check_moment;
 use jiff::Timestamp;
 use store::import::{ImportedRow, Others, RowError};
-use store::{Encoder, Pages, Query, Reading, Store, Window};
+use store::{Encoder, Network, Pages, Query, Reading, Sensor, Store, Window};
 use tokio::sync::mpsc;
 use tracing::debug;
 
@@ -53,12 +53,12 @@ pub struct ImportError {
 }
 
 /// Gives every readable row of a file of any kind (without the feature `import`: of CSV) to `put`, in batches that are not empty;
-/// see [`store::import`]. `strict`: rows are refused in which something derived differs.
+/// see [`store::import`].
 /// `refused` is called with those that are, `progress` with the bytes read so far.
 pub async fn import<E: Into<Box<dyn std::error::Error + Send + Sync>>>(
     mut put: impl AsyncFnMut(&[Reading]) -> Result<(), E>,
     input: impl Read + Send + 'static,
-    strict: bool,
+    rules: Rules,
     now: Timestamp,
     mut refused: impl FnMut(RowError),
     mut progress: impl FnMut(u64),
@@ -74,7 +74,7 @@ pub async fn import<E: Into<Box<dyn std::error::Error + Send + Sync>>>(
         let mut of_batch = Imported::default();
         for row in chunk {
             let row = row.and_then(|row| timely(row, now));
-            match row.and_then(|row| if strict { without_differences(row) } else { Ok(row) }) {
+            match row.and_then(|row| rules.apply(row)) {
                 Ok(row) => {
                     for left_out in &row.left_out {
                         debug!(place = %row.place, "left out: {left_out}");
@@ -145,19 +145,31 @@ fn timely(row: ImportedRow, now: Timestamp) -> Result<ImportedRow, RowError> {
     }
 }
 
-fn without_differences(row: ImportedRow) -> Result<ImportedRow, RowError> {
-    match row.differs {
-        None => Ok(row),
-        Some(column) => {
+/// How the rows of a file are taken.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Rules {
+    /// Whether rows are refused in which something derived differs from what follows.
+    pub strict: bool,
+    /// Whose sensors those are that rows name no network of.
+    pub network: Network,
+}
+
+impl Rules {
+    fn apply(self, mut row: ImportedRow) -> Result<ImportedRow, RowError> {
+        if let Some(column) = row.differs.filter(|_| self.strict) {
             let message = format!("{} does not follow from P1 and P2", column.name());
-            Err(RowError::new(row.place, message))
+            return Err(RowError::new(row.place, message));
         }
+        if !row.names_network {
+            row.reading.sensor.network = self.network;
+        }
+        Ok(row)
     }
 }
 
 /// The identities of a file's readings.
 #[derive(Default)]
-struct Seen(HashMap<(u64, Window), BTreeSet<i64>>);
+struct Seen(HashMap<(Sensor, Window), BTreeSet<i64>>);
 
 impl Seen {
     /// Whether there was none of the same before.

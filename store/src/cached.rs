@@ -18,7 +18,9 @@ use tokio::time::Instant;
 
 use crate::blocks::{self, day_and_second};
 use crate::csv::BlockText;
-use crate::{AqiStandard, Block, Error, Page, Position, Query, Reading, Store, Summary, View};
+use crate::{
+    AqiStandard, Block, Error, Network, Page, Position, Query, Reading, Store, Summary, View,
+};
 
 /// Keeps the pages and summaries that were asked for lately; equal questions at the same
 /// time are asked once.
@@ -278,6 +280,11 @@ impl<S: View + ?Sized> View for Cached<S> {
             Answer::Page(page) => Ok(page),
             _ => self.inner.latest(query).await, // never: keys differ
         }
+    }
+
+    /// The inner store's: it is asked for with every answer, and a store knows it.
+    async fn networks(&self) -> Result<Vec<Network>, Error> {
+        self.inner.networks().await
     }
 
     /// The inner store's, as old as an answer may be.

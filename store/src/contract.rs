@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::blocks::{SECONDS_A_DAY, Source, day_and_second};
-use crate::{Block, Country, Error, Impossible, Query, Reading, Row, Window};
+use crate::{Block, Country, Error, Impossible, Network, Query, Reading, Row, Sensor, Window};
 
 /// Readings that can be asked for: a store as it is, or one [state](Store::snapshot) of
 /// it.
@@ -32,12 +32,17 @@ pub trait View: Send + Sync + 'static {
         Ok(None)
     }
 
+    /// The networks whose readings there are, in order: perhaps also some whose readings are all
+    /// deleted, never one too few. A server asks for them with every answer: a store knows them
+    /// without looking at its readings.
+    async fn networks(&self) -> Result<Vec<Network>, Error>;
+
     /// The newest matching reading of every sensor, in the order of rows, as one page;
     /// of several at one moment the one with the longest window.
     ///
     /// Everything that matches is looked at: bound the query's time.
     async fn latest(&self, query: &Query) -> Result<Page, Error> {
-        let mut newest: HashMap<u64, Run> = HashMap::new();
+        let mut newest: HashMap<Sensor, Run> = HashMap::new();
         let mut after = None;
         loop {
             let page = self.query(query, after).await?;
@@ -110,7 +115,7 @@ pub struct Position {
     pub(crate) day: i32,
     pub(crate) country: Option<Country>,
     pub(crate) second: u32,
-    pub(crate) sensor: u64,
+    pub(crate) sensor: Sensor,
     pub(crate) window: Window,
 }
 
@@ -139,7 +144,7 @@ impl Position {
     }
 
     /// The sensor, which comes fourth.
-    pub fn sensor(&self) -> u64 {
+    pub fn sensor(&self) -> Sensor {
         self.sensor
     }
 
@@ -150,7 +155,7 @@ impl Position {
 
     /// Behind every reading of a day and country.
     pub(crate) fn last_of(day: i32, country: Option<Country>) -> Self {
-        Self { day, country, second: u32::MAX, sensor: u64::MAX, window: Window::Day }
+        Self { day, country, second: u32::MAX, sensor: Sensor::LAST, window: Window::Day }
     }
 
     /// Seconds since 1970, UTC.
@@ -191,7 +196,7 @@ impl Page {
     ///     reading
     /// };
     /// let page = Page::of_readings(&[reading(2), reading(1)], None)?;
-    /// assert!(page.rows().map(|row| row.sensor()).eq([1, 2]));
+    /// assert!(page.rows().map(|row| row.sensor().id).eq([1, 2]));
     /// # Ok::<(), airshed_store::Impossible>(())
     /// ```
     pub fn of_readings(readings: &[Reading], next: Option<Position>) -> Result<Self, Impossible> {

@@ -4,7 +4,9 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::blocks::{Change, Directory, Homes, Item, Load, Stations};
-use crate::{Block, Error, ErrorKind, Page, Position, Query, Reading, Store, Summary, View};
+use crate::{
+    Block, Error, ErrorKind, Network, Page, Position, Query, Reading, Store, Summary, View,
+};
 
 /// A store in memory, for as long as it exists.
 #[derive(Debug, Default)]
@@ -51,6 +53,10 @@ impl View for State {
         Ok(Self::summary(self))
     }
 
+    async fn networks(&self) -> Result<Vec<Network>, Error> {
+        Ok(Self::networks(self))
+    }
+
     async fn version(&self, from: Timestamp, until: Timestamp) -> Result<Option<String>, Error> {
         Ok(Some(Self::version(self, from, until)))
     }
@@ -64,6 +70,10 @@ impl View for Memory {
 
     async fn summary(&self) -> Result<Summary, Error> {
         Ok(self.state().summary())
+    }
+
+    async fn networks(&self) -> Result<Vec<Network>, Error> {
+        Ok(self.state().networks())
     }
 
     async fn version(&self, from: Timestamp, until: Timestamp) -> Result<Option<String>, Error> {

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use metrics::{counter, histogram};
 
-use crate::{Error, ErrorKind, Page, Position, Query, Reading, Store, Summary, View};
+use crate::{Error, ErrorKind, Network, Page, Position, Query, Reading, Store, Summary, View};
 
 /// Measures every call, with the [`metrics`] facade.
 ///
@@ -70,6 +70,10 @@ impl<S: View + ?Sized> View for Metered<S> {
 
     async fn summary(&self) -> Result<Summary, Error> {
         self.measured("summary", |_| 0, self.inner.summary()).await
+    }
+
+    async fn networks(&self) -> Result<Vec<Network>, Error> {
+        self.inner.networks().await
     }
 
     async fn version(&self, from: Timestamp, until: Timestamp) -> Result<Option<String>, Error> {

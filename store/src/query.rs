@@ -1,7 +1,9 @@
 use aqi::Category;
 use jiff::Timestamp;
 
-use crate::{AqiStandard, Area, Country, Flags, Reading, SensorTypes, Window};
+use crate::{
+    AqiStandard, Area, Country, Flags, Network, Reading, Sensor, SensorType, SensorTypes, Window,
+};
 
 /// Which readings are wanted: those that pass every filter.
 ///
@@ -22,8 +24,10 @@ pub struct Query {
     pub indices: Option<(u32, u32)>,
     /// Only these bands of the standard. A reading without an index is in none of them.
     pub bands: Vec<&'static Category>,
+    /// Only sensors of these networks.
+    pub networks: Vec<Network>,
     /// Only these sensors.
-    pub sensors: Vec<u64>,
+    pub sensors: Vec<Sensor>,
     /// Only these models, in any case.
     pub sensor_types: SensorTypes,
     /// Only these averaging windows.
@@ -47,6 +51,7 @@ impl Query {
             standard: AqiStandard::DEFAULT,
             indices: None,
             bands: Vec::new(),
+            networks: Vec::new(),
             sensors: Vec::new(),
             sensor_types: SensorTypes::default(),
             windows: Vec::new(),
@@ -63,9 +68,10 @@ impl Query {
 
     /// Whether a reading passes every filter: what a store answers with, and nothing else.
     pub fn matches(&self, reading: &Reading) -> bool {
-        let Self { sensors, sensor_types, windows, indoor, area, .. } = self;
+        let Self { networks, sensors, sensor_types, windows, indoor, area, .. } = self;
         (self.from..=self.until).contains(&reading.timestamp)
             && self.accepts_country(reading.country)
+            && (networks.is_empty() || networks.contains(&reading.sensor.network))
             && (sensors.is_empty() || sensors.contains(&reading.sensor))
             && (windows.is_empty() || windows.contains(&reading.window))
             && (indoor.is_none() || *indoor == reading.indoor)
@@ -78,6 +84,11 @@ impl Query {
 
     /// Whether it asks for some stations alone.
     pub(crate) fn asks_for_stations(&self) -> bool {
+        !self.networks.is_empty() || self.asks_for_sensors()
+    }
+
+    /// Whether it asks for some sensors of its networks alone.
+    pub(crate) fn asks_for_sensors(&self) -> bool {
         let Self { sensors, sensor_types, indoor, area, .. } = self;
         !sensors.is_empty() || !sensor_types.is_empty() || indoor.is_some() || area.is_some()
     }
@@ -115,6 +126,9 @@ impl Query {
     /// For every index 1 to 10 by the default, and at 0 for none, whether rows with it can be
     /// wanted: by another standard any can that has one.
     pub(crate) fn accepted_indices(&self) -> [bool; 11] {
+        if SensorType::others_are_accepted() {
+            return [true; 11]; // what is known of blocks may be of another list of models
+        }
         let is_default = self.standard == AqiStandard::DEFAULT;
         let mut accepted = [!self.asks_for_indices(); 11];
         for (number, accepted) in (0u32..).zip(&mut accepted).skip(1) {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::blocks::{Station, timestamp_problem};
 use crate::standard::Indexed;
-use crate::{AqiStandard, Column, Country, Flags, SensorType};
+use crate::{AqiStandard, Column, Country, Flags, Sensor, SensorType};
 
 /// One mean of one sensor.
 ///
@@ -16,8 +16,8 @@ use crate::{AqiStandard, Column, Country, Flags, SensorType};
 /// they cannot disagree with them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reading {
-    /// The sensor's id in the network.
-    pub sensor: u64,
+    /// The sensor, which has its network with it.
+    pub sensor: Sensor,
     /// The span of time that the values are a mean of.
     pub window: Window,
     /// The end of that span, UTC, in whole seconds.
@@ -52,9 +52,9 @@ pub struct Reading {
 
 impl Reading {
     /// A reading with its identity alone; the rest is filled in by field.
-    pub fn new(sensor: u64, window: Window, timestamp: Timestamp) -> Self {
+    pub fn new(sensor: impl Into<Sensor>, window: Window, timestamp: Timestamp) -> Self {
         Self {
-            sensor,
+            sensor: sensor.into(),
             window,
             timestamp,
             measurement: None,
@@ -119,7 +119,9 @@ impl Reading {
         let is_too_large = |id: Option<u64>| id.is_some_and(|id| i64::try_from(id).is_err());
         let problem = if self.pm10.is_none() && self.pm25.is_none() {
             Some("has neither P1 nor P2")
-        } else if [Some(self.sensor), self.location, self.measurement].into_iter().any(is_too_large)
+        } else if [Some(self.sensor.id), self.location, self.measurement]
+            .into_iter()
+            .any(is_too_large)
         {
             Some("has an id above 9223372036854775807")
         } else if beyond(self.latitude, Column::Latitude) {

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 
-use crate::{Error, Page, Position, Query, Reading, Store, Summary, View};
+use crate::{Error, Network, Page, Position, Query, Reading, Store, Summary, View};
 
 /// Tries again what failed for a reason that may pass.
 ///
@@ -119,6 +119,10 @@ impl<S: View + ?Sized> View for Retry<S> {
 
     async fn summary(&self) -> Result<Summary, Error> {
         self.until_done(|| self.inner.summary()).await
+    }
+
+    async fn networks(&self) -> Result<Vec<Network>, Error> {
+        self.until_done(|| self.inner.networks()).await
     }
 
     async fn version(&self, from: Timestamp, until: Timestamp) -> Result<Option<String>, Error> {

@@ -14,7 +14,7 @@ use std::str::FromStr;
 use aqi::Decimal;
 
 use self::definition::{Definition, Get};
-use crate::{AqiStandard, Country, Flags, Reading, Row, SensorType, Value, Window};
+use crate::{AqiStandard, Country, Flags, Network, Reading, Row, SensorType, Value, Window};
 
 /// What an answer says of each reading: a column of CSV, Parquet and Arrow, a member of
 /// a JSON object.
@@ -65,6 +65,8 @@ pub enum Column {
     IndexBasis,
     /// `dominant`: the pollutant that decides the index: `PM10`, `PM2.5` or `PM2.5 PM10`.
     Dominant,
+    /// `network`: whose sensor it is.
+    Network,
 }
 
 /// In the order of the variants, which is that of files with all columns.
@@ -152,9 +154,9 @@ static DEFINITIONS: [Definition; COLUMNS] = [
     Definition::identity(
         Column::SensorId,
         ("sensor_id", Kind::Id, "the sensor's id in its network"),
-        |reading| Value::Whole(reading.sensor),
+        |reading| Value::Whole(reading.sensor.id),
     )
-    .of_row(|row| Value::Whole(row.sensor())),
+    .of_row(|row| Value::Whole(row.sensor().id)),
     Definition::stored(
         Column::SensorType,
         ("sensor_type", Kind::Text, "the sensor's model"),
@@ -226,9 +228,19 @@ static DEFINITIONS: [Definition; COLUMNS] = [
         ("dominant", Kind::Text, "which pollutant decides the index; both where they are even"),
         |indexed| indexed.dominant().map_or(Value::Nothing, Value::Word),
     ),
+    Definition::identity(
+        Column::Network,
+        ("network", Kind::Text, "whose sensor it is: sensor.community or another network"),
+        |reading| Value::Network(reading.sensor.network),
+    )
+    .of_row(|row| Value::Network(row.sensor().network))
+    .of_texts(
+        |text| parsed(text).map(Value::Network),
+        || vec![Network::SENSOR_COMMUNITY.to_string()],
+    ),
 ];
 
-const COLUMNS: usize = Column::Dominant as usize + 1;
+const COLUMNS: usize = Column::Network as usize + 1;
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -49,6 +49,10 @@ impl SensorType {
     /// Whether the model is known to measure particulate matter in µg/m³: it belongs to
     /// one of [`FAMILIES`](Self::FAMILIES), or was [named](Self::accept_also).
     pub fn measures_particulates(&self) -> bool {
+        self.is_of_families() || self.is_also_accepted()
+    }
+
+    fn is_of_families(&self) -> bool {
         // As people write it: `Next PM`, `IPS 7100`.
         let mut plain = [0; Self::MAX_LENGTH];
         let written = self.bytes().iter().filter(|byte| !b" -_".contains(byte));
@@ -60,9 +64,21 @@ impl SensorType {
                 && (rest.is_empty() || family.ends_with('5') || rest.iter().any(u8::is_ascii_digit))
         };
         Self::FAMILIES.iter().any(is_of)
-            || ALSO_ACCEPTED.get().is_some_and(|accepted| {
-                accepted.iter().any(|kind| kind.as_str().eq_ignore_ascii_case(self.as_str()))
-            })
+    }
+
+    fn is_also_accepted(&self) -> bool {
+        let named = |kind: &Self| kind.as_str().eq_ignore_ascii_case(self.as_str());
+        !self.counts_particles() && ALSO_ACCEPTED.get().is_some_and(|all| all.iter().any(named))
+    }
+
+    /// Whether what is known of it may have been otherwise when its readings were stored.
+    pub(crate) fn may_have_changed(&self) -> bool {
+        !self.is_of_families() && !self.counts_particles()
+    }
+
+    /// Whether models were [named](Self::accept_also).
+    pub(crate) fn others_are_accepted() -> bool {
+        ALSO_ACCEPTED.get().is_some_and(|all| !all.is_empty())
     }
 
     /// The sensors of particulate matter that Sensor.Community's firmware supports, by how
@@ -79,8 +95,10 @@ impl SensorType {
 
     /// Names further models that measure particulate matter in µg/m³, for the whole
     /// process: to be called once, before any reading is made or read. Whether that was so.
+    /// Those that [count particles](Self::counts_particles) measure none.
     ///
-    /// Readings of theirs that were stored before stay without an index.
+    /// Readings of theirs that were stored before have an index from then on; queries for some
+    /// indices look at all readings then, since what is known of blocks is of before.
     pub fn accept_also(models: Vec<Self>) -> bool {
         ALSO_ACCEPTED.set(models).is_ok()
     }

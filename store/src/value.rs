@@ -3,7 +3,7 @@ use std::fmt;
 use aqi::Decimal;
 use jiff::Timestamp;
 
-use crate::{Country, Flags, SensorType};
+use crate::{Country, Flags, Network, SensorType};
 
 /// What a column says of one reading.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -17,6 +17,8 @@ pub enum Value {
     Decimal(Decimal),
     /// A text: the code of a country.
     Country(Country),
+    /// A text: the network of a sensor.
+    Network(Network),
     /// A text: the model of a sensor.
     SensorType(SensorType),
     /// A text that is one of a few.
@@ -106,6 +108,7 @@ impl Value {
         match self {
             Self::Country(country) => Some(country.as_str()),
             Self::SensorType(model) => Some(model.as_str()),
+            Self::Network(network) => Some(network.as_str()),
             Self::Word(word) => Some(word),
             Self::Short(text) => Some(text.as_str()),
             _ => None,
@@ -135,9 +138,11 @@ impl fmt::Display for Value {
             Self::Nothing => Ok(()),
             Self::Whole(number) => write!(f, "{number}"),
             Self::Decimal(number) => write!(f, "{number}"),
-            Self::Country(_) | Self::SensorType(_) | Self::Word(_) | Self::Short(_) => {
-                f.write_str(self.text().unwrap_or_default())
-            }
+            Self::Country(_)
+            | Self::SensorType(_)
+            | Self::Network(_)
+            | Self::Word(_)
+            | Self::Short(_) => f.write_str(self.text().unwrap_or_default()),
             Self::Truth(truth) => write!(f, "{}", u8::from(*truth)),
             Self::Timestamp(moment) => write!(f, "{moment}"),
             Self::Flags(flags) => f.write_str(&flags.names().collect::<Vec<_>>().join(" ")),

@@ -65,21 +65,21 @@ async fn golden_files() {
     let cases = [
         (
             Format::Csv(Dialect::USUAL),
-            "id,timestamp,P1,P2,loc_id,loc_lat,loc_long,loc_alt,loc_country,AQI,Range,sensor_id,sensor_type,window,indoor,exact_location,flags,hours,samples,AQI_text,index_basis,dominant\n\
-             ,2020-06-11T09:40:42Z,,0,,,,,,1,Low,7,,1h,,,zero,,,1,indicative,PM2.5\n\
-             7500000001,2020-06-11T09:40:41Z,51.30,20.5,11,52.520,-13.405,34.8,DE,4,Moderate,28842,SDS011,24h,0,,dummy_location,23,540,4,defined,PM10\n",
+            "id,timestamp,P1,P2,loc_id,loc_lat,loc_long,loc_alt,loc_country,AQI,Range,sensor_id,sensor_type,window,indoor,exact_location,flags,hours,samples,AQI_text,index_basis,dominant,network\n\
+             ,2020-06-11T09:40:42Z,,0,,,,,,1,Low,7,,1h,,,zero,,,1,indicative,PM2.5,sensor.community\n\
+             7500000001,2020-06-11T09:40:41Z,51.30,20.5,11,52.520,-13.405,34.8,DE,4,Moderate,28842,SDS011,24h,0,,dummy_location,23,540,4,defined,PM10,sensor.community\n",
         ),
         (
             Format::Csv(Dialect::new(Delimiter::Semicolon).with_decimal_comma().unwrap()),
-            "id;timestamp;P1;P2;loc_id;loc_lat;loc_long;loc_alt;loc_country;AQI;Range;sensor_id;sensor_type;window;indoor;exact_location;flags;hours;samples;AQI_text;index_basis;dominant\n\
-             ;2020-06-11T09:40:42Z;;0;;;;;;1;Low;7;;1h;;;zero;;;1;indicative;PM2.5\n\
-             7500000001;2020-06-11T09:40:41Z;51,30;20,5;11;52,520;-13,405;34,8;DE;4;Moderate;28842;SDS011;24h;0;;dummy_location;23;540;4;defined;PM10\n",
+            "id;timestamp;P1;P2;loc_id;loc_lat;loc_long;loc_alt;loc_country;AQI;Range;sensor_id;sensor_type;window;indoor;exact_location;flags;hours;samples;AQI_text;index_basis;dominant;network\n\
+             ;2020-06-11T09:40:42Z;;0;;;;;;1;Low;7;;1h;;;zero;;;1;indicative;PM2.5;sensor.community\n\
+             7500000001;2020-06-11T09:40:41Z;51,30;20,5;11;52,520;-13,405;34,8;DE;4;Moderate;28842;SDS011;24h;0;;dummy_location;23;540;4;defined;PM10;sensor.community\n",
         ),
         (
             Format::Json(Spelling::Usual),
             "[\n\
-             {\"id\":null,\"timestamp\":\"2020-06-11T09:40:42Z\",\"P1\":null,\"P2\":0,\"loc_id\":null,\"loc_lat\":null,\"loc_long\":null,\"loc_alt\":null,\"loc_country\":null,\"AQI\":1,\"Range\":\"Low\",\"sensor_id\":7,\"sensor_type\":null,\"window\":\"1h\",\"indoor\":null,\"exact_location\":null,\"flags\":[\"zero\"],\"hours\":null,\"samples\":null,\"AQI_text\":\"1\",\"index_basis\":\"indicative\",\"dominant\":\"PM2.5\"},\n\
-             {\"id\":7500000001,\"timestamp\":\"2020-06-11T09:40:41Z\",\"P1\":51.30,\"P2\":20.5,\"loc_id\":11,\"loc_lat\":52.520,\"loc_long\":-13.405,\"loc_alt\":34.8,\"loc_country\":\"DE\",\"AQI\":4,\"Range\":\"Moderate\",\"sensor_id\":28842,\"sensor_type\":\"SDS011\",\"window\":\"24h\",\"indoor\":false,\"exact_location\":null,\"flags\":[\"dummy_location\"],\"hours\":23,\"samples\":540,\"AQI_text\":\"4\",\"index_basis\":\"defined\",\"dominant\":\"PM10\"}\n\
+             {\"id\":null,\"timestamp\":\"2020-06-11T09:40:42Z\",\"P1\":null,\"P2\":0,\"loc_id\":null,\"loc_lat\":null,\"loc_long\":null,\"loc_alt\":null,\"loc_country\":null,\"AQI\":1,\"Range\":\"Low\",\"sensor_id\":7,\"sensor_type\":null,\"window\":\"1h\",\"indoor\":null,\"exact_location\":null,\"flags\":[\"zero\"],\"hours\":null,\"samples\":null,\"AQI_text\":\"1\",\"index_basis\":\"indicative\",\"dominant\":\"PM2.5\",\"network\":\"sensor.community\"},\n\
+             {\"id\":7500000001,\"timestamp\":\"2020-06-11T09:40:41Z\",\"P1\":51.30,\"P2\":20.5,\"loc_id\":11,\"loc_lat\":52.520,\"loc_long\":-13.405,\"loc_alt\":34.8,\"loc_country\":\"DE\",\"AQI\":4,\"Range\":\"Moderate\",\"sensor_id\":28842,\"sensor_type\":\"SDS011\",\"window\":\"24h\",\"indoor\":false,\"exact_location\":null,\"flags\":[\"dummy_location\"],\"hours\":23,\"samples\":540,\"AQI_text\":\"4\",\"index_basis\":\"defined\",\"dominant\":\"PM10\",\"network\":\"sensor.community\"}\n\
              ]\n",
         ),
     ];
@@ -353,6 +353,16 @@ async fn every_id_that_can_be_kept_has_a_place_in_every_file() {
     for format in [Format::Parquet, Format::Arrow] {
         let mut encoder = Encoder::new(format, Column::ALL, ATTRIBUTION).unwrap();
         encoder.page(&mut Vec::new(), &page).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn the_same_rows_are_the_same_file() {
+    for format in Format::ALL {
+        let file = encode(&[berlin(), bare()], *format, Column::ALL).await;
+        for _ in 0..8 {
+            assert!(encode(&[berlin(), bare()], *format, Column::ALL).await == file, "{format:?}");
+        }
     }
 }
 

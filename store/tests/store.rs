@@ -352,7 +352,7 @@ async fn a_store_opened_to_read_is_shared_and_never_changed() {
         Reading::new(1, airshed_store::Window::Day24, "2026-02-01T09:00:00Z".parse().unwrap());
     reading.pm10 = Some("51".parse().unwrap());
     store.put(&[reading.clone()]).await.unwrap();
-    reading.sensor = 2;
+    reading.sensor = 2.into();
     let held = Embedded::open(&path, to_read.clone()).err().unwrap();
     assert_eq!(held.kind(), ErrorKind::Locked);
     drop(store);
@@ -399,7 +399,7 @@ async fn pages_walk_through_the_whole_answer() {
         assert_same(&found, &readings[..readings.len().min(rows)]);
     }
     let mut none = Query::everything();
-    none.sensors = vec![8];
+    none.sensors = vec![8.into()];
     assert_eq!(walk(none).await, []);
 }
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use airshed_store::conformance::{self, Model, all, assert_same};
 use airshed_store::{
-    CacheOptions, Cached, Embedded, Error, ErrorKind, Memory, Metered, Options, Page, Position,
-    Query, Reading, Retry, RetryPolicy, Store, Summary, View, Window,
+    CacheOptions, Cached, Embedded, Error, ErrorKind, Memory, Metered, Network, Options, Page,
+    Position, Query, Reading, Retry, RetryPolicy, Store, Summary, View, Window,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -96,6 +96,10 @@ impl View for Trying {
         self.try_it().await?;
         self.0.store.summary().await
     }
+
+    async fn networks(&self) -> Result<Vec<Network>, Error> {
+        self.0.store.networks().await
+    }
 }
 
 #[async_trait]
@@ -157,7 +161,7 @@ async fn equal_questions_at_the_same_time_are_asked_once() {
     }
     assert_eq!(inner.asked(), 1);
     let mut other = Query::everything();
-    other.sensors = vec![2];
+    other.sensors = vec![2.into()];
     assert_eq!(ask(other).await.unwrap(), 0);
     assert_eq!(inner.asked(), 1);
     // One that fails leaves the others to try for themselves.
@@ -192,7 +196,7 @@ async fn what_others_put_shows_after_a_while_and_what_is_put_through_it_at_once(
     store.put(&[reading(2)]).await.unwrap();
     assert_eq!((all(&store, &today).await.len(), all(&store, &old).await.len()), (2, 1));
     assert_eq!(inner.asked(), 2, "the put and the one day that it touched");
-    store.put(&[Reading { sensor: 2, ..old_reading }]).await.unwrap();
+    store.put(&[Reading { sensor: 2.into(), ..old_reading }]).await.unwrap();
     assert_eq!(all(&store, &old).await.len(), 2);
     store.delete_before(old.until).await.unwrap();
     assert_eq!((all(&store, &today).await.len(), all(&store, &old).await.len()), (2, 0));
@@ -212,7 +216,7 @@ async fn the_cache_stays_within_its_bytes() {
     store.put(&readings).await.unwrap();
     for sensor in 0..50 {
         let mut query = Query::everything();
-        query.sensors = vec![sensor];
+        query.sensors = vec![sensor.into()];
         assert_eq!(all(&store, &query).await.len(), 1200);
         assert!(store.bytes() <= 4 << 20);
     }

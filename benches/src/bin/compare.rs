@@ -297,7 +297,7 @@ fn queries() -> Result<Vec<Named>, Failure> {
     let mut month_us = month.clone();
     month_us.standard = us;
     let mut week = Query::new(start() + SignedDuration::from_hours(9 * 24), end(16 * 24));
-    week.sensors = vec![1000];
+    week.sensors = vec![1000.into()];
     let ours_alone = |name, query| Named { name, query, is_asked_of_all: false };
     let of_all = |name, query| Named { name, query, is_asked_of_all: true };
     Ok(vec![

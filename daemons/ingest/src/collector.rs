@@ -10,7 +10,7 @@ use airshed_common::feed_status::{FeedStatus, Trouble};
 use airshed_common::{Clock, reason};
 use http::{HeaderMap, StatusCode};
 use jiff::{SignedDuration, Timestamp};
-use store::{Reading, Store, Window};
+use store::{Network, Reading, Store, Window};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
@@ -31,6 +31,8 @@ pub struct Collector {
     pub fetcher: Box<dyn Fetch>,
     /// What the feed's values are means over.
     pub window: Window,
+    /// Whose sensors they are.
+    pub network: Network,
     /// Where the readings go.
     pub store: Arc<dyn Store>,
     /// The age from which readings are deleted; `None`: never.
@@ -204,7 +206,7 @@ impl Collector {
             let (reason, now) = (reason(&failure), (self.clock)());
             let trouble = failure.trouble();
             self.status.set(|state| {
-                state.failure = Some((now, trouble));
+                (state.failure, state.first_ended) = (Some((now, trouble)), true);
                 state.store_refuses |= trouble == Trouble::Store;
             });
             metrics::counter!("airshed_fetches_total", "outcome" => "failed").increment(1);
@@ -305,8 +307,9 @@ impl Collector {
         metrics::counter!("airshed_feed_bytes_total").increment(bytes as u64);
         let parsed = tokio::task::spawn_blocking(move || feed::parse(&file, window, now)).await;
         // The parser does not panic; were it to, the fetch has failed, not the daemon.
-        let parsed = parsed
+        let mut parsed = parsed
             .unwrap_or_else(|panic| Err(BrokenFeed { offset: 0, reason: panic.to_string() }))?;
+        parsed.readings.iter_mut().for_each(|reading| reading.sensor.network = self.network);
         check(&parsed, now)?;
         for batch in parsed.readings.chunks(BATCH) {
             self.store.put(batch).await?;
@@ -390,7 +393,7 @@ fn count(feed: &Feed) -> Collected {
 fn log_stored(reading: &Reading) {
     debug!(
         id = reading.measurement,
-        sensor = reading.sensor,
+        sensor = %reading.sensor,
         timestamp = %reading.timestamp,
         aqi = reading.index().map(|index| index.get()),
         range = reading.band().map(|band| band.name()),

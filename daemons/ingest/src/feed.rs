@@ -104,7 +104,7 @@ pub fn parse(file: &[u8], window: Window, now: Timestamp) -> Result<Feed, Broken
         Some(_) => return broken(offset, "expected the `[` of a JSON array"),
         None => return broken(offset, "the file is empty"),
     }
-    let array = &file[offset..];
+    let array = &*with_marks(&file[offset..]);
     let mut reader = Reader { window, now, feed: Feed::default(), places: HashMap::new() };
     // Nearly every file is of the right shape throughout and read in one go.
     if let Ok(text) = std::str::from_utf8(array)
@@ -129,6 +129,20 @@ pub fn parse(file: &[u8], window: Window, now: Timestamp) -> Result<Feed, Broken
         reader.read(text);
     }
     Ok(reader.feed)
+}
+
+/// With a question mark for every byte that is not UTF-8: what it stands in is lost, or one letter
+/// of it, and nothing else.
+fn with_marks(text: &[u8]) -> Cow<'_, [u8]> {
+    if std::str::from_utf8(text).is_ok() {
+        return Cow::Borrowed(text);
+    }
+    let mut marked = Vec::with_capacity(text.len());
+    for chunk in text.utf8_chunks() {
+        marked.extend_from_slice(chunk.valid().as_bytes());
+        marked.extend(chunk.invalid().iter().map(|_| b'?'));
+    }
+    Cow::Owned(marked)
 }
 
 fn broken(offset: usize, reason: &str) -> Result<Feed, BrokenFeed> {
@@ -335,7 +349,7 @@ struct Reader {
     now: Timestamp,
     feed: Feed,
     /// Where in the readings those of a sensor and moment are, and their record's number.
-    places: HashMap<(u64, Timestamp), (usize, usize)>,
+    places: HashMap<(store::Sensor, Timestamp), (usize, usize)>,
 }
 
 impl Reader {
@@ -408,12 +422,15 @@ impl Reader {
             };
         }
         let Object(sensor) = record.sensor.unwrap_or_default();
-        let sensor_id = sensor.id.and_then(scalar).and_then(|text| id(text.trim()));
-        let Some(sensor_id) = sensor_id else {
-            return refused("sensor.id is missing or not a number");
+        let Some(sensor_id) = sensor.id.filter(|id| id.get() != "null") else {
+            return refused("sensor.id is missing");
+        };
+        let Some(sensor_id) = scalar(sensor_id).and_then(|text| id(text.trim())) else {
+            let shown: String = sensor_id.get().chars().take(40).collect();
+            return refused(&format!("sensor.id {shown} is no whole number up to 2^63 - 1"));
         };
         let timestamp = record.timestamp.and_then(scalar);
-        let Some(timestamp) = timestamp.and_then(|text| read_timestamp(&text)) else {
+        let Some(timestamp) = timestamp.and_then(|text| read_timestamp(&text, self.window)) else {
             return refused("timestamp is missing or unreadable");
         };
         if let Err(reason) = check_moment(timestamp, self.now) {
@@ -536,9 +553,14 @@ fn decimal(text: &str) -> Option<Decimal> {
     plain.or_else(|_| Decimal::from_scientific(text)).ok()
 }
 
-/// `2020-06-11 09:40:41`, with a `T` between or an offset behind it too; UTC without.
-fn read_timestamp(text: &str) -> Option<Timestamp> {
+/// `2020-06-11 09:40:41`, with a `T` between or an offset behind it too; UTC without. One to the
+/// minute is no moment, as in files that are imported; nor is a date, but for means over days.
+fn read_timestamp(text: &str, window: Window) -> Option<Timestamp> {
     let text = text.trim();
+    let is_date = text.len() == "2020-06-11".len() && window == Window::Day;
+    if text.len() < "2020-06-11 09:40:41".len() && !is_date {
+        return None;
+    }
     let civil = || TimeZone::UTC.to_timestamp(text.parse::<DateTime>().ok()?).ok();
     // To the second, without room for an offset: as nearly all are.
     let timestamp = match text.len() == 19 && text.as_bytes()[16] == b':' {
@@ -553,9 +575,11 @@ fn read<T: std::str::FromStr>(text: Option<&RawValue>) -> Option<T> {
     text.and_then(scalar)?.trim().parse().ok()
 }
 
-/// An id, as far as other programs have numbers for it.
+/// An id, as far as other programs have numbers for it; `7.0` is 7.
 fn id(text: &str) -> Option<u64> {
-    parsed::<i64>(text).and_then(|id| u64::try_from(id).ok())
+    let (number, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let is_whole = !fraction.is_empty() && fraction.bytes().all(|byte| byte == b'0');
+    parsed::<i64>(number).filter(|_| is_whole).and_then(|id| u64::try_from(id).ok())
 }
 
 /// The text of a JSON string or number; none for anything else.

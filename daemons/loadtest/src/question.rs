@@ -21,6 +21,7 @@ pub enum NoQuestion {
 #[derive(Deserialize)]
 struct Summary {
     newest: Option<Timestamp>,
+    index: Option<String>,
     countries: Vec<Country>,
 }
 
@@ -45,7 +46,12 @@ pub async fn default_question(target: &Target) -> Result<Map<String, Value>, NoQ
     let Some((newest, most)) = summary.newest.zip(most) else {
         return Err(NoQuestion::Empty(target.to_string()));
     };
-    for question in candidates(newest, most.country.as_deref()) {
+    // `Low` is a band of the UK's index, as the report has it, whatever the deployment's is.
+    let other = summary.index.filter(|index| !index.starts_with("uk_daqi"));
+    for mut question in candidates(newest, most.country.as_deref()) {
+        if other.is_some() {
+            question.insert("index".to_owned(), json!("uk_daqi"));
+        }
         let query = in_an_address(&question);
         let estimate: Estimate = ask.get(&format!("/api/estimate?{query}")).await?;
         if estimate.rows > 0 {

@@ -1,30 +1,29 @@
-//! How new the data is: by the bulk of the sensors, so that one with a wrong clock decides
-//! nothing.
+//! How new the data is: by the bulk of the sensors, so that a few with a wrong clock, or a few
+//! that still report, decide nothing.
 //!
-//! The data is as new as the newest readings of three quarters of the sensors: their upper
-//! quartile. Those count that were heard of in the last hour; where those are fewer than ten,
-//! in the last day, or the last eight. Older history does not, unless there is nothing newer;
-//! nor do readings that are ahead of the clock, implausible or from indoors, unless there are
-//! no others.
+//! The data is as new as the median sensor's newest reading: half of those that were heard of in the
+//! last eight days have reported since. Older history does not count, unless there is nothing
+//! newer; nor do readings that are ahead of the clock, implausible or from indoors, unless there
+//! are no others.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use airshed_common::{CLOCK_TOLERANCE, Clock};
 use jiff::{SignedDuration, Timestamp};
-use store::{Flags, Query, Reading, Store, Summary};
+use store::{Flags, Query, Sensor, Store, Summary};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-/// So many sensors say how new the data is, whatever a few of their clocks say.
-const ENOUGH: usize = 10;
+/// How far back sensors are looked for.
+const DAYS: i64 = 8;
 
-/// How far back they are looked for, until there are enough of them.
-const SPANS: [SignedDuration; 3] = [
-    SignedDuration::from_hours(1),
-    SignedDuration::from_hours(24),
-    SignedDuration::from_hours(8 * 24),
-];
+const SECONDS_A_DAY: i64 = 86_400;
+
+/// Where more than half of the sensors are found in the last hour, the rest of today is not looked
+/// at: its sensors are those of the days before, but for the few that are new.
+const LATELY: SignedDuration = SignedDuration::from_hours(1);
 
 /// How long it holds although the store changes.
 const HOLDS: Duration = Duration::from_secs(5);
@@ -33,13 +32,33 @@ const HOLDS: Duration = Duration::from_secs(5);
 pub struct Freshness {
     store: Arc<dyn Store>,
     clock: Clock,
-    known: Mutex<Option<Known>>,
+    known: Mutex<Known>,
 }
 
+#[derive(Default)]
 struct Known {
-    summary: Summary,
-    newest: Option<Timestamp>,
-    since: Instant,
+    /// What was found last, of which store, and when.
+    last: Option<(Summary, Option<Timestamp>, Instant)>,
+    /// The sensors of days that have ended.
+    days: Vec<Ended>,
+}
+
+/// When each sensor was heard of last.
+type Heard = HashMap<Sensor, Timestamp>;
+
+/// Those of a day, as long as its version stays.
+struct Ended {
+    day: i64,
+    counts: Counts,
+    version: Option<String>,
+    heard: Arc<Heard>,
+}
+
+/// Which readings count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Counts {
+    PlausibleOutdoors,
+    All,
 }
 
 impl Freshness {
@@ -52,58 +71,116 @@ impl Freshness {
     /// `summary` is the store's of just now.
     pub async fn newest(&self, summary: &Summary) -> Result<Option<Timestamp>, store::Error> {
         let mut known = self.known.lock().await;
-        if let Some(known) = &*known
-            && (known.summary == *summary
-                || known.newest.is_some() && known.since.elapsed() < HOLDS)
+        if let Some((of, newest, since)) = &known.last
+            && (of == summary || newest.is_some() && since.elapsed() < HOLDS)
         {
-            return Ok(known.newest);
+            return Ok(*newest);
         }
-        let newest = bulk(self.store.as_ref(), summary, (self.clock)()).await?;
-        *known = Some(Known { summary: summary.clone(), newest, since: Instant::now() });
+        let newest = self.bulk(&mut known.days, summary).await?;
+        known.last = Some((summary.clone(), newest, Instant::now()));
         Ok(newest)
     }
-}
 
-async fn bulk(
-    store: &dyn Store,
-    summary: &Summary,
-    now: Timestamp,
-) -> Result<Option<Timestamp>, store::Error> {
-    let Some((oldest, last)) = summary.extent else { return Ok(None) };
-    let ahead = now.saturating_add(CLOCK_TOLERANCE).unwrap_or(now);
-    // The clock may be behind all of them.
-    let last = if ahead < oldest { last } else { last.min(ahead) };
-    for without in [Flags::IMPLAUSIBLE, Flags::NONE] {
-        for base in [ahead, last] {
-            let mut moments = Vec::new();
-            for span in SPANS {
-                let from = base.saturating_sub(span).unwrap_or(oldest).max(oldest);
-                if from > last {
-                    continue;
+    async fn bulk(
+        &self,
+        days: &mut Vec<Ended>,
+        summary: &Summary,
+    ) -> Result<Option<Timestamp>, store::Error> {
+        let Some((oldest, last)) = summary.extent else { return Ok(None) };
+        let now = (self.clock)();
+        let ahead = now.saturating_add(CLOCK_TOLERANCE).unwrap_or(now);
+        // The clock may be behind all of them.
+        let last = if ahead < oldest { last } else { last.min(ahead) };
+        for counts in [Counts::PlausibleOutdoors, Counts::All] {
+            for base in [ahead, last] {
+                if let Some(median) = self.median(days, (oldest, last, base), counts).await? {
+                    return Ok(Some(median));
                 }
-                let mut query = Query::new(from, last);
-                query.without = without;
-                let page = store.latest(&query).await?;
-                let readings = page.rows().map(|row| row.reading());
-                let counts =
-                    |reading: &Reading| without == Flags::NONE || reading.indoor != Some(true);
-                moments = readings.filter(counts).map(|reading| reading.timestamp).collect();
-                if moments.len() >= ENOUGH {
-                    break;
-                }
-            }
-            if !moments.is_empty() {
-                return Ok(upper_quartile(moments));
             }
         }
+        Ok(None)
     }
-    Ok(None)
+
+    /// The median of the sensors' newest moments in the eight days before a base.
+    async fn median(
+        &self,
+        days: &mut Vec<Ended>,
+        (oldest, last, base): (Timestamp, Timestamp, Timestamp),
+        counts: Counts,
+    ) -> Result<Option<Timestamp>, store::Error> {
+        let before = |span| base.saturating_sub(span).unwrap_or(oldest).max(oldest);
+        let from = before(SignedDuration::from_hours(DAYS * 24));
+        if from > last {
+            return Ok(None);
+        }
+        let today = last.as_second().div_euclid(SECONDS_A_DAY);
+        let first = from.as_second().div_euclid(SECONDS_A_DAY);
+        let mut heard = Heard::new();
+        for day in first..today {
+            let of_day = self.ended_day(days, day, counts).await?;
+            let of_day = of_day.iter().filter(|(_, moment)| **moment >= from);
+            heard.extend(of_day.map(|(sensor, moment)| (*sensor, *moment)));
+        }
+        days.retain(|ended| (first..today).contains(&ended.day));
+        let midnight = Timestamp::from_second(today * SECONDS_A_DAY).unwrap_or(from).max(from);
+        let lately = before(LATELY).max(midnight);
+        if lately <= last {
+            let newest = self.heard(lately, last, counts).await?;
+            let (found, before) = (newest.len(), heard.len());
+            heard.extend(newest);
+            if found > heard.len() / 2 && before >= found / 2 && lately > midnight {
+                return Ok(median(heard));
+            }
+        }
+        let of_today = self.heard(midnight, last, counts).await?;
+        heard.extend(of_today);
+        Ok(median(heard))
+    }
+
+    async fn ended_day(
+        &self,
+        days: &mut Vec<Ended>,
+        day: i64,
+        counts: Counts,
+    ) -> Result<Arc<Heard>, store::Error> {
+        let moment = |second| Timestamp::from_second(second).unwrap_or(Timestamp::MAX);
+        let (from, until) =
+            (moment(day * SECONDS_A_DAY), moment(day * SECONDS_A_DAY + SECONDS_A_DAY - 1));
+        let version = self.store.version(from, until).await?;
+        let is_it = |ended: &Ended| (ended.day, ended.counts) == (day, counts);
+        if let Some(known) = days.iter().find(|ended| is_it(ended))
+            && known.version == version
+            && version.is_some()
+        {
+            return Ok(Arc::clone(&known.heard));
+        }
+        let heard = Arc::new(self.heard(from, until, counts).await?);
+        days.retain(|ended| !is_it(ended));
+        days.push(Ended { day, counts, version, heard: Arc::clone(&heard) });
+        Ok(heard)
+    }
+
+    async fn heard(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+        counts: Counts,
+    ) -> Result<Heard, store::Error> {
+        let mut query = Query::new(from, until);
+        if counts == Counts::PlausibleOutdoors {
+            query.without = Flags::IMPLAUSIBLE;
+        }
+        let page = self.store.latest(&query).await?;
+        let readings = page.rows().map(|row| row.reading());
+        let readings =
+            readings.filter(|reading| counts == Counts::All || reading.indoor != Some(true));
+        Ok(readings.map(|reading| (reading.sensor, reading.timestamp)).collect())
+    }
 }
 
-/// The moment that three quarters are not later than, counted so that of two or more the
-/// latest never decides.
-fn upper_quartile(mut moments: Vec<Timestamp>) -> Option<Timestamp> {
+/// Counted so that of two the later does not decide.
+fn median(heard: Heard) -> Option<Timestamp> {
+    let mut moments: Vec<_> = heard.into_values().collect();
     moments.sort_unstable_by(|a, b| b.cmp(a));
-    let later = moments.len().div_ceil(4).min(moments.len().saturating_sub(1));
-    moments.get(later).copied()
+    moments.get(moments.len() / 2).copied()
 }

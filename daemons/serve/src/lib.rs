@@ -1,7 +1,7 @@
 //! Answers go out: [`request`] reads what is asked for, [`server`] answers at once or hands
 //! the query to [`jobs`] and a queue (of [`message`]s), [`worker`] does what is queued, [`sweeper`] expires
-//! finished jobs and requeues stalled ones; results lie among [`objects`]; [`freshness`] says
-//! how new the data is. [`telemetry`] has the names of the metrics, [`watch`] samples gauges
+//! finished jobs and requeues stalled ones; results lie among [`objects`]; [`networks`]
+//! has the terms on which data goes out, [`freshness`] how new the data is. [`telemetry`] has the names of the metrics, [`watch`] samples gauges
 //! at scrape time, [`trace`] names a request from the client to the worker's log.
 //!
 //! Each daemon is a `run(parts, stop)`: it ends when the token is cancelled, and reads
@@ -13,6 +13,7 @@
 pub mod freshness;
 pub mod jobs;
 pub mod message;
+pub mod networks;
 pub mod objects;
 pub mod request;
 pub mod server;

@@ -17,7 +17,8 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use store::csv::{Delimiter, Dialect};
 use store::{
-    AqiStandard, Area, Column, Encoder, Flags, Format, Pages, Quality, Query, Spelling, Store, View,
+    AqiStandard, Area, Column, Encoder, Flags, Format, Network, Pages, Quality, Query, Spelling,
+    Store, View,
 };
 
 pub(crate) use self::bounds::whole;
@@ -25,7 +26,7 @@ use self::bounds::{End, read_index, read_moment};
 use self::file_name::filter_names;
 
 /// The fields that a request can have.
-pub const FIELDS: [&str; 23] = [
+pub const FIELDS: [&str; 24] = [
     "startDate",
     "endDate",
     "index",
@@ -40,6 +41,7 @@ pub const FIELDS: [&str; 23] = [
     "delimiter",
     "decimal",
     "bom",
+    "network",
     "sensor",
     "sensorType",
     "window",
@@ -67,6 +69,11 @@ pub struct Ask {
     pub format: Format,
     /// How many rows the answer has at most; the first ones.
     pub limit: Option<u64>,
+    /// Whose sensors are named by their number alone: the default network, until
+    /// [`Networks`](crate::networks::Networks) know better.
+    pub home: Network,
+    /// The sensors that are named so.
+    pub(crate) by_number: Vec<u64>,
     fields: Vec<(String, String)>,
 }
 
@@ -296,9 +303,13 @@ impl Ask {
         query.bands = given.list("range", |text| {
             query.standard.category(text).ok_or_else(|| ranges(query.standard))
         })?;
-        query.sensors = given.list("sensor", |text| {
-            whole(text).ok_or_else(|| "the id of a sensor is a whole number".to_owned())
+        query.networks = given.list("network", parsed)?;
+        query.sensors = given.list("sensor", |text| match whole(text) {
+            Some(id) => Ok(id.into()),
+            None => parsed(text),
         })?;
+        let by_number = given.values("sensor").flat_map(|value| value.split(','));
+        let by_number = by_number.filter_map(|text| whole(text.trim())).collect();
         query.sensor_types = given.list("sensorType", parsed)?.into();
         query.windows = given.list("window", parsed)?;
         if given.one("strict", read_flag)? == Some(true) {
@@ -330,7 +341,8 @@ impl Ask {
             rows.ok_or_else(|| "a number of rows, at least 1".to_owned())
         })?;
         let quality = given.one("quality", parsed)?;
-        Ok(Self { query, quality, columns, format, limit, fields })
+        let home = Network::default();
+        Ok(Self { query, quality, columns, format, limit, home, by_number, fields })
     }
 }
 

@@ -25,7 +25,8 @@ use uuid::Uuid;
 
 use crate::jobs::{Job, Jobs, JobsError, State};
 use crate::message;
-use crate::request::Ask;
+use crate::networks::Networks;
+use crate::request::{Ask, BadRequest};
 use crate::trace::Origin;
 
 /// Beginnings of one job before it is given up.
@@ -58,7 +59,7 @@ pub struct Worker {
     /// How long a worker may be silent before its job is given to another.
     pub silence: Duration,
     /// Whose data it is and how it may be used.
-    pub attribution: &'static str,
+    pub networks: Arc<Networks>,
 }
 
 /// How long a worker may be silent, usually.
@@ -260,14 +261,13 @@ impl Worker {
         delivery: &Delivery,
         stop: &CancellationToken,
     ) -> Result<(), Stopped> {
-        let ask = Ask::from_object(job.query.clone())
-            .map_err(|error| format!("The request cannot be read: {error}."))
-            .map_err(|why| Stopped::ForGood(Failure { public: why.clone(), log: why }))?;
+        let ask = readable(Ask::from_object(job.query.clone()))?;
         job.made_from = None;
         *job = self.jobs.update(job, State::Running { rows: 0, estimate: None }).await?;
         // The version first: what changes before the pages are read makes it an old one. It
         // is recorded with the next change of the record.
         let view = self.store.snapshot().await?;
+        let ask = readable(self.networks.restrict(ask, &view.networks().await?))?;
         let wanted = ask.wanted();
         job.made_from = view.version(wanted.from, wanted.until).await?;
         debug!(id = %job.id, attempts = job.attempts, "job begun");
@@ -353,7 +353,7 @@ impl Worker {
         view: Arc<dyn View>,
         progress: &Progress,
     ) -> Result<State, Stopped> {
-        let mut encoder = ask.encoder(self.attribution)?;
+        let mut encoder = ask.encoder(&self.networks.attribution(&ask.query))?;
         let mut file = ResultFile { writer, hash: Sha256::new(), bytes: 0 };
         let (mut text, mut doubtful) = (Vec::new(), 0);
         let mut pages = ask.pages_of(view);
@@ -445,4 +445,12 @@ impl ResultFile<'_> {
         closed.map_err(|error| Stopped::ForNow(Failure::new(RESULTS_UNAVAILABLE, &error)))?;
         Ok((self.bytes, hexadecimal(&self.hash.finalize())))
     }
+}
+
+/// A request that nobody can read again is not tried again.
+fn readable(ask: Result<Ask, BadRequest>) -> Result<Ask, Stopped> {
+    ask.map_err(|error| {
+        let why = format!("The request cannot be read: {error}.");
+        Stopped::ForGood(Failure { public: why.clone(), log: why })
+    })
 }

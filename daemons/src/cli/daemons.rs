@@ -7,6 +7,7 @@ use airshed::collector;
 use airshed::demo::network::Network;
 use airshed::demo::{self, FEED_PATH};
 use airshed::feed_status::FeedStatus;
+use airshed::networks::Networks;
 use airshed::schedule::{Schedule, Spread};
 use airshed::server::{self, Desk};
 use airshed::source::Source;
@@ -22,12 +23,16 @@ use tracing::{info, warn};
 
 use super::logging::Logging;
 use super::metrics::{Measuring, MetricsFlags};
-use super::settings::{FeedFlags, HttpFlags, JobFlags, StoreFlags, WorkerFlags, collector};
+use super::settings::{
+    FeedFlags, HttpFlags, JobFlags, NetworkFlags, StoreFlags, WorkerFlags, collector,
+};
 use super::tasks::Tasks;
 use super::{Failure, bad_call, stop_on_signals, wall_clock};
 
 #[derive(Args)]
 pub(super) struct Serve {
+    #[command(flatten)]
+    networks: NetworkFlags,
     #[command(flatten)]
     store: StoreFlags,
     #[command(flatten)]
@@ -58,11 +63,11 @@ impl Serve {
         let kept = Arc::clone(&store);
         let collector = self.feed.collector(kept, clock.clone(), Arc::clone(&status), slack)?;
         let mut tasks = Tasks::new(stop.clone());
-        let (attribution, licence) = (store::ATTRIBUTION, Some(store::LICENCE));
-        let parts = Parts { store, clock, status: Some(status), attribution, licence };
+        let networks = self.networks.networks(Networks::default());
+        let parts = Parts { store, clock, status: Some(status), networks };
         let daemons = Inside { jobs: &self.jobs, http: &self.http, worker: &self.worker };
         parts.serve_and_work(&mut tasks, &self.store, daemons, measuring, listener).await?;
-        tasks.add_control(&self.store, &parts.store, attribution, "serve");
+        tasks.add_control(&self.store, &parts.store, &parts.networks, "serve");
         let (schedule, spread) = self.feed.times();
         tasks.add("collector", collector::run(collector, schedule, spread, stop));
         tasks.run().await
@@ -118,8 +123,7 @@ impl Demo {
             store: store.open().await?,
             clock: clock.clone(),
             status: Some(Arc::new(FeedStatus::default())),
-            attribution: demo::ATTRIBUTION,
-            licence: None,
+            networks: Arc::default(),
         };
         let mut tasks = Tasks::new(stop.clone());
 
@@ -131,10 +135,12 @@ impl Demo {
 
         let daemons = Inside { jobs: &self.jobs, http: &self.http, worker: &self.worker };
         parts.serve_and_work(&mut tasks, &store, daemons, measuring, listener).await?;
-        tasks.add_control(&store, &parts.store, parts.attribution, "demo");
+        tasks.add_control(&store, &parts.store, &parts.networks, "demo");
         let status = parts.status.clone().unwrap_or_default();
         let live: Source = format!("{origin}{FEED_PATH}").parse()?;
-        let live = collector(live, None, None, Arc::clone(&parts.store), clock.clone(), status)?;
+        let mut live =
+            collector(live, None, None, Arc::clone(&parts.store), clock.clone(), status)?;
+        live.network = store::Network::SIMULATED;
         let now = clock().as_second();
         let past = (1..=i64::from(self.history)).map(|hour| now - hour * 3600).collect();
         let at_once = Spread::default();
@@ -154,6 +160,7 @@ async fn collect_past(parts: Parts, origin: String, past: Vec<i64>, stop: Cancel
         let (store, clock) = (Arc::clone(&parts.store), parts.clock.clone());
         match collector(source, None, None, store, clock, status) {
             Ok(mut collector) => {
+                collector.network = store::Network::SIMULATED;
                 collector.collect_patiently(None, &stop).await;
             }
             Err(failure) => warn!(reason = reason(failure.as_ref()), "no collector"),
@@ -167,6 +174,8 @@ async fn collect_past(parts: Parts, origin: String, past: Vec<i64>, stop: Cancel
 
 #[derive(Args)]
 pub(super) struct Collect {
+    #[command(flatten)]
+    networks: NetworkFlags,
     #[command(flatten)]
     store: StoreFlags,
     #[command(flatten)]
@@ -192,7 +201,8 @@ impl Collect {
         let store = self.store.open_to_keep(self.feed.keep()).await?;
         let mut tasks = Tasks::new(stop.clone());
         measuring.watch(&mut tasks, Some(&store), None, &clock);
-        tasks.add_control(&self.store, &store, store::ATTRIBUTION, "collect");
+        let networks = self.networks.networks(Networks::default());
+        tasks.add_control(&self.store, &store, &networks, "collect");
         let slack = self.store.deletion_slack();
         let mut collector = self.feed.collector(store, clock, Arc::default(), slack)?;
         if self.once {
@@ -211,6 +221,8 @@ impl Collect {
 
 #[derive(Args)]
 pub(super) struct Serving {
+    #[command(flatten)]
+    networks: NetworkFlags,
     #[command(flatten)]
     store: StoreFlags,
     #[command(flatten)]
@@ -249,15 +261,9 @@ impl Serving {
         }
         let queues = desk.as_ref().map(|desk| &desk.queues);
         let watch = measuring.watch(&mut tasks, Some(&store), queues, &clock);
-        tasks.add_control(&self.store, &store, store::ATTRIBUTION, "server");
-        let server = self.http.server(
-            store,
-            desk,
-            None,
-            watch,
-            clock,
-            (store::ATTRIBUTION, Some(store::LICENCE)),
-        )?;
+        let networks = self.networks.networks(Networks::default());
+        tasks.add_control(&self.store, &store, &networks, "server");
+        let server = self.http.server(store, desk, None, watch, clock, networks)?;
         HttpFlags::announce(&listener)?;
         tasks.add("server", server::run(server, listener, stop));
         tasks.run().await
@@ -266,6 +272,8 @@ impl Serving {
 
 #[derive(Args)]
 pub(super) struct Working {
+    #[command(flatten)]
+    networks: NetworkFlags,
     #[command(flatten)]
     store: StoreFlags,
     #[command(flatten)]
@@ -294,8 +302,9 @@ impl Working {
         let mut tasks = Tasks::new(stop.clone());
         measuring.watch(&mut tasks, None, None, &clock);
         let jobs = self.jobs.jobs(&self.store.data, clock, false).await?;
-        tasks.add_control(&self.store, &store, store::ATTRIBUTION, "worker");
-        let worker = self.worker.worker(store, queues, jobs, store::ATTRIBUTION);
+        let networks = self.networks.networks(Networks::default());
+        tasks.add_control(&self.store, &store, &networks, "worker");
+        let worker = self.worker.worker(store, queues, jobs, networks);
         tasks.add("worker", worker::run(worker, stop));
         tasks.run().await
     }
@@ -306,9 +315,7 @@ struct Parts {
     store: Arc<dyn Store>,
     clock: Clock,
     status: Option<Arc<FeedStatus>>,
-    /// Whose data it is.
-    attribution: &'static str,
-    licence: Option<&'static str>,
+    networks: Arc<Networks>,
 }
 
 /// The daemons that `serve` and `demo` have inside.
@@ -343,11 +350,10 @@ impl Parts {
         let watch = measuring.watch(tasks, Some(&store), Some(&queues), &self.clock);
         let clock = self.clock.clone();
         let (shown, desk) = (Arc::clone(&store), Some(desk));
-        let server =
-            http.server(shown, desk, status, watch, clock, (self.attribution, self.licence))?;
+        let server = http.server(shown, desk, status, watch, clock, Arc::clone(&self.networks))?;
         HttpFlags::announce(&listener)?;
         let stop = tasks.stop.clone();
-        let worker = worker.worker(store, queues, jobs, self.attribution);
+        let worker = worker.worker(store, queues, jobs, Arc::clone(&self.networks));
         tasks.add("server", server::run(server, listener, stop.clone()));
         tasks.add("worker", worker::run(worker, stop.clone()));
         tasks.add("sweeper", sweeper::run(sweeper, stop));

@@ -7,16 +7,17 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use airshed::control::{self, Client, ClientError};
-use airshed::transfer::{self, ExportError, Imported};
+use airshed::networks::Networks;
+use airshed::transfer::{self, ExportError, Imported, Rules};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use store::{ATTRIBUTION, AqiStandard, Format, Reading, Store};
+use store::{AqiStandard, Format, Network, Reading, Store};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::logging::Logging;
 use super::output::{Output, say};
-use super::settings::{Access, Reached, StoreFlags};
+use super::settings::{Access, NetworkFlags, Reached, StoreFlags};
 use super::{Failure, bad_call, wall_clock};
 
 /// Refused rows that are shown one by one.
@@ -32,6 +33,9 @@ pub(super) struct Import {
     /// instead of storing what follows.
     #[arg(long)]
     strict: bool,
+    /// Whose sensors the files have, where their rows do not say: the name of a network.
+    #[arg(long, default_value_t, value_name = "NAME")]
+    network: Network,
     #[command(flatten)]
     store: StoreFlags,
     #[command(flatten)]
@@ -47,8 +51,9 @@ impl Import {
             inputs.push((path.display().to_string(), open(path)?));
         }
         let mut target = Target::open(&self.store).await?;
+        let rules = Rules { strict: self.strict, network: self.network };
         tokio::select! {
-            done = import_all(inputs, self.strict, &mut target) => done,
+            done = import_all(inputs, rules, &mut target) => done,
             code = interrupted() => {
                 say("airshed: stopped; the batches before that are stored, and the same files \
                      can be imported again");
@@ -89,7 +94,7 @@ async fn interrupted() -> io::Result<ExitCode> {
 
 async fn import_all(
     inputs: Vec<(String, Input)>,
-    strict: bool,
+    rules: Rules,
     target: &mut Target,
 ) -> Result<ExitCode, Failure> {
     let mut refused = 0;
@@ -104,7 +109,7 @@ async fn import_all(
         };
         let progress = |bytes| bar.set_position(bytes);
         let put = async |batch: &[Reading]| target.put(batch).await;
-        let imported = transfer::import(put, input, strict, wall_clock()(), show, progress).await;
+        let imported = transfer::import(put, input, rules, wall_clock()(), show, progress).await;
         bar.finish_and_clear();
         let imported = imported.map_err(|failure| {
             let before = failure.imported.stored;
@@ -150,8 +155,8 @@ impl Target {
             Reached::Opened(store) => {
                 let stop = CancellationToken::new();
                 if let Some(socket) = flags.socket() {
-                    let (shared, attribution) = (Arc::clone(&store), ATTRIBUTION);
-                    let parts = control::Parts { store: shared, attribution, daemon: "import" };
+                    let (shared, networks) = (Arc::clone(&store), Arc::default());
+                    let parts = control::Parts { store: shared, networks, daemon: "import" };
                     tokio::spawn(control::run(parts, socket, stop.clone()));
                 }
                 Ok(Self::Opened(store, stop.drop_guard()))
@@ -229,7 +234,11 @@ pub(super) struct Export {
     /// Highest index.
     #[arg(long)]
     max_aqi: Option<String>,
-    /// Sensor ids.
+    /// Networks, such as sensor.community.
+    #[arg(long)]
+    network: Option<String>,
+    /// Sensor ids; of other networks than sensor.community with the network before, as in
+    /// my-school:12.
     #[arg(long)]
     sensor: Option<String>,
     /// Only within west,south,east,north, in degrees.
@@ -266,6 +275,8 @@ pub(super) struct Export {
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(flatten)]
+    networks: NetworkFlags,
+    #[command(flatten)]
     store: StoreFlags,
 }
 
@@ -280,8 +291,9 @@ impl Export {
         let bar = bar(0, "{spinner} {human_pos} rows {elapsed}", "");
         let rows = match store {
             Reached::Opened(store) => {
-                let (encoder, progress) =
-                    (ask.encoder(ATTRIBUTION)?, |rows| bar.set_position(rows));
+                let networks = self.networks.networks(Networks::default());
+                let encoder = ask.encoder(&networks.attribution(&ask.query))?;
+                let progress = |rows| bar.set_position(rows);
                 match transfer::export(store, &ask.query, encoder, &mut output, progress).await {
                     Err(ExportError::Write(error)) => return Err(output.failure(error)),
                     rows => rows?,
@@ -311,6 +323,7 @@ impl Export {
             ("range", self.range.as_deref()),
             ("minAqi", self.min_aqi.as_deref()),
             ("maxAqi", self.max_aqi.as_deref()),
+            ("network", self.network.as_deref()),
             ("sensor", self.sensor.as_deref()),
             ("bbox", self.bbox.as_deref()),
             ("near", self.near.as_deref()),

@@ -172,6 +172,14 @@ fn parse() -> Arguments {
 
 /// A value that came from a variable is not the fault of a flag that nobody typed.
 fn blaming_variable(mut error: clap::Error, command: &clap::Command) -> clap::Error {
+    if let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue)
+        && let Some((scheme, _)) =
+            value.split_once("://").filter(|(_, rest)| rest.contains(['@', '?']))
+    {
+        // It may hold a password.
+        let hidden = ContextValue::String(format!("{scheme}://…"));
+        error.insert(ContextKind::InvalidValue, hidden);
+    }
     let shown = match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(shown)) => shown.clone(),
         _ => return error,

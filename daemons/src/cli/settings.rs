@@ -8,6 +8,7 @@ use airshed::collector::{Backoff, Collector};
 use airshed::control::{self, Client, Socket};
 use airshed::feed_status::FeedStatus;
 use airshed::jobs::Jobs;
+use airshed::networks::{NetworkTerms, Networks};
 use airshed::objects::{Objects, remove_unfinished};
 use airshed::schedule::{Schedule, Spread};
 use airshed::server::{CorsOrigins, Desk, Limits, Server};
@@ -19,7 +20,9 @@ use clap::Args;
 use http::HeaderValue;
 use jiff::SignedDuration;
 use queue::Queues;
-use store::{AqiStandard, CacheOptions, Cached, ErrorKind, Metered, SensorType, Store, Window};
+use store::{
+    AqiStandard, CacheOptions, Cached, ErrorKind, Metered, Network, SensorType, Store, Window,
+};
 use tokio::net::{TcpListener, TcpSocket, lookup_host};
 
 use super::left_out::check_aws;
@@ -43,7 +46,7 @@ pub(super) struct StoreFlags {
     cache_seconds: u32,
     /// Further models of sensors that measure particulate matter in µg/m³, beside the families
     /// SDS, PMS, HPM, SPS, SEN5x, NextPM and IPS; all others get no index.
-    #[arg(long, env = "AIRSHED_PARTICULATE_TYPES", value_name = "MODEL", value_delimiter = ',')]
+    #[arg(long, env = "AIRSHED_PARTICULATE_TYPES", value_name = "MODEL", value_delimiter = ',', value_parser = particulate_type)]
     particulate_types: Vec<SensorType>,
 }
 
@@ -212,6 +215,14 @@ const REACH_AGAIN: Duration = Duration::from_millis(100);
 /// So many times it is no news: the process begins, or ends.
 const REACH_SAID: u32 = 5;
 
+fn particulate_type(text: &str) -> Result<SensorType, String> {
+    let model: SensorType = text.parse().map_err(|bad: store::BadSensorType| bad.to_string())?;
+    match model.counts_particles() {
+        true => Err("it counts particles, which no index is of".to_owned()),
+        false => Ok(model),
+    }
+}
+
 fn folder(text: &str) -> Result<PathBuf, &'static str> {
     if text.is_empty() { Err("give a directory, such as ./data") } else { Ok(text.into()) }
 }
@@ -267,6 +278,10 @@ pub(super) struct FeedFlags {
     /// path, where it is one of Sensor.Community's]
     #[arg(long, env = "AIRSHED_WINDOW")]
     window: Option<Window>,
+    /// Whose sensors the feed has: the name of their network, 1 to 16 small letters, digits, dots,
+    /// hyphens and underscores.
+    #[arg(long, env = "AIRSHED_FEED_NETWORK", default_value_t, value_name = "NAME")]
+    feed_network: Network,
     /// When to fetch: a cron expression in UTC. There is a fetch at the start as well.
     #[arg(long, env = "AIRSHED_SCHEDULE", default_value = "0 0 * * *", value_name = "CRON")]
     schedule: Schedule,
@@ -298,6 +313,12 @@ impl FeedFlags {
                  AIRSHED_CONTACT), an e-mail address or a page of yours",
             ));
         }
+        if self.contact().is_some_and(|contact| !is_header_text(contact)) {
+            return Err(bad_call(
+                "--contact goes into a header: one line of letters without accents, such as \
+                 you@example.org or https://example.org/air",
+            ));
+        }
         window_of(&self.feed, self.window).map(drop)
     }
 
@@ -323,6 +344,7 @@ impl FeedFlags {
     ) -> Result<Collector, Failure> {
         let (feed, contact) = (self.feed.clone(), self.contact());
         let mut collector = collector(feed, self.window, contact, store, clock, status)?;
+        collector.network = self.feed_network;
         collector.kept_for = self.keep().map(|keep| keep + slack);
         Ok(collector)
     }
@@ -336,6 +358,10 @@ impl FeedFlags {
         let days = Some(self.keep_readings).filter(|days| *days > 0);
         days.map(|days| SignedDuration::from_hours(24 * i64::from(days)))
     }
+}
+
+fn is_header_text(text: &str) -> bool {
+    text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic())
 }
 
 /// What the feed's values are means over: never guessed.
@@ -359,7 +385,8 @@ pub(super) fn collector(
     let window = window_of(&feed, window)?;
     let fetcher = Box::new(Fetcher::new(feed, contact)?);
     let backoff = Backoff::default();
-    Ok(Collector { fetcher, window, store, kept_for: None, backoff, clock, status })
+    let network = Network::default();
+    Ok(Collector { fetcher, window, network, store, kept_for: None, backoff, clock, status })
 }
 
 /// Queue and results.
@@ -464,7 +491,7 @@ impl HttpFlags {
         feed: Option<Arc<FeedStatus>>,
         watch: Arc<Watch>,
         clock: Clock,
-        (attribution, licence): (&'static str, Option<&'static str>),
+        networks: Arc<Networks>,
     ) -> Result<Server, Failure> {
         let stall = Duration::from_secs(self.stall.max(1));
         let limits = Limits {
@@ -478,7 +505,7 @@ impl HttpFlags {
         };
         let cors = self.cors()?;
         let index = self.index;
-        Ok(Server { store, desk, feed, watch, clock, limits, cors, attribution, licence, index })
+        Ok(Server { store, desk, feed, watch, clock, limits, cors, networks, index })
     }
 
     fn cors(&self) -> Result<CorsOrigins, Failure> {
@@ -515,6 +542,25 @@ pub(super) async fn listen_on(address: &str) -> std::io::Result<TcpListener> {
     Err(failure)
 }
 
+/// On which terms data is handed out.
+#[derive(Args, Clone)]
+pub(super) struct NetworkFlags {
+    /// The terms of a network's data: NAME=ATTRIBUTION, or NAME=ATTRIBUTION <ADDRESS OF THE
+    /// LICENCE>; may be given several times (in the variable with a | between). Only readings of
+    /// Sensor.Community and of networks that are named here are handed out.
+    #[arg(long, env = "AIRSHED_NETWORK_TERMS", value_name = "TERMS", value_delimiter = '|')]
+    network_terms: Vec<NetworkTerms>,
+}
+
+impl NetworkFlags {
+    /// The networks that are named, and others.
+    pub(super) fn networks(&self, others: Networks) -> Arc<Networks> {
+        let named = self.network_terms.iter().cloned();
+        let add = |all: Networks, NetworkTerms { network, terms }| all.with(network, terms);
+        Arc::new(named.fold(others, add))
+    }
+}
+
 /// How many jobs at a time.
 #[derive(Args, Clone)]
 pub(super) struct WorkerFlags {
@@ -538,10 +584,10 @@ impl WorkerFlags {
         store: Arc<dyn Store>,
         queues: Queues,
         jobs: Jobs,
-        attribution: &'static str,
+        networks: Arc<Networks>,
     ) -> Worker {
         let silence = Duration::from_secs(self.silence);
         let concurrency = self.concurrency;
-        Worker { store, queues, jobs, concurrency, silence, attribution }
+        Worker { store, queues, jobs, concurrency, silence, networks }
     }
 }

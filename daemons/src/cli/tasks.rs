@@ -4,6 +4,7 @@ use std::future::Future;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use airshed::networks::Networks;
 use airshed::{control, reason};
 use store::Store;
 use tokio::task::JoinSet;
@@ -40,11 +41,12 @@ impl Tasks {
         &mut self,
         flags: &StoreFlags,
         store: &Arc<dyn Store>,
-        attribution: &'static str,
+        networks: &Arc<Networks>,
         daemon: &'static str,
     ) {
         if let Some(socket) = flags.socket() {
-            let parts = control::Parts { store: Arc::clone(store), attribution, daemon };
+            let (store, networks) = (Arc::clone(store), Arc::clone(networks));
+            let parts = control::Parts { store, networks, daemon };
             self.add("control", control::run(parts, socket, self.stop.clone()));
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use airshed_common::reason;
+use airshed_serve::networks::Networks;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, TRAILER};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
@@ -28,7 +29,7 @@ pub struct Parts {
     /// The store.
     pub store: Arc<dyn Store>,
     /// Whose data it is.
-    pub attribution: &'static str,
+    pub networks: Arc<Networks>,
     /// What this process does, for people.
     pub daemon: &'static str,
 }
@@ -137,7 +138,8 @@ async fn export(parts: &Parts, query: &str) -> Answer {
         Err(bad) => return text(StatusCode::BAD_REQUEST, bad.to_string()),
     };
     let view = parts.store.snapshot().await;
-    let prepared = view.and_then(|view| Ok((ask.encoder(parts.attribution)?, view)));
+    let prepared =
+        view.and_then(|view| Ok((ask.encoder(&parts.networks.attribution(&ask.query))?, view)));
     let (encoder, view) = match prepared {
         Ok(prepared) => prepared,
         Err(error) => return text(StatusCode::INTERNAL_SERVER_ERROR, reason(&error)),

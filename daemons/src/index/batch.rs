@@ -18,6 +18,12 @@ const SEPARATORS: [u8; 4] = [b',', b';', b'\t', b'|'];
 /// Why a batch could not be read or written at all.
 #[derive(Debug, thiserror::Error)]
 pub enum BatchError {
+    /// There is nothing, not even a header.
+    #[error(
+        "the input is empty: it needs the header \
+         standard,version,pollutant,unit,averaging,concentration, and rows"
+    )]
+    Empty,
     /// The header lacks a column.
     #[error(
         "the header has no column `{0}`; it needs \
@@ -118,6 +124,9 @@ fn is_column(cell: &[u8], name: &str) -> bool {
 }
 
 fn places_of(header: &csv::ByteRecord) -> Result<[usize; 6], BatchError> {
+    if header.iter().all(|cell| cell.trim_ascii().is_empty()) {
+        return Err(BatchError::Empty);
+    }
     let mut places = [0; 6];
     for (place, name) in places.iter_mut().zip(COLUMNS) {
         let mut found = (0..header.len()).filter(|at| is_column(&header[*at], name));

@@ -257,6 +257,7 @@ async fn no_day_is_lost_to_an_outage_that_ends_within_it() {
         let collector = Collector {
             fetcher: Box::new(FailsFromMidnight { outage, clock: clock.clone(), source }),
             window: Window::Day24,
+            network: store::Network::default(),
             store: store.clone(),
             kept_for: None,
             backoff: Backoff::default(),

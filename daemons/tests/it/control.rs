@@ -9,6 +9,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
 use airshed::control::{Client, ClientError, Parts, Socket, SocketError, run, socket_of};
+use airshed::networks::{Networks, Terms};
 use store::{Embedded, Memory, Store};
 use tokio_util::sync::CancellationToken;
 
@@ -158,8 +159,10 @@ async fn a_client_is_told_what_the_holder_says() {
     let absent = Client::connect(&path).await.err().unwrap();
     assert!(absent.nobody_listens(), "{absent}");
     let store: Arc<dyn Store> = Arc::new(Memory::new());
-    let (stop, attribution) = (CancellationToken::new(), "somebody's");
-    let parts = Parts { store: Arc::clone(&store), attribution, daemon: "test" };
+    let terms = Terms::new("somebody's", None);
+    let networks = Arc::new(Networks::only(store::Network::SENSOR_COMMUNITY, terms));
+    let stop = CancellationToken::new();
+    let parts = Parts { store: Arc::clone(&store), networks, daemon: "test" };
     let socket = Socket::listen(&path).unwrap();
     let serving = tokio::spawn(run(parts, socket, stop.clone()));
     assert!(matches!(Socket::listen(&path), Err(SocketError::Taken(_))));

@@ -206,8 +206,20 @@ fn fields_may_be_missing_and_doubtful_ones_are_left_out_with_a_remark() {
 #[test]
 fn a_bad_record_is_refused_alone() {
     let cases = [
-        (r#""sensor":{"id":7,"#, r#""sensor":{"#, "sensor.id is missing or not a number"),
-        (r#""sensor":{"id":7,"#, r#""sensor":{"id":-7,"#, "sensor.id is missing or not a number"),
+        (r#""sensor":{"id":7,"#, r#""sensor":{"#, "sensor.id is missing"),
+        (r#""sensor":{"id":7,"#, r#""sensor":{"id":null,"#, "sensor.id is missing"),
+        (
+            r#""sensor":{"id":7,"#,
+            r#""sensor":{"id":-7,"#,
+            "sensor.id -7 is no whole number up to 2^63 - 1",
+        ),
+        (
+            r#""sensor":{"id":7,"#,
+            r#""sensor":{"id":7.5,"#,
+            "sensor.id 7.5 is no whole number up to 2^63 - 1",
+        ),
+        ("2026-01-31 10:20:30", "2026-01-31", "timestamp is missing or unreadable"),
+        ("2026-01-31 10:20:30", "2026-01-31 10:20", "timestamp is missing or unreadable"),
         ("2026-01-31 10:20:30", "yesterday", "timestamp is missing or unreadable"),
         ("2026-01-31 10:20:30", "2026-13-31 10:20:30", "timestamp is missing or unreadable"),
         ("2026-01-31 10:20:30", "9999-12-31 10:20:30", "timestamp is missing or unreadable"),
@@ -235,6 +247,20 @@ fn a_bad_record_is_refused_alone() {
         let feed = read(&format!("[{bad},{}", good.trim_start_matches('[')));
         assert_eq!((feed.records, feed.readings.len(), feed.remarks.len()), (2, 1, 1), "{bad}");
     }
+}
+
+#[test]
+fn bytes_that_are_not_utf_8_cost_what_they_stand_in_alone() {
+    let good = record("50.5", "50.5");
+    let bad = good.replacen("SDS011", "Gr\u{f6}\u{df}e", 1);
+    let both = format!("{},{}", bad.trim_end_matches(']'), good.trim_start_matches('['));
+    let latin: Vec<u8> = both.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect();
+    let feed = parse(&latin, Window::Day24, super::support::at("2026-02-01T12:00:00Z")).unwrap();
+    assert_eq!((feed.records, feed.readings.len() + feed.remarks.len()), (2, 3), "{feed:?}");
+    assert!(feed.remarks[0].reason.contains("sensor type"), "{feed:?}");
+    // A whole number is one, however it is written.
+    let feed = read(&record(r#""sensor":{"id":7,"#, r#""sensor":{"id":"7.0","#));
+    assert_eq!(feed.readings[0].sensor, 7.into());
 }
 
 #[test]

@@ -8,7 +8,9 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use reqwest::StatusCode;
 use serde_json::json;
-use store::{Embedded, Error, Memory, Page, Position, Query, Reading, Store, Summary, View};
+use store::{
+    Embedded, Error, Memory, Network, Page, Position, Query, Reading, Store, Summary, View,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -358,6 +360,10 @@ impl View for Endless {
     async fn summary(&self) -> Result<Summary, Error> {
         self.pages.summary().await
     }
+
+    async fn networks(&self) -> Result<Vec<Network>, Error> {
+        self.pages.networks().await
+    }
 }
 
 #[async_trait]
@@ -443,8 +449,17 @@ async fn not_ready_before_the_first_collection_has_ended_nor_while_the_store_tak
     let broken = RawServer::start(vec![answer("500 Oh", "", "")]).await;
     let mut collector = collector(&broken.url, Arc::clone(&rig.store));
     collector.status = feed;
-    collector.backoff.attempts = 1;
-    assert!(collector.collect_patiently(None, &rig.stop).await.is_none());
+    // It is tried again for a day, and ready after the first time.
+    let until = Some(super::support::at("2026-02-02T12:00:00Z"));
+    let stop = rig.stop.clone();
+    let patient = tokio::spawn(async move { collector.collect_patiently(until, &stop).await });
+    let waiting = async {
+        while rig.get("/readyz").await.status() != 200 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), waiting).await.unwrap();
+    patient.abort();
     let ready = rig.get("/readyz").await;
     assert_eq!(ready.status(), 200);
     let ready = json(ready).await;
@@ -457,7 +472,9 @@ async fn not_ready_before_the_first_collection_has_ended_nor_while_the_store_tak
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("readings.redb");
     let store = store::Embedded::open(&path, store::Options::default()).unwrap();
-    let rig = Rig::start(Options { store: Arc::new(store), ..Options::default() }).await;
+    // Whether it collects or not.
+    let options = Options { store: Arc::new(store), collects: false, ..Options::default() };
+    let rig = Rig::start(options).await;
     assert_eq!(rig.get("/readyz").await.status(), 200);
     std::fs::remove_file(&path).unwrap();
     let refused = rig.get("/readyz").await;
@@ -519,6 +536,22 @@ async fn neither_history_nor_the_future_nor_what_is_left_out_says_how_new_the_da
     assert_eq!(newest(batch.clone()).await, "2026-01-31T06:00:00Z");
     let batch = batch.into_iter().chain(left_out.clone()).collect();
     assert_eq!(newest(batch).await, "2026-01-31T06:00:00Z");
+    // Nor are ten of a thousand, nor one more, whatever day it is that the others fell silent.
+    for few in [9, 10, 11, 400] {
+        let silent = (0..1000).map(|n| {
+            reading(
+                1000 + n,
+                ["2026-01-31T06:00:00Z", "2026-01-28T06:00:00Z"][usize::from(n % 5 > 1)],
+                8,
+                false,
+            )
+        });
+        let newest = newest(live(few).chain(silent).collect()).await;
+        let expected = if few < 400 { "2026-01-28T06:00:00Z" } else { "2026-01-31T06:00:00Z" };
+        assert_eq!(newest, expected, "{few} live sensors beside a thousand silent ones");
+    }
+    let silent = (0..100).map(|n| reading(1000 + n, "2026-01-31T06:00:00Z", 8, false));
+    assert_eq!(newest(live(101).chain(silent).collect()).await, "2026-02-01T11:54:00Z");
     // Where there is nothing else, they count.
     assert_eq!(newest(left_out.to_vec()).await, "2026-02-01T11:59:00Z");
     assert_eq!(newest(dead.collect()).await, "2025-01-01T06:00:00Z");
@@ -531,7 +564,7 @@ async fn the_reports_program_finds_what_it_expects() {
         .into_iter()
         .map(|reading| Reading {
             country: Some("DE".parse().unwrap()),
-            pm10: Some((reading.sensor % 12 + 1).into()),
+            pm10: Some((reading.sensor.id % 12 + 1).into()),
             ..reading
         })
         .collect();

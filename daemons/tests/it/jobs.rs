@@ -16,7 +16,7 @@ use object_store::ObjectStore;
 use queue::Queues;
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use store::{Error, Memory, Page, Position, Query, Reading, Store, Summary, View};
+use store::{Error, Memory, Network, Page, Position, Query, Reading, Store, Summary, View};
 use uuid::Uuid;
 
 use super::support::{Options, Rig, at, clock, in_memory, json, location, readings};
@@ -92,7 +92,7 @@ async fn what_a_stop_interrupted_is_taken_up_again() {
         jobs: rig.jobs.clone(),
         concurrency: 1,
         silence: worker::SILENCE,
-        attribution: store::ATTRIBUTION,
+        networks: Arc::default(),
     };
     tokio::spawn(worker::run(worker, rig.stop.clone()));
     assert_eq!(rig.get(&format!("{path}?wait=30")).await.status(), 200);
@@ -144,6 +144,10 @@ impl View for Slow {
     async fn summary(&self) -> Result<Summary, Error> {
         self.0.summary().await
     }
+
+    async fn networks(&self) -> Result<Vec<Network>, Error> {
+        self.0.networks().await
+    }
 }
 
 #[async_trait]
@@ -172,14 +176,14 @@ async fn a_job_that_takes_long_is_begun_once() {
     let job = jobs.create(ask.to_object(), Origin::default()).await.unwrap();
     queues.requests.send(&message::of(job.id, &Origin::default())).await.unwrap();
     let (store, silence) = (Arc::new(store), worker::SILENCE);
-    let (jobs_of_worker, attribution) = (jobs.clone(), store::ATTRIBUTION);
+    let jobs_of_worker = jobs.clone();
     let worker = worker::Worker {
         store,
         queues,
         jobs: jobs_of_worker,
         concurrency: 3,
         silence,
-        attribution,
+        networks: Arc::default(),
     };
     let stop = tokio_util::sync::CancellationToken::new();
     tokio::spawn(worker::run(worker, stop.clone()));
@@ -320,7 +324,7 @@ async fn equal_queries_share_a_job_while_its_result_is_fresh() {
         jobs: rig.jobs.clone(),
         concurrency: 1,
         silence: worker::SILENCE,
-        attribution: store::ATTRIBUTION,
+        networks: Arc::default(),
     };
     tokio::spawn(worker::run(worker, rig.stop.clone()));
     assert_eq!(rig.get(&format!("{first}?wait=30")).await.status(), 200);
@@ -475,7 +479,7 @@ async fn a_finished_job_is_deleted_with_its_file_or_refuses_with_the_reason() {
 #[tokio::test]
 async fn a_job_says_how_many_rows_are_doubtful_and_whether_some_are_missing() {
     let rig = Rig::start(Options::default()).await;
-    let zero = |reading: Reading| match reading.sensor % 10 {
+    let zero = |reading: Reading| match reading.sensor.id % 10 {
         0 => Reading { pm10: Some(0.into()), ..reading },
         _ => Reading { pm10: Some(5.into()), ..reading },
     };

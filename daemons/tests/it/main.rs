@@ -17,6 +17,7 @@ mod http;
 mod index;
 mod jobs;
 mod loadtest;
+mod networks;
 mod page;
 mod provision;
 mod proxy;

@@ -6,13 +6,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use airshed::jobs::{Cancellation, Jobs, State};
+use airshed::networks::{Networks, Terms};
 use airshed::objects::Objects;
 use airshed::request::Defaults;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::StatusCode;
 use serde_json::{Value, json as value};
-use store::{Error, Flags, Memory, Page, Position, Query, Reading, Store, Summary, View, Window};
+use store::{
+    Error, Flags, Memory, Network, Page, Position, Query, Reading, Store, Summary, View, Window,
+};
 
 use super::support::{Options, Rig, at, clock, json, location, readings};
 use airshed::trace::Origin;
@@ -51,7 +54,7 @@ fn newest_of_each(all: &[Reading], from: Timestamp, until: Timestamp) -> BTreeMa
     let mut newest = BTreeMap::new();
     let within = all.iter().filter(|r| r.timestamp >= from && r.timestamp <= until);
     for reading in within {
-        let known: &mut &Reading = newest.entry(reading.sensor).or_insert(reading);
+        let known: &mut &Reading = newest.entry(reading.sensor.id).or_insert(reading);
         if known.timestamp < reading.timestamp {
             *known = reading;
         }
@@ -123,7 +126,7 @@ async fn latest_names_a_moment_only_where_there_is_a_reading_of_it() {
     }
     for sensor in [1, 45, 50] {
         let path = format!("/api/latest?startDate=2026-01-01&sensor={sensor}");
-        let last = all.iter().filter(|r| r.sensor == sensor).map(|r| r.timestamp).max().unwrap();
+        let last = all.iter().filter(|r| r.sensor.id == sensor).map(|r| r.timestamp).max().unwrap();
         assert_eq!(json(rig.get(&path).await).await["newest"], last.to_string(), "{sensor}");
     }
 }
@@ -131,7 +134,9 @@ async fn latest_names_a_moment_only_where_there_is_a_reading_of_it() {
 #[tokio::test]
 async fn every_answer_names_the_network_that_its_data_is_of() {
     let attribution = "simulated by \"us\" & others";
-    let rig = Rig::start(Options { attribution, ..Options::default() }).await;
+    let terms = Terms::new(attribution, None);
+    let networks = Arc::new(Networks::only(store::Network::SENSOR_COMMUNITY, terms));
+    let rig = Rig::start(Options { networks, ..Options::default() }).await;
     rig.store.put(&network()).await.unwrap();
     let credit = store::AqiStandard::DEFAULT.credit(attribution);
     let dates = "startDate=2026-01-30&endDate=2026-01-31";
@@ -209,7 +214,7 @@ async fn a_series_is_one_sensors_readings() {
     hourly.pm10 = Some(3.into());
     rig.store.put(&[hourly]).await.unwrap();
     let series = json(rig.get("/api/series?sensor=4").await).await;
-    let expected: Vec<_> = all.iter().filter(|reading| reading.sensor == 4).collect();
+    let expected: Vec<_> = all.iter().filter(|reading| reading.sensor.id == 4).collect();
     let times: Vec<_> = expected.iter().map(|reading| reading.timestamp.as_second()).collect();
     assert_eq!(series["timestamp"], value!(times));
     let pm10: Vec<u64> =
@@ -271,14 +276,14 @@ async fn a_summary_tells_of_all_and_of_a_selection() {
         // The sensors that were silent for the last day are in no mean.
         let last = all.iter().map(|reading| reading.timestamp).max().unwrap();
         let silent = |sensor: u64| {
-            let mut heard = all.iter().filter(|r| r.sensor == sensor).map(|r| r.timestamp);
+            let mut heard = all.iter().filter(|r| r.sensor.id == sensor).map(|r| r.timestamp);
             quality == "plausible"
                 && heard.all(|t| last.duration_since(t) > SignedDuration::from_hours(24))
         };
         let of_germany = matching.iter().filter(|r| r.country.unwrap().as_str() == "DE");
         assert_eq!(germany["readings"], value!(of_germany.clone().count()));
         let values: Vec<f64> = of_germany
-            .filter(|reading| !silent(reading.sensor))
+            .filter(|reading| !silent(reading.sensor.id))
             .map(|reading| reading.pm25.unwrap().to_string().parse::<f64>().unwrap())
             .collect();
         let mean = values.iter().sum::<f64>() / values.len() as f64;
@@ -411,6 +416,10 @@ impl View for Panicking {
 
     async fn summary(&self) -> Result<Summary, Error> {
         self.0.summary().await
+    }
+
+    async fn networks(&self) -> Result<Vec<Network>, Error> {
+        self.0.networks().await
     }
 }
 

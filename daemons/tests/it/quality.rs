@@ -168,7 +168,8 @@ fn one_reading_never_decides_for_a_mean_an_age_or_another_sensor() {
     let mut runner = TestRunner::new(Config { cases, ..Config::default() });
     let outcome = runner.run(&vec(any_record(10), many), |mut records| {
         for (n, record) in (0..).zip(&mut records) {
-            (record.sensor, record.country) = (record.sensor + n, Some(COUNTRIES[n as usize]));
+            (record.sensor.id, record.country) =
+                (record.sensor.id + n, Some(COUNTRIES[n as usize]));
         }
         let together: Vec<_> = all.iter().chain(&records).cloned().collect();
         let (selection, age, features) =
@@ -212,7 +213,7 @@ fn one_reading_among_ten_decides_nothing() {
 fn mixed() -> Vec<Reading> {
     let moment = at(NOW) - SignedDuration::from_mins(5);
     let mut all: Vec<_> = good(0, moment).collect();
-    let like = |sensor: u64| Reading { sensor, ..all[0].clone() };
+    let like = |sensor: u64| Reading { sensor: sensor.into(), ..all[0].clone() };
     let others = [
         Reading { indoor: Some(true), pm25: Some(350.into()), pm10: Some(380.into()), ..like(101) },
         Reading { pm10: Some("1999.9".parse().unwrap()), ..like(102) },

@@ -10,7 +10,7 @@ const WHEN: &str = "startDate=2026-02-01&endDate=2026-02-01";
 
 /// PM2.5 of four sensors: US 2024 has them at 50, 51, 137 and 1645, since its scale goes on.
 async fn rig(index: AqiStandard) -> Rig {
-    let options = Options { index, attribution: store::ATTRIBUTION, ..Options::default() };
+    let options = Options { index, ..Options::default() };
     let rig = Rig::start(options).await;
     let moment = at("2026-02-01T11:00:00Z");
     let values = ["9.0", "9.1", "50", "900"];

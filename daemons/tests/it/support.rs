@@ -8,6 +8,7 @@ use airshed::Clock;
 use airshed::collector::{Backoff, Collector};
 use airshed::feed_status::FeedStatus;
 use airshed::jobs::Jobs;
+use airshed::networks::Networks;
 use airshed::objects::Objects;
 use airshed::server::{CorsOrigins, Desk, Limits, Server, run};
 use airshed::source::{Fetcher, Source};
@@ -84,7 +85,8 @@ pub(super) struct Options {
     pub fresh_for: SignedDuration,
     pub large: u64,
     pub feed: Arc<FeedStatus>,
-    pub attribution: &'static str,
+    pub collects: bool,
+    pub networks: Arc<Networks>,
     pub index: store::AqiStandard,
 }
 
@@ -100,7 +102,8 @@ impl Default for Options {
             fresh_for: SignedDuration::ZERO,
             large: u64::MAX,
             feed: Arc::new(FeedStatus::starting(true)),
-            attribution: store::ATTRIBUTION,
+            collects: true,
+            networks: Arc::default(),
             index: store::AqiStandard::DEFAULT,
         }
     }
@@ -121,7 +124,7 @@ impl Rig {
         let server = Server {
             store: Arc::clone(&options.store),
             desk: options.desk.then_some(desk),
-            feed: Some(Arc::clone(&options.feed)),
+            feed: options.collects.then(|| Arc::clone(&options.feed)),
             watch,
             clock: clock(),
             limits: Limits {
@@ -133,8 +136,7 @@ impl Rig {
                 ..Limits::default()
             },
             cors: CorsOrigins::Any,
-            attribution: options.attribution,
-            licence: Some(store::LICENCE),
+            networks: Arc::clone(&options.networks),
             index: options.index,
         };
         let server = tokio::spawn(run(server, listener, stop.clone()));
@@ -145,7 +147,7 @@ impl Rig {
                 jobs: jobs.clone(),
                 concurrency: options.workers,
                 silence: worker::SILENCE,
-                attribution: options.attribution,
+                networks: Arc::clone(&options.networks),
             };
             tokio::spawn(worker::run(worker, stop.clone()));
         }
@@ -232,6 +234,7 @@ pub(super) fn collector(url: &str, store: Arc<dyn Store>) -> Collector {
     let (first, longest) = (Duration::from_millis(1), Duration::from_millis(5));
     Collector {
         window,
+        network: store::Network::default(),
         fetcher,
         store,
         kept_for: None,

@@ -2,6 +2,7 @@
 
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import type { Place } from "./map/map";
+import { readSensorId, type SensorId } from "./sensor-id";
 import { fromAddress, local, type Selection, toAddress } from "./selection";
 
 export type Tab = "now" | "ask" | "jobs" | "sensor";
@@ -9,7 +10,7 @@ const TABS: Tab[] = ["now", "ask", "jobs", "sensor"];
 
 export interface Address {
   tab: Tab;
-  sensor: number | null;
+  sensor: SensorId | null;
   /** The moment in the past that is shown, milliseconds; `null`: the newest readings. */
   moment: number | null;
   /** `null`: wherever the sensors are. */
@@ -17,11 +18,11 @@ export interface Address {
   selection: Selection;
 }
 
-const usualTab = (sensor: number | null): Tab => (sensor === null ? "now" : "sensor");
+const usualTab = (sensor: SensorId | null): Tab => (sensor === null ? "now" : "sensor");
 
 export const readAddress = (): Address => {
   const query = new URLSearchParams(location.search);
-  const sensor = /^\d{1,15}$/.test(query.get("sensor") ?? "") ? Number(query.get("sensor")) : null;
+  const sensor = readSensorId(query.get("sensor") ?? "");
   const tab = TABS.find((tab) => tab === query.get("view")) ?? usualTab(sensor);
   const moment = Date.parse(`${query.get("at")}Z`);
   const place = (query.get("map") ?? "").split(",").map(Number);

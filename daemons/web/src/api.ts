@@ -1,6 +1,7 @@
 // What the server says, and whether it can be reached.
 
 import type { Frame } from "./map/frame";
+import type { SensorId } from "./sensor-id";
 import { work } from "./work";
 
 export interface Summary {
@@ -39,7 +40,7 @@ export interface CountryTally {
 }
 
 export interface Feature {
-  id: number;
+  id: SensorId;
   geometry: { coordinates: [longitude: number, latitude: number] } | null;
   properties: {
     loc_country?: string;
@@ -60,7 +61,7 @@ export interface Latest {
 }
 
 export interface Series {
-  sensor: number;
+  sensor: SensorId;
   sensorType: string | null;
   location: {
     id: number | null;

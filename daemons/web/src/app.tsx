@@ -11,6 +11,7 @@ import { boxOf, type Drawing, type Located, MapView, type Place } from "./map/ma
 import { type Frame, placeOf, type View } from "./map/frame";
 import { Replay } from "./map/replay";
 import { useNow, useReadings } from "./readings";
+import type { SensorId } from "./sensor-id";
 import { dated, endOf, type Selection } from "./selection";
 import { LANGUAGES, type Language, useWords, usual, words, WordsContext } from "./texts";
 import { AskView } from "./views/ask";
@@ -119,7 +120,7 @@ const Whole = ({ onLanguage }: { onLanguage: (language: Language) => void }) => 
     if (address.place) setGoal({ place: address.place });
   });
 
-  const choose = (id: number) => {
+  const choose = (id: SensorId) => {
     setSensor(id);
     setTab("sensor");
     // On a phone the panel is below the map.
@@ -147,7 +148,7 @@ const Whole = ({ onLanguage }: { onLanguage: (language: Language) => void }) => 
     setLocated(found);
     if (awaited !== null && (found === null || found.sensor === awaited)) show(found && found.place);
   };
-  const find = (id: number) => {
+  const find = (id: SensorId) => {
     setAwaited(id);
     choose(id);
   };
@@ -315,7 +316,7 @@ const Whole = ({ onLanguage }: { onLanguage: (language: Language) => void }) => 
       </main>
       <footer class="foot">
         <p>
-          {scale.attribution.startsWith("Sensor.Community") ? (
+          {scale.attribution.startsWith("Sensor.Community") && scale.licences.length === 1 ? (
             <>
               <a href="https://sensor.community/">Sensor.Community</a> · {t.licence} (
               <a href="https://opendatacommons.org/licenses/odbl/1-0/">ODbL</a>,{" "}
@@ -324,12 +325,12 @@ const Whole = ({ onLanguage }: { onLanguage: (language: Language) => void }) => 
           ) : (
             <>
               <strong>{t.dataOf(scale.attribution)}</strong>
-              {scale.licence && (
+              {scale.licences.map((licence) => (
                 <>
                   {" "}
-                  (<a href={scale.licence}>{t.licenceOf}</a>)
+                  (<a href={licence}>{t.licenceOf}</a>)
                 </>
-              )}
+              ))}
               .
             </>
           )}{" "}

@@ -26,9 +26,9 @@ interface Scale {
   steps: Step[];
   /** The authority's page of advice. */
   advice: string | null;
-  /** Whose data is shown, and the address of its licence. */
+  /** Whose data is shown, and the addresses of its licences. */
   attribution: string;
-  licence: string | null;
+  licences: string[];
 }
 
 const read = (): Scale => {
@@ -36,7 +36,7 @@ const read = (): Scale => {
     return JSON.parse(document.getElementById("index")?.textContent ?? "") as Scale;
   } catch {
     // A page that did not come from the server: `vite dev`.
-    return { id: "", name: "", low: 0, high: null, steps: [], advice: null, attribution: "", licence: null };
+    return { id: "", name: "", low: 0, high: null, steps: [], advice: null, attribution: "", licences: [] };
   }
 };
 

@@ -18,7 +18,9 @@ export const AIRSHED = process.env.AIRSHED_BIN ?? join(target, "debug/airshed");
 /** Where the screenshots go. */
 export const SHOTS = process.env.AIRSHED_SHOTS ?? join(target, "page");
 
-const CHROMIUM = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+// Where `make check-chromium` looks, too.
+const FOLDERS = ["/usr/bin", ...(process.env.PATH ?? "").split(":")];
+const CHROMIUM = ["chromium", "chromium-browser", "google-chrome"].flatMap((name) => FOLDERS.map((folder) => join(folder, name)));
 
 export const browserPath = () => {
   const found = CHROMIUM.find((path) => existsSync(path));

@@ -21,7 +21,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use rusqlite::Connection;
-use store::{Error, ErrorKind, Page, Position, Query, Reading, Store, Summary, Timestamp, View};
+use store::{
+    Error, ErrorKind, Network, Page, Position, Query, Reading, Store, Summary, Timestamp, View,
+};
 
 use failure::Failure;
 
@@ -58,6 +60,10 @@ impl View for Sqlite {
 
     async fn summary(&self) -> Result<Summary, Error> {
         self.reader.summary().await
+    }
+
+    async fn networks(&self) -> Result<Vec<Network>, Error> {
+        self.reader.networks().await
     }
 
     async fn version(&self, from: Timestamp, until: Timestamp) -> Result<Option<String>, Error> {
@@ -108,6 +114,10 @@ impl View for Snapshot {
         self.0.summary().await
     }
 
+    async fn networks(&self) -> Result<Vec<Network>, Error> {
+        self.0.networks().await
+    }
+
     async fn version(&self, from: Timestamp, until: Timestamp) -> Result<Option<String>, Error> {
         self.0.version(from, until).await
     }
@@ -152,6 +162,11 @@ impl Handle {
     async fn summary(self: &Arc<Self>) -> Result<Summary, Error> {
         let handle = Arc::clone(self);
         blocking(move || handle.with("counting", |c| rows::summary(c))).await
+    }
+
+    async fn networks(self: &Arc<Self>) -> Result<Vec<Network>, Error> {
+        let handle = Arc::clone(self);
+        blocking(move || handle.with("looking", |c| rows::networks(c))).await
     }
 
     async fn version(

@@ -3,8 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, Row, Transaction, TransactionBehavior, params, params_from_iter};
-use store::{Country, ErrorKind, Page, Position, Query, Reading, Summary, Timestamp, Window};
+use rusqlite::{
+    Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params, params_from_iter,
+};
+use store::{
+    Country, ErrorKind, Network, Page, Position, Query, Reading, Sensor, Summary, Timestamp, Window,
+};
 
 use crate::failure::Failure;
 use crate::schema::stored;
@@ -25,16 +29,19 @@ pub(crate) fn put(connection: &mut Connection, batch: &[Reading]) -> Result<(), 
         let names: String = stored().map(|column| format!(", \"{}\"", column.name())).collect();
         let places: String = stored().map(|_| ", ?").collect();
         let mut insert = transaction.prepare(&format!(
-            "INSERT OR REPLACE INTO readings (day, country, second, sensor, window{names})
-            VALUES (?, ?, ?, ?, ?{places})"
+            "INSERT OR REPLACE INTO readings
+            (day, country, second, network, sensor, window{names})
+            VALUES (?, ?, ?, ?, ?, ?{places})"
         ))?;
         for reading in batch {
-            let Key(day, country, second, sensor, window) = Key::of(&Position::of(reading));
+            let Key(day, country, second, network, sensor, window) =
+                Key::of(&Position::of(reading));
             days.insert(day);
-            let key: [Value; 5] = [
+            let key: [Value; 6] = [
                 i64::from(day).into(),
                 country.into(),
                 i64::from(second).into(),
+                network.into(),
                 sensor.into(),
                 window.into(),
             ];
@@ -110,6 +117,21 @@ pub(crate) fn summary(connection: &Connection) -> Result<Summary, Failure> {
     Ok(Summary::new(countries, extent))
 }
 
+/// One after the other by the index that begins with them.
+pub(crate) fn networks(connection: &Connection) -> Result<Vec<Network>, Failure> {
+    let mut after = connection
+        .prepare("SELECT network FROM readings WHERE network > ?1 ORDER BY network LIMIT 1")?;
+    let has_default = "SELECT EXISTS (SELECT 1 FROM readings WHERE network = '')";
+    let has_default: bool = connection.query_row(has_default, [], |row| row.get(0))?;
+    let mut networks = Vec::from_iter(has_default.then_some(Network::SENSOR_COMMUNITY));
+    let mut last = String::new();
+    while let Some(name) = after.query_row([&last], |row| row.get::<_, String>(0)).optional()? {
+        networks.push(name.parse().map_err(|error| damaged("a network").because(error))?);
+        last = name;
+    }
+    Ok(networks)
+}
+
 /// The next rows that match. One statement sees one state, whatever is put meanwhile.
 pub(crate) fn page(
     connection: &Connection,
@@ -117,14 +139,15 @@ pub(crate) fn page(
     after: Option<Position>,
 ) -> Result<Page, Failure> {
     let start = after.as_ref().map(Key::of).max(Some(Key::before(day(query.from))));
-    let Key(first, country, second, sensor, window) = start.unwrap_or_default();
+    let Key(first, country, second, network, sensor, window) = start.unwrap_or_default();
     let mut wanted = connection.prepare(
         "SELECT * FROM readings
-        WHERE (day, country, second, sensor, window) > (?1, ?2, ?3, ?4, ?5) AND day <= ?6
-        ORDER BY day, country, second, sensor, window",
+        WHERE (day, country, second, network, sensor, window) > (?1, ?2, ?3, ?4, ?5, ?6)
+        AND day <= ?7
+        ORDER BY day, country, second, network, sensor, window",
     )?;
     let last = day(query.until);
-    let mut rows = wanted.query(params![first, country, second, sensor, window, last])?;
+    let mut rows = wanted.query(params![first, country, second, network, sensor, window, last])?;
     let (mut readings, mut next) = (Vec::new(), None);
     let mut looks = 0;
     while let Some(row) = rows.next()? {
@@ -144,7 +167,7 @@ pub(crate) fn page(
 
 /// The columns of a [`Position`], in the order of rows.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
-struct Key(i32, String, u32, i64, i64);
+struct Key(i32, String, u32, String, i64, i64);
 
 impl Key {
     fn of(position: &Position) -> Self {
@@ -154,14 +177,15 @@ impl Key {
             position.day(),
             country.unwrap_or_default(),
             position.second(),
-            integer(position.sensor()),
+            network(position.sensor().network),
+            integer(position.sensor().id),
             window.unwrap_or_default() as i64,
         )
     }
 
     /// Before every row of a day.
     fn before(day: i32) -> Self {
-        Self(day, String::new(), 0, -1, -1)
+        Self(day, String::new(), 0, String::new(), -1, -1)
     }
 }
 
@@ -170,8 +194,13 @@ fn reading(row: &Row<'_>) -> Result<Reading, Failure> {
     let second: i64 = row.get("second")?;
     let window: u8 = row.get("window")?;
     let window = Window::ALL.get(usize::from(window)).ok_or_else(|| damaged("a window"))?;
-    let mut reading =
-        Reading::new(id(row.get("sensor")?)?, *window, moment(day * SECONDS_A_DAY + second)?);
+    let name: String = row.get("network")?;
+    let network = match name.as_str() {
+        "" => Network::SENSOR_COMMUNITY,
+        name => name.parse().map_err(|error| damaged("a network").because(error))?,
+    };
+    let sensor = Sensor { network, id: id(row.get("sensor")?)? };
+    let mut reading = Reading::new(sensor, *window, moment(day * SECONDS_A_DAY + second)?);
     reading.country = country(row)?;
     for column in stored() {
         let text: Option<String> = row.get(column.name())?;
@@ -191,6 +220,11 @@ fn country(row: &Row<'_>) -> Result<Option<Country>, Failure> {
 
 fn moment(second: i64) -> Result<Timestamp, Failure> {
     Timestamp::from_second(second).map_err(|error| damaged("a time").because(error))
+}
+
+/// Empty for the default, which comes first.
+fn network(network: Network) -> String {
+    if network.is_default() { String::new() } else { network.to_string() }
 }
 
 /// Ids that a store takes are signed numbers too.

@@ -14,11 +14,11 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// "Airs": marks a database as this store's.
 const APPLICATION: i32 = 0x4169_7273;
 
-const VERSION: i32 = 1;
+const VERSION: i32 = 2;
 
 /// The key of `readings` is the order of rows, so that an answer is read from end to end; a
-/// reading's identity has an index of its own. Countries are codes, or empty for none, which
-/// comes first; windows are the places in `Window::ALL`. The stored columns follow, as text, so
+/// reading's identity has an index of its own. Countries are codes, networks names; empty is none,
+/// or the default, which come first; windows are the places in `Window::ALL`. The stored columns follow, as text, so
 /// that numbers keep their last digit. `changes` has, for each day that was ever written to, the
 /// number of the last change there.
 const TABLES: &str = "
@@ -26,11 +26,12 @@ const TABLES: &str = "
         day INTEGER NOT NULL,
         country TEXT NOT NULL,
         second INTEGER NOT NULL,
+        network TEXT NOT NULL,
         sensor INTEGER NOT NULL,
         window INTEGER NOT NULL,
-        PRIMARY KEY (day, country, second, sensor, window)
+        PRIMARY KEY (day, country, second, network, sensor, window)
     ) STRICT, WITHOUT ROWID;
-    CREATE UNIQUE INDEX identity ON readings (sensor, day, second, window);
+    CREATE UNIQUE INDEX identity ON readings (network, sensor, day, second, window);
     CREATE TABLE changes (day INTEGER PRIMARY KEY, number INTEGER NOT NULL) STRICT;
 ";
 
@@ -62,6 +63,9 @@ pub(crate) fn prepare(connection: &mut Connection) -> Result<(), Failure> {
         transaction.pragma_update(None, "user_version", VERSION)?;
     } else if application != APPLICATION {
         let problem = "the database is another program's; choose another file";
+        return Err(Failure::new(ErrorKind::Invalid, problem));
+    } else if version < VERSION {
+        let problem = "an earlier version wrote the store: export with that, and import here";
         return Err(Failure::new(ErrorKind::Invalid, problem));
     } else if version > VERSION {
         let problem = "a newer version wrote the store; update this program";

@@ -108,8 +108,10 @@ async fn what_is_no_store_of_this_version_is_refused() {
     assert_eq!(Sqlite::open(path).await.unwrap_err().kind(), ErrorKind::Invalid);
     let path = folder.path().join("newer");
     drop(open(&path).await);
-    sql(&path, "PRAGMA user_version = 2");
-    assert_eq!(Sqlite::open(path).await.unwrap_err().kind(), ErrorKind::TooNew);
+    sql(&path, "PRAGMA user_version = 3");
+    assert_eq!(Sqlite::open(&path).await.unwrap_err().kind(), ErrorKind::TooNew);
+    sql(&path, "PRAGMA user_version = 1");
+    assert_eq!(Sqlite::open(path).await.unwrap_err().kind(), ErrorKind::Invalid);
     let nowhere = Sqlite::open(folder.path().join("no/such/directory")).await.unwrap_err();
     assert_eq!(nowhere.kind(), ErrorKind::Denied);
     assert!(nowhere.to_string().contains("no/such/directory"), "{nowhere}");

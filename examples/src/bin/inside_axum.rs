@@ -6,11 +6,12 @@
 use std::error::Error;
 use std::sync::Arc;
 
+use airshed_serve::networks::{Networks, Terms};
 use airshed_serve::server::{self, CorsOrigins, Limits, Server};
 use airshed_serve::watch::Watch;
 use axum::Router;
 use axum::routing::get;
-use store::{Memory, Reading, Store, Window};
+use store::{Memory, Network, Reading, Sensor, Store, Window};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -18,7 +19,10 @@ use tokio_util::sync::CancellationToken;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let store = Arc::new(Memory::new());
-    let mut reading = Reading::new(7, Window::Day24, "2026-01-31T10:00:00Z".parse()?);
+    // A network of one's own, on its own terms.
+    let own: Network = "our-sensors".parse()?;
+    let sensor = Sensor { network: own, id: 7 };
+    let mut reading = Reading::new(sensor, Window::Day24, "2026-01-31T10:00:00Z".parse()?);
     reading.pm25 = Some("40".parse()?);
     store.put(&[reading]).await?;
 
@@ -32,8 +36,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
         clock,
         limits: Limits::default(),
         cors: CorsOrigins::Any,
-        attribution: "our own sensors, CC BY 4.0",
-        licence: Some("https://creativecommons.org/licenses/by/4.0/"),
+        networks: Arc::new(Networks::only(
+            own,
+            Terms::new(
+                "our own sensors, CC BY 4.0",
+                Some("https://creativecommons.org/licenses/by/4.0/"),
+            ),
+        )),
         index: "us_aqi:2024".parse()?,
     };
     let stop = CancellationToken::new();

@@ -33,8 +33,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         clock,
         limits: Limits::default(),
         cors: CorsOrigins::Any,
-        attribution: store::ATTRIBUTION,
-        licence: Some(store::LICENCE),
+        networks: Arc::default(), // Sensor.Community's data, on its terms
         index: store::AqiStandard::DEFAULT,
     };
     let running = tokio::spawn(server::run(parts, listener, stop.clone()));

@@ -253,7 +253,7 @@ impl Block {
             (None, None) => return Err(damaged("its stations are missing")),
         };
         let rows = frame.rows;
-        let block = Self {
+        let mut block = Self {
             day,
             rows,
             countries,
@@ -276,7 +276,27 @@ impl Block {
             implausible: OnceLock::new(),
         };
         block.check()?;
+        block.follow_models();
         Ok(block)
+    }
+
+    /// The indices as they follow from what is known of the models now, which may be otherwise
+    /// than when they were written.
+    fn follow_models(&mut self) {
+        let Some(changed) = self.stations.with_changed_models() else { return };
+        let [station, mut indices] =
+            [&self.station, &self.indices].map(|column| column.numbers(self.rows, 0));
+        let mut differ = false;
+        for (row, index) in indices.iter_mut().enumerate() {
+            if changed[station[row] as usize] {
+                let now = self.row(row).reading().index().map_or(0, |index| index.get().into());
+                differ |= now != *index;
+                *index = now;
+            }
+        }
+        if differ {
+            self.indices = Integers::of(&indices);
+        }
     }
 
     /// What the rest of the crate relies on without looking again. Rows out of order would

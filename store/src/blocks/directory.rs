@@ -7,7 +7,7 @@
 //! share a table of stations. The directory is all that is kept in memory of a store: some
 //! 100 bytes a block. [`plan`](super::plan) says what a put changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use super::day::{SECONDS_A_DAY, day_and_second};
 use super::plan::Change;
 use super::stations::Stations;
 use crate::contract::{Page, Run, Summary};
-use crate::{Country, Error, Position, Query};
+use crate::{Country, Error, Network, Position, Query};
 
 /// A page ends after this many matching rows: some 1.4 MB of CSV…
 const PAGE_ROWS: usize = 16_384;
@@ -35,6 +35,8 @@ pub(crate) const HIGH: u8 = 7;
 pub(crate) struct Directory<P> {
     all: Leaves<P>,
     high: Leaves<P>,
+    /// Those of all blocks that there are, or were.
+    networks: BTreeSet<Network>,
     changes: Changes,
 }
 
@@ -95,6 +97,8 @@ pub(crate) struct Entry<P> {
     pub(crate) index_bits: u16,
     /// Of a block of several countries.
     pub(crate) mixed: Option<Arc<Mixed>>,
+    /// The networks of its sensors, unless that is the default alone.
+    pub(crate) networks: Option<Arc<[Network]>>,
     pub(crate) place: P,
 }
 
@@ -112,12 +116,14 @@ impl<P> Default for Directory<P> {
         // std's random state: no two are alike.
         let origin = std::hash::RandomState::new().hash_one(0);
         let changes = Changes { origin, newest: 0, days: Arc::default() };
-        Self { all: BTreeMap::new(), high: BTreeMap::new(), changes }
+        let (all, high, networks) = Default::default();
+        Self { all, high, networks, changes }
     }
 }
 
 impl<P: Clone> Directory<P> {
     pub(crate) fn insert(&mut self, tree: Tree, first: Position, entry: Entry<P>) {
+        self.networks.extend(entry.networks());
         let day = self.leaves_mut(tree).entry(first.day).or_default();
         Arc::make_mut(day).blocks.insert(first, entry);
     }
@@ -195,6 +201,11 @@ impl<P: Clone> Directory<P> {
         let days = (first <= last).then(|| self.changes.days.range(first..=last));
         let change = days.into_iter().flatten().map(|(_, change)| *change).max().unwrap_or(0);
         format!("{:016x}-{change}", self.changes.origin)
+    }
+
+    /// See [`View::networks`](crate::View::networks).
+    pub(crate) fn networks(&self) -> Vec<Network> {
+        self.networks.iter().copied().collect()
     }
 
     pub(crate) fn summary(&self) -> Summary {
@@ -287,7 +298,9 @@ impl<P: Clone> Directory<P> {
         let tree = if only_high { Tree::High } else { Tree::All };
         let candidates = self.days(tree, first_day, last_day).filter(move |(first, entry)| {
             let (start, end) = entry.seconds(first);
+            let wants = |network| query.networks.is_empty() || query.networks.contains(&network);
             query.accepts_some_country(first.country, entry.last.country)
+                && entry.networks().any(wants)
                 && entry.index_bits & accepted_bits != 0
                 && start <= until
                 && end >= from
@@ -319,15 +332,22 @@ impl<P: Clone> Directory<P> {
             }
             for block in added {
                 let (first, entry) = describe(&block);
-                let Entry { rows, last, index_bits, mixed, place: () } = entry;
+                let Entry { rows, last, index_bits, mixed, networks, place: () } = entry;
                 let place = place(Item::Block(Box::new(block)));
-                self.insert(tree, first, Entry { rows, last, index_bits, mixed, place });
+                let entry = Entry { rows, last, index_bits, mixed, networks, place };
+                self.insert(tree, first, entry);
             }
         }
     }
 }
 
 impl<P> Entry<P> {
+    /// Those that its sensors are of.
+    fn networks(&self) -> impl Iterator<Item = Network> {
+        const DEFAULT: &[Network] = &[Network::SENSOR_COMMUNITY];
+        self.networks.as_deref().unwrap_or(DEFAULT).iter().copied()
+    }
+
     /// The seconds since 1970 that the rows lie between, given the first row.
     pub(crate) fn seconds(&self, first: &Position) -> (i64, i64) {
         let midnight = i64::from(first.day) * SECONDS_A_DAY;
@@ -352,6 +372,7 @@ pub(crate) fn describe(block: &Block) -> (Position, Entry<()>) {
         last: block.position(block.len() - 1),
         index_bits: block.index_bits(),
         mixed: block.mixed().map(Arc::new),
+        networks: block.stations.networks().map(Arc::from),
         place: (),
     };
     (block.position(0), entry)

@@ -3,19 +3,19 @@
 
 use std::collections::HashMap;
 
-use crate::{Country, Error};
+use crate::{Country, Error, Sensor};
 
 /// The sensors of a day and the countries that they have been read in: one, and for the few
 /// that moved, others. A reading whose country changed is found by it. It may name too many
 /// countries, never too few.
 #[derive(Debug, Default)]
-pub(super) struct SensorHomes(HashMap<u64, Countries, foldhash::fast::RandomState>);
+pub(super) struct SensorHomes(HashMap<Sensor, Countries, foldhash::fast::RandomState>);
 
 type Countries = (Option<Country>, Vec<Option<Country>>);
 
 impl SensorHomes {
     /// Notes that a sensor is in a country; the others that it has been in.
-    pub(super) fn add(&mut self, sensor: u64, country: Option<Country>) -> Vec<Option<Country>> {
+    pub(super) fn add(&mut self, sensor: Sensor, country: Option<Country>) -> Vec<Option<Country>> {
         let (first, more) = self.0.entry(sensor).or_insert_with(|| (country, Vec::new()));
         if more.is_empty() && *first == country {
             return Vec::new(); // does not allocate

@@ -13,7 +13,7 @@ use super::day::{day_and_second, whole_seconds_up};
 use super::directory::{Directory, Entry, HIGH, Load, Tree};
 use super::homes::{Homes, SensorHomes};
 use super::stations::{MAX_STATIONS, Station, Stations};
-use crate::{Country, Error, ErrorKind, Position, Reading, Window};
+use crate::{Country, Error, ErrorKind, Position, Reading, Sensor, Window};
 
 /// A block is split beyond this many rows: some 1.4 MB of CSV, 130 kB on disk.
 /// The unit tests have small ones, so that few readings make many.
@@ -500,7 +500,7 @@ fn rows_since(block: &Block, first_kept: i64) -> Vec<Source<'_>> {
 /// What is to be kept of a batch, in no order; [`Invalid`](ErrorKind::Invalid) for a
 /// reading that cannot be kept.
 pub(crate) fn latest_of_each_identity(batch: &[Reading]) -> Result<Vec<&Reading>, Error> {
-    let mut latest: HashMap<(u64, Window, Timestamp), &Reading, foldhash::fast::RandomState> =
+    let mut latest: HashMap<(Sensor, Window, Timestamp), &Reading, foldhash::fast::RandomState> =
         HashMap::with_capacity_and_hasher(batch.len(), Default::default());
     for reading in batch {
         if let Err(problem) = reading.check() {

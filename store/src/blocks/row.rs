@@ -6,7 +6,9 @@ use super::day::SECONDS_A_DAY;
 use super::decimals::Cell;
 use super::stations::{Stations, some};
 use crate::standard::Indexed;
-use crate::{AqiStandard, Block, Column, Country, Flags, Reading, SensorType, Value, Window};
+use crate::{
+    AqiStandard, Block, Column, Country, Flags, Reading, Sensor, SensorType, Value, Window,
+};
 
 /// One row of a block.
 #[derive(Debug, Clone, Copy)]
@@ -46,8 +48,8 @@ impl<'a> Row<'a> {
         self.index().map(Index::band)
     }
 
-    /// The sensor's id.
-    pub fn sensor(&self) -> u64 {
+    /// The sensor.
+    pub fn sensor(&self) -> Sensor {
         let (stations, number) = self.station();
         stations.sensor(number)
     }

@@ -12,12 +12,14 @@ use crate::{Flags, Position, Query};
 impl Stations {
     /// For every station whether it is wanted; `None` when the query does not ask for some.
     pub(crate) fn accepted(&self, query: &Query) -> Option<Vec<bool>> {
-        let Query { sensors, sensor_types, indoor, area, .. } = query;
-        if !query.asks_for_stations() {
+        let Query { networks, sensors, sensor_types, indoor, area, .. } = query;
+        let all_networks = networks.is_empty() || self.are_of(networks);
+        if all_networks && !query.asks_for_sensors() {
             return None;
         }
         let is_wanted = |number: usize| {
-            (sensors.is_empty() || sensors.contains(&self.sensor(number)))
+            (all_networks || networks.contains(&self.sensor(number).network))
+                && (sensors.is_empty() || sensors.contains(&self.sensor(number)))
                 && (sensor_types.is_empty()
                     || self.sensor_type(number).is_some_and(|kind| sensor_types.contains(&kind)))
                 && (indoor.is_none() || *indoor == self.indoor(number))

@@ -2,21 +2,23 @@
 //! that blocks number: one for each day and country where there are several blocks.
 
 use std::collections::HashMap;
+use std::hash::Hash;
+use std::str::FromStr;
 use std::sync::{Arc, OnceLock};
 
 use aqi::Decimal;
 
 use super::bytes::damaged;
 use super::decimals::{Cell, Decimals, Run};
-use super::frame::{Frame, Writer, encoding, newer};
+use super::frame::{ESSENTIAL, Frame, Writer, encoding, newer};
 use super::integers::{ABSENT, Integers, Numbers, RUN};
 use crate::csv::StationText;
-use crate::{Error, Flags, Reading, SensorType};
+use crate::{Error, Flags, Network, Reading, Sensor, SensorType};
 
 /// A sensor at its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Station {
-    pub(crate) sensor: u64,
+    pub(crate) sensor: Sensor,
     pub(crate) sensor_type: Option<SensorType>,
     pub(crate) location: Option<u64>,
     pub(crate) latitude: Option<Decimal>,
@@ -54,7 +56,12 @@ impl Station {
 #[derive(Debug)]
 pub(crate) struct Stations {
     count: usize,
+    /// Their numbers in their networks.
     sensors: Integers,
+    /// Those that there are beside the default.
+    networks: Vec<Network>,
+    /// The number of its network in `networks`; absent for the default.
+    network: Integers,
     kinds: Vec<SensorType>,
     /// The number of its type in `kinds`.
     kind: Integers,
@@ -79,6 +86,8 @@ mod id {
     pub(super) const ALTITUDE: u8 = 7;
     pub(super) const INDOOR: u8 = 8;
     pub(super) const EXACT: u8 = 9;
+    pub(super) const NETWORKS: u8 = 10;
+    pub(super) const NETWORK: u8 = 11;
 }
 
 /// The kind of the frame.
@@ -102,17 +111,15 @@ pub(super) fn some(number: u64) -> Option<u64> {
 impl Stations {
     /// Those of a table, and more.
     fn of(base: Option<&Self>, new: &[Station]) -> Self {
-        let mut kinds = base.map_or(Vec::new(), |base| base.kinds.clone());
-        let known = kinds.iter().copied().zip(0..);
-        let mut numbers: HashMap<_, u64, foldhash::fast::RandomState> = known.collect();
-        let mut kind_number = |kind: SensorType| {
-            *numbers.entry(kind).or_insert_with(|| {
-                kinds.push(kind);
-                kinds.len() as u64 - 1
-            })
-        };
+        let mut kinds = Dictionary::after(base.map_or(&[], |base| &base.kinds));
         let kind: Vec<_> =
-            new.iter().map(|s| s.sensor_type.map_or(ABSENT, &mut kind_number)).collect();
+            new.iter().map(|s| s.sensor_type.map_or(ABSENT, |kind| kinds.number(kind))).collect();
+        let mut networks = Dictionary::after(base.map_or(&[], |base| &base.networks));
+        let network = new.iter().map(|s| match s.sensor.network {
+            Network::SENSOR_COMMUNITY => ABSENT,
+            other => networks.number(other),
+        });
+        let network: Vec<_> = network.collect();
         let old = |column: fn(&Self) -> &Integers| {
             base.map_or(Vec::new(), |base| column(base).numbers(base.count, new.len()))
         };
@@ -128,11 +135,15 @@ impl Stations {
         };
         let mut kind_numbers = old(|table| &table.kind);
         kind_numbers.extend(kind);
+        let mut network_numbers = old(|table| &table.network);
+        network_numbers.extend(network);
         Self {
             count: base.map_or(0, |base| base.count) + new.len(),
-            sensors: integers(|table| &table.sensors, |s| s.sensor),
+            sensors: integers(|table| &table.sensors, |s| s.sensor.id),
+            networks: networks.entries,
+            network: Integers::of(&network_numbers),
             kind: Integers::of(&kind_numbers),
-            kinds,
+            kinds: kinds.entries,
             locations: integers(|table| &table.locations, |s| s.location.unwrap_or(ABSENT)),
             latitudes: decimals(|table| &table.latitudes, |s| s.latitude),
             longitudes: decimals(|table| &table.longitudes, |s| s.longitude),
@@ -149,12 +160,51 @@ impl Stations {
     }
 
     #[inline]
-    pub(crate) fn sensor(&self, number: usize) -> u64 {
-        self.sensors.get(number)
+    pub(crate) fn sensor(&self, number: usize) -> Sensor {
+        Sensor { network: self.network(number), id: self.sensors.get(number) }
     }
 
-    pub(crate) fn sensors(&self) -> Vec<u64> {
-        self.sensors.numbers(self.count, 0)
+    fn network(&self, number: usize) -> Network {
+        match some(self.network.get(number)) {
+            Some(network) => self.networks[network as usize],
+            None => Network::SENSOR_COMMUNITY,
+        }
+    }
+
+    pub(crate) fn sensors(&self) -> Vec<Sensor> {
+        let ids = self.sensors.numbers(self.count, 0);
+        let numbered = ids.into_iter().enumerate();
+        numbered.map(|(number, id)| Sensor { network: self.network(number), id }).collect()
+    }
+
+    /// For every station whether what is known of its model may have been otherwise when its
+    /// readings were stored; `None` where that is so of none.
+    pub(super) fn with_changed_models(&self) -> Option<Vec<bool>> {
+        let changed: Vec<_> = self.kinds.iter().map(SensorType::may_have_changed).collect();
+        if !changed.contains(&true) {
+            return None;
+        }
+        let is_changed =
+            |number| some(self.kind.get(number)).is_some_and(|kind| changed[kind as usize]);
+        Some((0..self.count).map(is_changed).collect())
+    }
+
+    /// Their networks in order, unless that is the default alone.
+    pub(crate) fn networks(&self) -> Option<Vec<Network>> {
+        if self.networks.is_empty() {
+            return None;
+        }
+        let default = self.network.has_absent(self.count).then_some(Network::SENSOR_COMMUNITY);
+        let mut all: Vec<_> = default.into_iter().chain(self.networks.iter().copied()).collect();
+        all.sort_unstable();
+        Some(all)
+    }
+
+    /// Whether all are of some of these networks.
+    pub(crate) fn are_of(&self, networks: &[Network]) -> bool {
+        let has = |network: &Network| networks.contains(network);
+        let needs_default = self.network.has_absent(self.count);
+        self.networks.iter().all(has) && (!needs_default || has(&Network::SENSOR_COMMUNITY))
     }
 
     pub(crate) fn sensor_type(&self, number: usize) -> Option<SensorType> {
@@ -231,7 +281,8 @@ impl Stations {
 
     /// Bytes of memory, roughly, with what is made of it later.
     pub(crate) fn memory_bytes(&self) -> usize {
-        let integers = [&self.sensors, &self.kind, &self.locations, &self.indoor, &self.exact];
+        let integers =
+            [&self.sensors, &self.network, &self.kind, &self.locations, &self.indoor, &self.exact];
         let decimals = [&self.latitudes, &self.longitudes, &self.altitudes];
         size_of::<Self>()
             + integers.iter().map(|column| column.memory_bytes()).sum::<usize>()
@@ -265,11 +316,13 @@ impl Stations {
             }
         }
         if !self.kinds.is_empty() {
-            frame.column(id::TYPES, encoding::TEXTS, 0, |out| {
-                out.extend((self.kinds.len() as u32).to_le_bytes());
-                out.extend(self.kinds.iter().map(|kind| kind.bytes().len() as u8)); // at most 24
-                self.kinds.iter().for_each(|kind| out.extend_from_slice(kind.bytes()));
-            });
+            let texts: Vec<_> = self.kinds.iter().map(SensorType::as_str).collect();
+            frame.column(id::TYPES, encoding::TEXTS, 0, |out| write_texts(out, &texts));
+        }
+        if !self.networks.is_empty() {
+            let texts: Vec<_> = self.networks.iter().map(Network::as_str).collect();
+            frame.column(id::NETWORKS, encoding::TEXTS, ESSENTIAL, |out| write_texts(out, &texts));
+            frame.integers(id::NETWORK, ESSENTIAL, &self.network);
         }
         frame.finish()
     }
@@ -281,22 +334,13 @@ impl Stations {
             return Err(damaged("a table of stations is something else"));
         }
         let count = frame.rows;
-        let mut kinds = Vec::new();
-        if let Some(column) = frame.take(id::TYPES) {
-            kinds = column.read(encoding::TEXTS, |input| {
-                let count = input.u32()? as usize;
-                let lengths = input.take(count)?;
-                let texts = lengths.iter().map(|length| {
-                    let text = std::str::from_utf8(input.take(usize::from(*length))?);
-                    let kind = text.unwrap_or_default().parse();
-                    kind.map_err(|e| damaged("a sensor type").because(e))
-                });
-                texts.collect()
-            })?;
-        }
+        let kinds = read_texts(&mut frame, id::TYPES, "a sensor type")?;
+        let networks = read_texts(&mut frame, id::NETWORKS, "a network")?;
         let table = Self {
             count,
             sensors: frame.integers(id::SENSOR)?,
+            networks,
+            network: frame.integers(id::NETWORK)?,
             kind: frame.integers(id::TYPE)?,
             kinds,
             locations: frame.integers(id::LOCATION)?,
@@ -311,6 +355,9 @@ impl Stations {
         if !table.kind.are_below(table.kinds.len() as u64) {
             return Err(damaged("a sensor type is not there"));
         }
+        if !table.network.are_below(table.networks.len() as u64) {
+            return Err(damaged("a network is not there"));
+        }
         // Left out when it is rewritten, a column would be lost for stations and kept for rows.
         match frame.rest()?.is_empty() {
             true => Ok(table),
@@ -319,12 +366,58 @@ impl Stations {
     }
 }
 
+/// What many rows have in common, each once, by number.
+struct Dictionary<T> {
+    entries: Vec<T>,
+    numbers: HashMap<T, u64, foldhash::fast::RandomState>,
+}
+
+impl<T: Copy + Eq + Hash> Dictionary<T> {
+    /// Goes on with entries, whose numbers stay.
+    fn after(entries: &[T]) -> Self {
+        let numbers = entries.iter().copied().zip(0..).collect();
+        Self { entries: entries.to_vec(), numbers }
+    }
+
+    fn number(&mut self, entry: T) -> u64 {
+        *self.numbers.entry(entry).or_insert_with(|| {
+            self.entries.push(entry);
+            self.entries.len() as u64 - 1
+        })
+    }
+}
+
+/// Texts of at most 24 bytes.
+fn write_texts(out: &mut Vec<u8>, texts: &[&str]) {
+    out.extend((texts.len() as u32).to_le_bytes());
+    out.extend(texts.iter().map(|text| text.len() as u8));
+    texts.iter().for_each(|text| out.extend_from_slice(text.as_bytes()));
+}
+
+/// None where the column is not there.
+fn read_texts<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(
+    frame: &mut Frame<'_>,
+    id: u8,
+    what: &str,
+) -> Result<Vec<T>, Error> {
+    let Some(column) = frame.take(id) else { return Ok(Vec::new()) };
+    column.read(encoding::TEXTS, |input| {
+        let count = input.u32()? as usize;
+        let lengths = input.take(count)?;
+        let texts = lengths.iter().map(|length| {
+            let text = std::str::from_utf8(input.take(usize::from(*length))?);
+            text.unwrap_or_default().parse().map_err(|e| damaged(what).because(e))
+        });
+        texts.collect()
+    })
+}
+
 /// Gives stations their numbers while blocks are made.
 pub(crate) struct Numbering {
     base: Option<Arc<Stations>>,
     new: Vec<Station>,
     /// The last number that a sensor got.
-    last: HashMap<u64, u32, foldhash::fast::RandomState>,
+    last: HashMap<Sensor, u32, foldhash::fast::RandomState>,
     /// For every number the one that its sensor had before.
     before: Vec<u32>,
 }
@@ -346,7 +439,7 @@ impl Numbering {
         Self { base, ..numbering }
     }
 
-    fn add(&mut self, sensor: u64) -> u32 {
+    fn add(&mut self, sensor: Sensor) -> u32 {
         let number = self.before.len() as u32; // rows are few
         self.before.push(self.last.insert(sensor, number).unwrap_or(NONE));
         number

@@ -8,6 +8,7 @@
 
 mod dictionary;
 
+use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ use arrow_schema::{ArrowError, DataType, Field, Schema, TimeUnit};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
 use self::dictionary::Dictionary;
@@ -65,7 +67,12 @@ impl Columnar {
         credit: &str,
     ) -> Result<Self, Error> {
         let schema = schema(columns, standard, credit);
+        // For readers, too, that do not know Arrow's schema, which holds the same.
+        let about: BTreeMap<_, _> = schema.metadata().iter().collect(); // always in one order
+        let about =
+            about.into_iter().map(|(name, value)| KeyValue::new(name.clone(), value.clone()));
         let properties = WriterProperties::builder()
+            .set_key_value_metadata(Some(about.collect()))
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
             .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
             .set_statistics_enabled(EnabledStatistics::Page)

@@ -5,7 +5,9 @@ use proptest::prelude::*;
 use proptest::sample::Index as Sample;
 
 use super::at;
-use crate::{AqiStandard, Area, Column, Flags, Kind, Query, Reading, SensorTypes, Window};
+use crate::{
+    AqiStandard, Area, Column, Flags, Kind, Network, Query, Reading, Sensor, SensorTypes, Window,
+};
 
 /// Readings as the network has them, in all variety, few enough identities that they
 /// meet: the batches of a proptest.
@@ -24,13 +26,14 @@ pub fn query() -> impl Strategy<Value = Query> {
             proptest::option::of((any::<Sample>(), any::<Sample>())),
             proptest::collection::vec(any::<Sample>(), 0..3),
         ),
-        proptest::collection::vec(1u64..6, 0..3),
+        proptest::collection::vec(any_sensor(), 0..3),
         proptest::option::of(proptest::sample::select(Window::ALL.to_vec())),
         (
             proptest::option::of(any::<bool>()),
             any::<bool>(),
             proptest::option::of(any_area()),
             proptest::option::of(proptest::sample::select(Flags::NAMES.to_vec())),
+            proptest::option::of(any_network()),
         ),
     )
         .prop_map(|((from, until, countries), index, sensors, window, rest)| Query {
@@ -44,6 +47,7 @@ pub fn query() -> impl Strategy<Value = Query> {
             }),
             bands: index.2.iter().map(|band| band.get(index.0.standard().categories)).collect(),
             sensors,
+            networks: rest.4.into_iter().collect(),
             windows: window.into_iter().collect(),
             sensor_types: models(if rest.1 { &["SDS011"] } else { &[] }),
             indoor: rest.0,
@@ -70,7 +74,7 @@ pub fn any_reading() -> impl Strategy<Value = Reading> {
         proptest::sample::select(vec!["SDS011", "sds011", "PPD42NS", "DHT22", "SEN5X (a+b)/c.d"]);
     let country = proptest::sample::select(vec!["DE", "FR", "XK", "GB"]);
     (
-        (1u64..6, proptest::sample::select(Window::ALL.to_vec()), any_second()),
+        (any_sensor(), proptest::sample::select(Window::ALL.to_vec()), any_second()),
         (any_decimal(), number(), any::<bool>()),
         (proptest::option::of(0..=i64::MAX as u64), proptest::option::of(kind)),
         (
@@ -115,6 +119,17 @@ pub fn any_reading() -> impl Strategy<Value = Reading> {
                 reading
             },
         )
+}
+
+/// Few sensors, most of the default network.
+fn any_sensor() -> impl Strategy<Value = Sensor> {
+    (any_network(), 1u64..6).prop_map(|(network, id)| Sensor { network, id })
+}
+
+fn any_network() -> impl Strategy<Value = Network> {
+    let others =
+        ["a", "my-school", "zzzzzzzzzzzzzzzz"].map(|name| name.parse().unwrap_or_default());
+    prop_oneof![4 => Just(Network::SENSOR_COMMUNITY), 1 => proptest::sample::select(others.to_vec())]
 }
 
 /// A number for a whole column, and one for a decimal column.

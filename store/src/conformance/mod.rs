@@ -26,7 +26,8 @@ pub use self::generate::{any_reading, any_standard, query, readings};
 use crate::Window;
 use crate::csv::{self, Dialect};
 use crate::{
-    AqiStandard, Area, Column, Country, Flags, Position, Query, Reading, Store, Summary, View,
+    AqiStandard, Area, Column, Country, Flags, Network, Position, Query, Reading, Sensor, Store,
+    Summary, View,
 };
 
 /// Runs every test; `empty` makes an empty store for each. Panics where the contract
@@ -44,6 +45,7 @@ pub async fn run<S: Store, F: Future<Output = S>>(empty: impl Fn() -> F) {
     the_newest_of_each_sensor_is_its_latest(&empty().await).await;
     what_is_too_old_is_deleted(&empty().await).await;
     a_version_changes_with_what_is_there(&empty().await).await;
+    one_number_in_two_networks_is_two_sensors(&empty().await).await;
 }
 
 /// Runs the test for stores that can hold a state: see [`Store::snapshot`].
@@ -192,7 +194,8 @@ async fn pages_go_on_where_they_ended(store: &(impl Store + ?Sized)) {
         store.put(batch).await.expect("put");
         model.put(batch);
     }
-    let every_hundredth = Query { sensors: (0..100).collect(), ..Query::everything() };
+    let every_hundredth =
+        Query { sensors: (0..100).map(Sensor::from).collect(), ..Query::everything() };
     for query in [Query::everything(), every_hundredth] {
         let expected = model.query(&query);
         assert_same(&all(store, &query).await, &expected);
@@ -219,6 +222,49 @@ async fn the_newest_of_each_sensor_is_its_latest(store: &(impl Store + ?Sized)) 
         let latest: Vec<_> = page.rows().map(|row| row.reading()).collect();
         assert_same(&latest, &model.latest(&query));
     }
+}
+
+async fn one_number_in_two_networks_is_two_sensors(store: &(impl Store + ?Sized)) {
+    let of = |name: &str, mut reading: Reading| {
+        reading.sensor.network = name.parse().expect("a network");
+        reading
+    };
+    let default = [reading(1, 10, Some("DE"), "5"), reading(2, 10, None, "6")];
+    store.put(&default).await.expect("put");
+    let alone = store.networks().await.expect("networks");
+    assert_eq!(alone, [Network::SENSOR_COMMUNITY], "the networks of one");
+    let others = [
+        of("my-school", reading(1, 10, Some("DE"), "7")),
+        of("my-school", reading(3, 10, None, "8")),
+        of("zz", reading(1, 10, Some("DE"), "9")),
+    ];
+    store.put(&others).await.expect("put");
+    // Only that of its own network is replaced, also where its country has changed.
+    store.put(&[of("zz", reading(1, 10, Some("FR"), "9.5"))]).await.expect("put");
+    let model = Model::default();
+    model.put(&default);
+    model.put(&others);
+    model.put(&[of("zz", reading(1, 10, Some("FR"), "9.5"))]);
+    let school = "my-school".parse().expect("a network");
+    let in_school = |id| Sensor { network: school, id };
+    for (networks, sensors) in [
+        (vec![], vec![]),
+        (vec![school], vec![]),
+        (vec![Network::SENSOR_COMMUNITY, school], vec![]),
+        (vec![], vec![1.into()]),
+        (vec![], vec![in_school(1), 2.into()]),
+        (vec![Network::SENSOR_COMMUNITY], vec![in_school(1)]),
+    ] {
+        let query = Query { networks, sensors, ..Query::everything() };
+        assert_same(&all(store, &query).await, &model.query(&query));
+        let latest = store.latest(&query).await.expect("latest");
+        let latest: Vec<_> = latest.rows().map(|row| row.reading()).collect();
+        assert_same(&latest, &model.latest(&query));
+    }
+    let networks = store.networks().await.expect("networks");
+    let every =
+        ["sensor.community", "my-school", "zz"].map(|name| name.parse().expect("a network"));
+    assert_eq!(networks, every, "the networks, in order");
 }
 
 async fn what_is_too_old_is_deleted(store: &(impl Store + ?Sized)) {
@@ -273,7 +319,7 @@ pub fn assert_same(actual: &[Reading], expected: &[Reading]) {
 
 /// The obvious store: a map by identity, read from end to end for each query.
 #[derive(Debug, Default)]
-pub struct Model(std::sync::Mutex<BTreeMap<(u64, Window, Timestamp), Reading>>);
+pub struct Model(std::sync::Mutex<BTreeMap<(Sensor, Window, Timestamp), Reading>>);
 
 impl Model {
     /// Keeps readings; the later replaces the earlier.
@@ -326,6 +372,10 @@ impl Model {
                     query.bands.iter().any(|wanted| Some(*wanted) == band),
                 )
                 && in_list(query.sensors.is_empty(), query.sensors.contains(&reading.sensor))
+                && in_list(
+                    query.networks.is_empty(),
+                    query.networks.contains(&reading.sensor.network),
+                )
                 && in_list(
                     query.sensor_types.is_empty(),
                     query.sensor_types.iter().any(|wanted| {
@@ -453,7 +503,7 @@ fn sample_queries() -> Vec<Query> {
             bands: us.category("Good").into_iter().collect(),
             ..everything.clone()
         },
-        Query { sensors: vec![3, 16], ..everything.clone() },
+        Query { sensors: vec![3.into(), 16.into()], ..everything.clone() },
         Query { sensor_types: models(&["SDS011"]), ..everything.clone() },
         Query { sensor_types: models(&["ppd42ns", "sds011"]), ..everything.clone() },
         Query { windows: vec![Window::Hour, Window::Day], ..everything.clone() },

@@ -1,5 +1,5 @@
 //! Which countries a sensor has been in: an item for every hundred sensors, with a set of
-//! texts such as `28842:DE`. A reading replaces the one of its identity in whatever country;
+//! texts such as `28842:DE`, or `my-school:12:DE` for a sensor of another network. A reading replaces the one of its identity in whatever country;
 //! the country is in the key, and the set says under which other keys one may lie.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -11,15 +11,15 @@ use super::item::{Item, text};
 use super::keys;
 use super::service::{Table, at_once};
 use super::write::until_processed;
-use crate::{Country, Error, Reading};
+use crate::{Country, Error, Reading, Sensor};
 
 /// The attribute with the set.
 const SET: &str = "sensor_country";
 
-type Home = (u64, Option<Country>);
+type Home = (Sensor, Option<Country>);
 
 /// Sensors and the countries that they have been in.
-pub(super) type Homes = HashMap<u64, BTreeSet<Option<Country>>>;
+pub(super) type Homes = HashMap<Sensor, BTreeSet<Option<Country>>>;
 
 /// Notes the countries of these readings' sensors; gives all that are known of each.
 pub(super) async fn note(table: &Table, readings: &[&Reading]) -> Result<Homes, Error> {
@@ -73,7 +73,7 @@ async fn read(table: &Table, names: &[String]) -> Result<Vec<Home>, Error> {
 
 fn of_item(item: Item) -> Vec<Home> {
     let home = |text: &String| {
-        let (sensor, country) = text.split_once(':')?;
+        let (sensor, country) = text.rsplit_once(':')?;
         Some((sensor.parse().ok()?, keys::parse_country(country)?))
     };
     let set = item.get(SET).and_then(|set| set.as_ss().ok());

@@ -6,11 +6,15 @@
 //! | the countries of a day | `days` | `2020-06-11` | | |
 //! | how many readings a day has | `counts` | `2020-06-11` | | |
 //! | the countries of sensors | `homes` | `288` | | |
+//! | the networks | `networks` | `networks` | | |
+//!
+//! A sensor of another network than the default has its network before its number:
+//! `09:40:41#zmy-school#b12#2`, and `my-school#0` for the item of its countries.
 
 use jiff::Timestamp;
 
 use crate::blocks::{SECONDS_A_DAY, day_and_second};
-use crate::{Country, Position, Window};
+use crate::{Country, Network, Position, Sensor, Window};
 
 /// Base table: day and country.
 pub(super) const PARTITION: &str = "day_country";
@@ -27,6 +31,8 @@ pub(super) const INDEX: &str = "by_aqi";
 pub(super) const DAYS: &str = "days";
 /// The partition of the items that say how many readings each day has.
 pub(super) const COUNTS: &str = "counts";
+/// The partition of the item that names the networks.
+pub(super) const NETWORKS: &str = "networks";
 /// The partition of the items that name the countries of each sensor.
 pub(super) const HOMES: &str = "homes";
 
@@ -77,17 +83,23 @@ pub(super) fn time(second: u32) -> String {
 /// A reading's place among those of its day and country. The letter before a sensor's
 /// number says how many digits it has, so that text sorts as numbers do.
 pub(super) fn place(position: &Position) -> String {
-    let digits = position.sensor.checked_ilog10().unwrap_or(0) as u8; // at most 19
+    let Sensor { network, id } = position.sensor;
+    let digits = id.checked_ilog10().unwrap_or(0) as u8; // at most 19
     let (length, window) = (char::from(b'a' + digits), window(position.window));
-    format!("{}#{length}{}#{window}", time(position.second), position.sensor)
+    let network = if network.is_default() { String::new() } else { format!("z{network}#") };
+    format!("{}#{network}{length}{id}#{window}", time(position.second))
 }
 
 /// The sensor and the window of a text that [`place`] made.
-pub(super) fn parse_place(text: &str) -> Option<(u64, Window)> {
+pub(super) fn parse_place(text: &str) -> Option<(Sensor, Window)> {
     let (rest, window) = text.rsplit_once('#')?;
-    let (_, sensor) = rest.rsplit_once('#')?;
+    let (rest, id) = rest.rsplit_once('#')?;
+    let network = match rest.split_once("#z") {
+        Some((_, network)) => network.parse().ok()?,
+        None => Network::SENSOR_COMMUNITY,
+    };
     let window = Window::ALL.get(window.parse::<usize>().ok()?)?;
-    Some((sensor.get(1..)?.parse().ok()?, *window))
+    Some((Sensor { network, id: id.get(1..)?.parse().ok()? }, *window))
 }
 
 /// A reading's place among those of its day and index.
@@ -96,8 +108,9 @@ pub(super) fn index_place(position: &Position) -> String {
 }
 
 /// Which item names the countries of a sensor.
-pub(super) fn homes(sensor: u64) -> String {
-    (sensor / 100).to_string()
+pub(super) fn homes(sensor: Sensor) -> String {
+    let (network, hundred) = (sensor.network, sensor.id / 100);
+    if network.is_default() { hundred.to_string() } else { format!("{network}#{hundred}") }
 }
 
 fn window(window: Window) -> usize {
@@ -113,7 +126,10 @@ mod tests {
 
     fn position() -> impl Strategy<Value = Position> {
         let country = proptest::sample::select(vec![None, Some("AD"), Some("DE"), Some("ZW")]);
-        let sensor = (0u32..20, any::<u64>()).prop_map(|(cut, n)| n % 10u64.pow(cut).max(1));
+        let id = (0u32..20, any::<u64>()).prop_map(|(cut, n)| n % 10u64.pow(cut).max(1));
+        let network = prop_oneof![Just("sensor.community".to_owned()), "[a-z0-9][a-z0-9._-]{0,3}"];
+        let sensor = (network, id)
+            .prop_map(|(network, id)| Sensor { network: network.parse().expect("a network"), id });
         let window = proptest::sample::select(Window::ALL.to_vec());
         (DAYS, country, 0u32..86_400, sensor, window).prop_map(
             |(day, country, second, sensor, window)| {

@@ -21,6 +21,7 @@ mod days;
 mod homes;
 mod item;
 mod keys;
+mod networks;
 mod read;
 mod segments;
 mod service;
@@ -37,7 +38,9 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::blocks::{DAYS, day_and_second};
-use crate::{Country, Error, Page, Position, Query, Reading, RetryPolicy, Store, Summary, View};
+use crate::{
+    Country, Error, Network, Page, Position, Query, Reading, RetryPolicy, Store, Summary, View,
+};
 use service::Table;
 pub use service::{Consumed, Endpoint};
 pub use table::{Capacity, Encryption, Provisioned, TableOptions, delete, exists, provision};
@@ -102,6 +105,11 @@ impl View for DynamoDb {
 
     async fn summary(&self) -> Result<Summary, Error> {
         self.known.summary(&self.table).await
+    }
+
+    /// As of half a minute ago at most.
+    async fn networks(&self) -> Result<Vec<Network>, Error> {
+        networks::read(&self.table).await
     }
 
     /// By the numbers of the days, which grow before and after each put and with a deletion,

@@ -14,7 +14,7 @@ use aws_sdk_dynamodb::types::{ConsumedCapacity, ReturnConsumedCapacity};
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::item::text;
-use super::{DynamoDbOptions, keys};
+use super::{DynamoDbOptions, keys, networks};
 use crate::{Error, ErrorKind};
 
 /// Where the service is.
@@ -44,6 +44,7 @@ pub(super) struct Table {
     pub(super) client: Client,
     pub(super) name: String,
     pub(super) options: DynamoDbOptions,
+    pub(super) networks: networks::Known,
     // The service counts in halves.
     read_halves: AtomicU64,
     written_halves: AtomicU64,
@@ -63,8 +64,9 @@ impl Table {
             let message = format!("no AWS region for the table {name}: set AWS_REGION");
             return Err(Error::new(ErrorKind::Invalid, message));
         }
-        let (read_halves, written_halves) = Default::default();
-        Ok(Self { client, name: name.to_owned(), options, read_halves, written_halves })
+        let (networks, read_halves, written_halves) = Default::default();
+        let name = name.to_owned();
+        Ok(Self { client, name, options, networks, read_halves, written_halves })
     }
 
     pub(super) fn consumed(&self) -> Consumed {

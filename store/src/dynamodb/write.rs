@@ -14,6 +14,7 @@ use super::days::{self, Touched};
 use super::homes::{self, Homes};
 use super::item::{self, Item, WRITTEN, number, text};
 use super::keys;
+use super::networks;
 use super::service::{Table, at_once, count_throttle};
 use crate::blocks::latest_of_each_identity;
 use crate::blocks::{DAYS, SECONDS_A_DAY, day_and_second, whole_seconds_up};
@@ -32,6 +33,7 @@ pub(super) async fn put(table: &Table, batch: &[Reading]) -> Result<(), Error> {
         let day = day_and_second(reading.timestamp).0;
         touched.entry(day).or_default().insert(reading.country);
     }
+    networks::note(table, &readings).await?;
     days::touch(table, &touched).await?;
     let homes = homes::note(table, &readings).await?;
     let written = written();

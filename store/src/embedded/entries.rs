@@ -10,12 +10,17 @@
 //! table: number u64 | length u32 | what a later version adds | checksum u32
 //! ```
 //!
+//! The key's first row can be of a sensor of another network than the default: then the network,
+//! 16 bytes, stands before the key, which is in a table of its own (`networks`). A block that has
+//! sensors of other networks says behind the seconds which: `count u16 | 16 bytes each`, zeros for
+//! the default, `| that of the last row 16 bytes`.
+//!
 //! The checksum (FNV-1a by Fowler, Noll and Vo, 32 bits) is of key and value.
 
 use std::sync::Arc;
 
 use crate::blocks::{Entry, Mixed, Tree};
-use crate::{Country, Position, Window};
+use crate::{Country, Network, Position, Sensor, Window};
 
 /// Where a block or a table of stations is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,9 +56,13 @@ impl Kept {
     }
 }
 
-/// In the order of trees and rows: byte by byte as positions compare.
+/// What an entry is found under.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Key(pub(super) [u8; 20]);
+pub(super) struct Key {
+    pub(super) bytes: [u8; 20],
+    /// That of the sensor in it.
+    pub(super) network: Network,
+}
 
 const TABLES: u8 = 2;
 
@@ -64,7 +73,7 @@ impl Key {
 
     pub(super) fn of_table(day: i32, country: Option<Country>) -> Self {
         let window = Window::FiveMinutes;
-        Self::of(TABLES, &Position { day, country, second: 0, sensor: 0, window })
+        Self::of(TABLES, &Position { day, country, second: 0, sensor: 0.into(), window })
     }
 
     fn of(tree: u8, position: &Position) -> Self {
@@ -73,27 +82,41 @@ impl Key {
         let day = (position.day as u32) ^ (1 << 31); // negative days first
         bytes[1..5].copy_from_slice(&day.to_be_bytes());
         bytes[5..].copy_from_slice(&encode_row_key(position));
-        Self(bytes)
+        Self { bytes, network: position.sensor.network }
     }
 
     fn position(&self) -> Option<Position> {
-        let (day, first) = self.0[1..].split_first_chunk::<4>()?;
+        let (day, first) = self.bytes[1..].split_first_chunk::<4>()?;
         let day = (u32::from_be_bytes(*day) ^ (1 << 31)) as i32;
-        decode_row_key(day, first.first_chunk()?)
+        decode_row_key(day, self.network, first.first_chunk()?)
+    }
+
+    /// With the network before it.
+    pub(super) fn with_network(self) -> [u8; 36] {
+        let mut bytes = [0; 36];
+        bytes[..16].copy_from_slice(&self.network.bytes());
+        bytes[16..].copy_from_slice(&self.bytes);
+        bytes
+    }
+
+    /// Of what [`with_network`](Self::with_network) gave.
+    pub(super) fn of_network(with_network: [u8; 36]) -> Option<Self> {
+        let (network, bytes) = with_network.split_first_chunk::<16>()?;
+        Some(Self { network: Network::of_bytes(*network)?, bytes: *bytes.first_chunk()? })
     }
 }
 
-/// A position within its day.
+/// A position within its day and network.
 fn encode_row_key(position: &Position) -> [u8; 15] {
     let mut bytes = [0; 15];
     bytes[..2].copy_from_slice(&position.country.map_or([0, 0], Country::bytes));
     bytes[2..6].copy_from_slice(&position.second.to_be_bytes());
-    bytes[6..14].copy_from_slice(&position.sensor.to_be_bytes());
+    bytes[6..14].copy_from_slice(&position.sensor.id.to_be_bytes());
     bytes[14] = position.window as u8;
     bytes
 }
 
-fn decode_row_key(day: i32, key: &[u8; 15]) -> Option<Position> {
+fn decode_row_key(day: i32, network: Network, key: &[u8; 15]) -> Option<Position> {
     let (country, rest) = key.split_first_chunk::<2>()?;
     let (second, rest) = rest.split_first_chunk::<4>()?;
     let (sensor, window) = rest.split_first_chunk::<8>()?;
@@ -101,7 +124,7 @@ fn decode_row_key(day: i32, key: &[u8; 15]) -> Option<Position> {
         day,
         country: decode_country(*country)?,
         second: u32::from_be_bytes(*second),
-        sensor: u64::from_be_bytes(*sensor),
+        sensor: Sensor { network, id: u64::from_be_bytes(*sensor) },
         window: *Window::ALL.get(usize::from(*window.first()?))?,
     })
 }
@@ -130,6 +153,11 @@ pub(super) fn encode(key: Key, entry: &Entry<()>, number: u64, length: u32) -> V
         bytes.extend(mixed.seconds.0.to_be_bytes());
         bytes.extend(mixed.seconds.1.to_be_bytes());
     }
+    if let Some(networks) = &entry.networks {
+        bytes.extend((networks.len() as u16).to_be_bytes()); // as many as a table has at most
+        networks.iter().for_each(|network| bytes.extend(network.bytes()));
+        bytes.extend(entry.last.sensor.network.bytes());
+    }
     sealed(key, bytes)
 }
 
@@ -141,13 +169,15 @@ pub(super) fn encode_table(key: Key, number: u64, length: u32) -> Vec<u8> {
 }
 
 fn sealed(key: Key, mut bytes: Vec<u8>) -> Vec<u8> {
-    bytes.extend(checksum(&key.0, &bytes).to_be_bytes());
+    bytes.extend(checksum(key, &bytes).to_be_bytes());
     bytes
 }
 
-fn checksum(key: &[u8], value: &[u8]) -> u32 {
+fn checksum(key: Key, value: &[u8]) -> u32 {
     let step = |sum: u32, byte: &u8| (sum ^ u32::from(*byte)).wrapping_mul(0x0100_0193);
-    key.iter().chain(value).fold(0x811c_9dc5, step)
+    let network = key.network.bytes();
+    let network = if key.network.is_default() { &[][..] } else { &network };
+    network.iter().chain(&key.bytes).chain(value).fold(0x811c_9dc5, step)
 }
 
 /// `None` for what is damaged.
@@ -158,12 +188,18 @@ pub(super) fn decode(key: Key, value: &[u8]) -> Option<Kept> {
     let place =
         Place::Value { number: u64::from_be_bytes(*number), length: u32::from_be_bytes(*length) };
     let first = key.position()?;
-    match key.0[0] {
+    match key.bytes[0] {
         TABLES => Some(Kept::Table((first.day, first.country), place)),
         tree => {
             let rest = rest.get(BLOCK_BYTES..).map(|mixed| (rest, mixed));
             let (rest, mixed) = rest?;
-            block(tree, first, rest, decode_mixed(mixed)?, place)
+            let (mixed, more) = decode_mixed(mixed)?;
+            let (networks, of_last) = decode_networks(more)?;
+            let mut kept = block(tree, first, of_last, rest, mixed, place)?;
+            if let Kept::Block(_, _, entry) = &mut kept {
+                entry.networks = networks;
+            }
+            Some(kept)
         }
     }
 }
@@ -172,13 +208,22 @@ pub(super) fn decode(key: Key, value: &[u8]) -> Option<Kept> {
 pub(super) fn decode_old(key: Key, value: &[u8; 33]) -> Option<Kept> {
     let rest = unsealed(key, value)?;
     let (number, rest) = rest.split_first_chunk::<8>()?;
-    block(key.0[0], key.position()?, rest, None, Place::Old(u64::from_be_bytes(*number)))
+    let network = Network::SENSOR_COMMUNITY;
+    block(
+        key.bytes[0],
+        key.position()?,
+        network,
+        rest,
+        None,
+        Place::Old(u64::from_be_bytes(*number)),
+    )
 }
 
 /// Rows, indices and last row.
 const BLOCK_BYTES: usize = 4 + 2 + 15;
 
-fn decode_mixed(bytes: &[u8]) -> Option<Option<Arc<Mixed>>> {
+/// And what is behind it.
+fn decode_mixed(bytes: &[u8]) -> Option<(Option<Arc<Mixed>>, &[u8])> {
     let (count, mut rest) = bytes.split_first_chunk::<2>()?;
     let mut countries = Vec::new();
     for _ in 0..u16::from_be_bytes(*count) {
@@ -188,22 +233,38 @@ fn decode_mixed(bytes: &[u8]) -> Option<Option<Arc<Mixed>>> {
         rest = after;
     }
     if countries.is_empty() {
-        return Some(None);
+        return Some((None, rest));
     }
     let (earliest, rest) = rest.split_first_chunk::<4>()?;
-    let (latest, _) = rest.split_first_chunk::<4>()?;
+    let (latest, rest) = rest.split_first_chunk::<4>()?;
     let seconds = (u32::from_be_bytes(*earliest), u32::from_be_bytes(*latest));
-    Some(Some(Arc::new(Mixed { countries, seconds })))
+    Some((Some(Arc::new(Mixed { countries, seconds })), rest))
+}
+
+/// The networks of a block, unless that is the default alone, and that of its last row.
+fn decode_networks(bytes: &[u8]) -> Option<(Option<Arc<[Network]>>, Network)> {
+    if bytes.is_empty() {
+        return Some((None, Network::SENSOR_COMMUNITY));
+    }
+    let (count, mut rest) = bytes.split_first_chunk::<2>()?;
+    let mut next = || {
+        let (network, after) = rest.split_first_chunk::<16>()?;
+        rest = after;
+        Network::of_bytes(*network)
+    };
+    let networks = (0..u16::from_be_bytes(*count)).map(|_| next()).collect::<Option<_>>()?;
+    Some((Some(networks), next()?))
 }
 
 fn unsealed(key: Key, value: &[u8]) -> Option<&[u8]> {
     let (value, sum) = value.split_last_chunk::<4>()?;
-    (checksum(&key.0, value) == u32::from_be_bytes(*sum)).then_some(value)
+    (checksum(key, value) == u32::from_be_bytes(*sum)).then_some(value)
 }
 
 fn block(
     tree: u8,
     first: Position,
+    network_of_last: Network,
     rest: &[u8],
     mixed: Option<Arc<Mixed>>,
     place: Place,
@@ -213,9 +274,10 @@ fn block(
     let (index_bits, rest) = rest.split_first_chunk::<2>()?;
     let entry = Entry {
         rows: u32::from_be_bytes(*rows),
-        last: decode_row_key(first.day, rest.first_chunk()?)?,
+        last: decode_row_key(first.day, network_of_last, rest.first_chunk()?)?,
         index_bits: u16::from_be_bytes(*index_bits),
         mixed,
+        networks: None,
         place,
     };
     Some(Kept::Block(tree, first, entry))

@@ -14,10 +14,12 @@ use super::State;
 use super::entries::{self, Kept, Key, Place};
 use super::pieces::{self, Pieces, PiecesToWrite, ReadError};
 use crate::blocks::{Block, Change, Directory, Stations, describe, format2};
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, Network};
 
 const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
 const ENTRIES: TableDefinition<[u8; 20], &[u8]> = TableDefinition::new("entries");
+/// The entries whose first row is of another network than the default.
+const OF_NETWORKS: TableDefinition<[u8; 36], &[u8]> = TableDefinition::new("networks");
 
 /// The tables of format 2: read, and emptied as blocks are written anew.
 const OLD_DIRECTORY: TableDefinition<[u8; 20], [u8; 33]> = TableDefinition::new("directory");
@@ -27,6 +29,9 @@ const OLD_BLOCKS: TableDefinition<u64, &[u8]> = TableDefinition::new("blocks");
 /// turns such a file into its own with the first change.
 const FORMAT: u64 = 3;
 const OLD_FORMAT: u64 = 2;
+/// That of a file with readings of other networks, which versions that know only the default
+/// network must not touch.
+const FORMAT_OF_NETWORKS: u64 = 4;
 
 /// The opened file.
 pub(super) struct Opened(Closing<Handle>);
@@ -218,6 +223,9 @@ pub(super) fn write(
             }
             for block in added {
                 let (first, entry) = describe(block);
+                if entry.networks.is_some() {
+                    writer.note_networks()?;
+                }
                 let key = Key::of_block(*tree, &first);
                 let length = writer.insert(next_value, &block.encode())?;
                 writer.entry(key, &entries::encode(key, &entry, next_value, length))?;
@@ -235,7 +243,11 @@ pub(super) fn write(
 
 /// The tables while a transaction writes.
 struct Writer<'a> {
+    meta: redb::Table<'a, &'static str, u64>,
     entries: redb::Table<'a, [u8; 20], &'static [u8]>,
+    /// In a file that has readings of other networks.
+    of_networks: Option<redb::Table<'a, [u8; 36], &'static [u8]>>,
+    transaction: &'a WriteTransaction,
     pieces: PiecesToWrite<'a>,
     /// In a file that had format 2.
     old: Option<OldTables<'a>>,
@@ -247,7 +259,7 @@ impl<'a> Writer<'a> {
     fn open(transaction: &'a WriteTransaction) -> Result<Self, Error> {
         let mut meta = transaction.open_table(META).map_err(table_error)?;
         let format = meta.get("format").map_err(storage_error)?.map(|format| format.value());
-        if format != Some(FORMAT) {
+        if format != Some(FORMAT) && format != Some(FORMAT_OF_NETWORKS) {
             // Whoever knows no format but the old one must not touch the file from now on.
             meta.insert("format", FORMAT).map_err(storage_error)?;
         }
@@ -260,21 +272,45 @@ impl<'a> Writer<'a> {
             )),
             false => None,
         };
+        let of_networks = match format {
+            Some(FORMAT_OF_NETWORKS) => {
+                Some(transaction.open_table(OF_NETWORKS).map_err(table_error)?)
+            }
+            _ => None,
+        };
         Ok(Self {
+            meta,
             entries: transaction.open_table(ENTRIES).map_err(table_error)?,
+            of_networks,
+            transaction,
             pieces: PiecesToWrite::open(transaction).map_err(table_error)?,
             old,
         })
     }
 
+    /// From now on the file has readings of other networks.
+    fn note_networks(&mut self) -> Result<(), Error> {
+        if self.of_networks.is_none() {
+            self.meta.insert("format", FORMAT_OF_NETWORKS).map_err(storage_error)?;
+            let table = self.transaction.open_table(OF_NETWORKS).map_err(table_error)?;
+            self.of_networks = Some(table);
+        }
+        Ok(())
+    }
+
     fn remove(&mut self, key: Key, place: Place) -> Result<(), Error> {
         match (place, &mut self.old) {
             (Place::Value { number, length }, _) => {
-                self.entries.remove(key.0).map_err(storage_error)?;
+                match &mut self.of_networks {
+                    Some(table) if !key.network.is_default() => {
+                        table.remove(key.with_network()).map(drop).map_err(storage_error)?;
+                    }
+                    _ => drop(self.entries.remove(key.bytes).map_err(storage_error)?),
+                }
                 self.pieces.remove(number, length as usize).map_err(storage_error)
             }
             (Place::Old(number), Some((directory, blocks))) => {
-                directory.remove(key.0).map_err(storage_error)?;
+                directory.remove(key.bytes).map_err(storage_error)?;
                 blocks.remove(number).map(drop).map_err(storage_error)
             }
             (Place::Old(number), None) => Err(ReadError::missing(number)),
@@ -290,7 +326,12 @@ impl<'a> Writer<'a> {
     }
 
     fn entry(&mut self, key: Key, value: &[u8]) -> Result<(), Error> {
-        self.entries.insert(key.0, value).map(drop).map_err(storage_error)
+        match &mut self.of_networks {
+            Some(table) if !key.network.is_default() => {
+                table.insert(key.with_network(), value).map(drop).map_err(storage_error)
+            }
+            _ => self.entries.insert(key.bytes, value).map(drop).map_err(storage_error),
+        }
     }
 }
 
@@ -317,22 +358,39 @@ pub(super) fn read(database: Opened) -> Result<(State, u64), Error> {
     if let Some(old) = &old {
         for pair in old.iter().map_err(storage_error)? {
             let (key, value) = pair.map_err(storage_error)?;
-            keep(entries::decode_old(Key(key.value()), &value.value()).ok_or_else(damaged)?);
+            let key = Key { bytes: key.value(), network: Network::SENSOR_COMMUNITY };
+            keep(entries::decode_old(key, &value.value()).ok_or_else(damaged)?);
             old_blocks += 1;
         }
         if old.len().map_err(storage_error)? != old_blocks {
             return Err(damaged());
         }
     }
+    let mut keep_entry = |key: Option<Key>, value: &[u8]| {
+        let kept = key.and_then(|key| entries::decode(key, value)).ok_or_else(damaged)?;
+        if let Place::Value { length, .. } = kept.place() {
+            pieces += pieces::count(length as usize);
+        }
+        keep(kept);
+        Ok(())
+    };
     if let Some(entries) = &entries {
         let mut count = 0;
         for pair in entries.iter().map_err(storage_error)? {
             let (key, value) = pair.map_err(storage_error)?;
-            let kept = entries::decode(Key(key.value()), value.value()).ok_or_else(damaged)?;
-            if let Place::Value { length, .. } = kept.place() {
-                pieces += pieces::count(length as usize);
-            }
-            keep(kept);
+            let key = Key { bytes: key.value(), network: Network::SENSOR_COMMUNITY };
+            keep_entry(Some(key), value.value())?;
+            count += 1;
+        }
+        if entries.len().map_err(storage_error)? != count {
+            return Err(damaged());
+        }
+    }
+    if let Some(entries) = if_there(reader.open_table(OF_NETWORKS))? {
+        let mut count = 0;
+        for pair in entries.iter().map_err(storage_error)? {
+            let (key, value) = pair.map_err(storage_error)?;
+            keep_entry(Key::of_network(key.value()), value.value())?;
             count += 1;
         }
         if entries.len().map_err(storage_error)? != count {
@@ -403,16 +461,17 @@ fn initialise(database: &Opened) -> Result<(), Error> {
         Ok(meta) => {
             let format = meta.get("format").map_err(storage_error)?.map(|format| format.value());
             return match format {
-                Some(FORMAT | OLD_FORMAT) => Ok(()),
+                Some(OLD_FORMAT..=FORMAT_OF_NETWORKS) => Ok(()),
                 Some(1) => Err(Error::new(
                     ErrorKind::Invalid,
                     "the store has format 1, of a version before the first release; export it \
                      with that version and import the file into a new store",
                 )),
-                Some(newer) if newer > FORMAT => Err(Error::new(
+                Some(newer) if newer > FORMAT_OF_NETWORKS => Err(Error::new(
                     ErrorKind::TooNew,
                     format!(
-                        "the store has format {newer}, this airshed knows formats up to {FORMAT}; \
+                        "the store has format {newer}, this airshed knows formats up to \
+                         {FORMAT_OF_NETWORKS}; \
                          use the version that wrote it, or a later one"
                     ),
                 )),

@@ -35,7 +35,7 @@ use redb::{Database, DatabaseError};
 use self::entries::Place;
 use self::file::{Closing, Identity, Opened, Tables, error_at, guarded};
 use crate::blocks::{self, Block, Caches, Change, Directory, Homes, Item, Load, Stations, Tree};
-use crate::{Error, ErrorKind, Page, Position, Query, Reading, Store, Summary, View};
+use crate::{Error, ErrorKind, Network, Page, Position, Query, Reading, Store, Summary, View};
 
 /// A durable store in one file. One process at a time holds it.
 ///
@@ -188,6 +188,13 @@ impl View for Embedded {
         }
     }
 
+    async fn networks(&self) -> Result<Vec<Network>, Error> {
+        match self.0.open_state() {
+            Some(state) => Ok(state.directory.networks()),
+            None => blocking(&self.0, |shared| Ok(shared.state()?.directory.networks())).await,
+        }
+    }
+
     async fn version(&self, from: Timestamp, until: Timestamp) -> Result<Option<String>, Error> {
         match self.0.open_state() {
             Some(state) => Ok(Some(state.directory.version(from, until))),
@@ -262,6 +269,10 @@ impl View for Snapshot {
 
     async fn summary(&self) -> Result<Summary, Error> {
         Ok(self.state()?.directory.summary())
+    }
+
+    async fn networks(&self) -> Result<Vec<Network>, Error> {
+        Ok(self.state()?.directory.networks())
     }
 
     async fn version(&self, from: Timestamp, until: Timestamp) -> Result<Option<String>, Error> {

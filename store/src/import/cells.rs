@@ -10,7 +10,9 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
 use super::{FieldError, ImportedRow, Place, RowError};
-use crate::{AqiStandard, Column, Kind, Origin, Reading, SensorType, Value, Window};
+use crate::{
+    AqiStandard, Column, Country, Kind, Network, Origin, Reading, Sensor, SensorType, Value, Window,
+};
 
 /// Without these a reading has no identity.
 pub(crate) const IDENTITY: [Column; 3] = [Column::SensorId, Column::Window, Column::Timestamp];
@@ -66,17 +68,22 @@ impl<'a> Cells<'a> {
         match self.reading() {
             Ok((reading, left_out)) => {
                 let differs = self.differing(&reading);
-                Ok(ImportedRow { place, reading, left_out, differs })
+                let names_network = self.text(Column::Network).is_some();
+                Ok(ImportedRow { place, reading, names_network, left_out, differs })
             }
             Err(message) => Err(RowError { place, message }),
         }
     }
 
     fn reading(&self) -> Result<(Reading, Vec<FieldError>), String> {
-        let sensor = self.need(Column::SensorId, |text| self.commas.whole(text))?;
+        let sensor = self.need(Column::SensorId, |text| self.commas.whole::<u64>(text))?;
+        let network = match self.text(Column::Network) {
+            Some(_) => self.need(Column::Network, parsed::<Network>)?,
+            None => Network::SENSOR_COMMUNITY,
+        };
         let window = self.need(Column::Window, parsed::<Window>)?;
         let timestamp = self.need(Column::Timestamp, |text| moment(text, window))?;
-        let mut reading = Reading::new(sensor, window, timestamp);
+        let mut reading = Reading::new(Sensor { network, id: sensor }, window, timestamp);
         let mut left_out = Vec::new();
         for column in Column::of_origin(Origin::Stored) {
             reading.set(column, self.stored(column, &mut left_out));
@@ -136,6 +143,10 @@ impl<'a> Cells<'a> {
                 column.check(number).map(|()| Value::Decimal(number))
             }
             Kind::Truth => self.commas.flag(text).map(Value::Truth),
+            Kind::Text if column == Column::Country => match Country::of_other_code(text) {
+                Some(country) => Ok(Value::Country(country)),
+                None => column.parse_text(text),
+            },
             Kind::Text => column.parse_text(text),
             Kind::Timestamp | Kind::Flags => Err("not read from files".to_owned()),
         }
@@ -158,7 +169,12 @@ impl<'a> Cells<'a> {
                     let given = AqiStandard::DEFAULT.category(text).map(|category| category.name);
                     given.is_some() && given == value.text()
                 }
-                (value, Some(text)) if column.kind() == Kind::Text => value.text() == Some(text),
+                (value, Some(text)) if column.kind() == Kind::Text => {
+                    // Tables make 1.0 of a text that looks like a number.
+                    let number = |text: &str| self.commas.decimal(text).ok();
+                    let same_number = |a: &str| number(a).is_some() && number(a) == number(text);
+                    value.text().is_some_and(|value| value == text || same_number(value))
+                }
                 (value, Some(text)) => self.value(column, text).is_ok_and(|given| given == value),
                 (value, None) => value == Value::Nothing,
             }
@@ -233,7 +249,8 @@ impl Commas {
 }
 
 /// A moment with an offset, or in UTC without one. A date alone is midnight where means
-/// are over days, and no moment elsewhere.
+/// are over days, and no moment elsewhere; nor is one to the minute, which a spreadsheet may have
+/// cut.
 fn moment(text: &str, window: Window) -> Result<Timestamp, String> {
     if let Ok(timestamp) = text.parse() {
         return Ok(timestamp);

@@ -51,6 +51,15 @@ pub(super) fn read_stream(
 }
 
 fn damaged(kind: &str, error: impl Into<BoxError>) -> Error {
+    let error = error.into();
+    // As parquet and arrow say it of what they were built without.
+    if let Some((_, codec)) = error.to_string().split_once("Disabled feature at compile time: ") {
+        let message = format!(
+            "the {kind} file is compressed with {codec}, which airshed does not read: write it \
+             with zstd, gzip, snappy or without compression"
+        );
+        return Error::new(ErrorKind::Invalid, message);
+    }
     Error::new(ErrorKind::Damaged, format!("a damaged or cut {kind} file")).because(error)
 }
 

@@ -46,6 +46,8 @@ pub struct ImportedRow {
     pub place: Place,
     /// What it says.
     pub reading: Reading,
+    /// Whether it says whose sensor it is; if not, it is taken for one of the default network.
+    pub names_network: bool,
     /// The fields that could not be read.
     pub left_out: Vec<FieldError>,
     /// The first of `AQI`, `Range` and `flags` that says something else than what follows

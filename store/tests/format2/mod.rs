@@ -119,7 +119,7 @@ async fn a_file_of_a_later_format_is_refused() {
     let meta = redb::TableDefinition::<&str, u64>::new("meta");
     let database = redb::Database::open(&path).unwrap();
     let writer = database.begin_write().unwrap();
-    writer.open_table(meta).unwrap().insert("format", 4).unwrap();
+    writer.open_table(meta).unwrap().insert("format", 5).unwrap();
     writer.commit().unwrap();
     drop(database);
     let error = Embedded::open(&path, Options::default()).err().unwrap();

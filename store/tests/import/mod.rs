@@ -179,6 +179,12 @@ fn what_other_programs_make_of_a_cell_means_the_same() {
         let file = format!("{header}\n{}\n", cells.replace(';', &between.to_string()));
         assert_eq!(readings(file.as_bytes()), std::slice::from_ref(&plain));
     }
+    // Codes that are in use beside ISO's, as in the feed.
+    for (other, iso) in [("UK", "GB"), ("el", "GR")] {
+        let found = row(&format!("7,24h,2026-11-26T20:19:33Z,8,4,,,{other},1,Low,,")).unwrap();
+        assert_eq!(found.reading.country.map(|country| country.to_string()).as_deref(), Some(iso));
+        assert_eq!(found.left_out, vec![]);
+    }
     // Means over days are stamped with midnight, which tables shorten.
     let day = row("7,day,2026-11-26,8,4,,,,,,,").unwrap().reading;
     assert_eq!(day.timestamp.to_string(), "2026-11-26T00:00:00Z");
@@ -296,6 +302,16 @@ fn what_follows_from_the_values_is_not_taken_from_the_file() {
     }
     let moderate = row("7,24h,2026-11-26T20:19:33Z,51,4,,,,4,Medium,,").unwrap();
     assert_eq!(moderate.differs, None);
+    // What a table makes of a text that looks like a number, where a row has none.
+    for (text, differs) in
+        [("1", None), ("1.0", None), ("2.0", Some(Column::AqiText)), ("x", Some(Column::AqiText))]
+    {
+        let file = format!(
+            "sensor_id,window,timestamp,P2,AQI_text\n7,24h,2026-11-26T20:19:33Z,4,{text}\n"
+        );
+        let found = csv::Rows::new(file.as_bytes()).unwrap().next().unwrap().unwrap();
+        assert_eq!(found.differs, differs, "{text}");
+    }
     let two = row("7,24h,2026-11-26T20:19:33Z,0,4,,,,1,Low,,inverted zero").unwrap();
     assert_eq!(two.differs, None, "in any order");
 }
@@ -429,7 +445,7 @@ fn what_is_no_file_of_readings_is_named() {
 
 #[tokio::test]
 async fn a_cut_file_is_an_error_behind_its_rows() {
-    let some: Vec<_> = (0..50).map(|n| Reading { sensor: n, ..super::berlin() }).collect();
+    let some: Vec<_> = (0..50).map(|n| Reading { sensor: n.into(), ..super::berlin() }).collect();
     for format in [Format::Json(Spelling::Usual), Format::GeoJson, Format::Parquet, Format::Arrow] {
         let file = encode(&some, format, Column::ALL).await;
         let (rows, error) = read(&file[..file.len() - 200]).unwrap_err();

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 #[derive(Debug, Clone)]
 pub(crate) enum Step {
     Put(Vec<Reading>),
-    Query(Query),
+    Query(Box<Query>),
     DeleteBefore(Timestamp),
     Snapshot,
     Reopen,
@@ -19,7 +19,7 @@ pub(crate) enum Step {
 pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         4 => conformance::readings().prop_map(Step::Put),
-        4 => conformance::query().prop_map(Step::Query),
+        4 => conformance::query().prop_map(|query| Step::Query(Box::new(query))),
         1 => conformance::query().prop_map(|query| Step::DeleteBefore(query.from)),
         1 => Just(Step::Snapshot),
         1 => Just(Step::Reopen),

@@ -24,9 +24,6 @@ use tokio_util::sync::CancellationToken;
 
 use network::Network;
 
-/// Whose data it is.
-pub const ATTRIBUTION: &str = "simulated data, not measurements";
-
 /// The path of the feed, as Sensor.Community has it.
 pub const FEED_PATH: &str = "/static/v2/data.24h.json";
 

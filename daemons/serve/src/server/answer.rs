@@ -12,7 +12,8 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use serde::Serialize;
-use serde_json::Number;
+use serde_json::{Number, Value};
+use store::{Network, Sensor};
 
 /// What a body can fail with.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -95,6 +96,14 @@ pub(super) fn weaken_tag_of_encoded<B>(mut answer: Response<B>) -> Response<B> {
 pub(super) fn set(answer: &mut Answer, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         answer.headers_mut().insert(name, value);
+    }
+}
+
+/// A sensor: its number alone in the home network, else a text with its network before.
+pub(super) fn sensor_id(Sensor { network, id }: Sensor, home: Network) -> Value {
+    match network == home {
+        true => id.into(),
+        false => format!("{network}:{id}").into(),
     }
 }
 

@@ -21,6 +21,7 @@ const SAMPLE_ROWS: u64 = 1000;
 
 pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answer, Problem> {
     let ask = shared.server.defaults().form(query.unwrap_or_default().as_bytes())?;
+    let ask = shared.server.restrict(ask).await?;
     let store = &shared.server.store;
     let most = shared.room.estimate(&ask.query, store.as_ref()).await?;
     let large = shared.room.is_large(&ask.query, store.as_ref()).await;
@@ -72,7 +73,7 @@ impl Sample {
 
 async fn sample(shared: &Shared, ask: &Ask, view: Arc<dyn View>) -> Result<Sample, Problem> {
     let (mut file, mut empty, mut rows) = (Vec::new(), Vec::new(), 0);
-    let mut encoder = ask.encoder(shared.server.attribution)?;
+    let mut encoder = ask.encoder(&shared.server.networks.attribution(&ask.query))?;
     let first = SAMPLE_ROWS.min(ask.limit.unwrap_or(u64::MAX));
     let mut pages = ask.pages_of(view).up_to(first);
     while let Some(page) = pages.next().await.transpose()? {
@@ -80,7 +81,7 @@ async fn sample(shared: &Shared, ask: &Ask, view: Arc<dyn View>) -> Result<Sampl
         encoder.page(&mut file, &page)?;
     }
     encoder.finish(&mut file)?;
-    ask.encoder(shared.server.attribution)?.finish(&mut empty)?;
+    ask.encoder(&shared.server.networks.attribution(&ask.query))?.finish(&mut empty)?;
     let [bytes, empty] = [file, empty].map(|file| file.len() as u64);
     Ok(Sample { rows, bytes, empty })
 }

@@ -35,6 +35,7 @@ pub(super) async fn read(
     let dates = Dates { last, newest, span };
     let defaults = Defaults { dates: Some(dates), ..shared.server.defaults() };
     let ask = defaults.form(query.unwrap_or_default().as_bytes())?;
+    let ask = shared.server.restrict(ask).await?;
     if let Some(name) = ask.fields().find(|name| OF_FILES.contains(name)) {
         return Err(BadRequest::new(name, "only files have it: ask /api/query").into());
     }

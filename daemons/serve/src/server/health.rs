@@ -36,8 +36,8 @@ pub(super) async fn ready(shared: &Shared) -> Answer {
     if let Some(state) = &feed {
         body["feed"] = json!(state);
     }
-    let refuses = feed.is_some_and(|state| state.store_refuses)
-        || shared.server.feed.is_some() && shared.server.store.put(&[]).await.is_err();
+    let refuses =
+        feed.is_some_and(|state| state.store_refuses) || !shared.store_takes_readings().await;
     let collects_first = feed.is_some_and(|state| !state.first_ended);
     let reason = if shared.stop.is_cancelled() {
         Some("shutting down")

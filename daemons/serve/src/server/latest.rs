@@ -23,11 +23,11 @@ use http::header::{
 use http::{HeaderMap, Response, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
-use store::{AqiStandard, Flags, LeftOut, Page, Quality, Reading, Summary};
+use store::{AqiStandard, Flags, LeftOut, Network, Page, Quality, Query, Reading, Summary};
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
-use super::answer::{Answer, full, set};
+use super::answer::{Answer, full, sensor_id, set};
 use super::filters::Chosen;
 use super::problem::Problem;
 use super::tally::Reasons;
@@ -98,6 +98,7 @@ pub(super) async fn answer(
 ) -> Result<Answer, Problem> {
     let summary = shared.server.store.summary().await?;
     let chosen = filters::read(shared, &summary, query, SPAN).await?;
+    let asked = chosen.ask.query.clone();
     let key = serde_json::to_string(&chosen.ask.to_object()).unwrap_or_default(); // plain JSON
     let made = match shared.latest.get(&key) {
         Some(made) if made.since.elapsed() < LONGEST => {
@@ -110,7 +111,7 @@ pub(super) async fn answer(
         }
         _ => make_in_turn(shared, key, chosen, summary).await?,
     };
-    respond(&shared.server, &made, headers).await
+    respond(&shared.server, &asked, &made, headers).await
 }
 
 async fn refresh(
@@ -162,7 +163,8 @@ async fn make(
         silence_at: *silence_at,
         quality: ask.quality.unwrap_or(Quality::All),
         standard: ask.query.standard,
-        attribution: shared.server.attribution,
+        home: ask.home,
+        attribution: shared.server.networks.attribution(&ask.query),
     };
     let page = shared.server.store.latest(&ask.query).await?;
     let text = in_background(move || collection.write(&page).into()).await?;
@@ -202,7 +204,12 @@ async fn in_background(work: impl FnOnce() -> Bytes + Send + 'static) -> Result<
     done.map_err(|panic| Problem::Internal { log: reason(&panic), transient: false })
 }
 
-async fn respond(server: &Server, made: &Made, headers: &HeaderMap) -> Result<Answer, Problem> {
+async fn respond(
+    server: &Server,
+    asked: &Query,
+    made: &Made,
+    headers: &HeaderMap,
+) -> Result<Answer, Problem> {
     let known = headers.get_all(IF_NONE_MATCH).iter().filter_map(|tags| tags.to_str().ok());
     let bare = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
     let mut known = known.flat_map(|tags| tags.split(',')).map(bare);
@@ -225,7 +232,7 @@ async fn respond(server: &Server, made: &Made, headers: &HeaderMap) -> Result<An
     set(&mut answer, ETAG, &made.tag);
     set(&mut answer, CACHE_CONTROL, "no-cache"); // kept, and asked after each time
     set(&mut answer, VARY, "accept-encoding");
-    server.set_licence(&mut answer);
+    server.set_licences(&mut answer, asked);
     Ok(answer)
 }
 
@@ -250,8 +257,9 @@ struct Collection {
     silence_at: Timestamp,
     quality: Quality,
     standard: AqiStandard,
+    home: Network,
     /// Whose data it is.
-    attribution: &'static str,
+    attribution: String,
 }
 
 impl Collection {
@@ -260,7 +268,7 @@ impl Collection {
     /// The newest reading of a sensor that is implausible is left out of it, or says so: an
     /// older one never takes its place.
     fn write(&self, page: &Page) -> String {
-        let Self { moment, silence_at, quality, standard, attribution } = *self;
+        let Self { moment, silence_at, quality, standard, home, ref attribution } = *self;
         let mut reasons = Reasons::default();
         let mut features: Vec<_> = page
             .rows()
@@ -292,7 +300,7 @@ impl Collection {
             if number > 0 {
                 text.push(',');
             }
-            feature.write(&mut text, moment);
+            feature.write(&mut text, moment, home);
         }
         text.push_str("]}");
         text
@@ -313,9 +321,13 @@ impl Feature {
         (longitude.map(|degrees| degrees.round()), country, latitude)
     }
 
-    fn write(&self, text: &mut String, moment: Timestamp) {
+    fn write(&self, text: &mut String, moment: Timestamp, home: Network) {
         let Self { reading, index, flags, left_out } = self;
-        let _ = write!(text, "{{\"type\":\"Feature\",\"id\":{},\"geometry\":", reading.sensor);
+        let _ = write!(
+            text,
+            "{{\"type\":\"Feature\",\"id\":{},\"geometry\":",
+            sensor_id(reading.sensor, home)
+        );
         match (reading.longitude, reading.latitude) {
             (Some(longitude), Some(latitude)) => {
                 let [longitude, latitude] = [longitude, latitude]

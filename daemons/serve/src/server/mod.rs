@@ -25,6 +25,7 @@ mod tally;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use airshed_common::feed_status::FeedStatus;
@@ -39,7 +40,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use jiff::SignedDuration;
 use queue::Queues;
-use store::{AqiStandard, Store};
+use store::{AqiStandard, Query, Store};
 use tokio::net::TcpListener;
 use tokio::runtime::TryCurrentError;
 use tokio::sync::broadcast;
@@ -49,7 +50,7 @@ use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 use tower_http::cors::{AllowOrigin, CorsLayer};
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 use uuid::Uuid;
 
 use self::admission::{Room, Turns};
@@ -59,7 +60,8 @@ use self::query::Rows;
 use crate::freshness::Freshness;
 use crate::jobs::Jobs;
 use crate::message;
-use crate::request::Defaults;
+use crate::networks::Networks;
+use crate::request::{Ask, Defaults};
 use crate::trace::REQUEST_ID;
 use crate::watch::Watch;
 
@@ -79,10 +81,8 @@ pub struct Server {
     pub limits: Limits,
     /// Which pages of other origins may ask.
     pub cors: CorsOrigins,
-    /// Whose data it is and how it may be used.
-    pub attribution: &'static str,
-    /// The address of the data's licence, for a header of its files.
-    pub licence: Option<&'static str>,
+    /// Whose data it is and how it may be used; readings of other networks stay in the store.
+    pub networks: Arc<Networks>,
     /// The air-quality index of those who do not ask for another.
     pub index: AqiStandard,
 }
@@ -92,9 +92,21 @@ impl Server {
         Defaults { index: self.index, dates: None }
     }
 
-    fn set_licence(&self, answer: &mut answer::Answer) {
-        if let Some(licence) = self.licence {
-            answer::set(answer, LINK, &format!("<{licence}>; rel=\"license\""));
+    /// A request for what is handed out alone.
+    async fn restrict(&self, ask: Ask) -> Result<Ask, problem::Problem> {
+        Ok(self.networks.restrict(ask, &self.store.networks().await?)?)
+    }
+
+    /// A query for all that is handed out.
+    async fn everything(&self) -> Result<Query, problem::Problem> {
+        Ok(self.networks.everything(&self.store.networks().await?))
+    }
+
+    fn set_licences(&self, answer: &mut answer::Answer, query: &Query) {
+        let link = |licence: &str| format!("<{licence}>; rel=\"license\"");
+        let links: Vec<_> = self.networks.licences(query).into_iter().map(link).collect();
+        if !links.is_empty() {
+            answer::set(answer, LINK, &links.join(", "));
         }
     }
 }
@@ -159,13 +171,48 @@ struct Shared {
     latest: Latest,
     freshness: Freshness,
     ended: broadcast::Sender<Uuid>,
+    /// Whether the store took no readings when that was last looked at.
+    refuses: AtomicBool,
     stop: CancellationToken,
+}
+
+impl Shared {
+    /// Whether the store takes puts: an empty one says so. Only a change is logged.
+    async fn store_takes_readings(&self) -> bool {
+        let taken = self.server.store.put(&[]).await;
+        let refused = self.refuses.swap(taken.is_err(), Ordering::Relaxed);
+        match &taken {
+            Err(error) if !refused => {
+                error!(reason = reason(error), "the store takes no readings");
+            }
+            Ok(()) if refused => info!("the store takes readings again"),
+            _ => {}
+        }
+        taken.is_ok()
+    }
+}
+
+/// How often the store is looked at where no collector does.
+const LOOKS: Duration = Duration::from_secs(30);
+
+/// Says in the log when the store was deleted, say, also while nobody asks.
+async fn look_at_store(shared: Arc<Shared>) {
+    if shared.server.feed.is_some() {
+        return; // its collector does
+    }
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(LOOKS) => {}
+            () = shared.stop.cancelled() => return,
+        }
+        shared.store_takes_readings().await;
+    }
 }
 
 /// The server as a [`tower::Service`], to be mounted in axum or put behind your own TLS. It expects
 /// request paths from the root, without a prefix.
 ///
-/// A background task listens for finished jobs until `stop` is cancelled. [`TryCurrentError`] outside of a tokio
+/// Background tasks listen for finished jobs, and look at the store, until `stop` is cancelled. [`TryCurrentError`] outside of a tokio
 /// runtime, which it needs.
 pub fn service<B>(
     server: Server,
@@ -199,8 +246,10 @@ where
         latest: Latest::default(),
         freshness,
         ended,
+        refuses: AtomicBool::new(false),
         stop: stop.clone(),
     });
+    tokio::spawn(look_at_store(Arc::clone(&shared)));
     tokio::spawn(hear_of_ended_jobs(Arc::clone(&shared)));
     let handler = tower::service_fn(move |request: Request<B>| {
         answered(

@@ -11,7 +11,7 @@ use http::{Response, StatusCode};
 use jiff::SignedDuration;
 use rust_embed::RustEmbed;
 use serde_json::{Value, json};
-use store::{Column, Country};
+use store::{Column, Country, Query};
 
 use super::answer::{Answer, full, set};
 use super::html::{escaped, grouped, html_page};
@@ -77,7 +77,7 @@ pub(super) async fn start(shared: &Shared) -> Result<Answer, Problem> {
     let form = fields(shared).await?;
     let html = String::from_utf8_lossy(&built.data)
         .replace(PLACE_OF_FORM, &form)
-        .replace(PLACE_OF_INDEX, &index_as_json(&shared.server))
+        .replace(PLACE_OF_INDEX, &index_as_json(&shared.server, &shared.server.everything().await?))
         .replace(PLACE_OF_COLUMNS, &columns_as_json());
     Ok(html_page(StatusCode::OK, html))
 }
@@ -102,7 +102,7 @@ pub(super) fn built_asset(path: &str) -> Result<Answer, Problem> {
 
 /// The index as the page shows it: a step for each number of a short scale, else for each
 /// band, with its colours.
-fn index_as_json(server: &Server) -> String {
+fn index_as_json(server: &Server, everything: &Query) -> String {
     let index = server.index;
     let standard = index.standard();
     let (low, high) = index.numbers();
@@ -132,8 +132,8 @@ fn index_as_json(server: &Server) -> String {
         "high": high,
         "steps": starts.iter().map(step).collect::<Vec<_>>(),
         "advice": advice.map(|advice| advice.page),
-        "attribution": server.attribution,
-        "licence": server.licence,
+        "attribution": server.networks.attribution(everything),
+        "licences": server.networks.licences(everything),
     }))
 }
 
@@ -153,15 +153,13 @@ fn within_script(value: &Value) -> String {
 
 /// The form, with the countries and the days that there are.
 pub(super) async fn form(shared: &Shared) -> Result<Answer, Problem> {
-    let Server { index, attribution, licence, .. } = &shared.server;
+    let Server { index, networks, .. } = &shared.server;
+    let everything = shared.server.everything().await?;
+    let licence = |address: &str| format!(" (<a href=\"{}\">licence</a>)", escaped(address));
+    let licences: String = networks.licences(&everything).into_iter().map(licence).collect();
     let html = FORM
-        .replace("{{attribution}}", &escaped(attribution))
-        .replace(
-            "{{licence}}",
-            &licence.map_or(String::new(), |address| {
-                format!(" (<a href=\"{}\">licence</a>)", escaped(address))
-            }),
-        )
+        .replace("{{attribution}}", &escaped(&networks.attribution(&everything)))
+        .replace("{{licence}}", &licences)
         .replace("{{index}}", &escaped(index.standard().name))
         .replace("{{fields}}", &fields(shared).await?);
     Ok(html_page(StatusCode::OK, html))

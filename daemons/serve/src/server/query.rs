@@ -49,6 +49,7 @@ pub(super) async fn answer(
     }
     let headers = request.headers().clone();
     let ask = read(request, &shared.server.defaults()).await?;
+    let ask = shared.server.restrict(ask).await?;
     if prefers_a_job(&headers) && shared.server.desk.is_some() {
         return as_job(shared, ask, &headers, origin).await;
     }
@@ -123,7 +124,7 @@ async fn directly(
             counted
         }
     };
-    let mut encoder = ask.encoder(shared.server.attribution)?;
+    let mut encoder = ask.encoder(&shared.server.networks.attribution(&ask.query))?;
     let mut file = Vec::with_capacity(first.len() * 96 + 256);
     encoder.page(&mut file, &first)?;
     given.rows += first.len() as u64;
@@ -332,7 +333,7 @@ pub(super) fn describe_file(shared: &Shared, answer: &mut Answer, ask: &Ask, row
     }
     set(answer, CONTENT_TYPE, ask.format.media_type());
     set(answer, CONTENT_DISPOSITION, &format!("attachment; filename=\"{name}\""));
-    shared.server.set_licence(answer);
+    shared.server.set_licences(answer, &ask.query);
     answer.headers_mut().extend(rows.map(Rows::headers).unwrap_or_default());
     if let Some(length) = hyper::body::Body::size_hint(answer.body()).exact() {
         set(answer, CONTENT_LENGTH, &length.to_string());

@@ -10,7 +10,7 @@ use serde_json::{Number, Value, json};
 use store::{AqiStandard, Column, LeftOut, Reading, Window};
 
 use super::Shared;
-use super::answer::{Answer, json as respond_json, number};
+use super::answer::{Answer, json as respond_json, number, sensor_id};
 use super::filters::{self, Chosen};
 use super::problem::Problem;
 use crate::request::BadRequest;
@@ -24,7 +24,8 @@ const MOST: usize = 50_000;
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Series {
-    sensor: u64,
+    /// With its network, if that is not the default.
+    sensor: Value,
     sensor_type: Option<String>,
     /// Where it was when it was last heard of.
     location: Value,
@@ -88,7 +89,7 @@ pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answe
     let left_out = LeftOut::of(&last, last.timestamp, silence_at);
     let age = (shared.server.clock)().duration_since(last.timestamp);
     let series = Series {
-        sensor,
+        sensor: sensor_id(sensor, ask.home),
         sensor_type: last.sensor_type.map(|kind| kind.as_str().to_owned()),
         location: json!({
             "id": last.location,
@@ -109,15 +110,23 @@ pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answe
         flags: readings.iter().flat_map(|reading| reading.flags().names()).collect(),
         left_out: left_out.names().collect(),
         age_seconds: age.as_secs().max(0),
-        old: left_out.silent || age > shared.server.limits.stale_after.min(LeftOut::SILENCE),
+        old: left_out.silent || age > shared.server.limits.stale_after.min(present(last.window)),
         timestamp: readings.iter().map(|reading| reading.timestamp.as_second()).collect(),
         pm10: readings.iter().map(|reading| reading.pm10.and_then(number)).collect(),
         pm25: readings.iter().map(|reading| reading.pm25.and_then(number)).collect(),
         numbers: readings.iter().map(|r| r.index_by(standard).map(Index::place)).collect(),
         index: standard.to_string(),
-        attribution: standard.credit(shared.server.attribution),
+        attribution: standard.credit(&shared.server.networks.attribution(&ask.query)),
     };
     Ok(respond_json(StatusCode::OK, &series))
+}
+
+/// How long a mean speaks of the air at present: one of five minutes or an hour not for a day.
+fn present(window: Window) -> SignedDuration {
+    match window {
+        Window::FiveMinutes | Window::Hour => SignedDuration::from_hours(3),
+        Window::Day24 | Window::Day => LeftOut::SILENCE,
+    }
 }
 
 /// The pollutants whose index is the reading's.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use store::{Country, Flags, LeftOut, Pages, Quality, Query, Store, Summary};
+use store::{Country, Flags, LeftOut, Pages, Quality, Query, Sensor, Store, Summary};
 use tokio::time::Instant;
 
 use super::Shared;
@@ -29,7 +29,10 @@ const LONGEST: Duration = Duration::from_secs(10);
 pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answer, Problem> {
     let summary = shared.server.store.summary().await?;
     let newest = shared.freshness.newest(&summary).await?;
+    let everything = shared.server.everything().await?;
+    let attribution = shared.server.networks.attribution(&everything);
     let mut body = stored(shared, &summary, newest);
+    body["attribution"] = shared.server.index.credit(&attribution).into();
     if query.is_some_and(|query| !query.is_empty()) {
         body["selection"] = selection(shared, &summary, query).await?;
     }
@@ -56,7 +59,6 @@ fn stored(shared: &Shared, summary: &Summary, newest: Option<Timestamp>) -> Valu
         "feed": feed,
         "countries": countries,
         "index": shared.server.index.to_string(),
-        "attribution": shared.server.index.credit(shared.server.attribution),
     })
 }
 
@@ -123,7 +125,7 @@ async fn heard(
     store: &dyn Store,
     query: &Query,
     moment: Timestamp,
-) -> Result<HashMap<u64, Timestamp>, store::Error> {
+) -> Result<HashMap<Sensor, Timestamp>, store::Error> {
     let since = moment.saturating_sub(LeftOut::SILENCE).unwrap_or(Timestamp::MIN);
     if query.from >= since {
         return Ok(HashMap::new());

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use aqi::Decimal;
 use serde_json::{Value, json};
-use store::{AqiStandard, LeftOut, Reading};
+use store::{AqiStandard, LeftOut, Reading, Sensor};
 
 use super::answer::number;
 
@@ -21,7 +21,7 @@ const HIGHEST: i64 = 10_000;
 #[derive(Default)]
 pub(super) struct Tally {
     readings: u64,
-    sensors: HashSet<u64>,
+    sensors: HashSet<Sensor>,
     without_index: u64,
     /// How many readings have each index.
     indices: Counts,

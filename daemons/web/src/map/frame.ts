@@ -2,11 +2,12 @@
 // the Mercator square from 0,0 (north-west) to 1,1.
 
 import type { Latest } from "../api";
+import type { SensorId } from "../sensor-id";
 
 export interface Frame {
   length: number;
   newest: string | null;
-  ids: Float64Array;
+  ids: SensorId[];
   /** NaN where the place is not known. */
   x: Float64Array;
   y: Float64Array;
@@ -41,7 +42,7 @@ export const frameOf = ({ newest, features }: Latest): Frame => {
   const frame: Frame = {
     length,
     newest: newest ?? null,
-    ids: new Float64Array(length),
+    ids: new Array<SensorId>(length),
     x: new Float64Array(length).fill(Number.NaN),
     y: new Float64Array(length).fill(Number.NaN),
     index: new Int32Array(length),
@@ -85,7 +86,7 @@ export const reasonsOf = (frame: Frame, n: number): string[] =>
   frame.reasons.filter((_, bit) => frame.leftOut[n]! & (1 << bit));
 
 /** Where a sensor is: `null` when it is not in the frame or has no place. */
-export const placeOf = (frame: Frame, sensor: number): [latitude: number, longitude: number] | null => {
+export const placeOf = (frame: Frame, sensor: SensorId): [latitude: number, longitude: number] | null => {
   const n = frame.ids.indexOf(sensor);
   return n < 0 || Number.isNaN(frame.x[n]!) ? null : [latitudeOf(frame.y[n]!), longitudeOf(frame.x[n]!)];
 };

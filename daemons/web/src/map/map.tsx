@@ -12,13 +12,14 @@ import { type Mark, markAt, marksOf, paintMarks, paintRing } from "./marks";
 import { type Sheet, sheet } from "./sheet";
 import type { World } from "./lands";
 import { type Inks, paintWorld, world } from "./world";
+import type { SensorId } from "../sensor-id";
 
 export type Drawing = "box" | "place" | null;
 export type Place = [latitude: number, longitude: number, zoom: number];
 
 /** Where a sensor stood when it was last heard of. */
 export interface Located {
-  sensor: number;
+  sensor: SensorId;
   place: [latitude: number, longitude: number] | null;
 }
 
@@ -30,7 +31,7 @@ interface Props {
   asOf: number | null;
   palette: Palette;
   dark: boolean;
-  chosen: number | null;
+  chosen: SensorId | null;
   /** For a chosen sensor that the frame does not have. */
   located: Located | null;
   start: Place;
@@ -40,7 +41,7 @@ interface Props {
   drawing: Drawing;
   /** Where to go; another object, another move. */
   goal: { place: Place } | null;
-  onChoose: (sensor: number) => void;
+  onChoose: (sensor: SensorId) => void;
   onView: (view: View, place: Place) => void;
   onDrawn: (bbox: string | null, place: [number, number] | null) => void;
 }

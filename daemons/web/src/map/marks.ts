@@ -3,6 +3,7 @@
 import { colourOf, type Palette } from "../index-scale";
 import type { Frame } from "./frame";
 import type { Window } from "./world";
+import type { SensorId } from "../sensor-id";
 
 export interface Mark {
   /** Pixels from the canvas' corner. */
@@ -22,7 +23,7 @@ const CELL = 46;
 /** From here on every sensor stands by itself. */
 const SINGLE_FROM_ZOOM = 12;
 
-export const marksOf = (frame: Frame, window: Window, zoom: number, chosen: number | null): Mark[] => {
+export const marksOf = (frame: Frame, window: Window, zoom: number, chosen: SensorId | null): Mark[] => {
   const { scale, left, top, width, height } = window;
   const cells = new Map<number, number[]>();
   const single = zoom >= SINGLE_FROM_ZOOM;
@@ -78,7 +79,7 @@ export const paintMarks = (
   frame: Frame,
   palette: Palette,
   dark: boolean,
-  chosen: number | null,
+  chosen: SensorId | null,
 ) => {
   context.textAlign = "center";
   context.textBaseline = "middle";

@@ -1,12 +1,13 @@
 // A sensor by its id.
 
 import { useState } from "preact/hooks";
+import { readSensorId, type SensorId } from "../sensor-id";
 import { useWords } from "../texts";
 
-export const Finder = ({ onFind }: { onFind: (sensor: number) => void }) => {
+export const Finder = ({ onFind }: { onFind: (sensor: SensorId) => void }) => {
   const { t } = useWords();
   const [text, setText] = useState("");
-  const id = /^\d{1,15}$/.test(text.trim()) ? Number(text.trim()) : null;
+  const id = readSensorId(text);
   return (
     <form
       class="finder"
@@ -18,7 +19,7 @@ export const Finder = ({ onFind }: { onFind: (sensor: number) => void }) => {
     >
       <label>
         {t.findSensor}
-        <input inputMode="numeric" value={text} onInput={(event) => setText(event.currentTarget.value)} />
+        <input autocomplete="off" value={text} onInput={(event) => setText(event.currentTarget.value)} />
       </label>
       <button type="submit" disabled={id === null}>
         {t.find}

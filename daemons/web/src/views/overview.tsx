@@ -6,6 +6,7 @@ import { reasonsOf, within } from "../map/frame";
 import { byNumber, colourOf, type Palette, scale, stepOf } from "../index-scale";
 import { useWords } from "../texts";
 import { Finder } from "./finder";
+import type { SensorId } from "../sensor-id";
 
 /** How many there are of each step of the scale. */
 export const Histogram = (props: { counts: number[]; caption: string; palette: Palette }) => {
@@ -119,7 +120,7 @@ interface Props {
   /** The moment that is shown, where it is not the present. */
   asOf: number | null;
   palette: Palette;
-  onChoose: (sensor: number) => void;
+  onChoose: (sensor: SensorId) => void;
 }
 
 const HIGHEST = 8;

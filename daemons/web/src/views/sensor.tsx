@@ -8,9 +8,10 @@ import { useNow } from "../readings";
 import { reasonOf, useWords } from "../texts";
 import { Chart, typicalGap } from "./chart";
 import { Finder } from "./finder";
+import type { SensorId } from "../sensor-id";
 
 export interface SensorProps {
-  sensor: number | null;
+  sensor: SensorId | null;
   /** What a time is counted back from, milliseconds; `null` while it is not known. */
   newest: number | null;
   /** The moment in the past that is shown, instead of the newest readings. */
@@ -20,7 +21,7 @@ export interface SensorProps {
   reachable: boolean;
   palette: Palette;
   dark: boolean;
-  onFind: (sensor: number) => void;
+  onFind: (sensor: SensorId) => void;
   /** Where the sensor is; `null` where nobody knows. */
   onLocated: (found: Located | null) => void;
 }
@@ -96,7 +97,7 @@ export const SensorView = (props: SensorProps) => {
 };
 
 /** Up to the moment; else up to the last reading, which may be later than most sensors'. */
-const ask = (sensor: number, newest: number, moment: number | null, span: Span): URLSearchParams => {
+const ask = (sensor: SensorId, newest: number, moment: number | null, span: Span): URLSearchParams => {
   const from = Math.max(0, (moment ?? newest) - SPANS[span]);
   const query = new URLSearchParams({ sensor: String(sensor), startDate: new Date(from).toISOString() });
   if (moment !== null) query.set("endDate", new Date(moment).toISOString());
