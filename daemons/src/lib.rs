@@ -27,6 +27,6 @@ pub use airshed_ingest::{collector, demo, feed, schedule, source};
 #[cfg(feature = "loadtest")]
 pub use airshed_loadtest as loadtest;
 pub use airshed_serve::{
-    freshness, jobs, message, networks, objects, request, server, sweeper, telemetry, trace, watch,
-    worker,
+    events, freshness, jobs, message, networks, objects, request, server, sweeper, telemetry,
+    trace, watch, worker,
 };

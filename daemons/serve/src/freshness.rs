@@ -40,17 +40,17 @@ struct Known {
     /// What was found last, of which store, and when.
     last: Option<(Summary, Option<Timestamp>, Instant)>,
     /// The sensors of days that have ended.
-    days: Vec<Ended>,
+    ended: Option<Ended>,
 }
 
 /// When each sensor was heard of last.
 type Heard = HashMap<Sensor, Timestamp>;
 
-/// Those of a day, as long as its version stays.
+/// Those of a span that ends at a midnight, as long as its version stays.
 struct Ended {
-    day: i64,
+    span: (Timestamp, Timestamp),
     counts: Counts,
-    version: Option<String>,
+    version: String,
     heard: Arc<Heard>,
 }
 
@@ -76,14 +76,14 @@ impl Freshness {
         {
             return Ok(*newest);
         }
-        let newest = self.bulk(&mut known.days, summary).await?;
+        let newest = self.bulk(&mut known.ended, summary).await?;
         known.last = Some((summary.clone(), newest, Instant::now()));
         Ok(newest)
     }
 
     async fn bulk(
         &self,
-        days: &mut Vec<Ended>,
+        ended: &mut Option<Ended>,
         summary: &Summary,
     ) -> Result<Option<Timestamp>, store::Error> {
         let Some((oldest, last)) = summary.extent else { return Ok(None) };
@@ -93,7 +93,7 @@ impl Freshness {
         let last = if ahead < oldest { last } else { last.min(ahead) };
         for counts in [Counts::PlausibleOutdoors, Counts::All] {
             for base in [ahead, last] {
-                if let Some(median) = self.median(days, (oldest, last, base), counts).await? {
+                if let Some(median) = self.median(ended, (oldest, last, base), counts).await? {
                     return Ok(Some(median));
                 }
             }
@@ -104,7 +104,7 @@ impl Freshness {
     /// The median of the sensors' newest moments in the eight days before a base.
     async fn median(
         &self,
-        days: &mut Vec<Ended>,
+        ended: &mut Option<Ended>,
         (oldest, last, base): (Timestamp, Timestamp, Timestamp),
         counts: Counts,
     ) -> Result<Option<Timestamp>, store::Error> {
@@ -113,22 +113,23 @@ impl Freshness {
         if from > last {
             return Ok(None);
         }
-        let today = last.as_second().div_euclid(SECONDS_A_DAY);
-        let first = from.as_second().div_euclid(SECONDS_A_DAY);
+        let midnight = last.as_second().div_euclid(SECONDS_A_DAY) * SECONDS_A_DAY;
+        let midnight = Timestamp::from_second(midnight).unwrap_or(from).max(from);
         let mut heard = Heard::new();
-        for day in first..today {
-            let of_day = self.ended_day(days, day, counts).await?;
-            let of_day = of_day.iter().filter(|(_, moment)| **moment >= from);
-            heard.extend(of_day.map(|(sensor, moment)| (*sensor, *moment)));
+        if from < midnight {
+            // From the start of a day, so that it is the same span until the next one.
+            let first = from.as_second().div_euclid(SECONDS_A_DAY) * SECONDS_A_DAY;
+            let first = Timestamp::from_second(first).unwrap_or(from);
+            let before_today = self.of_ended(ended, (first, midnight), counts).await?;
+            let lately = before_today.iter().filter(|(_, moment)| **moment >= from);
+            heard.extend(lately.map(|(sensor, moment)| (*sensor, *moment)));
         }
-        days.retain(|ended| (first..today).contains(&ended.day));
-        let midnight = Timestamp::from_second(today * SECONDS_A_DAY).unwrap_or(from).max(from);
         let lately = before(LATELY).max(midnight);
-        if lately <= last {
+        if midnight < lately && lately <= last && !heard.is_empty() {
             let newest = self.heard(lately, last, counts).await?;
             let (found, before) = (newest.len(), heard.len());
             heard.extend(newest);
-            if found > heard.len() / 2 && before >= found / 2 && lately > midnight {
+            if found > heard.len() / 2 && before >= found / 2 {
                 return Ok(median(heard));
             }
         }
@@ -137,26 +138,24 @@ impl Freshness {
         Ok(median(heard))
     }
 
-    async fn ended_day(
+    /// Those of days that have ended, read once as long as they stay as they are.
+    async fn of_ended(
         &self,
-        days: &mut Vec<Ended>,
-        day: i64,
+        ended: &mut Option<Ended>,
+        (from, midnight): (Timestamp, Timestamp),
         counts: Counts,
     ) -> Result<Arc<Heard>, store::Error> {
-        let moment = |second| Timestamp::from_second(second).unwrap_or(Timestamp::MAX);
-        let (from, until) =
-            (moment(day * SECONDS_A_DAY), moment(day * SECONDS_A_DAY + SECONDS_A_DAY - 1));
+        let until = midnight.saturating_sub(SignedDuration::from_secs(1)).unwrap_or(from);
+        let span = (from, until);
         let version = self.store.version(from, until).await?;
-        let is_it = |ended: &Ended| (ended.day, ended.counts) == (day, counts);
-        if let Some(known) = days.iter().find(|ended| is_it(ended))
-            && known.version == version
-            && version.is_some()
+        if let (Some(known), Some(version)) = (&*ended, &version)
+            && (known.span, known.counts, &known.version) == (span, counts, version)
         {
             return Ok(Arc::clone(&known.heard));
         }
         let heard = Arc::new(self.heard(from, until, counts).await?);
-        days.retain(|ended| !is_it(ended));
-        days.push(Ended { day, counts, version, heard: Arc::clone(&heard) });
+        let keep = |version| Ended { span, counts, version, heard: Arc::clone(&heard) };
+        *ended = version.map(keep);
         Ok(heard)
     }
 

@@ -10,6 +10,7 @@
 //!
 //! What this crate does not do: it knows no feed and no deployment, and fetches nothing.
 
+pub mod events;
 pub mod freshness;
 pub mod jobs;
 pub mod message;

@@ -44,6 +44,11 @@ impl Networks {
         Self(BTreeMap::from([(network, terms)]))
     }
 
+    /// Whether a network's terms are known.
+    pub fn contains(&self, network: Network) -> bool {
+        self.0.contains_key(&network)
+    }
+
     /// Another one, too; or other terms for one that is there.
     #[must_use]
     pub fn with(mut self, network: Network, terms: Terms) -> Self {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use airshed::collector;
 use airshed::demo::network::Network;
 use airshed::demo::{self, FEED_PATH};
+use airshed::events::Events;
 use airshed::feed_status::FeedStatus;
 use airshed::networks::Networks;
 use airshed::schedule::{Schedule, Spread};
@@ -16,7 +17,7 @@ use airshed::worker;
 use airshed::{Clock, reason};
 use clap::Args;
 use queue::Queues;
-use store::Store;
+use store::{Notifying, Store};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -57,6 +58,7 @@ impl Serve {
         let (stop, clock) = (stop_on_signals()?, wall_clock());
         let listener = self.http.listen().await?;
         let store = self.store.open_to_keep(self.feed.keep()).await?;
+        let (store, events) = telling(store);
         let has_readings = store.summary().await?.extent.is_some();
         let status = Arc::new(FeedStatus::starting(has_readings));
         let slack = self.store.deletion_slack();
@@ -64,7 +66,7 @@ impl Serve {
         let collector = self.feed.collector(kept, clock.clone(), Arc::clone(&status), slack)?;
         let mut tasks = Tasks::new(stop.clone());
         let networks = self.networks.networks(Networks::default());
-        let parts = Parts { store, clock, status: Some(status), networks };
+        let parts = Parts { store, clock, status: Some(status), networks, events };
         let daemons = Inside { jobs: &self.jobs, http: &self.http, worker: &self.worker };
         parts.serve_and_work(&mut tasks, &self.store, daemons, measuring, listener).await?;
         tasks.add_control(&self.store, &parts.store, &parts.networks, "serve");
@@ -119,11 +121,13 @@ impl Demo {
         let temporary = tempfile::Builder::new().prefix("airshed-demo-").tempdir()?;
         let data = self.store.data.unwrap_or_else(|| temporary.path().to_owned());
         let store = StoreFlags::in_folder(data);
+        let (opened, events) = telling(store.open().await?);
         let parts = Parts {
-            store: store.open().await?,
+            store: opened,
             clock: clock.clone(),
             status: Some(Arc::new(FeedStatus::default())),
             networks: Arc::default(),
+            events,
         };
         let mut tasks = Tasks::new(stop.clone());
 
@@ -263,7 +267,7 @@ impl Serving {
         let watch = measuring.watch(&mut tasks, Some(&store), queues, &clock);
         let networks = self.networks.networks(Networks::default());
         tasks.add_control(&self.store, &store, &networks, "server");
-        let server = self.http.server(store, desk, None, watch, clock, networks)?;
+        let server = self.http.server(store, desk, watch, clock, networks)?;
         HttpFlags::announce(&listener)?;
         tasks.add("server", server::run(server, listener, stop));
         tasks.run().await
@@ -316,6 +320,14 @@ struct Parts {
     clock: Clock,
     status: Option<Arc<FeedStatus>>,
     networks: Arc<Networks>,
+    events: Events,
+}
+
+/// A store that tells of what it is given.
+fn telling(store: Arc<dyn Store>) -> (Arc<dyn Store>, Events) {
+    let events = Events::default();
+    let hook = events.clone();
+    (Arc::new(Notifying::new(store, move |readings| hook.stored(readings))), events)
 }
 
 /// The daemons that `serve` and `demo` have inside.
@@ -346,11 +358,13 @@ impl Parts {
         }
         let desk = Desk { jobs: jobs.clone(), queues: queues.clone() };
         let store = Arc::clone(&self.store);
-        let status = self.status.clone();
         let watch = measuring.watch(tasks, Some(&store), Some(&queues), &self.clock);
         let clock = self.clock.clone();
         let (shown, desk) = (Arc::clone(&store), Some(desk));
-        let server = http.server(shown, desk, status, watch, clock, Arc::clone(&self.networks))?;
+        let networks = Arc::clone(&self.networks);
+        let mut server = http.server(shown, desk, watch, clock, networks)?;
+        server.feed = self.status.clone();
+        server.events = Some(self.events.clone());
         HttpFlags::announce(&listener)?;
         let stop = tasks.stop.clone();
         let worker = worker.worker(store, queues, jobs, Arc::clone(&self.networks));

@@ -488,7 +488,6 @@ impl HttpFlags {
         &self,
         store: Arc<dyn Store>,
         desk: Option<Desk>,
-        feed: Option<Arc<FeedStatus>>,
         watch: Arc<Watch>,
         clock: Clock,
         networks: Arc<Networks>,
@@ -504,8 +503,8 @@ impl HttpFlags {
             ..Limits::default()
         };
         let cors = self.cors()?;
-        let index = self.index;
-        Ok(Server { store, desk, feed, watch, clock, limits, cors, networks, index })
+        let (index, feed, events) = (self.index, None, None);
+        Ok(Server { store, desk, feed, events, watch, clock, limits, cors, networks, index })
     }
 
     fn cors(&self) -> Result<CorsOrigins, Failure> {

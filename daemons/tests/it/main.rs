@@ -12,6 +12,7 @@ mod demo;
 mod durability;
 #[path = "../../../store/tests/emulator/mod.rs"]
 mod emulator;
+mod events;
 mod feed;
 mod http;
 mod index;

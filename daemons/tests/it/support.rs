@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use airshed::Clock;
 use airshed::collector::{Backoff, Collector};
+use airshed::events::Events;
 use airshed::feed_status::FeedStatus;
 use airshed::jobs::Jobs;
 use airshed::networks::Networks;
@@ -18,7 +19,7 @@ use airshed::worker::{self, Worker};
 use jiff::{SignedDuration, Timestamp};
 use object_store::memory::InMemory;
 use queue::Queues;
-use store::{Memory, Reading, Store, Window};
+use store::{Memory, Notifying, Reading, Store, Window};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -119,12 +120,17 @@ impl Rig {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let metrics = telemetry::prometheus().unwrap();
-        let (store, watched) = (Some(Arc::clone(&options.store)), Some(queues.clone()));
-        let watch = Arc::new(Watch::new(metrics, store, watched, clock()));
+        let (watched_store, watched) = (Arc::clone(&options.store), Some(queues.clone()));
+        let watch = Arc::new(Watch::new(metrics, Some(watched_store), watched, clock()));
+        let events = Events::default();
+        let hook = events.clone();
+        let store: Arc<dyn Store> =
+            Arc::new(Notifying::new(options.store, move |readings| hook.stored(readings)));
         let server = Server {
-            store: Arc::clone(&options.store),
+            store: Arc::clone(&store),
             desk: options.desk.then_some(desk),
             feed: options.collects.then(|| Arc::clone(&options.feed)),
+            events: Some(events),
             watch,
             clock: clock(),
             limits: Limits {
@@ -142,7 +148,7 @@ impl Rig {
         let server = tokio::spawn(run(server, listener, stop.clone()));
         if options.workers > 0 {
             let worker = Worker {
-                store: Arc::clone(&options.store),
+                store: Arc::clone(&store),
                 queues: queues.clone(),
                 jobs: jobs.clone(),
                 concurrency: options.workers,
@@ -152,7 +158,7 @@ impl Rig {
             tokio::spawn(worker::run(worker, stop.clone()));
         }
         let http = reqwest::Client::builder().no_gzip().build().unwrap();
-        Self { base, store: options.store, jobs, queues, stop, server, http }
+        Self { base, store, jobs, queues, stop, server, http }
     }
 
     pub(super) async fn get(&self, path: &str) -> reqwest::Response {

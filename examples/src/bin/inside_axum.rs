@@ -33,6 +33,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         store,
         desk: None,
         feed: None,
+        events: None,
         clock,
         limits: Limits::default(),
         cors: CorsOrigins::Any,

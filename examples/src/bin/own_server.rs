@@ -30,6 +30,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         store,
         desk: None, // no workers: beyond the limit, queries are refused
         feed: None,
+        events: None,
         clock,
         limits: Limits::default(),
         cors: CorsOrigins::Any,

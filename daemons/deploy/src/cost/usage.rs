@@ -34,6 +34,9 @@ const ROW_BYTES: f64 = 72.0;
 const READ_UNIT: f64 = 4096.0;
 /// Readings that are put at a time.
 const BATCH: f64 = 25_000.0;
+/// Days that sensors are looked for in, to say how new the readings are.
+const DAYS_HEARD: f64 = 8.0;
+
 /// Days that a fetch's readings are of: those before and after midnight.
 const DAYS_OF_A_FETCH: f64 = 2.0;
 /// Numbers of sensors go up to about 100,000, and a hundred share an item that says which
@@ -141,6 +144,8 @@ pub fn requests(work: &Work) -> Vec<Line> {
     // each that looks, as it may be before another has noted it.
     let lookers = work.servers + f64::from(u8::from(work.cloudwatch));
     let counted = lookers * fetches.min(COUNTS_A_DAY) * readings * (1.0 + 1.0 / fetches) / 2.0;
+    // By each once a day, since the days before have not changed then.
+    let heard = lookers * readings * work.kept_days.min(DAYS_HEARD);
     vec![
         line(
             "table: readings put",
@@ -190,6 +195,15 @@ pub fn requests(work: &Work) -> Vec<Line> {
                 n(looks),
                 n(look),
                 n(counted)
+            ),
+        ),
+        line(
+            "table: how new the readings are",
+            "dynamodb_read_unit",
+            heard * ITEM_BYTES / (2.0 * READ_UNIT) * MONTH_DAYS,
+            format!(
+                "{} readings of the last {DAYS_HEARD} days × {ITEM_BYTES} bytes ÷ 8 KiB × {month} days",
+                n(heard)
             ),
         ),
     ]

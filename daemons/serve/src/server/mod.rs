@@ -8,6 +8,7 @@
 mod admission;
 mod answer;
 mod estimate;
+mod events;
 mod filters;
 mod health;
 mod html;
@@ -57,6 +58,7 @@ use self::admission::{Room, Turns};
 pub use self::answer::BoxError;
 use self::latest::Latest;
 use self::query::Rows;
+use crate::events::Events;
 use crate::freshness::Freshness;
 use crate::jobs::Jobs;
 use crate::message;
@@ -73,6 +75,8 @@ pub struct Server {
     pub desk: Option<Desk>,
     /// How the feed is doing, where this process collects it.
     pub feed: Option<Arc<FeedStatus>>,
+    /// What is stored by this process, for `/api/events`.
+    pub events: Option<Events>,
     /// What `/metrics` shows.
     pub watch: Arc<Watch>,
     /// The time.
@@ -343,6 +347,7 @@ async fn hear_of_ended_jobs(shared: Arc<Shared>) {
 fn compression() -> CompressionLayer<impl Predicate> {
     let worthwhile = SizeAbove::new(1024)
         .and(NotForContentType::IMAGES)
+        .and(NotForContentType::SSE)
         .and(NotForContentType::const_new("application/vnd.apache.parquet")); // compressed itself
     CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(worthwhile)
 }

@@ -50,6 +50,8 @@ pub(super) enum Problem {
     Failed { reason: String, retryable: bool },
     /// No room, not even in the queue.
     Busy(&'static str),
+    /// Nothing is stored by this process.
+    NoEvents,
     /// The server is stopping.
     Stopping,
     /// Our fault, or that of a service behind us: logged, not told.
@@ -134,6 +136,12 @@ impl Problem {
                 "no-such-path",
                 "Not found",
                 "There is nothing here. /openapi.json tells what there is.".to_owned(),
+            ),
+            Self::NoEvents => (
+                StatusCode::NOT_FOUND,
+                "no-events",
+                "No events",
+                "Another process stores the readings: only that one can tell of it.".to_owned(),
             ),
             Self::Method(allowed) => (
                 StatusCode::METHOD_NOT_ALLOWED,

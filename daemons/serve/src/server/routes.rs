@@ -9,7 +9,9 @@ use tracing::{Instrument, error_span, field};
 
 use super::answer::{Answer, RequestBody, full, respond, set};
 use super::problem::Problem;
-use super::{Shared, estimate, health, latest, openapi, page, query, results, series, summary};
+use super::{
+    Shared, estimate, events, health, latest, openapi, page, query, results, series, summary,
+};
 use crate::trace::{Origin, REQUEST_ID};
 
 #[derive(Clone, Copy)]
@@ -25,6 +27,7 @@ enum Route {
     Series,
     Summary,
     Estimate,
+    Events,
     Health,
     Ready,
     Metrics,
@@ -52,6 +55,7 @@ impl Route {
             Self::Series => "/api/series",
             Self::Summary => "/api/summary",
             Self::Estimate => "/api/estimate",
+            Self::Events => "/api/events",
             Self::Health => "/healthz",
             Self::Ready => "/readyz",
             Self::Metrics => "/metrics",
@@ -73,6 +77,7 @@ static ROUTES: LazyLock<Router<Route>> = LazyLock::new(|| {
         ("/api/series", Route::Series),
         ("/api/summary", Route::Summary),
         ("/api/estimate", Route::Estimate),
+        ("/api/events", Route::Events),
         ("/healthz", Route::Health),
         ("/readyz", Route::Ready),
         ("/metrics", Route::Metrics),
@@ -139,6 +144,7 @@ async fn answer_within(
             Route::Series => series::answer(shared, request.uri().query()).await,
             Route::Summary => summary::answer(shared, request.uri().query()).await,
             Route::Estimate => estimate::answer(shared, request.uri().query()).await,
+            Route::Events => events::answer(shared),
             Route::Health => Ok(respond(http::StatusCode::OK, "text/plain", "ok\n")),
             Route::Ready => Ok(health::ready(shared).await),
             Route::Metrics => Ok(health::metrics(shared).await),

@@ -1,0 +1,73 @@
+//! `/api/events`: server-sent events (HTML Living Standard, 9.2) of what is stored.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Response;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http_body_util::BodyExt;
+use http_body_util::channel::{Channel, Sender};
+use serde_json::json;
+use tokio::time::{Instant, interval_at, timeout};
+
+use super::Shared;
+use super::answer::{Answer, CutOff, set};
+use super::problem::Problem;
+use crate::events::{Heard, Listener};
+
+/// How often a silent connection says that it is alive, for proxies that would close it.
+const ALIVE: Duration = Duration::from_secs(15);
+
+/// Clients that listen at the same time.
+const LISTENERS: usize = 1000;
+
+pub(super) fn answer(shared: &Arc<Shared>) -> Result<Answer, Problem> {
+    let Some(events) = &shared.server.events else { return Err(Problem::NoEvents) };
+    if events.listeners() >= LISTENERS {
+        return Err(Problem::Busy("Too many clients listen. Ask again later."));
+    }
+    let (mut sender, body) = Channel::<Bytes, CutOff>::new(1);
+    let (listener, shared) = (events.listen(), Arc::clone(shared));
+    tokio::spawn(async move {
+        tokio::select! {
+            () = tell(&shared, listener, &mut sender) => {}
+            () = shared.stop.cancelled() => {}
+        }
+    });
+    let mut answer = Response::new(body.boxed_unsync());
+    set(&mut answer, CONTENT_TYPE, "text/event-stream");
+    set(&mut answer, CACHE_CONTROL, "no-store");
+    Ok(answer)
+}
+
+/// Until the client has gone, or takes nothing.
+async fn tell(shared: &Shared, mut listener: Listener, sender: &mut Sender<Bytes, CutOff>) {
+    let stall = shared.server.limits.stall;
+    let mut alive = interval_at(Instant::now() + ALIVE, ALIVE);
+    let mut text = ": what is stored from now on\n\n".to_owned();
+    loop {
+        let sent = timeout(stall, sender.send_data(text.into())).await;
+        if !matches!(sent, Ok(Ok(()))) {
+            return;
+        }
+        text = loop {
+            tokio::select! {
+                heard = listener.next() => match heard {
+                    Some(Heard::Stored(stored)) if !shared.server.networks.contains(stored.network) => {}
+                    Some(heard) => break written(&heard),
+                    None => return,
+                },
+                _ = alive.tick() => break ":\n\n".to_owned(),
+            }
+        };
+    }
+}
+
+fn written(heard: &Heard) -> String {
+    let (name, data) = match heard {
+        Heard::Stored(stored) => ("stored", json!(stored)),
+        Heard::Lost(events) => ("lost", json!({ "events": events })),
+    };
+    format!("event: {name}\ndata: {data}\n\n")
+}
