@@ -67,14 +67,6 @@ impl Networks {
         }
     }
 
-    /// Whose sensors are named by their number alone: where there is one network, its own.
-    fn home(&self, present: &[Network]) -> Network {
-        match present {
-            [only] if self.0.contains_key(only) => *only,
-            _ => Network::SENSOR_COMMUNITY,
-        }
-    }
-
     /// A query for all that is handed out of what there is.
     pub fn everything(&self, present: &[Network]) -> Query {
         let mut everything = Query::everything();
@@ -98,6 +90,18 @@ impl Networks {
         all.join("; ")
     }
 
+    /// Whose data a whole copy of what there is has, in words: also of networks whose terms are not
+    /// known, which it says.
+    pub fn attribution_of_copy(&self, query: &Query, present: &[Network]) -> String {
+        let asked =
+            |network: &&Network| query.networks.is_empty() || query.networks.contains(network);
+        let words = present.iter().filter(asked).map(|network| match self.0.get(network) {
+            Some(terms) => terms.attribution.clone(),
+            None => format!("{network} (its terms are not known: ask whoever runs it)"),
+        });
+        words.collect::<Vec<_>>().join("; ")
+    }
+
     /// The addresses of the licences of an answer's data, each once.
     pub fn licences(&self, query: &Query) -> Vec<&str> {
         let mut all: Vec<&str> = Vec::new();
@@ -112,12 +116,7 @@ impl Networks {
     /// A request that finds nothing else than readings of these networks; `present` are those
     /// that there are readings of.
     pub fn restrict(&self, mut ask: Ask, present: &[Network]) -> Result<Ask, BadRequest> {
-        ask.home = self.home(present);
-        for sensor in &mut ask.query.sensors {
-            if sensor.network.is_default() && ask.by_number.contains(&sensor.id) {
-                sensor.network = ask.home;
-            }
-        }
+        ask = ask.at_home_in(present);
         let known = || self.0.keys().map(Network::as_str).collect::<Vec<_>>().join(", ");
         let missing = |network: &&Network| !self.0.contains_key(network);
         if let Some(other) = ask.query.networks.iter().find(missing) {

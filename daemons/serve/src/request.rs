@@ -69,8 +69,7 @@ pub struct Ask {
     pub format: Format,
     /// How many rows the answer has at most; the first ones.
     pub limit: Option<u64>,
-    /// Whose sensors are named by their number alone: the default network, until
-    /// [`Networks`](crate::networks::Networks) know better.
+    /// Whose sensors are named by their number alone; see [`at_home_in`](Self::at_home_in).
     pub home: Network,
     /// The sensors that are named so.
     pub(crate) by_number: Vec<u64>,
@@ -216,6 +215,21 @@ impl Ask {
     /// What writes the answer; `attribution` says whose data it is.
     pub fn encoder(&self, attribution: &str) -> Result<Encoder, store::Error> {
         Encoder::by(self.query.standard, self.format, &self.columns, attribution)
+    }
+
+    /// The same where those networks are: sensors that are named by their number alone are of the
+    /// only one, or of the default.
+    #[must_use]
+    pub fn at_home_in(mut self, present: &[Network]) -> Self {
+        if let [only] = present {
+            self.home = *only;
+        }
+        for sensor in &mut self.query.sensors {
+            if sensor.network.is_default() && self.by_number.contains(&sensor.id) {
+                sensor.network = self.home;
+            }
+        }
+        self
     }
 
     /// The readings that the answer has.

@@ -292,7 +292,9 @@ impl Export {
         let rows = match store {
             Reached::Opened(store) => {
                 let networks = self.networks.networks(Networks::default());
-                let encoder = ask.encoder(&networks.attribution(&ask.query))?;
+                let present = store.networks().await?;
+                let ask = ask.at_home_in(&present);
+                let encoder = ask.encoder(&networks.attribution_of_copy(&ask.query, &present))?;
                 let progress = |rows| bar.set_position(rows);
                 match transfer::export(store, &ask.query, encoder, &mut output, progress).await {
                     Err(ExportError::Write(error)) => return Err(output.failure(error)),

@@ -137,15 +137,18 @@ async fn export(parts: &Parts, query: &str) -> Answer {
         Ok(ask) => ask,
         Err(bad) => return text(StatusCode::BAD_REQUEST, bad.to_string()),
     };
-    let view = parts.store.snapshot().await;
-    let prepared =
-        view.and_then(|view| Ok((ask.encoder(&parts.networks.attribution(&ask.query))?, view)));
-    let (encoder, view) = match prepared {
+    let prepared = async {
+        let view = parts.store.snapshot().await?;
+        let present = view.networks().await?;
+        let ask = ask.clone().at_home_in(&present);
+        let words = parts.networks.attribution_of_copy(&ask.query, &present);
+        Ok::<_, store::Error>((ask.encoder(&words)?, ask.pages_of(view)))
+    };
+    let (encoder, pages) = match prepared.await {
         Ok(prepared) => prepared,
         Err(error) => return text(StatusCode::INTERNAL_SERVER_ERROR, reason(&error)),
     };
     let (mut sender, body) = Channel::new(1);
-    let pages = ask.pages_of(view);
     tokio::spawn(async move {
         match send(encoder, pages, &mut sender).await {
             Ok(Some(rows)) => {

@@ -350,6 +350,55 @@ fn contents(folder: &Path) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
 }
 
 #[test]
+fn a_network_goes_with_its_readings_and_a_list_of_models_holds_for_all_of_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let put = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
+    let feed = feed_of(1..3, "2026-02-01 11:00:00").replacen("SDS011", "FOO", 1);
+    put("data.24h.json", &feed);
+    let collect = |data: &str, more: &[&str]| {
+        let call = ["collect", "--once", "--feed", "file:data.24h.json", "--data", data];
+        let done = run(folder, &[&call[..], more].concat());
+        assert_eq!(done.status.code(), Some(0), "{}", said(&done));
+    };
+    let export = |data: &str, more: &[&str]| {
+        let done = run(folder, &[&["export", "--data", data][..], more].concat());
+        assert_eq!(done.status.code(), Some(0), "{}", said(&done));
+        String::from_utf8(done.stdout).unwrap()
+    };
+
+    // What a demo left behind never goes out as somebody's measurements.
+    collect("simulated", &["--feed-network", "simulated"]);
+    let file = export("simulated", &["--format", "geojson"]);
+    assert!(file.contains("simulated data, not measurements"), "{file}");
+    assert!(!file.contains("Open Database License"), "{file}");
+    assert_eq!(export("simulated", &["--sensor", "2", "--columns", "sensor_id"]), "sensor_id\n2\n");
+    let file = export("simulated", &["-o", "simulated.csv"]);
+    assert_eq!(file, "");
+    let imported =
+        run(folder, &["import", "--data", "imported", "--network", "other", "simulated.csv"]);
+    assert_eq!(imported.status.code(), Some(0), "{}", said(&imported));
+    let file = export("imported", &["--columns", "network,sensor_id"]);
+    assert_eq!(file, "network,sensor_id\nsimulated,1\nsimulated,2\n", "rows say whose they are");
+
+    // Whichever list the readings were stored under, the one of now holds.
+    let with = ["--particulate-types", "FOO"];
+    let columns = ["--columns", "sensor_id,AQI,flags"];
+    collect("with", &with);
+    collect("without", &[]);
+    for data in ["with", "without"] {
+        let now = export(data, &columns);
+        assert_eq!(now, "sensor_id,AQI,flags\n1,,unknown_type\n2,4,\n", "{data}");
+        let low = export(data, &[&columns[..], &["--min-aqi", "2"]].concat());
+        assert_eq!(low, "sensor_id,AQI,flags\n2,4,\n", "{data}");
+        let named = export(data, &[&columns[..], &with].concat());
+        assert_eq!(named, "sensor_id,AQI,flags\n1,4,\n2,4,\n", "{data}");
+        let low = export(data, &[&columns[..], &with, &["--min-aqi", "2"]].concat());
+        assert_eq!(low, named, "{data}");
+    }
+}
+
+#[test]
 fn one_rule_of_exit_codes_for_refused_rows() {
     let folder = tempfile::tempdir().unwrap();
     let put = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();

@@ -200,6 +200,7 @@ async fn the_openapi_document_names_every_field_and_route() {
     routes.sort_unstable();
     let mut known = [
         "/api/estimate",
+        "/api/events",
         "/api/latest",
         "/api/query",
         "/api/results/{id}",

@@ -251,7 +251,9 @@ async fn without_a_query_it_asks_for_what_the_server_has() {
     for (hour, pm10, countries) in
         [("09", 5, &["DE", "FR"][..]), ("00", 5, &["FR"]), ("09", 200, &["DE"])]
     {
-        let rig = Rig::start(Options::default()).await;
+        // Whatever the deployment's index is, too.
+        let index = if hour == "00" { "us_aqi:2024" } else { "uk_daqi" }.parse().unwrap();
+        let rig = Rig::start(Options { index, ..Options::default() }).await;
         let reading = |(n, country): (usize, &&str)| Reading {
             pm10: Some(pm10.into()),
             country: Some(country.parse().unwrap()),
