@@ -37,6 +37,8 @@ pub(crate) struct Directory<P> {
     high: Leaves<P>,
     /// Those of all blocks that there are, or were.
     networks: BTreeSet<Network>,
+    /// Whether the default is known to be one of them.
+    has_default: bool,
     changes: Changes,
 }
 
@@ -116,14 +118,18 @@ impl<P> Default for Directory<P> {
         // std's random state: no two are alike.
         let origin = std::hash::RandomState::new().hash_one(0);
         let changes = Changes { origin, newest: 0, days: Arc::default() };
-        let (all, high, networks) = Default::default();
-        Self { all, high, networks, changes }
+        let (all, high, networks, has_default) = Default::default();
+        Self { all, high, networks, has_default, changes }
     }
 }
 
 impl<P: Clone> Directory<P> {
     pub(crate) fn insert(&mut self, tree: Tree, first: Position, entry: Entry<P>) {
-        self.networks.extend(entry.networks());
+        match &entry.networks {
+            None if self.has_default => {} // of nearly all
+            _ => self.networks.extend(entry.networks()),
+        }
+        self.has_default |= entry.networks.is_none();
         let day = self.leaves_mut(tree).entry(first.day).or_default();
         Arc::make_mut(day).blocks.insert(first, entry);
     }
@@ -296,11 +302,17 @@ impl<P: Clone> Directory<P> {
             .fold(0, |bits, index| bits | 1u16 << index);
         let only_high = accepted_bits & ((1 << HIGH) - 1) == 0;
         let tree = if only_high { Tree::High } else { Tree::All };
+        let wants_network =
+            |network: &Network| query.networks.is_empty() || query.networks.contains(network);
+        let wants_default = wants_network(&Network::SENSOR_COMMUNITY);
         let candidates = self.days(tree, first_day, last_day).filter(move |(first, entry)| {
             let (start, end) = entry.seconds(first);
-            let wants = |network| query.networks.is_empty() || query.networks.contains(&network);
-            query.accepts_some_country(first.country, entry.last.country)
-                && entry.networks().any(wants)
+            let of_wanted = match &entry.networks {
+                None => wants_default,
+                Some(networks) => networks.iter().any(wants_network),
+            };
+            of_wanted
+                && query.accepts_some_country(first.country, entry.last.country)
                 && entry.index_bits & accepted_bits != 0
                 && start <= until
                 && end >= from

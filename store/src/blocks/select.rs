@@ -17,9 +17,15 @@ impl Stations {
         if all_networks && !query.asks_for_sensors() {
             return None;
         }
+        let of_default = sensors.iter().filter(|sensor| sensor.network.is_default());
+        let numbers: Vec<_> = of_default.map(|sensor| sensor.id).collect();
+        let is_sensor = |number: usize| match self.has_default_alone() {
+            true => numbers.contains(&self.number_of_sensor(number)),
+            false => sensors.contains(&self.sensor(number)),
+        };
         let is_wanted = |number: usize| {
             (all_networks || networks.contains(&self.sensor(number).network))
-                && (sensors.is_empty() || sensors.contains(&self.sensor(number)))
+                && (sensors.is_empty() || is_sensor(number))
                 && (sensor_types.is_empty()
                     || self.sensor_type(number).is_some_and(|kind| sensor_types.contains(&kind)))
                 && (indoor.is_none() || *indoor == self.indoor(number))

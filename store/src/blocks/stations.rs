@@ -164,6 +164,17 @@ impl Stations {
         Sensor { network: self.network(number), id: self.sensors.get(number) }
     }
 
+    /// The sensor's number in its network.
+    #[inline]
+    pub(super) fn number_of_sensor(&self, number: usize) -> u64 {
+        self.sensors.get(number)
+    }
+
+    /// Whether all sensors are of the default network.
+    pub(super) fn has_default_alone(&self) -> bool {
+        self.networks.is_empty()
+    }
+
     fn network(&self, number: usize) -> Network {
         match some(self.network.get(number)) {
             Some(network) => self.networks[network as usize],
@@ -173,6 +184,9 @@ impl Stations {
 
     pub(crate) fn sensors(&self) -> Vec<Sensor> {
         let ids = self.sensors.numbers(self.count, 0);
+        if self.has_default_alone() {
+            return ids.into_iter().map(Sensor::from).collect();
+        }
         let numbered = ids.into_iter().enumerate();
         numbered.map(|(number, id)| Sensor { network: self.network(number), id }).collect()
     }
