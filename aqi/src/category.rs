@@ -26,7 +26,8 @@ pub struct Category {
 }
 
 impl Category {
-    pub(crate) const fn new(
+    /// A category from an index on; `colour` is the authority's (0xRRGGBB), if it has one.
+    pub const fn new(
         name: &'static str,
         from: u32,
         colour: Option<u32>,
@@ -40,11 +41,15 @@ impl Category {
         Self { name, from, colour, safe_colour, severity: Some(severity), names: &[] }
     }
 
-    pub(crate) const fn named(self, names: &'static [(&'static str, &'static str)]) -> Self {
+    /// With its names in other languages.
+    #[must_use]
+    pub const fn named(self, names: &'static [(&'static str, &'static str)]) -> Self {
         Self { names, ..self }
     }
 
-    pub(crate) const fn without_advice(self) -> Self {
+    /// Which says nothing of today's health.
+    #[must_use]
+    pub const fn without_advice(self) -> Self {
         Self { severity: None, ..self }
     }
 

@@ -59,6 +59,7 @@ struct ReadmeExamples;
 
 mod answer;
 mod averaging;
+mod builder;
 pub mod bulk;
 mod category;
 mod colour;

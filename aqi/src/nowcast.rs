@@ -56,3 +56,27 @@ pub fn nowcast(hours: &[Option<Concentration>; 12]) -> Result<Concentration, Err
     let nowcast = sum.checked_div(weights).ok_or(Error::TooLarge)?;
     Concentration::new(nowcast.round_dp(20), unit)
 }
+
+/// The NowCast of each hour of a series, the oldest first: over it and the eleven hours before.
+/// Before the first hour all are missing.
+///
+/// ```
+/// use airshed_aqi::{Concentration, Unit, nowcast};
+/// let hours: Vec<_> = (0..24).map(|hour| match hour {
+///     10..16 => None, // the sensor was silent
+///     _ => Concentration::fixed(20, 0, Unit::Microgram).ok(),
+/// }).collect();
+/// let of_each: Vec<_> = nowcast::running(&hours).map(|hour| hour.is_ok()).collect();
+/// assert!(!of_each[0] && of_each[1] && of_each[10] && !of_each[11] && !of_each[16] && of_each[17]);
+/// ```
+pub fn running(
+    hours: &[Option<Concentration>],
+) -> impl Iterator<Item = Result<Concentration, Error>> {
+    (1..=hours.len()).map(move |end| {
+        let mut last = [None; 12];
+        let known = &hours[end.saturating_sub(last.len())..end];
+        let start = last.len() - known.len();
+        last[start..].copy_from_slice(known);
+        nowcast(&last)
+    })
+}

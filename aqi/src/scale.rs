@@ -63,9 +63,9 @@ pub(crate) struct Row {
 }
 
 impl Scale {
-    /// Checked while compiling: rows out of order, or a joined scale that the grid cannot
+    /// Rows as a standard prints them; `from` is where the first begins. Checked while compiling: rows out of order, or a joined scale that the grid cannot
     /// hold, do not build.
-    pub(crate) const fn new(
+    pub const fn new(
         decimals: u8,
         rounding: Rounding,
         shape: Shape,
@@ -123,7 +123,7 @@ impl Scale {
     }
 
     /// The lowest and the highest place; no highest where it goes on without an end.
-    pub(crate) fn places(&self) -> (u32, Option<u32>) {
+    pub(crate) const fn places(&self) -> (u32, Option<u32>) {
         let low = match self.shape {
             Shape::Banded => self.rows[0].1,
             _ => self.from.1,

@@ -116,7 +116,8 @@ pub struct Needs {
 impl Needs {
     pub(crate) const ONE: Self = Self::of(1, &[]);
 
-    pub(crate) const fn of(at_least: usize, groups: &'static [&'static [Pollutant]]) -> Self {
+    /// So many pollutants, and of each group one.
+    pub const fn of(at_least: usize, groups: &'static [&'static [Pollutant]]) -> Self {
         Self { at_least, groups, unless_above: None }
     }
 

@@ -46,7 +46,8 @@ pub enum Confidence {
 }
 
 impl Table {
-    pub(crate) const fn new(
+    /// A scale for a pollutant, and where its numbers are from.
+    pub const fn new(
         pollutant: Pollutant,
         averaging: Averaging,
         unit: Unit,
@@ -85,11 +86,15 @@ impl Table {
         }
     }
 
-    pub(crate) const fn capture(self, at_least: u32, of: u32) -> Self {
+    /// How many values a mean needs, of how many.
+    #[must_use]
+    pub const fn capture(self, at_least: u32, of: u32) -> Self {
         Self { capture: Some(Capture::new(at_least, of)), ..self }
     }
 
-    pub(crate) const fn discarding_above(self, most: u32) -> Self {
+    /// Values above are errors of measurement.
+    #[must_use]
+    pub const fn discarding_above(self, most: u32) -> Self {
         Self { discard_above: Some(most), ..self }
     }
 
@@ -102,7 +107,8 @@ impl Table {
     }
 
     /// The same over another averaging period.
-    pub(crate) const fn over(self, averaging: Averaging) -> Self {
+    #[must_use]
+    pub const fn over(self, averaging: Averaging) -> Self {
         Self { averaging, ..self }
     }
 

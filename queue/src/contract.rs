@@ -59,6 +59,7 @@ pub trait Queue: Send + Sync + 'static {
 
 /// What is in a queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Depth {
     /// Messages that wait to be received.
     pub waiting: usize,
@@ -67,6 +68,13 @@ pub struct Depth {
     /// How long ago the oldest of those that wait was sent; `None` when none waits, and
     /// where the queue cannot tell (SQS tells CloudWatch, as `ApproximateAgeOfOldestMessage`).
     pub oldest: Option<Duration>,
+}
+
+impl Depth {
+    /// Of a queue with so many messages.
+    pub fn new(waiting: usize, hidden: usize, oldest: Option<Duration>) -> Self {
+        Self { waiting, hidden, oldest }
+    }
 }
 
 /// A message as it was received.

@@ -99,7 +99,7 @@ pub use jiff::Timestamp;
 pub use memory::Memory;
 pub use metered::Metered;
 pub use notifying::Notifying;
-pub use open::open;
+pub use open::{OpenOptions, open};
 pub use pages::Pages;
 pub use quality::{LeftOut, Quality, UnknownQuality};
 pub use query::Query;

@@ -4,19 +4,29 @@ use std::sync::Arc;
 
 use crate::{Embedded, Error, ErrorKind, Memory, Options, Store};
 
+/// How a store is opened whose URL says of which kind it is.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct OpenOptions {
+    /// How one in a file is.
+    pub file: Options,
+    /// How a table on AWS is.
+    #[cfg(feature = "dynamodb")]
+    pub table: crate::dynamodb::DynamoDbOptions,
+}
+
 /// Opens the store that a URL names: `memory:`, `file:PATH` or, with the feature
 /// `dynamodb`, `dynamodb:TABLE`, which is found as AWS tools find it.
 ///
 /// [`Invalid`](ErrorKind::Invalid) for any other; opening a file fails as
 /// [`Embedded::open`] does, a table as `DynamoDb::open` does.
-pub async fn open(url: &str, options: Options) -> Result<Arc<dyn Store>, Error> {
+pub async fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn Store>, Error> {
     if url == "memory:" {
         return Ok(Arc::new(Memory::new()));
     }
     #[cfg(feature = "dynamodb")]
     if let Some(table) = url.strip_prefix("dynamodb:") {
-        let options = crate::dynamodb::DynamoDbOptions { keep: options.keep, ..Default::default() };
-        return Ok(Arc::new(crate::dynamodb::DynamoDb::open(table, options).await?));
+        return Ok(Arc::new(crate::dynamodb::DynamoDb::open(table, options.table).await?));
     }
     #[cfg(not(feature = "dynamodb"))]
     if url.starts_with("dynamodb:") {
@@ -32,7 +42,7 @@ pub async fn open(url: &str, options: Options) -> Result<Arc<dyn Store>, Error> 
     };
     let opened = tokio::task::spawn_blocking(move || {
         check_is_file(Path::new(&path))?;
-        Embedded::open(path, options)
+        Embedded::open(path, options.file)
     })
     .await;
     let opened = opened.map_err(|e| Error::new(ErrorKind::Damaged, "opening failed").because(e));

@@ -408,11 +408,12 @@ async fn urls_choose_the_store() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("file:{}", folder.path().join("new/readings.redb").display());
     for url in ["memory:", &url] {
-        let store = airshed_store::open(url, Options::default()).await.unwrap();
+        let store = airshed_store::open(url, airshed_store::OpenOptions::default()).await.unwrap();
         assert_eq!(store.summary().await.unwrap().readings(), 0);
     }
     for url in ["", "file:", "redis:x", "/tmp/x"] {
-        let error = airshed_store::open(url, Options::default()).await.err().unwrap();
+        let error =
+            airshed_store::open(url, airshed_store::OpenOptions::default()).await.err().unwrap();
         assert_eq!(error.kind(), ErrorKind::Invalid, "{url}");
     }
 }

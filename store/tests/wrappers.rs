@@ -78,7 +78,10 @@ impl Trying {
         match (fails, self.0.for_good) {
             (Err(_), _) => Ok(()),
             (Ok(_), true) => {
-                Err(airshed_store::open("nowhere:", Options::default()).await.err().unwrap())
+                Err(airshed_store::open("nowhere:", airshed_store::OpenOptions::default())
+                    .await
+                    .err()
+                    .unwrap())
             }
             (Ok(_), false) => Err(Embedded::open("/proc/x/y", Options::default()).err().unwrap()),
         }

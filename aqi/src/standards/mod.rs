@@ -64,6 +64,14 @@ pub static ALL: [&Standard; 43] = [
     &who::GUIDELINES,
 ];
 
+const _: () = {
+    let mut at = 0;
+    while at < ALL.len() {
+        ALL[at].check();
+        at += 1;
+    }
+};
+
 /// The standards with this id and version, this crate's default first; with an empty
 /// version those of the newest.
 ///

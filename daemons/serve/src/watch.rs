@@ -75,7 +75,7 @@ impl Watch {
         };
         for (name, queue) in [("requests", &queues.requests), ("dead", &queues.dead_requests)] {
             match queue.depth().await {
-                Ok(Depth { waiting, hidden, oldest }) => {
+                Ok(Depth { waiting, hidden, oldest, .. }) => {
                     gauge!("airshed_queue_waiting", "queue" => name).set(waiting as f64);
                     let all = (waiting + hidden) as f64;
                     gauge!("airshed_queue_messages", "queue" => name).set(all);

@@ -171,11 +171,16 @@ impl StoreFlags {
         // Before the first reading: a process opens its store once.
         SensorType::accept_also(self.particulate_types.clone());
         let bytes = u64::from(self.cache_mib) << 20;
-        let mut options = store::Options::default();
-        options.cache_bytes = bytes;
-        options.keep = keep.map(SignedDuration::unsigned_abs);
-        options.create = access == Access::Make;
-        options.write = access != Access::Read;
+        let mut options = store::OpenOptions::default();
+        options.file.cache_bytes = bytes;
+        options.file.create = access == Access::Make;
+        options.file.write = access != Access::Read;
+        #[cfg(feature = "aws")]
+        {
+            options.table.keep = keep.map(SignedDuration::unsigned_abs);
+        }
+        #[cfg(not(feature = "aws"))]
+        let _ = keep; // a table on AWS deletes by itself
         let url = self.store.clone();
         let url = url.unwrap_or_else(|| format!("file:{}/readings.redb", self.data.display()));
         let mut store = store::open(&url, options).await?;

@@ -98,9 +98,11 @@ test("the whole path", async (t) => {
     assert.equal(await page.locator(".preview tbody tr").count(), 50);
     const pm10 = page.locator(".preview tbody td:nth-child(4)");
     await page.getByRole("button", { name: "P1", exact: true }).click();
+    await page.locator("th[aria-sort=ascending]").waitFor();
     const up = (await pm10.allInnerTexts()).map(Number);
     assert.deepEqual(up, up.toSorted((a, b) => a - b));
     await page.getByRole("button", { name: /^P1/ }).click();
+    await page.locator("th[aria-sort=descending]").waitFor();
     const down = (await pm10.allInnerTexts()).map(Number);
     assert.deepEqual(down, up.toReversed());
     assert.equal(await page.locator("th[aria-sort=descending]").count(), 1);

@@ -150,7 +150,7 @@ impl Files {
             let (ready, hidden) = (self.ready_names()?, self.hidden_names()?.len());
             let now = self.now();
             let oldest = ready.iter().map(|name| now.saturating_sub(name.sent)).max();
-            Ok(Depth { waiting: ready.len(), hidden, oldest: oldest.map(Duration::from_nanos) })
+            Ok(Depth::new(ready.len(), hidden, oldest.map(Duration::from_nanos)))
         };
         count().map_err(|error| self.failed("counting", error))
     }

@@ -26,7 +26,6 @@ use std::cell::Cell;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -80,17 +79,14 @@ struct Writer {
     next_value: u64,
 }
 
-/// How a store is opened, an [`Embedded`] one above all.
+/// How an [`Embedded`] store is opened.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Options {
     /// Bytes of memory for what was read lately; default 256 MiB.
     pub cache_bytes: u64,
-    /// The age from which readings that are put need not be kept. An embedded store deletes
-    /// nothing by itself; a table on AWS does, in a matter of days. Default: none.
-    pub keep: Option<Duration>,
     /// Whether a store that is not there is made; otherwise it is
-    /// [`Invalid`](ErrorKind::Invalid). Default: yes. (A table on AWS is never made.)
+    /// [`Invalid`](ErrorKind::Invalid). Default: yes.
     pub create: bool,
     /// Whether it is written to; otherwise no permission to write is needed, and others may
     /// read the same file at the same time. Default: yes.
@@ -99,7 +95,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { cache_bytes: 256 << 20, keep: None, create: true, write: true }
+        Self { cache_bytes: 256 << 20, create: true, write: true }
     }
 }
 
@@ -310,7 +306,7 @@ impl Shared {
         for mut state in states {
             while let Err(still_read) = Arc::try_unwrap(state) {
                 state = still_read;
-                std::thread::sleep(Duration::from_millis(1));
+                std::thread::sleep(std::time::Duration::from_millis(1));
             }
         }
         // Failing again is no news; the next call tries again.
