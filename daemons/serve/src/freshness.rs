@@ -4,7 +4,7 @@
 //! The data is as new as the median sensor's newest reading: half of those that were heard of in the
 //! last eight days have reported since. Older history does not count, unless there is nothing
 //! newer; nor do readings that are ahead of the clock, implausible or from indoors, unless there
-//! are no others.
+//! are no others. Networks whose readings are not handed out say nothing.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,14 +16,12 @@ use store::{Flags, Query, Sensor, Store, Summary};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-/// How far back sensors are looked for.
-const DAYS: i64 = 8;
+use crate::networks::Networks;
+
+/// How many days back sensors are looked for; further where there are none.
+const DAYS: [i64; 4] = [8, 64, 512, 1 << 22];
 
 const SECONDS_A_DAY: i64 = 86_400;
-
-/// Where more than half of the sensors are found in the last hour, the rest of today is not looked
-/// at: its sensors are those of the days before, but for the few that are new.
-const LATELY: SignedDuration = SignedDuration::from_hours(1);
 
 /// How long it holds although the store changes.
 const HOLDS: Duration = Duration::from_secs(5);
@@ -32,6 +30,7 @@ const HOLDS: Duration = Duration::from_secs(5);
 pub struct Freshness {
     store: Arc<dyn Store>,
     clock: Clock,
+    networks: Option<Arc<Networks>>,
     known: Mutex<Known>,
 }
 
@@ -62,9 +61,10 @@ enum Counts {
 }
 
 impl Freshness {
-    /// Of a store that need not have readings yet.
-    pub fn new(store: Arc<dyn Store>, clock: Clock) -> Self {
-        Self { store, clock, known: Mutex::default() }
+    /// Of a store that need not have readings yet, and of the networks that are handed out, or of
+    /// all.
+    pub fn new(store: Arc<dyn Store>, clock: Clock, networks: Option<Arc<Networks>>) -> Self {
+        Self { store, clock, networks, known: Mutex::default() }
     }
 
     /// The moment up to which the bulk of the sensors has reported; `None` without readings.
@@ -92,27 +92,31 @@ impl Freshness {
         // The clock may be behind all of them.
         let last = if ahead < oldest { last } else { last.min(ahead) };
         for counts in [Counts::PlausibleOutdoors, Counts::All] {
-            for base in [ahead, last] {
-                if let Some(median) = self.median(ended, (oldest, last, base), counts).await? {
+            let spans = DAYS.map(|days| (last, days));
+            for (base, days) in [(ahead, DAYS[0])].into_iter().chain(spans) {
+                let days = SignedDuration::from_hours(days * 24);
+                let from = base.saturating_sub(days).unwrap_or(oldest).max(oldest);
+                if from > last {
+                    continue;
+                }
+                if let Some(median) = self.median(ended, (from, last), counts).await? {
                     return Ok(Some(median));
+                }
+                if from == oldest {
+                    break;
                 }
             }
         }
         Ok(None)
     }
 
-    /// The median of the sensors' newest moments in the eight days before a base.
+    /// The median of the sensors' newest moments in a span.
     async fn median(
         &self,
         ended: &mut Option<Ended>,
-        (oldest, last, base): (Timestamp, Timestamp, Timestamp),
+        (from, last): (Timestamp, Timestamp),
         counts: Counts,
     ) -> Result<Option<Timestamp>, store::Error> {
-        let before = |span| base.saturating_sub(span).unwrap_or(oldest).max(oldest);
-        let from = before(SignedDuration::from_hours(DAYS * 24));
-        if from > last {
-            return Ok(None);
-        }
         let midnight = last.as_second().div_euclid(SECONDS_A_DAY) * SECONDS_A_DAY;
         let midnight = Timestamp::from_second(midnight).unwrap_or(from).max(from);
         let mut heard = Heard::new();
@@ -123,15 +127,6 @@ impl Freshness {
             let before_today = self.of_ended(ended, (first, midnight), counts).await?;
             let lately = before_today.iter().filter(|(_, moment)| **moment >= from);
             heard.extend(lately.map(|(sensor, moment)| (*sensor, *moment)));
-        }
-        let lately = before(LATELY).max(midnight);
-        if midnight < lately && lately <= last && !heard.is_empty() {
-            let newest = self.heard(lately, last, counts).await?;
-            let (found, before) = (newest.len(), heard.len());
-            heard.extend(newest);
-            if found > heard.len() / 2 && before >= found / 2 {
-                return Ok(median(heard));
-            }
         }
         let of_today = self.heard(midnight, last, counts).await?;
         heard.extend(of_today);
@@ -165,7 +160,11 @@ impl Freshness {
         until: Timestamp,
         counts: Counts,
     ) -> Result<Heard, store::Error> {
-        let mut query = Query::new(from, until);
+        let mut query = match &self.networks {
+            Some(networks) => networks.everything(&self.store.networks().await?),
+            None => Query::everything(),
+        };
+        (query.from, query.until) = (from, until);
         if counts == Counts::PlausibleOutdoors {
             query.without = Flags::IMPLAUSIBLE;
         }

@@ -93,8 +93,11 @@ impl Networks {
     /// Whose data a whole copy of what there is has, in words: also of networks whose terms are not
     /// known, which it says.
     pub fn attribution_of_copy(&self, query: &Query, present: &[Network]) -> String {
-        let asked =
-            |network: &&Network| query.networks.is_empty() || query.networks.contains(network);
+        let Query { networks, sensors, .. } = query;
+        let asked = |network: &&Network| {
+            (networks.is_empty() || networks.contains(network))
+                && (sensors.is_empty() || sensors.iter().any(|sensor| sensor.network == **network))
+        };
         let words = present.iter().filter(asked).map(|network| match self.0.get(network) {
             Some(terms) => terms.attribution.clone(),
             None => format!("{network} (its terms are not known: ask whoever runs it)"),

@@ -52,7 +52,8 @@ impl Watch {
         queues: Option<Queues>,
         clock: Clock,
     ) -> Self {
-        let store = store.map(|store| (Arc::clone(&store), Freshness::new(store, clock.clone())));
+        let store =
+            store.map(|store| (Arc::clone(&store), Freshness::new(store, clock.clone(), None)));
         Self { metrics, store, queues, clock, looked_at_queues: Mutex::default() }
     }
 

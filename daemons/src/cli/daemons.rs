@@ -66,6 +66,7 @@ impl Serve {
         let collector = self.feed.collector(kept, clock.clone(), Arc::clone(&status), slack)?;
         let mut tasks = Tasks::new(stop.clone());
         let networks = self.networks.networks(Networks::default());
+        self.feed.warn_of_unknown_terms(&networks);
         let parts = Parts { store, clock, status: Some(status), networks, events };
         let daemons = Inside { jobs: &self.jobs, http: &self.http, worker: &self.worker };
         parts.serve_and_work(&mut tasks, &self.store, daemons, measuring, listener).await?;

@@ -334,6 +334,16 @@ impl FeedFlags {
         Ok(read.map_err(|error| format!("cannot read --feed {}: {error}", path.display()))?)
     }
 
+    /// What is collected is handed out only where its terms are known.
+    pub(super) fn warn_of_unknown_terms(&self, networks: &Networks) {
+        let network = self.feed_network;
+        if !networks.contains(network) {
+            tracing::warn!(
+                "the readings of {network} stay in the store: give its --network-terms to hand them out"
+            );
+        }
+    }
+
     /// When to fetch.
     pub(super) fn times(self) -> (Schedule, Spread) {
         let longest = SignedDuration::from_mins(self.schedule_jitter.into());

@@ -553,6 +553,21 @@ async fn neither_history_nor_the_future_nor_what_is_left_out_says_how_new_the_da
     }
     let silent = (0..100).map(|n| reading(1000 + n, "2026-01-31T06:00:00Z", 8, false));
     assert_eq!(newest(live(101).chain(silent).collect()).await, "2026-02-01T11:54:00Z");
+    // Sensors that were new today, and fell silent, count; a network that is not handed out does
+    // not.
+    let new = (0..40).map(|n| reading(1000 + n, "2026-02-01T02:30:00Z", 8, false));
+    let before = reading(0, "2026-01-31T11:00:00Z", 8, false);
+    let batch = live(1).chain(new).chain([before]).collect();
+    assert_eq!(newest(batch).await, "2026-02-01T02:30:00Z");
+    let secret = |mut reading: Reading| {
+        reading.sensor.network = "secret".parse().unwrap();
+        reading
+    };
+    let batch = live(40).map(secret).chain(old(5)).collect();
+    assert_eq!(newest(batch).await, "2026-01-31T06:00:00Z");
+    // What is left out of means does not, as long as there is anything else, however old.
+    let batch = left_out.iter().cloned().chain(dead.clone()).collect();
+    assert_eq!(newest(batch).await, "2025-01-01T06:00:00Z");
     // Where there is nothing else, they count.
     assert_eq!(newest(left_out.to_vec()).await, "2026-02-01T11:59:00Z");
     assert_eq!(newest(dead.collect()).await, "2025-01-01T06:00:00Z");

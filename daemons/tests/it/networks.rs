@@ -176,3 +176,18 @@ async fn where_there_is_one_network_its_sensors_are_named_by_their_number_alone(
     let credit = store::AqiStandard::DEFAULT.credit("Our School, CC BY 4.0");
     assert_eq!(summary["attribution"], credit);
 }
+
+#[tokio::test]
+async fn a_network_whose_last_reading_was_deleted_is_there_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = store::Embedded::open(folder.path().join("readings"), Default::default()).unwrap();
+    for store in [Arc::new(Memory::new()) as Arc<dyn Store>, Arc::new(file)] {
+        let mut old = readings()[0].clone();
+        old.timestamp = at("2026-01-20T11:00:00Z");
+        store.put(&[old, readings()[1].clone()]).await.unwrap();
+        let school = network("my-school");
+        assert_eq!(store.networks().await.unwrap(), [Network::SENSOR_COMMUNITY, school]);
+        store.delete_before(at("2026-01-25T00:00:00Z")).await.unwrap();
+        assert_eq!(store.networks().await.unwrap(), [school]);
+    }
+}

@@ -324,6 +324,7 @@ impl<P: Clone> Directory<P> {
     /// Makes the changes, given where each item was put, a table before the blocks that
     /// share it.
     pub(crate) fn apply(&mut self, changes: Vec<Change>, mut place: impl FnMut(Item) -> P) {
+        let forgets = changes.iter().any(|change| !change.removed.is_empty());
         self.changes.newest += 1;
         let change = self.changes.newest;
         for Change { tree, removed, table, added } in changes {
@@ -349,6 +350,11 @@ impl<P: Clone> Directory<P> {
                 let entry = Entry { rows, last, index_bits, mixed, networks, place };
                 self.insert(tree, first, entry);
             }
+        }
+        if forgets && self.networks.len() > 1 {
+            let all = self.days(Tree::All, i32::MIN, i32::MAX);
+            self.networks = all.flat_map(|(_, entry)| entry.networks()).collect();
+            self.has_default = self.networks.contains(&Network::SENSOR_COMMUNITY);
         }
     }
 }

@@ -144,8 +144,10 @@ pub fn requests(work: &Work) -> Vec<Line> {
     // each that looks, as it may be before another has noted it.
     let lookers = work.servers + f64::from(u8::from(work.cloudwatch));
     let counted = lookers * fetches.min(COUNTS_A_DAY) * readings * (1.0 + 1.0 / fetches) / 2.0;
-    // By each once a day, since the days before have not changed then.
-    let heard = lookers * readings * work.kept_days.min(DAYS_HEARD);
+    // By each the days before once a day, since they have not changed then, and what there is of
+    // today after each fetch.
+    let of_today = (fetches - 1.0) / 2.0;
+    let heard = lookers * readings * (work.kept_days.min(DAYS_HEARD) + of_today);
     vec![
         line(
             "table: readings put",

@@ -240,7 +240,8 @@ where
         info!("the page was not built (make web): a plain form takes its place");
     }
     let room = Room::new(&server.limits);
-    let freshness = Freshness::new(Arc::clone(&server.store), server.clock.clone());
+    let networks = Arc::clone(&server.networks);
+    let freshness = Freshness::new(Arc::clone(&server.store), server.clock.clone(), Some(networks));
     let (ended, _) = broadcast::channel(WAKE_BUFFER);
     let cors = cors_layer(&server.cors);
     let shared = Arc::new(Shared {

@@ -90,7 +90,8 @@ async fn file(
 ) -> Result<Answer, Problem> {
     // It was read once already, before the job was begun.
     let ask = Ask::from_object(job.query.clone())?;
-    let ask = shared.server.restrict(ask.clone()).await.unwrap_or(ask);
+    // A network whose terms were withdrawn since is handed out no more.
+    let ask = shared.server.restrict(ask).await?;
     if shared.server.limits.link_from.is_some_and(|least| bytes >= least) {
         let disposition = format!("attachment; filename=\"{}\"", ask.file_name());
         let link = desk.jobs.link(job, ask.format.media_type(), &disposition).await?;
