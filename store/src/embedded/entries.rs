@@ -252,8 +252,9 @@ fn decode_networks(bytes: &[u8]) -> Option<(Option<Arc<[Network]>>, Network)> {
         rest = after;
         Network::of_bytes(*network)
     };
-    let networks = (0..u16::from_be_bytes(*count)).map(|_| next()).collect::<Option<_>>()?;
-    Some((Some(networks), next()?))
+    let networks: Arc<[_]> =
+        (0..u16::from_be_bytes(*count)).map(|_| next()).collect::<Option<_>>()?;
+    Some(((!networks.is_empty()).then_some(networks), next()?))
 }
 
 fn unsealed(key: Key, value: &[u8]) -> Option<&[u8]> {
