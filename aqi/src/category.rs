@@ -47,7 +47,7 @@ impl Category {
         Self { names, ..self }
     }
 
-    /// Which says nothing of today's health.
+    /// Without a severity, so without advice: for standards that do not speak of today's health.
     #[must_use]
     pub const fn without_advice(self) -> Self {
         Self { severity: None, ..self }

@@ -4,6 +4,7 @@
 
 mod bounds;
 mod file_name;
+mod members;
 
 use std::collections::HashSet;
 use std::fmt;
@@ -11,8 +12,6 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::de::{MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use store::csv::{Delimiter, Dialect};
@@ -24,6 +23,7 @@ use store::{
 pub(crate) use self::bounds::whole;
 use self::bounds::{End, read_index, read_moment};
 use self::file_name::filter_names;
+use self::members::Members;
 
 /// The fields that a request can have.
 pub const FIELDS: [&str; 24] = [
@@ -357,33 +357,6 @@ impl Ask {
         let quality = given.one("quality", parsed)?;
         let home = Network::default();
         Ok(Self { query, quality, columns, format, limit, home, by_number, fields })
-    }
-}
-
-/// The members of a JSON object, each as often as it is there.
-struct Members(Vec<(String, Box<RawValue>)>);
-
-impl<'de> Deserialize<'de> for Members {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object;
-
-        impl<'de> Visitor<'de> for Object {
-            type Value = Members;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Members(members))
-            }
-        }
-
-        deserializer.deserialize_map(Object)
     }
 }
 

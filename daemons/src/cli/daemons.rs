@@ -24,9 +24,8 @@ use tracing::{info, warn};
 
 use super::logging::Logging;
 use super::metrics::{Measuring, MetricsFlags};
-use super::settings::{
-    FeedFlags, HttpFlags, JobFlags, NetworkFlags, StoreFlags, WorkerFlags, collector,
-};
+use super::networks::NetworkFlags;
+use super::settings::{FeedFlags, HttpFlags, JobFlags, StoreFlags, WorkerFlags, collector};
 use super::tasks::Tasks;
 use super::{Failure, bad_call, stop_on_signals, wall_clock};
 
@@ -65,7 +64,7 @@ impl Serve {
         let kept = Arc::clone(&store);
         let collector = self.feed.collector(kept, clock.clone(), Arc::clone(&status), slack)?;
         let mut tasks = Tasks::new(stop.clone());
-        let networks = self.networks.networks(Networks::default());
+        let networks = self.networks.networks();
         self.feed.warn_of_unknown_terms(&networks);
         let parts = Parts { store, clock, status: Some(status), networks, events };
         let daemons = Inside { jobs: &self.jobs, http: &self.http, worker: &self.worker };
@@ -206,7 +205,7 @@ impl Collect {
         let store = self.store.open_to_keep(self.feed.keep()).await?;
         let mut tasks = Tasks::new(stop.clone());
         measuring.watch(&mut tasks, Some(&store), None, &clock);
-        let networks = self.networks.networks(Networks::default());
+        let networks = self.networks.networks();
         tasks.add_control(&self.store, &store, &networks, "collect");
         let slack = self.store.deletion_slack();
         let mut collector = self.feed.collector(store, clock, Arc::default(), slack)?;
@@ -266,7 +265,7 @@ impl Serving {
         }
         let queues = desk.as_ref().map(|desk| &desk.queues);
         let watch = measuring.watch(&mut tasks, Some(&store), queues, &clock);
-        let networks = self.networks.networks(Networks::default());
+        let networks = self.networks.networks();
         tasks.add_control(&self.store, &store, &networks, "server");
         let server = self.http.server(store, desk, watch, clock, networks)?;
         HttpFlags::announce(&listener)?;
@@ -307,7 +306,7 @@ impl Working {
         let mut tasks = Tasks::new(stop.clone());
         measuring.watch(&mut tasks, None, None, &clock);
         let jobs = self.jobs.jobs(&self.store.data, clock, false).await?;
-        let networks = self.networks.networks(Networks::default());
+        let networks = self.networks.networks();
         tasks.add_control(&self.store, &store, &networks, "worker");
         let worker = self.worker.worker(store, queues, jobs, networks);
         tasks.add("worker", worker::run(worker, stop));

@@ -7,7 +7,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use airshed::control::{self, Client, ClientError};
-use airshed::networks::Networks;
 use airshed::transfer::{self, ExportError, Imported, Rules};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -16,8 +15,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::logging::Logging;
+use super::networks::NetworkFlags;
 use super::output::{Output, say};
-use super::settings::{Access, NetworkFlags, Reached, StoreFlags};
+use super::settings::{Access, Reached, StoreFlags};
 use super::{Failure, bad_call, wall_clock};
 
 /// Refused rows that are shown one by one.
@@ -291,7 +291,7 @@ impl Export {
         let bar = bar(0, "{spinner} {human_pos} rows {elapsed}", "");
         let rows = match store {
             Reached::Opened(store) => {
-                let networks = self.networks.networks(Networks::default());
+                let networks = self.networks.networks();
                 let present = store.networks().await?;
                 let ask = ask.at_home_in(&present);
                 let encoder = ask.encoder(&networks.attribution_of_copy(&ask.query, &present))?;

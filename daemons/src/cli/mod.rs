@@ -9,6 +9,7 @@ mod loadtest;
 mod logging;
 mod metrics;
 mod migrate;
+mod networks;
 mod output;
 #[cfg(feature = "aws")]
 mod provision;

@@ -8,7 +8,7 @@ use airshed::collector::{Backoff, Collector};
 use airshed::control::{self, Client, Socket};
 use airshed::feed_status::FeedStatus;
 use airshed::jobs::Jobs;
-use airshed::networks::{NetworkTerms, Networks};
+use airshed::networks::Networks;
 use airshed::objects::{Objects, remove_unfinished};
 use airshed::schedule::{Schedule, Spread};
 use airshed::server::{CorsOrigins, Desk, Limits, Server};
@@ -554,25 +554,6 @@ pub(super) async fn listen_on(address: &str) -> std::io::Result<TcpListener> {
         }
     }
     Err(failure)
-}
-
-/// On which terms data is handed out.
-#[derive(Args, Clone)]
-pub(super) struct NetworkFlags {
-    /// The terms of a network's data: NAME=ATTRIBUTION, or NAME=ATTRIBUTION <ADDRESS OF THE
-    /// LICENCE>; may be given several times (in the variable with a | between). Only readings of
-    /// Sensor.Community and of networks that are named here are handed out.
-    #[arg(long, env = "AIRSHED_NETWORK_TERMS", value_name = "TERMS", value_delimiter = '|')]
-    network_terms: Vec<NetworkTerms>,
-}
-
-impl NetworkFlags {
-    /// The networks that are named, and others.
-    pub(super) fn networks(&self, others: Networks) -> Arc<Networks> {
-        let named = self.network_terms.iter().cloned();
-        let add = |all: Networks, NetworkTerms { network, terms }| all.with(network, terms);
-        Arc::new(named.fold(others, add))
-    }
 }
 
 /// How many jobs at a time.

@@ -14,6 +14,7 @@ mod durability;
 mod emulator;
 mod events;
 mod feed;
+mod freshness;
 mod http;
 mod index;
 mod jobs;

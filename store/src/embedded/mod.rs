@@ -19,6 +19,7 @@
 #[cfg(test)]
 mod crash;
 mod entries;
+mod failure;
 mod file;
 mod pieces;
 
@@ -32,7 +33,8 @@ use jiff::Timestamp;
 use redb::{Database, DatabaseError};
 
 use self::entries::Place;
-use self::file::{Closing, Identity, Opened, Tables, error_at, guarded};
+use self::failure::{error_at, open_error};
+use self::file::{Closing, Identity, Opened, Tables, guarded};
 use crate::blocks::{self, Block, Caches, Change, Directory, Homes, Item, Load, Stations, Tree};
 use crate::{Error, ErrorKind, Network, Page, Position, Query, Reading, Store, Summary, View};
 
@@ -164,7 +166,7 @@ pub struct Migration {
 }
 
 fn read_state(open: &Opener) -> Result<(State, u64), Error> {
-    guarded(|| file::read(open().map_err(file::open_error)?))
+    guarded(|| file::read(open().map_err(open_error)?))
 }
 
 #[async_trait]

@@ -41,7 +41,7 @@ pub(super) fn answer(shared: &Arc<Shared>) -> Result<Answer, Problem> {
     Ok(answer)
 }
 
-/// Until the client has gone, or takes nothing.
+/// Sends events until the client disconnects, or stops reading.
 async fn tell(shared: &Shared, mut listener: Listener, sender: &mut Sender<Bytes, CutOff>) {
     let stall = shared.server.limits.stall;
     let mut alive = interval_at(Instant::now() + ALIVE, ALIVE);

@@ -24,7 +24,7 @@ const MOST: usize = 50_000;
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Series {
-    /// With its network, if that is not the default.
+    /// With its network, unless its number alone names it.
     sensor: Value,
     sensor_type: Option<String>,
     /// Where it was when it was last heard of.
