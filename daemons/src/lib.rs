@@ -23,7 +23,7 @@ pub mod transfer;
 pub use airshed_common::{Clock, feed_status, reason};
 #[cfg(feature = "aws")]
 pub use airshed_deploy::{cost, provision};
-pub use airshed_ingest::{collector, demo, feed, schedule, source};
+pub use airshed_ingest::{Destination, collector, demo, feed, schedule, source};
 #[cfg(feature = "loadtest")]
 pub use airshed_loadtest as loadtest;
 pub use airshed_serve::{

@@ -19,7 +19,8 @@ use tokio::time::Instant;
 use crate::blocks::{self, day_and_second};
 use crate::csv::BlockText;
 use crate::{
-    AqiStandard, Block, Error, Network, Page, Position, Query, Reading, Store, Summary, View,
+    AqiStandard, Block, Error, Migration, Network, Page, Position, Query, Reading, Store, Summary,
+    View,
 };
 
 /// Keeps the pages and summaries that were asked for lately; equal questions at the same
@@ -332,5 +333,9 @@ impl Store for Cached {
         };
         let shared = Arc::clone(&self.shared);
         Ok(Arc::new(Cached { inner, shared, epochs: Some(epochs) }))
+    }
+
+    async fn migrate(&self) -> Result<Migration, Error> {
+        self.inner.migrate().await
     }
 }

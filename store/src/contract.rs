@@ -103,6 +103,23 @@ pub trait Store: View {
     /// A store that cannot hold a state (a table elsewhere) gives a view of what is
     /// there whenever it is asked, and says so in its own documentation.
     async fn snapshot(&self) -> Result<Arc<dyn View>, Error>;
+
+    /// Writes what is kept in an earlier format anew, some seconds' worth in one durable step;
+    /// what is left. It can be stopped after any step and gone on with later. A store of one
+    /// format has nothing to write.
+    async fn migrate(&self) -> Result<Migration, Error> {
+        let readings = self.summary().await?.readings();
+        Ok(Migration { left: 0, readings })
+    }
+}
+
+/// How far the [migration](Store::migrate) of a store has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Migration {
+    /// The readings that are kept in an earlier format.
+    pub left: u64,
+    /// All readings.
+    pub readings: u64,
 }
 
 /// A place in the order of rows: UTC day, country (none first), timestamp, sensor, window.

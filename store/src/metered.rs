@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use metrics::{counter, histogram};
 
-use crate::{Error, ErrorKind, Network, Page, Position, Query, Reading, Store, Summary, View};
+use crate::{
+    Error, ErrorKind, Migration, Network, Page, Position, Query, Reading, Store, Summary, View,
+};
 
 /// Measures every call, with the [`metrics`] facade.
 ///
@@ -104,5 +106,9 @@ impl<S: Store + ?Sized> Store for Metered<S> {
     async fn snapshot(&self) -> Result<Arc<dyn View>, Error> {
         let view = self.measured("snapshot", |_| 0, self.inner.snapshot()).await?;
         Ok(Arc::new(Metered::new(view)))
+    }
+
+    async fn migrate(&self) -> Result<Migration, Error> {
+        self.inner.migrate().await
     }
 }

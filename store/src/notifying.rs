@@ -4,7 +4,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::{Error, Network, Page, Position, Query, Reading, Store, Summary, View};
+use crate::{Error, Migration, Network, Page, Position, Query, Reading, Store, Summary, View};
 
 /// Tells a hook of every put that was done: what was stored, in the order in which puts end.
 ///
@@ -88,5 +88,9 @@ impl<S: Store + ?Sized> Store for Notifying<S> {
 
     async fn snapshot(&self) -> Result<Arc<dyn View>, Error> {
         self.inner.snapshot().await
+    }
+
+    async fn migrate(&self) -> Result<Migration, Error> {
+        self.inner.migrate().await
     }
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 
-use crate::{Error, Network, Page, Position, Query, Reading, Store, Summary, View};
+use crate::{Error, Migration, Network, Page, Position, Query, Reading, Store, Summary, View};
 
 /// Tries again what failed for a reason that may pass.
 ///
@@ -148,5 +148,9 @@ impl<S: Store + ?Sized> Store for Retry<S> {
     async fn snapshot(&self) -> Result<Arc<dyn View>, Error> {
         let view = self.until_done(|| self.inner.snapshot()).await?;
         Ok(Arc::new(Retry::new(view, self.policy.clone())))
+    }
+
+    async fn migrate(&self) -> Result<Migration, Error> {
+        self.until_done(|| self.inner.migrate()).await
     }
 }

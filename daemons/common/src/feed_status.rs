@@ -7,9 +7,15 @@ use jiff::Timestamp;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
+use crate::StoreWatch;
+
 /// How the feed is doing.
 #[derive(Debug, Default)]
-pub struct FeedStatus(Mutex<FeedState>);
+pub struct FeedStatus {
+    state: Mutex<FeedState>,
+    /// Whether its readings can be stored.
+    pub store: StoreWatch,
+}
 
 /// What is known of the last fetches.
 #[derive(Debug, Clone, Copy, Default)]
@@ -21,24 +27,23 @@ pub struct FeedState {
     /// Whether the store had readings from the start, or the first collection has ended, with
     /// or without success.
     pub first_ended: bool,
-    /// Whether the store took no readings when that was last tried.
-    pub store_refuses: bool,
 }
 
 impl FeedStatus {
     /// Of a collector that starts, and a store that has readings already or not.
     pub fn starting(has_readings: bool) -> Self {
-        Self(Mutex::new(FeedState { first_ended: has_readings, ..FeedState::default() }))
+        let state = FeedState { first_ended: has_readings, ..FeedState::default() };
+        Self { state: Mutex::new(state), store: StoreWatch::default() }
     }
 
     /// A look at it.
     pub fn get(&self) -> FeedState {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes what has changed.
     pub fn set(&self, change: impl FnOnce(&mut FeedState)) {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
 

@@ -7,9 +7,11 @@
 
 pub mod feed_status;
 mod moment;
+mod store_watch;
 mod text;
 
 pub use moment::{CLOCK_TOLERANCE, check_moment};
+pub use store_watch::StoreWatch;
 pub use text::{hexadecimal, reason};
 
 /// The time, as an argument.

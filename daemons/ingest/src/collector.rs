@@ -10,10 +10,11 @@ use airshed_common::feed_status::{FeedStatus, Trouble};
 use airshed_common::{Clock, reason};
 use http::{HeaderMap, StatusCode};
 use jiff::{SignedDuration, Timestamp};
-use store::{Network, Reading, Store, Window};
+use store::{Network, Reading, Window};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
+use crate::destination::Destination;
 use crate::feed::{self, BrokenFeed, Feed, Remark, RemarkKind};
 use crate::schedule::{Schedule, Spread};
 use crate::source::{Fetch, FetchError, Fetched, Source};
@@ -34,7 +35,7 @@ pub struct Collector {
     /// Whose sensors they are.
     pub network: Network,
     /// Where the readings go.
-    pub store: Arc<dyn Store>,
+    pub destination: Box<dyn Destination>,
     /// The age from which readings are deleted; `None`: never.
     pub kept_for: Option<SignedDuration>,
     /// How failed fetches are repeated.
@@ -207,7 +208,6 @@ impl Collector {
             let trouble = failure.trouble();
             self.status.set(|state| {
                 (state.failure, state.first_ended) = (Some((now, trouble)), true);
-                state.store_refuses |= trouble == Trouble::Store;
             });
             metrics::counter!("airshed_fetches_total", "outcome" => "failed").increment(1);
             let mut wait = self.backoff.wait(attempt);
@@ -258,18 +258,9 @@ impl Collector {
         !stop.is_cancelled()
     }
 
-    /// Whether the store takes puts: an empty one says so. Only a change is logged.
+    /// Whether the store takes puts: an empty one says so.
     async fn look_at_store(&self) {
-        let taken = self.store.put(&[]).await;
-        let refused = self.status.get().store_refuses;
-        match &taken {
-            Err(error) if !refused => {
-                error!(reason = reason(error), "the store takes no readings");
-            }
-            Ok(()) if refused => info!("the store takes readings again"),
-            _ => {}
-        }
-        self.status.set(|state| state.store_refuses = taken.is_err());
+        self.status.store.note(&self.destination.put(&[]).await);
     }
 
     async fn delete_old(&self) {
@@ -277,7 +268,7 @@ impl Collector {
         else {
             return;
         };
-        match self.store.delete_before(oldest).await {
+        match self.destination.delete_before(oldest).await {
             Ok(0) => {}
             Ok(readings) => info!(readings, before = %oldest, "old readings deleted"),
             Err(error) => warn!(reason = reason(&error), "old readings not deleted; next time"),
@@ -290,7 +281,7 @@ impl Collector {
         let feed = self.fetcher.source().to_string();
         info!(feed, "fetching the feed");
         let mut fetched = self.fetcher.fetch().await?;
-        if matches!(fetched, Fetched::Unchanged) && self.store.summary().await?.readings() == 0 {
+        if matches!(fetched, Fetched::Unchanged) && self.destination.readings().await? == 0 {
             warn!(feed, "the feed has not changed, but the store has no readings: asking anew");
             self.fetcher.keep(HeaderMap::new());
             fetched = self.fetcher.fetch().await?;
@@ -312,7 +303,9 @@ impl Collector {
         parsed.readings.iter_mut().for_each(|reading| reading.sensor.network = self.network);
         check(&parsed, now)?;
         for batch in parsed.readings.chunks(BATCH) {
-            self.store.put(batch).await?;
+            let put = self.destination.put(batch).await;
+            self.status.store.note(&put);
+            put?;
             batch.iter().for_each(log_stored);
         }
         parsed.remarks.iter().for_each(log_remark);
@@ -340,7 +333,6 @@ impl Collector {
         let now = (self.clock)();
         self.status.set(|state| {
             (state.last_success, state.failure) = (Some(now), None);
-            state.store_refuses = false;
         });
         metrics::counter!("airshed_fetches_total", "outcome" => outcome).increment(1);
         let took = start.elapsed();

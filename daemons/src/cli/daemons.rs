@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use airshed::collector;
+use airshed::control::Held;
 use airshed::demo::network::Network;
 use airshed::demo::{self, FEED_PATH};
 use airshed::events::Events;
@@ -14,7 +15,7 @@ use airshed::server::{self, Desk};
 use airshed::source::Source;
 use airshed::sweeper::{self, Sweeper};
 use airshed::worker;
-use airshed::{Clock, reason};
+use airshed::{Clock, Destination, reason};
 use clap::Args;
 use queue::Queues;
 use store::{Notifying, Store};
@@ -25,7 +26,9 @@ use tracing::{info, warn};
 use super::logging::Logging;
 use super::metrics::{Measuring, MetricsFlags};
 use super::networks::NetworkFlags;
-use super::settings::{FeedFlags, HttpFlags, JobFlags, StoreFlags, WorkerFlags, collector};
+use super::settings::{
+    Access, FeedFlags, HttpFlags, JobFlags, Reached, StoreFlags, WorkerFlags, collector,
+};
 use super::tasks::Tasks;
 use super::{Failure, bad_call, stop_on_signals, wall_clock};
 
@@ -61,7 +64,7 @@ impl Serve {
         let has_readings = store.summary().await?.extent.is_some();
         let status = Arc::new(FeedStatus::starting(has_readings));
         let slack = self.store.deletion_slack();
-        let kept = Arc::clone(&store);
+        let kept = Box::new(Arc::clone(&store));
         let collector = self.feed.collector(kept, clock.clone(), Arc::clone(&status), slack)?;
         let mut tasks = Tasks::new(stop.clone());
         let networks = self.networks.networks();
@@ -143,7 +146,7 @@ impl Demo {
         let status = parts.status.clone().unwrap_or_default();
         let live: Source = format!("{origin}{FEED_PATH}").parse()?;
         let mut live =
-            collector(live, None, None, Arc::clone(&parts.store), clock.clone(), status)?;
+            collector(live, None, None, Box::new(Arc::clone(&parts.store)), clock.clone(), status)?;
         live.network = store::Network::SIMULATED;
         let now = clock().as_second();
         let past = (1..=i64::from(self.history)).map(|hour| now - hour * 3600).collect();
@@ -161,7 +164,7 @@ async fn collect_past(parts: Parts, origin: String, past: Vec<i64>, stop: Cancel
             continue;
         };
         let status = Arc::new(FeedStatus::default());
-        let (store, clock) = (Arc::clone(&parts.store), parts.clock.clone());
+        let (store, clock) = (Box::new(Arc::clone(&parts.store)), parts.clock.clone());
         match collector(source, None, None, store, clock, status) {
             Ok(mut collector) => {
                 collector.network = store::Network::SIMULATED;
@@ -202,13 +205,22 @@ impl Collect {
             self.feed.check_file()?;
         }
         let measuring = self.metrics.start("collect").await?;
-        let store = self.store.open_to_keep(self.feed.keep()).await?;
         let mut tasks = Tasks::new(stop.clone());
-        measuring.watch(&mut tasks, Some(&store), None, &clock);
-        let networks = self.networks.networks();
-        tasks.add_control(&self.store, &store, &networks, "collect");
+        let destination: Box<dyn Destination> = match self.store().await? {
+            Reached::Opened(store) => {
+                measuring.watch(&mut tasks, Some(&store), None, &clock);
+                let networks = self.networks.networks();
+                tasks.add_control(&self.store, &store, &networks, "collect");
+                Box::new(store)
+            }
+            Reached::Held(client) => {
+                measuring.watch(&mut tasks, None, None, &clock);
+                info!("another process holds the store: the readings go through it");
+                Box::new(Held::new(client.socket().to_owned()))
+            }
+        };
         let slack = self.store.deletion_slack();
-        let mut collector = self.feed.collector(store, clock, Arc::default(), slack)?;
+        let mut collector = self.feed.collector(destination, clock, Arc::default(), slack)?;
         if self.once {
             let collected = collector.collect_patiently(None, &stop).await;
             stop.cancel();
@@ -220,6 +232,15 @@ impl Collect {
         let (schedule, spread) = self.feed.times();
         tasks.add("collector", collector::run(collector, schedule, spread, stop));
         tasks.run().await
+    }
+
+    /// A daemon has its store to itself; a single collection is a command like any other.
+    async fn store(&self) -> Result<Reached, Failure> {
+        let keep = self.feed.keep();
+        match self.once {
+            true => self.store.reach_to_keep(keep, Access::Make).await,
+            false => self.store.open_to_keep(keep).await.map(Reached::Opened),
+        }
     }
 }
 

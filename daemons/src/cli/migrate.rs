@@ -2,13 +2,12 @@
 
 use std::process::ExitCode;
 
-use airshed::reason;
 use clap::Args;
-use store::{Embedded, ErrorKind, Options};
+use store::Migration;
 
 use super::files::bar;
 use super::output::say;
-use super::settings::StoreFlags;
+use super::settings::{Access, Reached, StoreFlags};
 use super::{Failure, bad_call};
 
 #[derive(Args)]
@@ -19,25 +18,27 @@ pub(super) struct Migrate {
 
 impl Migrate {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
-        let Some(path) = self.store.file() else {
+        if self.store.file().is_none() {
             return Err(bad_call("--store: only a file has a format to migrate from"));
-        };
-        let mut options = Options::default();
-        options.create = false;
-        let store = Embedded::open(&path, options).map_err(|error| match error.kind() {
-            ErrorKind::Locked => Failure::from(format!("{}; stop it first", reason(&error))),
-            _ => error.into(),
-        })?;
-        let mut progress = store.migrate().await?;
+        }
+        let mut store = self.store.reach(Access::Write).await?;
+        let mut progress = step(&mut store).await?;
         let bar = bar(progress.left, "{bar:30} {percent}% {human_pos} readings {eta}", "");
         let all = progress.left;
         // Each step is durable: whoever stops here goes on where it was.
         while progress.left > 0 {
-            progress = store.migrate().await?;
+            progress = step(&mut store).await?;
             bar.set_position(all.saturating_sub(progress.left));
         }
         bar.finish_and_clear();
         say(format_args!("{} readings, all in the format of this version", progress.readings));
         Ok(ExitCode::SUCCESS)
     }
+}
+
+async fn step(store: &mut Reached) -> Result<Migration, Failure> {
+    Ok(match store {
+        Reached::Opened(store) => store.migrate().await?,
+        Reached::Held(client) => client.migrate().await?,
+    })
 }

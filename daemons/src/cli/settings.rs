@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use airshed::Destination;
 use airshed::collector::{Backoff, Collector};
 use airshed::control::{self, Client, Socket};
 use airshed::feed_status::FeedStatus;
@@ -116,10 +117,19 @@ impl StoreFlags {
 
     /// A store for a command: opened, or by way of the process that holds it.
     pub(super) async fn reach(&self, access: Access) -> Result<Reached, Failure> {
+        self.reach_to_keep(None, access).await
+    }
+
+    /// `keep`: the age from which readings that are put may go.
+    pub(super) async fn reach_to_keep(
+        &self,
+        keep: Option<SignedDuration>,
+        access: Access,
+    ) -> Result<Reached, Failure> {
         self.check_not_deleted().await?;
         let mut attempts = 0;
         loop {
-            let error = match self.open_with(None, access).await {
+            let error = match self.open_with(keep, access).await {
                 Ok(store) => return Ok(Reached::Opened(store)),
                 Err(error) => error,
             };
@@ -156,7 +166,7 @@ impl StoreFlags {
             Err(error) => {
                 tracing::warn!(
                     reason = reason(&error),
-                    "import and export have to wait until this process has ended"
+                    "commands on the store have to wait until this process has ended"
                 );
                 None
             }
@@ -202,6 +212,8 @@ impl StoreFlags {
 pub(super) enum Access {
     /// Reads one that is there.
     Read,
+    /// Writes to one that is there.
+    Write,
     /// Writes to one, and makes it where there is none.
     Make,
 }
@@ -352,13 +364,13 @@ impl FeedFlags {
 
     pub(super) fn collector(
         &self,
-        store: Arc<dyn Store>,
+        destination: Box<dyn Destination>,
         clock: Clock,
         status: Arc<FeedStatus>,
         slack: SignedDuration,
     ) -> Result<Collector, Failure> {
         let (feed, contact) = (self.feed.clone(), self.contact());
-        let mut collector = collector(feed, self.window, contact, store, clock, status)?;
+        let mut collector = collector(feed, self.window, contact, destination, clock, status)?;
         collector.network = self.feed_network;
         collector.kept_for = self.keep().map(|keep| keep + slack);
         Ok(collector)
@@ -393,15 +405,15 @@ pub(super) fn collector(
     feed: Source,
     window: Option<Window>,
     contact: Option<&str>,
-    store: Arc<dyn Store>,
+    destination: Box<dyn Destination>,
     clock: Clock,
     status: Arc<FeedStatus>,
 ) -> Result<Collector, Failure> {
     let window = window_of(&feed, window)?;
     let fetcher = Box::new(Fetcher::new(feed, contact)?);
     let backoff = Backoff::default();
-    let network = Network::default();
-    Ok(Collector { fetcher, window, network, store, kept_for: None, backoff, clock, status })
+    let (network, kept_for) = (Network::default(), None);
+    Ok(Collector { fetcher, window, network, destination, kept_for, backoff, clock, status })
 }
 
 /// Queue and results.

@@ -11,8 +11,10 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
+use jiff::Timestamp;
+use serde_json::Value;
 use store::csv::Dialect;
-use store::{Column, Encoder, Format, Memory, Query, Reading, Store};
+use store::{Column, Encoder, Format, Memory, Migration, Query, Reading, Store};
 
 use super::{ROWS, socket};
 use crate::transfer;
@@ -70,6 +72,11 @@ impl ClientError {
     }
 }
 
+/// A process of another version may leave a member out.
+fn number_in(said: &Value, name: &str) -> Result<u64, ClientError> {
+    said[name].as_u64().ok_or_else(|| ClientError::Unknown(format!("it says no `{name}`")))
+}
+
 fn advice(cause: &io::Error) -> &'static str {
     match cause.kind() {
         io::ErrorKind::PermissionDenied => "; its user and root may",
@@ -92,6 +99,11 @@ impl Client {
             shaken.map_err(|cause| ClientError::Broken { path: path.to_owned(), cause })?;
         tokio::spawn(connection); // ends with the last request
         Ok(Self { path: path.to_owned(), requests })
+    }
+
+    /// Where it was reached.
+    pub fn socket(&self) -> &Path {
+        &self.path
     }
 
     /// Writes the file that the fields of a query string ask for; the number of its rows.
@@ -125,6 +137,34 @@ impl Client {
         let (mut rows, everything) = (Vec::new(), Query::everything());
         transfer::export(Arc::new(memory), &everything, encoder, &mut rows, |_| {}).await?;
         self.ask(Method::POST, "/v1/import", rows.into()).await.map(drop)
+    }
+
+    /// Deletes every reading before a moment; how many there were.
+    pub async fn delete_before(&mut self, moment: Timestamp) -> Result<u64, ClientError> {
+        let path = format!("/v1/delete?before={moment}");
+        self.number(Method::POST, &path, "deleted").await
+    }
+
+    /// How many readings there are.
+    pub async fn readings(&mut self) -> Result<u64, ClientError> {
+        self.number(Method::GET, "/v1/status", "readings").await
+    }
+
+    /// One step of the store's [migration](store::Store::migrate).
+    pub async fn migrate(&mut self) -> Result<Migration, ClientError> {
+        let said = self.json(Method::POST, "/v1/migrate").await?;
+        let (left, readings) = (number_in(&said, "left")?, number_in(&said, "readings")?);
+        Ok(Migration { left, readings })
+    }
+
+    async fn number(&mut self, method: Method, path: &str, name: &str) -> Result<u64, ClientError> {
+        number_in(&self.json(method, path).await?, name)
+    }
+
+    async fn json(&mut self, method: Method, path: &str) -> Result<Value, ClientError> {
+        let answer = self.ask(method, path, Bytes::new()).await?;
+        let said = answer.into_body().collect().await.map_err(|cause| self.broken(cause))?;
+        Ok(serde_json::from_slice(&said.to_bytes()).unwrap_or_default())
     }
 
     async fn ask(

@@ -5,18 +5,22 @@
 //!
 //! | request | answer |
 //! | --- | --- |
-//! | `GET /v1/status` | JSON: `version`, `pid`, `daemon` |
+//! | `GET /v1/status` | JSON: `version`, `pid`, `daemon`, `readings` |
 //! | `GET /v1/export?…` | the file, with the fields of `/api/query`; without dates, all of it. How many rows it has follows as the trailer `airshed-rows` |
 //! | `POST /v1/import` | rows as CSV with all columns, kept whole or not at all; `204` |
+//! | `POST /v1/delete?before=` | deletes all readings before a moment; JSON: `deleted` |
+//! | `POST /v1/migrate` | one step of the migration to the format of this version; JSON: `left`, `readings` |
 //!
 //! Errors are `text/plain`. A path of a later version is a `404` here: the process has to be
 //! restarted with that version.
 
 mod client;
+mod held;
 mod server;
 mod socket;
 
 pub use client::{Client, ClientError};
+pub use held::Held;
 pub use server::{Parts, run};
 pub use socket::{Socket, SocketError, socket_of};
 

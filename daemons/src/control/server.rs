@@ -17,8 +17,8 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
-use serde_json::json;
-use store::{Encoder, Pages, Reading, Store};
+use serde_json::{Value, json};
+use store::{Encoder, Migration, Pages, Reading, Store};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
@@ -84,10 +84,12 @@ pub async fn run(parts: Parts, socket: Socket, stop: CancellationToken) {
 async fn answer(parts: Arc<Parts>, request: Request<Incoming>) -> Result<Answer, Infallible> {
     let query = request.uri().query().unwrap_or_default().to_owned();
     Ok(match (request.method(), request.uri().path()) {
-        (&Method::GET, "/v1/status") => status(&parts),
+        (&Method::GET, "/v1/status") => status(&parts).await,
         (&Method::GET, "/v1/export") => export(&parts, &query).await,
         (&Method::POST, "/v1/import") => import(&parts, request.into_body()).await,
-        (_, "/v1/status" | "/v1/export" | "/v1/import") => {
+        (&Method::POST, "/v1/delete") => delete(&parts, &query).await,
+        (&Method::POST, "/v1/migrate") => migrate(&parts).await,
+        (_, "/v1/status" | "/v1/export" | "/v1/import" | "/v1/delete" | "/v1/migrate") => {
             text(StatusCode::METHOD_NOT_ALLOWED, "not by this method")
         }
         (_, path) => text(
@@ -97,12 +99,16 @@ async fn answer(parts: Arc<Parts>, request: Request<Incoming>) -> Result<Answer,
     })
 }
 
-fn status(parts: &Parts) -> Answer {
-    let version = env!("CARGO_PKG_VERSION");
-    let body = json!({ "version": version, "pid": std::process::id(), "daemon": parts.daemon });
-    let mut answer = text(StatusCode::OK, body.to_string());
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    answer
+async fn status(parts: &Parts) -> Answer {
+    match parts.store.summary().await {
+        Ok(summary) => json(&json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "pid": std::process::id(),
+            "daemon": parts.daemon,
+            "readings": summary.readings(),
+        })),
+        Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, reason(&error)),
+    }
 }
 
 /// Readings in a body, all or none.
@@ -130,6 +136,26 @@ async fn import(parts: &Parts, body: Incoming) -> Answer {
 fn read(csv: &[u8]) -> Result<Vec<Reading>, String> {
     let rows = store::csv::Rows::new(csv).map_err(|error| reason(&error))?;
     rows.map(|row| row.map(|row| row.reading).map_err(|error| error.to_string())).collect()
+}
+
+async fn delete(parts: &Parts, query: &str) -> Answer {
+    let mut fields = form_urlencoded::parse(query.as_bytes());
+    let before = fields.find(|(name, _)| name == "before").and_then(|(_, text)| text.parse().ok());
+    let Some(before) = before else {
+        return text(StatusCode::BAD_REQUEST, "before: a moment by RFC 3339");
+    };
+    match parts.store.delete_before(before).await {
+        Ok(deleted) => json(&json!({ "deleted": deleted })),
+        Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, reason(&error)),
+    }
+}
+
+/// One step.
+async fn migrate(parts: &Parts) -> Answer {
+    match parts.store.migrate().await {
+        Ok(Migration { left, readings }) => json(&json!({ "left": left, "readings": readings })),
+        Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, reason(&error)),
+    }
 }
 
 async fn export(parts: &Parts, query: &str) -> Answer {
@@ -187,6 +213,12 @@ async fn send(
     encoder.finish(&mut file)?;
     let sent = file.is_empty() || sender.send_data(file.into()).await.is_ok();
     Ok(sent.then_some(rows))
+}
+
+fn json(body: &Value) -> Answer {
+    let mut answer = text(StatusCode::OK, body.to_string());
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer
 }
 
 fn text(status: StatusCode, text: impl Into<Bytes>) -> Answer {

@@ -538,8 +538,15 @@ fn a_store_of_an_earlier_format_migrates_at_once() {
     let file = folder.path().join("readings.redb");
     std::fs::write(&file, zstd::decode_all(&*packed).unwrap()).unwrap();
     let data = folder.path().to_str().unwrap();
+    // The first time through a process that holds the store.
+    let mut holder =
+        Some(Daemon::spawn(airshed(&["server", "--data", data, "--listen", "127.0.0.1:0"])));
     for _ in 0..2 {
+        if let Some(holder) = &holder {
+            holder.wait_for("listening");
+        }
         let migrated = output(&["migrate", "--data", data], "");
+        holder = None;
         assert!(migrated.status.success(), "{}", text(&migrated.stderr));
         assert_eq!(text(&migrated.stderr), "90 readings, all in the format of this version\n");
     }

@@ -258,7 +258,7 @@ async fn no_day_is_lost_to_an_outage_that_ends_within_it() {
             fetcher: Box::new(FailsFromMidnight { outage, clock: clock.clone(), source }),
             window: Window::Day24,
             network: store::Network::default(),
-            store: store.clone(),
+            destination: Box::new(store.clone() as Arc<dyn Store>),
             kept_for: None,
             backoff: Backoff::default(),
             clock: clock.clone(),

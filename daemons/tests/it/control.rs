@@ -115,6 +115,30 @@ async fn commands_reach_the_process_that_holds_the_store() {
     assert_eq!(text(&home.run(EXPORT)), after);
 }
 
+#[test]
+fn a_collection_goes_through_the_process_that_holds_the_store() {
+    let home = Home::new();
+    let server = Daemon::spawn(home.command(&["server", "--listen", "127.0.0.1:0"]));
+    server.wait_for("listening");
+    fs::write(home.at("data.24h.json"), feed_of(4..6, "2026-02-01 11:00:00")).unwrap();
+    let collect = ["collect", "--once", "--feed", "file:data.24h.json"];
+    let collected = home.run(&collect);
+    assert!(collected.status.success(), "{}", said(&collected));
+    assert!(said(&collected).contains("the readings go through it"), "{}", said(&collected));
+    let all = "sensor_id,P1,P2\n1,51,\n2,51,\n3,51,\n4,51,\n5,51,\n";
+    assert_eq!(text(&home.run(EXPORT)), all);
+    // What is too old goes, too: all of it, beside a reading of today.
+    let now = jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M:%S").to_string();
+    fs::write(home.at("data.24h.json"), feed_of(6..7, &now)).unwrap();
+    let collected = home.run(&[&collect[..], &["--keep-readings", "2"]].concat());
+    assert!(collected.status.success(), "{}", said(&collected));
+    assert_eq!(text(&home.run(EXPORT)), "sensor_id,P1,P2\n6,51,\n");
+    // A daemon has its store to itself.
+    let second = home.run(&["collect", "--feed", "file:data.24h.json"]);
+    assert_eq!(second.status.code(), Some(1));
+    assert!(said(&second).contains("stop it first"), "{}", said(&second));
+}
+
 fn text_length(done: &Output) -> usize {
     assert!(done.status.success(), "{}", said(done));
     done.stdout.len()
@@ -127,7 +151,8 @@ fn what_is_not_ours_at_the_place_of_the_socket_stays() {
     symlink("../precious", home.at("data/airshed.sock")).unwrap();
     let serve = ["serve", "--feed", "file:data.24h.json", "--listen", "127.0.0.1:0"];
     let server = Daemon::spawn(home.command(&serve));
-    let warning = server.wait_for("import and export have to wait until this process has ended");
+    let warning =
+        server.wait_for("commands on the store have to wait until this process has ended");
     assert!(warning["reason"].as_str().unwrap().contains("is not a socket"), "{warning}");
     server.wait_for("feed collected");
     let failed = home.run(EXPORT);

@@ -426,6 +426,24 @@ async fn a_client_that_takes_nothing_gives_up_its_place() {
 }
 
 #[tokio::test]
+async fn a_client_that_stops_reading_loses_its_connection() {
+    let options = Options {
+        store: Arc::new(Endless::default()),
+        stall: Duration::from_millis(200),
+        drain: Duration::from_secs(3600),
+        ..Options::default()
+    };
+    let rig = Rig::start(options).await;
+    rig.store.put(&readings(5000)).await.unwrap();
+    let stuck = rig.get(ALL).await;
+    assert_eq!(stuck.status(), 200);
+    // A server ends when its connections have, here without the client's doing anything.
+    rig.stop.cancel();
+    tokio::time::timeout(Duration::from_secs(60), rig.server).await.unwrap().unwrap();
+    drop(stuck);
+}
+
+#[tokio::test]
 async fn a_stop_lets_open_answers_end_and_takes_no_more() {
     let rig = Rig::start(Options::default()).await;
     rig.store.put(&readings(100_000)).await.unwrap();

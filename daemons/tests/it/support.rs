@@ -83,6 +83,7 @@ pub(super) struct Options {
     pub store: Arc<dyn Store>,
     pub desk: bool,
     pub stall: Duration,
+    pub drain: Duration,
     pub fresh_for: SignedDuration,
     pub large: u64,
     pub feed: Arc<FeedStatus>,
@@ -100,6 +101,7 @@ impl Default for Options {
             store: Arc::new(Memory::new()),
             desk: true,
             stall: Duration::from_secs(60),
+            drain: Duration::from_secs(5),
             fresh_for: SignedDuration::ZERO,
             large: u64::MAX,
             feed: Arc::new(FeedStatus::starting(true)),
@@ -136,7 +138,7 @@ impl Rig {
             limits: Limits {
                 in_flight: options.in_flight,
                 stall: options.stall,
-                drain: Duration::from_secs(5),
+                drain: options.drain,
                 large: options.large,
                 large_in_flight: 1,
                 ..Limits::default()
@@ -242,7 +244,7 @@ pub(super) fn collector(url: &str, store: Arc<dyn Store>) -> Collector {
         window,
         network: store::Network::default(),
         fetcher,
-        store,
+        destination: Box::new(store),
         kept_for: None,
         backoff: Backoff { attempts: 8, first, longest },
         clock: clock(),

@@ -36,7 +36,9 @@ use self::entries::Place;
 use self::failure::{error_at, open_error};
 use self::file::{Closing, Identity, Opened, Tables, guarded};
 use crate::blocks::{self, Block, Caches, Change, Directory, Homes, Item, Load, Stations, Tree};
-use crate::{Error, ErrorKind, Network, Page, Position, Query, Reading, Store, Summary, View};
+use crate::{
+    Error, ErrorKind, Migration, Network, Page, Position, Query, Reading, Store, Summary, View,
+};
 
 /// A durable store in one file. One process at a time holds it.
 ///
@@ -134,13 +136,6 @@ impl Embedded {
         Ok(store)
     }
 
-    /// Writes blocks of an earlier format anew, some half a million readings in one durable
-    /// step; what is left. Without it they go over one by one, as puts come to them. It can be
-    /// stopped after any step and gone on with later.
-    pub async fn migrate(&self) -> Result<Migration, Error> {
-        blocking(&self.0, Shared::migrate).await
-    }
-
     fn open_with(path: PathBuf, open: Box<Opener>, cache_bytes: u64) -> Result<Self, Error> {
         let (state, next_value) = read_state(&open).map_err(|error| error_at(&path, error))?;
         Ok(Self(Arc::new(Shared {
@@ -153,16 +148,6 @@ impl Embedded {
             writer: Mutex::new(Writer { homes: Homes::default(), next_value }),
         })))
     }
-}
-
-/// How far the [migration](Embedded::migrate) of a store has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Migration {
-    /// The readings in blocks of an earlier format.
-    pub left: u64,
-    /// All readings.
-    pub readings: u64,
 }
 
 fn read_state(open: &Opener) -> Result<(State, u64), Error> {
@@ -223,6 +208,12 @@ impl Store for Embedded {
             }
             blocking(&self.0, Shared::state).await?;
         }
+    }
+
+    /// Half a million readings in one step. Without it blocks of an earlier format go over one
+    /// by one, as puts come to them.
+    async fn migrate(&self) -> Result<Migration, Error> {
+        blocking(&self.0, Shared::migrate).await
     }
 }
 

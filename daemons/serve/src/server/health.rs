@@ -36,12 +36,10 @@ pub(super) async fn ready(shared: &Shared) -> Answer {
     if let Some(state) = &feed {
         body["feed"] = json!(state);
     }
-    let refuses =
-        feed.is_some_and(|state| state.store_refuses) || !shared.store_takes_readings().await;
     let collects_first = feed.is_some_and(|state| !state.first_ended);
     let reason = if shared.stop.is_cancelled() {
         Some("shutting down")
-    } else if refuses {
+    } else if !shared.store_takes_readings().await {
         Some("the store takes no readings; see the server log")
     } else if collects_first {
         Some("the first collection has not ended")

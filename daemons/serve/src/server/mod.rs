@@ -26,11 +26,10 @@ mod tally;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use airshed_common::feed_status::FeedStatus;
-use airshed_common::{Clock, reason};
+use airshed_common::{Clock, StoreWatch, reason};
 use http::header::{CONTENT_DISPOSITION, ETAG, LINK, LOCATION, RETRY_AFTER};
 use http::{HeaderValue, Method, Request, Response};
 use http_body_util::BodyExt;
@@ -45,13 +44,14 @@ use store::{AqiStandard, Query, Store};
 use tokio::net::TcpListener;
 use tokio::runtime::TryCurrentError;
 use tokio::sync::broadcast;
+use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tower::{Service, ServiceBuilder};
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 use tower_http::cors::{AllowOrigin, CorsLayer};
-use tracing::{debug, error, info, warn};
+use tracing::{debug, info, warn};
 use uuid::Uuid;
 
 use self::admission::{Room, Turns};
@@ -175,24 +175,20 @@ struct Shared {
     latest: Latest,
     freshness: Freshness,
     ended: broadcast::Sender<Uuid>,
-    /// Whether the store took no readings when that was last looked at.
-    refuses: AtomicBool,
+    /// Of the store, where no collector watches it.
+    store_watch: StoreWatch,
     stop: CancellationToken,
 }
 
 impl Shared {
-    /// Whether the store takes puts: an empty one says so. Only a change is logged.
+    /// Whether the store takes puts: an empty one says so. Where a collector's put failed, it
+    /// is for the collector to say that they are taken again.
     async fn store_takes_readings(&self) -> bool {
-        let taken = self.server.store.put(&[]).await;
-        let refused = self.refuses.swap(taken.is_err(), Ordering::Relaxed);
-        match &taken {
-            Err(error) if !refused => {
-                error!(reason = reason(error), "the store takes no readings");
-            }
-            Ok(()) if refused => info!("the store takes readings again"),
-            _ => {}
+        let collector = self.server.feed.as_ref().map(|feed| &feed.store);
+        if collector.is_some_and(StoreWatch::refuses) {
+            return false;
         }
-        taken.is_ok()
+        collector.unwrap_or(&self.store_watch).note(&self.server.store.put(&[]).await)
     }
 }
 
@@ -251,7 +247,7 @@ where
         latest: Latest::default(),
         freshness,
         ended,
-        refuses: AtomicBool::new(false),
+        store_watch: StoreWatch::default(),
         stop: stop.clone(),
     });
     tokio::spawn(look_at_store(Arc::clone(&shared)));
@@ -278,7 +274,7 @@ fn answered(shared: Arc<Shared>, request: Request<answer::RequestBody>) -> Answe
 
 /// Serves until told to stop; then lets open answers end, for a while. Within a tokio runtime.
 pub async fn run(server: Server, listener: TcpListener, stop: CancellationToken) {
-    let drain = server.limits.drain;
+    let (drain, stall) = (server.limits.drain, server.limits.stall);
     let service = match service(server, &stop) {
         Ok(service) => service,
         Err(error) => return warn!(reason = reason(&error), "not served"),
@@ -300,8 +296,11 @@ pub async fn run(server: Server, listener: TcpListener, stop: CancellationToken)
             () = stop.cancelled() => break,
         };
         let _ = stream.set_nodelay(true);
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(stall)); // hyper asks a body for nothing until it is sent
+        let stream = TokioIo::new(Box::pin(stream));
         let service = TowerToHyperService::new(service.clone());
-        let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
+        let connection = graceful.watch(builder.serve_connection(stream, service));
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 debug!(reason = reason(&error), "connection ended early");

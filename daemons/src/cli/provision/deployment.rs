@@ -311,11 +311,21 @@ fn say(event: &Event) {
     let _ = writeln!(standard(), "{status:<18}  {resource} ({kind}){reason}");
 }
 
-impl Name {
-    pub(super) async fn status(self) -> Result<ExitCode, Failure> {
-        let deployment = Deployment::open(&self.name).await?;
-        let Some(checks) = deployment.status().await? else {
-            return Err(nothing(&self.name, &deployment).into());
+#[derive(Args)]
+pub(in super::super) struct Status {
+    #[command(flatten)]
+    name: Name,
+    /// Without machines and the application on them: an emulator starts none.
+    #[arg(long)]
+    without_machines: bool,
+}
+
+impl Status {
+    pub(super) async fn run(self) -> Result<ExitCode, Failure> {
+        let Name { name } = self.name;
+        let deployment = Deployment::open(&name).await?;
+        let Some(checks) = deployment.status(!self.without_machines).await? else {
+            return Err(nothing(&name, &deployment).into());
         };
         let mut out = standard();
         for check in &checks {

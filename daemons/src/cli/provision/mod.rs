@@ -19,7 +19,7 @@ pub(super) enum Provision {
     /// Example: airshed provision up --contact you@example.org --email you@example.org
     Up(Box<deployment::Up>),
     /// What of a deployment is healthy and what is not. Ends with code 1 when something is not.
-    Status(deployment::Name),
+    Status(deployment::Status),
     /// Delete a deployment: its machines, queues, alarms and logs; what is kept only when told.
     Down(deployment::Down),
     /// Print the CloudFormation template.
@@ -33,7 +33,7 @@ impl Provision {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
         match self {
             Self::Up(up) => up.run().await,
-            Self::Status(name) => name.status().await,
+            Self::Status(status) => status.run().await,
             Self::Down(down) => down.run().await,
             Self::Render => {
                 standard().write_all(airshed::provision::TEMPLATE.as_bytes())?;
