@@ -95,6 +95,12 @@ impl Standard {
         Self { needs, ..self }
     }
 
+    /// The present is shown by a [NowCast](crate::nowcast) of particulates.
+    #[must_use]
+    pub const fn with_now_cast(self) -> Self {
+        Self { now_cast: true, ..self }
+    }
+
     /// Panics where something contradicts itself: while compiling, of a constant or a static.
     pub(crate) const fn check(&self) {
         assert!(is_word(self.id) && is_word(self.version), "an id and a version name it");

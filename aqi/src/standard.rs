@@ -76,6 +76,9 @@ pub struct Standard {
     pub dominant_above: Option<u32>,
     /// How concentrations are rounded in place of the tables' own way: a policy.
     pub rounding: Option<Rounding>,
+    /// Whether the authority shows the present by a [NowCast](crate::nowcast) in place of the
+    /// daily mean of particulates.
+    pub now_cast: bool,
     /// The authority's pages on what to do, each since when.
     pub advice_pages: &'static [(Date, &'static str)],
 }
@@ -146,6 +149,7 @@ pub(crate) const BLANK: Standard = Standard {
     numbered: true,
     dominant_above: None,
     rounding: None,
+    now_cast: false,
     advice_pages: &[],
 };
 

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use airshed_common::check_moment;
 use jiff::Timestamp;
 use store::import::{ImportedRow, Others, RowError};
-use store::{Encoder, Network, Pages, Query, Reading, Sensor, Store, Window};
+use store::{Encoder, Network, Pages, Reading, Sensor, Window};
 use tokio::sync::mpsc;
 use tracing::debug;
 
@@ -206,14 +206,12 @@ pub enum ExportError {
 /// Writes what matches into a file; the number of rows. `progress` is told of the rows so
 /// far.
 pub async fn export(
-    store: Arc<dyn Store>,
-    query: &Query,
+    mut pages: Pages,
     mut encoder: Encoder,
     output: &mut (impl Write + ?Sized),
     mut progress: impl FnMut(u64),
 ) -> Result<u64, ExportError> {
     let mut file = Vec::new();
-    let mut pages = Pages::new(store, query.clone());
     let mut rows = 0;
     while let Some(page) = pages.next().await {
         let page = page?;

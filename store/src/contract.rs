@@ -218,6 +218,10 @@ impl Page {
     /// ```
     pub fn of_readings(readings: &[Reading], next: Option<Position>) -> Result<Self, Impossible> {
         readings.iter().try_for_each(Reading::check)?;
+        Ok(Self::of_checked(readings, next))
+    }
+
+    pub(crate) fn of_checked(readings: &[Reading], next: Option<Position>) -> Self {
         let mut rows: Vec<_> = readings.iter().map(|r| (Position::of(r), r)).collect();
         rows.sort_by_key(|(position, _)| *position); // equal ones stay as they were given
         let last_of_each = rows.chunk_by(|(a, _), (b, _)| a == b).filter_map(<[_]>::last);
@@ -226,7 +230,7 @@ impl Page {
             let sources: Vec<_> = of_day.iter().map(|(_, reading)| Source::new(reading)).collect();
             Run { block: Arc::new(Block::from_sorted(&sources)), rows: 0..sources.len() }
         });
-        Ok(Self { runs: runs.collect(), next })
+        Self { runs: runs.collect(), next }
     }
 
     /// The number of matching rows.

@@ -128,6 +128,8 @@ impl Reading {
             Some("has a latitude beyond 90 degrees")
         } else if beyond(self.longitude, Column::Longitude) {
             Some("has a longitude beyond 180 degrees")
+        } else if self.window == Window::NowCast {
+            Some("is a NowCast, which is worked out of hours and not kept")
         } else {
             timestamp_problem(self.timestamp)
         };
@@ -146,19 +148,27 @@ pub enum Window {
     Day24,
     /// A UTC calendar day.
     Day,
+    /// The present by EPA's [NowCast](aqi::nowcast) of a sensor's hours. It is worked out as it
+    /// is asked for ([`RunningMeans`](crate::RunningMeans)), and never kept.
+    NowCast,
 }
 
 impl Window {
-    /// The windows from the shortest to the longest.
-    pub const ALL: [Self; 4] = [Self::FiveMinutes, Self::Hour, Self::Day24, Self::Day];
+    /// Every window: those that are kept from the shortest to the longest, then the others.
+    pub const ALL: [Self; 5] =
+        [Self::FiveMinutes, Self::Hour, Self::Day24, Self::Day, Self::NowCast];
 
-    /// `5min`, `1h`, `24h` or `day`.
+    /// The windows that a store keeps means over, from the shortest to the longest.
+    pub const KEPT: [Self; 4] = [Self::FiveMinutes, Self::Hour, Self::Day24, Self::Day];
+
+    /// `5min`, `1h`, `24h`, `day` or `nowcast`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::FiveMinutes => "5min",
             Self::Hour => "1h",
             Self::Day24 => "24h",
             Self::Day => "day",
+            Self::NowCast => "nowcast",
         }
     }
 }

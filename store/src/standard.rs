@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use aqi::daqi::DAQI;
 use aqi::standards::ALL;
@@ -52,15 +52,80 @@ impl AqiStandard {
     /// The UK Daily Air Quality Index, as the report has it.
     pub const DEFAULT: Self = Self(0);
 
-    /// Every one, the default first.
+    /// Every one, the default first, those that were [registered](Self::register) last.
     pub fn all() -> impl Iterator<Item = Self> {
-        let all = (0..).zip(ALL).filter(|(_, standard)| serves(standard));
-        all.map(|(number, _)| Self(number))
+        let of_aqi = (0..).zip(ALL).filter(|(_, standard)| serves(standard));
+        let own =
+            (OWN_FROM..=u8::MAX).take_while(|number| KNOWN[usize::from(*number)].get().is_some());
+        of_aqi.map(|(number, _)| number).chain(own).map(Self)
+    }
+
+    /// Makes a standard of one's own known to the whole process, by the name that
+    /// [`FromStr`] reads, before or while a store is used. The same one again changes nothing.
+    ///
+    /// [`Unregistrable`] where another has its name, where it covers neither PM10 nor PM2.5 or adds
+    /// up risks, and when there are more than a hundred.
+    ///
+    /// ```
+    /// use aqi::{Averaging, Category, Colour, End, Pollutant, Rounding, Scale, Severity};
+    /// use aqi::{Shape, Standard, Table, Unit};
+    /// use airshed_store::AqiStandard;
+    ///
+    /// const SCALE: Scale =
+    ///     Scale::new(0, Rounding::HalfUp, Shape::Banded, (0, 0), &[(15, 1)], End::Open(2));
+    /// const PM25: Table = Table::new(
+    ///     Pollutant::Pm25, Averaging::Day, Unit::Microgram, SCALE, "WHO guidelines 2021, table 0.1",
+    /// );
+    /// const BANDS: &[Category] = &[
+    ///     Category::new("Within", 1, None, Colour::hex(0x21918c), Severity::Clean),
+    ///     Category::new("Above", 2, None, Colour::hex(0x440154), Severity::Unhealthy),
+    /// ];
+    /// static GUIDELINE: Standard = Standard::new("guideline", "2021", "WHO guideline", &[PM25], BANDS);
+    ///
+    /// let registered = AqiStandard::register(&GUIDELINE)?;
+    /// assert_eq!("guideline".parse(), Ok(registered));
+    /// let index = registered.index(None, Some("15.6".parse().unwrap()), airshed_store::Window::Day);
+    /// assert_eq!(index.map(|index| index.place()), Some(2));
+    /// # Ok::<(), airshed_store::Unregistrable>(())
+    /// ```
+    pub fn register(standard: &'static Standard) -> Result<Self, Unregistrable> {
+        static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+        let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        if !serves(standard) {
+            return Err(Unregistrable::NotOfParticulates);
+        }
+        let name = |standard: &Standard| {
+            let Standard { id, version, variant, policy, .. } = *standard;
+            (id, version, variant, policy)
+        };
+        if ALL.iter().any(|other| name(other) == name(standard)) {
+            return Err(Unregistrable::NameTaken);
+        }
+        for number in OWN_FROM..=u8::MAX {
+            match KNOWN[usize::from(number)].get() {
+                Some(known) if known.standard == standard => return Ok(Self(number)),
+                Some(known) if name(known.standard) == name(standard) => {
+                    return Err(Unregistrable::NameTaken);
+                }
+                Some(_) => {}
+                None => {
+                    KNOWN[usize::from(number)].get_or_init(|| Known::new(standard));
+                    return Ok(Self(number));
+                }
+            }
+        }
+        Err(Unregistrable::TooMany)
     }
 
     /// What it is.
     pub fn standard(self) -> &'static Standard {
-        ALL.get(usize::from(self.0)).copied().unwrap_or(&DAQI) // made by `all` and DEFAULT alone
+        self.known().standard
+    }
+
+    fn known(self) -> &'static Known {
+        let number = usize::from(self.0);
+        // Made by `all`, `register` and DEFAULT alone: there is one.
+        KNOWN[number].get_or_init(|| Known::new(ALL.get(number).copied().unwrap_or(&DAQI)))
     }
 
     /// The index of PM10 and PM2.5 in µg/m³ over a window: the higher of the two. None where
@@ -127,6 +192,7 @@ impl AqiStandard {
             Window::FiveMinutes => None,
             Window::Hour => Some(Averaging::Hour),
             Window::Day24 | Window::Day => Some(Averaging::Day),
+            Window::NowCast => self.standard().now_cast.then_some(Averaging::Day),
         };
         let mut known = self.standard().averagings(pollutant);
         let usual = known.next()?;
@@ -197,9 +263,7 @@ impl AqiStandard {
     }
 
     fn memo(self, pollutant: usize, window: Window) -> &'static Memo {
-        static MEMOS: [[[OnceLock<Memo>; 4]; 2]; ALL.len()] =
-            [const { [const { [const { OnceLock::new() }; 4] }; 2] }; ALL.len()];
-        MEMOS[usize::from(self.0)][pollutant][window as usize].get_or_init(|| Memo {
+        self.known().memos[pollutant][window as usize].get_or_init(|| Memo {
             numbers: (0..=u16::MAX).map(|_| AtomicU16::new(Memo::UNKNOWN)).collect(),
             standard: self,
             pollutant: [Pollutant::Pm10, Pollutant::Pm25][pollutant],
@@ -207,6 +271,50 @@ impl AqiStandard {
         })
     }
 }
+
+/// By [`AqiStandard`]'s number: those of [`aqi`] in its order, then registered ones.
+static KNOWN: [OnceLock<Known>; 256] = [const { OnceLock::new() }; 256];
+
+const OWN_FROM: u8 = {
+    assert!(ALL.len() <= 156, "there is room for a hundred more");
+    ALL.len() as u8
+};
+
+/// A standard, and what was computed by it before: by pollutant and window.
+struct Known {
+    standard: &'static Standard,
+    memos: [[OnceLock<Memo>; Window::ALL.len()]; 2],
+}
+
+impl Known {
+    fn new(standard: &'static Standard) -> Self {
+        Self { standard, memos: [const { [const { OnceLock::new() }; Window::ALL.len()] }; 2] }
+    }
+}
+
+/// Why a standard cannot be [registered](AqiStandard::register).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Unregistrable {
+    /// It has no table of PM10 or PM2.5, or adds up the risks of gases, too.
+    NotOfParticulates,
+    /// Another standard has its id, version, variant and policy.
+    NameTaken,
+    /// There are as many as one process can have.
+    TooMany,
+}
+
+impl fmt::Display for Unregistrable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotOfParticulates => "particulate matter alone can be given no index by it",
+            Self::NameTaken => "another standard has its id, version, variant and policy",
+            Self::TooMany => "no more standards can be registered",
+        })
+    }
+}
+
+impl std::error::Error for Unregistrable {}
 
 /// The default's column is kept; a sum of risks needs gases, too.
 fn serves(standard: &Standard) -> bool {

@@ -4,6 +4,7 @@
 mod format2;
 mod index;
 mod model;
+mod running;
 
 use std::sync::Arc;
 
@@ -428,9 +429,9 @@ fn open(folder: &tempfile::TempDir, name: &str) -> Embedded {
     Embedded::open(folder.path().join(name), Options::default()).unwrap()
 }
 
-fn block_on(future: impl Future<Output = ()>) {
+fn block_on<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(future);
+    runtime.block_on(future)
 }
 
 #[test]

@@ -315,6 +315,7 @@ pub static AQI_2024: Standard = Standard {
         SO2_24H_2024,
         CO_2024,
     ],
+    now_cast: true,
     ..COMMON
 };
 
@@ -333,6 +334,7 @@ pub static AQI_2015: Standard = Standard {
         SO2_24H_2012,
         CO_2012,
     ],
+    now_cast: true,
     ..COMMON
 };
 
@@ -352,6 +354,7 @@ pub static AQI_2012: Standard = Standard {
         SO2_24H_2012,
         CO_2012,
     ],
+    now_cast: true,
     ..COMMON
 };
 

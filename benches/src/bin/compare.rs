@@ -23,7 +23,7 @@ use airshed_benches::{answer, fill, median, milliseconds, start};
 use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::json;
-use store::{AqiStandard, Column, Embedded, Encoder, Format, Options, Query, View};
+use store::{AqiStandard, Column, Embedded, Encoder, Format, Options, Pages, Query, View};
 
 /// Hours of the simulated network in the data set: some 13,000 readings each.
 const HOURS: i64 = 768;
@@ -205,8 +205,7 @@ async fn export(store: &Path, parquet: &Path) -> Result<(), Failure> {
     let unfinished = parquet.with_extension("unfinished");
     let mut file = File::create(&unfinished)?;
     let readings = airshed::transfer::export(
-        store,
-        &Query::everything(),
+        Pages::new(store, Query::everything()),
         Encoder::new(Format::Parquet, Column::DEFAULT, store::ATTRIBUTION)?,
         &mut file,
         |_| {},

@@ -16,8 +16,8 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use store::csv::{Delimiter, Dialect};
 use store::{
-    AqiStandard, Area, Column, Encoder, Flags, Format, Network, Pages, Quality, Query, Spelling,
-    Store, View,
+    AqiStandard, Area, Column, Encoder, Flags, Format, Network, Pages, Quality, Query, RunningMean,
+    RunningMeans, Spelling, View, Window,
 };
 
 pub(crate) use self::bounds::whole;
@@ -26,7 +26,7 @@ use self::file_name::filter_names;
 use self::members::Members;
 
 /// The fields that a request can have.
-pub const FIELDS: [&str; 24] = [
+pub const FIELDS: [&str; 25] = [
     "startDate",
     "endDate",
     "index",
@@ -45,6 +45,7 @@ pub const FIELDS: [&str; 24] = [
     "sensor",
     "sensorType",
     "window",
+    "mean",
     "indoor",
     "bbox",
     "near",
@@ -67,6 +68,8 @@ pub struct Ask {
     pub columns: Vec<Column>,
     /// How the answer is written.
     pub format: Format,
+    /// Which mean over a sensor's own hours takes the place of each of them.
+    pub mean: Option<RunningMean>,
     /// How many rows the answer has at most; the first ones.
     pub limit: Option<u64>,
     /// Whose sensors are named by their number alone; see [`at_home_in`](Self::at_home_in).
@@ -208,6 +211,7 @@ impl Ask {
         parts.extend(filter_names(&self.query));
         let plausible = self.quality.filter(|quality| *quality == Quality::Plausible);
         parts.extend(plausible.map(|quality| quality.to_string()));
+        parts.extend(self.mean.map(|_| "of_hours".to_owned()));
         parts.extend([from, until]);
         format!("{}.{}", parts.join("-"), self.format.name())
     }
@@ -239,13 +243,17 @@ impl Ask {
         wanted
     }
 
-    /// The pages of the answer.
-    pub fn pages(&self, store: Arc<dyn Store>) -> Pages {
-        Pages::new(store, self.wanted()).up_to(self.limit.unwrap_or(u64::MAX))
+    /// What the answer is looked up in: a view, or the means over the hours that it has.
+    pub fn view_of(&self, view: Arc<dyn View>) -> Arc<dyn View> {
+        match self.mean {
+            Some(mean) => Arc::new(RunningMeans::new(view, mean)),
+            None => view,
+        }
     }
 
     /// The pages of the answer by one view.
     pub fn pages_of(&self, view: Arc<dyn View>) -> Pages {
+        let view = self.view_of(view);
         Pages::of_view(view, self.wanted()).up_to(self.limit.unwrap_or(u64::MAX))
     }
 
@@ -326,6 +334,8 @@ impl Ask {
         let by_number = by_number.filter_map(|text| whole(text.trim())).collect();
         query.sensor_types = given.list("sensorType", parsed)?.into();
         query.windows = given.list("window", parsed)?;
+        let mean: Option<RunningMean> = given.one("mean", parsed)?;
+        given.only_over_hours(&mut query, mean)?;
         if given.one("strict", read_flag)? == Some(true) {
             given.only_defined(&mut query)?;
         }
@@ -356,7 +366,7 @@ impl Ask {
         })?;
         let quality = given.one("quality", parsed)?;
         let home = Network::default();
-        Ok(Self { query, quality, columns, format, limit, home, by_number, fields })
+        Ok(Self { query, quality, columns, format, mean, limit, home, by_number, fields })
     }
 }
 
@@ -459,6 +469,26 @@ impl<'a> Given<'a> {
             true => dialect.with_byte_order_mark(),
             false => dialect,
         }))
+    }
+
+    /// Means over hours have one window.
+    fn only_over_hours(
+        self,
+        query: &mut Query,
+        mean: Option<RunningMean>,
+    ) -> Result<(), BadRequest> {
+        let Some(mean) = mean else {
+            return match query.windows.contains(&Window::NowCast) {
+                true => Err(BadRequest::new("window", "a NowCast is asked for by mean=nowcast")),
+                false => Ok(()),
+            };
+        };
+        if let Some(other) = query.windows.iter().find(|window| **window != mean.window()) {
+            let reason = format!("mean={mean} is worked out of the hours; {other} is another mean");
+            return Err(BadRequest::new("window", reason));
+        }
+        query.windows = vec![mean.window()];
+        Ok(())
     }
 
     /// Leaves of the windows those whose means the index is defined on.

@@ -269,7 +269,8 @@ impl Worker {
         let view = self.store.snapshot().await?;
         let ask = readable(self.networks.restrict(ask, &view.networks().await?))?;
         let wanted = ask.wanted();
-        job.made_from = view.version(wanted.from, wanted.until).await?;
+        let looked_at = ask.view_of(Arc::clone(&view));
+        job.made_from = looked_at.version(wanted.from, wanted.until).await?;
         debug!(id = %job.id, attempts = job.attempts, "job begun");
 
         let mut writer = self.jobs.result_writer(job);

@@ -10,7 +10,7 @@ use airshed::control::{self, Client, ClientError};
 use airshed::transfer::{self, ExportError, Imported, Rules};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use store::{AqiStandard, Format, Network, Reading, Store};
+use store::{AqiStandard, Format, Network, Reading, RunningMean, Store};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -225,6 +225,9 @@ pub(super) struct Export {
     /// Only means over a span that the index is defined on.
     #[arg(long)]
     strict: bool,
+    /// In place of each mean of an hour, one over the sensor's hours up to it: nowcast or 24h.
+    #[arg(long)]
+    mean: Option<RunningMean>,
     /// Bands of the index, such as Low,Moderate.
     #[arg(long)]
     range: Option<String>,
@@ -296,7 +299,8 @@ impl Export {
                 let ask = ask.at_home_in(&present);
                 let encoder = ask.encoder(&networks.attribution_of_copy(&ask.query, &present))?;
                 let progress = |rows| bar.set_position(rows);
-                match transfer::export(store, &ask.query, encoder, &mut output, progress).await {
+                let pages = ask.pages_of(store.snapshot().await?);
+                match transfer::export(pages, encoder, &mut output, progress).await {
                     Err(ExportError::Write(error)) => return Err(output.failure(error)),
                     rows => rows?,
                 }
@@ -316,12 +320,14 @@ impl Export {
     fn fields(&self) -> Result<String, Failure> {
         let format = self.format()?;
         let index = self.index.map(|index| index.to_string());
+        let mean = self.mean.map(|mean| mean.to_string());
         let given = [
             ("startDate", self.start.as_deref()),
             ("endDate", self.end.as_deref()),
             ("country", self.country.as_deref()),
             ("index", index.as_deref()),
             ("strict", self.strict.then_some("true")),
+            ("mean", mean.as_deref()),
             ("range", self.range.as_deref()),
             ("minAqi", self.min_aqi.as_deref()),
             ("maxAqi", self.max_aqi.as_deref()),

@@ -14,7 +14,7 @@ use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
 use serde_json::Value;
 use store::csv::Dialect;
-use store::{Column, Encoder, Format, Memory, Migration, Query, Reading, Store};
+use store::{Column, Encoder, Format, Memory, Migration, Pages, Query, Reading, Store};
 
 use super::{ROWS, socket};
 use crate::transfer;
@@ -134,8 +134,8 @@ impl Client {
         memory.put(batch).await.map_err(transfer::ExportError::Store)?;
         let encoder = Encoder::new(Format::Csv(Dialect::USUAL), Column::ALL, "");
         let encoder = encoder.map_err(transfer::ExportError::Store)?;
-        let (mut rows, everything) = (Vec::new(), Query::everything());
-        transfer::export(Arc::new(memory), &everything, encoder, &mut rows, |_| {}).await?;
+        let (mut rows, pages) = (Vec::new(), Pages::new(Arc::new(memory), Query::everything()));
+        transfer::export(pages, encoder, &mut rows, |_| {}).await?;
         self.ask(Method::POST, "/v1/import", rows.into()).await.map(drop)
     }
 

@@ -315,7 +315,7 @@ impl Block {
         let limits = [
             (&self.seconds, SECONDS_A_DAY as u64, "a row is outside its day"),
             (&self.station, self.stations.count() as u64, "a row's station is not there"),
-            (&self.windows, Window::ALL.len() as u64, "a window is unknown"),
+            (&self.windows, Window::KEPT.len() as u64, "a window is unknown"),
             (&self.indices, u64::from(Index::MAX.get()) + 1, "an index is out of range"),
         ];
         for (column, limit, problem) in limits {

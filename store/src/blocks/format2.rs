@@ -95,7 +95,7 @@ fn readings(plain: &[u8]) -> Result<Vec<Reading>, Error> {
     for row in 0..rows {
         while of_country.next_if(|(_, end)| *end as usize <= row).is_some() {}
         let (code, _) = of_country.peek().ok_or_else(|| damaged("a row has no country"))?;
-        let window = Window::ALL.get(usize::from(windows[row]));
+        let window = Window::KEPT.get(usize::from(windows[row]));
         let window = *window.ok_or_else(|| damaged("a window is unknown"))?;
         if i64::from(seconds[row]) >= SECONDS_A_DAY {
             return Err(damaged("a row is outside its day"));

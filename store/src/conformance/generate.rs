@@ -27,7 +27,7 @@ pub fn query() -> impl Strategy<Value = Query> {
             proptest::collection::vec(any::<Sample>(), 0..3),
         ),
         proptest::collection::vec(any_sensor(), 0..3),
-        proptest::option::of(proptest::sample::select(Window::ALL.to_vec())),
+        proptest::option::of(proptest::sample::select(Window::KEPT.to_vec())),
         (
             proptest::option::of(any::<bool>()),
             any::<bool>(),
@@ -74,7 +74,7 @@ pub fn any_reading() -> impl Strategy<Value = Reading> {
         proptest::sample::select(vec!["SDS011", "sds011", "PPD42NS", "DHT22", "SEN5X (a+b)/c.d"]);
     let country = proptest::sample::select(vec!["DE", "FR", "XK", "GB"]);
     (
-        (any_sensor(), proptest::sample::select(Window::ALL.to_vec()), any_second()),
+        (any_sensor(), proptest::sample::select(Window::KEPT.to_vec()), any_second()),
         (any_decimal(), number(), any::<bool>()),
         (proptest::option::of(0..=i64::MAX as u64), proptest::option::of(kind)),
         (

@@ -472,7 +472,7 @@ fn sample() -> Vec<Reading> {
                 altitude: (n % 2 == 0).then_some(Decimal::ONE),
                 indoor: [None, Some(false), Some(true)][n as usize % 3],
                 exact: [Some(true), None][n as usize % 2],
-                window: Window::ALL[n as usize % 4],
+                window: Window::KEPT[n as usize % 4],
                 ..reading(n % 17, second, countries[n as usize % 4], &format!("{}.{}", n, n % 10))
             }
         })

@@ -98,7 +98,7 @@ pub(super) fn parse_place(text: &str) -> Option<(Sensor, Window)> {
         Some((_, network)) => network.parse().ok()?,
         None => Network::SENSOR_COMMUNITY,
     };
-    let window = Window::ALL.get(window.parse::<usize>().ok()?)?;
+    let window = Window::KEPT.get(window.parse::<usize>().ok()?)?;
     Some((Sensor { network, id: id.get(1..)?.parse().ok()? }, *window))
 }
 
@@ -114,7 +114,7 @@ pub(super) fn homes(sensor: Sensor) -> String {
 }
 
 fn window(window: Window) -> usize {
-    Window::ALL.iter().position(|known| *known == window).unwrap_or_default()
+    Window::KEPT.iter().position(|known| *known == window).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -125,7 +125,7 @@ fn decode_row_key(day: i32, network: Network, key: &[u8; 15]) -> Option<Position
         country: decode_country(*country)?,
         second: u32::from_be_bytes(*second),
         sensor: Sensor { network, id: u64::from_be_bytes(*sensor) },
-        window: *Window::ALL.get(usize::from(*window.first()?))?,
+        window: *Window::KEPT.get(usize::from(*window.first()?))?,
     })
 }
 

@@ -20,7 +20,7 @@ fn obvious(reading: &Reading, standard: AqiStandard) -> Option<u32> {
     let own = match reading.window {
         Window::Hour => Some(Averaging::Hour),
         Window::Day24 | Window::Day => Some(Averaging::Day),
-        Window::FiveMinutes => None,
+        Window::FiveMinutes | Window::NowCast => None, // no store has the second
     };
     let values = [(Pollutant::Pm10, reading.pm10), (Pollutant::Pm25, reading.pm25)];
     let samples = values.into_iter().filter_map(|(pollutant, value)| {

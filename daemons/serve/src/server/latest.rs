@@ -166,7 +166,8 @@ async fn make(
         home: ask.home,
         attribution: shared.server.networks.attribution(&ask.query),
     };
-    let page = shared.server.store.latest(&ask.query).await?;
+    let view = ask.view_of(Arc::clone(&shared.server.store) as Arc<dyn store::View>);
+    let page = view.latest(&ask.query).await?;
     let text = in_background(move || collection.write(&page).into()).await?;
     let tag = format!("W/\"{}\"", &hexadecimal(&Sha256::digest(&text))[..32]);
     Ok(Arc::new(Made {

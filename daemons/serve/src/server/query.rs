@@ -292,7 +292,8 @@ async fn take_in(shared: Arc<Shared>, ask: Ask, origin: Origin) -> Result<Job, P
     let _turn = turn.lock().await;
     // Where that cannot be told soon, the job is one of its own.
     let wanted = ask.wanted();
-    let version = timeout(VERSION_WITHIN, shared.server.store.version(wanted.from, wanted.until));
+    let view = ask.view_of(Arc::clone(&shared.server.store) as Arc<dyn store::View>);
+    let version = timeout(VERSION_WITHIN, view.version(wanted.from, wanted.until));
     let version = version.await.ok().and_then(Result::ok).flatten();
     if let Some(job) = desk.jobs.same(&query, version.as_deref()).await?
         && let Some(job) = desk.jobs.share(&job).await?

@@ -69,10 +69,9 @@ pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answe
         return Err(BadRequest::new("sensor", "give the id of one sensor").into());
     };
     let standard = ask.query.standard;
-    let store = &shared.server.store;
     let _place = shared.room.aside().await?;
     let mut readings: Vec<Reading> = Vec::new();
-    let mut pages = ask.pages(std::sync::Arc::clone(store));
+    let mut pages = ask.pages_of(shared.server.store.snapshot().await?);
     while let Some(page) = pages.next().await {
         readings.extend(page?.rows().map(|row| row.reading()));
         if readings.len() > MOST {
@@ -124,7 +123,7 @@ pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answe
 /// How long a mean speaks of the air at present: one of five minutes or an hour not for a day.
 fn present(window: Window) -> SignedDuration {
     match window {
-        Window::FiveMinutes | Window::Hour => SignedDuration::from_hours(3),
+        Window::FiveMinutes | Window::Hour | Window::NowCast => SignedDuration::from_hours(3),
         Window::Day24 | Window::Day => LeftOut::SILENCE,
     }
 }

@@ -5,13 +5,12 @@
 //! names its end, than that or the bulk of the readings, whichever is earlier.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use store::{Country, Flags, LeftOut, Pages, Quality, Query, Sensor, Store, Summary};
+use store::{Country, Flags, LeftOut, Pages, Quality, Query, Sensor, Summary, View};
 use tokio::time::Instant;
 
 use super::Shared;
@@ -73,10 +72,11 @@ async fn selection(
     let store = &shared.server.store;
     let _place = shared.room.aside().await?;
     let begun = Instant::now();
-    let heard = heard(store.as_ref(), &ask.query, silence_at).await?;
+    let view = ask.view_of(store.snapshot().await?);
+    let heard = heard(view.as_ref(), &ask.query, silence_at).await?;
     let mut countries: BTreeMap<Option<Country>, Tally> = BTreeMap::new();
     // Those that are left out for a flag are read, too, to be counted.
-    let mut pages = Pages::new(Arc::clone(store), ask.query.clone());
+    let mut pages = Pages::of_view(view, ask.query.clone());
     let mut counted_until: Option<Timestamp> = None;
     while let Some(page) = pages.next().await.transpose()? {
         for row in page.rows() {
@@ -122,7 +122,7 @@ async fn selection(
 /// moment: by any reading, whatever its index. Where the selection is no longer than that,
 /// each of its readings tells by itself.
 async fn heard(
-    store: &dyn Store,
+    view: &dyn View,
     query: &Query,
     moment: Timestamp,
 ) -> Result<HashMap<Sensor, Timestamp>, store::Error> {
@@ -134,7 +134,7 @@ async fn heard(
     recent.from = since;
     (recent.indices, recent.indoor, recent.without) = (None, None, Flags::NONE);
     recent.bands.clear();
-    let page = store.latest(&recent).await?;
+    let page = view.latest(&recent).await?;
     Ok(page.rows().map(|row| (row.reading().sensor, row.timestamp())).collect())
 }
 
