@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: demo test quick soak bench interop web web-tests check-tools check-python check-node check-chromium check-prometheus check-curl check fmt clean
+.PHONY: demo test quick house api soak bench interop web web-tests check-tools check-python check-node check-chromium check-prometheus check-curl check fmt clean
 
 # A simulated network, collected, indexed, kept and served on http://127.0.0.1:8501
 demo: check-tools
@@ -17,6 +17,7 @@ test: check-tools check-python check-node check-chromium check-prometheus check-
 	$(CARGO) test --locked --package airshed-aqi --features serde --test serde
 	$(CARGO) test --locked --workspace --bench parts --bench aws
 	$(CARGO) build --locked --workspace --bins
+	$(MAKE) --no-print-directory house
 	for example in explain_index sensor index_service reanalysis own_store own_server inside_axum; do \
 		$${CARGO_TARGET_DIR:-target}/debug/$$example > /dev/null || exit 1; \
 	done
@@ -28,8 +29,16 @@ test: check-tools check-python check-node check-chromium check-prometheus check-
 # What needs no Node, browser, emulator or Prometheus: a minute when warm.
 quick: check-tools fmt
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
-	$(CARGO) test --locked --workspace --lib --test laws --test model --test values --test queue --test store --test it -- \
-		--skip aws:: --skip provision:: --skip cost:: --skip trace:: --skip watch:: --skip readme:: --skip durability::
+	$(CARGO) test --locked --workspace --lib --test laws --test model --test values --test queue --test store --test parts --test commands -- --skip durability::
+
+# Licences and sources of what we depend on; the libraries with the Rust version that they declare, and with
+# each feature alone; their public API, as it is recorded in aqi/api.txt, store/api.txt and queue/api.txt.
+house: check-tools
+	CARGO=$(CARGO) tools/house.sh
+
+# Records the public API after a change of it.
+api: check-tools
+	CARGO=$(CARGO) tools/house.sh api
 
 # The page, as files that the binary then holds.
 web: check-node
@@ -77,8 +86,8 @@ bench: check-tools check-python check-node
 SOAK_SECONDS ?= 300
 soak: check-tools check-python check-node check-chromium web
 	tools/seams.sh
-	AIRSHED_LOAD=100000 $(CARGO) test --locked --release --package airshed --test it -- holds_without --nocapture
-	AIRSHED_KILLS=200 $(CARGO) test --locked --package airshed --test it -- durability workers_are_killed
+	AIRSHED_LOAD=100000 $(CARGO) test --locked --release --package airshed --test commands -- holds_without --nocapture
+	AIRSHED_KILLS=200 $(CARGO) test --locked --package airshed --test commands --test services -- durability workers_are_killed
 	PROPTEST_CASES=20000 $(CARGO) test --locked --release --package airshed-aqi --package airshed-store --package airshed-fuzz
 	$(CARGO) test --locked --package airshed --no-default-features --test embedded
 	for feature in aws columnar import loadtest otlp; do \

@@ -127,6 +127,14 @@ impl Cost {
                 Prices::parse(&text).map_err(|error| named(&error))?
             }
         };
+        let known: Vec<_> = prices.regions().collect();
+        if !known.contains(&self.region.as_str()) {
+            let known = known.join(", ");
+            return Err(bad_call(format!(
+                "--region {}: there are prices for {known}",
+                self.region
+            )));
+        }
         let given = self.work()?;
         let (work, counters) = match self.measured.as_slice() {
             [] => (given, None),

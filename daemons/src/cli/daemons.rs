@@ -4,7 +4,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use airshed::collector;
-use airshed::control::Held;
 use airshed::demo::network::Network;
 use airshed::demo::{self, FEED_PATH};
 use airshed::events::Events;
@@ -26,9 +25,8 @@ use tracing::{info, warn};
 use super::logging::Logging;
 use super::metrics::{Measuring, MetricsFlags};
 use super::networks::NetworkFlags;
-use super::settings::{
-    Access, FeedFlags, HttpFlags, JobFlags, Reached, StoreFlags, WorkerFlags, collector,
-};
+use super::settings::{FeedFlags, HttpFlags, JobFlags, StoreFlags, WorkerFlags, collector};
+use super::target::Target;
 use super::tasks::Tasks;
 use super::{Failure, bad_call, stop_on_signals, wall_clock};
 
@@ -187,7 +185,8 @@ pub(super) struct Collect {
     store: StoreFlags,
     #[command(flatten)]
     feed: FeedFlags,
-    /// Fetch once (and again while that fails), then end: for a cron job of your own.
+    /// Fetch once, then end: for a cron job of your own. While that fails it is tried again, eight
+    /// times in all within some minutes.
     #[arg(long)]
     once: bool,
     #[command(flatten)]
@@ -206,18 +205,16 @@ impl Collect {
         }
         let measuring = self.metrics.start("collect").await?;
         let mut tasks = Tasks::new(stop.clone());
-        let destination: Box<dyn Destination> = match self.store().await? {
-            Reached::Opened(store) => {
-                measuring.watch(&mut tasks, Some(&store), None, &clock);
-                let networks = self.networks.networks();
-                tasks.add_control(&self.store, &store, &networks, "collect");
-                Box::new(store)
-            }
-            Reached::Held(client) => {
-                measuring.watch(&mut tasks, None, None, &clock);
-                info!("another process holds the store: the readings go through it");
-                Box::new(Held::new(client.socket().to_owned()))
-            }
+        let destination: Box<dyn Destination> = if self.once {
+            // A single collection is a command like any other.
+            let target = Target::of_collection(&self.store, self.feed.keep()).await?;
+            measuring.watch(&mut tasks, target.opened().await.as_ref(), None, &clock);
+            Box::new(target)
+        } else {
+            let store = self.store.open_to_keep(self.feed.keep()).await?;
+            measuring.watch(&mut tasks, Some(&store), None, &clock);
+            tasks.add_control(&self.store, &store, &self.networks.networks(), "collect");
+            Box::new(store)
         };
         let slack = self.store.deletion_slack();
         let mut collector = self.feed.collector(destination, clock, Arc::default(), slack)?;
@@ -232,15 +229,6 @@ impl Collect {
         let (schedule, spread) = self.feed.times();
         tasks.add("collector", collector::run(collector, schedule, spread, stop));
         tasks.run().await
-    }
-
-    /// A daemon has its store to itself; a single collection is a command like any other.
-    async fn store(&self) -> Result<Reached, Failure> {
-        let keep = self.feed.keep();
-        match self.once {
-            true => self.store.reach_to_keep(keep, Access::Make).await,
-            false => self.store.open_to_keep(keep).await.map(Reached::Opened),
-        }
     }
 }
 

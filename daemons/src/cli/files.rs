@@ -4,20 +4,20 @@ use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use airshed::control::{self, Client, ClientError};
+use airshed::Destination;
+use airshed::control::{self, ClientError};
 use airshed::transfer::{self, ExportError, Imported, Rules};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use store::{AqiStandard, Format, Network, Reading, RunningMean, Store};
+use store::{AqiStandard, Format, Network, Reading, RunningMean};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::logging::Logging;
 use super::networks::NetworkFlags;
 use super::output::{Output, say};
 use super::settings::{Access, Reached, StoreFlags};
+use super::target::Target;
 use super::{Failure, bad_call, wall_clock};
 
 /// Refused rows that are shown one by one.
@@ -50,10 +50,10 @@ impl Import {
         for path in &self.files {
             inputs.push((path.display().to_string(), open(path)?));
         }
-        let mut target = Target::open(&self.store).await?;
+        let target = Target::of_import(&self.store).await?;
         let rules = Rules { strict: self.strict, network: self.network };
         tokio::select! {
-            done = import_all(inputs, rules, &mut target) => done,
+            done = import_all(inputs, rules, &target) => done,
             code = interrupted() => {
                 say("airshed: stopped; the batches before that are stored, and the same files \
                      can be imported again");
@@ -95,7 +95,7 @@ async fn interrupted() -> io::Result<ExitCode> {
 async fn import_all(
     inputs: Vec<(String, Input)>,
     rules: Rules,
-    target: &mut Target,
+    target: &Target,
 ) -> Result<ExitCode, Failure> {
     let mut refused = 0;
     for (name, (input, length)) in inputs {
@@ -129,51 +129,6 @@ async fn import_all(
         refused += imported.refused;
     }
     Ok(if refused == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// What readings are put into.
-enum Target {
-    /// A store that is made for the first of them, and not for none.
-    Unmade(StoreFlags),
-    /// A store of this process, and what lets other commands at it meanwhile.
-    Opened(Arc<dyn Store>, #[expect(dead_code, reason = "stops when dropped")] DropGuard),
-    /// A store of another process.
-    Held(Client),
-}
-
-impl Target {
-    async fn open(flags: &StoreFlags) -> Result<Self, Failure> {
-        match flags.is_there() {
-            true => Self::reach(flags).await,
-            false => Ok(Self::Unmade(flags.clone())),
-        }
-    }
-
-    async fn reach(flags: &StoreFlags) -> Result<Self, Failure> {
-        match flags.reach(Access::Make).await? {
-            Reached::Held(client) => Ok(Self::Held(client)),
-            Reached::Opened(store) => {
-                let stop = CancellationToken::new();
-                if let Some(socket) = flags.socket() {
-                    let (shared, networks) = (Arc::clone(&store), Arc::default());
-                    let parts = control::Parts { store: shared, networks, daemon: "import" };
-                    tokio::spawn(control::run(parts, socket, stop.clone()));
-                }
-                Ok(Self::Opened(store, stop.drop_guard()))
-            }
-        }
-    }
-
-    async fn put(&mut self, batch: &[Reading]) -> Result<(), Failure> {
-        if let Self::Unmade(flags) = self {
-            *self = Self::reach(flags).await?;
-        }
-        match self {
-            Self::Unmade(_) => Err("the store was not made".into()),
-            Self::Opened(store, _) => Ok(store.put(batch).await?),
-            Self::Held(client) => Ok(client.put(batch).await?),
-        }
-    }
 }
 
 /// What became of a file's rows.
@@ -290,6 +245,11 @@ impl Export {
             bad_call(format!("--{}: {}", flag_of(&bad.field), in_flags(bad.reason)))
         })?;
         let store = self.store.reach(Access::Read).await?;
+        let own_settings = self.networks.are_given() || self.store.names_models();
+        if own_settings && matches!(store, Reached::Held(_)) {
+            say("airshed: another process holds the store; its own --network-terms and \
+                 --particulate-types hold for this export");
+        }
         let mut output = Output::open("output", self.output.as_deref())?;
         let bar = bar(0, "{spinner} {human_pos} rows {elapsed}", "");
         let rows = match store {

@@ -9,13 +9,19 @@ use clap::Args;
 #[derive(Args, Clone)]
 pub(super) struct NetworkFlags {
     /// The terms of a network's data: NAME=ATTRIBUTION, or NAME=ATTRIBUTION <ADDRESS OF THE
-    /// LICENCE>; may be given several times (in the variable with a | between). Only readings of
-    /// Sensor.Community and of networks that are named here are handed out.
+    /// LICENCE>; may be given several times (in the variable with a | between). A server hands out
+    /// only readings of Sensor.Community and of networks that are named here; an export has all,
+    /// and says which terms are not known.
     #[arg(long, env = "AIRSHED_NETWORK_TERMS", value_name = "TERMS", value_delimiter = '|')]
     network_terms: Vec<NetworkTerms>,
 }
 
 impl NetworkFlags {
+    /// Whether any are named.
+    pub(super) fn are_given(&self) -> bool {
+        !self.network_terms.is_empty()
+    }
+
     /// The networks that are named, and those whose terms are always known.
     pub(super) fn networks(&self) -> Arc<Networks> {
         let named = self.network_terms.iter().cloned();

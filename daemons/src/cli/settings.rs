@@ -86,6 +86,11 @@ impl StoreFlags {
         })
     }
 
+    /// Whether further models are named.
+    pub(super) fn names_models(&self) -> bool {
+        !self.particulate_types.is_empty()
+    }
+
     /// The file of an embedded store.
     pub(super) fn file(&self) -> Option<PathBuf> {
         match &self.store {

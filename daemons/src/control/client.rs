@@ -70,6 +70,11 @@ impl ClientError {
         };
         matches!(kind, NotFound | ConnectionRefused)
     }
+
+    /// Whether the process that holds the store seems to have ended.
+    pub fn has_ended(&self) -> bool {
+        matches!(self, Self::Broken { .. }) || self.nobody_listens()
+    }
 }
 
 /// A process of another version may leave a member out.
@@ -99,11 +104,6 @@ impl Client {
             shaken.map_err(|cause| ClientError::Broken { path: path.to_owned(), cause })?;
         tokio::spawn(connection); // ends with the last request
         Ok(Self { path: path.to_owned(), requests })
-    }
-
-    /// Where it was reached.
-    pub fn socket(&self) -> &Path {
-        &self.path
     }
 
     /// Writes the file that the fields of a query string ask for; the number of its rows.

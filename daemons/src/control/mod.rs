@@ -15,12 +15,10 @@
 //! restarted with that version.
 
 mod client;
-mod held;
 mod server;
 mod socket;
 
 pub use client::{Client, ClientError};
-pub use held::Held;
 pub use server::{Parts, run};
 pub use socket::{Socket, SocketError, socket_of};
 

@@ -5,12 +5,11 @@ use std::sync::{Arc, OnceLock};
 
 use aqi::daqi::Index;
 
+use super::by_standard::ByStandard;
 use super::bytes::damaged;
 use super::day::{DAYS, SECONDS_A_DAY};
 use super::decimals::Decimals;
-use super::directory::Mixed;
 use super::frame::{Frame, Writer, encoding, newer};
-use super::indexer::ByStandard;
 use super::integers::{Integers, Numbers, RUN};
 use super::others::Other;
 use super::row::Row;
@@ -75,6 +74,15 @@ mod id {
 
 /// The kind of the frame.
 const KIND: u8 = 1;
+
+/// What the first and the last row of a block of several countries do not tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Mixed {
+    /// The rows of each country, in order.
+    pub(crate) countries: Vec<(Option<Country>, u32)>,
+    /// The earliest and the latest second of the day.
+    pub(crate) seconds: (u32, u32),
+}
 
 impl Block {
     /// The number of rows.

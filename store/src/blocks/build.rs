@@ -5,14 +5,14 @@ use std::sync::{Arc, OnceLock};
 use aqi::Decimal;
 
 use super::block::{Block, CountryRows};
+use super::by_standard::ByStandard;
 use super::day::day_and_second;
 use super::decimals::{Cell, Decimals};
-use super::indexer::ByStandard;
 use super::integers::{ABSENT, Integers, Numbers, RUN};
 use super::others::Other;
 use super::stations::{Numbering, Station, Stations};
 use crate::csv::BlockText;
-use crate::{Country, Reading};
+use crate::{Column, Country, Kind, Reading, Value};
 
 /// Where a row of a new block comes from.
 #[derive(Debug, Clone, Copy)]
@@ -179,7 +179,7 @@ impl Block {
             pm10: decimals(|b| &b.pm10, |r| r.pm10),
             pm25: decimals(|b| &b.pm25, |r| r.pm25),
             measurements: integers(|b| &b.measurements, |r, _| r.measurement.unwrap_or(ABSENT)),
-            others: Other::of(rows),
+            others: others_of(rows),
             stations,
             shares_stations: false,
             text: BlockText::default(),
@@ -187,4 +187,64 @@ impl Block {
             implausible: OnceLock::new(),
         }
     }
+}
+
+/// What rows have in further columns.
+fn others_of(rows: &[Source<'_>]) -> Vec<Other> {
+    let mut columns: Vec<(u8, u16, bool)> = Vec::new();
+    let mut add = |id: u8, flags: u16, is_decimal: bool| {
+        let same = |known: &&mut (u8, u16, bool)| (known.0, known.2) == (id, is_decimal);
+        match columns.iter_mut().find(same) {
+            Some(known) => known.1 |= flags,
+            None => columns.push((id, flags, is_decimal)),
+        }
+    };
+    let mut last: Option<&Block> = None;
+    for source in rows {
+        match source {
+            Source::Kept(block, _) if last.is_some_and(|last| std::ptr::eq(last, *block)) => {}
+            Source::Kept(block, _) => {
+                last = Some(block);
+                for other in &block.others {
+                    // One that is of neither kind: see check_rewritable.
+                    if let Some(is_decimal) = other.is_decimal() {
+                        add(other.id(), other.flags(), is_decimal);
+                    }
+                }
+            }
+            Source::New(reading, _) => {
+                for (id, column) in Column::in_blocks() {
+                    if reading.value(column) != Value::Nothing {
+                        add(id, 0, column.kind() == Kind::Decimal);
+                    }
+                }
+            }
+        }
+    }
+    let values = |(id, flags, is_decimal): (u8, u16, bool)| {
+        let column = Column::of_block_id(id);
+        let integers = |source: &Source<'_>| number_of(value_of(source, id, column));
+        let decimals = |source: &Source<'_>| value_of(source, id, column).decimal();
+        match is_decimal {
+            false => Other::integers(id, flags, &rows.iter().map(integers).collect::<Vec<_>>()),
+            true => Other::decimals(id, flags, &rows.iter().map(decimals).collect::<Vec<_>>()),
+        }
+    };
+    columns.sort_unstable();
+    columns.into_iter().map(values).collect()
+}
+
+fn value_of(source: &Source<'_>, id: u8, column: Option<Column>) -> Value {
+    match (source, column) {
+        (Source::Kept(block, row), _) => {
+            let other = block.others.iter().find(|other| other.id() == id);
+            other.map_or(Value::Nothing, |other| other.value(*row))
+        }
+        (Source::New(reading, _), Some(column)) => reading.value(column),
+        (Source::New(..), None) => Value::Nothing,
+    }
+}
+
+fn number_of(value: Value) -> u64 {
+    value.whole().or_else(|| value.truth().map(u64::from)).unwrap_or(ABSENT)
 }

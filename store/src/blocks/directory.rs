@@ -13,9 +13,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::block::Block;
+use super::block::{Block, Mixed};
 use super::day::{SECONDS_A_DAY, day_and_second};
-use super::plan::Change;
 use super::stations::Stations;
 use crate::contract::{Page, Run, Summary};
 use crate::{Country, Error, Network, Position, Query};
@@ -104,14 +103,20 @@ pub(crate) struct Entry<P> {
     pub(crate) place: P,
 }
 
-/// What the first and the last row of a block of several countries do not tell.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Mixed {
-    /// The rows of each country, in order.
-    pub(crate) countries: Vec<(Option<Country>, u32)>,
-    /// The earliest and the latest second of the day.
-    pub(crate) seconds: (u32, u32),
+/// Blocks that go and blocks that come: the effect on one stretch of rows.
+#[derive(Debug)]
+pub(crate) struct Change {
+    pub(crate) tree: Tree,
+    pub(crate) removed: Vec<Position>,
+    /// The table that the blocks of a day and country share from now on, if any.
+    pub(crate) table: TableChange,
+    pub(crate) added: Vec<Block>,
 }
+
+/// A day and a country.
+pub(super) type Group = (i32, Option<Country>);
+
+pub(super) type TableChange = Option<(Group, Option<Arc<Stations>>)>;
 
 impl<P> Default for Directory<P> {
     fn default() -> Self {

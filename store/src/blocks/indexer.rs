@@ -1,7 +1,6 @@
 //! Indices of a block's rows, a run at a time, by any standard.
 
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use super::block::Block;
 use super::decimals::{Cell, Run as DecimalRun};
@@ -36,7 +35,7 @@ impl<'a> Indexer<'a> {
     pub(crate) fn new(block: &'a Block, standard: AqiStandard) -> Self {
         let source = match standard == AqiStandard::DEFAULT {
             true => Source::Stored(&block.indices),
-            false => match block.by_standard.of(block, standard) {
+            false => match block.by_standard.of(standard, || places_of(block, standard)) {
                 Some(column) => Source::Kept(column),
                 None => {
                     let lookup = Lookup::of(standard);
@@ -152,50 +151,16 @@ fn hundredths(cell: Cell) -> Option<Option<u16>> {
     }
 }
 
-/// The places of all rows of a block by other standards than the default, of those that are
-/// asked for again and again.
-#[derive(Debug, Default)]
-pub(crate) struct ByStandard {
-    columns: RwLock<Vec<(AqiStandard, Arc<Integers>)>>,
-    asked: AtomicUsize,
-}
-
-impl ByStandard {
-    /// A deployment has one; further ones are computed each time. (They take about a byte a
-    /// row, which the bounds of caches leave room for.)
-    const MOST: usize = 2;
-
-    /// A single answer asks twice: to select rows and to print them.
-    const SELDOM: usize = 2;
-
-    fn of(&self, block: &Block, standard: AqiStandard) -> Option<Arc<Integers>> {
-        {
-            let columns = self.columns.read().unwrap_or_else(PoisonError::into_inner);
-            if let Some((_, column)) = columns.iter().find(|(known, _)| *known == standard) {
-                return Some(Arc::clone(column));
-            }
-            if columns.len() >= Self::MOST || self.asked.fetch_add(1, Relaxed) < Self::SELDOM {
-                return None;
-            }
-        }
-        let column = Arc::new(Self::column(block, standard));
-        let mut columns = self.columns.write().unwrap_or_else(PoisonError::into_inner);
-        if columns.len() < Self::MOST && columns.iter().all(|(known, _)| *known != standard) {
-            columns.push((standard, Arc::clone(&column)));
-        }
-        Some(column)
+/// The places of all rows by a standard.
+fn places_of(block: &Block, standard: AqiStandard) -> Integers {
+    let mut lookup = Lookup::of(standard);
+    let (mut pm10, mut pm25, mut of_run) = Default::default();
+    let mut places = Vec::with_capacity(block.len());
+    for run in 0..block.len().div_ceil(RUN) {
+        block.pm10.run(run, &mut pm10);
+        block.pm25.run(run, &mut pm25);
+        lookup.compute(block, run, [&pm10, &pm25], &mut of_run);
+        places.extend(&of_run.0[..RUN.min(block.len() - run * RUN)]);
     }
-
-    fn column(block: &Block, standard: AqiStandard) -> Integers {
-        let mut lookup = Lookup::of(standard);
-        let (mut pm10, mut pm25, mut of_run) = Default::default();
-        let mut places = Vec::with_capacity(block.len());
-        for run in 0..block.len().div_ceil(RUN) {
-            block.pm10.run(run, &mut pm10);
-            block.pm25.run(run, &mut pm25);
-            lookup.compute(block, run, [&pm10, &pm25], &mut of_run);
-            places.extend(&of_run.0[..RUN.min(block.len() - run * RUN)]);
-        }
-        Integers::of(&places)
-    }
+    Integers::of(&places)
 }

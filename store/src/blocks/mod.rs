@@ -2,6 +2,7 @@
 
 mod block;
 mod build;
+mod by_standard;
 mod bytes;
 mod cache;
 mod day;
@@ -22,15 +23,15 @@ mod tests;
 mod unpack;
 
 pub use self::block::Block;
+pub(crate) use self::block::Mixed;
 pub(crate) use self::build::Source;
 pub(crate) use self::cache::{Caches, TextCache, count};
 pub(crate) use self::day::{SECONDS_A_DAY, day_and_second, timestamp_problem};
 pub(crate) use self::decimals::{Cell, Run as DecimalRun, Short};
-pub(crate) use self::directory::{Directory, Entry, Item, Load, Mixed, Tree, describe};
+pub(crate) use self::directory::{Change, Directory, Entry, Item, Load, Tree, describe};
 pub(crate) use self::homes::Homes;
 pub(crate) use self::indexer::Indexer;
 pub(crate) use self::integers::{Numbers, RUN};
-pub(crate) use self::plan::Change;
 pub use self::row::Row;
 pub(crate) use self::stations::{Station, Stations};
 

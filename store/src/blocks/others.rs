@@ -1,12 +1,12 @@
 //! Columns beside those that a block works with: stored ones that the schema gives an id
 //! in blocks, and those of a later version, which are not known and passed on.
 
-use super::block::Block;
-use super::build::Source;
+use aqi::Decimal;
+
 use super::bytes::damaged;
 use super::decimals::Decimals;
 use super::frame::{self, Writer, encoding, newer};
-use super::integers::{ABSENT, Integers};
+use super::integers::Integers;
 use super::stations::some;
 use crate::{Column, Error, Kind, Value};
 
@@ -28,55 +28,31 @@ enum Values {
 }
 
 impl Other {
-    /// What rows have in such columns.
-    pub(super) fn of(rows: &[Source<'_>]) -> Vec<Self> {
-        let mut columns: Vec<(u8, u16, bool)> = Vec::new();
-        let mut add = |id: u8, flags: u16, is_decimal: bool| {
-            let same = |known: &&mut (u8, u16, bool)| (known.0, known.2) == (id, is_decimal);
-            match columns.iter_mut().find(same) {
-                Some(known) => known.1 |= flags,
-                None => columns.push((id, flags, is_decimal)),
-            }
-        };
-        let mut last: Option<&Block> = None;
-        for source in rows {
-            match source {
-                Source::Kept(block, _) if last.is_some_and(|last| std::ptr::eq(last, *block)) => {}
-                Source::Kept(block, _) => {
-                    last = Some(block);
-                    for other in &block.others {
-                        match other.values {
-                            Values::Integers(_) => add(other.id, other.flags, false),
-                            Values::Decimals(_) => add(other.id, other.flags, true),
-                            Values::Opaque => {} // see check_rewritable
-                        }
-                    }
-                }
-                Source::New(reading, _) => {
-                    for (id, column) in Column::in_blocks() {
-                        if reading.value(column) != Value::Nothing {
-                            add(id, 0, column.kind() == Kind::Decimal);
-                        }
-                    }
-                }
-            }
+    pub(super) fn integers(id: u8, flags: u16, values: &[u64]) -> Self {
+        let values = Values::Integers(Integers::of(values));
+        Self { id, flags, column: Column::of_block_id(id), values }
+    }
+
+    pub(super) fn decimals(id: u8, flags: u16, values: &[Option<Decimal>]) -> Self {
+        let values = Values::Decimals(Decimals::of(values));
+        Self { id, flags, column: Column::of_block_id(id), values }
+    }
+
+    pub(super) fn id(&self) -> u8 {
+        self.id
+    }
+
+    pub(super) fn flags(&self) -> u16 {
+        self.flags
+    }
+
+    /// Whether its values are decimals, or whole numbers; `None` where that is not known.
+    pub(super) fn is_decimal(&self) -> Option<bool> {
+        match self.values {
+            Values::Integers(_) => Some(false),
+            Values::Decimals(_) => Some(true),
+            Values::Opaque => None,
         }
-        let values = |(id, flags, is_decimal): (u8, u16, bool)| {
-            let column = Column::of_block_id(id);
-            let integers = |source: &Source<'_>| number_of(value_of(source, id, column));
-            let decimals = |source: &Source<'_>| value_of(source, id, column).decimal();
-            let values = match is_decimal {
-                false => {
-                    Values::Integers(Integers::of(&rows.iter().map(integers).collect::<Vec<_>>()))
-                }
-                true => {
-                    Values::Decimals(Decimals::of(&rows.iter().map(decimals).collect::<Vec<_>>()))
-                }
-            };
-            Self { id, flags, column, values }
-        };
-        columns.sort_unstable();
-        columns.into_iter().map(values).collect()
     }
 
     pub(super) fn decode(column: frame::Column<'_>, rows: usize) -> Result<Self, Error> {
@@ -139,19 +115,4 @@ impl Other {
                 Values::Opaque => 0,
             }
     }
-}
-
-fn value_of(source: &Source<'_>, id: u8, column: Option<Column>) -> Value {
-    match (source, column) {
-        (Source::Kept(block, row), _) => {
-            let other = block.others.iter().find(|other| other.id == id);
-            other.map_or(Value::Nothing, |other| other.value(*row))
-        }
-        (Source::New(reading, _), Some(column)) => reading.value(column),
-        (Source::New(..), None) => Value::Nothing,
-    }
-}
-
-fn number_of(value: Value) -> u64 {
-    value.whole().or_else(|| value.truth().map(u64::from)).unwrap_or(ABSENT)
 }

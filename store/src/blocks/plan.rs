@@ -10,29 +10,14 @@ use jiff::Timestamp;
 use super::block::Block;
 use super::build::{Source, blocks_of};
 use super::day::{day_and_second, whole_seconds_up};
-use super::directory::{Directory, Entry, HIGH, Load, Tree};
+use super::directory::{Change, Directory, Entry, Group, HIGH, Load, TableChange, Tree};
 use super::homes::{Homes, SensorHomes};
 use super::stations::{MAX_STATIONS, Station, Stations};
-use crate::{Country, Error, ErrorKind, Position, Reading, Sensor, Window};
+use crate::{Error, ErrorKind, Position, Reading, Sensor, Window};
 
 /// A block is split beyond this many rows: some 1.4 MB of CSV, 130 kB on disk.
 /// The unit tests have small ones, so that few readings make many.
 const BLOCK_ROWS: usize = if cfg!(test) { 6 } else { 16_384 };
-
-/// Blocks that go and blocks that come: the effect on one stretch of rows.
-#[derive(Debug)]
-pub(crate) struct Change {
-    pub(crate) tree: Tree,
-    pub(crate) removed: Vec<Position>,
-    /// The table that the blocks of a day and country share from now on, if any.
-    pub(crate) table: TableChange,
-    pub(crate) added: Vec<Block>,
-}
-
-/// A day and a country.
-type Group = (i32, Option<Country>);
-
-type TableChange = Option<(Group, Option<Arc<Stations>>)>;
 
 /// What happens to a position: a reading comes with its index, or what is there goes.
 type Edit<'a> = (Position, Option<(&'a Reading, u8)>);

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 use super::item::{Item, number, text};
 use super::keys;
-use super::service::{Table, at_once};
+use super::service::{Table, at_once, delete_unless_changed};
 use crate::{Country, Error, ErrorKind};
 
 /// The countries of a day and their numbers.
@@ -104,5 +104,5 @@ pub(super) async fn forget(table: &Table, (day, countries): &Day) -> Result<(), 
             .expression_attribute_values(format!(":c{at}"), AttributeValue::N(puts.to_string()));
     }
     let delete = delete.condition_expression(unchanged.join(" AND "));
-    super::write::delete_unless_changed(table, "forgetting a day", &delete).await
+    delete_unless_changed(table, "forgetting a day", &delete).await
 }

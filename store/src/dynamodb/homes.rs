@@ -9,8 +9,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnConsumedC
 
 use super::item::{Item, text};
 use super::keys;
-use super::service::{Table, at_once};
-use super::write::until_processed;
+use super::service::{Table, at_once, until_processed};
 use crate::{Country, Error, Reading, Sensor};
 
 /// The attribute with the set.

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
-use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::item::text;
@@ -19,13 +18,9 @@ const SET: &str = "networks";
 /// How old what is known may be.
 const HOLDS: Duration = Duration::from_secs(30);
 
-/// The names that were read or noted last.
-#[derive(Default)]
-pub(super) struct Known(Mutex<Option<(Instant, BTreeSet<Network>)>>);
-
 /// The default and the others, in order.
 pub(super) async fn read(table: &Table) -> Result<Vec<Network>, Error> {
-    let mut known = table.networks.0.lock().await;
+    let mut known = table.networks.lock().await;
     let names = match &*known {
         Some((since, names)) if since.elapsed() < HOLDS => names.clone(),
         _ => {
@@ -44,7 +39,7 @@ pub(super) async fn note(table: &Table, readings: &[&Reading]) -> Result<(), Err
     if new.is_empty() {
         return Ok(());
     }
-    let mut known = table.networks.0.lock().await;
+    let mut known = table.networks.lock().await;
     let mut names = match known.take() {
         Some((_, names)) => names,
         None => read_item(table).await?,

@@ -1,5 +1,6 @@
 //! Calls to the service: where it is, what they cost, what their failures mean.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -12,10 +13,13 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{ConsumedCapacity, ReturnConsumedCapacity};
 use futures::{StreamExt, TryStreamExt, stream};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use super::item::text;
-use super::{DynamoDbOptions, keys, networks};
-use crate::{Error, ErrorKind};
+use super::{DynamoDbOptions, keys};
+use crate::retry::Pauses;
+use crate::{Error, ErrorKind, Network};
 
 /// Where the service is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -39,12 +43,15 @@ pub struct Consumed {
     pub write: f64,
 }
 
+/// The networks that were read or noted last.
+pub(super) type KnownNetworks = Mutex<Option<(Instant, BTreeSet<Network>)>>;
+
 /// A table and how to call for it.
 pub(super) struct Table {
     pub(super) client: Client,
     pub(super) name: String,
     pub(super) options: DynamoDbOptions,
-    pub(super) networks: networks::Known,
+    pub(super) networks: KnownNetworks,
     // The service counts in halves.
     read_halves: AtomicU64,
     written_halves: AtomicU64,
@@ -208,4 +215,64 @@ fn count(halves: &AtomicU64, kind: &'static str, consumed: Option<&ConsumedCapac
     let units = consumed.and_then(ConsumedCapacity::capacity_units).unwrap_or(0.0);
     halves.fetch_add((units * 2.0).round() as u64, Ordering::Relaxed);
     metrics::histogram!("airshed_dynamodb_capacity_units", "kind" => kind).record(units);
+}
+
+/// Deletes an item; one that does not meet the condition stays, which is no error.
+pub(super) async fn delete_unless_changed(
+    table: &Table,
+    operation: &str,
+    delete: &aws_sdk_dynamodb::operation::delete_item::builders::DeleteItemFluentBuilder,
+) -> Result<(), Error> {
+    let deleted = table.call(operation, || async {
+        match delete.clone().send().await {
+            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(None),
+            done => done.map(Some),
+        }
+    });
+    let deleted = deleted.await?;
+    table.count_written(deleted.as_ref().and_then(|done| done.consumed_capacity()));
+    Ok(())
+}
+
+/// Calls with what is still to be done until nothing is; what each call gave.
+pub(super) async fn until_processed<W, T, E, R, F>(
+    table: &Table,
+    operation: &str,
+    mut work: Vec<W>,
+    call: impl Fn(Vec<W>) -> F,
+) -> Result<Vec<T>, Error>
+where
+    W: Clone,
+    F: Future<Output = Result<(Vec<W>, T), SdkError<E, R>>>,
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    let mut pauses = Pauses::new(&table.options.retry);
+    let mut given = Vec::new();
+    while !work.is_empty() {
+        let failure = match call(work.clone()).await.map_err(|error| table.failed(operation, error))
+        {
+            Ok((rest, done)) => {
+                if !rest.is_empty() {
+                    count_throttle();
+                }
+                given.push(done);
+                work = rest;
+                None
+            }
+            Err(error) if error.is_transient() => Some(error),
+            Err(error) => return Err(error),
+        };
+        if !work.is_empty() && !pauses.pause().await {
+            return Err(failure.unwrap_or_else(|| {
+                let (left, name) = (work.len(), &table.name);
+                let message = format!(
+                    "DynamoDB left {left} of a batch unprocessed at {operation} on the table \
+                     {name} until there was no time left: it has too little capacity"
+                );
+                Error::new(ErrorKind::Io, message)
+            }));
+        }
+    }
+    Ok(given)
 }

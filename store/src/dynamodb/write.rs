@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use aws_sdk_dynamodb::error::{BuildError, ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{
     DeleteRequest, PutRequest, ReturnConsumedCapacity, Select, WriteRequest,
 };
@@ -15,10 +15,9 @@ use super::homes::{self, Homes};
 use super::item::{self, Item, WRITTEN, number, text};
 use super::keys;
 use super::networks;
-use super::service::{Table, at_once, count_throttle};
+use super::service::{Table, at_once, delete_unless_changed, until_processed};
 use crate::blocks::latest_of_each_identity;
 use crate::blocks::{DAYS, SECONDS_A_DAY, day_and_second, whole_seconds_up};
-use crate::retry::Pauses;
 use crate::{Country, Error, ErrorKind, Position, Reading};
 
 /// A BatchWriteItem takes no more.
@@ -78,23 +77,6 @@ async fn replace(
         .expression_attribute_names("#written", WRITTEN)
         .expression_attribute_values(":written", number(written));
     delete_unless_changed(table, "replacing a reading", &delete).await
-}
-
-/// Deletes an item; one that does not meet the condition stays, which is no error.
-pub(super) async fn delete_unless_changed(
-    table: &Table,
-    operation: &str,
-    delete: &aws_sdk_dynamodb::operation::delete_item::builders::DeleteItemFluentBuilder,
-) -> Result<(), Error> {
-    let deleted = table.call(operation, || async {
-        match delete.clone().send().await {
-            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(None),
-            done => done.map(Some),
-        }
-    });
-    let deleted = deleted.await?;
-    table.count_written(deleted.as_ref().and_then(|done| done.consumed_capacity()));
-    Ok(())
 }
 
 /// A number that grows with time, and differs within and nearly always between processes.
@@ -201,47 +183,4 @@ async fn write_batch(
         Ok((rest.unwrap_or_default(), ()))
     });
     written.await.map(drop)
-}
-
-/// Calls with what is still to be done until nothing is; what each call gave.
-pub(super) async fn until_processed<W, T, E, R, F>(
-    table: &Table,
-    operation: &str,
-    mut work: Vec<W>,
-    call: impl Fn(Vec<W>) -> F,
-) -> Result<Vec<T>, Error>
-where
-    W: Clone,
-    F: Future<Output = Result<(Vec<W>, T), SdkError<E, R>>>,
-    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-    R: std::fmt::Debug + Send + Sync + 'static,
-{
-    let mut pauses = Pauses::new(&table.options.retry);
-    let mut given = Vec::new();
-    while !work.is_empty() {
-        let failure = match call(work.clone()).await.map_err(|error| table.failed(operation, error))
-        {
-            Ok((rest, done)) => {
-                if !rest.is_empty() {
-                    count_throttle();
-                }
-                given.push(done);
-                work = rest;
-                None
-            }
-            Err(error) if error.is_transient() => Some(error),
-            Err(error) => return Err(error),
-        };
-        if !work.is_empty() && !pauses.pause().await {
-            return Err(failure.unwrap_or_else(|| {
-                let (left, name) = (work.len(), &table.name);
-                let message = format!(
-                    "DynamoDB left {left} of a batch unprocessed at {operation} on the table \
-                     {name} until there was no time left: it has too little capacity"
-                );
-                Error::new(ErrorKind::Io, message)
-            }));
-        }
-    }
-    Ok(given)
 }

@@ -248,7 +248,7 @@ impl Commas {
     }
 }
 
-/// A moment with an offset, or in UTC without one. A date alone is midnight where means
+/// A moment with an offset, or in UTC without one; or seconds, or milliseconds, since 1970. A date alone is midnight where means
 /// are over days, and no moment elsewhere; nor is one to the minute, which a spreadsheet may have
 /// cut.
 fn moment(text: &str, window: Window) -> Result<Timestamp, String> {
@@ -257,9 +257,15 @@ fn moment(text: &str, window: Window) -> Result<Timestamp, String> {
     }
     let civil = text.strip_suffix(" UTC").unwrap_or(text);
     let to_the_second = "2026-11-26 20:19:33".len();
+    let digits = civil.bytes().all(|byte| byte.is_ascii_digit());
     let plain = civil.bytes().all(|b| b.is_ascii_digit() || b"-:. T".contains(&b));
     let utc = |moment: DateTime| TimeZone::UTC.to_timestamp(moment).ok();
+    let number = || text.parse::<i64>().ok();
     let found = match civil.len() {
+        10 if window != Window::Day && digits => {
+            number().and_then(|seconds| Timestamp::from_second(seconds).ok())
+        }
+        13 if digits => number().and_then(|millis| Timestamp::from_millisecond(millis).ok()),
         10 if window == Window::Day => {
             civil.parse::<Date>().ok().and_then(|date| utc(date.at(0, 0, 0, 0)))
         }

@@ -12,8 +12,7 @@ use serde::de::{
 use serde_json::value::RawValue;
 
 use super::cells::{Cells, IDENTITY, column_named, shown};
-use super::unpack::{broken, invalid};
-use super::{Each, Others, Place, RowError};
+use super::{Each, Others, Place, RowError, broken, invalid};
 use crate::{Column, Error, ErrorKind};
 
 /// Longer lines are none of ours, and are not held in memory.

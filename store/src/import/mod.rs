@@ -225,3 +225,13 @@ pub(crate) fn columns_of<'a>(
         None => Ok(columns),
     }
 }
+
+#[cfg(feature = "import")]
+fn broken(error: std::io::Error) -> Error {
+    Error::new(ErrorKind::Io, "cannot be read to its end").because(error)
+}
+
+#[cfg(feature = "import")]
+fn invalid(what: String) -> Error {
+    Error::new(ErrorKind::Invalid, what)
+}

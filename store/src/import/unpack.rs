@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::kind::Kind;
-use super::{Each, ImportedRow, Others, Place, RowError, columnar, json};
+use super::{Each, ImportedRow, Others, Place, RowError, broken, columnar, invalid, json};
 use crate::csv::Rows;
 use crate::{Error, ErrorKind};
 
@@ -121,12 +121,4 @@ fn spooled(input: &mut dyn Read) -> Result<File, Error> {
     })?;
     io::copy(input, &mut file).and_then(|_| file.rewind()).map_err(broken)?;
     Ok(file)
-}
-
-pub(super) fn broken(error: io::Error) -> Error {
-    Error::new(ErrorKind::Io, "cannot be read to its end").because(error)
-}
-
-pub(super) fn invalid(what: String) -> Error {
-    Error::new(ErrorKind::Invalid, what)
 }

@@ -99,7 +99,13 @@ impl Deployment {
                 .retain_except_on_create(true)
                 .tags(tag)
                 .client_request_token(&token);
-            let created = create.send().await.map_err(|error| self.refused("make", error))?;
+            let created = create.send().await.map_err(|error| {
+                let ProvisionError(refused) = self.refused("make", error);
+                let bucket = self.artefacts();
+                ProvisionError(format!(
+                    "{refused}; nothing was made but the bucket {bucket}, which holds the program"
+                ))
+            })?;
             (created.stack_id.unwrap_or_default(), Change::Created)
         };
         let (ended, failed) = self.until_done(&id, &token, &mut tell).await?;

@@ -149,8 +149,10 @@ pub async fn provision(url: &str) -> Result<Provisioned, OpenError> {
         account.must(Method::PUT, &place.bucket, "", body).await?;
     }
     account.must(Method::PUT, &place.bucket, "publicAccessBlock", closed()).await?;
-    let (rules, _) = account.call(Method::GET, &place.bucket, "lifecycle", String::new()).await?;
-    let own_rules = rules.is_success() && !created;
+    let (rules, said) =
+        account.call(Method::GET, &place.bucket, "lifecycle", String::new()).await?;
+    let ours = said.matches("<Rule>").count() == 1 && said.contains(RULE);
+    let own_rules = rules.is_success() && !created && !ours;
     if !own_rules {
         account.must(Method::PUT, &place.bucket, "lifecycle", uploads_end()).await?;
     }
@@ -201,9 +203,12 @@ fn closed() -> String {
     )
 }
 
+/// The name of our rule.
+const RULE: &str = "airshed-broken-uploads";
+
 fn uploads_end() -> String {
     format!(
-        "<LifecycleConfiguration xmlns=\"{NAMESPACE}\"><Rule><ID>airshed-broken-uploads</ID>\
+        "<LifecycleConfiguration xmlns=\"{NAMESPACE}\"><Rule><ID>{RULE}</ID>\
          <Filter><Prefix></Prefix></Filter><Status>Enabled</Status>\
          <AbortIncompleteMultipartUpload><DaysAfterInitiation>1</DaysAfterInitiation>\
          </AbortIncompleteMultipartUpload></Rule></LifecycleConfiguration>"

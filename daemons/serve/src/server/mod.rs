@@ -9,6 +9,7 @@ mod admission;
 mod answer;
 mod estimate;
 mod events;
+mod file;
 mod filters;
 mod health;
 mod html;
@@ -56,8 +57,8 @@ use uuid::Uuid;
 
 use self::admission::{Room, Turns};
 pub use self::answer::BoxError;
+use self::file::Rows;
 use self::latest::Latest;
-use self::query::Rows;
 use crate::events::Events;
 use crate::freshness::Freshness;
 use crate::jobs::Jobs;

@@ -197,10 +197,10 @@ async fn fields(shared: &Shared) -> Result<String, Problem> {
     let state = match summary.extent.zip(newest) {
         None => "There are no readings yet: the first fetch is under way or has failed.".to_owned(),
         Some(((oldest, _), newest)) => format!(
-            "{} readings from {} to {} (UTC); the newest is {} old.",
+            "{} readings from {} to {} (UTC); half of the sensors have sent nothing for {}.",
             grouped(summary.readings()),
             spoken(oldest),
-            spoken(newest),
+            spoken(latest.unwrap_or(newest)),
             age((now - newest).as_secs())
         ),
     };

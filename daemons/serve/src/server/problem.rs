@@ -172,8 +172,7 @@ impl Problem {
                 StatusCode::CONFLICT,
                 "shared-job",
                 "Shared job",
-                "Others asked for the same and wait for it: the job and its result stay."
-                    .to_owned(),
+                "The same was asked for more than once: the job and its result stay.".to_owned(),
             ),
             Self::EndedJob(state) => (
                 StatusCode::CONFLICT,

@@ -5,10 +5,7 @@ use std::time::{Duration, Instant};
 
 use airshed_common::reason;
 use bytes::Bytes;
-use http::header::{
-    CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION,
-    RETRY_AFTER, TRAILER,
-};
+use http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER, TRAILER};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::channel::{Channel, Sender};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -20,6 +17,7 @@ use tracing::Instrument;
 use super::answer::{
     Answer, BoxError, CutOff, RequestBody, full, json as respond_json, respond, set,
 };
+use super::file::{Rows, describe_file};
 use super::problem::Problem;
 use super::{Shared, html, results};
 use crate::jobs::Job;
@@ -156,28 +154,6 @@ async fn directly(
         set(&mut answer, TRAILER, &format!("{}, {}", Rows::DOUBTFUL, Rows::TRUNCATED));
     }
     Ok(answer)
-}
-
-/// What the headers of an answer say of its rows.
-pub(super) struct Rows {
-    /// How many of them have a flag of implausibility.
-    pub(super) doubtful: u64,
-    /// Whether there are more than the limit let in.
-    pub(super) truncated: bool,
-}
-
-impl Rows {
-    pub(super) const DOUBTFUL: HeaderName = HeaderName::from_static("airshed-doubtful-rows");
-    pub(super) const TRUNCATED: HeaderName = HeaderName::from_static("airshed-truncated");
-
-    /// `?1` and `?0` are true and false (RFC 9651).
-    fn headers(&self) -> HeaderMap {
-        let truncated = HeaderValue::from_static(if self.truncated { "?1" } else { "?0" });
-        HeaderMap::from_iter([
-            (Self::DOUBTFUL, HeaderValue::from(self.doubtful)),
-            (Self::TRUNCATED, truncated),
-        ])
-    }
 }
 
 /// Counts the rows of an answer before it is begun, if that goes quickly; else they are
@@ -321,22 +297,4 @@ async fn take_in(shared: Arc<Shared>, ask: Ask, origin: Origin) -> Result<Job, P
         tracing::warn!(reason = reason(&error), "equal queries will not find this job");
     }
     Ok(job)
-}
-
-/// The headers of a file. That rows are missing stands in its name, too.
-pub(super) fn describe_file(shared: &Shared, answer: &mut Answer, ask: &Ask, rows: Option<&Rows>) {
-    let mut name = ask.file_name();
-    let is_cut = rows.is_none_or(|rows| rows.truncated);
-    if let Some((limit, (stem, extension))) =
-        ask.limit.zip(name.rsplit_once('.')).filter(|_| is_cut)
-    {
-        name = format!("{stem}-first-{limit}.{extension}");
-    }
-    set(answer, CONTENT_TYPE, ask.format.media_type());
-    set(answer, CONTENT_DISPOSITION, &format!("attachment; filename=\"{name}\""));
-    shared.server.set_licences(answer, &ask.query);
-    answer.headers_mut().extend(rows.map(Rows::headers).unwrap_or_default());
-    if let Some(length) = hyper::body::Body::size_hint(answer.body()).exact() {
-        set(answer, CONTENT_LENGTH, &length.to_string());
-    }
 }

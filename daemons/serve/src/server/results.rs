@@ -17,8 +17,8 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::answer::{Answer, BoxError, CutOff, json as respond_json, respond, set};
+use super::file::{Rows, describe_file};
 use super::problem::Problem;
-use super::query::{Rows, describe_file};
 use super::{Desk, Shared, html};
 use crate::jobs::{Cancellation, Job, State};
 use crate::request::{Ask, BadRequest, whole};

@@ -117,7 +117,9 @@ pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answe
         index: standard.to_string(),
         attribution: standard.credit(&shared.server.networks.attribution(&ask.query)),
     };
-    Ok(respond_json(StatusCode::OK, &series))
+    let mut answer = respond_json(StatusCode::OK, &series);
+    shared.server.set_licences(&mut answer, &ask.query);
+    Ok(answer)
 }
 
 /// How long a mean speaks of the air at present: one of five minutes or an hour not for a day.

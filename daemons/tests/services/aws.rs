@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use store::{Column, Query, Store, View, csv};
 
-use super::binary::{Daemon, airshed};
+use super::daemon::{Daemon, airshed};
 use super::emulator::Emulator;
 use super::proxy::{self, Faults};
 use super::support::{feed_of, json as json_of, location, readings};

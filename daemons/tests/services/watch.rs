@@ -10,7 +10,7 @@ use airshed::telemetry::names::{Dimension, METRICS};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::binary::{Daemon, airshed};
+use super::daemon::{Daemon, airshed};
 use super::support::{feed_of, json, location};
 
 /// A Prometheus of Debian's that asks one target every second.

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -13,7 +14,7 @@ use airshed::networks::{Networks, Terms};
 use store::{Embedded, Memory, Store};
 use tokio_util::sync::CancellationToken;
 
-use super::binary::{Daemon, airshed};
+use super::daemon::{Daemon, airshed};
 use super::support::{feed_of, readings};
 
 /// A directory with a store of three readings in `data`, and a feed of the same.
@@ -137,6 +138,31 @@ fn a_collection_goes_through_the_process_that_holds_the_store() {
     let second = home.run(&["collect", "--feed", "file:data.24h.json"]);
     assert_eq!(second.status.code(), Some(1));
     assert!(said(&second).contains("stop it first"), "{}", said(&second));
+}
+
+#[test]
+fn a_collection_opens_the_store_itself_when_the_process_that_held_it_has_ended() {
+    let home = Home::new();
+    for signal in ["-KILL", "-TERM"] {
+        let mut server = Daemon::spawn(home.command(&["server", "--listen", "127.0.0.1:0"]));
+        server.wait_for("listening");
+        let feed = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/data.24h.json", feed.local_addr().unwrap());
+        let collect = ["collect", "--once", "--feed", &url, "--contact", "tests@example.org"];
+        let mut collecting = Daemon::spawn(home.command(&collect));
+        collecting.wait_for("another process holds the store: the readings go through it");
+        // The feed comes when the holder has ended.
+        let (mut asking, _) = feed.accept().unwrap();
+        server.signal(signal);
+        server.child.wait().unwrap();
+        let sensor = if signal == "-KILL" { 4..5 } else { 5..6 };
+        let body = feed_of(sensor, "2026-02-01 11:00:00");
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+        asking.write_all((head + &body).as_bytes()).unwrap();
+        assert!(collecting.child.wait().unwrap().success());
+    }
+    let all = "sensor_id,P1,P2\n1,51,\n2,51,\n3,51,\n4,51,\n5,51,\n";
+    assert_eq!(text(&home.run(EXPORT)), all);
 }
 
 fn text_length(done: &Output) -> usize {

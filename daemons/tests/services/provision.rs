@@ -19,7 +19,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 
 use super::aws::on;
-use super::binary::Daemon;
+use super::daemon::Daemon;
 use super::emulator::{self, Emulator};
 use super::support::{feed_of, location};
 
@@ -73,7 +73,7 @@ fn what_the_machines_run_is_right_and_confined() {
         let data = &data["Properties"]["LaunchTemplateData"]["UserData"]["Fn::Base64"]["Fn::Sub"];
         let text = data.as_str().or(data[0].as_str()).unwrap();
         assert!(text.contains(&format!("install.sh {daemon} ")), "{text}");
-        let help = super::binary::airshed(&[daemon, "--help"]).output().unwrap().stdout;
+        let help = super::daemon::airshed(&[daemon, "--help"]).output().unwrap().stdout;
         let help = String::from_utf8(help).unwrap();
         let settings = text.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name);
         for setting in settings.filter(|name| name.starts_with("AIRSHED_")) {

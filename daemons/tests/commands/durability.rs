@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use super::binary::Daemon;
+use super::daemon::Daemon;
 use super::support::{answer, at, feed_of};
 
 /// Sensors in each feed.

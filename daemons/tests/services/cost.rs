@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::binary::{Daemon, airshed};
+use super::daemon::{Daemon, airshed};
 use super::emulator::Emulator;
 
 /// A feed as the network's is, of so many sensors whose numbers are spread as the network's are.

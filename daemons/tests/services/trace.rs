@@ -19,7 +19,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 
 use super::aws::System;
-use super::binary::Daemon;
+use super::daemon::Daemon;
 use super::emulator::Emulator;
 use super::support::{Options, Rig, location, readings};
 

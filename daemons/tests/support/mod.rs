@@ -1,4 +1,5 @@
 //! What several tests need: real data, a server of our own, a feed that misbehaves.
+#![allow(dead_code, reason = "each of the test binaries uses a part of it")]
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};

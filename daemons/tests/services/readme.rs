@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-use super::binary::{Daemon, airshed};
+use super::daemon::{Daemon, airshed};
 use super::emulator::Emulator;
 use super::support::{feed_of, readings};
 

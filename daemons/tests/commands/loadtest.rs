@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::binary::{Daemon, airshed};
+use super::daemon::{Daemon, airshed};
 use super::support::{Options, RawServer, Rig, answer, at, readings};
 
 fn plan(steps: &[(u64, u64)]) -> Plan {

@@ -7,7 +7,7 @@ use std::process::{Output, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use super::binary::airshed;
+use super::daemon::airshed;
 use super::support::feed_of;
 
 /// A call that is wrong whatever the world is like, and what the answer has to name.

@@ -1,0 +1,48 @@
+//! What the headers of a file say: of its rows, whose data it is, and how it is called.
+
+use http::HeaderMap;
+use http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue};
+
+use super::Shared;
+use super::answer::{Answer, set};
+use crate::request::Ask;
+
+/// What the headers of an answer say of its rows.
+pub(super) struct Rows {
+    /// How many of them have a flag of implausibility.
+    pub(super) doubtful: u64,
+    /// Whether there are more than the limit let in.
+    pub(super) truncated: bool,
+}
+
+impl Rows {
+    pub(super) const DOUBTFUL: HeaderName = HeaderName::from_static("airshed-doubtful-rows");
+    pub(super) const TRUNCATED: HeaderName = HeaderName::from_static("airshed-truncated");
+
+    /// `?1` and `?0` are true and false (RFC 9651).
+    pub(super) fn headers(&self) -> HeaderMap {
+        let truncated = HeaderValue::from_static(if self.truncated { "?1" } else { "?0" });
+        HeaderMap::from_iter([
+            (Self::DOUBTFUL, HeaderValue::from(self.doubtful)),
+            (Self::TRUNCATED, truncated),
+        ])
+    }
+}
+
+/// The headers of a file. That rows are missing stands in its name, too.
+pub(super) fn describe_file(shared: &Shared, answer: &mut Answer, ask: &Ask, rows: Option<&Rows>) {
+    let mut name = ask.file_name();
+    let is_cut = rows.is_none_or(|rows| rows.truncated);
+    if let Some((limit, (stem, extension))) =
+        ask.limit.zip(name.rsplit_once('.')).filter(|_| is_cut)
+    {
+        name = format!("{stem}-first-{limit}.{extension}");
+    }
+    set(answer, CONTENT_TYPE, ask.format.media_type());
+    set(answer, CONTENT_DISPOSITION, &format!("attachment; filename=\"{name}\""));
+    shared.server.set_licences(answer, &ask.query);
+    answer.headers_mut().extend(rows.map(Rows::headers).unwrap_or_default());
+    if let Some(length) = hyper::body::Body::size_hint(answer.body()).exact() {
+        set(answer, CONTENT_LENGTH, &length.to_string());
+    }
+}

@@ -1,0 +1,12 @@
+//! The program as its users drive it: calls, files, signals, kills. Nothing has to be installed.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod binary;
+mod calls;
+mod control;
+#[path = "../support/daemon.rs"]
+mod daemon;
+mod durability;
+mod loadtest;
+#[path = "../support/mod.rs"]
+mod support;

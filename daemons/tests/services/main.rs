@@ -1,0 +1,16 @@
+//! What needs other programs: emulators of AWS (Python, Node.js), Prometheus, curl.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod aws;
+mod cost;
+#[path = "../support/daemon.rs"]
+mod daemon;
+#[path = "../../../store/tests/emulator/mod.rs"]
+mod emulator;
+mod provision;
+mod proxy;
+mod readme;
+#[path = "../support/mod.rs"]
+mod support;
+mod trace;
+mod watch;
