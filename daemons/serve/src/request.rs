@@ -253,7 +253,11 @@ impl Ask {
 
     /// The pages of the answer by one view.
     pub fn pages_of(&self, view: Arc<dyn View>) -> Pages {
-        let view = self.view_of(view);
+        self.pages_in(self.view_of(view))
+    }
+
+    /// The same in what the answer [is looked up in](Self::view_of).
+    pub(crate) fn pages_in(&self, view: Arc<dyn View>) -> Pages {
         Pages::of_view(view, self.wanted()).up_to(self.limit.unwrap_or(u64::MAX))
     }
 

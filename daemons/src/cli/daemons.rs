@@ -276,7 +276,7 @@ impl Serving {
         let watch = measuring.watch(&mut tasks, Some(&store), queues, &clock);
         let networks = self.networks.networks();
         tasks.add_control(&self.store, &store, &networks, "server");
-        let server = self.http.server(store, desk, watch, clock, networks)?;
+        let server = self.http.server(&self.store, store, desk, watch, clock, networks)?;
         HttpFlags::announce(&listener)?;
         tasks.add("server", server::run(server, listener, stop));
         tasks.run().await
@@ -366,12 +366,13 @@ impl Parts {
             }
         }
         let desk = Desk { jobs: jobs.clone(), queues: queues.clone() };
+        let flags = store;
         let store = Arc::clone(&self.store);
         let watch = measuring.watch(tasks, Some(&store), Some(&queues), &self.clock);
         let clock = self.clock.clone();
         let (shown, desk) = (Arc::clone(&store), Some(desk));
         let networks = Arc::clone(&self.networks);
-        let mut server = http.server(shown, desk, watch, clock, networks)?;
+        let mut server = http.server(flags, shown, desk, watch, clock, networks)?;
         server.feed = self.status.clone();
         server.events = Some(self.events.clone());
         HttpFlags::announce(&listener)?;

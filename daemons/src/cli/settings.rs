@@ -61,10 +61,7 @@ impl StoreFlags {
     /// How long a store is given that deletes old readings by itself, and for nothing, before
     /// they are deleted for money.
     pub(super) fn deletion_slack(&self) -> SignedDuration {
-        match &self.store {
-            Some(url) if url.starts_with("dynamodb:") => SignedDuration::from_hours(7 * 24),
-            _ => SignedDuration::ZERO,
-        }
+        if self.is_table() { SignedDuration::from_hours(7 * 24) } else { SignedDuration::ZERO }
     }
 
     /// A store for a daemon, which has it to itself.
@@ -84,6 +81,11 @@ impl StoreFlags {
             }
             _ => error.into(),
         })
+    }
+
+    /// Whether it is a table on AWS.
+    fn is_table(&self) -> bool {
+        self.store.as_ref().is_some_and(|url| url.starts_with("dynamodb:"))
     }
 
     /// Whether further models are named.
@@ -492,6 +494,10 @@ pub(super) struct HttpFlags {
     /// Seconds that a client may take nothing of its answer before it is cut off.
     #[arg(long, env = "AIRSHED_STALL", default_value_t = 60, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     stall: u64,
+    /// MiB of memory for whole answers, also compressed, that may be asked for again while nothing
+    /// has changed; 0: none. Not with dynamodb:, where it costs something to ask whether it has.
+    #[arg(long, env = "AIRSHED_ANSWERS_MIB", default_value_t = 64, value_name = "MIB")]
+    answers_mib: u32,
     /// Whose pages may ask: * for all, none, or origins such as https://example.org.
     #[arg(long, env = "AIRSHED_CORS", default_value = "*", value_delimiter = ',', value_parser = origin)]
     cors: Vec<String>,
@@ -518,6 +524,7 @@ impl HttpFlags {
 
     pub(super) fn server(
         &self,
+        flags: &StoreFlags,
         store: Arc<dyn Store>,
         desk: Option<Desk>,
         watch: Arc<Watch>,
@@ -532,6 +539,7 @@ impl HttpFlags {
             link_from: self.redirect_from.map(|mib| mib.saturating_mul(1 << 20)),
             stale_after: SignedDuration::from_hours(self.stale_after.into()),
             stall,
+            kept_answers: if flags.is_table() { 0 } else { u64::from(self.answers_mib) << 20 },
             ..Limits::default()
         };
         let cors = self.cors()?;

@@ -10,6 +10,7 @@ mod freshness;
 mod http;
 mod index;
 mod jobs;
+mod kept;
 mod networks;
 mod page;
 mod quality;

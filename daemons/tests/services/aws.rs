@@ -205,8 +205,7 @@ async fn processes_share_a_table_queues_and_a_bucket() {
         provision(&[&QUEUE, &RESULTS]),
         "table QualityAirTable: there already, nothing changed\nqueue RequestSend: there \
          already\nqueue RequestReceive: there already\nbucket of s3://airshed-results/city: \
-         there already; it has lifecycle rules of its own: see that they end uploads that were \
-         broken off\n"
+         there already\n"
     );
 
     let mut nowhere = on(&emulator.url(), &[&["worker"], &shared]);

@@ -178,7 +178,7 @@ fn prices_can_be_replaced_and_what_is_wrong_with_them_is_said() {
         let said = String::from_utf8(done.stderr).unwrap();
         assert!(!done.status.success() && said.contains(part), "{arguments:?}: {said}");
     };
-    refused(&["--region", "mars-1"], "has no region mars-1; it has eu-central-1");
+    refused(&["--region", "mars-1"], "--region mars-1: there are prices for eu-central-1");
     refused(&["--instance", "t9.vast"], "it has instance_hour t2.micro");
     refused(&["--prices", "/nowhere/prices.json"], "/nowhere/prices.json");
     refused(&["--schedule", "0 0 30 2 *"], "fetches nothing");

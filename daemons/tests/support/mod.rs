@@ -85,6 +85,7 @@ pub(super) struct Options {
     pub desk: bool,
     pub stall: Duration,
     pub drain: Duration,
+    pub kept_answers: u64,
     pub fresh_for: SignedDuration,
     pub large: u64,
     pub feed: Arc<FeedStatus>,
@@ -103,6 +104,7 @@ impl Default for Options {
             desk: true,
             stall: Duration::from_secs(60),
             drain: Duration::from_secs(5),
+            kept_answers: Limits::default().kept_answers,
             fresh_for: SignedDuration::ZERO,
             large: u64::MAX,
             feed: Arc::new(FeedStatus::starting(true)),
@@ -140,6 +142,7 @@ impl Rig {
                 in_flight: options.in_flight,
                 stall: options.stall,
                 drain: options.drain,
+                kept_answers: options.kept_answers,
                 large: options.large,
                 large_in_flight: 1,
                 ..Limits::default()

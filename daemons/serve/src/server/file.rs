@@ -4,7 +4,7 @@ use http::HeaderMap;
 use http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue};
 
 use super::Shared;
-use super::answer::{Answer, set};
+use super::answer::{Answer, full, set};
 use crate::request::Ask;
 
 /// What the headers of an answer say of its rows.
@@ -45,4 +45,13 @@ pub(super) fn describe_file(shared: &Shared, answer: &mut Answer, ask: &Ask, row
     if let Some(length) = hyper::body::Body::size_hint(answer.body()).exact() {
         set(answer, CONTENT_LENGTH, &length.to_string());
     }
+}
+
+/// The same of a file that is kept.
+pub(super) fn headers_of_file(shared: &Shared, ask: &Ask, rows: &Rows) -> HeaderMap {
+    let mut answer = Answer::new(full(""));
+    describe_file(shared, &mut answer, ask, Some(rows));
+    let mut headers = std::mem::take(answer.headers_mut());
+    headers.remove(CONTENT_LENGTH); // that of the form in which it goes out
+    headers
 }

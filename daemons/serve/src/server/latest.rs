@@ -7,31 +7,26 @@
 //! do not show in the summary.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use airshed_common::{hexadecimal, reason};
+use airshed_common::hexadecimal;
 use aqi::Index;
 use bytes::Bytes;
-use flate2::Compression;
-use flate2::write::GzEncoder;
-use http::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
-};
-use http::{HeaderMap, Response, StatusCode};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, Response};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
-use store::{AqiStandard, Flags, LeftOut, Network, Page, Quality, Query, Reading, Summary};
-use tokio::sync::OnceCell;
+use store::{AqiStandard, Flags, LeftOut, Network, Page, Quality, Reading, Summary};
 use tokio::time::Instant;
 
 use super::answer::{Answer, full, sensor_id, set};
 use super::filters::Chosen;
 use super::problem::Problem;
 use super::tally::Reasons;
-use super::{Server, Shared, filters};
+use super::whole::{Effort, Whole, in_background};
+use super::{Shared, filters};
 
 /// A sensor that was silent for longer than this is not shown, unless asked for.
 const SPAN: SignedDuration = SignedDuration::from_hours(24);
@@ -42,9 +37,6 @@ const LONGEST: Duration = Duration::from_secs(600);
 /// Bytes of ready-made answers, compressed ones included: some ten of the whole network.
 const ROOM: usize = 64 << 20;
 
-const GZIP: Compression = Compression::best();
-const ZSTD_LEVEL: i32 = 12;
-
 /// Decimals of coordinates (11 m) and of concentrations: what a map can show.
 const PLACE_DECIMALS: u32 = 4;
 const VALUE_DECIMALS: u32 = 1;
@@ -54,10 +46,7 @@ const VALUE_DECIMALS: u32 = 1;
 pub(super) struct Latest(Mutex<Vec<(String, Arc<Made>)>>);
 
 struct Made {
-    text: Bytes,
-    tag: String,
-    gzip: OnceCell<Bytes>,
-    zstd: OnceCell<Bytes>,
+    whole: Whole,
     /// The store when it was made.
     summary: Summary,
     moment: Timestamp,
@@ -83,8 +72,7 @@ impl Latest {
         let mut kept = self.kept();
         kept.retain(|(known, _)| *known != key);
         kept.push((key, made));
-        // With its two compressed forms an answer takes about a quarter more.
-        let bytes = |(_, made): &(String, Arc<Made>)| made.text.len() + made.text.len() / 4;
+        let bytes = |(_, made): &(String, Arc<Made>)| made.whole.bytes();
         while kept.len() > 1 && kept.iter().map(bytes).sum::<usize>() > ROOM {
             kept.remove(0);
         }
@@ -98,7 +86,6 @@ pub(super) async fn answer(
 ) -> Result<Answer, Problem> {
     let summary = shared.server.store.summary().await?;
     let chosen = filters::read(shared, &summary, query, SPAN).await?;
-    let asked = chosen.ask.query.clone();
     let key = serde_json::to_string(&chosen.ask.to_object()).unwrap_or_default(); // plain JSON
     let made = match shared.latest.get(&key) {
         Some(made) if made.since.elapsed() < LONGEST => {
@@ -111,7 +98,7 @@ pub(super) async fn answer(
         }
         _ => make_in_turn(shared, key, chosen, summary).await?,
     };
-    respond(&shared.server, &asked, &made, headers).await
+    made.whole.respond(headers).await
 }
 
 async fn refresh(
@@ -124,7 +111,7 @@ async fn refresh(
     match make(&shared, &chosen, summary).await {
         Ok(made) => {
             // In the form that is asked for usually, before anybody asks.
-            let _ = made.zstd().await;
+            let _ = made.whole.zstd().await;
             shared.latest.keep(key, made);
         }
         Err(problem) => {
@@ -169,87 +156,18 @@ async fn make(
     let view = ask.view_of(Arc::clone(&shared.server.store) as Arc<dyn store::View>);
     let page = view.latest(&ask.query).await?;
     let text = in_background(move || collection.write(&page).into()).await?;
+    let mut head = Response::new(full(Bytes::new()));
+    set(&mut head, CONTENT_TYPE, "application/geo+json");
+    shared.server.set_licences(&mut head, &ask.query);
+    let headers = std::mem::take(head.headers_mut());
     let tag = format!("W/\"{}\"", &hexadecimal(&Sha256::digest(&text))[..32]);
     Ok(Arc::new(Made {
-        text,
-        tag,
-        gzip: OnceCell::new(),
-        zstd: OnceCell::new(),
+        whole: Whole::new(text, tag, headers, Effort::Most),
         summary,
         moment,
         since,
         refreshing: AtomicBool::new(false),
     }))
-}
-
-impl Made {
-    async fn gzip(&self) -> Result<&Bytes, Problem> {
-        let text = self.text.clone();
-        let compress = move || {
-            let mut encoder = GzEncoder::new(Vec::with_capacity(text.len() / 8), GZIP);
-            let written = encoder.write_all(&text).and_then(|()| encoder.finish());
-            written.unwrap_or_default().into() // a Vec takes everything
-        };
-        self.gzip.get_or_try_init(|| in_background(compress)).await
-    }
-
-    async fn zstd(&self) -> Result<&Bytes, Problem> {
-        let text = self.text.clone();
-        let compress = move || zstd::encode_all(&*text, ZSTD_LEVEL).unwrap_or_default().into();
-        self.zstd.get_or_try_init(|| in_background(compress)).await
-    }
-}
-
-async fn in_background(work: impl FnOnce() -> Bytes + Send + 'static) -> Result<Bytes, Problem> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|panic| Problem::Internal { log: reason(&panic), transient: false })
-}
-
-async fn respond(
-    server: &Server,
-    asked: &Query,
-    made: &Made,
-    headers: &HeaderMap,
-) -> Result<Answer, Problem> {
-    let known = headers.get_all(IF_NONE_MATCH).iter().filter_map(|tags| tags.to_str().ok());
-    let bare = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
-    let mut known = known.flat_map(|tags| tags.split(',')).map(bare);
-    let unchanged = known.any(|tag| tag == "*" || tag == bare(&made.tag));
-    let (encoding, body) = match (unchanged, encoding(headers)) {
-        (true, _) => (None, Bytes::new()),
-        (false, Some("zstd")) => (Some("zstd"), made.zstd().await?.clone()),
-        (false, Some(gzip)) => (Some(gzip), made.gzip().await?.clone()),
-        (false, None) => (None, made.text.clone()),
-    };
-    let mut answer = Response::new(full(body));
-    if unchanged {
-        *answer.status_mut() = StatusCode::NOT_MODIFIED;
-    } else {
-        set(&mut answer, CONTENT_TYPE, "application/geo+json");
-    }
-    if let Some(encoding) = encoding {
-        set(&mut answer, CONTENT_ENCODING, encoding);
-    }
-    set(&mut answer, ETAG, &made.tag);
-    set(&mut answer, CACHE_CONTROL, "no-cache"); // kept, and asked after each time
-    set(&mut answer, VARY, "accept-encoding");
-    server.set_licences(&mut answer, asked);
-    Ok(answer)
-}
-
-/// The smallest of our encodings that the client takes.
-fn encoding(headers: &HeaderMap) -> Option<&'static str> {
-    let offers = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|offer| offer.to_str().ok());
-    let accepted: Vec<_> = offers
-        .flat_map(|offer| offer.split(','))
-        .filter_map(|offer| {
-            let (name, weight) = offer.split_once(';').unwrap_or((offer, ""));
-            let weight = weight.trim().strip_prefix("q=").map(str::parse::<f32>);
-            let refused = matches!(weight, Some(Ok(weight)) if weight <= 0.0);
-            (!refused).then(|| name.trim().to_ascii_lowercase())
-        })
-        .collect();
-    ["zstd", "gzip"].into_iter().find(|name| accepted.iter().any(|accepted| accepted == name))
 }
 
 /// What a feature collection is about.

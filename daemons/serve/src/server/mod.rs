@@ -13,6 +13,7 @@ mod file;
 mod filters;
 mod health;
 mod html;
+mod kept;
 mod latest;
 mod openapi;
 mod page;
@@ -23,6 +24,7 @@ mod routes;
 mod series;
 mod summary;
 mod tally;
+mod whole;
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -58,6 +60,7 @@ use uuid::Uuid;
 use self::admission::{Room, Turns};
 pub use self::answer::BoxError;
 use self::file::Rows;
+use self::kept::Kept;
 use self::latest::Latest;
 use crate::events::Events;
 use crate::freshness::Freshness;
@@ -141,6 +144,9 @@ pub struct Limits {
     pub stall: Duration,
     /// How long open answers may go on after the server was told to stop.
     pub drain: Duration,
+    /// Bytes of memory for whole answers that may be asked for again; 0 where it costs
+    /// something to learn whether the store has changed.
+    pub kept_answers: u64,
 }
 
 impl Default for Limits {
@@ -148,7 +154,17 @@ impl Default for Limits {
         let (stall, drain) = (Duration::from_secs(60), Duration::from_secs(8));
         let (large_in_flight, large) = (10, 1_000_000);
         let stale_after = SignedDuration::from_hours(26); // a day's fetch, and some room
-        Self { in_flight: 100, large_in_flight, large, link_from: None, stale_after, stall, drain }
+        let (link_from, kept_answers) = (None, 64 << 20);
+        Self {
+            in_flight: 100,
+            large_in_flight,
+            large,
+            link_from,
+            stale_after,
+            stall,
+            drain,
+            kept_answers,
+        }
     }
 }
 
@@ -174,6 +190,7 @@ struct Shared {
     room: Room,
     turns: Turns,
     latest: Latest,
+    kept: Kept,
     freshness: Freshness,
     ended: broadcast::Sender<Uuid>,
     /// Of the store, where no collector watches it.
@@ -237,6 +254,7 @@ where
         info!("the page was not built (make web): a plain form takes its place");
     }
     let room = Room::new(&server.limits);
+    let kept = Kept::new(server.limits.kept_answers);
     let networks = Arc::clone(&server.networks);
     let freshness = Freshness::new(Arc::clone(&server.store), server.clock.clone(), Some(networks));
     let (ended, _) = broadcast::channel(WAKE_BUFFER);
@@ -246,6 +264,7 @@ where
         room,
         turns: Turns::default(),
         latest: Latest::default(),
+        kept,
         freshness,
         ended,
         store_watch: StoreWatch::default(),

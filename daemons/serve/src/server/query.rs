@@ -10,15 +10,17 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::channel::{Channel, Sender};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::json;
-use store::{Encoder, Page, Pages};
+use store::{Encoder, Page, Pages, View};
 use tokio::time::timeout;
 use tracing::Instrument;
 
 use super::answer::{
     Answer, BoxError, CutOff, RequestBody, full, json as respond_json, respond, set,
 };
-use super::file::{Rows, describe_file};
+use super::file::{Rows, describe_file, headers_of_file};
+use super::kept::Collecting;
 use super::problem::Problem;
+use super::whole::{is_known, tagged, unchanged};
 use super::{Shared, html, results};
 use crate::jobs::Job;
 use crate::message;
@@ -51,14 +53,44 @@ pub(super) async fn answer(
     if prefers_a_job(&headers) && shared.server.desk.is_some() {
         return as_job(shared, ask, &headers, origin).await;
     }
+    let view = ask.view_of(shared.server.store.snapshot().await?);
+    let tag = shared.kept.tag(&ask, view.as_ref()).await?;
+    // What is there whole takes no place.
+    if let Some(answer) = again(shared, tag.as_deref(), &headers).await? {
+        return Ok(answer);
+    }
     if ask.limit.is_some_and(|rows| rows <= FEW) {
         let place = shared.room.aside().await?;
-        return directly(shared, ask, place).await;
+        return directly(shared, ask, Looked { view, tag }, &headers, place).await;
     }
     match shared.room.take(&ask.query, shared.server.store.as_ref()).await {
-        Some(places) => directly(shared, ask, places).await,
+        Some(places) => directly(shared, ask, Looked { view, tag }, &headers, places).await,
         None => as_job(shared, ask, &headers, origin).await,
     }
+}
+
+/// What an answer is looked up in, and the tag that it will have.
+struct Looked {
+    view: Arc<dyn View>,
+    tag: Option<String>,
+}
+
+/// An answer that was given before, or that the client has.
+async fn again(
+    shared: &Shared,
+    tag: Option<&str>,
+    headers: &HeaderMap,
+) -> Result<Option<Answer>, Problem> {
+    let Some(tag) = tag else { return Ok(None) };
+    let begun = Instant::now();
+    let answer = match shared.kept.get(tag) {
+        Some(whole) => whole.respond(headers).await?,
+        None if is_known(tag, headers) => unchanged(tag, HeaderMap::new()),
+        None => return Ok(None),
+    };
+    metrics::counter!("airshed_queries_total", "path" => "direct").increment(1);
+    metrics::histogram!("airshed_query_seconds", "path" => "direct").record(begun.elapsed());
+    Ok(Some(answer))
 }
 
 async fn read(request: Request<RequestBody>, defaults: &Defaults) -> Result<Ask, Problem> {
@@ -102,12 +134,27 @@ fn prefers_a_job(headers: &HeaderMap) -> bool {
 async fn directly(
     shared: &Arc<Shared>,
     ask: Ask,
+    Looked { view, tag }: Looked,
+    headers: &HeaderMap,
     place: impl Send + 'static,
 ) -> Result<Answer, Problem> {
+    // Of equal questions at the same time one is answered, and the others by what that leaves.
+    let turn = tag.as_ref().map(|tag| shared.turns.of(tag.clone()));
+    let _turn = match &turn {
+        Some(turn) => {
+            let waited = turn.try_lock().is_err();
+            let turn = turn.lock().await;
+            if waited && let Some(answer) = again(shared, tag.as_deref(), headers).await? {
+                return Ok(answer);
+            }
+            Some(turn)
+        }
+        None => None,
+    };
     metrics::counter!("airshed_queries_total", "path" => "direct").increment(1);
     let mut given = Given { begun: Instant::now(), rows: 0, doubtful: 0 };
-    let view = shared.server.store.snapshot().await?;
-    let mut pages = ask.pages_of(Arc::clone(&view));
+    let mut kept = shared.kept.collecting(tag.clone());
+    let mut pages = ask.pages_in(Arc::clone(&view));
     let mut first = pages.next().await.ok_or(Problem::NoData)??;
     let rows = match first.next {
         None => {
@@ -117,7 +164,7 @@ async fn directly(
         Some(_) => {
             // Counted page after page, then begun once more: one page at a time in memory.
             let counted = look_ahead(pages, first).await?;
-            pages = ask.pages_of(view);
+            pages = ask.pages_in(view);
             first = pages.next().await.ok_or(Problem::NoData)??;
             counted
         }
@@ -129,16 +176,27 @@ async fn directly(
     let mut answer = if first.next.is_none() {
         encoder.finish(&mut file)?;
         given.whole();
+        let file = Bytes::from(file);
+        kept.add(&file);
+        if let Some(rows) = &rows {
+            shared.kept.keep(kept, &ask, headers_of_file(shared, &ask, rows));
+        }
         Response::new(full(file))
     } else {
         let (mut sender, body) = Channel::<Bytes, CutOff>::new(1);
         let stall = shared.server.limits.stall;
+        let (again, asked) = (Arc::clone(shared), ask.clone());
         let streaming = async move {
             let _in_flight = place;
             given.doubtful += first.implausible() as u64;
             drop(first);
-            match stream(file, encoder, pages, &mut sender, stall, &mut given).await {
-                Ok(Some(rows)) => drop(sender.send_trailers(rows.headers()).await),
+            let mut out = Out { sender: &mut sender, stall, kept };
+            match stream(file, encoder, pages, &mut out, &mut given).await {
+                Ok(Some(rows)) => {
+                    let headers = headers_of_file(&again, &asked, &rows);
+                    again.kept.keep(out.kept, &asked, headers);
+                    drop(sender.send_trailers(rows.headers()).await);
+                }
                 Ok(None) => {} // the client has gone
                 Err(error) => {
                     metrics::counter!("airshed_answers_cut_total").increment(1);
@@ -150,6 +208,9 @@ async fn directly(
         Response::new(body.fuse().boxed_unsync()) // the encoders ask again after the end
     };
     describe_file(shared, &mut answer, &ask, rows.as_ref());
+    if let Some(tag) = &tag {
+        tagged(&mut answer, tag);
+    }
     if rows.is_none() {
         set(&mut answer, TRAILER, &format!("{}, {}", Rows::DOUBTFUL, Rows::TRUNCATED));
     }
@@ -172,25 +233,38 @@ async fn look_ahead(mut pages: Pages, mut page: Page) -> Result<Option<Rows>, Pr
     }
 }
 
+/// Where an answer goes.
+struct Out<'a> {
+    sender: &'a mut Sender<Bytes, CutOff>,
+    stall: Duration,
+    kept: Collecting,
+}
+
+impl Out<'_> {
+    /// Whether it was taken; not by a client that has gone.
+    async fn send(&mut self, chunk: Bytes) -> Result<bool, BoxError> {
+        self.kept.add(&chunk);
+        match timeout(self.stall, self.sender.send_data(chunk)).await {
+            Ok(sent) => Ok(sent.is_ok()),
+            Err(_) => Err("the client takes nothing".into()),
+        }
+    }
+}
+
 /// Sends an answer page by page; what its rows were, unless the client has gone. An error
 /// here breaks the transfer off, so that a cut file is never taken for a whole one.
 async fn stream(
     mut file: Vec<u8>,
     mut encoder: Encoder,
     mut pages: Pages,
-    sender: &mut Sender<Bytes, CutOff>,
-    stall: Duration,
+    out: &mut Out<'_>,
     given: &mut Given,
 ) -> Result<Option<Rows>, BoxError> {
     loop {
         // A format may hold rows back until it has enough of them.
         let length = file.len();
-        if length > 0 {
-            match timeout(stall, sender.send_data(file.into())).await {
-                Ok(Ok(())) => {}
-                Ok(Err(_)) => return Ok(None), // the client has gone
-                Err(_) => return Err("the client takes nothing".into()),
-            }
+        if length > 0 && !out.send(file.into()).await? {
+            return Ok(None);
         }
         file = Vec::with_capacity(length);
         let Some(page) = pages.next().await else { break };
@@ -203,12 +277,8 @@ async fn stream(
     }
     let truncated = pages.has_more().await?;
     encoder.finish(&mut file)?;
-    if !file.is_empty() {
-        match timeout(stall, sender.send_data(file.into())).await {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) => return Ok(None), // the client has gone
-            Err(_) => return Err("the client takes nothing".into()),
-        }
+    if !file.is_empty() && !out.send(file.into()).await? {
+        return Ok(None);
     }
     given.whole();
     Ok(Some(Rows { doubtful: given.doubtful, truncated }))
@@ -268,7 +338,7 @@ async fn take_in(shared: Arc<Shared>, ask: Ask, origin: Origin) -> Result<Job, P
     let _turn = turn.lock().await;
     // Where that cannot be told soon, the job is one of its own.
     let wanted = ask.wanted();
-    let view = ask.view_of(Arc::clone(&shared.server.store) as Arc<dyn store::View>);
+    let view = ask.view_of(Arc::clone(&shared.server.store) as Arc<dyn View>);
     let version = timeout(VERSION_WITHIN, view.version(wanted.from, wanted.until));
     let version = version.await.ok().and_then(Result::ok).flatten();
     if let Some(job) = desk.jobs.same(&query, version.as_deref()).await?

@@ -1,0 +1,108 @@
+//! Files that were handed out lately, for clients that ask the same while nothing has changed.
+
+use std::sync::Arc;
+
+use airshed_common::hexadecimal;
+use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+use sha2::{Digest, Sha256};
+use store::{Error, Format, View};
+
+use super::whole::{Effort, Whole};
+use crate::request::Ask;
+
+/// A file of more bytes is printed anew each time: a few such would leave no room for others.
+const LONGEST: usize = 16 << 20;
+
+/// About so many answers. For more the cache would be in parts, none of which could hold a long one.
+const ANSWERS: usize = 32;
+
+/// Bytes of an answer that gain nothing by being compressed.
+const SHORT: usize = 1024;
+
+/// The answers, by the tag of their question and of the state of the store.
+pub(super) struct Kept(Cache<String, Arc<Whole>, Weight>);
+
+#[derive(Clone)]
+struct Weight;
+
+impl Weighter<String, Arc<Whole>> for Weight {
+    fn weight(&self, tag: &String, whole: &Arc<Whole>) -> u64 {
+        (tag.len() + whole.bytes()) as u64
+    }
+}
+
+impl Kept {
+    /// Of so many bytes altogether.
+    pub(super) fn new(bytes: u64) -> Self {
+        Self(Cache::with_weighter(ANSWERS, bytes, Weight))
+    }
+
+    /// The tag of an answer: what is asked and the state that is looked at; `None` where the
+    /// store cannot say which that is, or nothing is kept.
+    pub(super) async fn tag(&self, ask: &Ask, view: &dyn View) -> Result<Option<String>, Error> {
+        if self.0.capacity() == 0 {
+            return Ok(None);
+        }
+        let wanted = ask.wanted();
+        let Some(version) = view.version(wanted.from, wanted.until).await? else {
+            return Ok(None);
+        };
+        let question = serde_json::to_string(&ask.to_object()).unwrap_or_default(); // plain JSON
+        let networks: Vec<_> = wanted.networks.iter().map(|network| network.as_str()).collect();
+        let all = [env!("CARGO_PKG_VERSION"), &version, &networks.join(","), &question];
+        let digest = Sha256::digest(all.join("\n"));
+        Ok(Some(format!("W/\"{}\"", &hexadecimal(&digest)[..32])))
+    }
+
+    pub(super) fn get(&self, tag: &str) -> Option<Arc<Whole>> {
+        let found = self.0.get(tag);
+        let outcome = if found.is_some() { "hit" } else { "miss" };
+        metrics::counter!("airshed_cache_total", "cache" => "answers", "outcome" => outcome)
+            .increment(1);
+        found
+    }
+
+    /// Begins to collect an answer.
+    pub(super) fn collecting(&self, tag: Option<String>) -> Collecting {
+        Collecting { tag, chunks: Vec::new(), length: 0 }
+    }
+
+    /// Keeps an answer that is whole, if it is not too long.
+    pub(super) fn keep(&self, collected: Collecting, ask: &Ask, headers: HeaderMap) {
+        let Collecting { tag: Some(tag), chunks, length } = collected else { return };
+        let text = match <[Bytes; 1]>::try_from(chunks) {
+            Ok([whole]) => whole,
+            Err(chunks) => {
+                let mut text = BytesMut::with_capacity(length);
+                chunks.iter().for_each(|chunk| text.extend_from_slice(chunk));
+                text.freeze()
+            }
+        };
+        let compressed_already = ask.format == Format::Parquet || length < SHORT;
+        let effort = if compressed_already { Effort::None } else { Effort::Some };
+        let whole = Whole::new(text, tag.clone(), headers, effort);
+        self.0.insert(tag, Arc::new(whole));
+    }
+}
+
+/// An answer that is being given, and kept if it stays short enough.
+pub(super) struct Collecting {
+    /// `None`: it is not kept.
+    tag: Option<String>,
+    chunks: Vec<Bytes>,
+    length: usize,
+}
+
+impl Collecting {
+    pub(super) fn add(&mut self, chunk: &Bytes) {
+        self.length += chunk.len();
+        if self.length > LONGEST {
+            (self.tag, self.chunks) = (None, Vec::new());
+        } else if self.tag.is_some() {
+            self.chunks.push(chunk.clone());
+        }
+    }
+}

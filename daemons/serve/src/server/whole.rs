@@ -1,0 +1,148 @@
+//! Answers that are there whole, and handed out again and again, also compressed.
+
+use std::io::Write;
+
+use airshed_common::reason;
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, ETAG, IF_NONE_MATCH, VARY,
+};
+use http::{HeaderMap, Response, StatusCode};
+use tokio::sync::OnceCell;
+
+use super::answer::{Answer, full, set};
+use super::problem::Problem;
+
+/// An answer, each of its compressed forms made when it is first asked for.
+pub(super) struct Whole {
+    text: Bytes,
+    /// Weak: of all forms together.
+    tag: String,
+    /// What it has beside tag and encoding.
+    headers: HeaderMap,
+    effort: Effort,
+    gzip: OnceCell<Bytes>,
+    zstd: OnceCell<Bytes>,
+}
+
+/// How much work it is worth to make an answer shorter.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effort {
+    /// It is compressed already, or too short to gain by it.
+    None,
+    /// It may be asked for a few times.
+    Some,
+    /// Every visitor asks for it.
+    Most,
+}
+
+impl Effort {
+    fn gzip(self) -> Compression {
+        if self == Self::Most { Compression::best() } else { Compression::default() }
+    }
+
+    fn zstd(self) -> i32 {
+        if self == Self::Most { 12 } else { 7 }
+    }
+}
+
+impl Whole {
+    pub(super) fn new(text: Bytes, tag: String, headers: HeaderMap, effort: Effort) -> Self {
+        let (gzip, zstd) = Default::default();
+        Self { text, tag, headers, effort, gzip, zstd }
+    }
+
+    /// Bytes of memory, roughly: with its two compressed forms about a quarter more.
+    pub(super) fn bytes(&self) -> usize {
+        self.text.len() + self.text.len() / 4
+    }
+
+    /// As the client wants it; or that it has this already.
+    pub(super) async fn respond(&self, asked: &HeaderMap) -> Result<Answer, Problem> {
+        if is_known(&self.tag, asked) {
+            return Ok(unchanged(&self.tag, self.headers.clone()));
+        }
+        let (encoding, body) = match encoding(asked).filter(|_| self.effort != Effort::None) {
+            Some("zstd") => (Some("zstd"), self.zstd().await?.clone()),
+            Some(gzip) => (Some(gzip), self.gzip().await?.clone()),
+            None => (None, self.text.clone()),
+        };
+        let mut answer = Response::new(full(body));
+        answer.headers_mut().extend(self.headers.clone());
+        if let Some(encoding) = encoding {
+            set(&mut answer, CONTENT_ENCODING, encoding);
+        }
+        if let Some(length) = hyper::body::Body::size_hint(answer.body()).exact() {
+            set(&mut answer, CONTENT_LENGTH, &length.to_string());
+        }
+        tagged(&mut answer, &self.tag);
+        Ok(answer)
+    }
+
+    pub(super) async fn gzip(&self) -> Result<&Bytes, Problem> {
+        let (text, level) = (self.text.clone(), self.effort.gzip());
+        let compress = move || {
+            let mut encoder = GzEncoder::new(Vec::with_capacity(text.len() / 8), level);
+            let written = encoder.write_all(&text).and_then(|()| encoder.finish());
+            written.unwrap_or_default().into() // a Vec takes everything
+        };
+        self.gzip.get_or_try_init(|| in_background(compress)).await
+    }
+
+    pub(super) async fn zstd(&self) -> Result<&Bytes, Problem> {
+        let (text, level) = (self.text.clone(), self.effort.zstd());
+        let compress = move || zstd::encode_all(&*text, level).unwrap_or_default().into();
+        self.zstd.get_or_try_init(|| in_background(compress)).await
+    }
+}
+
+/// Whether the client has what a tag names.
+pub(super) fn is_known(tag: &str, asked: &HeaderMap) -> bool {
+    let known = asked.get_all(IF_NONE_MATCH).iter().filter_map(|tags| tags.to_str().ok());
+    let bare = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    let mut known = known.flat_map(|tags| tags.split(',')).map(bare);
+    known.any(|known| known == "*" || known == bare(tag))
+}
+
+/// That the client has it already.
+pub(super) fn unchanged(tag: &str, headers: HeaderMap) -> Answer {
+    let mut answer = Response::new(full(Bytes::new()));
+    *answer.status_mut() = StatusCode::NOT_MODIFIED;
+    let about_the_file = ["content-type", "content-length", "content-disposition"];
+    let others = headers.into_iter().filter_map(|(name, value)| Some((name?, value)));
+    let others = others.filter(|(name, _)| !about_the_file.contains(&name.as_str()));
+    answer.headers_mut().extend(others);
+    tagged(&mut answer, tag);
+    answer
+}
+
+/// An answer that clients may keep, if they ask each time whether it still holds.
+pub(super) fn tagged(answer: &mut Answer, tag: &str) {
+    set(answer, ETAG, tag);
+    set(answer, CACHE_CONTROL, "no-cache");
+    set(answer, VARY, "accept-encoding");
+}
+
+pub(super) async fn in_background(
+    work: impl FnOnce() -> Bytes + Send + 'static,
+) -> Result<Bytes, Problem> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|panic| Problem::Internal { log: reason(&panic), transient: false })
+}
+
+/// The smallest of our encodings that the client takes.
+fn encoding(headers: &HeaderMap) -> Option<&'static str> {
+    let offers = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|offer| offer.to_str().ok());
+    let accepted: Vec<_> = offers
+        .flat_map(|offer| offer.split(','))
+        .filter_map(|offer| {
+            let (name, weight) = offer.split_once(';').unwrap_or((offer, ""));
+            let weight = weight.trim().strip_prefix("q=").map(str::parse::<f32>);
+            let refused = matches!(weight, Some(Ok(weight)) if weight <= 0.0);
+            (!refused).then(|| name.trim().to_ascii_lowercase())
+        })
+        .collect();
+    ["zstd", "gzip"].into_iter().find(|name| accepted.iter().any(|accepted| accepted == name))
+}

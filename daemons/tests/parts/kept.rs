@@ -1,0 +1,151 @@
+//! Answers that are given again: the same bytes in every form, and never old ones.
+
+use std::io::Read;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use reqwest::StatusCode;
+use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, ETAG, IF_NONE_MATCH};
+use store::{Memory, Reading, Store, Window};
+
+use super::support::{Options, Rig, at, readings};
+
+const ALL: &str = "/api/query?startDate=2026-01-01&endDate=2026-01-31";
+
+/// The body, unpacked.
+async fn body(answer: reqwest::Response) -> Vec<u8> {
+    let encoding = answer.headers().get(CONTENT_ENCODING).map(|e| e.to_str().unwrap().to_owned());
+    let bytes = answer.bytes().await.unwrap();
+    let mut text = Vec::new();
+    match encoding.as_deref() {
+        Some("gzip") => drop(flate2::read::GzDecoder::new(&*bytes).read_to_end(&mut text).unwrap()),
+        Some("zstd") => text = zstd::decode_all(&*bytes).unwrap(),
+        _ => text = bytes.to_vec(),
+    }
+    text
+}
+
+async fn ask(rig: &Rig, path: &str, encoding: &str) -> reqwest::Response {
+    let request = rig.http.get(format!("{}{path}", rig.base)).header(ACCEPT_ENCODING, encoding);
+    request.send().await.unwrap()
+}
+
+#[tokio::test]
+async fn an_answer_is_the_same_in_every_form_and_every_time() {
+    let rig = Rig::start(Options::default()).await;
+    rig.store.put(&readings(30_000)).await.unwrap();
+    for format in ["csv", "json", "ndjson", "geojson", "parquet", "arrow"] {
+        for (filter, rows) in [("", 30_000), ("&country=DE&limit=1200", 1200), ("&sensor=100", 600)]
+        {
+            let path = format!("{ALL}{filter}&format={format}");
+            let first = ask(&rig, &path, "identity").await;
+            assert_eq!(first.status(), 200);
+            let (tag, disposition) =
+                (first.headers()[ETAG].clone(), first.headers()["content-disposition"].clone());
+            let plain = body(first).await;
+            assert!(!plain.is_empty());
+            for encoding in ["identity", "gzip", "zstd", "identity", "zstd"] {
+                let again = ask(&rig, &path, encoding).await;
+                assert_eq!(again.headers()[ETAG], tag);
+                assert_eq!(again.headers()["content-disposition"], disposition);
+                let doubtful = again.headers()["airshed-doubtful-rows"].to_str().unwrap();
+                assert!(doubtful.parse::<u64>().unwrap() <= rows);
+                let given = again.headers().get(CONTENT_ENCODING).map(|e| e.to_str().unwrap());
+                let packs = encoding != "identity" && format != "parquet";
+                assert_eq!(given, packs.then_some(encoding), "{path}");
+                assert!(again.headers().contains_key("content-length"), "{path}");
+                assert!(body(again).await == plain, "{path} as {encoding}");
+            }
+        }
+    }
+    let metrics = rig.get("/metrics").await.text().await.unwrap();
+    let hits = "airshed_cache_total{cache=\"answers\",outcome=\"hit\"}";
+    assert!(metrics.lines().any(|line| line.starts_with(hits)), "{metrics}");
+}
+
+#[tokio::test]
+async fn a_client_that_has_an_answer_is_told_so_until_it_changes() {
+    let rig = Rig::start(Options::default()).await;
+    rig.store.put(&readings(100)).await.unwrap();
+    let first = rig.get(ALL).await;
+    let tag = first.headers()[ETAG].clone();
+    assert!(tag.to_str().unwrap().starts_with("W/"), "also of its compressed forms");
+    let asked = async || {
+        let request = rig.http.get(format!("{}{ALL}", rig.base)).header(IF_NONE_MATCH, &tag);
+        request.send().await.unwrap()
+    };
+    let unchanged = asked().await;
+    assert_eq!(unchanged.status(), StatusCode::NOT_MODIFIED);
+    assert_eq!(unchanged.headers()[ETAG], tag);
+    assert!(unchanged.bytes().await.unwrap().is_empty());
+    // Another day is not what was asked for.
+    let mut other = Reading::new(7, Window::Hour, at("2026-02-01T12:00:00Z"));
+    other.pm10 = Some(20.into());
+    rig.store.put(&[other.clone()]).await.unwrap();
+    assert_eq!(asked().await.status(), StatusCode::NOT_MODIFIED);
+    other.timestamp = at("2026-01-01T12:00:00Z");
+    rig.store.put(&[other]).await.unwrap();
+    let changed = asked().await;
+    assert_eq!(changed.status(), StatusCode::OK);
+    assert_ne!(changed.headers()[ETAG], tag);
+    assert_eq!(changed.text().await.unwrap().lines().count(), 102);
+}
+
+#[tokio::test]
+async fn what_is_kept_takes_no_place() {
+    let rig = Rig::start(Options { in_flight: 0, workers: 0, ..Options::default() }).await;
+    rig.store.put(&readings(5000)).await.unwrap();
+    assert_eq!(rig.get(ALL).await.status(), 202, "there is no place");
+    let few = format!("{ALL}&limit=1000");
+    let first = rig.get(&few).await.text().await.unwrap();
+    assert_eq!(rig.get(&few).await.text().await.unwrap(), first);
+}
+
+/// Puts, deletions and questions in any order: a server that keeps answers says what one says
+/// that keeps none.
+#[test]
+fn no_answer_is_older_than_what_it_is_of() {
+    let step = prop_oneof![
+        2 => (0..40u64, 0..3i64).prop_map(|(sensor, day)| (0, sensor, day)),
+        1 => (0..3i64).prop_map(|day| (1, 0, day)),
+        6 => (0..4u64, 0..3i64).prop_map(|(question, encoding)| (2, question, encoding)),
+    ];
+    let steps = proptest::collection::vec(step, 1..60);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut config = ProptestConfig::default();
+    config.cases = config.cases.min(256) / 8;
+    proptest!(config, |(steps in steps)| {
+        runtime.block_on(async {
+            let store: Arc<dyn Store> = Arc::new(Memory::new());
+            let keeps = Rig::start(Options { store: Arc::clone(&store), ..Options::default() }).await;
+            let other = Options { store: Arc::clone(&store), kept_answers: 0, ..Options::default() };
+            let forgets = Rig::start(other).await;
+            for (number, (kind, one, two)) in (1i64..).zip(steps) {
+                let day = at("2026-01-10T00:00:00Z") + jiff::SignedDuration::from_hours(24 * two);
+                match kind {
+                    0 => {
+                        let mut reading = Reading::new(one, Window::Hour, day);
+                        reading.pm25 = Some(number.into());
+                        reading.country = Some(["DE", "FR"][one as usize % 2].parse().unwrap());
+                        store.put(&[reading]).await.unwrap();
+                    }
+                    1 => drop(store.delete_before(day).await.unwrap()),
+                    _ => {
+                        let filter = ["", "&country=DE", "&minAqi=3", "&quality=plausible"][one as usize];
+                        let path = format!("{ALL}{filter}");
+                        let encoding = ["identity", "gzip", "zstd"][two as usize];
+                        let [kept, anew] = [&keeps, &forgets].map(|rig| ask(rig, &path, encoding));
+                        let (kept, anew) = (kept.await, anew.await);
+                        assert_eq!(kept.status(), anew.status());
+                        if kept.status() == 200 {
+                            assert!(!anew.headers().contains_key(ETAG));
+                            assert_eq!(body(kept).await, body(anew).await);
+                        }
+                    }
+                }
+            }
+            keeps.stop.cancel();
+            forgets.stop.cancel();
+        });
+    });
+}
