@@ -39,27 +39,6 @@ export interface CountryTally {
   medianP2: number | null;
 }
 
-export interface Feature {
-  id: SensorId;
-  geometry: { coordinates: [longitude: number, latitude: number] } | null;
-  properties: {
-    loc_country?: string;
-    P1?: number;
-    P2?: number;
-    AQI: number | null;
-    ageHours?: number;
-    indoor?: boolean;
-    flags?: string[];
-    /** Why it is in no mean or median. */
-    leftOut?: string[];
-  };
-}
-
-export interface Latest {
-  newest?: string;
-  features: Feature[];
-}
-
 export interface Series {
   sensor: SensorId;
   sensorType: string | null;

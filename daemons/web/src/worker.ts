@@ -1,8 +1,7 @@
 // The other thread: makes of files what the map paints.
 
 import type { Topology } from "topojson-specification";
-import type { Latest } from "./api";
-import { buffersOf, frameOf } from "./map/frame";
+import { buffersOf, frameOf, type Latest } from "./map/frame";
 import { landsOf } from "./map/lands";
 import type { Done, Task } from "./work";
 

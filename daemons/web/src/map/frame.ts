@@ -1,8 +1,29 @@
 // One moment of the network: the latest reading of every sensor, by column, with places on
 // the Mercator square from 0,0 (north-west) to 1,1.
 
-import type { Latest } from "../api";
 import type { SensorId } from "../sensor-id";
+
+/** A sensor of `/api/latest`, as the server has it. */
+interface Feature {
+  id: SensorId;
+  geometry: { coordinates: [longitude: number, latitude: number] } | null;
+  properties: {
+    loc_country?: string;
+    P1?: number;
+    P2?: number;
+    AQI: number | null;
+    ageHours?: number;
+    indoor?: boolean;
+    flags?: string[];
+    /** Why it is in no mean or median. */
+    leftOut?: string[];
+  };
+}
+
+export interface Latest {
+  newest?: string;
+  features: Feature[];
+}
 
 export interface Frame {
   length: number;
