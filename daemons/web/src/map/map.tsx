@@ -7,40 +7,23 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Palette } from "../index-scale";
 import type { Selection } from "../selection";
 import { useWords, type Words } from "../texts";
+import type { Drawing } from "./area-drawing";
 import { type Frame, latitudeOf, longitudeOf, mercatorX, mercatorY, reasonsOf, usualView, type View } from "./frame";
 import { type Mark, markAt, marksOf, paintMarks, paintRing } from "./marks";
+import type { Place } from "./place";
 import { type Sheet, sheet } from "./sheet";
+import type { Target } from "./target";
 import type { World } from "./lands";
 import { type Inks, paintWorld, world } from "./world";
 import type { SensorId } from "../sensor-id";
+import type { Shown } from "../shown";
 
-export type Drawing = "box" | "place" | null;
-export type Place = [latitude: number, longitude: number, zoom: number];
-
-/** Where a sensor stood when it was last heard of. */
-export interface Located {
-  sensor: SensorId;
-  place: [latitude: number, longitude: number] | null;
-}
-
-interface Props {
-  frame: Frame | null;
-  /** There is no frame to wait for. */
-  failed: boolean;
-  /** The moment that is shown, where it is not the present. */
-  asOf: number | null;
+interface Props extends Shown, Target {
   palette: Palette;
   dark: boolean;
   chosen: SensorId | null;
-  /** For a chosen sensor that the frame does not have. */
-  located: Located | null;
-  start: Place;
-  /** Whether to go to where the sensors are, once they are known. */
-  fit: boolean;
   selection: Selection;
   drawing: Drawing;
-  /** Where to go; another object, another move. */
-  goal: { place: Place } | null;
   onChoose: (sensor: SensorId) => void;
   onView: (view: View, place: Place) => void;
   onDrawn: (bbox: string | null, place: [number, number] | null) => void;
