@@ -54,7 +54,7 @@ const Page = ({ settings }: { settings: Settings }) => {
   const { newest, countedFrom, selection } = useDates(readings, address.selection);
   const { shown, setPast } = useShown(readings, moment, newest);
   const [view, setView] = useState<View | null>(null);
-  const { target, goTo, seek, locate } = useTarget(start, address, shown.frame);
+  const { target, goTo, seek, locate } = useTarget(start, tab, shown);
   const area = useAreaDrawing(address.selection, setSelection);
   const jobs = useJobs();
 

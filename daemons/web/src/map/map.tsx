@@ -10,6 +10,7 @@ import { useWords, type Words } from "../texts";
 import type { Drawing } from "./area-drawing";
 import { type Frame, latitudeOf, longitudeOf, mercatorX, mercatorY, reasonsOf, usualView, type View } from "./frame";
 import { type Mark, markAt, marksOf, paintMarks, paintRing } from "./marks";
+import { type Sought, ZOOM_STEP, zoomAmongNeighbours } from "./neighbours";
 import type { Place } from "./place";
 import { type Sheet, sheet } from "./sheet";
 import type { Target } from "./target";
@@ -74,7 +75,7 @@ export const MapView = (props: Props) => {
     const map = L.map(element.current!, {
       center: [latitude, longitude],
       zoom,
-      zoomSnap: 0.5,
+      zoomSnap: ZOOM_STEP,
       minZoom: 1.5,
       maxZoom: FURTHEST_ZOOM,
       maxBounds: [[-85, -185], [85, 185]],
@@ -180,8 +181,11 @@ export const MapView = (props: Props) => {
   }, [props.frame, props.palette, props.dark, props.chosen, props.located, land, words]);
 
   useEffect(() => {
-    if (props.goal) fitted.current = true;
-    if (props.goal) parts.current?.map.setView([props.goal.place[0], props.goal.place[1]], props.goal.place[2]);
+    const [goal, map] = [props.goal, parts.current?.map];
+    if (!goal || !map) return;
+    fitted.current = true;
+    const [latitude, longitude, zoom] = "place" in goal ? goal.place : placeOfSought(map, goal, props.frame);
+    map.setView([latitude, longitude], zoom);
   }, [props.goal]);
 
   useEffect(() => {
@@ -246,6 +250,11 @@ const open = (map: L.Map, { sensors }: Mark, { frame, onChoose }: Props) => {
   const rank = (n: number) => (frame!.leftOut[n] ? -2 : frame!.index[n]!);
   const highest = sensors.reduce((a, b) => (rank(b) > rank(a) ? b : a));
   onChoose(frame!.ids[highest]!);
+};
+
+const placeOfSought = (map: L.Map, sought: Sought, frame: Frame | null): Place => {
+  const { x: width, y: height } = map.getSize();
+  return [...sought.at, zoomAmongNeighbours(frame, sought, [width, height], map.getZoom())];
 };
 
 /** How many sensors there are, where none of them has a place. */

@@ -2,19 +2,19 @@
 // map, or to where the sensors are.
 
 import { useEffect, useState } from "preact/hooks";
-import type { Address } from "../address";
+import type { Address, Tab } from "../address";
 import type { SensorId } from "../sensor-id";
-import { type Frame, placeOf } from "./frame";
+import type { Shown } from "../shown";
+import { placeOf } from "./frame";
+import type { Sought } from "./neighbours";
 import { HOME, type Located, type Place } from "./place";
-
-const SENSOR_ZOOM = 13;
 
 export interface Target {
   start: Place;
   /** Whether to go to where the sensors are, once they are known. */
   fit: boolean;
-  /** Where to go; another object, another move. */
-  goal: { place: Place } | null;
+  /** Where to go, or which sensor to show among its neighbours; another object, another move. */
+  goal: { place: Place } | Sought | null;
   /** For a chosen sensor that the frame does not have. */
   located: Located | null;
 }
@@ -28,8 +28,8 @@ interface Steering {
   locate: (found: Located | null) => void;
 }
 
-/** `start` is what the address said when the page was opened, `address` what it says now. */
-export const useTarget = (start: Address, { tab, place }: Address, frame: Frame | null): Steering => {
+/** `start` is what the address said when the page was opened, `tab` what it says now. */
+export const useTarget = (start: Address, tab: Tab, { frame, failed }: Shown): Steering => {
   // A sensor that was not chosen on the map is shown there: by the map's own readings, or by
   // its series, where it has been silent for too long to be on the map.
   const [awaited, setAwaited] = useState(start.place === null ? start.sensor : null);
@@ -37,19 +37,23 @@ export const useTarget = (start: Address, { tab, place }: Address, frame: Frame 
   const [goal, setGoal] = useState<Target["goal"]>(null);
   const [located, setLocated] = useState<Located | null>(null);
   const goTo = (place: Place) => setGoal({ place });
-  const show = (found: readonly [number, number] | null) => {
+  const show = (sensor: SensorId, at: [number, number] | null) => {
     setAwaited(null);
-    if (found) goTo([...found, Math.max(place?.[2] ?? 0, SENSOR_ZOOM)]);
+    if (at) setGoal({ sensor, at });
     else if (start.place === null) setFit(true);
   };
   useEffect(() => {
-    if (awaited === null || !frame) return;
-    const found = placeOf(frame, awaited);
-    if (found || tab !== "sensor") show(found);
-  }, [awaited, frame, tab]);
+    if (awaited === null) return;
+    const onMap = frame && placeOf(frame, awaited);
+    if (onMap) return show(awaited, onMap);
+    // Its series may come first, but the neighbours come with the map's readings.
+    const known = frame !== null || failed;
+    if (known && located?.sensor === awaited) return show(awaited, located.place);
+    if (frame && tab !== "sensor") show(awaited, null);
+  }, [awaited, frame, failed, located, tab]);
   const locate = (found: Located | null) => {
     setLocated(found);
-    if (awaited !== null && (found === null || found.sensor === awaited)) show(found && found.place);
+    if (awaited !== null && found === null) show(awaited, null);
   };
   return { target: { start: start.place ?? HOME, fit, goal, located }, goTo, seek: setAwaited, locate };
 };
