@@ -1,7 +1,7 @@
 // What the address says of the page, and the entries of the browser's history.
 
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
-import type { Place } from "./map/map";
+import type { Place } from "./map/place";
 import { readSensorId, type SensorId } from "./sensor-id";
 import { fromAddress, local, type Selection, toAddress } from "./selection";
 

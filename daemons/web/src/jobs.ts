@@ -1,6 +1,7 @@
 // The jobs that this browser asked for: kept over reloads, followed until they end.
 
-import { cancelJob, jobStatus, type JobStatus, Refusal } from "./api";
+import { useEffect, useState } from "preact/hooks";
+import { ask, cancelJob, jobStatus, type JobStatus, Refusal } from "./api";
 
 export interface Job extends Omit<Partial<JobStatus>, "status"> {
   id: string;
@@ -27,7 +28,7 @@ const BETWEEN_LOOKS_AT_YOUNG_MS = 250;
 
 type Listener = (jobs: Job[]) => void;
 
-const isActive = (job: Job) => job.status === "queued" || job.status === "running";
+export const isActive = (job: Job) => job.status === "queued" || job.status === "running";
 
 const read = (): Job[] => {
   try {
@@ -58,11 +59,17 @@ const set = (changed: Job[]) => {
 const change = (id: string, what: Partial<Job>) =>
   set(jobs.map((job) => (job.id === id ? { ...job, ...what } : job)));
 
-export const current = () => jobs;
-
-export const onJobs = (listener: Listener): (() => void) => {
+const onJobs = (listener: Listener): (() => void) => {
   listeners.add(listener);
   return () => listeners.delete(listener);
+};
+
+/** The list, up to date. */
+export const useJobs = (): Job[] => {
+  const [list, setList] = useState(jobs);
+  useEffect(() => onJobs(setList), []);
+  useEffect(follow, []);
+  return list;
 };
 
 // Another tab changed the list.
@@ -87,6 +94,15 @@ export const cancel = async (id: string) => {
   else take(answer, { wanted: false });
 };
 
+/** Asks the same again; where that makes another job, it takes this one's place. */
+export const askAgain = async (job: Job) => {
+  const headers = { Accept: "application/json", Prefer: "respond-async" };
+  const answer = await ask(`/api/query?${job.query}`, { headers });
+  const { id } = (await answer.json()) as { id: string };
+  if (id !== job.id) forget(job.id);
+  add(id, job.query);
+};
+
 const take = (answer: JobStatus, more: Partial<Job> = {}) => {
   const { id, status, rows, estimate, bytes, waiting, reason, retryable, expires } = answer;
   const active = status === "queued" || status === "running";
@@ -105,7 +121,7 @@ export const download = (address: string) => {
 };
 
 /** Looks after the jobs until none is under way. Ended ones expire unseen until then. */
-export const follow = () => {
+const follow = () => {
   wake();
   if (following) return;
   following = true;

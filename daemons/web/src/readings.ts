@@ -1,7 +1,7 @@
 // What is stored, and the latest of each sensor: kept up to date while the page is open.
 
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
-import { isAborted, type Known, latest, onReachable, summary, Unreachable } from "./api";
+import { ageOf, isAborted, type Known, latest, onReachable, summary, Unreachable } from "./api";
 import type { Frame } from "./map/frame";
 import { reasonOf, useWords } from "./texts";
 
@@ -15,7 +15,10 @@ const PRESENT_SECONDS = 24 * 3600;
 /** … and where the map is behind what is stored. */
 const SOON_MS = 3000;
 
-export interface Readings {
+/** How often the page looks how old its readings are by now. */
+const AGE_MS = 10_000;
+
+interface Loaded {
   known: Known | null;
   frame: Frame | null;
   /** Why they could not be loaded. */
@@ -24,8 +27,24 @@ export interface Readings {
   reload: () => void;
 }
 
-/** Looked at again each minute, and when the server is back. */
+export interface Readings extends Loaded {
+  /** How old the newest are by now, seconds; `null` without readings. */
+  age: number | null;
+  /** Whether that is too old to describe the present. */
+  stale: boolean;
+}
+
 export const useReadings = (): Readings => {
+  const loaded = useLoaded();
+  const { known } = loaded;
+  const now = useNow(AGE_MS);
+  const age = known && ageOf(known, now);
+  const stale = known !== null && age !== null && age > known.staleAfterSeconds;
+  return { ...loaded, age, stale };
+};
+
+/** Looked at again each minute, and when the server is back. */
+const useLoaded = (): Loaded => {
   const { t } = useWords();
   const [known, setKnown] = useState<Known | null>(null);
   const [frame, setFrame] = useState<Frame | null>(null);

@@ -28,6 +28,9 @@ export interface Selection {
 
 export const FORMATS = ["csv", "spreadsheet", "json", "geojson", "parquet", "arrow"] as const;
 
+/** The radius of a place that was pointed at, kilometres. */
+export const NEAR_KM = 10;
+
 export const EMPTY: Selection = {
   preset: "24h",
   start: "",

@@ -288,14 +288,18 @@ test("where one is", async (t) => {
   });
 
   await t.test("?sensor=ID shows the sensor on the map, also one that has been silent for days", async () => {
-    for (const [sensor, latitude, longitude] of [[CHOSEN, 50.12, 8.12], [99, 47.5, 19.1]]) {
+    for (const [sensor, latitude, longitude, inView] of [[CHOSEN, 50.12, 8.12, 6], [99, 47.5, 19.1, 0]]) {
       const page = await opened(browser, address, `/?sensor=${sensor}`);
       await page.getByRole("heading", { name: `Sensor ${sensor}` }).waitFor();
       const place = await until("the map is there", () => {
         const place = at(page, "map")?.split(",").map(Number);
         return place && Math.hypot(place[0] - latitude, place[1] - longitude) < 0.01 ? place : null;
       });
-      assert.ok(place[2] >= 12, "near enough to see it alone");
+      assert.ok(place[2] >= 9 && place[2] <= 13, `near enough: ${place[2]}`);
+      await page.getByRole("tab", { name: "Overview" }).click();
+      const count = await page.getByText(/sensors? in view|No sensor reported/).innerText();
+      assert.ok((Number.parseInt(count) || 0) >= inView, `among its neighbours: ${count}`);
+      await page.getByRole("tab", { name: "Sensor" }).click();
       await page.screenshot({ path: join(SHOTS, `sensor-${sensor}-on-map.png`) });
       await page.context().close();
     }

@@ -3,6 +3,7 @@
 
 import type { SensorId } from "../sensor-id";
 
+/** A sensor of `/api/latest`, as the server has it. */
 interface Feature {
   id: SensorId;
   geometry: { coordinates: [longitude: number, latitude: number] } | null;

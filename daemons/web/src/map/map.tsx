@@ -7,40 +7,24 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Palette } from "../index-scale";
 import type { Selection } from "../selection";
 import { useWords, type Words } from "../texts";
+import type { Drawing } from "./area-drawing";
 import { type Frame, latitudeOf, longitudeOf, mercatorX, mercatorY, reasonsOf, usualView, type View } from "./frame";
 import { type Mark, markAt, marksOf, paintMarks, paintRing } from "./marks";
+import { type Sought, ZOOM_STEP, zoomAmongNeighbours } from "./neighbours";
+import type { Place } from "./place";
 import { type Sheet, sheet } from "./sheet";
+import type { Target } from "./target";
 import type { World } from "./lands";
 import { type Inks, paintWorld, world } from "./world";
 import type { SensorId } from "../sensor-id";
+import type { Shown } from "../shown";
 
-export type Drawing = "box" | "place" | null;
-export type Place = [latitude: number, longitude: number, zoom: number];
-
-/** Where a sensor stood when it was last heard of. */
-export interface Located {
-  sensor: SensorId;
-  place: [latitude: number, longitude: number] | null;
-}
-
-interface Props {
-  frame: Frame | null;
-  /** There is no frame to wait for. */
-  failed: boolean;
-  /** The moment that is shown, where it is not the present. */
-  asOf: number | null;
+interface Props extends Shown, Target {
   palette: Palette;
   dark: boolean;
   chosen: SensorId | null;
-  /** For a chosen sensor that the frame does not have. */
-  located: Located | null;
-  start: Place;
-  /** Whether to go to where the sensors are, once they are known. */
-  fit: boolean;
   selection: Selection;
   drawing: Drawing;
-  /** Where to go; another object, another move. */
-  goal: { place: Place } | null;
   onChoose: (sensor: SensorId) => void;
   onView: (view: View, place: Place) => void;
   onDrawn: (bbox: string | null, place: [number, number] | null) => void;
@@ -91,7 +75,7 @@ export const MapView = (props: Props) => {
     const map = L.map(element.current!, {
       center: [latitude, longitude],
       zoom,
-      zoomSnap: 0.5,
+      zoomSnap: ZOOM_STEP,
       minZoom: 1.5,
       maxZoom: FURTHEST_ZOOM,
       maxBounds: [[-85, -185], [85, 185]],
@@ -197,8 +181,11 @@ export const MapView = (props: Props) => {
   }, [props.frame, props.palette, props.dark, props.chosen, props.located, land, words]);
 
   useEffect(() => {
-    if (props.goal) fitted.current = true;
-    if (props.goal) parts.current?.map.setView([props.goal.place[0], props.goal.place[1]], props.goal.place[2]);
+    const [goal, map] = [props.goal, parts.current?.map];
+    if (!goal || !map) return;
+    fitted.current = true;
+    const [latitude, longitude, zoom] = "place" in goal ? goal.place : placeOfSought(map, goal, props.frame);
+    map.setView([latitude, longitude], zoom);
   }, [props.goal]);
 
   useEffect(() => {
@@ -263,6 +250,11 @@ const open = (map: L.Map, { sensors }: Mark, { frame, onChoose }: Props) => {
   const rank = (n: number) => (frame!.leftOut[n] ? -2 : frame!.index[n]!);
   const highest = sensors.reduce((a, b) => (rank(b) > rank(a) ? b : a));
   onChoose(frame!.ids[highest]!);
+};
+
+const placeOfSought = (map: L.Map, sought: Sought, frame: Frame | null): Place => {
+  const { x: width, y: height } = map.getSize();
+  return [...sought.at, zoomAmongNeighbours(frame, sought, [width, height], map.getZoom())];
 };
 
 /** How many sensors there are, where none of them has a place. */

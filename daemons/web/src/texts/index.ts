@@ -91,10 +91,8 @@ export const reasonOf = (error: unknown, t: Texts): string => {
   return error instanceof Error ? error.message : String(error);
 };
 
-/** The language asked for last, else the browser's, else English. */
+/** The browser's language, else English. */
 export const usual = (): Language => {
-  const kept = localStorage.getItem("airshed.language");
-  if (kept === "en" || kept === "de") return kept;
   const first = navigator.languages.find((tag) => /^(en|de)\b/i.test(tag));
   return first?.toLowerCase().startsWith("de") ? "de" : "en";
 };

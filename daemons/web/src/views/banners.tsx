@@ -1,21 +1,16 @@
 // What everybody who looks at the page has to know, whatever the view.
 
-import type { Known } from "../api";
+import type { Readings } from "../readings";
 import { useWords } from "../texts";
 
 interface Props {
-  known: Known | null;
-  /** Seconds; `null` without readings. */
-  age: number | null;
-  stale: boolean;
+  readings: Readings;
   /** The past is shown, and says so itself. */
   past: boolean;
-  reachable: boolean;
-  failure: string | null;
-  onRetry: () => void;
 }
 
-export const Banners = ({ known, age, stale, past, reachable, failure, onRetry }: Props) => {
+export const Banners = ({ readings, past }: Props) => {
+  const { known, age, stale, reachable, failure, reload } = readings;
   const { t, span } = useWords();
   const feed = known?.feed ?? null;
   const said: string[] = [];
@@ -36,7 +31,7 @@ export const Banners = ({ known, age, stale, past, reachable, failure, onRetry }
       ))}
       {failure !== null && (
         <p class="banner">
-          <button type="button" onClick={onRetry}>
+          <button type="button" onClick={reload}>
             {t.retry}
           </button>
         </p>

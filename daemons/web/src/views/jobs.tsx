@@ -1,17 +1,11 @@
 // The list of one's own jobs.
 
 import { useEffect, useState } from "preact/hooks";
-import { cancel, download, forget, type Job, refreshEnded, resultOf } from "../jobs";
+import { askAgain, cancel, download, forget, isActive, type Job, refreshEnded, resultOf } from "../jobs";
 import { useNow } from "../readings";
 import { reasonOf, useWords } from "../texts";
 
-interface Props {
-  jobs: Job[];
-  /** Asks the same again. */
-  onAgain: (job: Job) => Promise<void>;
-}
-
-export const JobsView = ({ jobs, onAgain }: Props) => {
+export const JobsView = ({ jobs }: { jobs: Job[] }) => {
   const { t } = useWords();
   useEffect(() => void refreshEnded(), []);
   return (
@@ -20,7 +14,7 @@ export const JobsView = ({ jobs, onAgain }: Props) => {
       {jobs.length === 0 && <p class="note">{t.jobsNone}</p>}
       <ul class="jobs">
         {jobs.map((job) => (
-          <JobItem key={job.id} job={job} onAgain={onAgain} />
+          <JobItem key={job.id} job={job} />
         ))}
       </ul>
       <p class="note">{t.jobsNote}</p>
@@ -28,7 +22,7 @@ export const JobsView = ({ jobs, onAgain }: Props) => {
   );
 };
 
-const JobItem = ({ job, onAgain }: { job: Job; onAgain: Props["onAgain"] }) => {
+const JobItem = ({ job }: { job: Job }) => {
   const words = useWords();
   const { t, span, moment } = words;
   const [failure, setFailure] = useState<string | null>(null);
@@ -36,7 +30,7 @@ const JobItem = ({ job, onAgain }: { job: Job; onAgain: Props["onAgain"] }) => {
     setFailure(null);
     action.catch((error: unknown) => setFailure(reasonOf(error, t)));
   };
-  const active = job.status === "queued" || job.status === "running";
+  const active = isActive(job);
   const now = useNow(1000, active);
   const elapsed = ((job.ended ?? now) - job.asked) / 1000;
   const over = ["failed", "cancelled", "expired", "unknown"].includes(job.status);
@@ -74,7 +68,7 @@ const JobItem = ({ job, onAgain }: { job: Job; onAgain: Props["onAgain"] }) => {
           </button>
         )}
         {over && (
-          <button type="button" class="main" onClick={() => tried(onAgain(job))}>
+          <button type="button" class="main" onClick={() => tried(askAgain(job))}>
             {job.status === "failed" ? t.retry : t.askAgain}
           </button>
         )}

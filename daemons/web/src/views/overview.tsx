@@ -7,6 +7,7 @@ import { byNumber, colourOf, type Palette, scale, stepOf } from "../index-scale"
 import { useWords } from "../texts";
 import { Finder } from "./finder";
 import type { SensorId } from "../sensor-id";
+import type { Shown } from "../shown";
 
 /** How many there are of each step of the scale. */
 export const Histogram = (props: { counts: number[]; caption: string; palette: Palette }) => {
@@ -113,19 +114,15 @@ export const LeftOut = (props: { count: number; reasons: Record<string, number>;
 };
 
 interface Props {
-  frame: Frame | null;
-  /** There is no frame to wait for. */
-  failed: boolean;
+  shown: Shown;
   view: View | null;
-  /** The moment that is shown, where it is not the present. */
-  asOf: number | null;
   palette: Palette;
   onChoose: (sensor: SensorId) => void;
 }
 
 const HIGHEST = 8;
 
-export const Overview = ({ frame, failed, view, asOf, palette, onChoose }: Props) => {
+export const Overview = ({ shown: { frame, failed, asOf }, view, palette, onChoose }: Props) => {
   const { t, number, moment } = useWords();
   const seen = useMemo(() => (frame && view ? summed(frame, within(frame, view)) : null), [frame, view]);
   if (!frame || !seen) return <p class="note" role="status">{failed ? t.overviewFailed : t.loading}</p>;

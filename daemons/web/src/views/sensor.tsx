@@ -3,7 +3,7 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { isAborted, Refusal, type Series, series } from "../api";
 import { colourOf, type Palette, scale } from "../index-scale";
-import type { Located } from "../map/map";
+import type { Located } from "../map/place";
 import { useNow } from "../readings";
 import { reasonOf, useWords } from "../texts";
 import { Chart, typicalGap } from "./chart";

@@ -1,0 +1,42 @@
+// From when: a span that counts from the newest readings, or two dates.
+
+import type { Preset } from "../../selection";
+import { useWords } from "../../texts";
+import { type Draft, Field } from "./field";
+
+export const DateFields = ({ draft }: { draft: Draft }) => {
+  const { t } = useWords();
+  const { selection, put } = draft;
+  return (
+    <fieldset>
+      <legend>{t.when}</legend>
+      <div class="presets">
+        {(Object.keys(t.presets) as Preset[]).map((preset) => (
+          <label key={preset} class="choice">
+            <input type="radio" name="preset" checked={selection.preset === preset} onChange={() => put({ preset })} />
+            {t.presets[preset]}
+          </label>
+        ))}
+      </div>
+      <div class="pair">
+        <Field draft={draft} name="startDate" label={t.start}>
+          <input
+            type="datetime-local"
+            name="startDate"
+            value={selection.start}
+            onInput={(event) => put({ preset: "custom", start: event.currentTarget.value })}
+          />
+        </Field>
+        <Field draft={draft} name="endDate" label={t.end}>
+          <input
+            type="datetime-local"
+            name="endDate"
+            value={selection.end}
+            onInput={(event) => put({ preset: "custom", end: event.currentTarget.value })}
+          />
+        </Field>
+      </div>
+      <p class="note">{t.presetsNote}</p>
+    </fieldset>
+  );
+};

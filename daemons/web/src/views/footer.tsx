@@ -1,0 +1,49 @@
+// The foot of the page: whose data it shows and under which licences, and where there is more.
+
+import { scale } from "../index-scale";
+import { useWords } from "../texts";
+
+export const Footer = () => {
+  const { t } = useWords();
+  const communityAlone = scale.attribution.startsWith("Sensor.Community") && scale.licences.length === 1;
+  return (
+    <footer class="foot">
+      <p>
+        {communityAlone ? <CommunityLicence /> : <Licences />} {t.licenceNote}
+      </p>
+      <p>
+        <a href="/form">{t.plainForm}</a> · <a href="/openapi.json">{t.api}</a> · <a href="/readyz">{t.state}</a> ·{" "}
+        {scale.advice && <a href={scale.advice}>{t.aboutIndex(scale.name)}</a>}
+      </p>
+    </footer>
+  );
+};
+
+/** Sensor.Community's, where there is no other network: the database's and its contents'. */
+const CommunityLicence = () => {
+  const { t } = useWords();
+  return (
+    <>
+      <a href="https://sensor.community/">Sensor.Community</a> · {t.licence} (
+      <a href="https://opendatacommons.org/licenses/odbl/1-0/">ODbL</a>,{" "}
+      <a href="https://opendatacommons.org/licenses/dbcl/1-0/">DbCL</a>).
+    </>
+  );
+};
+
+/** Those of every network that the server hands out. */
+const Licences = () => {
+  const { t } = useWords();
+  return (
+    <>
+      <strong>{t.dataOf(scale.attribution)}</strong>
+      {scale.licences.map((licence) => (
+        <>
+          {" "}
+          (<a href={licence}>{t.licenceOf}</a>)
+        </>
+      ))}
+      .
+    </>
+  );
+};
