@@ -86,6 +86,7 @@ bench: check-tools check-python check-node
 SOAK_SECONDS ?= 300
 soak: check-tools check-python check-node check-chromium web
 	tools/seams.sh
+	CARGO=$(CARGO) tools/house.sh all
 	AIRSHED_LOAD=100000 $(CARGO) test --locked --release --package airshed --test commands -- holds_without --nocapture
 	AIRSHED_KILLS=200 $(CARGO) test --locked --package airshed --test commands --test services -- durability workers_are_killed
 	PROPTEST_CASES=20000 $(CARGO) test --locked --release --package airshed-aqi --package airshed-store --package airshed-fuzz
