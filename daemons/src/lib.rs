@@ -1,20 +1,20 @@
-//! Airshed's parts as functions to run, under one roof.
+//! Airshed's parts as functions, re-exported by one crate.
 //!
 //! Each part is a separate crate that can be used without the others:
 //!
-//! - readings come in by `airshed-ingest`: [`source`], [`feed`], [`collector`], [`schedule`],
-//!   and [`demo`], a simulated network;
-//! - answers go out by `airshed-serve`: [`request`], [`server`], [`jobs`],
-//!   [`message`], [`worker`], [`sweeper`], [`objects`], [`freshness`], [`telemetry`], [`watch`], [`trace`];
+//! - `airshed-ingest` collects readings: [`source`], [`feed`], [`collector`], [`schedule`], and
+//!   [`demo`], a simulated network;
+//! - `airshed-serve` answers queries: [`request`], [`server`], [`jobs`], [`message`], [`worker`],
+//!   [`sweeper`], [`objects`], [`freshness`], [`telemetry`], [`watch`], [`trace`];
 //! - `airshed-loadtest` is [`loadtest`], `airshed-deploy` is [`provision`] and [`cost`];
-//! - `airshed-common` is what several of them need: [`Clock`], [`reason`], [`feed_status`].
+//! - `airshed-common` has what several of them share: [`Clock`], [`reason`], [`feed_status`].
 //!
-//! Here is what the binary adds: [`control`] is how commands reach the process that holds the
-//! store, [`transfer`] moves files in and out, [`index`] answers for the index alone.
+//! This crate adds: [`control`], through which commands reach the process that has the store open;
+//! [`transfer`], import and export of files; [`index`], the AQI calculator.
 //!
-//! Each daemon is a `run(parts, stop)`: it ends when the token is cancelled, and reads
-//! neither the environment nor the wall clock nor signals; the binary does. Parts on AWS are
-//! opened by what AWS tools read: the environment, the profile, the machine's role.
+//! Each daemon is a function `run(parts, stop)`: it ends when the token is cancelled, and reads
+//! neither the environment nor the wall clock nor signals; the binary does. AWS backends resolve
+//! credentials as the AWS tools do: from the environment, the profile, or the machine's role.
 
 pub mod control;
 pub mod index;

@@ -1,4 +1,4 @@
-//! Readings from files into a store, and into files of any format.
+//! Import of files into a store, and export to files of any format.
 
 use std::collections::{BTreeSet, HashMap};
 use std::io::{self, Read, Write};
@@ -13,48 +13,48 @@ use store::{Encoder, Network, Pages, Reading, Sensor, Window};
 use tokio::sync::mpsc;
 use tracing::debug;
 
-/// Readings put in one go.
+/// Readings per put.
 const BATCH: usize = 25_000;
 
-/// What an import brought. Every row that was read is one of stored, collided and refused.
+/// The result of an import. Every row read is either stored, collided or refused.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Imported {
     /// Readings stored.
     pub stored: u64,
-    /// Rows with the sensor, window and timestamp of a later one, which replaced them.
+    /// Rows replaced by a later row with the same sensor, averaging period and timestamp.
     pub collided: u64,
     /// Rows refused.
     pub refused: u64,
     /// Fields of stored rows that could not be read.
     pub fields_left_out: u64,
-    /// Stored rows in which `AQI`, `Range` or `flags` said something else than what follows
-    /// from the rest, and is stored.
+    /// Stored rows whose `AQI`, `Range` or `flags` differed from the recomputed ones, which are
+    /// stored.
     pub differing: u64,
-    /// The columns that were passed over.
+    /// The columns that were ignored.
     pub others: Others,
 }
 
 impl Imported {
-    /// The rows of the file.
+    /// The number of rows in the file.
     pub fn rows(&self) -> u64 {
         self.stored + self.collided + self.refused
     }
 }
 
-/// Why an import ended early.
+/// Why an import failed.
 #[derive(Debug, thiserror::Error)]
 #[error("{error}")]
 pub struct ImportError {
-    /// What it brought until then; that is kept.
+    /// The result until then, which is stored.
     pub imported: Imported,
-    /// What is wrong with the file, or with the store.
+    /// The error of the file or of the store.
     #[source]
     pub error: Box<dyn std::error::Error + Send + Sync>,
 }
 
-/// Gives every readable row of a file of any kind (without the feature `import`: of CSV) to `put`, in batches that are not empty;
-/// see [`store::import`].
-/// `refused` is called with those that are, `progress` with the bytes read so far.
+/// Passes every valid row of a file of any format (without the feature `import`: of CSV) to `put`,
+/// in non-empty batches; see [`store::import`]. `refused` is called with each refused row,
+/// `progress` with the number of bytes read so far.
 pub async fn import<E: Into<Box<dyn std::error::Error + Send + Sync>>>(
     mut put: impl AsyncFnMut(&[Reading]) -> Result<(), E>,
     input: impl Read + Send + 'static,
@@ -118,7 +118,7 @@ impl Imported {
 
 type Chunk = Vec<Result<ImportedRow, RowError>>;
 
-/// On a thread that may wait for the disk.
+/// Runs on a thread that may block on I/O.
 fn read(input: impl Read, chunks: &mpsc::Sender<Chunk>) -> Result<Others, store::Error> {
     let mut chunk = Vec::with_capacity(BATCH);
     let read = store::import::read(input, &mut |row| {
@@ -132,7 +132,7 @@ fn read(input: impl Read, chunks: &mpsc::Sender<Chunk>) -> Result<Others, store:
             Err(_) => ControlFlow::Break(()), // the store failed
         }
     });
-    // What was read before a failure is good.
+    // Rows read before a failure are valid.
     let _ = chunks.blocking_send(chunk);
     read
 }
@@ -145,12 +145,12 @@ fn timely(row: ImportedRow, now: Timestamp) -> Result<ImportedRow, RowError> {
     }
 }
 
-/// How the rows of a file are taken.
+/// Options of an import.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Rules {
-    /// Whether rows are refused in which something derived differs from what follows.
+    /// Whether rows are refused whose derived values differ from the recomputed ones.
     pub strict: bool,
-    /// Whose sensors those are that rows name no network of.
+    /// The network of sensors in rows without a network.
     pub network: Network,
 }
 
@@ -167,12 +167,12 @@ impl Rules {
     }
 }
 
-/// The identities of a file's readings.
+/// The identities of the readings in a file.
 #[derive(Default)]
 struct Seen(HashMap<(Sensor, Window), BTreeSet<i64>>);
 
 impl Seen {
-    /// Whether there was none of the same before.
+    /// Whether this identity is new.
     fn insert(&mut self, reading: &Reading) -> bool {
         let seconds = self.0.entry((reading.sensor, reading.window)).or_default();
         seconds.insert(reading.timestamp.as_second())
@@ -192,7 +192,7 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
-/// Why an export ended early.
+/// Why an export failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
     /// The store failed.
@@ -203,8 +203,8 @@ pub enum ExportError {
     Write(#[from] io::Error),
 }
 
-/// Writes what matches into a file; the number of rows. `progress` is told of the rows so
-/// far.
+/// Writes the matching rows to a file; returns their number. `progress` is called with the number
+/// of rows so far.
 pub async fn export(
     mut pages: Pages,
     mut encoder: Encoder,

@@ -1,4 +1,4 @@
-//! `cost`: what a month on AWS costs.
+//! `cost`: the monthly cost on AWS.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -20,7 +20,7 @@ use super::{Failure, bad_call};
 
 #[derive(Args)]
 pub(super) struct Cost {
-    /// Sensors in the feed's file.
+    /// Number of sensors in the feed.
     #[arg(long, default_value_t = 23_500, value_name = "N", help_heading = "The work")]
     sensors: u32,
     /// When the feed is fetched: a cron expression.
@@ -29,67 +29,67 @@ pub(super) struct Cost {
     /// Queries a day.
     #[arg(long, default_value_t = 1000, value_name = "N", help_heading = "The work")]
     queries: u64,
-    /// Rows in an answer, on average.
+    /// Average number of rows in a response.
     #[arg(long, default_value_t = 1000, value_name = "N", help_heading = "The work")]
     rows: u64,
-    /// Of a hundred queries, those that become jobs.
+    /// Percentage of queries that become jobs.
     #[arg(long, default_value_t = 10.0, value_name = "PERCENT", help_heading = "The work", value_parser = percent)]
     jobs: f64,
-    /// Days that a reading is kept.
+    /// Retention period of readings in days.
     #[arg(long, default_value_t = 365, value_name = "DAYS", help_heading = "The work")]
     keep_readings: u32,
-    /// Hours that a result is kept.
+    /// Retention period of results in hours.
     #[arg(long, default_value_t = 24, value_name = "HOURS", help_heading = "The work")]
     keep_results: u32,
-    /// Countries that the sensors are in.
+    /// Number of countries with sensors.
     #[arg(long, default_value_t = 70, value_name = "N", help_heading = "The work")]
     countries: u32,
 
-    /// Machines for servers.
+    /// Number of server machines.
     #[arg(long, default_value_t = 1.0, value_name = "N", help_heading = "The system", value_parser = count)]
     servers: f64,
-    /// Machines for workers, on average: 0.1 when they are there a tenth of the time.
+    /// Average number of worker machines: 0.1 if one runs a tenth of the time.
     #[arg(long, default_value_t = 1.0, value_name = "N", help_heading = "The system", value_parser = count)]
     workers: f64,
-    /// What the machines are.
+    /// Instance type of the machines.
     #[arg(long, default_value = "t3.micro", value_name = "TYPE", help_heading = "The system")]
     instance: String,
-    /// What the table can take: on-demand, or READ,WRITE units a second.
+    /// Capacity of the table: on-demand, or provisioned READ,WRITE units per second.
     #[arg(long, default_value = "on-demand", help_heading = "The system")]
     capacity: WantedCapacity,
-    /// With a load balancer before the servers.
+    /// Put a load balancer in front of the servers.
     #[arg(long, help_heading = "The system")]
     balancer: bool,
-    /// Without telling CloudWatch (no --metrics emf, no alarms).
+    /// Exclude CloudWatch metrics, logs and alarms (no --metrics emf).
     #[arg(long, help_heading = "The system")]
     no_cloudwatch: bool,
 
-    /// The region that it runs in.
+    /// The AWS region.
     #[arg(long, env = "AWS_REGION", default_value = "eu-west-2", help_heading = "The prices")]
     region: String,
-    /// A table of prices to use instead of the one that --show-prices prints.
+    /// Price table to use instead of the built-in one (see --show-prices).
     #[arg(long, value_name = "FILE", help_heading = "The prices")]
     prices: Option<PathBuf>,
-    /// What is free: nothing; what is for everybody; that, and what accounts that were opened
-    /// before 15 July 2025 have in their first year (750 hours of a machine).
+    /// Free tier to apply: none; the always-free amounts; or also those of the first year of
+    /// accounts opened before 15 July 2025 (750 hours of a machine).
     #[arg(long, value_enum, default_value = "always", help_heading = "The prices")]
     free_tier: Free,
-    /// Print the table of prices, and nothing else.
+    /// Print the price table and exit.
     #[arg(long, help_heading = "The prices")]
     show_prices: bool,
 
-    /// Instead of an estimate, what these daemons have counted: the URL of each one's /metrics
-    /// (or of the server; /metrics is added).
+    /// Use the counters of these daemons instead of an estimate: the URL of each one's /metrics (or
+    /// of the server; /metrics is appended).
     #[arg(long, value_name = "URL", value_delimiter = ',')]
     measured: Vec<String>,
-    /// The days that the counters are of [default: since the first of the daemons began]
+    /// Number of days that the counters cover [default: since the first daemon started]
     #[arg(long, value_name = "DAYS", requires = "measured", value_parser = count)]
     over: Option<f64>,
-    /// USD that a month may cost: says what gets under it, and ends with code 1 when that is
-    /// needed.
+    /// Monthly budget in USD: lists settings that reduce the cost below it, and exits with code 1
+    /// if the cost exceeds it.
     #[arg(long, value_name = "USD", value_parser = count)]
     budget: Option<f64>,
-    /// For machines.
+    /// Print JSON.
     #[arg(long)]
     json: bool,
 }
@@ -131,7 +131,7 @@ impl Cost {
         if !known.contains(&self.region.as_str()) {
             let known = known.join(", ");
             return Err(bad_call(format!(
-                "--region {}: there are prices for {known}",
+                "--region {}: no prices for this region; known regions: {known}",
                 self.region
             )));
         }
@@ -226,10 +226,10 @@ impl Cost {
         let mut text = String::new();
         let region = &self.region;
         match counters {
-            None => writeln!(text, "A month of Airshed in {region}, estimated")?,
+            None => writeln!(text, "Monthly cost of Airshed in {region}, estimated")?,
             Some(counters) => writeln!(
                 text,
-                "A month of Airshed in {region}, at the rate of the {} that were counted",
+                "Monthly cost of Airshed in {region}, extrapolated from {} of counters",
                 counters.time()
             )?,
         }
@@ -246,10 +246,11 @@ impl Cost {
         )?;
         writeln!(
             text,
-            "Rows are those that are read: of a query by another index than uk_daqi (`index=`), all of its \
-             countries and times, since the table's index has that one alone"
+            "Rows are the rows that are read. A query by an index other than uk_daqi (`index=`) \
+             reads all rows of its countries and times, since the table's secondary index covers \
+             only uk_daqi"
         )?;
-        writeln!(text, "Prices of {}, {}\n", prices.as_of, prices.currency)?;
+        writeln!(text, "Prices as of {}, {}\n", prices.as_of, prices.currency)?;
         charges(&mut text, &answer.ours)?;
         if answer.first_year < answer.ours.total {
             writeln!(
@@ -258,25 +259,26 @@ impl Cost {
                 answer.first_year
             )?;
         }
-        writeln!(text, "\nThe report's own design, for the same work\n")?;
+        writeln!(text, "\nThe report's design, for the same work\n")?;
         charges(&mut text, &answer.report)?;
         let (ours, report) = (answer.ours.total, answer.report.total);
         if ours > 0.0 && report > ours {
             writeln!(
                 text,
-                "Saved: {:.2} USD a month; its design costs {:.1} times as much",
+                "Saved: {:.2} USD per month; the report's design costs {:.1} times as much",
                 report - ours,
                 report / ours
             )?;
         } else {
-            writeln!(text, "Nothing is saved: its design costs {:.2} USD less", ours - report)?;
+            writeln!(text, "No savings: the report's design costs {:.2} USD less", ours - report)?;
         }
         if let Some(budget) = self.budget {
             writeln!(text)?;
             match ours <= budget {
                 true => writeln!(text, "Within the budget of {budget:.2} USD.")?,
                 false => {
-                    writeln!(text, "Over the budget of {budget:.2} USD. What could be turned:")?
+                    let over = "Settings that reduce the cost:";
+                    writeln!(text, "Over the budget of {budget:.2} USD. {over}")?
                 }
             }
             for Way { knob, total, enough } in answer.ways.iter().filter(|_| ours > budget) {
@@ -286,8 +288,8 @@ impl Cost {
             if answer.ways.last().is_some_and(|all| !all.enough) {
                 writeln!(
                     text,
-                    "What is left is machines, mostly: `airshed serve` does it all on one, with a \
-                     store of its own."
+                    "Most of the remaining cost is machines: `airshed serve` runs everything on \
+                     one, with the embedded store."
                 )?;
             }
         }
@@ -315,7 +317,7 @@ fn charges(text: &mut String, bill: &Bill) -> std::fmt::Result {
         writeln!(text, "                {quantity} {}{free}", line.price)?;
         writeln!(text, "                = {}", line.formula)?;
     }
-    writeln!(text, "{:>10.2} USD  in all", bill.total)
+    writeln!(text, "{:>10.2} USD  total", bill.total)
 }
 
 fn number(number: f64) -> String {
@@ -326,7 +328,7 @@ fn number(number: f64) -> String {
     }
 }
 
-/// How often a schedule fetches, on average over four weeks.
+/// The average number of fetches per day of a schedule, over four weeks.
 fn fetches_a_day(schedule: &Schedule) -> Result<f64, Failure> {
     const DAYS: i64 = 28;
     let begun = Timestamp::now();
@@ -342,7 +344,7 @@ fn fetches_a_day(schedule: &Schedule) -> Result<f64, Failure> {
         }
     }
     match fetches {
-        0 => Err(bad_call(format!("--schedule `{schedule}` fetches nothing within four weeks"))),
+        0 => Err(bad_call(format!("--schedule `{schedule}` has no fetch within four weeks"))),
         fetches => Ok(f64::from(fetches) / DAYS as f64),
     }
 }

@@ -81,16 +81,16 @@ impl Serve {
 pub(super) struct Demo {
     #[command(flatten)]
     store: DemoStore,
-    /// Simulated sensors.
+    /// Number of simulated sensors.
     #[arg(long, default_value_t = 25_000, value_name = "N")]
     sensors: usize,
-    /// Hours of the past to collect, one fetch for each.
+    /// Hours of simulated history to collect, one fetch per hour.
     #[arg(long, default_value_t = 24, value_name = "HOURS")]
     history: u32,
-    /// The network's seed: the same seed, the same network.
+    /// Random seed of the network; the same seed gives the same network.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// When to fetch: a cron expression in UTC. There is a fetch at the start as well.
+    /// When to fetch: a cron expression in UTC. The feed is also fetched at start.
     #[arg(long, default_value = "*/5 * * * *", value_name = "CRON")]
     schedule: Schedule,
     #[command(flatten)]
@@ -107,8 +107,7 @@ pub(super) struct Demo {
 
 #[derive(Args)]
 struct DemoStore {
-    /// Directory to keep the simulated readings in [default: a temporary one, deleted at
-    /// the end]
+    /// Data directory for the simulated readings [default: a temporary one, deleted on exit]
     #[arg(long, value_name = "DIR")]
     data: Option<std::path::PathBuf>,
 }
@@ -155,7 +154,7 @@ impl Demo {
     }
 }
 
-/// Fetches what the network was, like the collector would have, then waits for the end.
+/// Fetches the simulated history as the collector would have done, then waits for shutdown.
 async fn collect_past(parts: Parts, origin: String, past: Vec<i64>, stop: CancellationToken) {
     for moment in past {
         let Ok(source) = format!("{origin}/at/{moment}{FEED_PATH}").parse() else {
@@ -185,8 +184,8 @@ pub(super) struct Collect {
     store: StoreFlags,
     #[command(flatten)]
     feed: FeedFlags,
-    /// Fetch once, then end: for a cron job of your own. While that fails it is tried again, eight
-    /// times in all within some minutes.
+    /// Fetch once, then exit, for use in your own cron job. A failed fetch is retried, up to eight
+    /// attempts within some minutes.
     #[arg(long)]
     once: bool,
     #[command(flatten)]
@@ -206,7 +205,7 @@ impl Collect {
         let measuring = self.metrics.start("collect").await?;
         let mut tasks = Tasks::new(stop.clone());
         let destination: Box<dyn Destination> = if self.once {
-            // A single collection is a command like any other.
+            // A single collection is an ordinary command.
             let target = Target::of_collection(&self.store, self.feed.keep()).await?;
             measuring.watch(&mut tasks, target.opened().await.as_ref(), None, &clock);
             Box::new(target)
@@ -222,7 +221,7 @@ impl Collect {
             let collected = collector.collect_patiently(None, &stop).await;
             stop.cancel();
             tasks.run().await?;
-            // Every feed has records that cannot be kept; the log counts them.
+            // Every feed has records that cannot be stored; they are counted in the log.
             let done = collected.is_some();
             return Ok(if done { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
@@ -262,7 +261,7 @@ impl Serving {
         } else {
             warn!(
                 "the queue channel: has no worker in this process: queries beyond --in-flight \
-                 are refused (503). `airshed serve` has workers"
+                 are refused (503). Use `airshed serve`, which includes workers"
             );
             None
         };
@@ -305,8 +304,8 @@ impl Working {
         let queues = self.jobs.queues().await?;
         if !queues.shared {
             return Err(bad_call(
-                "a worker of its own needs a --queue that other processes reach; channel: ends \
-                 with its process. `airshed serve` has workers inside",
+                "a separate worker needs a --queue shared between processes; channel: exists \
+                 only within its process. `airshed serve` includes workers",
             ));
         }
         let measuring = self.metrics.start("worker").await?;
@@ -323,7 +322,7 @@ impl Working {
     }
 }
 
-/// What `serve` and `demo` have in common.
+/// Options shared by `serve` and `demo`.
 struct Parts {
     store: Arc<dyn Store>,
     clock: Clock,
@@ -332,14 +331,14 @@ struct Parts {
     events: Events,
 }
 
-/// A store that tells of what it is given.
+/// A store that publishes an event for every put.
 fn telling(store: Arc<dyn Store>) -> (Arc<dyn Store>, Events) {
     let events = Events::default();
     let hook = events.clone();
     (Arc::new(Notifying::new(store, move |readings| hook.stored(readings))), events)
 }
 
-/// The daemons that `serve` and `demo` have inside.
+/// The daemons that `serve` and `demo` run.
 struct Inside<'a> {
     jobs: &'a JobFlags,
     http: &'a HttpFlags,
@@ -362,7 +361,7 @@ impl Parts {
         if !queues.shared {
             let resumed = sweeper.resume().await?;
             if resumed > 0 {
-                info!(jobs = resumed, "taking up the jobs that the last stop interrupted");
+                info!(jobs = resumed, "resuming jobs interrupted by the last shutdown");
             }
         }
         let desk = Desk { jobs: jobs.clone(), queues: queues.clone() };

@@ -1,4 +1,4 @@
-//! `import` and `export`: files into a store, and out of it.
+//! `import` and `export`: readings between files and a store.
 
 use std::fs::File;
 use std::io::{self, IsTerminal};
@@ -20,20 +20,20 @@ use super::settings::{Access, Reached, StoreFlags};
 use super::target::Target;
 use super::{Failure, bad_call, wall_clock};
 
-/// Refused rows that are shown one by one.
+/// Maximum number of refused rows that are printed individually.
 const SHOWN: u64 = 20;
 
 #[derive(Args)]
 pub(super) struct Import {
-    /// CSV, NDJSON, JSON, GeoJSON, Parquet or Arrow files, also packed with gzip, zstd or
-    /// zip, recognised by what is in them; - for standard input.
+    /// CSV, NDJSON, JSON, GeoJSON, Parquet or Arrow files, optionally compressed with gzip, zstd or
+    /// zip; the format is detected from the content; - for standard input.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Refuse rows whose AQI, Range or flags differ from what follows from their values,
-    /// instead of storing what follows.
+    /// Refuse rows whose AQI, Range or flags differ from the recomputed ones, instead of storing
+    /// the recomputed ones.
     #[arg(long)]
     strict: bool,
-    /// Whose sensors the files have, where their rows do not say: the name of a network.
+    /// Network of the sensors in rows without a network column.
     #[arg(long, default_value_t, value_name = "NAME")]
     network: Network,
     #[command(flatten)]
@@ -45,7 +45,7 @@ pub(super) struct Import {
 impl Import {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
         let _exporting = self.logging.start("import")?;
-        // Before anything is stored: a name that is wrong costs nothing.
+        // Files are opened before any reading is stored, so that a wrong name has no side effects.
         let mut inputs = Vec::new();
         for path in &self.files {
             inputs.push((path.display().to_string(), open(path)?));
@@ -55,8 +55,8 @@ impl Import {
         tokio::select! {
             done = import_all(inputs, rules, &target) => done,
             code = interrupted() => {
-                say("airshed: stopped; the batches before that are stored, and the same files \
-                     can be imported again");
+                say("airshed: interrupted; the batches before that are stored; import the same \
+                     files again to continue");
                 Ok(code?)
             }
         }
@@ -65,7 +65,7 @@ impl Import {
 
 type Input = (Box<dyn io::Read + Send>, u64);
 
-/// A file, and its length where that is known.
+/// A file, and its length if known.
 fn open(path: &Path) -> Result<Input, Failure> {
     if path == Path::new("-") {
         return Ok((Box::new(io::stdin()), 0));
@@ -79,7 +79,7 @@ fn open(path: &Path) -> Result<Input, Failure> {
     Ok((Box::new(file), metadata.len()))
 }
 
-/// Ctrl-C, SIGTERM or SIGHUP, and the exit code that belongs to it.
+/// Ctrl-C, SIGTERM or SIGHUP, and its exit code.
 async fn interrupted() -> io::Result<ExitCode> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -114,7 +114,7 @@ async fn import_all(
         let imported = imported.map_err(|failure| {
             let before = failure.imported.stored;
             let stored = match before {
-                0 => "nothing of it was stored".to_owned(),
+                0 => "no reading of it was stored".to_owned(),
                 _ => format!("{before} readings before that were stored"),
             };
             format!("{name}: {}; {stored}", super::reason(failure.error.as_ref()))
@@ -131,7 +131,7 @@ async fn import_all(
     Ok(if refused == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// What became of a file's rows.
+/// The summary of a file's rows.
 fn counts(imported: &Imported) -> String {
     let Imported { stored, collided, refused, fields_left_out, differing, .. } = *imported;
     let mut text = format!("{} rows read: {stored} stored", imported.rows());
@@ -151,36 +151,35 @@ fn counts(imported: &Imported) -> String {
     text
 }
 
-/// Columns that none of ours is called like, such as misspelt ones.
+/// Unknown columns, for example misspelt ones.
 fn passed_over(first: &str, names: &[String]) -> String {
     if names.len() == 1 {
-        return format!("the column {first} is none of ours and was passed over");
+        return format!("the column {first} is unknown and was ignored");
     }
     let shown = names.iter().take(SHOWN as usize).map(String::as_str).collect::<Vec<_>>();
     let more = if names.len() > shown.len() { ", …" } else { "" };
-    format!("the columns {}{more} are none of ours and were passed over", shown.join(", "))
+    format!("the columns {}{more} are unknown and were ignored", shown.join(", "))
 }
 
 #[derive(Args)]
 pub(super) struct Export {
-    /// First moment, included: YYYY-MM-DD[ HH:MM:SS] or RFC 3339, UTC [default: the
-    /// oldest]
+    /// First timestamp, inclusive: YYYY-MM-DD[ HH:MM:SS] or RFC 3339, UTC [default: the oldest]
     #[arg(long, value_name = "MOMENT")]
     start: Option<String>,
-    /// Last moment, included; a date alone is the whole day [default: the newest]
+    /// Last timestamp, inclusive; a date without a time is the whole day [default: the newest]
     #[arg(long, value_name = "MOMENT")]
     end: Option<String>,
     /// Countries, such as DE,FR.
     #[arg(long)]
     country: Option<String>,
-    /// The air-quality index: ID[:VERSION[:VARIANT]], as `airshed index --list` has them
+    /// The air-quality index: ID[:VERSION[:VARIANT]], as listed by `airshed index --list`
     /// [default: uk_daqi]
     #[arg(long, env = "AIRSHED_INDEX", value_name = "STANDARD")]
     index: Option<AqiStandard>,
-    /// Only means over a span that the index is defined on.
+    /// Only readings whose averaging period the index is defined for.
     #[arg(long)]
     strict: bool,
-    /// In place of each mean of an hour, one over the sensor's hours up to it: nowcast or 24h.
+    /// Replace each 1-hour mean by a mean over the sensor's hours up to it: nowcast or 24h.
     #[arg(long)]
     mean: Option<RunningMean>,
     /// Bands of the index, such as Low,Moderate.
@@ -195,8 +194,7 @@ pub(super) struct Export {
     /// Networks, such as sensor.community.
     #[arg(long)]
     network: Option<String>,
-    /// Sensor ids; of other networks than sensor.community with the network before, as in
-    /// my-school:12.
+    /// Sensor ids, prefixed by the network unless it is sensor.community, as in my-school:12.
     #[arg(long)]
     sensor: Option<String>,
     /// Only within west,south,east,north, in degrees.
@@ -205,31 +203,31 @@ pub(super) struct Export {
     /// Only within latitude,longitude,kilometres.
     #[arg(long, allow_hyphen_values = true)]
     near: Option<String>,
-    /// Leave out readings with one of these flags, such as counts,zero.
+    /// Exclude readings with one of these flags, such as counts,zero.
     #[arg(long, value_name = "FLAGS")]
     without: Option<String>,
-    /// Columns by name and in order; `all` can be imported again.
+    /// Columns, in order; a file with `all` can be imported again.
     #[arg(long, default_value = "all")]
     columns: String,
-    /// csv, json, ndjson, geojson, parquet or arrow [default: by the extension of --output,
-    /// else csv]
+    /// csv, json, ndjson, geojson, parquet or arrow
+    /// [default: from the extension of --output, else csv]
     #[arg(long)]
     format: Option<String>,
-    /// How it is written: spreadsheet (CSV that spreadsheets open with dates and numbers) or
-    /// report (JSON, CSV or NDJSON as the report's clients expect it).
+    /// Dialect: spreadsheet (CSV that spreadsheets open with dates and numbers) or report (JSON,
+    /// CSV or NDJSON as the report's clients expect it).
     #[arg(long)]
     dialect: Option<String>,
-    /// Between the cells of CSV: comma, semicolon or tab.
+    /// CSV delimiter: comma, semicolon or tab.
     #[arg(long)]
     delimiter: Option<String>,
-    /// In the numbers of CSV: point or comma.
+    /// CSV decimal separator: point or comma.
     #[arg(long)]
     decimal: Option<String>,
-    /// Begin CSV with a byte order mark, for spreadsheets that need one.
+    /// Start CSV with a byte order mark, for spreadsheets that need one.
     #[arg(long)]
     bom: bool,
-    /// The file, - for standard output. A regular file appears, or is replaced, when it is
-    /// whole; a pipe or a device is written to [default: standard output]
+    /// The output file, - for standard output. A regular file is created or replaced only when it
+    /// is complete; a pipe or a device is written directly [default: standard output]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(flatten)]
@@ -247,8 +245,8 @@ impl Export {
         let store = self.store.reach(Access::Read).await?;
         let own_settings = self.networks.are_given() || self.store.names_models();
         if own_settings && matches!(store, Reached::Held(_)) {
-            say("airshed: another process holds the store; its own --network-terms and \
-                 --particulate-types hold for this export");
+            say("airshed: another process has the store open; its own --network-terms and \
+                 --particulate-types apply to this export");
         }
         let mut output = Output::open("output", self.output.as_deref())?;
         let bar = bar(0, "{spinner} {human_pos} rows {elapsed}", "");
@@ -276,7 +274,7 @@ impl Export {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// The flags as the fields of a query string, read by the rules of the HTTP contract.
+    /// The flags as the fields of a query string, parsed by the rules of the HTTP API.
     fn fields(&self) -> Result<String, Failure> {
         let format = self.format()?;
         let index = self.index.map(|index| index.to_string());
@@ -306,7 +304,7 @@ impl Export {
         let mut fields = form_urlencoded::Serializer::new(String::new());
         for (name, value) in given {
             match value {
-                // An untouched form sends these; nobody types them.
+                // An unchanged HTML form sends empty values; on the command line they are errors.
                 Some(value) if value.trim().is_empty() => {
                     return Err(bad_call(format!("--{}: an empty value", flag_of(name))));
                 }
@@ -317,7 +315,7 @@ impl Export {
         Ok(fields.finish())
     }
 
-    /// The format, by its name and by the file's, which must not contradict each other.
+    /// The format, from --format and from the file name, which must not contradict each other.
     fn format(&self) -> Result<Option<String>, Failure> {
         let path = self.output.as_ref().filter(|path| *path != Path::new("-"));
         let extension = path.and_then(|path| Some(path.extension()?.to_string_lossy()));
@@ -328,13 +326,13 @@ impl Export {
             (None, None) => {
                 let names: Vec<_> = Format::ALL.iter().map(|format| format.name()).collect();
                 Err(bad_call(format!(
-                    "--output: `.{extension}` is no format; give --format, or a name that ends \
-                     with one of {}",
+                    "--output: `.{extension}` is not a known format; set --format, or use a name \
+                     that ends with one of {}",
                     names.join(", ")
                 )))
             }
             (Some(format), Some(meant)) if *format != meant.name() => Err(bad_call(format!(
-                "--format {format} contradicts the name of --output, which says {}",
+                "--format {format} contradicts the extension of --output, which is {}",
                 meant.name()
             ))),
             (Some(format), _) => Ok(Some(format.clone())),
@@ -342,23 +340,23 @@ impl Export {
     }
 }
 
-/// The fields of a request that a flag of another name gives.
+/// Request fields whose flag has a different name.
 const RENAMED: [(&str, &str); 4] =
     [("startDate", "start"), ("endDate", "end"), ("minAqi", "min-aqi"), ("maxAqi", "max-aqi")];
 
-/// The flag that a field of a request is given by.
+/// The flag of a request field.
 fn flag_of(field: &str) -> &str {
     RENAMED.into_iter().find(|(known, _)| *known == field).map_or(field, |(_, flag)| flag)
 }
 
-/// What is said of fields, said of flags.
+/// Replaces field names by flag names in a message.
 fn in_flags(reason: String) -> String {
     RENAMED
         .into_iter()
         .fold(reason, |reason, (field, flag)| reason.replace(field, &format!("--{flag}")))
 }
 
-/// A progress bar on a terminal, nothing elsewhere.
+/// A progress bar, shown only on a terminal.
 pub(super) fn bar(length: u64, template: &str, message: &str) -> ProgressBar {
     if !io::stderr().is_terminal() {
         return ProgressBar::hidden();

@@ -1,4 +1,4 @@
-//! `index`: one answer, or a file of them.
+//! `index`: the index of given concentrations, or of a CSV file.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -16,16 +16,16 @@ pub(super) struct Index {
     /// "eu_caqi:2012:roadside daily"; see --list.
     #[arg(required_unless_present_any = ["batch", "list"], value_name = "STANDARD")]
     standard: Option<String>,
-    /// Concentrations over the standard's averaging period or the one named, in ug/m3 or
-    /// with a unit: PM2.5=11.5, PM10=0.05mg/m3, O3/8h=0.07ppm, "PM10=20,4 µg/m³".
+    /// Concentrations, for the standard's averaging period or the given one, in ug/m3 or with a
+    /// unit: PM2.5=11.5, PM10=0.05mg/m3, O3/8h=0.07ppm, "PM10=20,4 µg/m³".
     #[arg(required_unless_present_any = ["batch", "list"], value_name = "POLLUTANT=VALUE")]
     concentrations: Vec<String>,
-    /// Read CSV (standard,version,pollutant,unit,averaging,concentration, and more; parted by
-    /// comma, semicolon, tab or bar) from standard input; write each row back with
-    /// index,category,error appended.
+    /// Read CSV (standard,version,pollutant,unit,averaging,concentration, and more; separated by
+    /// comma, semicolon, tab or bar) from standard input; write each row with index,category,error
+    /// appended.
     #[arg(long, conflicts_with_all = ["standard", "concentrations"])]
     batch: bool,
-    /// List the standards, and what each covers.
+    /// List the standards with the pollutants and averaging periods that each covers.
     #[arg(long, conflicts_with_all = ["standard", "concentrations", "batch"])]
     list: bool,
 }
@@ -36,7 +36,7 @@ impl Index {
             let refused = index::batch(io::stdin().lock(), standard())?;
             if refused > 0 {
                 say(format_args!(
-                    "airshed: {refused} rows have no index; their column `error` says why"
+                    "airshed: {refused} rows have no index; see their column `error`"
                 ));
             }
             return Ok(if refused == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE });

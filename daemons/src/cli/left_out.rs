@@ -1,4 +1,4 @@
-//! What a binary says that was built without some of its features.
+//! Errors of a binary that was built without some features.
 
 #[cfg(not(feature = "aws"))]
 pub(super) const AWS: &str = "this airshed was built without AWS (feature `aws`)";
@@ -7,7 +7,7 @@ pub(super) const LOADTEST: &str = "this airshed was built without load tests (fe
 #[cfg(not(feature = "otlp"))]
 const OTLP: &str = "this airshed was built without OpenTelemetry (feature `otlp`)";
 
-/// A command that was left out, whatever it is called with.
+/// A command that was left out; accepts any arguments.
 #[cfg(not(all(feature = "aws", feature = "loadtest")))]
 #[derive(clap::Args)]
 pub(super) struct LeftOut {
@@ -15,7 +15,7 @@ pub(super) struct LeftOut {
     _arguments: Vec<std::ffi::OsString>,
 }
 
-/// Whether the URL of a store, a queue or of results is one that this binary knows.
+/// Whether this binary supports the URL of a store, a queue or a result store.
 pub(super) fn check_aws(is_on_aws: bool) -> Result<(), &'static str> {
     match is_on_aws {
         #[cfg(not(feature = "aws"))]
@@ -32,7 +32,7 @@ pub(super) fn check_otlp() -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Traces go nowhere.
+/// Traces are not exported.
 #[cfg(not(feature = "otlp"))]
 pub(super) mod traces {
     use tracing_subscriber::layer::Identity;

@@ -18,42 +18,42 @@ use super::{Failure, bad_call, stop_on_signals};
 
 #[derive(Args)]
 pub(super) struct LoadTest {
-    /// The server, such as http://127.0.0.1:8501. Ask only servers that are yours.
+    /// The server, such as http://127.0.0.1:8501. Test only servers that you operate.
     url: Target,
-    /// What is asked: the fields of /api/query as JSON [default: the report's, of the newest
-    /// full hour of the country with most readings]
+    /// The query: the fields of /api/query as JSON
+    /// [default: the report's query, for the newest full hour of the country with the most readings]
     #[arg(long, value_name = "JSON", conflicts_with = "mix")]
     query: Option<String>,
     /// Several queries with weights: a JSON array of {"weight": 3, "query": {…}}.
     #[arg(long, value_name = "FILE")]
     mix: Option<PathBuf>,
-    /// REQUESTS/CONCURRENCY, several with commas between; `report` for the report's
+    /// Steps REQUESTS/CONCURRENCY, separated by commas; `report` for the report's
     /// 10/10,100/50,500/100,1000/500,2500/500
     #[arg(long, default_value = "report")]
     steps: Steps,
-    /// Requests a second that begin whether others are answered or not; times then count from
-    /// the moment at which a request was due [default: as fast as answers come]
+    /// Open-loop rate in requests per second; latency is then measured from the scheduled start
+    /// [default: closed loop, each client sends its next request after a response]
     #[arg(long, value_name = "PER_SECOND")]
     rate: Option<f64>,
-    /// Requests before each step that are not counted.
+    /// Warm-up requests before each step, not counted.
     #[arg(long, default_value_t = 10, value_name = "N")]
     warm_up: u64,
-    /// Seconds of rest before each step.
+    /// Pause before each step in seconds.
     #[arg(long, default_value_t = 1.0, value_name = "SECONDS")]
     pause: f64,
-    /// The longest that a request may take until its file is there.
+    /// Timeout in seconds of a request, until its file is complete.
     #[arg(long, default_value_t = 120.0, value_name = "SECONDS")]
     timeout: f64,
-    /// Connections that are held open all the while, and ask nothing.
+    /// Number of additional idle connections held open during the test.
     #[arg(long, default_value_t = 0, value_name = "N")]
     idle: usize,
-    /// The results as JSON on standard output.
+    /// Print the results as JSON to standard output.
     #[arg(long)]
     json: bool,
-    /// A report with figures, as one HTML file.
+    /// Write a report with charts to one HTML file.
     #[arg(long, value_name = "FILE.html")]
     report: Option<PathBuf>,
-    /// An earlier run (its --json) to show beside this one in the report.
+    /// The --json output of an earlier run, to compare with in the report.
     #[arg(long, value_name = "FILE.json", requires = "report")]
     compare: Option<PathBuf>,
 }
@@ -76,7 +76,7 @@ impl FromStr for Steps {
                 Some((requests, concurrency)) if requests > 0 && concurrency > 0 => {
                     Ok(Step { requests, concurrency })
                 }
-                _ => Err(format!("`{step}`: give REQUESTS/CONCURRENCY, such as 500/100")),
+                _ => Err(format!("`{step}`: expected REQUESTS/CONCURRENCY, such as 500/100")),
             }
         };
         text.split(',').map(read).collect::<Result<_, _>>().map(Self)
@@ -108,7 +108,7 @@ impl LoadTest {
                 write_summary(&mut out, step)?;
             }
             if results.idle > 0 {
-                writeln!(out, "Idle connections beside the last step: {}", results.idle)?;
+                writeln!(out, "Idle connections during the last step: {}", results.idle)?;
             }
         }
         let whole = results.steps.len() == plan.steps.len()
@@ -119,10 +119,10 @@ impl LoadTest {
     async fn plan(&self) -> Result<Plan, Failure> {
         let seconds = |name: &str, value: f64| {
             let duration = Duration::try_from_secs_f64(value);
-            duration.map_err(|_| bad_call(format!("--{name} {value}: give seconds, 0 or more")))
+            duration.map_err(|_| bad_call(format!("--{name} {value}: expected seconds, 0 or more")))
         };
         if self.rate.is_some_and(|rate| !(rate.is_finite() && rate > 0.0)) {
-            return Err(bad_call("--rate: give requests a second, more than 0"));
+            return Err(bad_call("--rate: expected requests per second, more than 0"));
         }
         Ok(Plan {
             mix: self.mix().await?,
@@ -138,8 +138,9 @@ impl LoadTest {
     async fn mix(&self) -> Result<Mix, Failure> {
         if let Some(path) = &self.mix {
             let text = read("mix", path)?;
-            let mix: Mix = serde_json::from_str(&text)
-                .map_err(|error| format!("--mix {}: no mix of queries: {error}", path.display()))?;
+            let mix: Mix = serde_json::from_str(&text).map_err(|error| {
+                format!("--mix {}: invalid mix of queries: {error}", path.display())
+            })?;
             if mix.iter().all(|query| query.weight == 0) {
                 return Err(format!("--mix {}: no query has a weight", path.display()).into());
             }
@@ -162,20 +163,16 @@ fn read(flag: &str, path: &Path) -> Result<String, Failure> {
 fn read_results(path: &Path) -> Result<Results, Failure> {
     let results = serde_json::from_str(&read("compare", path)?);
     Ok(results.map_err(|error| {
-        format!("--compare {}: not the --json of a run: {error}", path.display())
+        format!("--compare {}: not the --json output of a run: {error}", path.display())
     })?)
 }
 
-/// The report's words first, then what else is worth knowing.
+/// The totals under the report's names first, then additional figures.
 fn write_summary(out: &mut impl Write, step: &Measured) -> std::io::Result<()> {
     let milliseconds = |seconds: f64| format!("{:.3} s", seconds);
     let Measured { times, .. } = step;
-    let rate = step.rate.map_or(String::new(), |rate| format!(", {rate} a second"));
-    writeln!(
-        out,
-        "{} requests, {} at the same time{rate}:",
-        step.step.requests, step.step.concurrency
-    )?;
+    let rate = step.rate.map_or(String::new(), |rate| format!(", {rate} per second"));
+    writeln!(out, "{} requests, {} concurrent{rate}:", step.step.requests, step.step.concurrency)?;
     writeln!(out, "  Success count: {}", step.success)?;
     writeln!(out, "  Error count: {}", step.error_count())?;
     for (kind, count) in &step.errors {
@@ -197,12 +194,12 @@ fn write_summary(out: &mut impl Write, step: &Measured) -> std::io::Result<()> {
         step.by_job
     )?;
     if let Some(micros) = step.tester_micros {
-        writeln!(out, "  The tester itself took {micros:.0} µs of CPU time a request")?;
+        writeln!(out, "  The tester itself used {micros:.0} µs of CPU time per request")?;
     }
     writeln!(out)
 }
 
-/// A line at the terminal that tells how a step goes; nothing elsewhere.
+/// A progress line for a step, shown only on a terminal.
 struct Bar(Option<ProgressBar>);
 
 impl Bar {

@@ -7,18 +7,17 @@ use super::Failure;
 use super::left_out::check_otlp;
 use super::traces::Exporting;
 
-/// What is written to standard error, and which traces go elsewhere.
+/// Logging to standard error, and trace export.
 #[derive(Args)]
 pub(super) struct Logging {
-    /// The lines' format.
+    /// Log format.
     #[arg(long, env = "AIRSHED_LOG_FORMAT", value_enum, default_value = "text")]
     log_format: Format,
-    /// What is logged: error, warn, info, debug (every record and request), or a filter such
-    /// as airshed_ingest=debug.
+    /// Log level: error, warn, info, debug (every record and request), or a filter such as
+    /// airshed_ingest=debug.
     #[arg(long = "log", env = "AIRSHED_LOG", default_value = "info", value_name = "LEVEL", value_parser = level)]
     level: String,
-    /// Export traces by OpenTelemetry's protocol (OTLP over HTTP) to a collector such as
-    /// http://localhost:4318.
+    /// Export traces by OTLP over HTTP to a collector such as http://localhost:4318.
     #[arg(long, env = "AIRSHED_OTLP", value_name = "URL", value_parser = http_url)]
     otlp: Option<String>,
 }
@@ -31,7 +30,7 @@ enum Format {
 
 const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
 
-/// A level, or a filter whose parts each end in one.
+/// A level, or a filter in which each part ends with a level.
 fn level(text: &str) -> Result<String, String> {
     let lower = text.to_ascii_lowercase();
     if LEVELS.contains(&lower.as_str()) {
@@ -42,22 +41,24 @@ fn level(text: &str) -> Result<String, String> {
         let level = level.unwrap_or_else(|| part.trim().to_ascii_lowercase());
         LEVELS.contains(&level.as_str())
     };
-    // Within brackets a comma parts the fields of a span.
+    // Within brackets a comma separates the fields of a span.
     let plain = text.contains(['[', '{']) || text.split(',').all(leveled);
     match EnvFilter::try_new(text) {
         Ok(_) if plain && !text.is_empty() => Ok(text.to_owned()),
-        _ => Err(format!("give {}, or a filter such as airshed_ingest=debug", LEVELS.join(", "))),
+        _ => {
+            Err(format!("expected {}, or a filter such as airshed_ingest=debug", LEVELS.join(", ")))
+        }
     }
 }
 
 fn http_url(text: &str) -> Result<String, &'static str> {
     check_otlp()?;
     let is_url = text.starts_with("http://") || text.starts_with("https://");
-    is_url.then(|| text.to_owned()).ok_or("give a URL such as http://localhost:4318")
+    is_url.then(|| text.to_owned()).ok_or("expected a URL such as http://localhost:4318")
 }
 
-/// Colours on a terminal alone, unless the usual variables say otherwise (no-color.org,
-/// bixense.com/clicolors), as for the help.
+/// Colours only on a terminal, unless the environment variables of no-color.org and
+/// bixense.com/clicolors say otherwise, as for the help.
 fn colours() -> bool {
     let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     let is = |name, value: &str| set(name).is_some_and(|given| given == value);
@@ -73,7 +74,7 @@ fn colours() -> bool {
 
 impl Logging {
     pub(super) fn start(&self, daemon: &'static str) -> Result<Exporting, Failure> {
-        // A bare level is ours; libraries speak up from warnings on.
+        // A bare level applies to Airshed's crates; other libraries log warnings and errors.
         let filter = match LEVELS.contains(&self.level.as_str()) {
             true => format!("warn,airshed={0},store={0},queue={0}", self.level),
             false => self.level.clone(),

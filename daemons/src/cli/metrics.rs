@@ -15,14 +15,14 @@ use super::Failure;
 use super::settings::{address, listen_on};
 use super::tasks::Tasks;
 
-/// Who is told how things are.
+/// Options for exporting metrics.
 #[derive(Args)]
 pub(super) struct MetricsFlags {
-    /// How metrics are given out: prometheus, at /metrics; emf or emf:NAMESPACE, printed on
-    /// standard output for CloudWatch as well, every minute.
+    /// How metrics are exported: prometheus, at /metrics; emf or emf:NAMESPACE, additionally
+    /// printed for CloudWatch on standard output every minute.
     #[arg(long, env = "AIRSHED_METRICS", default_value = "prometheus", value_name = "HOW")]
     metrics: How,
-    /// Address and port of a server with /metrics and /healthz alone.
+    /// Address and port of a separate server for /metrics and /healthz.
     #[arg(long, env = "AIRSHED_METRICS_LISTEN", value_name = "ADDRESS", value_parser = address)]
     metrics_listen: Option<String>,
 }
@@ -45,12 +45,12 @@ impl FromStr for How {
             Some(("emf", name)) if allowed(name) && !name.starts_with("AWS/") => {
                 Ok(Self::Emf { namespace: name.to_owned() })
             }
-            _ => Err("give prometheus, emf, or emf:NAMESPACE (letters, digits and ._-/#:)"),
+            _ => Err("expected prometheus, emf, or emf:NAMESPACE (letters, digits and ._-/#:)"),
         }
     }
 }
 
-/// What was started of it.
+/// The running metrics exporters.
 pub(super) struct Measuring {
     handle: PrometheusHandle,
     emf: Option<Emf>,
@@ -58,7 +58,7 @@ pub(super) struct Measuring {
 }
 
 impl MetricsFlags {
-    /// Starts measuring; comes before everything that is measured.
+    /// Installs the recorders; must run before anything records metrics.
     pub(super) async fn start(&self, daemon: &'static str) -> Result<Measuring, Failure> {
         let emf = match &self.metrics {
             How::Prometheus => None,
@@ -68,13 +68,14 @@ impl MetricsFlags {
             Some(emf) => telemetry::prometheus_and_emf(emf),
             None => telemetry::prometheus(),
         };
-        let handle = handle.ok_or("the metrics could not be started")?;
+        let handle = handle.ok_or("cannot install the metrics recorder")?;
         let listener = match &self.metrics_listen {
             None => None,
             Some(address) => {
                 let listener = listen_on(address).await.map_err(|error| {
                     format!(
-                        "cannot serve metrics on {address}: {error}; give another --metrics-listen"
+                        "cannot serve metrics on {address}: {error}; choose another \
+                         --metrics-listen"
                     )
                 })?;
                 let address = listener.local_addr()?;
@@ -87,7 +88,7 @@ impl MetricsFlags {
 }
 
 impl Measuring {
-    /// Adds what tells others.
+    /// Adds the exporter tasks.
     pub(super) fn watch(
         self,
         tasks: &mut Tasks,
@@ -99,7 +100,7 @@ impl Measuring {
         let watch = Arc::new(Watch::new(self.handle, store, queues.cloned(), clock));
         if let Some(emf) = self.emf {
             let print = |line: &str| {
-                // Where nobody reads, nobody is told.
+                // A closed standard output is not an error.
                 let _ = writeln!(std::io::stdout(), "{line}");
             };
             let stop = tasks.stop.clone();

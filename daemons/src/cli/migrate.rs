@@ -1,4 +1,4 @@
-//! `migrate`: a store's file in the format of this version.
+//! `migrate`: converts a store's file to the format of this version.
 
 use std::process::ExitCode;
 
@@ -19,19 +19,19 @@ pub(super) struct Migrate {
 impl Migrate {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
         if self.store.file().is_none() {
-            return Err(bad_call("--store: only a file has a format to migrate from"));
+            return Err(bad_call("--store: only a file: store can be migrated"));
         }
         let mut store = self.store.reach(Access::Write).await?;
         let mut progress = step(&mut store).await?;
         let bar = bar(progress.left, "{bar:30} {percent}% {human_pos} readings {eta}", "");
         let all = progress.left;
-        // Each step is durable: whoever stops here goes on where it was.
+        // Each step is durable: an interrupted migration continues where it stopped.
         while progress.left > 0 {
             progress = step(&mut store).await?;
             bar.set_position(all.saturating_sub(progress.left));
         }
         bar.finish_and_clear();
-        say(format_args!("{} readings, all in the format of this version", progress.readings));
+        say(format_args!("{} readings, all in the current format", progress.readings));
         Ok(ExitCode::SUCCESS)
     }
 }

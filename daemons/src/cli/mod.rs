@@ -34,7 +34,7 @@ use left_out::LeftOut;
 #[cfg(not(feature = "otlp"))]
 use left_out::traces;
 
-/// Air-quality readings from Sensor.Community: collected, indexed, kept, handed out.
+/// Collects, indexes, stores and serves air-quality readings from Sensor.Community.
 ///
 /// Data: Sensor.Community contributors, database ODbL 1.0, contents DbCL 1.0.
 #[derive(Parser)]
@@ -50,25 +50,27 @@ const EXIT_CODES: &str = "Exit codes: 0 all done; 1 it failed, or rows were refu
 
 #[derive(Subcommand)]
 enum Command {
-    /// Collect, serve and work in one process, with a durable store in a directory.
+    /// Run the collector, the server and workers in one process, with a durable store in a
+    /// directory.
     ///
     /// Example: airshed serve --contact you@example.org
     Serve(daemons::Serve),
-    /// The same over a simulated sensor network: no network needed, nothing kept.
+    /// Like serve, with a simulated sensor network: needs no internet access and leaves no data
+    /// behind.
     Demo(daemons::Demo),
-    /// Only collect: fetch the feed and store its readings.
+    /// Run only the collector: fetch the feed and store its readings.
     Collect(daemons::Collect),
-    /// Only serve queries.
+    /// Run only the server.
     Server(daemons::Serving),
-    /// Only work: write the results of queued queries.
+    /// Run only workers: compute the results of queued queries.
     Worker(daemons::Working),
-    /// Put readings from files (all columns) into a store.
+    /// Import readings from files (all columns) into a store.
     Import(files::Import),
-    /// Write readings from a store into a file.
+    /// Export readings from a store to a file.
     Export(files::Export),
-    /// Write a store's file anew in the format of this version, at once instead of bit by bit.
+    /// Convert a store's file to the format of this version at once, instead of gradually.
     Migrate(migrate::Migrate),
-    /// Measure a server under load, every answer followed to its file and checked.
+    /// Load-test a server; every response is followed to its file and verified.
     ///
     /// Example: airshed loadtest http://127.0.0.1:8501 --report out.html
     #[cfg(feature = "loadtest")]
@@ -77,7 +79,7 @@ enum Command {
     #[cfg(not(feature = "loadtest"))]
     #[command(name = "loadtest", hide = true)]
     LoadTest(LeftOut),
-    /// What a month on AWS costs: estimated, or from what a running system counted.
+    /// Estimate the monthly cost on AWS, or compute it from the counters of a running system.
     ///
     /// Example: airshed cost --queries 5000 --budget 40
     #[cfg(feature = "aws")]
@@ -85,23 +87,23 @@ enum Command {
     #[cfg(not(feature = "aws"))]
     #[command(hide = true)]
     Cost(LeftOut),
-    /// Make what Airshed needs on AWS, or on an emulator.
+    /// Create and manage Airshed's resources on AWS, or on an emulator.
     #[cfg(feature = "aws")]
     #[command(subcommand)]
     Provision(provision::Provision),
     #[cfg(not(feature = "aws"))]
     #[command(hide = true)]
     Provision(LeftOut),
-    /// The air-quality index of given concentrations.
+    /// Compute the air-quality index of given concentrations.
     ///
     /// Example: airshed index uk_daqi PM2.5=11.5 PM10=20
     Index(index::Index),
 }
 
-/// What goes wrong at the top, in words for the person at the terminal.
+/// A top-level error, worded for the user at the terminal.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// A call that cannot be right, whatever the world is like; names the flag.
+/// A usage error; its message names the flag.
 #[derive(Debug)]
 struct BadCall(String);
 
@@ -117,13 +119,13 @@ fn bad_call(message: impl Into<String>) -> Failure {
     Box::new(BadCall(message.into()))
 }
 
-/// The time that a stopping daemon has, all in all.
+/// The total time for a graceful shutdown.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
 
 pub(crate) fn main() -> ExitCode {
     quiet_handled_panics();
-    // A connection is a file: as many as the system lets this process have. It runs with
-    // fewer, too.
+    // A connection is a file descriptor: raise the limit as far as the system allows. A lower limit
+    // is no error.
     let _ = rlimit::increase_nofile_limit(u64::MAX);
     let arguments = parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -153,7 +155,8 @@ pub(crate) fn main() -> ExitCode {
             Command::Index(index) => index.run(),
         }
     });
-    // A put under way on a blocking thread ends or never was: no need to wait for more.
+    // A put in progress on a blocking thread either completes or has no effect, so there is no need
+    // to wait for it.
     runtime.shutdown_timeout(Duration::from_secs(1));
     match done {
         Ok(code) => code,
@@ -161,7 +164,7 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-/// A negative number is a wrong value of the flag before it, not a flag of its own.
+/// A negative number is an invalid value of the preceding flag, not a flag.
 fn parse() -> Arguments {
     fn with_numbers(command: clap::Command) -> clap::Command {
         command.allow_negative_numbers(true).mut_subcommands(with_numbers)
@@ -172,13 +175,13 @@ fn parse() -> Arguments {
     Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
 }
 
-/// A value that came from a variable is not the fault of a flag that nobody typed.
+/// If the value came from an environment variable, the error names the variable, not the flag.
 fn blaming_variable(mut error: clap::Error, command: &clap::Command) -> clap::Error {
     if let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue)
         && let Some((scheme, _)) =
             value.split_once("://").filter(|(_, rest)| rest.contains(['@', '?']))
     {
-        // It may hold a password.
+        // The value may contain a password.
         let hidden = ContextValue::String(format!("{scheme}://…"));
         error.insert(ContextKind::InvalidValue, hidden);
     }
@@ -206,8 +209,8 @@ fn blaming_variable(mut error: clap::Error, command: &clap::Command) -> clap::Er
     error
 }
 
-/// redb panics over a damaged file; the store makes an error of it, which says more than
-/// the panic's own message does.
+/// redb panics on a damaged file; the store turns the panic into an error, whose message is more
+/// informative.
 fn quiet_handled_panics() {
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
@@ -231,8 +234,8 @@ fn wall_clock() -> Clock {
     Arc::new(jiff::Timestamp::now)
 }
 
-/// A token that Ctrl-C and SIGTERM cancel. A second signal, or a stop that takes too
-/// long, ends the process at once.
+/// A token that Ctrl-C and SIGTERM cancel. A second signal, or a shutdown that takes too long, ends
+/// the process at once.
 fn stop_on_signals() -> Result<CancellationToken, Failure> {
     let stop = CancellationToken::new();
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -243,14 +246,14 @@ fn stop_on_signals() -> Result<CancellationToken, Failure> {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
-        tracing::info!("stopping: open answers may end, jobs are handed back");
+        tracing::info!("shutting down: draining responses, requeueing running jobs");
         cancelled.cancel();
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
             () = tokio::time::sleep(STOP_WITHIN) => {}
         }
-        tracing::warn!("stopped before everything had ended");
+        tracing::warn!("shutdown timed out; exiting with work unfinished");
         std::process::exit(1);
     });
     Ok(stop)

@@ -1,5 +1,5 @@
-//! Where a command writes: standard output, through whatever is no regular file, or a file
-//! that is replaced whole or not at all.
+//! The output of a command: standard output, a pipe or device that is written directly, or a
+//! regular file that is replaced atomically.
 
 use std::fmt;
 use std::fs::{self, File, Permissions};
@@ -13,11 +13,11 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::Failure;
 
-/// Links that are followed on the way to a file.
+/// Maximum number of symbolic links to follow.
 const MOST_LINKS: usize = 40;
 
-/// Nobody reads standard output any more, such as `head` when it has seen enough: the end,
-/// and no failure.
+/// The reader closed standard output, as `head` does when it has read enough: the command ends,
+/// without failure.
 #[derive(Debug)]
 pub(super) struct ReaderGone;
 
@@ -29,7 +29,7 @@ impl fmt::Display for ReaderGone {
 
 impl std::error::Error for ReaderGone {}
 
-/// Whether a failure is that nobody reads the output.
+/// Whether a failure is that the reader closed the output.
 pub(super) fn reader_is_gone(failure: &(dyn std::error::Error + 'static)) -> bool {
     let mut next = Some(failure);
     while let Some(error) = next {
@@ -42,7 +42,7 @@ pub(super) fn reader_is_gone(failure: &(dyn std::error::Error + 'static)) -> boo
     false
 }
 
-/// Something that may be read by a process that ends before us.
+/// An output whose reader may exit before this process.
 pub(super) struct Pipe<W>(W);
 
 /// Standard output.
@@ -67,22 +67,22 @@ fn reader_gone(error: io::Error) -> io::Error {
     }
 }
 
-/// A line on standard error. Where nobody reads it, it is not said.
+/// Prints a line to standard error; a closed standard error is ignored.
 pub(super) fn say(line: impl fmt::Display) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// Where a file goes.
+/// The kind of output.
 pub(super) enum Output {
     /// Standard output.
     Standard(BufWriter<Pipe<io::Stdout>>),
-    /// What takes bytes as they come: a pipe, a terminal, a device.
+    /// A pipe, a terminal or a device, written directly.
     Through { named: Named, writer: BufWriter<Pipe<File>> },
-    /// Written beside its place and moved there when it is whole.
+    /// Written to a temporary file in the same directory and renamed when complete.
     Whole { named: Named, place: PathBuf, writer: BufWriter<NamedTempFile> },
 }
 
-/// A path as it was given, and the flag that gave it.
+/// The given path, and its flag.
 #[derive(Clone)]
 pub(super) struct Named {
     flag: &'static str,
@@ -90,7 +90,7 @@ pub(super) struct Named {
 }
 
 impl Output {
-    /// `None` and `-` are standard output; `flag` is what gave the path.
+    /// `None` and `-` are standard output; `flag` is the flag that gave the path.
     pub(super) fn open(flag: &'static str, path: Option<&Path>) -> Result<Self, Failure> {
         let standard = || Self::Standard(BufWriter::new(standard()));
         let Some(path) = path.filter(|path| *path != Path::new("-")) else {
@@ -99,7 +99,7 @@ impl Output {
         let named = Named { flag, path: path.to_owned() };
         let opened = match place(path) {
             Ok(Place::Descriptor(1)) => return Ok(standard()),
-            // Appended, since a file opened by that name begins anew.
+            // Opened for appending, since opening that name otherwise truncates.
             Ok(Place::Descriptor(_)) => through(&named, fs::OpenOptions::new().append(true)),
             Ok(Place::Other) => through(&named, fs::OpenOptions::new().write(true)),
             Ok(Place::File(place)) => whole(&named, place),
@@ -108,7 +108,7 @@ impl Output {
         opened.map_err(|error| cannot_write(&named, &error))
     }
 
-    /// Brings everything to where it belongs.
+    /// Flushes everything and moves the file into place.
     pub(super) fn finish(self) -> Result<(), Failure> {
         match self {
             Self::Standard(mut writer) => Ok(writer.flush()?),
@@ -125,7 +125,7 @@ impl Output {
         }
     }
 
-    /// What failed, in words for whoever named the output.
+    /// The failure, worded for the user.
     pub(super) fn failure(&self, error: io::Error) -> Failure {
         match self {
             Self::Standard(_) => match reader_is_gone(&error) {
@@ -167,7 +167,7 @@ fn through(named: &Named, options: &fs::OpenOptions) -> io::Result<Output> {
     Ok(Output::Through { named: named.clone(), writer: BufWriter::new(Pipe(file)) })
 }
 
-/// What files that are not whole yet begin with; their process's id and a few letters follow.
+/// Prefix of incomplete files; the process id and a few random letters follow.
 const UNFINISHED: &str = ".airshed-export-";
 
 fn whole(named: &Named, place: PathBuf) -> io::Result<Output> {
@@ -180,11 +180,12 @@ fn whole(named: &Named, place: PathBuf) -> io::Result<Output> {
         .prefix(&format!("{UNFINISHED}{}-", std::process::id()))
         .permissions(Permissions::from_mode(0o666)) // less the umask
         .tempfile_in(folder_of(&place))?;
-    // It ends with the process, however that ends: who has no lock is not at work.
-    let _ = file.as_file().try_lock(); // nobody else knows of it yet; some file systems have none
+    // The lock is released when the process exits, for whatever reason: a file without a lock is
+    // abandoned.
+    let _ = file.as_file().try_lock(); // the file is new; some file systems have no locks
     remove_left_over(folder_of(&place), file.as_file().metadata()?.uid());
     if let Some(before) = before {
-        // Of another user's file only root can keep the owner.
+        // Only root can keep the owner of another user's file.
         let _ = fchown(file.as_file(), Some(before.uid()), Some(before.gid()));
         file.as_file().set_permissions(Permissions::from_mode(before.mode() & 0o7777))?;
     }
@@ -192,9 +193,9 @@ fn whole(named: &Named, place: PathBuf) -> io::Result<Output> {
     Ok(Output::Whole { named: named.clone(), place, writer: BufWriter::new(file) })
 }
 
-/// Removes what killed processes of this user left unfinished: regular files of that name, of
-/// whose process there is no trace and which nobody holds a lock on, not in another container
-/// either. What cannot be removed hinders nobody.
+/// Removes incomplete files left by killed processes of this user: regular files with that prefix
+/// whose process does not exist and whose lock is not held, not in another container either.
+/// Failures to remove are ignored.
 fn remove_left_over(folder: &Path, user: u32) {
     let is_gone = |process: &str| {
         let processes = Path::new("/proc");
@@ -217,7 +218,7 @@ fn remove_left_over(folder: &Path, user: u32) {
     }
 }
 
-/// A process that a signal ends drops nothing.
+/// A process ended by a signal runs no destructors.
 fn remove_when_interrupted(unfinished: PathBuf) -> io::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -239,18 +240,18 @@ fn folder_of(path: &Path) -> &Path {
     folder.unwrap_or(Path::new("."))
 }
 
-/// What a path leads to.
+/// The target of a path.
 enum Place {
-    /// A file that this process was given opened.
+    /// An inherited file descriptor.
     Descriptor(u32),
-    /// A regular file, or where one can be made.
+    /// A regular file, or a path where one can be created.
     File(PathBuf),
     /// Anything else.
     Other,
 }
 
-/// Follows links one by one: what lies behind a descriptor may be a regular file, which is
-/// not ours to replace.
+/// Follows symbolic links one by one: the target of a descriptor may be a regular file, which must
+/// not be replaced.
 fn place(path: &Path) -> io::Result<Place> {
     let mut path = path.to_owned();
     for _ in 0..MOST_LINKS {

@@ -1,4 +1,4 @@
-//! Flags that several commands share, and the parts that they stand for.
+//! Flags shared by several commands, and the parts that they configure.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -30,46 +30,47 @@ use super::left_out::check_aws;
 use super::output::say;
 use super::{Failure, bad_call};
 
-/// Where readings are kept.
+/// The store and its options.
 #[derive(Args, Clone)]
 pub(super) struct StoreFlags {
-    /// Directory for everything that is kept.
+    /// Data directory.
     #[arg(long, env = "AIRSHED_DATA", default_value = "./data", value_name = "DIR", value_parser = folder)]
     pub(super) data: PathBuf,
     /// The store: memory:, file:PATH or dynamodb:TABLE [default: file:DATA/readings.redb]
     #[arg(long, env = "AIRSHED_STORE", value_name = "URL", hide_default_value = true, value_parser = store_url)]
     pub(super) store: Option<String>,
-    /// MiB of memory for readings that were asked for lately.
+    /// Cache size for recently read data, in MiB.
     #[arg(long, env = "AIRSHED_CACHE_MIB", default_value_t = 256, value_name = "MIB")]
     cache_mib: u32,
-    /// With dynamodb:, seconds until what another process stored shows in answers.
+    /// With dynamodb:, seconds that responses can be stale when another process writes to the
+    /// table.
     #[arg(long, env = "AIRSHED_CACHE_SECONDS", default_value_t = 5, value_name = "SECONDS")]
     cache_seconds: u32,
-    /// Further models of sensors that measure particulate matter in µg/m³, beside the families
-    /// SDS, PMS, HPM, SPS, SEN5x, NextPM and IPS; all others get no index.
+    /// Additional sensor models that measure particulate matter in µg/m³. By default only the
+    /// families SDS, PMS, HPM, SPS, SEN5x, NextPM and IPS get an index.
     #[arg(long, env = "AIRSHED_PARTICULATE_TYPES", value_name = "MODEL", value_delimiter = ',', value_parser = particulate_type)]
     particulate_types: Vec<SensorType>,
 }
 
 impl StoreFlags {
-    /// A store in a directory, with the usual memory.
+    /// A store in a directory, with the default cache size.
     pub(super) fn in_folder(data: PathBuf) -> Self {
         let particulate_types = Vec::new();
         Self { data, store: None, cache_mib: 256, cache_seconds: 5, particulate_types }
     }
 
-    /// How long a store is given that deletes old readings by itself, and for nothing, before
-    /// they are deleted for money.
+    /// Extra time for a store to delete old readings itself, free of charge, before they are
+    /// deleted by billed calls.
     pub(super) fn deletion_slack(&self) -> SignedDuration {
         if self.is_table() { SignedDuration::from_hours(7 * 24) } else { SignedDuration::ZERO }
     }
 
-    /// A store for a daemon, which has it to itself.
+    /// A store for a daemon, opened exclusively.
     pub(super) async fn open(&self) -> Result<Arc<dyn Store>, Failure> {
         self.open_to_keep(None).await
     }
 
-    /// `keep`: the age from which readings that are put may go.
+    /// `keep`: the retention period of the readings.
     pub(super) async fn open_to_keep(
         &self,
         keep: Option<SignedDuration>,
@@ -88,7 +89,7 @@ impl StoreFlags {
         self.store.as_ref().is_some_and(|url| url.starts_with("dynamodb:"))
     }
 
-    /// Whether further models are named.
+    /// Whether additional models are given.
     pub(super) fn names_models(&self) -> bool {
         !self.particulate_types.is_empty()
     }
@@ -101,19 +102,19 @@ impl StoreFlags {
         }
     }
 
-    /// Whether there is a store already, as far as can be told without asking for it.
+    /// Whether a store exists, as far as can be determined without opening it.
     pub(super) fn is_there(&self) -> bool {
         self.file().is_none_or(|file| !matches!(file.try_exists(), Ok(false)))
     }
 
-    /// A new store must not come up beside a process that goes on with the deleted one.
+    /// No new store may be created while a process still uses the deleted one.
     async fn check_not_deleted(&self) -> Result<(), Failure> {
         let Some(file) = self.file().filter(|_| !self.is_there()) else { return Ok(()) };
         match Client::connect(&control::socket_of(&file)).await {
             Ok(_) => {
                 let message = format!(
-                    "{} was deleted, and a process that runs still holds it: stop that process, \
-                     then put the file back or begin anew",
+                    "{} was deleted, but a running process still has it open: stop that process, \
+                     then restore the file or start with an empty store",
                     file.display()
                 );
                 Err(message.into())
@@ -122,12 +123,12 @@ impl StoreFlags {
         }
     }
 
-    /// A store for a command: opened, or by way of the process that holds it.
+    /// A store for a command: opened directly, or through the process that has it open.
     pub(super) async fn reach(&self, access: Access) -> Result<Reached, Failure> {
         self.reach_to_keep(None, access).await
     }
 
-    /// `keep`: the age from which readings that are put may go.
+    /// `keep`: the retention period of the readings.
     pub(super) async fn reach_to_keep(
         &self,
         keep: Option<SignedDuration>,
@@ -145,14 +146,14 @@ impl StoreFlags {
             };
             match Client::connect(&control::socket_of(&file)).await {
                 Ok(client) => return Ok(Reached::Held(client)),
-                // It may have just begun or be about to end.
+                // The process may be starting or stopping.
                 Err(failure) if failure.nobody_listens() && attempts < REACH_ATTEMPTS => {
                     attempts += 1;
                     if attempts == REACH_SAID {
                         let most = (REACH_AGAIN * REACH_ATTEMPTS).as_secs();
                         say(format_args!(
-                            "airshed: {}, and has no socket for commands, as one that exports has \
-                             none; waiting for up to {most} s",
+                            "airshed: {} and has no control socket (an export has none); waiting \
+                             for up to {most} s",
                             reason(&error)
                         ));
                     }
@@ -165,15 +166,16 @@ impl StoreFlags {
         }
     }
 
-    /// A socket for commands on the store that this process holds. A daemon that has none
-    /// goes on without.
+    /// The control socket for the store that this process has open. A daemon continues without it
+    /// if it cannot be created.
     pub(super) fn socket(&self) -> Option<Socket> {
         match Socket::listen(&control::socket_of(&self.file()?)) {
             Ok(socket) => Some(socket),
             Err(error) => {
                 tracing::warn!(
                     reason = reason(&error),
-                    "commands on the store have to wait until this process has ended"
+                    "no control socket: commands on the store have to wait until this process \
+                     has exited"
                 );
                 None
             }
@@ -185,7 +187,7 @@ impl StoreFlags {
         keep: Option<SignedDuration>,
         access: Access,
     ) -> Result<Arc<dyn Store>, store::Error> {
-        // Before the first reading: a process opens its store once.
+        // Set before the store is opened: a process opens its store once.
         SensorType::accept_also(self.particulate_types.clone());
         let bytes = u64::from(self.cache_mib) << 20;
         let mut options = store::OpenOptions::default();
@@ -197,15 +199,15 @@ impl StoreFlags {
             options.table.keep = keep.map(SignedDuration::unsigned_abs);
         }
         #[cfg(not(feature = "aws"))]
-        let _ = keep; // a table on AWS deletes by itself
+        let _ = keep; // a table on AWS deletes old readings itself
         let url = self.store.clone();
         let url = url.unwrap_or_else(|| format!("file:{}/readings.redb", self.data.display()));
         let mut store = store::open(&url, options).await?;
-        // The others keep in memory what was asked for by themselves.
+        // The other stores have their own caches.
         if url.starts_with("dynamodb:") {
             let mut options = CacheOptions::default();
             options.bytes = bytes;
-            // Old days change too, when another process imports.
+            // Old days change too if another process imports.
             options.open_days = Duration::from_secs(self.cache_seconds.into());
             options.closed_days = options.open_days;
             store = Arc::new(Cached::new(store, options, jiff::Timestamp::now));
@@ -214,44 +216,45 @@ impl StoreFlags {
     }
 }
 
-/// What a command does with a store.
+/// How a command uses a store.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Access {
-    /// Reads one that is there.
+    /// Reads an existing store.
     Read,
-    /// Writes to one that is there.
+    /// Writes to an existing store.
     Write,
-    /// Writes to one, and makes it where there is none.
+    /// Writes to a store, which is created if it does not exist.
     Make,
 }
 
-/// A store, one way or the other.
+/// A store, opened or remote.
 pub(super) enum Reached {
     Opened(Arc<dyn Store>),
-    /// Another process holds it.
+    /// Another process has it open.
     Held(Client),
 }
 
-/// How often, and how soon, a store is tried again that is held by a process without a socket.
+/// How often, and at what interval, to retry opening a store held by a process without a control
+/// socket.
 const REACH_ATTEMPTS: u32 = 30;
 const REACH_AGAIN: Duration = Duration::from_millis(100);
 
-/// So many times it is no news: the process begins, or ends.
+/// Attempts without a message, since the other process may just be starting or stopping.
 const REACH_SAID: u32 = 5;
 
 fn particulate_type(text: &str) -> Result<SensorType, String> {
     let model: SensorType = text.parse().map_err(|bad: store::BadSensorType| bad.to_string())?;
     match model.counts_particles() {
-        true => Err("it counts particles, which no index is of".to_owned()),
+        true => Err("it counts particles; no index is defined for counts".to_owned()),
         false => Ok(model),
     }
 }
 
 fn folder(text: &str) -> Result<PathBuf, &'static str> {
-    if text.is_empty() { Err("give a directory, such as ./data") } else { Ok(text.into()) }
+    if text.is_empty() { Err("expected a directory, such as ./data") } else { Ok(text.into()) }
 }
 
-/// Whether a URL begins as one of these does, and goes on.
+/// Whether a URL has one of these prefixes and a non-empty rest.
 fn begins(text: &str, kinds: &[&str]) -> bool {
     kinds.iter().any(|kind| text.strip_prefix(kind).is_some_and(|rest| !rest.is_empty()))
 }
@@ -260,34 +263,39 @@ fn store_url(text: &str) -> Result<String, &'static str> {
     check_aws(begins(text, &["dynamodb:"]))?;
     let known = text == "memory:" || begins(text, &["file:", "dynamodb:"]);
     let known = known.then(|| text.to_owned());
-    known.ok_or("is no store: a store is memory:, file:PATH or dynamodb:TABLE")
+    known.ok_or("invalid store URL; expected memory:, file:PATH or dynamodb:TABLE")
 }
 
 fn queue_url(text: &str) -> Result<String, &'static str> {
     check_aws(begins(text, &["sqs:"]))?;
     let known = text == "channel:" || begins(text, &["sqs:"]) && text.contains(',');
-    known.then(|| text.to_owned()).ok_or("give channel: or sqs:REQUEST,RESPONSE")
+    known
+        .then(|| text.to_owned())
+        .ok_or("invalid queue URL; expected channel: or sqs:REQUEST,RESPONSE")
 }
 
 fn results_url(text: &str) -> Result<String, &'static str> {
     check_aws(begins(text, &["s3://"]))?;
     let known = text == "memory:" || begins(text, &["file:", "s3://"]);
-    known.then(|| text.to_owned()).ok_or("give memory:, file:DIR or s3://BUCKET/PREFIX")
+    known
+        .then(|| text.to_owned())
+        .ok_or("invalid URL; expected memory:, file:DIR or s3://BUCKET/PREFIX")
 }
 
 /// Host and port.
 pub(super) fn address(text: &str) -> Result<String, &'static str> {
     let port = text.rsplit_once(':').filter(|(host, _)| !host.is_empty());
     let known = port.is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-    known.then(|| text.to_owned()).ok_or("give an address and a port, such as 127.0.0.1:8501")
+    known.then(|| text.to_owned()).ok_or("expected an address and a port, such as 127.0.0.1:8501")
 }
 
 fn origin(text: &str) -> Result<String, &'static str> {
     let known = ["*", "none"].contains(&text) || begins(text, &["http://", "https://"]);
-    known.then(|| text.to_owned()).ok_or("is no origin: give *, none, or https://example.org")
+    let wanted = "invalid origin; expected *, none, or an origin such as https://example.org";
+    known.then(|| text.to_owned()).ok_or(wanted)
 }
 
-/// Where readings come from, and when.
+/// The feed and its schedule.
 #[derive(Args, Clone)]
 pub(super) struct FeedFlags {
     /// The feed: http(s)://… or file:PATH.
@@ -298,19 +306,19 @@ pub(super) struct FeedFlags {
         value_name = "URL"
     )]
     feed: Source,
-    /// Averaging period of the feed's values: 5min, 1h, 24h or day [default: by the feed's
-    /// path, where it is one of Sensor.Community's]
+    /// Averaging period of the feed's values: 5min, 1h, 24h or day
+    /// [default: derived from the path of a Sensor.Community feed]
     #[arg(long, env = "AIRSHED_WINDOW")]
     window: Option<Window>,
-    /// Whose sensors the feed has: the name of their network, 1 to 16 small letters, digits, dots,
-    /// hyphens and underscores.
+    /// Network that the feed's sensors belong to: 1 to 16 lower-case letters, digits, dots, hyphens
+    /// and underscores.
     #[arg(long, env = "AIRSHED_FEED_NETWORK", default_value_t, value_name = "NAME")]
     feed_network: Network,
-    /// When to fetch: a cron expression in UTC. There is a fetch at the start as well.
+    /// When to fetch: a cron expression in UTC. The feed is also fetched at start.
     #[arg(long, env = "AIRSHED_SCHEDULE", default_value = "0 0 * * *", value_name = "CRON")]
     schedule: Schedule,
-    /// Minutes by which fetches are late at most, so that not every installation asks in the
-    /// same second; at most half the time to the next one.
+    /// Maximum random delay of a fetch in minutes, so that installations do not all fetch in the
+    /// same second; at most half the time to the next fetch.
     #[arg(
         long,
         env = "AIRSHED_SCHEDULE_JITTER",
@@ -322,43 +330,43 @@ pub(super) struct FeedFlags {
     /// Contact e-mail or URL for the User-Agent header; Sensor.Community requires one.
     #[arg(long, env = "AIRSHED_CONTACT")]
     contact: Option<String>,
-    /// Days that a reading is kept, looked at before each fetch; DynamoDB deletes by itself,
-    /// a few days later; 0: for ever
+    /// Retention period of readings in days, applied before each fetch; DynamoDB deletes expired
+    /// readings itself, a few days later; 0: for ever
     #[arg(long, env = "AIRSHED_KEEP_READINGS", value_name = "DAYS", default_value_t = 0)]
     keep_readings: u32,
 }
 
 impl FeedFlags {
-    /// Before anything is made: whether the feed may be asked as these flags say.
+    /// Checked before anything is created: whether these flags permit fetching the feed.
     pub(super) fn check(&self) -> Result<(), Failure> {
         if self.feed.needs_contact() && self.contact().is_none() {
             return Err(bad_call(
-                "the feed's operator asks every client for a contact: give --contact (or \
-                 AIRSHED_CONTACT), an e-mail address or a page of yours",
+                "the feed's operator requires a contact: set --contact (or AIRSHED_CONTACT) to \
+                 your e-mail address or URL",
             ));
         }
         if self.contact().is_some_and(|contact| !is_header_text(contact)) {
             return Err(bad_call(
-                "--contact goes into a header: one line of letters without accents, such as \
+                "--contact is sent in a header: it must be one line of ASCII, such as \
                  you@example.org or https://example.org/air",
             ));
         }
         window_of(&self.feed, self.window).map(drop)
     }
 
-    /// Before anything is made: whether the feed, where it is a file, can be read.
+    /// Checked before anything is created: whether a feed that is a file can be read.
     pub(super) fn check_file(&self) -> Result<(), Failure> {
         let Source::File(path) = &self.feed else { return Ok(()) };
         let read = std::fs::File::open(path).map(drop);
         Ok(read.map_err(|error| format!("cannot read --feed {}: {error}", path.display()))?)
     }
 
-    /// What is collected is handed out only where its terms are known.
+    /// Warns if the readings of the feed's network will be withheld for lack of terms.
     pub(super) fn warn_of_unknown_terms(&self, networks: &Networks) {
         let network = self.feed_network;
         if !networks.contains(network) {
             tracing::warn!(
-                "the readings of {network} stay in the store: give its --network-terms to hand them out"
+                "readings of {network} are stored but withheld: set --network-terms to serve them"
             );
         }
     }
@@ -387,7 +395,7 @@ impl FeedFlags {
         self.contact.as_deref().filter(|contact| !contact.trim().is_empty())
     }
 
-    /// How long a reading is kept.
+    /// The retention period of readings.
     pub(super) fn keep(&self) -> Option<SignedDuration> {
         let days = Some(self.keep_readings).filter(|days| *days > 0);
         days.map(|days| SignedDuration::from_hours(24 * i64::from(days)))
@@ -398,12 +406,12 @@ fn is_header_text(text: &str) -> bool {
     text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic())
 }
 
-/// What the feed's values are means over: never guessed.
+/// The averaging period of the feed's values; never guessed.
 fn window_of(feed: &Source, given: Option<Window>) -> Result<Window, Failure> {
     given.or_else(|| feed.usual_window()).ok_or_else(|| {
         bad_call(format!(
-            "{feed} is none of Sensor.Community's paths: give --window (5min, 1h, 24h or day), the \
-             averaging period of its values"
+            "{feed} is not a known Sensor.Community path: set --window (5min, 1h, 24h or day) to \
+             the averaging period of its values"
         ))
     })
 }
@@ -423,23 +431,22 @@ pub(super) fn collector(
     Ok(Collector { fetcher, window, network, destination, kept_for, backoff, clock, status })
 }
 
-/// Queue and results.
+/// The queue and the result store.
 #[derive(Args, Clone)]
 pub(super) struct JobFlags {
     /// The queue: channel: (within this process) or sqs:REQUEST,RESPONSE.
     #[arg(long, env = "AIRSHED_QUEUE", default_value = "channel:", value_name = "URL", value_parser = queue_url)]
     queue: String,
-    /// Queries that may wait in the queue; further ones are refused.
+    /// Maximum number of queued queries; further ones are refused.
     #[arg(long, env = "AIRSHED_QUEUE_CAPACITY", default_value_t = 10_000, value_name = "N", value_parser = at_least_one)]
     queue_capacity: usize,
-    /// Where results are kept: memory:, file:DIR or s3://BUCKET/PREFIX [default:
-    /// file:DATA/results]
+    /// The result store: memory:, file:DIR or s3://BUCKET/PREFIX [default: file:DATA/results]
     #[arg(long, env = "AIRSHED_RESULTS", value_name = "URL", value_parser = results_url)]
     results: Option<String>,
-    /// Hours that a result is kept.
+    /// Retention period of results in hours.
     #[arg(long, env = "AIRSHED_KEEP_RESULTS", default_value_t = 24, value_name = "HOURS", value_parser = clap::value_parser!(u32).range(1..))]
     keep_results: u32,
-    /// Minutes that a result answers equal queries too; 0 for never.
+    /// Minutes for which an equal query reuses a result; 0: never.
     #[arg(long, env = "AIRSHED_FRESH_RESULTS", default_value_t = 10, value_name = "MINUTES")]
     fresh_results: u32,
 }
@@ -468,41 +475,39 @@ impl JobFlags {
     }
 }
 
-/// How queries are answered.
+/// Options of the server.
 #[derive(Args, Clone)]
 pub(super) struct HttpFlags {
-    /// Address and port to serve on; port 0 takes a free one.
+    /// Address and port to listen on; port 0 selects a free one.
     #[arg(long, env = "AIRSHED_LISTEN", default_value = "127.0.0.1:8501", value_name = "ADDRESS", value_parser = address)]
     listen: String,
-    /// Queries answered directly at the same time; further ones become jobs.
+    /// Maximum number of concurrent direct responses; further queries become jobs.
     #[arg(long, env = "AIRSHED_IN_FLIGHT", default_value_t = 100, value_name = "N")]
     in_flight: usize,
-    /// Of them, those that may find more than --large readings.
+    /// Maximum number of concurrent direct responses to large queries.
     #[arg(long, env = "AIRSHED_LARGE_IN_FLIGHT", default_value_t = 10, value_name = "N")]
     large_in_flight: usize,
-    /// Readings above which a query is large.
+    /// Estimated number of readings above which a query is large.
     #[arg(long, env = "AIRSHED_LARGE", default_value_t = 1_000_000, value_name = "N")]
     large: u64,
-    /// With s3:, MiB from which a job's result is handed out by a redirect to S3 itself
-    /// [default: never]
+    /// With s3:, result size in MiB from which clients are redirected to S3 [default: never]
     #[arg(long, env = "AIRSHED_REDIRECT_FROM", value_name = "MIB")]
     redirect_from: Option<u64>,
-    /// Hours after which the bulk of the newest readings counts as old, and the page says so;
-    /// 0: always.
+    /// Median data age in hours above which data counts as old and the page shows a warning; 0:
+    /// always.
     #[arg(long, env = "AIRSHED_STALE_AFTER", default_value_t = 26, value_name = "HOURS")]
     stale_after: u32,
-    /// Seconds that a client may take nothing of its answer before it is cut off.
+    /// Write timeout: abort a response when no bytes could be sent for this many seconds.
     #[arg(long, env = "AIRSHED_STALL", default_value_t = 60, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     stall: u64,
-    /// MiB of memory for whole answers, also compressed, that may be asked for again while nothing
-    /// has changed; 0: none. Not with dynamodb:, where it costs something to ask whether it has.
+    /// Cache size for complete responses, also compressed ones, in MiB; they are reused until the
+    /// data changes; 0: no cache. Not with dynamodb:, where checking for changes is billed.
     #[arg(long, env = "AIRSHED_ANSWERS_MIB", default_value_t = 64, value_name = "MIB")]
     answers_mib: u32,
-    /// Whose pages may ask: * for all, none, or origins such as https://example.org.
+    /// CORS: allowed origins; * for all, none, or a list such as https://example.org.
     #[arg(long, env = "AIRSHED_CORS", default_value = "*", value_delimiter = ',', value_parser = origin)]
     cors: Vec<String>,
-    /// The air-quality index of those who do not ask for another: ID[:VERSION[:VARIANT]], as
-    /// `airshed index --list` has them.
+    /// Default air-quality index: ID[:VERSION[:VARIANT]], as listed by `airshed index --list`.
     #[arg(long, env = "AIRSHED_INDEX", default_value_t, value_name = "STANDARD")]
     index: AqiStandard,
 }
@@ -510,12 +515,12 @@ pub(super) struct HttpFlags {
 impl HttpFlags {
     pub(super) async fn listen(&self) -> Result<TcpListener, Failure> {
         let listener = listen_on(&self.listen).await.map_err(|error| {
-            format!("cannot serve on {}: {error}; give another --listen", self.listen)
+            format!("cannot listen on {}: {error}; choose another --listen", self.listen)
         })?;
         Ok(listener)
     }
 
-    /// Says where it listens, once it is served.
+    /// Logs the address once the server is listening.
     pub(super) fn announce(listener: &TcpListener) -> Result<(), Failure> {
         let address = listener.local_addr()?;
         tracing::info!(address = %format!("http://{address}"), "listening");
@@ -555,7 +560,7 @@ impl HttpFlags {
                 let read = |origin: &String| {
                     let plain = origin.starts_with("http://") || origin.starts_with("https://");
                     let value = HeaderValue::from_str(origin).ok().filter(|_| plain);
-                    value.ok_or_else(|| bad_call(format!("--cors `{origin}` is no origin")))
+                    value.ok_or_else(|| bad_call(format!("--cors `{origin}`: invalid origin")))
                 };
                 Ok(CorsOrigins::Only(origins.iter().map(read).collect::<Result<_, _>>()?))
             }
@@ -563,11 +568,11 @@ impl HttpFlags {
     }
 }
 
-/// Connections that may wait to be accepted. With fewer, as usual, some of a thousand that
-/// come at once are dropped, and their clients try again only after a second.
+/// Backlog of connections waiting to be accepted. With the usual, smaller backlog, some of a
+/// thousand simultaneous connections are dropped, and their clients retry only after a second.
 const BACKLOG: u32 = 4096;
 
-/// As [`TcpListener::bind`] does, with a longer queue.
+/// Like [`TcpListener::bind`], with a longer backlog.
 pub(super) async fn listen_on(address: &str) -> std::io::Result<TcpListener> {
     let mut failure = std::io::ErrorKind::AddrNotAvailable.into();
     for address in lookup_host(address).await? {
@@ -581,21 +586,21 @@ pub(super) async fn listen_on(address: &str) -> std::io::Result<TcpListener> {
     Err(failure)
 }
 
-/// How many jobs at a time.
+/// Options of the worker.
 #[derive(Args, Clone)]
 pub(super) struct WorkerFlags {
-    /// Jobs done at the same time.
+    /// Maximum number of concurrent jobs.
     #[arg(long = "workers", alias = "concurrency", env = "AIRSHED_WORKERS", default_value_t = 2, value_name = "N", value_parser = at_least_one)]
     pub(super) concurrency: usize,
-    /// Seconds that a worker may be silent before its jobs are given to others.
+    /// Heartbeat timeout of a worker in seconds, after which its jobs are requeued.
     #[arg(long, env = "AIRSHED_WORKER_SILENCE", default_value_t = 30, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=43_200))]
     silence: u64,
 }
 
-/// Without a worker, jobs would be promised that nobody does.
+/// Without a worker, accepted jobs would never run.
 fn at_least_one(text: &str) -> Result<usize, String> {
     let number = text.parse().ok().filter(|number| *number > 0);
-    number.ok_or_else(|| "a whole number, at least 1".to_owned())
+    number.ok_or_else(|| "expected a whole number, at least 1".to_owned())
 }
 
 impl WorkerFlags {

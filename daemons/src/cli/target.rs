@@ -1,4 +1,4 @@
-//! What a command's readings are put into.
+//! The target of a command's puts.
 
 use std::sync::Arc;
 
@@ -13,23 +13,23 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::Failure;
 use super::settings::{Access, Reached, StoreFlags};
 
-/// A store that is opened, or gone to through the process that holds it. Should that end
-/// meanwhile, the store is opened then.
+/// A store that is opened directly, or used through the process that has it open. If that process
+/// exits meanwhile, the store is opened directly.
 pub(super) struct Target {
     flags: StoreFlags,
-    /// The age from which readings that are put may go.
+    /// The retention period of the readings.
     keep: Option<SignedDuration>,
-    /// What this process is called where others look at what holds the store.
+    /// The name of this process in the status of the control socket.
     daemon: &'static str,
     way: Mutex<Way>,
 }
 
 enum Way {
-    /// None yet: a store is made for the first of its readings, and not for none.
+    /// Not opened yet: a new store is created only with its first reading.
     Unknown,
-    /// A store of this process, and what lets other commands at it meanwhile.
+    /// A store opened by this process, and its control socket for other commands.
     Opened(Arc<dyn Store>, #[expect(dead_code, reason = "stops when dropped")] DropGuard),
-    /// A store of another process.
+    /// A store opened by another process.
     Held(Client),
 }
 
@@ -41,7 +41,7 @@ enum Call<'a> {
 }
 
 impl Target {
-    /// Opens the store, where there is one.
+    /// Opens the store if it exists.
     pub(super) async fn of_import(flags: &StoreFlags) -> Result<Self, Failure> {
         let way = match flags.is_there() {
             true => reach(flags, None, "import").await?,
@@ -50,7 +50,7 @@ impl Target {
         Ok(Self { flags: flags.clone(), keep: None, daemon: "import", way: Mutex::new(way) })
     }
 
-    /// Opens the store, or makes it.
+    /// Opens or creates the store.
     pub(super) async fn of_collection(
         flags: &StoreFlags,
         keep: Option<SignedDuration>,
@@ -59,7 +59,7 @@ impl Target {
         Ok(Self { flags: flags.clone(), keep, daemon: "collect", way })
     }
 
-    /// The store, where this process has it.
+    /// The store, if this process has it open.
     pub(super) async fn opened(&self) -> Option<Arc<dyn Store>> {
         match &*self.way.lock().await {
             Way::Opened(store, _) => Some(Arc::clone(store)),
@@ -79,7 +79,7 @@ impl Target {
                 Way::Unknown => {}
                 Way::Opened(store, _) => return on_store(store.as_ref(), call).await,
                 Way::Held(client) => match through(client, call).await {
-                    // What it has done already changes nothing when it is done once more.
+                    // Puts are idempotent, so repeating a completed one is harmless.
                     Err(failure) if again && failure.has_ended() => {
                         (*way, again) = (Way::Unknown, false);
                     }
@@ -97,7 +97,7 @@ async fn reach(
 ) -> Result<Way, Failure> {
     Ok(match flags.reach_to_keep(keep, Access::Make).await? {
         Reached::Held(client) => {
-            tracing::info!("another process holds the store: the readings go through it");
+            tracing::info!("another process has the store open: putting readings through it");
             Way::Held(client)
         }
         Reached::Opened(store) => {

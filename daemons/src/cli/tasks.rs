@@ -14,7 +14,7 @@ use tracing::{error, info};
 use super::Failure;
 use super::settings::StoreFlags;
 
-/// Daemons that live and stop together.
+/// Daemons that run and stop together.
 pub(super) struct Tasks {
     set: JoinSet<&'static str>,
     pub(super) stop: CancellationToken,
@@ -36,7 +36,7 @@ impl Tasks {
         });
     }
 
-    /// Lets commands at the store that this process holds.
+    /// Serves the control socket of the store that this process has open.
     pub(super) fn add_control(
         &mut self,
         flags: &StoreFlags,
@@ -51,14 +51,14 @@ impl Tasks {
         }
     }
 
-    /// Until all have ended; one that ends by itself ends the others.
+    /// Waits until all have ended; if one ends by itself, the others are stopped.
     pub(super) async fn run(mut self) -> Result<ExitCode, Failure> {
         let mut code = ExitCode::SUCCESS;
         while let Some(ended) = self.set.join_next().await {
             if !self.stop.is_cancelled() {
                 match ended {
-                    Ok(name) => error!(name, "ended unasked; stopping"),
-                    Err(panic) => error!(reason = reason(&panic), "panicked; stopping"),
+                    Ok(name) => error!(name, "ended unexpectedly; shutting down"),
+                    Err(panic) => error!(reason = reason(&panic), "panicked; shutting down"),
                 }
                 code = ExitCode::FAILURE;
                 self.stop.cancel();

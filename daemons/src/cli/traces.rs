@@ -1,4 +1,4 @@
-//! Traces, exported by OpenTelemetry's protocol.
+//! Trace export by OTLP.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use tracing_subscriber::registry::LookupSpan;
 
 use super::Failure;
 
-/// Exports what is left when the daemon ends.
+/// Exports the remaining spans when the daemon stops.
 pub(super) struct Exporting(Option<SdkTracerProvider>);
 
-/// How long a collector may take for one export: at the end of a daemon, too.
+/// Timeout of one export, also of the last one at shutdown.
 const EXPORT_WITHIN: Duration = Duration::from_secs(3);
 
 impl Drop for Exporting {
@@ -30,12 +30,12 @@ impl Drop for Exporting {
 }
 
 impl Exporting {
-    /// To the collector at a URL, if any.
+    /// Exports to the collector at a URL, if given.
     pub(super) fn new(url: Option<&str>, daemon: &'static str) -> Result<Self, Failure> {
         Ok(Self(url.map(|url| exporter(url, daemon)).transpose()?))
     }
 
-    /// What hears of the spans.
+    /// The layer that receives the spans.
     pub(super) fn layer<S>(&self) -> Option<impl Layer<S> + use<S>>
     where
         S: Subscriber + for<'a> LookupSpan<'a>,

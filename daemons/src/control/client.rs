@@ -1,4 +1,4 @@
-//! The side of a command.
+//! The client, used by commands.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -19,26 +19,29 @@ use store::{Column, Encoder, Format, Memory, Migration, Pages, Query, Reading, S
 use super::{ROWS, socket};
 use crate::transfer;
 
-/// A connection to the process that holds a store.
+/// A connection to the process that has the store open.
 pub struct Client {
     path: PathBuf,
     requests: SendRequest<Full<Bytes>>,
 }
 
-/// Why a command did not get through, or what the other process said.
+/// Why a command failed, or the error of the other process.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// There is no connection.
-    #[error("it cannot be reached by {path}{}", advice(.cause))]
+    /// No connection could be made.
+    #[error("cannot connect to {path}{}", advice(.cause))]
     Connect {
         /// The socket.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         #[source]
         cause: io::Error,
     },
-    /// The connection broke off.
-    #[error("the connection by {path} broke off; the process that holds the store may have ended")]
+    /// The connection was lost.
+    #[error(
+        "the connection to {path} was lost; the process that has the store open may have \
+             exited"
+    )]
     Broken {
         /// The socket.
         path: PathBuf,
@@ -46,22 +49,22 @@ pub enum ClientError {
         #[source]
         cause: hyper::Error,
     },
-    /// The process that holds the store is of another version.
-    #[error("the process that holds the store does not know this command: {0}; restart it")]
+    /// The process that has the store open is of another version.
+    #[error("the process that has the store open does not support this command: {0}; restart it")]
     Unknown(String),
-    /// The process that holds the store refused, or failed.
-    #[error("the process that holds the store said: {0}")]
+    /// The process that has the store open refused, or failed.
+    #[error("the process that has the store open answered: {0}")]
     Refused(String),
     /// The output failed.
     #[error("cannot write")]
     Write(#[source] io::Error),
-    /// The readings could not be passed on.
-    #[error("the readings could not be passed on")]
+    /// The readings could not be sent.
+    #[error("the readings could not be sent")]
     Encode(#[from] transfer::ExportError),
 }
 
 impl ClientError {
-    /// Whether there is no socket, or nobody who listens on it.
+    /// Whether there is no socket, or no process listens on it.
     pub fn nobody_listens(&self) -> bool {
         use io::ErrorKind::{ConnectionRefused, NotFound};
         let kind = match self {
@@ -71,23 +74,23 @@ impl ClientError {
         matches!(kind, NotFound | ConnectionRefused)
     }
 
-    /// Whether the process that holds the store seems to have ended.
+    /// Whether the process that has the store open seems to have exited.
     pub fn has_ended(&self) -> bool {
         matches!(self, Self::Broken { .. }) || self.nobody_listens()
     }
 }
 
-/// A process of another version may leave a member out.
+/// A process of another version may omit a member.
 fn number_in(said: &Value, name: &str) -> Result<u64, ClientError> {
-    said[name].as_u64().ok_or_else(|| ClientError::Unknown(format!("it says no `{name}`")))
+    said[name].as_u64().ok_or_else(|| ClientError::Unknown(format!("its response has no `{name}`")))
 }
 
 fn advice(cause: &io::Error) -> &'static str {
     match cause.kind() {
-        io::ErrorKind::PermissionDenied => "; its user and root may",
+        io::ErrorKind::PermissionDenied => "; only its user and root have permission",
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
-            " (only one that exports or is about to end has no such socket): try again when it \
-             has ended"
+            "(an export, or a process that is shutting down, has no control socket): try again \
+             when it has exited"
         }
         _ => "",
     }
@@ -106,7 +109,7 @@ impl Client {
         Ok(Self { path: path.to_owned(), requests })
     }
 
-    /// Writes the file that the fields of a query string ask for; the number of its rows.
+    /// Writes the file for the fields of a query string; returns the number of its rows.
     pub async fn export(
         &mut self,
         fields: &str,
@@ -127,9 +130,9 @@ impl Client {
         Ok(rows)
     }
 
-    /// Puts readings into the store, all or none; they are kept when this returns.
+    /// Puts readings into the store, atomically; they are durable when this returns.
     pub async fn put(&mut self, batch: &[Reading]) -> Result<(), ClientError> {
-        // As CSV with all columns, which loses nothing.
+        // Sent as CSV with all columns, which is lossless.
         let memory = Memory::new();
         memory.put(batch).await.map_err(transfer::ExportError::Store)?;
         let encoder = Encoder::new(Format::Csv(Dialect::USUAL), Column::ALL, "");
@@ -139,13 +142,13 @@ impl Client {
         self.ask(Method::POST, "/v1/import", rows.into()).await.map(drop)
     }
 
-    /// Deletes every reading before a moment; how many there were.
+    /// Deletes all readings before a timestamp; returns their number.
     pub async fn delete_before(&mut self, moment: Timestamp) -> Result<u64, ClientError> {
         let path = format!("/v1/delete?before={moment}");
         self.number(Method::POST, &path, "deleted").await
     }
 
-    /// How many readings there are.
+    /// The number of stored readings.
     pub async fn readings(&mut self) -> Result<u64, ClientError> {
         self.number(Method::GET, "/v1/status", "readings").await
     }

@@ -1,18 +1,18 @@
-//! Commands to the process that holds a store: HTTP/1.1 over a Unix socket beside its file.
+//! Commands to the process that has a store open: HTTP/1.1 over a Unix socket beside its file.
 //!
-//! The embedded store belongs to one process at a time. That process serves a [`Socket`]
-//! with [`run`]; a command on the same store that finds it held goes through a [`Client`].
+//! Only one process at a time can open the embedded store. That process serves a [`Socket`] with
+//! [`run`]; a command that finds the store locked uses a [`Client`].
 //!
-//! | request | answer |
+//! | request | response |
 //! | --- | --- |
 //! | `GET /v1/status` | JSON: `version`, `pid`, `daemon`, `readings` |
-//! | `GET /v1/export?…` | the file, with the fields of `/api/query`; without dates, all of it. How many rows it has follows as the trailer `airshed-rows` |
-//! | `POST /v1/import` | rows as CSV with all columns, kept whole or not at all; `204` |
-//! | `POST /v1/delete?before=` | deletes all readings before a moment; JSON: `deleted` |
+//! | `GET /v1/export?…` | the file, with the fields of `/api/query`; without dates, all readings. The trailer `airshed-rows` has the number of rows |
+//! | `POST /v1/import` | rows as CSV with all columns, stored atomically; `204` |
+//! | `POST /v1/delete?before=` | deletes all readings before a timestamp; JSON: `deleted` |
 //! | `POST /v1/migrate` | one step of the migration to the format of this version; JSON: `left`, `readings` |
 //!
-//! Errors are `text/plain`. A path of a later version is a `404` here: the process has to be
-//! restarted with that version.
+//! Errors are `text/plain`. A path of a later version gets `404`: the process has to be restarted
+//! with that version.
 
 mod client;
 mod server;
@@ -28,7 +28,7 @@ use jiff::{SignedDuration, Timestamp};
 
 const ROWS: HeaderName = HeaderName::from_static("airshed-rows");
 
-/// What an export is asked for: the fields of a query string, of which none is required.
+/// The query of an export: the fields of a query string, all optional.
 pub fn export_request(fields: &str) -> Result<Ask, BadRequest> {
     let (last, newest, span) = (Timestamp::MAX, Timestamp::MAX, SignedDuration::MAX);
     let dates = Some(Dates { last, newest, span });

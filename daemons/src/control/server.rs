@@ -1,4 +1,4 @@
-//! The side that holds the store.
+//! The server, in the process that has the store open.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -24,26 +24,26 @@ use tracing::{debug, info, warn};
 
 use super::{ROWS, Socket, export_request};
 
-/// What the holder of a store is made of.
+/// The parts of a control server.
 pub struct Parts {
     /// The store.
     pub store: Arc<dyn Store>,
-    /// Whose data it is.
+    /// The networks and their terms.
     pub networks: Arc<Networks>,
-    /// What this process does, for people.
+    /// The name of this daemon, for display.
     pub daemon: &'static str,
 }
 
-/// Bytes that one import can have: some ten times those of a batch.
+/// Maximum size of an import request in bytes: about ten times that of a batch.
 const LARGEST_IMPORT: usize = 64 << 20;
 
-/// How long open answers may go on after the process was told to stop.
+/// How long open responses are drained at shutdown.
 const DRAIN: Duration = Duration::from_secs(8);
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type Answer = Response<UnsyncBoxBody<Bytes, BoxError>>;
 
-/// Serves commands on the store until told to stop.
+/// Serves commands on the store until stopped.
 pub async fn run(parts: Parts, socket: Socket, stop: CancellationToken) {
     let parts = Arc::new(parts);
     let graceful = GracefulShutdown::new();
@@ -59,10 +59,10 @@ pub async fn run(parts: Parts, socket: Socket, stop: CancellationToken) {
             },
             () = stop.cancelled() => break,
         };
-        // The mode of the file says so too, on systems that look at it.
+        // The file's mode forbids it too, on systems that check it.
         let user = stream.peer_cred().map(|peer| peer.uid());
         if !user.is_ok_and(|user| user == socket.user || user == 0) {
-            warn!("a command of another user was refused");
+            warn!("refused a command from another user");
             continue;
         }
         let parts = Arc::clone(&parts);
@@ -77,7 +77,7 @@ pub async fn run(parts: Parts, socket: Socket, stop: CancellationToken) {
     }
     drop(socket);
     if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
-        warn!("some commands were still running; they are cut off");
+        warn!("aborting commands that were still running");
     }
 }
 
@@ -90,11 +90,11 @@ async fn answer(parts: Arc<Parts>, request: Request<Incoming>) -> Result<Answer,
         (&Method::POST, "/v1/delete") => delete(&parts, &query).await,
         (&Method::POST, "/v1/migrate") => migrate(&parts).await,
         (_, "/v1/status" | "/v1/export" | "/v1/import" | "/v1/delete" | "/v1/migrate") => {
-            text(StatusCode::METHOD_NOT_ALLOWED, "not by this method")
+            text(StatusCode::METHOD_NOT_ALLOWED, "method not allowed")
         }
         (_, path) => text(
             StatusCode::NOT_FOUND,
-            format!("{path} is not known to Airshed {}", env!("CARGO_PKG_VERSION")),
+            format!("{path} is not supported by Airshed {}", env!("CARGO_PKG_VERSION")),
         ),
     })
 }
@@ -111,7 +111,7 @@ async fn status(parts: &Parts) -> Answer {
     }
 }
 
-/// Readings in a body, all or none.
+/// Imports the readings in a body, atomically.
 async fn import(parts: &Parts, body: Incoming) -> Answer {
     let body = match Limited::new(body, LARGEST_IMPORT).collect().await {
         Ok(body) => body.to_bytes(),
@@ -123,11 +123,11 @@ async fn import(parts: &Parts, body: Incoming) -> Answer {
     };
     match parts.store.put(&batch).await {
         Ok(()) => {
-            info!(readings = batch.len(), "imported by a command");
+            info!(readings = batch.len(), "imported through the control socket");
             text(StatusCode::NO_CONTENT, "")
         }
         Err(error) => {
-            warn!(reason = reason(&error), "an import by a command failed");
+            warn!(reason = reason(&error), "an import through the control socket failed");
             text(StatusCode::INTERNAL_SERVER_ERROR, reason(&error))
         }
     }
@@ -142,7 +142,7 @@ async fn delete(parts: &Parts, query: &str) -> Answer {
     let mut fields = form_urlencoded::parse(query.as_bytes());
     let before = fields.find(|(name, _)| name == "before").and_then(|(_, text)| text.parse().ok());
     let Some(before) = before else {
-        return text(StatusCode::BAD_REQUEST, "before: a moment by RFC 3339");
+        return text(StatusCode::BAD_REQUEST, "before: expected an RFC 3339 timestamp");
     };
     match parts.store.delete_before(before).await {
         Ok(deleted) => json(&json!({ "deleted": deleted })),
@@ -150,7 +150,7 @@ async fn delete(parts: &Parts, query: &str) -> Answer {
     }
 }
 
-/// One step.
+/// One migration step.
 async fn migrate(parts: &Parts) -> Answer {
     match parts.store.migrate().await {
         Ok(Migration { left, readings }) => json(&json!({ "left": left, "readings": readings })),
@@ -179,11 +179,11 @@ async fn export(parts: &Parts, query: &str) -> Answer {
         match send(encoder, pages, &mut sender).await {
             Ok(Some(rows)) => {
                 let trailers = HeaderMap::from_iter([(ROWS, HeaderValue::from(rows))]);
-                let _ = sender.send_trailers(trailers).await; // the client may have gone
+                let _ = sender.send_trailers(trailers).await; // the client may have disconnected
             }
             Ok(None) => {}
             Err(error) => {
-                warn!(reason = reason(&error), "an export by a command was cut off");
+                warn!(reason = reason(&error), "an export through the control socket was aborted");
                 sender.abort(error.into());
             }
         }
@@ -195,8 +195,8 @@ async fn export(parts: &Parts, query: &str) -> Answer {
     answer
 }
 
-/// The rows that were sent; `None` when the client has gone. It may take its time: who
-/// exports into a pipe that nobody reads holds nobody else up.
+/// The number of rows sent; `None` if the client disconnected. There is no write timeout: an export
+/// into a pipe that is not read blocks no other request.
 async fn send(
     mut encoder: Encoder,
     mut pages: Pages,

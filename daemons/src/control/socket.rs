@@ -1,4 +1,4 @@
-//! The socket: where it is, how it is made, and how one from a killed process is replaced.
+//! The socket: its path, its creation, and the replacement of the socket of a killed process.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, Permissions};
@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 
 use tokio::net::{UnixListener, UnixStream};
 
-/// Bytes that the path of a socket can have on every system.
+/// Maximum length in bytes of a socket path on every system.
 const LONGEST: usize = 100;
 
-/// The socket of the process that holds a store in a file: beside it, `airshed.sock` for
+/// The socket of the process that has a store file open, beside that file: `airshed.sock` for
 /// `readings.redb`, `NAME.sock` for any other `NAME`.
 pub fn socket_of(store: &Path) -> PathBuf {
     let store = fs::canonicalize(store).unwrap_or_else(|_| store.to_owned());
@@ -31,37 +31,37 @@ pub fn socket_of(store: &Path) -> PathBuf {
 /// Why there is no socket.
 #[derive(Debug, thiserror::Error)]
 pub enum SocketError {
-    /// What lies there is not ours.
-    #[error("{0} is not a socket and is left as it is; move it away")]
+    /// The path exists and is not a socket.
+    #[error("{0} exists and is not a socket; move it away")]
     Foreign(PathBuf),
-    /// Another process listens there.
+    /// Another process listens on it.
     #[error("another process listens on {0}")]
     Taken(PathBuf),
-    /// The system refused.
-    #[error("cannot make the socket {path}")]
+    /// The system returned an error.
+    #[error("cannot create the socket {path}")]
     Io {
-        /// Where it was to be.
+        /// Its path.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         #[source]
         cause: io::Error,
     },
 }
 
-/// A socket that this process listens on, for its own user and root. Its file is removed at
-/// the end.
+/// A socket that this process listens on, accessible to its own user and root. Its file is removed
+/// when it is dropped.
 pub struct Socket {
     pub(super) listener: UnixListener,
     path: PathBuf,
     device: u64,
     inode: u64,
-    /// The user whose it is.
+    /// The user that owns it.
     pub(super) user: u32,
 }
 
 impl Socket {
-    /// Listens at a path. Whoever calls holds the store, so that a socket that nobody listens
-    /// on is one of a process that was killed, and is replaced; nothing else is.
+    /// Listens at a path. The caller holds the store's lock, so a socket without a listener belongs
+    /// to a killed process, and is replaced; nothing else is.
     pub fn listen(path: &Path) -> Result<Self, SocketError> {
         let failed = |cause| SocketError::Io { path: path.to_owned(), cause };
         match fs::symlink_metadata(path) {
@@ -82,7 +82,7 @@ impl Socket {
                 }
             }
         }
-        // This fails where something was put there meanwhile, a link too.
+        // Fails if the path was created meanwhile, even as a link.
         let listener = within_limit(path, |path| UnixListener::bind(path)).map_err(failed)?;
         fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(failed)?;
         let made = fs::symlink_metadata(path).map_err(failed)?;
@@ -100,7 +100,7 @@ impl Drop for Socket {
     }
 }
 
-/// Connects to a socket; what is not one, such as a link, is not followed.
+/// Connects to a socket; anything else, such as a link, is an error.
 pub(super) async fn connect(path: &Path) -> io::Result<UnixStream> {
     if !fs::symlink_metadata(path)?.file_type().is_socket() {
         return Err(io::Error::other("it is not a socket"));
@@ -113,8 +113,8 @@ pub(super) async fn connect(path: &Path) -> io::Result<UnixStream> {
     UnixStream::from_std(stream?)
 }
 
-/// Does something with a path that is short enough for a socket: a longer one goes by way of
-/// its opened directory, where the system has such ways.
+/// Calls a function with a path that is short enough for a socket: a longer one is replaced by a
+/// path through its opened directory, where the system supports it.
 fn within_limit<T>(path: &Path, act: impl FnOnce(&Path) -> io::Result<T>) -> io::Result<T> {
     if path.as_os_str().as_bytes().len() <= LONGEST {
         return act(path);

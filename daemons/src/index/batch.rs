@@ -1,5 +1,4 @@
-//! A file of concentrations, each row written back with its index or with the reason why it
-//! has none.
+//! A file of concentrations; each row is written with its index, or the reason why it has none.
 
 use std::io::{BufRead, BufReader, Read, Write};
 
@@ -8,17 +7,17 @@ use aqi::{Answer, Averaging, Pollutant, Sample, Standard};
 use super::words::{averaging_of, nearest, pollutant_of, unit_of, value_of};
 use super::{Refusal, find, first_to_answer, refuse};
 
-/// The columns that a file needs.
+/// The required columns.
 const COLUMNS: [&str; 6] =
     ["standard", "version", "pollutant", "unit", "averaging", "concentration"];
 
-/// What may part the cells of a row.
+/// The possible separators of cells.
 const SEPARATORS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
-/// Why a batch could not be read or written at all.
+/// Why a batch failed as a whole.
 #[derive(Debug, thiserror::Error)]
 pub enum BatchError {
-    /// There is nothing, not even a header.
+    /// The input is empty, without a header.
     #[error(
         "the input is empty: it needs the header \
          standard,version,pollutant,unit,averaging,concentration, and rows"
@@ -45,7 +44,7 @@ pub enum BatchError {
 }
 
 impl From<csv::Error> for BatchError {
-    /// What failed below is the cause, which `csv` does not tell.
+    /// The I/O error is the cause, which `csv` does not expose as the source.
     fn from(error: csv::Error) -> Self {
         match error.is_io_error() {
             true => match error.into_kind() {
@@ -57,10 +56,10 @@ impl From<csv::Error> for BatchError {
     }
 }
 
-/// Reads CSV with the header `standard,version,pollutant,unit,averaging,concentration`
-/// (in any order, with others; parted by comma, semicolon, tab or bar) and writes each row
-/// back with `index,category,error` appended. A bad row gets its error and ends nothing; the
-/// number of such rows.
+/// Reads CSV with the header `standard,version,pollutant,unit,averaging,concentration` (in any
+/// order, with others; separated by comma, semicolon, tab or bar) and writes each row with
+/// `index,category,error` appended. An invalid row gets its error and does not end the batch;
+/// returns the number of such rows.
 pub fn batch(input: impl Read, output: impl Write) -> Result<u64, BatchError> {
     let mut input = BufReader::new(input);
     let mut first_line = Vec::new();
@@ -97,7 +96,7 @@ pub fn batch(input: impl Read, output: impl Write) -> Result<u64, BatchError> {
                 (String::new(), "", refusal.to_string())
             }
         };
-        // A short row is filled up and a long one keeps its cells behind ours.
+        // A short row is padded, and a long one keeps its additional cells after the appended ones.
         let own = (0..header.len()).map(|place| record.get(place).unwrap_or_default());
         let ours = [index.as_bytes(), category.as_bytes(), error.as_bytes()];
         let rest = record.iter().skip(header.len());
@@ -107,7 +106,7 @@ pub fn batch(input: impl Read, output: impl Write) -> Result<u64, BatchError> {
     Ok(refused)
 }
 
-/// What parts the header into most of the columns; a comma when nothing does.
+/// The separator that splits the header into the most required columns; a comma if none does.
 fn separator_of(header: &[u8]) -> u8 {
     let found = |separator: &u8| {
         let mut builder = csv::ReaderBuilder::new();
@@ -115,7 +114,7 @@ fn separator_of(header: &[u8]) -> u8 {
         let cells = reader.byte_headers().cloned().unwrap_or_default();
         COLUMNS.iter().filter(|name| cells.iter().any(|cell| is_column(cell, name))).count()
     };
-    // Of several the last one that `max` finds, so the comma comes last.
+    // On a tie `max` returns the last one, so the comma comes last.
     SEPARATORS.into_iter().rev().max_by_key(found).unwrap_or(b',')
 }
 
@@ -147,7 +146,7 @@ fn places_of(header: &csv::ByteRecord) -> Result<[usize; 6], BatchError> {
     Ok(places)
 }
 
-/// Why a row has another number of cells than the header, if it shows.
+/// The likely reason why a row has a different number of cells than the header.
 fn wrong_count(record: &csv::ByteRecord, wanted: usize, separator: u8) -> String {
     let count = record.len();
     let digits = |cell: &[u8]| !cell.is_empty() && cell.iter().all(u8::is_ascii_digit);
@@ -167,13 +166,14 @@ fn wrong_count(record: &csv::ByteRecord, wanted: usize, separator: u8) -> String
         let name = |byte: u8| {
             if byte == b'\t' { "a tab".to_owned() } else { format!("`{}`", byte as char) }
         };
-        reason += &format!(": it is parted by {}, the header by {}", name(other), name(separator));
+        reason +=
+            &format!(": it is separated by {}, the header by {}", name(other), name(separator));
     }
     reason
 }
 
-/// A row has one concentration, or several parted by `;` in the cells `pollutant` and
-/// `concentration` (and in `unit` and `averaging`, where one for all will do).
+/// A row has one concentration, or several separated by `;` in the cells `pollutant` and
+/// `concentration` (and in `unit` and `averaging`, where a single value applies to all).
 fn of_row(cells: &[String; 6]) -> Result<Answer, Refusal> {
     let [id, version, pollutants, units, averagings, concentrations] = cells;
     for (cell, name) in
@@ -217,7 +217,7 @@ fn of_cells(
     let (number, own_unit) = value_of(concentration)?;
     let unit = match (unit, own_unit) {
         ("", Some(own)) => own,
-        ("", None) => return refuse("the cell `unit` is empty: give ug/m3, mg/m3, ppb or ppm"),
+        ("", None) => return refuse("the cell `unit` is empty: expected ug/m3, mg/m3, ppb or ppm"),
         (text, own) => {
             let unit = unit_of(text)?;
             if let Some(own) = own.filter(|own| *own != unit) {
@@ -231,14 +231,14 @@ fn of_cells(
     Ok(Sample::new(pollutant, averaging, number.in_unit(unit)?))
 }
 
-/// What an empty cell means where the standard leaves no choice.
+/// The meaning of an empty cell if the standard has only one averaging period.
 fn only_averaging(standard: &Standard, pollutant: Pollutant) -> Result<Averaging, Refusal> {
     let all: Vec<_> = standard.averagings(pollutant).collect();
     match all[..] {
         [only] => Ok(only),
         _ => {
             let names: Vec<_> = all.into_iter().map(Averaging::name).collect();
-            refuse(format!("the cell `averaging` is empty: give {}", names.join(" or ")))
+            refuse(format!("the cell `averaging` is empty: expected {}", names.join(" or ")))
         }
     }
 }

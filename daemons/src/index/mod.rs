@@ -1,4 +1,4 @@
-//! `airshed index`: the index of given concentrations, one at a time or by the file.
+//! `airshed index`: the index of given concentrations, from arguments or from a file.
 
 mod batch;
 mod words;
@@ -26,10 +26,10 @@ fn refuse<T>(reason: impl Into<String>) -> Result<T, Refusal> {
     Err(Refusal(reason.into()))
 }
 
-/// The index of `POLLUTANT[/AVERAGING]=VALUE[UNIT]` pairs by a standard, such as
-/// `PM10=0.05mg/m3` or `O3/8h=0.07ppm`. Without an averaging period it is the standard's
-/// usual one, without a unit µg/m³. The standard is `ID[:VERSION[:VARIANT or POLICY]]`; the
-/// newest version and the first variant that covers the pairs when they are left out.
+/// The index of `POLLUTANT[/AVERAGING]=VALUE[UNIT]` pairs by a standard, such as `PM10=0.05mg/m3`
+/// or `O3/8h=0.07ppm`. The default averaging period is the standard's, the default unit µg/m³. The
+/// standard is `ID[:VERSION[:VARIANT or POLICY]]`; the defaults are the newest version and the
+/// first variant that covers the pairs.
 pub fn of_pairs(standard: &str, pairs: &[String]) -> Result<Answer, Refusal> {
     let mut words = standard.splitn(3, ':');
     let mut word = || words.next().unwrap_or_default().trim();
@@ -38,7 +38,7 @@ pub fn of_pairs(standard: &str, pairs: &[String]) -> Result<Answer, Refusal> {
     first_to_answer(find(id, version, kind)?, samples)
 }
 
-/// The answer of the first variant that has one; else the refusal of the first.
+/// The answer of the first variant that has one, otherwise the error of the first.
 fn first_to_answer(
     (first, others): (&'static Standard, Vec<&'static Standard>),
     samples: impl Fn(&'static Standard) -> Result<Vec<Sample>, Refusal>,
@@ -50,7 +50,7 @@ fn first_to_answer(
 
 fn of_pair(standard: &Standard, pair: &str) -> Result<Sample, Refusal> {
     let Some((subject, value)) = pair.split_once('=') else {
-        return refuse(format!("`{pair}`: give POLLUTANT=VALUE, such as PM2.5=11.5"));
+        return refuse(format!("`{pair}`: expected POLLUTANT=VALUE, such as PM2.5=11.5"));
     };
     let (pollutant, averaging) = match subject.split_once('/') {
         Some((pollutant, averaging)) => (pollutant, Some(averaging_of(averaging.trim())?)),
@@ -58,7 +58,7 @@ fn of_pair(standard: &Standard, pair: &str) -> Result<Sample, Refusal> {
     };
     let pollutant = pollutant_of(standard, pollutant.trim())?;
     let usual = || standard.averagings(pollutant).next();
-    // The index refuses a pollutant that the standard does not cover, whatever its mean.
+    // A pollutant that the standard does not cover is refused for any averaging period.
     let averaging = averaging.or_else(usual).unwrap_or(Averaging::Day);
     let of_subject = |refusal: Refusal| Refusal(format!("{}: {refusal}", subject.trim()));
     let concentration = value_of(value)
@@ -81,8 +81,8 @@ fn index(standard: &'static Standard, samples: &[Sample]) -> Result<Answer, Refu
     })
 }
 
-/// The variants of a standard's version, the default first, or those of the variant or
-/// policy that is named.
+/// The variants of a standard's version, the default first, or those of the named variant or
+/// policy.
 fn find(
     id: &str,
     version: &str,

@@ -1,5 +1,5 @@
-//! What people write for a standard, a pollutant, a unit, a number: what can mean one thing
-//! alone is taken as that, everything else is refused with what to write.
+//! Lenient parsing of standards, pollutants, units and numbers: unambiguous spellings are accepted;
+//! anything else is refused with the expected spelling.
 
 use aqi::{Averaging, Concentration, Pollutant, Standard, Unit, standards};
 
@@ -18,7 +18,7 @@ pub(super) fn versions_of(text: &str) -> Result<Vec<&'static Standard>, Refusal>
     }
     let ids = distinct(standards::ALL.iter().map(|standard| standard.id));
     let meant = nearest(text, &ids);
-    refuse(format!("unknown standard `{text}`: give one of {}{meant}", ids.join(" ")))
+    refuse(format!("unknown standard `{text}`: expected one of {}{meant}", ids.join(" ")))
 }
 
 pub(super) fn pollutant_of(standard: &Standard, text: &str) -> Result<Pollutant, Refusal> {
@@ -36,7 +36,11 @@ pub(super) fn pollutant_of(standard: &Standard, text: &str) -> Result<Pollutant,
 pub(super) fn averaging_of(text: &str) -> Result<Averaging, Refusal> {
     text.parse().map_err(|_| {
         let names = Averaging::ALL.map(Averaging::name);
-        Refusal(format!("averaging `{text}`: give {}{}", names.join(", "), nearest(text, &names)))
+        Refusal(format!(
+            "averaging `{text}`: expected {}{}",
+            names.join(", "),
+            nearest(text, &names)
+        ))
     })
 }
 
@@ -44,16 +48,16 @@ pub(super) fn unit_of(text: &str) -> Result<Unit, Refusal> {
     text.parse().map_err(|_| {
         let names = Unit::ALL.map(Unit::name);
         Refusal(format!(
-            "unknown unit `{text}`: give {}{}",
+            "unknown unit `{text}`: expected {}{}",
             names.join(", "),
             nearest(text, &names)
         ))
     })
 }
 
-const ONE_NUMBER: &str = "write it with a decimal point and nothing between thousands";
+const ONE_NUMBER: &str = "write it with a decimal point and without thousands separators";
 
-/// A number and the unit behind it, if there is one.
+/// A number and the unit after it, if any.
 pub(super) fn value_of(text: &str) -> Result<(Number<'_>, Option<Unit>), Refusal> {
     let text = text.trim();
     let in_number = |c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.' | ',' | '\'' | '_');
@@ -66,7 +70,7 @@ pub(super) fn value_of(text: &str) -> Result<(Number<'_>, Option<Unit>), Refusal
             end = text.len() - digits.len() + count;
         }
     }
-    // A word in the place of the number is no unit.
+    // A word instead of the number is not a unit.
     let (number, unit) = text.split_at(if end == 0 { text.len() } else { end });
     let unit = match unit.trim() {
         "" => None,
@@ -80,7 +84,7 @@ pub(super) fn value_of(text: &str) -> Result<(Number<'_>, Option<Unit>), Refusal
     Ok((Number(number), unit))
 }
 
-/// A number as somebody wrote it.
+/// A number as the user wrote it.
 pub(super) struct Number<'a>(&'a str);
 
 impl Number<'_> {
@@ -104,8 +108,8 @@ impl Number<'_> {
     }
 }
 
-/// A number with a comma as one with a point. Three digits behind the comma may be thousands,
-/// unless nothing but a zero stands before it.
+/// Converts a decimal comma to a point. Three digits after the comma may be thousands, unless only
+/// a zero precedes it.
 fn with_point(whole: &str, decimals: &str) -> Result<String, String> {
     let unsigned = whole.trim_start_matches(['+', '-']);
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
@@ -114,14 +118,14 @@ fn with_point(whole: &str, decimals: &str) -> Result<String, String> {
     }
     if decimals.len() == 3 && !unsigned.starts_with('0') && !unsigned.is_empty() {
         return Err(format!(
-            "the comma may be a decimal one or part thousands; write {whole}.{decimals} or \
-             {whole}{decimals}"
+            "the comma may be a decimal comma or a thousands separator; write {whole}.{decimals} \
+             or {whole}{decimals}"
         ));
     }
     Ok(format!("{whole}.{decimals}"))
 }
 
-/// Whether two names are one, whatever their case and punctuation.
+/// Whether two names are equal, ignoring case and punctuation.
 pub(super) fn same(name: &str, text: &str) -> bool {
     let name = folded(name);
     !name.is_empty() && name == folded(text)
@@ -131,7 +135,7 @@ fn folded(text: &str) -> String {
     text.chars().filter(|c| c.is_alphanumeric() || *c == '+').flat_map(char::to_lowercase).collect()
 }
 
-/// The name that was meant, as the end of a refusal; empty when none is near.
+/// The closest name, as the end of an error; empty if none is close.
 pub(super) fn nearest(text: &str, names: &[&str]) -> String {
     let text = folded(text);
     let likeness = |name: &&&str| strsim::jaro_winkler(&folded(name), &text);

@@ -235,7 +235,7 @@ fn files_of_every_kind_are_imported_by_their_content() {
     let html = output(&["import", "--data", &path("b"), "-"], "<!doctype html><p>Gone");
     assert!(!html.status.success());
     let said = text(&html.stderr);
-    assert!(said.contains("-: a page of HTML; nothing of it was stored"), "{said}");
+    assert!(said.contains("-: a page of HTML; no reading of it was stored"), "{said}");
 }
 
 /// A user other than root, for whom permissions count.
@@ -280,7 +280,7 @@ fn index_answers_and_refuses_by_name() {
     assert_eq!(lines, ["index: 4", "band: Moderate", "dominant: PM2.5, PM10"]);
     let refused = output(&["index", "jp_aqi", "PM2.5=35.5"], "");
     assert!(!refused.status.success());
-    assert!(text(&refused.stderr).contains("standard `jp_aqi`: give one of uk_daqi us_aqi"));
+    assert!(text(&refused.stderr).contains("standard `jp_aqi`: expected one of uk_daqi us_aqi"));
     let list = output(&["index", "--list"], "");
     assert!(text(&list.stdout).contains("eu_caqi:2012:roadside daily\n    NO2/1h µg/m³, PM10/24h"));
     assert!(text(&list.stdout).contains("US EPA AQI 2015, from 2015-12-28 until 2024-05-06\n"));
@@ -316,7 +316,7 @@ fn what_cannot_start_says_why_and_what_to_do() {
         ),
         (
             &["serve", "--feed", &feed, "--data", &other, "--listen", &address],
-            "give another --listen",
+            "choose another --listen",
         ),
         (&["serve", "--data", &other], "--contact"),
         (&["serve", "--feed", "nonsense"], "a feed is http://"),
@@ -328,7 +328,7 @@ fn what_cannot_start_says_why_and_what_to_do() {
             &["serve", "--feed", &feed, "--data", &other, "--results", "ftp:x"],
             "give memory:, file:DIR or s3://",
         ),
-        (&["serve", "--feed", &feed, "--data", &other, "--cors", "example.org"], "is no origin"),
+        (&["serve", "--feed", &feed, "--data", &other, "--cors", "example.org"], "invalid origin"),
         (&["worker", "--data", &other], "airshed serve"),
         (&["import", "--data", &other, "/nowhere.csv"], "cannot read /nowhere.csv"),
         (&["import", "--data", &other, &file], "a feed file of Sensor.Community"),

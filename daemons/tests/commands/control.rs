@@ -125,7 +125,7 @@ fn a_collection_goes_through_the_process_that_holds_the_store() {
     let collect = ["collect", "--once", "--feed", "file:data.24h.json"];
     let collected = home.run(&collect);
     assert!(collected.status.success(), "{}", said(&collected));
-    assert!(said(&collected).contains("the readings go through it"), "{}", said(&collected));
+    assert!(said(&collected).contains("putting readings through it"), "{}", said(&collected));
     let all = "sensor_id,P1,P2\n1,51,\n2,51,\n3,51,\n4,51,\n5,51,\n";
     assert_eq!(text(&home.run(EXPORT)), all);
     // What is too old goes, too: all of it, beside a reading of today.
@@ -150,7 +150,7 @@ fn a_collection_opens_the_store_itself_when_the_process_that_held_it_has_ended()
         let url = format!("http://{}/data.24h.json", feed.local_addr().unwrap());
         let collect = ["collect", "--once", "--feed", &url, "--contact", "tests@example.org"];
         let mut collecting = Daemon::spawn(home.command(&collect));
-        collecting.wait_for("another process holds the store: the readings go through it");
+        collecting.wait_for("another process has the store open: putting readings through it");
         // The feed comes when the holder has ended.
         let (mut asking, _) = feed.accept().unwrap();
         server.signal(signal);
@@ -178,7 +178,7 @@ fn what_is_not_ours_at_the_place_of_the_socket_stays() {
     let serve = ["serve", "--feed", "file:data.24h.json", "--listen", "127.0.0.1:0"];
     let server = Daemon::spawn(home.command(&serve));
     let warning =
-        server.wait_for("commands on the store have to wait until this process has ended");
+        server.wait_for("commands on the store have to wait until this process has exited");
     assert!(warning["reason"].as_str().unwrap().contains("is not a socket"), "{warning}");
     server.wait_for("feed collected");
     let failed = home.run(EXPORT);
@@ -314,7 +314,11 @@ fn a_store_that_cannot_be_written_is_exported() {
         let _server = home.serve();
         let failed = as_other(EXPORT);
         assert_eq!(failed.status.code(), Some(1));
-        assert!(said(&failed).contains("its user and root may"), "{}", said(&failed));
+        assert!(
+            said(&failed).contains("only its user and root have permission"),
+            "{}",
+            said(&failed)
+        );
     }
 }
 
@@ -543,7 +547,7 @@ async fn no_new_store_comes_up_beside_a_process_that_holds_a_deleted_one() {
         assert!(!file.exists(), "{arguments:?}");
     }
     let refused = home.import(ROW);
-    assert!(said(&refused).contains("was deleted, and a process"), "{}", said(&refused));
+    assert!(said(&refused).contains("was deleted, but a running process"), "{}", said(&refused));
     server.signal("-KILL");
     server.child.wait().unwrap();
     assert!(home.import(ROW).status.success(), "nobody holds it any more");

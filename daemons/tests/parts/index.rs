@@ -24,7 +24,7 @@ fn one_at_a_time() {
     let three = ["O3=40ppb", "NO2=20ppb", "PM2.5=10"];
     assert_eq!(answer("ca_aqhi", &three), Ok((4, "Moderate Risk")));
     let refusals = [
-        ("uk_daqi", "PM2.5", "give POLLUTANT=VALUE"),
+        ("uk_daqi", "PM2.5", "expected POLLUTANT=VALUE"),
         ("uk_daqi", "CO=5", "no pollutant `CO`"),
         ("uk_daqi", "PM10=", "the concentration is missing"),
         ("uk_daqi", "PM10=-1", "below zero"),
@@ -40,7 +40,7 @@ fn one_at_a_time() {
         ),
         ("eu_caqi:2012:seaside", "PM10=5", "it has background hourly, background daily"),
         ("ca_aqhi", "O3=5ppb", "needs all of its pollutants together"),
-        ("xx", "PM10=5", "give one of uk_daqi us_aqi"),
+        ("xx", "PM10=5", "expected one of uk_daqi us_aqi"),
     ];
     for (standard, pair, reason) in refusals {
         let refusal = answer(standard, &[pair]).unwrap_err();
@@ -82,16 +82,16 @@ fn what_is_unambiguous_is_accepted() {
 #[test]
 fn refusals_name_the_trouble() {
     let refusals = [
-        ("uk_daqi", "PM10=1,234", "decimal one or part thousands; write 1.234 or 1234"),
-        ("uk_daqi", "PM10=1.234,5", "with a decimal point and nothing between thousands"),
-        ("uk_daqi", "PM10=1,234,567", "with a decimal point and nothing between thousands"),
-        ("uk_daqi", "PM10=1 000", "with a decimal point and nothing between thousands"),
+        ("uk_daqi", "PM10=1,234", "decimal comma or a thousands separator; write 1.234 or 1234"),
+        ("uk_daqi", "PM10=1.234,5", "with a decimal point and without thousands separators"),
+        ("uk_daqi", "PM10=1,234,567", "with a decimal point and without thousands separators"),
+        ("uk_daqi", "PM10=1 000", "with a decimal point and without thousands separators"),
         ("uk_daqi", "PM10=1.2e1", "without an exponent"),
         ("uk_daqi", "PM10=1.2e-2mg/m3", "concentration `1.2e-2`: write it without an exponent"),
         ("uk_daqi", "PM10=-1,5", "below zero"),
         ("uk_daqi", "PM10= ", "the concentration is missing"),
         ("uk_daqi", "PM10=ug/m3", "concentration `ug/m3`: not a decimal number"),
-        ("uk_daqi", "PM10=12 ug", "unknown unit `ug`: give ug/m3, mg/m3"),
+        ("uk_daqi", "PM10=12 ug", "unknown unit `ug`: expected ug/m3, mg/m3"),
         ("uk_daqi", "PM10=12 ug", "did you mean ug/m3?"),
         ("uk_daqi", "PM1.0=12", "no pollutant `PM1.0`; it has PM2.5, PM10"),
         ("uk_daqi", "PM1O=12", "did you mean PM10?"),
@@ -99,7 +99,7 @@ fn refusals_name_the_trouble() {
         ("uk_daqi", "PM10/24=12", "averaging `24`: give 15min"),
         ("us_aqii", "PM10=5", "did you mean us_aqi?"),
         ("daqi", "PM10=5", "did you mean uk_daqi?"),
-        ("", "PM10=5", "unknown standard ``: give one of uk_daqi"),
+        ("", "PM10=5", "unknown standard ``: expected one of uk_daqi"),
         ("PM2.5=12", "PM10=5", "the standard comes before it, such as uk_daqi PM2.5=12"),
         ("uk_daqi:2013:-", "PM10=5", "uk_daqi has no `-`; it has unrounded"),
     ];
@@ -172,12 +172,12 @@ fn a_file_says_what_is_wrong_with_it() {
     for (given, reason) in [
         (",,PM10,ug/m3,24h,5", "the cell `standard` is empty"),
         ("uk_daqi,,,ug/m3,24h,5", "the cell `pollutant` is empty"),
-        ("uk_daqi,,PM10,,24h,5", "the cell `unit` is empty: give ug/m3"),
+        ("uk_daqi,,PM10,,24h,5", "the cell `unit` is empty: expected ug/m3"),
         ("uk_daqi,,PM10,ug/m3,24h, ", "the cell `concentration` is empty"),
-        ("us_aqi,,O3,ppm,,0.07", "the cell `averaging` is empty: give 8h or 1h"),
+        ("us_aqi,,O3,ppm,,0.07", "the cell `averaging` is empty: expected 8h or 1h"),
         ("uk_daqi,,PM10,mg/m3,24h,5 ug/m3", "is in µg/m³, the cell `unit` says mg/m³"),
         ("uk_daqi,,PM10,ug/m3,24h,12,5", "7 cells, the header has 6: a number with a decimal"),
-        ("uk_daqi;;PM10;ug/m3;24h;5", "1 cell, the header has 6: it is parted by `;`"),
+        ("uk_daqi;;PM10;ug/m3;24h;5", "1 cell, the header has 6: it is separated by `;`"),
         ("uk_daqi;;PM10;ug/m3;24h;5", "the header by `,`"),
         ("uk_daqi,,PM10;O3,ug/m3,24h,5", "the lists of pollutants"),
     ] {

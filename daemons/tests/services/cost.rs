@@ -178,10 +178,13 @@ fn prices_can_be_replaced_and_what_is_wrong_with_them_is_said() {
         let said = String::from_utf8(done.stderr).unwrap();
         assert!(!done.status.success() && said.contains(part), "{arguments:?}: {said}");
     };
-    refused(&["--region", "mars-1"], "--region mars-1: there are prices for eu-central-1");
+    refused(
+        &["--region", "mars-1"],
+        "--region mars-1: no prices for this region; known regions: eu-central-1",
+    );
     refused(&["--instance", "t9.vast"], "it has instance_hour t2.micro");
     refused(&["--prices", "/nowhere/prices.json"], "/nowhere/prices.json");
-    refused(&["--schedule", "0 0 30 2 *"], "fetches nothing");
+    refused(&["--schedule", "0 0 30 2 *"], "has no fetch");
     refused(&["--jobs", "101"], "from 0 to 100");
     refused(&["--measured", "http://127.0.0.1:1"], "127.0.0.1:1");
     std::fs::write(&file, "{}").unwrap();

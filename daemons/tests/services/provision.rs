@@ -307,14 +307,14 @@ async fn a_deployment_is_made_used_changed_and_deleted() {
 
     // Again, and otherwise.
     let (well, text) = run(&UP);
-    assert!(well && text.contains("\nthere already, nothing changed\n"), "{text}");
+    assert!(well && text.contains("\nup to date, no changes\n"), "{text}");
     let (well, text) = run(&[&UP[..], &["--servers", "2", "--stale-after", "3"]].concat());
     assert!(well && text.contains("\nupdated\n"), "{text}");
     assert!(text.contains("UPDATE_COMPLETE     DataIsOld (AWS::CloudWatch::Alarm)"), "{text}");
 
     // It asks before it deletes, and deletes no data unasked.
     let (well, text) = run(&["down", "--name", "city"]);
-    assert!(!well && text.contains("give --yes"), "{text}");
+    assert!(!well && text.contains("pass --yes"), "{text}");
     let (well, text) = run(&["down", "--name", "city", "--yes"]);
     assert!(well && text.contains("The table QualityAirTable and the bucket"), "{text}");
     let (well, text) = run(&["status", "--name", "city"]);
@@ -327,10 +327,7 @@ async fn a_deployment_is_made_used_changed_and_deleted() {
 
     // What stayed is used again.
     let (well, text) = run(&UP);
-    assert!(
-        well && text.contains("table: there already, not the stack's; used as it is"),
-        "{text}"
-    );
+    assert!(well && text.contains("table: exists outside the stack; used as it is"), "{text}");
     assert!(!text.contains("AWS::DynamoDB::Table"), "{text}");
     let (well, text) = run(&["down", "--name", "city", "--yes", "--delete-data"]);
     assert!(well, "{text}");
@@ -462,10 +459,10 @@ fn what_cannot_be_deployed_is_refused_before_anything_is_made() {
         let (well, text) = said(&provision("http://127.0.0.1:1", arguments));
         assert!(!well && text.contains(part), "{arguments:?}: {text}");
     };
-    refused(&["up"], "give --contact");
+    refused(&["up"], "set --contact");
     let contact = ["up", "--contact", "x@example.org"];
     let with = |more: &[&'static str]| [&contact[..], more].concat();
-    refused(&with(&["--servers", "2"]), "give --balancer");
+    refused(&with(&["--servers", "2"]), "requires --balancer");
     refused(&with(&["--name", "Stadt"]), "names no deployment");
     refused(&with(&["--binary", "/nowhere"]), "/nowhere");
     refused(&with(&["--allow-from", "everybody"]), "192.0.2.0/24");

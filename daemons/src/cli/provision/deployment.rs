@@ -27,7 +27,7 @@ pub(in super::super) struct Name {
 pub(in super::super) struct Up {
     #[command(flatten)]
     name: Name,
-    /// The program that the machines run [default: this one]
+    /// The binary that the machines run [default: this one]
     #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
 
@@ -50,17 +50,17 @@ pub(in super::super) struct Up {
     /// The bucket: s3://BUCKET/PREFIX [default: s3://NAME-results-ACCOUNT-REGION/results]
     #[arg(long, value_name = "URL", help_heading = "What is kept")]
     results: Option<String>,
-    /// What the table can take: on-demand, or LEAST,MOST units a second between which it scales
-    /// by itself, such as the report's 150,1000.
+    /// Capacity of the table: on-demand, or LEAST,MOST units per second between which it scales
+    /// automatically, such as the report's 150,1000.
     #[arg(long, default_value = "on-demand", help_heading = "What is kept")]
     capacity: Scaled,
-    /// Days that a reading is kept; 0: for ever.
+    /// Retention period of readings in days; 0: for ever.
     #[arg(long, default_value_t = 0, value_name = "DAYS", help_heading = "What is kept")]
     keep_readings: u32,
-    /// Hours that a result is kept.
+    /// Retention period of results in hours.
     #[arg(long, default_value_t = 24, value_name = "HOURS", help_heading = "What is kept", value_parser = clap::value_parser!(u32).range(1..=1000))]
     keep_results: u32,
-    /// Days that logs are kept.
+    /// Retention period of logs in days.
     #[arg(long, default_value = "30", value_name = "DAYS", help_heading = "What is kept")]
     keep_logs: LogDays,
 
@@ -75,57 +75,57 @@ pub(in super::super) struct Up {
     /// When to fetch: a cron expression in UTC.
     #[arg(long, default_value = "0 0 * * *", value_name = "CRON", help_heading = "The feed")]
     schedule: Schedule,
-    /// Whom the feed's operator may turn to: an e-mail address or a page.
+    /// Contact e-mail or URL for the User-Agent header; Sensor.Community requires one.
     #[arg(long, env = "AIRSHED_CONTACT", help_heading = "The feed")]
     contact: Option<String>,
-    /// Hours after which the newest reading counts as old, on the page and for the alarm.
+    /// Data age in hours above which the page shows a warning and the alarm fires.
     #[arg(long, default_value_t = 26, value_name = "HOURS", help_heading = "The feed", value_parser = clap::value_parser!(u32).range(1..))]
     stale_after: u32,
 
-    /// What the machines are [default: t3.micro, or t4g.micro for a program for aarch64]
+    /// Instance type [default: t3.micro, or t4g.micro for an aarch64 binary]
     #[arg(long, value_name = "TYPE", help_heading = "The machines")]
     instance: Option<String>,
-    /// Machines for servers; more than one needs --balancer.
+    /// Number of server machines; more than one requires --balancer.
     #[arg(long, default_value_t = 1, value_name = "N", help_heading = "The machines")]
     servers: u32,
-    /// Machines for workers at most; there are none while nothing is to be done.
+    /// Maximum number of worker machines; none runs while the queue is empty.
     #[arg(long, default_value_t = 4, value_name = "N", help_heading = "The machines")]
     most_workers: u32,
-    /// Jobs that each worker's machine should have before it; the workers become as many as that
-    /// takes, rounded up to a power of two.
+    /// Target backlog of jobs per worker machine; the number of workers scales accordingly, rounded
+    /// up to a power of two.
     #[arg(long, default_value_t = 20, value_name = "N", help_heading = "The machines", value_parser = clap::value_parser!(u32).range(1..))]
     backlog_per_worker: u32,
-    /// With a machine to run `airshed loadtest` on.
+    /// Add a machine to run `airshed loadtest` on.
     #[arg(long, help_heading = "The machines")]
     tester: bool,
 
-    /// With a load balancer as the entrance, instead of the server's own address.
+    /// Put a load balancer in front of the servers, instead of a public address of the server.
     #[arg(long, help_heading = "The entrance")]
     balancer: bool,
-    /// A certificate's ARN, for HTTPS at the balancer.
+    /// ARN of a certificate, for HTTPS at the balancer.
     #[arg(long, value_name = "ARN", requires = "balancer", help_heading = "The entrance")]
     certificate: Option<String>,
-    /// Addresses that may ask, such as 192.0.2.0/24.
+    /// Client addresses to allow, such as 192.0.2.0/24.
     #[arg(long, default_value = "0.0.0.0/0", value_name = "CIDR", help_heading = "The entrance")]
     allow_from: Network,
 
-    /// Who is told of alarms.
+    /// E-mail address for alarms.
     #[arg(long, value_name = "ADDRESS", help_heading = "Alarms", value_parser = email)]
     email: Option<String>,
-    /// USD a month for the whole account from which there is an alarm.
+    /// Monthly budget of the whole account in USD, above which an alarm fires.
     #[arg(long, value_name = "USD", requires = "email", help_heading = "Alarms")]
     budget: Option<u32>,
 }
 
 fn email(text: &str) -> Result<String, &'static str> {
-    let (user, host) = text.split_once('@').ok_or("an e-mail address")?;
+    let (user, host) = text.split_once('@').ok_or("expected an e-mail address")?;
     match user.is_empty() || !host.contains('.') || text.contains(char::is_whitespace) {
-        true => Err("an e-mail address"),
+        true => Err("expected an e-mail address"),
         false => Ok(text.to_owned()),
     }
 }
 
-/// Addresses with a common beginning.
+/// An address range.
 #[derive(Debug, Clone)]
 struct Network(String);
 
@@ -138,7 +138,7 @@ impl FromStr for Network {
             parts.and_then(|(a, bits)| Some((Ipv4Addr::from_str(a).ok()?, bits.parse().ok()?)));
         match parts {
             Some((_, 0..=32u8)) => Ok(Self(text.to_owned())),
-            _ => Err("IPv4 addresses such as 192.0.2.0/24"),
+            _ => Err("expected an IPv4 range such as 192.0.2.0/24"),
         }
     }
 }
@@ -160,12 +160,12 @@ impl FromStr for Scaled {
         let both = text.split_once(',').and_then(|(a, b)| Some((units(a)?, units(b)?)));
         match both {
             Some((least, most)) if least <= most => Ok(Self::Between { least, most }),
-            _ => Err("on-demand, or LEAST,MOST units such as 150,1000"),
+            _ => Err("expected on-demand, or LEAST,MOST units such as 150,1000"),
         }
     }
 }
 
-/// What CloudWatch Logs can keep.
+/// Retention periods that CloudWatch Logs supports.
 #[derive(Clone, Copy, ValueEnum)]
 enum LogDays {
     #[value(name = "1")]
@@ -197,14 +197,12 @@ impl Up {
         let contact = self.contact.as_deref().map(str::trim).filter(|text| !text.is_empty());
         if self.feed.needs_contact() && contact.is_none() {
             return Err(bad_call(
-                "the feed's operator asks every client for a contact: give --contact, an e-mail \
-                 address or a page of yours",
+                "the feed's operator requires a contact: set --contact to your e-mail address or \
+                 URL",
             ));
         }
         if self.servers > 1 && !self.balancer {
-            return Err(bad_call(
-                "--servers: one address leads to one server; give --balancer for more",
-            ));
+            return Err(bad_call("--servers above 1 requires --balancer"));
         }
         let path = self.binary.clone().map_or_else(std::env::current_exe, Ok)?;
         let program = std::fs::read(&path)
@@ -229,7 +227,7 @@ impl Up {
             [("MakeTable", "table"), ("MakeQueues", "queues"), ("MakeBucket", "bucket")]
         {
             if kept.get(make).is_some_and(|make| make == "no") {
-                writeln!(out, "{what}: there already, not the stack's; used as it is")?;
+                writeln!(out, "{what}: exists outside the stack; used as it is")?;
             }
         }
         parameters.extend(kept);
@@ -237,13 +235,14 @@ impl Up {
         match deployment.up(parameters, say).await? {
             Change::Created => writeln!(out, "created")?,
             Change::Updated => writeln!(out, "updated")?,
-            Change::Unchanged => writeln!(out, "there already, nothing changed")?,
+            Change::Unchanged => writeln!(out, "up to date, no changes")?,
         }
         let outputs = deployment.outputs().await?.unwrap_or_default();
         let name = &self.name.name;
         writeln!(
             out,
-            "its machines take some two minutes to start: `airshed provision status --name {name}` tells"
+            "its machines take about two minutes to start; check with `airshed provision status \
+             --name {name}`"
         )?;
         writeln!(out, "{}", outputs.get("Address").map_or("(no address)", String::as_str))?;
         Ok(ExitCode::SUCCESS)
@@ -252,8 +251,8 @@ impl Up {
     fn places(&self, deployment: &Deployment) -> Result<Places, Failure> {
         let table = table_in(&self.store)?;
         let queues = self.queue.strip_prefix("sqs:").and_then(|names| names.split_once(','));
-        let (requests, responses) =
-            queues.ok_or_else(|| format!("--queue `{}`: give sqs:REQUEST,RESPONSE", self.queue))?;
+        let (requests, responses) = queues
+            .ok_or_else(|| format!("--queue `{}`: expected sqs:REQUEST,RESPONSE", self.queue))?;
         let (bucket, prefix) = match &self.results {
             None => (deployment.usual_bucket(), String::new()),
             Some(url) => Place::parse(url)?.into_parts(),
@@ -307,7 +306,7 @@ impl Up {
 fn say(event: &Event) {
     let reason = event.reason.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
     let Event { status, resource, kind, .. } = event;
-    // What follows says more than a closed pipe does.
+    // A closed pipe is reported by a later write.
     let _ = writeln!(standard(), "{status:<18}  {resource} ({kind}){reason}");
 }
 
@@ -315,7 +314,7 @@ fn say(event: &Event) {
 pub(in super::super) struct Status {
     #[command(flatten)]
     name: Name,
-    /// Without machines and the application on them: an emulator starts none.
+    /// Do not check machines and the application on them, for emulators, which start none.
     #[arg(long)]
     without_machines: bool,
 }
@@ -346,10 +345,10 @@ fn nothing(name: &str, deployment: &Deployment) -> String {
 pub(in super::super) struct Down {
     #[command(flatten)]
     name: Name,
-    /// Delete the table with all its readings, the results, and the program's bucket as well.
+    /// Also delete the table with all its readings, the results, and the bucket of the program.
     #[arg(long)]
     delete_data: bool,
-    /// Without asking first.
+    /// Do not ask for confirmation.
     #[arg(long)]
     yes: bool,
 }
@@ -363,9 +362,12 @@ impl Down {
         };
         let places = Places::of_outputs(&outputs);
         if self.delete_data && places.is_none() {
-            return Err("the stack does not say what it keeps (it was never finished): delete it \
-                        without --delete-data, and the table and the buckets by hand"
-                .into());
+            return Err(
+                "the stack has no outputs (its creation never finished), so its table and \
+                        buckets are unknown: delete it without --delete-data, and delete the \
+                        table and the buckets manually"
+                    .into(),
+            );
         }
         let mut out = standard();
         writeln!(
@@ -379,12 +381,13 @@ impl Down {
             match self.delete_data {
                 true => writeln!(
                     out,
-                    "It also deletes, for good, the table {} with all its readings and the bucket {}.",
+                    "It also permanently deletes the table {} with all its readings and the \
+                     bucket {}.",
                     places.table, places.bucket
                 )?,
                 false => writeln!(
                     out,
-                    "The table {} and the bucket {} stay; --delete-data deletes them too.",
+                    "The table {} and the bucket {} are retained; --delete-data deletes them too.",
                     places.table, places.bucket
                 )?,
             }
@@ -406,9 +409,9 @@ impl Down {
 fn confirmed(name: &str) -> Result<bool, Failure> {
     let mut out = standard();
     if !std::io::stdin().is_terminal() {
-        return Err(bad_call("this asks first, and here is nobody to ask: give --yes"));
+        return Err(bad_call("confirmation required, but stdin is not a terminal; pass --yes"));
     }
-    write!(out, "Type {name} to go on: ")?;
+    write!(out, "Type {name} to continue: ")?;
     out.flush()?;
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;

@@ -1,4 +1,4 @@
-//! `provision`: a deployment on AWS, or the table, queues and bucket alone.
+//! `provision`: a deployment on AWS, or only the table, queues and bucket.
 
 mod deployment;
 mod tables;
@@ -14,18 +14,19 @@ pub(super) use tables::WantedCapacity;
 
 #[derive(Subcommand)]
 pub(super) enum Provision {
-    /// Make a whole deployment, or change it to what the flags say. Can be repeated.
+    /// Create or update a deployment. Idempotent: rerun it to apply changes.
     ///
     /// Example: airshed provision up --contact you@example.org --email you@example.org
     Up(Box<deployment::Up>),
-    /// What of a deployment is healthy and what is not. Ends with code 1 when something is not.
+    /// Check the health of a deployment. Exits with code 1 if something is unhealthy.
     Status(deployment::Status),
-    /// Delete a deployment: its machines, queues, alarms and logs; what is kept only when told.
+    /// Delete a deployment: its machines, queues, alarms and logs, but not its data unless
+    /// --delete-data is given.
     Down(deployment::Down),
     /// Print the CloudFormation template.
     Render,
-    /// Make the table, the queues and the bucket alone. Can be repeated: what is missing is added,
-    /// what differs is said.
+    /// Create only the table, the queues and the bucket. Idempotent: adds what is missing and
+    /// reports differences.
     Tables(tables::Tables),
 }
 

@@ -31,19 +31,19 @@ pub(in super::super) struct Tables {
     /// The bucket for results: s3://BUCKET/PREFIX [default: none]
     #[arg(long, env = "AIRSHED_RESULTS", value_name = "URL")]
     results: Option<String>,
-    /// What the table can take: on-demand, or READ,WRITE units a second.
+    /// Capacity of the table: on-demand, or provisioned READ,WRITE units per second.
     #[arg(long, default_value = "on-demand")]
     capacity: WantedCapacity,
-    /// Whose key encrypts the table: owned (DynamoDB's), managed (the account's), or a key's
-    /// id, alias or ARN.
+    /// Encryption key of the table: owned (DynamoDB's), managed (the account's), or a key's id,
+    /// alias or ARN.
     #[arg(long, default_value = "owned", value_name = "KEY")]
     encryption: String,
-    /// Without continuous backups of the table (point-in-time recovery).
+    /// Disable continuous backups of the table (point-in-time recovery).
     #[arg(long)]
     no_recovery: bool,
 }
 
-/// Receives after which a message is given up, as within a process.
+/// Receives after which a message becomes a dead letter, as with the in-process queue.
 const MAX_RECEIVES: u32 = 5;
 
 impl Tables {
@@ -53,7 +53,7 @@ impl Tables {
             Some(names) if names.contains(',') => names.split(',').collect(),
             None if self.queue == "channel:" => Vec::new(),
             _ => {
-                let message = format!("--queue `{}`: give sqs:REQUEST,RESPONSE", self.queue);
+                let message = format!("--queue `{}`: expected sqs:REQUEST,RESPONSE", self.queue);
                 return Err(bad_call(message));
             }
         };
@@ -81,10 +81,10 @@ impl Tables {
     }
 }
 
-/// The table that `--store` names.
+/// The table named by `--store`.
 pub(super) fn table_in(store: &str) -> Result<&str, String> {
     let table = store.strip_prefix("dynamodb:");
-    table.ok_or_else(|| format!("--store `{store}`: give dynamodb:TABLE"))
+    table.ok_or_else(|| format!("--store `{store}`: expected dynamodb:TABLE"))
 }
 
 #[derive(Clone)]
@@ -100,7 +100,8 @@ impl FromStr for WantedCapacity {
         let units = |text: &str| text.trim().parse().ok().filter(|units: &u32| *units > 0);
         let both =
             text.split_once(',').and_then(|(read, write)| Some((units(read)?, units(write)?)));
-        let (read, write) = both.ok_or("on-demand, or READ,WRITE units such as 150,150")?;
+        let (read, write) =
+            both.ok_or("expected on-demand, or READ,WRITE units such as 150,150")?;
         Ok(Self(Capacity::Provisioned { read, write }))
     }
 }
