@@ -1,4 +1,4 @@
-//! How the feed is doing: what the collector knows and the server tells.
+//! Feed status: written by the collector, published by the server.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -9,45 +9,45 @@ use serde::{Serialize, Serializer};
 
 use crate::StoreWatch;
 
-/// How the feed is doing.
+/// The status of the feed.
 #[derive(Debug, Default)]
 pub struct FeedStatus {
     state: Mutex<FeedState>,
-    /// Whether its readings can be stored.
+    /// Whether the store accepts its readings.
     pub store: StoreWatch,
 }
 
-/// What is known of the last fetches.
+/// The state of the last fetches.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct FeedState {
-    /// When the feed was last fetched whole, or found unchanged.
+    /// When the feed was last fetched successfully, or was unchanged.
     pub last_success: Option<Timestamp>,
-    /// When and why it failed since.
+    /// When and why a later fetch failed.
     pub failure: Option<(Timestamp, Trouble)>,
-    /// Whether the store had readings from the start, or the first collection has ended, with
-    /// or without success.
+    /// Whether the store had readings at start, or the first collection has ended, successfully or
+    /// not.
     pub first_ended: bool,
 }
 
 impl FeedStatus {
-    /// Of a collector that starts, and a store that has readings already or not.
+    /// The initial status of a collector, given whether the store already has readings.
     pub fn starting(has_readings: bool) -> Self {
         let state = FeedState { first_ended: has_readings, ..FeedState::default() };
         Self { state: Mutex::new(state), store: StoreWatch::default() }
     }
 
-    /// A look at it.
+    /// The current state.
     pub fn get(&self) -> FeedState {
         *self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes what has changed.
+    /// Updates the state.
     pub fn set(&self, change: impl FnOnce(&mut FeedState)) {
         change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
-/// As answers tell it: `lastSuccess`, and `failure` with `at`, `code` and `reason`.
+/// Serialised for responses: `lastSuccess`, and `failure` with `at`, `code` and `reason`.
 impl Serialize for FeedState {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
@@ -67,28 +67,28 @@ impl Serialize for FeedState {
     }
 }
 
-/// Why a collection failed, as far as the public may know: no address, no path, no text of a
-/// service. The log has those.
+/// Why a collection failed, safe to publish: without URLs, paths or messages of services, which are
+/// only in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trouble {
-    /// No whole answer came from the feed's server.
+    /// The feed's server gave no complete response.
     Unreachable,
     /// The feed's server answered with this HTTP status.
     Status(u16),
-    /// What came is no feed.
+    /// The response is not a feed.
     NotAFeed,
     /// The feed has no records.
     Empty,
-    /// No record could be kept, or the clock is wrong.
+    /// No record could be stored, or the clock is wrong.
     Refused,
     /// The feed's file cannot be read.
     File,
-    /// The store takes no readings.
+    /// The store rejects writes.
     Store,
 }
 
 impl Trouble {
-    /// A word for programs.
+    /// A machine-readable code.
     pub fn code(self) -> &'static str {
         match self {
             Self::Unreachable => "unreachable",
@@ -107,11 +107,11 @@ impl fmt::Display for Trouble {
         match self {
             Self::Unreachable => f.write_str("the feed's server cannot be reached"),
             Self::Status(status) => write!(f, "the feed's server answered {status}"),
-            Self::NotAFeed => f.write_str("what the feed's server sent is no feed"),
+            Self::NotAFeed => f.write_str("the response of the feed's server is not a feed"),
             Self::Empty => f.write_str("the feed is empty"),
-            Self::Refused => f.write_str("no record of the feed could be kept"),
+            Self::Refused => f.write_str("no record of the feed could be stored"),
             Self::File => f.write_str("the feed's file cannot be read"),
-            Self::Store => f.write_str("the store takes no readings"),
+            Self::Store => f.write_str("the store rejects writes"),
         }
     }
 }

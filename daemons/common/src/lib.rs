@@ -1,9 +1,8 @@
-//! What several of the daemons need, and none of them owns: the [`Clock`], which moments a
-//! reading can be of ([`check_moment`]), how the feed is doing ([`feed_status`]: the collector
-//! writes it, the server shows it), and errors and hashes in words.
+//! Shared parts of the daemons: the [`Clock`], the check of a reading's timestamp
+//! ([`check_moment`]), the status of the feed ([`feed_status`]: written by the collector, published
+//! by the server), and the formatting of errors and hashes.
 //!
-//! What this crate does not do: it knows no HTTP, no store, no queue and no file; whatever
-//! needs one of them has a crate of its own.
+//! Out of scope: HTTP, stores, queues and files, which have their own crates.
 
 pub mod feed_status;
 mod moment;
@@ -14,5 +13,5 @@ pub use moment::{CLOCK_TOLERANCE, check_moment};
 pub use store_watch::StoreWatch;
 pub use text::{hexadecimal, reason};
 
-/// The time, as an argument.
+/// The time, passed as an argument.
 pub type Clock = std::sync::Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>;

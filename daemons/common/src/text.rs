@@ -1,4 +1,4 @@
-//! Errors and hashes as people read them.
+//! Formatting of errors and hashes.
 
 /// The error and its causes in one line.
 pub fn reason(error: &dyn std::error::Error) -> String {
@@ -11,7 +11,7 @@ pub fn reason(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// Bytes as people write hashes.
+/// Bytes in hexadecimal.
 pub fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

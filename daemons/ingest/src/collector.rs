@@ -1,7 +1,7 @@
 //! The collector: fetches the feed on a schedule and puts its readings into the store.
 //!
-//! A fetch that fails is tried again until the next one is due, so that no day is lost to an
-//! outage that ends within it.
+//! A failed fetch is retried until the next one is due, so that an outage that ends within the day
+//! loses no data.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,41 +19,41 @@ use crate::feed::{self, BrokenFeed, Feed, Remark, RemarkKind};
 use crate::schedule::{Schedule, Spread};
 use crate::source::{Fetch, FetchError, Fetched, Source};
 
-/// Readings put in one go: enough for a put to be cheap, little enough to be short.
+/// Readings per put: a compromise between the cost per reading and the duration of a put.
 const BATCH: usize = 25_000;
 
-/// Longer than this without a look at the clock and the store, and a changed clock or a
-/// deleted file would go unseen.
+/// Interval of checks of the clock and the store while waiting, to detect a changed clock or a
+/// deleted file.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 
-/// What a collector is made of.
+/// The parts of a collector.
 pub struct Collector {
-    /// Where the feed comes from.
+    /// The source of the feed.
     pub fetcher: Box<dyn Fetch>,
-    /// What the feed's values are means over.
+    /// The averaging period of the feed's values.
     pub window: Window,
-    /// Whose sensors they are.
+    /// The network of the feed's sensors.
     pub network: Network,
-    /// Where the readings go.
+    /// The destination of the readings.
     pub destination: Box<dyn Destination>,
-    /// The age from which readings are deleted; `None`: never.
+    /// The retention period of readings; `None`: for ever.
     pub kept_for: Option<SignedDuration>,
-    /// How failed fetches are repeated.
+    /// How failed fetches are retried.
     pub backoff: Backoff,
-    /// The time.
+    /// The clock.
     pub clock: Clock,
-    /// What others want to know.
+    /// The feed status, shared with the server.
     pub status: Arc<FeedStatus>,
 }
 
-/// How often and after how long a failed fetch is tried again.
+/// How often and at what intervals a failed fetch is retried.
 #[derive(Debug, Clone)]
 pub struct Backoff {
-    /// Tries in all, where there is no next fetch to try until.
+    /// Maximum number of attempts, if no further fetch is scheduled.
     pub attempts: u32,
-    /// The longest wait before the second try; it doubles from there on.
+    /// The longest wait before the second attempt; it doubles with each further attempt.
     pub first: Duration,
-    /// The longest wait.
+    /// The longest wait of all.
     pub longest: Duration,
 }
 
@@ -65,64 +65,63 @@ impl Default for Backoff {
 }
 
 impl Backoff {
-    /// Half to whole of the wait's length, at random, so that many do not come at once.
+    /// A random half to whole of the wait (jitter), so that retries are spread.
     fn wait(&self, attempt: u32) -> Duration {
         let doubled = self.first.saturating_mul(1 << attempt.min(20));
         doubled.min(self.longest).mul_f64(rand::random_range(0.5..=1.0))
     }
 }
 
-/// Why a collection failed; what is stored stays.
+/// Why a collection failed; stored readings are unaffected.
 #[derive(Debug, thiserror::Error)]
 pub enum CollectError {
     /// The feed could not be fetched.
     #[error("the fetch failed")]
     Fetch(#[from] FetchError),
-    /// What came is no feed.
+    /// The response is not a feed.
     #[error(transparent)]
     Broken(#[from] BrokenFeed),
-    /// The feed is well formed and has not one record.
+    /// The feed is well-formed but has no records.
     #[error("the feed is empty")]
     Empty,
-    /// The server says that nothing is new, and not one reading is stored.
+    /// The server answered 304, but no reading is stored.
     #[error(
-        "the server answers that the feed has not changed (304), but the store has no readings, \
-         and this fetch named no earlier one"
+        "the server answered 304 (not modified) to a request without validators, and the store \
+         has no readings"
     )]
     NothingNew,
-    /// Most records are ahead of the clock.
+    /// Most records are dated in the future.
     #[error(
-        "{ahead} of {records} records are ahead of this machine's clock, which says {now}: is the \
-         clock right?"
+        "{ahead} of {records} records are dated in the future; check the system clock (now {now})"
     )]
     Clock {
-        /// So many are ahead of it.
+        /// The number of records in the future.
         ahead: usize,
-        /// Of so many that are readings.
+        /// The number of readings.
         records: usize,
         /// The clock.
         now: Timestamp,
     },
-    /// Not one of the records with particulate matter could be kept.
+    /// No record of particulate matter could be stored.
     #[error(
-        "all {refused} records of particulate matter were refused; of the first: {reason}; is \
-         this machine's clock right? It says {now}"
+        "all {refused} records of particulate matter were refused; first reason: {reason}; check \
+         the system clock (now {now})"
     )]
     Refused {
-        /// So many were refused.
+        /// The number of refused records.
         refused: usize,
-        /// Why the first was.
+        /// Why the first was refused.
         reason: String,
         /// The clock.
         now: Timestamp,
     },
-    /// The store did not take the readings.
-    #[error("the store did not take the readings")]
+    /// The store rejected the readings.
+    #[error("the store rejected the readings")]
     Store(#[from] store::Error),
 }
 
 impl CollectError {
-    /// What the public may know of it.
+    /// The reason that may be published.
     fn trouble(&self) -> Trouble {
         match self {
             Self::Fetch(FetchError::File { .. }) => Trouble::File,
@@ -137,14 +136,14 @@ impl CollectError {
     }
 }
 
-/// What a collection brought: kept, collided, skipped and refused are all records.
+/// The result of a collection. Every record is either kept, collided, skipped or refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Collected {
     /// Records in the feed.
     pub records: usize,
-    /// Readings kept.
+    /// Readings stored.
     pub kept: usize,
-    /// Records that a later one of the same sensor and moment replaced.
+    /// Records replaced by a later one of the same sensor and timestamp.
     pub collided: usize,
     /// Of those, readings with an index.
     pub indexed: usize,
@@ -152,14 +151,14 @@ pub struct Collected {
     pub skipped: usize,
     /// Records that could not be read.
     pub refused: usize,
-    /// Values and fields that could not be read; their readings were kept without.
+    /// Unreadable values and fields; their readings were kept without them.
     pub fields_left_out: usize,
-    /// Fields that were read as something else than they say.
+    /// Fields that were corrected.
     pub corrected: usize,
 }
 
-/// Fetches at once and then on schedule, until told to stop; `spread` says how long after
-/// each time of the schedule.
+/// Fetches at start and then on schedule, until stopped; `spread` is the delay after each scheduled
+/// time.
 pub async fn run(
     mut collector: Collector,
     schedule: Schedule,
@@ -171,7 +170,7 @@ pub async fn run(
     loop {
         collector.collect_patiently(due, &stop).await;
         let Some(next) = due else {
-            warn!(%schedule, "the schedule names no further time; no more fetches");
+            warn!(%schedule, "the schedule has no further time; no more fetches");
             return stop.cancelled().await;
         };
         debug!(%next, "waiting for the schedule");
@@ -184,11 +183,10 @@ pub async fn run(
 }
 
 impl Collector {
-    /// Deletes what is too old; then collects, and tries again while that fails: until the
-    /// next fetch is due, or so often as [`Backoff`] says. What it brought, if it went well in
-    /// the end.
+    /// Deletes expired readings; then collects, with retries until the next fetch is due, or as
+    /// often as [`Backoff`] allows. Returns the result if an attempt succeeded.
     ///
-    /// A local file is not tried again: what is wrong with it stays wrong.
+    /// A local file is not retried: its errors are permanent.
     pub async fn collect_patiently(
         &mut self,
         until: Option<Timestamp>,
@@ -227,13 +225,14 @@ impl Collector {
             if is_local || given_up {
                 match until {
                     Some(next) => error!(%feed, reason, %next,
-                        "fetch failed; what is stored stays, waiting for the schedule"),
-                    None => error!(%feed, reason, "fetch failed; what is stored stays, given up"),
+                        "fetch failed; stored readings are unaffected, waiting for the schedule"),
+                    None => error!(%feed, reason, "fetch failed; stored readings are unaffected, \
+                                                   giving up"),
                 }
                 break None;
             }
             warn!(%feed, reason, wait_ms = wait.as_millis() as u64,
-                "fetch failed; what is stored stays, trying again");
+                "fetch failed; stored readings are unaffected, retrying");
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
                 () = stop.cancelled() => break None,
@@ -243,8 +242,8 @@ impl Collector {
         collected
     }
 
-    /// Sleeps until a moment of the clock, with an eye on the store; whether nobody said to
-    /// stop.
+    /// Sleeps until a time of the clock while checking the store; returns whether it was not
+    /// stopped.
     async fn sleep_until(&self, moment: Timestamp, stop: &CancellationToken) -> bool {
         while let Ok(left) = Duration::try_from(moment.duration_since((self.clock)()))
             && !left.is_zero()
@@ -258,7 +257,7 @@ impl Collector {
         !stop.is_cancelled()
     }
 
-    /// Whether the store takes puts: an empty one says so.
+    /// Whether the store accepts puts, tested with an empty one.
     async fn look_at_store(&self) {
         self.status.store.note(&self.destination.put(&[]).await);
     }
@@ -271,18 +270,25 @@ impl Collector {
         match self.destination.delete_before(oldest).await {
             Ok(0) => {}
             Ok(readings) => info!(readings, before = %oldest, "old readings deleted"),
-            Err(error) => warn!(reason = reason(&error), "old readings not deleted; next time"),
+            Err(error) => warn!(
+                reason = reason(&error),
+                "old readings not deleted; retrying at the next fetch"
+            ),
         }
     }
 
-    /// Fetches the feed once and keeps its readings.
+    /// Fetches the feed once and stores its readings.
     pub async fn collect(&mut self) -> Result<Collected, CollectError> {
         let start = Instant::now();
         let feed = self.fetcher.source().to_string();
         info!(feed, "fetching the feed");
         let mut fetched = self.fetcher.fetch().await?;
         if matches!(fetched, Fetched::Unchanged) && self.destination.readings().await? == 0 {
-            warn!(feed, "the feed has not changed, but the store has no readings: asking anew");
+            warn!(
+                feed,
+                "the feed has not changed, but the store has no readings: fetching it in \
+                         full"
+            );
             self.fetcher.keep(HeaderMap::new());
             fetched = self.fetcher.fetch().await?;
             if matches!(fetched, Fetched::Unchanged) {
@@ -297,7 +303,7 @@ impl Collector {
         let (bytes, window, now) = (file.len(), self.window, (self.clock)());
         metrics::counter!("airshed_feed_bytes_total").increment(bytes as u64);
         let parsed = tokio::task::spawn_blocking(move || feed::parse(&file, window, now)).await;
-        // The parser does not panic; were it to, the fetch has failed, not the daemon.
+        // The parser should not panic; if it does, only this fetch fails.
         let mut parsed = parsed
             .unwrap_or_else(|panic| Err(BrokenFeed { offset: 0, reason: panic.to_string() }))?;
         parsed.readings.iter_mut().for_each(|reading| reading.sensor.network = self.network);
@@ -340,7 +346,7 @@ impl Collector {
     }
 }
 
-/// Whether the file can be a feed of now.
+/// Whether the file can be a current feed.
 fn check(feed: &Feed, now: Timestamp) -> Result<(), CollectError> {
     let refused = feed.count(RemarkKind::Refused);
     let records = feed.readings.len() + refused;

@@ -4,17 +4,17 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use store::{Error, Reading, Store};
 
-/// Where a collector's readings go: a store, or the way to one that another process holds.
+/// The destination of a collector's readings: a store, or a client of the process that has it open.
 #[async_trait]
 pub trait Destination: Send + Sync {
-    /// Keeps readings, all or none; durable when it returns. An empty batch fails where none
-    /// can be kept.
+    /// Stores readings atomically; they are durable when this returns. An empty batch fails if the
+    /// store rejects writes.
     async fn put(&self, batch: &[Reading]) -> Result<(), Error>;
 
-    /// Deletes every reading that is older than a moment; how many there were.
+    /// Deletes all readings before a timestamp; returns their number.
     async fn delete_before(&self, moment: Timestamp) -> Result<u64, Error>;
 
-    /// How many readings there are.
+    /// The number of stored readings.
     async fn readings(&self) -> Result<u64, Error>;
 }
 

@@ -1,9 +1,9 @@
 //! Sensor.Community's JSON → readings.
 //!
-//! The format is the operator's (`feinstaub-api`) as observed: numbers come as strings
-//! or numbers, almost any field can be missing, `P1` is PM10 and `P2` is PM2.5. A record
-//! that cannot be read is left out with a [`Remark`], a part of one likewise; a file that
-//! is not one whole JSON array is refused as a whole, since a cut file looks like that.
+//! The format is the operator's (`feinstaub-api`) as observed: numbers come as strings or numbers,
+//! almost any field can be missing, `P1` is PM10 and `P2` is PM2.5. A record, or part of one, that
+//! cannot be read is left out and reported as a [`Remark`]; a file that is not one complete JSON
+//! array is refused as a whole, since it may be truncated.
 //!
 //! Every record is counted once: it is kept, [collided](RemarkKind::Collided),
 //! [skipped](RemarkKind::Skipped) or [refused](RemarkKind::Refused).
@@ -24,22 +24,21 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use store::{Reading, Window};
 
-/// A feed file, read.
+/// A parsed feed file.
 #[derive(Debug, Default)]
 pub struct Feed {
     /// The number of records in the file.
     pub records: usize,
-    /// The readings of particulate matter, in the order of the file, no two of one
-    /// identity.
+    /// The readings of particulate matter, in file order, with unique identities.
     pub readings: Vec<Reading>,
-    /// Of the refused records, those whose timestamp is ahead of the clock.
+    /// The number of refused records dated in the future.
     pub ahead: usize,
     /// What was left out, and why.
     pub remarks: Vec<Remark>,
 }
 
 impl Feed {
-    /// The number of remarks of a kind.
+    /// The number of remarks of one kind.
     pub fn count(&self, kind: RemarkKind) -> usize {
         self.remarks.iter().filter(|remark| remark.kind == kind).count()
     }
@@ -48,9 +47,9 @@ impl Feed {
 /// Why a record, or a field of it, was left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Remark {
-    /// The record's place in the file, from 0.
+    /// The record's index in the file, from 0.
     pub record: usize,
-    /// The record's id, where it has one.
+    /// The record's id, if any.
     pub id: Option<u64>,
     /// What was left out.
     pub kind: RemarkKind,
@@ -58,25 +57,25 @@ pub struct Remark {
     pub reason: Cow<'static, str>,
 }
 
-/// What a [`Remark`] says was left out.
+/// What was left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RemarkKind {
     /// The record: it has no P1 or P2.
     Skipped,
-    /// The record: it cannot be read, or cannot be true.
+    /// The record: it is unreadable or implausible.
     Refused,
-    /// The record: a later one in the file is of the same sensor and moment.
+    /// The record: a later one in the file has the same sensor and timestamp.
     Collided,
     /// One field or value; the reading was kept without it.
     FieldLeftOut,
-    /// Nothing: a field was read as something else than it says.
+    /// Nothing: a field was corrected.
     Corrected,
 }
 
-/// The file is no feed: not one whole JSON array.
+/// The file is not a feed: not one complete JSON array.
 #[derive(Debug)]
 pub struct BrokenFeed {
-    /// Where, in bytes from the start of the file.
+    /// The offset in bytes from the start of the file.
     pub offset: usize,
     /// What is wrong there.
     pub reason: String,
@@ -92,8 +91,7 @@ impl std::error::Error for BrokenFeed {}
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Reads a feed file whose values are means over `window`; `now` is the time of the
-/// fetch.
+/// Parses a feed file whose values are means over `window`; `now` is the time of the fetch.
 pub fn parse(file: &[u8], window: Window, now: Timestamp) -> Result<Feed, BrokenFeed> {
     let mark = if file.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
     let start = file[mark..].iter().position(|byte| !byte.is_ascii_whitespace());
@@ -106,7 +104,7 @@ pub fn parse(file: &[u8], window: Window, now: Timestamp) -> Result<Feed, Broken
     }
     let array = &*with_marks(&file[offset..]);
     let mut reader = Reader { window, now, feed: Feed::default(), places: HashMap::new() };
-    // Nearly every file is of the right shape throughout and read in one go.
+    // Fast path: nearly every file is well-formed throughout.
     if let Ok(text) = std::str::from_utf8(array)
         && let Ok(records) = serde_json::from_str::<Vec<Object<Record<'_>>>>(text)
     {
@@ -131,8 +129,7 @@ pub fn parse(file: &[u8], window: Window, now: Timestamp) -> Result<Feed, Broken
     Ok(reader.feed)
 }
 
-/// With a question mark for every byte that is not UTF-8: what it stands in is lost, or one letter
-/// of it, and nothing else.
+/// Replaces every invalid UTF-8 byte by a question mark, so that it affects only its own field.
 fn with_marks(text: &[u8]) -> Cow<'_, [u8]> {
     if std::str::from_utf8(text).is_ok() {
         return Cow::Borrowed(text);
@@ -146,7 +143,7 @@ fn with_marks(text: &[u8]) -> Cow<'_, [u8]> {
 }
 
 fn broken(offset: usize, reason: &str) -> Result<Feed, BrokenFeed> {
-    // serde_json's line and column are said better by the offset.
+    // The offset replaces serde_json's line and column.
     let reason = reason.split(" at line ").next().unwrap_or(reason).to_owned();
     Err(BrokenFeed { offset, reason })
 }
@@ -195,7 +192,7 @@ struct Record<'a> {
     sensordatavalues: Option<Vec<Object<DataValue<'a>>>>,
 }
 
-/// A record with its parts as they are.
+/// A record with its raw parts.
 #[derive(Deserialize)]
 struct Parts<'a> {
     #[serde(borrow, default)]
@@ -280,16 +277,16 @@ struct NamedValues<'a> {
     pm25: Option<&'a RawValue>,
 }
 
-/// What a record is made of, and what of it cannot be read.
+/// The parts of a record, and those that cannot be read.
 type Loose<'a> = (Record<'a>, Vec<String>);
 
-/// A record of which some part is not of the right shape, without that part.
+/// A record with a malformed part, without that part.
 fn loosely(text: &RawValue) -> serde_json::Result<Loose<'_>> {
     let Object(parts) = serde_json::from_str::<Object<Parts<'_>>>(text.get())?;
     let mut left_out = Vec::new();
     let location = parts.location.and_then(|part| {
         let location = serde_json::from_str::<Option<Object<Location<'_>>>>(part.get());
-        let unreadable = |_| left_out.push("location is no object".to_owned());
+        let unreadable = |_| left_out.push("location is not an object".to_owned());
         location.map_err(unreadable).ok().flatten()
     });
     let sensor = parts.sensor.and_then(|part| {
@@ -297,7 +294,7 @@ fn loosely(text: &RawValue) -> serde_json::Result<Loose<'_>> {
         let Object(SensorParts { id, sensor_type }) = sensor.ok()??;
         let sensor_type = sensor_type.map(|part| {
             let named = serde_json::from_str::<Option<Object<SensorType<'_>>>>(part.get());
-            // Some write the name itself.
+            // Some records have the name itself.
             named.unwrap_or(Some(Object(SensorType { name: Some(part) })))
         });
         Some(Object(Sensor { id, sensor_type: sensor_type.flatten() }))
@@ -307,14 +304,14 @@ fn loosely(text: &RawValue) -> serde_json::Result<Loose<'_>> {
     Ok((Record { id, timestamp, location, sensor, sensordatavalues: values }, left_out))
 }
 
-/// The values that can be read as such; others than `null` are noted.
+/// The readable values; unreadable ones other than `null` are reported.
 fn values<'a>(part: &'a RawValue, left_out: &mut Vec<String>) -> Vec<Object<DataValue<'a>>> {
     let mut note = |what: &str| left_out.push(what.to_owned());
     match serde_json::from_str::<Option<Vec<&RawValue>>>(part.get()) {
         Ok(values) => {
             let read = |value: &'a RawValue| {
                 let read = serde_json::from_str::<Option<Object<DataValue<'_>>>>(value.get());
-                let unreadable = |_| note("one of sensordatavalues is no object");
+                let unreadable = |_| note("a member of sensordatavalues is not an object");
                 read.map_err(unreadable).ok().flatten()
             };
             values.unwrap_or_default().into_iter().filter_map(read).collect()
@@ -333,22 +330,22 @@ fn values<'a>(part: &'a RawValue, left_out: &mut Vec<String>) -> Vec<Object<Data
                 given.collect()
             }
             Err(_) => {
-                note("sensordatavalues is no list");
+                note("sensordatavalues is not an array");
                 Vec::new()
             }
         },
     }
 }
 
-/// What a remark says, and why.
+/// The kind of a remark, and its reason.
 type Why = (RemarkKind, String);
 
-/// What is being read.
+/// The state of parsing.
 struct Reader {
     window: Window,
     now: Timestamp,
     feed: Feed,
-    /// Where in the readings those of a sensor and moment are, and their record's number.
+    /// The index of the reading for each sensor and timestamp, and its record's number.
     places: HashMap<(store::Sensor, Timestamp), (usize, usize)>,
 }
 
@@ -377,7 +374,7 @@ impl Reader {
         self.feed.records += 1;
     }
 
-    /// Of two of one identity the later is kept, as a store would.
+    /// Of two readings with the same identity, the later one is kept, as in a store.
     fn keep(&mut self, id: Option<u64>, reading: Reading) {
         let (record, next) = (self.feed.records, self.feed.readings.len());
         let known =
@@ -402,7 +399,7 @@ impl Reader {
         self.feed.remarks.push(Remark { record, id, kind, reason });
     }
 
-    /// The reading of a record with what was left out or corrected, or why it has none.
+    /// The reading of a record with what was left out or corrected, or why there is no reading.
     fn reading(
         &mut self,
         record: Record<'_>,
@@ -427,7 +424,7 @@ impl Reader {
         };
         let Some(sensor_id) = scalar(sensor_id).and_then(|text| id(text.trim())) else {
             let shown: String = sensor_id.get().chars().take(40).collect();
-            return refused(&format!("sensor.id {shown} is no whole number up to 2^63 - 1"));
+            return refused(&format!("sensor.id {shown} is not an integer up to 2^63 - 1"));
         };
         let timestamp = record.timestamp.and_then(scalar);
         let Some(timestamp) = timestamp.and_then(|text| read_timestamp(&text, self.window)) else {
@@ -466,7 +463,7 @@ impl Reader {
     }
 }
 
-/// The country of a code that is in use beside ISO's.
+/// The country of a non-ISO code that is in use.
 fn country(part: Option<&RawValue>, remarks: &mut Vec<Why>) -> Option<store::Country> {
     let text = part.and_then(scalar)?;
     let country = store::Country::of_other_code(text.trim())?;
@@ -474,8 +471,8 @@ fn country(part: Option<&RawValue>, remarks: &mut Vec<Why>) -> Option<store::Cou
     Some(country)
 }
 
-/// The model, which every record of the network names: one that does not, or not readably, is
-/// of a model that is not known, rather than trusted as a [`Reading`] is that names none.
+/// The model, which every record of the network has. A record with a missing or unreadable model is
+/// of an unknown model, unlike a [`Reading`] without a model, which is trusted.
 fn model(part: Option<&RawValue>, left_out: &mut Vec<String>) -> store::SensorType {
     let before = left_out.len();
     let model = optional("sensor type", part, parsed, left_out);
@@ -485,7 +482,7 @@ fn model(part: Option<&RawValue>, left_out: &mut Vec<String>) -> store::SensorTy
     })
 }
 
-/// A field that may be missing or empty; what is there and cannot be read is noted.
+/// A field that may be missing or empty; an unreadable value is reported.
 fn optional<T>(
     name: &str,
     value: Option<&RawValue>,
@@ -501,7 +498,7 @@ fn optional<T>(
     let parsed = parse(text);
     if parsed.is_none() {
         let shown: String = text.chars().take(40).collect();
-        left_out.push(format!("{name} `{shown}` cannot be one"));
+        left_out.push(format!("invalid {name} `{shown}`"));
     }
     parsed
 }
@@ -518,7 +515,7 @@ fn parsed<T: std::str::FromStr>(text: &str) -> Option<T> {
     text.parse().ok()
 }
 
-/// The first value of a kind that is a number; every other of that kind is noted.
+/// The first numeric value of a kind; all other values of that kind are reported.
 fn particulates(
     values: &[Object<DataValue<'_>>],
     kind: &str,
@@ -536,15 +533,15 @@ fn particulates(
                 found = number;
                 continue;
             }
-            (Some(_), Some(first)) => format!("{kind} is given again, `{}`: kept {first}", shown()),
-            (None, _) => format!("{kind} `{}` is no number", shown()),
+            (Some(_), Some(first)) => format!("duplicate {kind} `{}`: kept {first}", shown()),
+            (None, _) => format!("{kind} `{}` is not a number", shown()),
         };
         remarks.push((RemarkKind::FieldLeftOut, reason));
     }
     found
 }
 
-/// An exact decimal. Digits that do not fit are not rounded away: that is no number.
+/// An exact decimal. A number with too many digits is an error, not rounded.
 fn decimal(text: &str) -> Option<Decimal> {
     if text.contains('_') {
         return None;
@@ -553,8 +550,8 @@ fn decimal(text: &str) -> Option<Decimal> {
     plain.or_else(|_| Decimal::from_scientific(text)).ok()
 }
 
-/// `2020-06-11 09:40:41`, with a `T` between or an offset behind it too; UTC without. One to the
-/// minute is no moment, as in files that are imported; nor is a date, but for means over days.
+/// `2020-06-11 09:40:41`, also with a `T` or a UTC offset; without an offset it is UTC. A timestamp
+/// without seconds is invalid, as in imported files; so is a date, except for daily means.
 fn read_timestamp(text: &str, window: Window) -> Option<Timestamp> {
     let text = text.trim();
     let is_date = text.len() == "2020-06-11".len() && window == Window::Day;
@@ -562,7 +559,7 @@ fn read_timestamp(text: &str, window: Window) -> Option<Timestamp> {
         return None;
     }
     let civil = || TimeZone::UTC.to_timestamp(text.parse::<DateTime>().ok()?).ok();
-    // To the second, without room for an offset: as nearly all are.
+    // Fast path: to the second, too short for an offset, as nearly all are.
     let timestamp = match text.len() == 19 && text.as_bytes()[16] == b':' {
         true => civil()?,
         false => text.parse().ok().or_else(civil)?,
@@ -575,7 +572,7 @@ fn read<T: std::str::FromStr>(text: Option<&RawValue>) -> Option<T> {
     text.and_then(scalar)?.trim().parse().ok()
 }
 
-/// An id, as far as other programs have numbers for it; `7.0` is 7.
+/// An id, within the range of a signed 64-bit integer; `7.0` is 7.
 fn id(text: &str) -> Option<u64> {
     let (number, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let is_whole = !fraction.is_empty() && fraction.bytes().all(|byte| byte == b'0');

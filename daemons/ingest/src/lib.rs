@@ -1,9 +1,9 @@
-//! Readings come in: [`source`] fetches the feed, [`feed`] reads it, [`collector`] puts its
-//! readings into a [`Destination`], usually a [`store::Store`], when [`schedule`] says so. [`demo`] simulates the network
-//! for whoever has none.
+//! Collecting readings: [`source`] fetches the feed, [`feed`] parses it, [`collector`] puts its
+//! readings into a [`Destination`], usually a [`store::Store`], on a [`schedule`]. [`demo`]
+//! simulates the network for use without internet access.
 //!
-//! What this crate does not do: it knows no queries, no jobs and no AWS; what else wants to
-//! know how the feed is doing reads [`airshed_common::feed_status`].
+//! Out of scope: queries, jobs and AWS. Other crates read the state of the feed from
+//! [`airshed_common::feed_status`].
 
 pub mod collector;
 pub mod demo;

@@ -21,24 +21,23 @@ impl Schedule {
     }
 }
 
-/// How long after the times of a schedule something happens: so that not every installation
-/// asks in the same second.
+/// The delay after the times of a schedule, so that installations do not all fetch in the same
+/// second.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Spread {
     /// The longest delay.
     longest: SignedDuration,
-    /// How much of it, from 0 to 1: the same for every time, so that the distance between
-    /// them stays.
+    /// The fraction of it, from 0 to 1: the same for every time, so that intervals are unchanged.
     share: f64,
 }
 
 impl Spread {
-    /// A delay at random.
+    /// A random delay.
     pub fn up_to(longest: SignedDuration) -> Self {
         Self { longest, share: rand::random_range(0.0..1.0) }
     }
 
-    /// The delayed moment of a time of a schedule: at most half way to the next.
+    /// The delayed time of a schedule: at most half way to the next.
     pub fn after(self, time: Timestamp, schedule: &Schedule) -> Timestamp {
         let following = schedule.next_after(time);
         let half = following.map_or(self.longest, |following| following.duration_since(time) / 2);
@@ -63,7 +62,7 @@ impl fmt::Display for Schedule {
     }
 }
 
-/// The text is no cron expression.
+/// The text is not a cron expression.
 #[derive(Debug, thiserror::Error)]
 #[error("not a cron expression such as `0 0 * * *`: {0}")]
 pub struct BadSchedule(String);

@@ -1,4 +1,4 @@
-//! Where the feed comes from: a URL that is asked politely, or a file.
+//! The source of the feed: a URL, with conditional requests and a contact, or a file.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,17 +13,17 @@ use reqwest::header::{LAST_MODIFIED, RETRY_AFTER};
 use reqwest::{Client, StatusCode, Url};
 use store::Window;
 
-/// The feed's place: `http(s)://…` or `file:PATH`.
+/// The feed's location: `http(s)://…` or `file:PATH`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
-    /// Asked for over HTTP.
+    /// Fetched over HTTP.
     Url(Url),
     /// Read from the file system.
     File(PathBuf),
 }
 
 impl Source {
-    /// The averaging window that the operator's own paths stand for; `None` for others.
+    /// The averaging period of the operator's known paths; `None` for others.
     ///
     /// Means over 24 hours and one hour have files of their own; all other files, and the
     /// answers to `/airrohr/v1/filter/…` and `/airrohr/v1/sensor/…`, are of five minutes.
@@ -42,7 +42,7 @@ impl Source {
             _ if path.contains("/airrohr/v1/") && ["filter", "sensor"].contains(&folder) => {
                 Some(Window::FiveMinutes)
             }
-            // As a download of a filter is named.
+            // The file name of a downloaded filter result.
             _ if filter
                 .iter()
                 .any(|key| name.strip_prefix("filter-").unwrap_or(name).starts_with(key)) =>
@@ -53,8 +53,8 @@ impl Source {
         }
     }
 
-    /// Whether asking needs a contact in the `User-Agent`, as Sensor.Community asks of
-    /// everybody: any server but one on this machine.
+    /// Whether fetching needs a contact in the `User-Agent`, as Sensor.Community requires: for any
+    /// server except one on this machine.
     pub fn needs_contact(&self) -> bool {
         let Self::Url(url) = self else { return false };
         let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
@@ -79,11 +79,11 @@ impl FromStr for Source {
     }
 }
 
-/// The URL without what may be secret: user, password and the values of its query.
+/// The URL without possible secrets: user, password and query values.
 fn redacted(url: &Url) -> String {
     let mut shown = url.clone();
     if !url.username().is_empty() || url.password().is_some() {
-        // A URL with a host, as all are here, has room for them.
+        // Setting them cannot fail for a URL with a host.
         let _ = shown.set_username("redacted").and_then(|()| shown.set_password(None));
     }
     if url.query().is_some() {
@@ -105,7 +105,7 @@ impl fmt::Display for Source {
     }
 }
 
-/// The text names no feed.
+/// The text is not a feed location.
 #[derive(Debug, thiserror::Error)]
 #[error("a feed is http://…, https://… or file:PATH")]
 pub struct BadSource;
@@ -122,19 +122,19 @@ pub enum FetchError {
         #[source]
         cause: std::io::Error,
     },
-    /// No whole answer came.
-    #[error("no whole answer")]
+    /// The response was incomplete or missing.
+    #[error("no complete response")]
     Transport(#[source] reqwest::Error),
     /// The server refused or failed.
     #[error("the server answered {status}")]
     Status {
         /// Its status.
         status: StatusCode,
-        /// How long it asks to be left alone.
+        /// The delay that it requests (`Retry-After`).
         retry_after: Option<Duration>,
     },
-    /// The body is longer than any feed.
-    #[error("the answer is larger than {MAX_FEED_BYTES} bytes")]
+    /// The body exceeds the size limit.
+    #[error("the response is larger than {MAX_FEED_BYTES} bytes")]
     TooLarge,
 }
 
@@ -145,43 +145,42 @@ impl From<reqwest::Error> for FetchError {
     }
 }
 
-/// Ten times the largest feed there is.
+/// Ten times the largest existing feed.
 const MAX_FEED_BYTES: usize = 512 << 20;
 
-/// What a collector asks for the feed.
+/// A fetcher of the feed.
 #[async_trait]
 pub trait Fetch: Send + Sync {
     /// Fetches once.
     async fn fetch(&self) -> Result<Fetched, FetchError>;
 
-    /// The feed that came with these validators was good: do not ask for it again.
+    /// The feed with these validators was stored: make later requests conditional on them.
     fn keep(&mut self, validators: HeaderMap);
 
-    /// The feed's place, for people to read.
+    /// The feed's location, for display.
     fn source(&self) -> &Source;
 }
 
-/// Fetches a feed again and again, and only when it has changed.
+/// Fetches a feed repeatedly, and only when it has changed.
 #[derive(Debug)]
 pub struct Fetcher {
     source: Source,
     client: Client,
-    /// What the server gave to recognise the last answer that was kept by.
+    /// The validators of the last stored response.
     validators: HeaderMap,
 }
 
-/// What a fetch brought.
+/// The result of a fetch.
 #[derive(Debug)]
 pub enum Fetched {
-    /// The feed, and what to recognise it by: hand it to [`Fetch::keep`] when the feed was
-    /// good.
+    /// The feed and its validators: pass them to [`Fetch::keep`] when the feed was stored.
     Feed(Bytes, HeaderMap),
-    /// Nothing new since the feed that was kept last.
+    /// Not modified since the last stored feed.
     Unchanged,
 }
 
 impl Fetcher {
-    /// A fetcher that names itself and, as the operator asks, whom to contact.
+    /// A fetcher that identifies itself and, as the operator requires, a contact.
     pub fn new(source: Source, contact: Option<&str>) -> Result<Self, reqwest::Error> {
         let version = env!("CARGO_PKG_VERSION");
         let agent = match contact {

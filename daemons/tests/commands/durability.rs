@@ -77,7 +77,7 @@ async fn a_full_disk_fails_the_put_keeps_what_was_there_and_is_recovered_from() 
 }
 
 const COLLECTED: &str = "feed collected";
-const FAILED: &str = "fetch failed; what is stored stays, trying again";
+const FAILED: &str = "fetch failed; stored readings are unaffected, retrying";
 
 /// Kills `airshed serve` again and again, at moments drawn evenly over a fetch and the
 /// put behind it; `AIRSHED_KILLS` says how often (make soak: 200).

@@ -21,7 +21,7 @@ fn the_network_is_the_same_for_the_same_moment_and_as_large_and_odd_as_the_real_
     assert_eq!(feed.records, 25_000);
     let refused = feed.remarks.iter().filter(|remark| remark.kind == RemarkKind::Refused);
     for remark in refused {
-        assert_eq!(remark.reason, "P1 `` is no number; P2 `` is no number");
+        assert_eq!(remark.reason, "P1 `` is not a number; P2 `` is not a number");
     }
     assert!(feed.count(RemarkKind::Refused) < 20, "{}", feed.count(RemarkKind::Refused));
     assert!(feed.readings.len() > 12_000, "{}", feed.readings.len());

@@ -178,22 +178,22 @@ fn fields_may_be_missing_and_doubtful_ones_are_left_out_with_a_remark() {
         assert_eq!(feed.readings[0].timestamp, at("2026-01-31T10:20:30Z"));
     }
     let doubtful = [
-        (r#""50.5""#, r#""95.1""#, "latitude `95.1` cannot be one"),
-        (r#""50.5""#, r#""north""#, "latitude `north` cannot be one"),
-        (r#""8.25""#, r#""-180.5""#, "longitude `-180.5` cannot be one"),
-        (r#""DE""#, r#""ZZ""#, "country `ZZ` cannot be one"),
-        (r#""SDS011""#, r#""=HYPERLINK(1)""#, "sensor type `=HYPERLINK(1)` cannot be one"),
-        (r#""SDS011""#, r#""<script>""#, "sensor type `<script>` cannot be one"),
-        (r#""id":9"#, r#""id":"abc""#, "id `abc` cannot be one"),
+        (r#""50.5""#, r#""95.1""#, "invalid latitude `95.1`"),
+        (r#""50.5""#, r#""north""#, "invalid latitude `north`"),
+        (r#""8.25""#, r#""-180.5""#, "invalid longitude `-180.5`"),
+        (r#""DE""#, r#""ZZ""#, "invalid country `ZZ`"),
+        (r#""SDS011""#, r#""=HYPERLINK(1)""#, "invalid sensor type `=HYPERLINK(1)`"),
+        (r#""SDS011""#, r#""<script>""#, "invalid sensor type `<script>`"),
+        (r#""id":9"#, r#""id":"abc""#, "invalid id `abc`"),
         (
             r#""id":9"#,
             r#""id":1180591620717411303424"#,
-            "id `1180591620717411303424` cannot be one",
+            "invalid id `1180591620717411303424`",
         ),
-        (r#""id":9"#, r#""id":-9"#, "id `-9` cannot be one"),
-        (r#""id":9"#, r#""id":[9]"#, "id `[9]` cannot be one"),
-        (r#""id":5"#, r#""id":"5.5""#, "location id `5.5` cannot be one"),
-        (r#""id":5"#, r#""id":{}"#, "location id `{}` cannot be one"),
+        (r#""id":9"#, r#""id":-9"#, "invalid id `-9`"),
+        (r#""id":9"#, r#""id":[9]"#, "invalid id `[9]`"),
+        (r#""id":5"#, r#""id":"5.5""#, "invalid location id `5.5`"),
+        (r#""id":5"#, r#""id":{}"#, "invalid location id `{}`"),
     ];
     for (from, to, remark) in doubtful {
         let feed = read(&record(from, to));
@@ -211,12 +211,12 @@ fn a_bad_record_is_refused_alone() {
         (
             r#""sensor":{"id":7,"#,
             r#""sensor":{"id":-7,"#,
-            "sensor.id -7 is no whole number up to 2^63 - 1",
+            "sensor.id -7 is not an integer up to 2^63 - 1",
         ),
         (
             r#""sensor":{"id":7,"#,
             r#""sensor":{"id":7.5,"#,
-            "sensor.id 7.5 is no whole number up to 2^63 - 1",
+            "sensor.id 7.5 is not an integer up to 2^63 - 1",
         ),
         ("2026-01-31 10:20:30", "2026-01-31", "timestamp is missing or unreadable"),
         ("2026-01-31 10:20:30", "2026-01-31 10:20", "timestamp is missing or unreadable"),
@@ -226,7 +226,7 @@ fn a_bad_record_is_refused_alone() {
         (
             "2026-01-31 10:20:30",
             "2026-02-01 12:10:01",
-            "timestamp 2026-02-01T12:10:01Z is ahead of the clock",
+            "timestamp 2026-02-01T12:10:01Z is in the future",
         ),
         (
             "2026-01-31 10:20:30",
@@ -379,13 +379,13 @@ fn a_value_given_twice_is_named() {
         r#"{"value_type":"P1","value":"99"},{"value_type":"P2""#,
     ));
     assert_eq!(feed.readings[0].pm10.unwrap().to_string(), "20");
-    assert_eq!(feed.remarks[0].reason, "P1 is given again, `99`: kept 20");
+    assert_eq!(feed.remarks[0].reason, "duplicate P1 `99`: kept 20");
     let feed = read(&record(
         r#"{"value_type":"P1","value":"20"}"#,
         r#"{"value_type":"P1","value":"?"},{"value_type":"P1","value":"21"}"#,
     ));
     assert_eq!(feed.readings[0].pm10.unwrap().to_string(), "21");
-    assert_eq!(feed.remarks[0].reason, "P1 `?` is no number");
+    assert_eq!(feed.remarks[0].reason, "P1 `?` is not a number");
 }
 
 #[test]
@@ -399,7 +399,7 @@ fn records_without_particulates_are_skipped() {
         (
             "P1\",\"value\":\"20\"},{\"value_type\":\"P2\",\"value\":\"5.50",
             "P1\",\"value\":\"\"},{\"value_type\":\"P2\",\"value\":\"nan",
-            "P1 `` is no number; P2 `nan` is no number",
+            "P1 `` is not a number; P2 `nan` is not a number",
         ),
     ];
     for (from, to, reason) in cases {

@@ -1,8 +1,8 @@
 //! A simulated sensor network, served in the real feed's format.
 //!
-//! `/static/v2/data.24h.json` is the network now; `/at/<UTC seconds>/static/v2/data.24h.json`
-//! is what it was or will be then. [`network`] makes the data: the same for the same
-//! moment, always.
+//! `/static/v2/data.24h.json` is the current state of the network;
+//! `/at/<UTC seconds>/static/v2/data.24h.json` is its state at that time. [`network`] generates the
+//! data, deterministically for each time.
 
 pub mod network;
 
@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use network::Network;
 
-/// The path of the feed, as Sensor.Community has it.
+/// The path of the feed, as at Sensor.Community.
 pub const FEED_PATH: &str = "/static/v2/data.24h.json";
 
 /// The real feed is refreshed every five minutes.
@@ -33,11 +33,11 @@ const REFRESH_SECONDS: i64 = 300;
 struct Feed {
     network: Network,
     clock: Clock,
-    /// The last file made, and the moment that it shows.
+    /// The last generated file, and its time.
     last: Mutex<Option<(i64, Bytes)>>,
 }
 
-/// Serves the network until told to stop.
+/// Serves the network until stopped.
 pub async fn run(network: Network, listener: TcpListener, clock: Clock, stop: CancellationToken) {
     let feed = Arc::new(Feed { network, clock, last: Mutex::new(None) });
     loop {

@@ -1,8 +1,8 @@
-//! The simulated network: which sensors there are and what they measure when.
+//! The simulated network: its sensors and their measurements over time.
 //!
-//! Everything follows from a seed and the moment asked for, by hashing; nothing is
-//! remembered. The shares of countries are the real network's, roughly; the quirks are
-//! those that `feed.rs` has to bear, at about the rates seen in real files.
+//! Everything is computed by hashing from a seed and the requested time; there is no state. The
+//! shares of countries are roughly the real network's; the anomalies are those that `feed.rs` has
+//! to handle, at about the rates seen in real files.
 
 use std::f64::consts::TAU;
 use std::fmt::Write;
@@ -70,7 +70,7 @@ const COUNTRIES: [CountryRow; 62] = [
     ("ID", 3, -6.8, 108.5, 2.5), ("IS", 2, 64.6, -19.5, 0.9),
 ];
 
-/// What a measuring station carries, in 1/100.
+/// The sensor models of stations, with weights in 1/100.
 const PARTICULATE_KINDS: [(u32, Kind); 7] = [
     (72, pm(14, "SDS011", "Nova Fitness")),
     (11, pm(37, "SPS30", "Sensirion")),
@@ -86,7 +86,7 @@ const fn pm(type_id: u32, name: &'static str, maker: &'static str) -> Kind {
 }
 
 impl Network {
-    /// A network of about so many sensors; the same for the same seed.
+    /// A network of about the given number of sensors; deterministic for a seed.
     pub fn new(sensors: usize, seed: u64) -> Self {
         let mut network = Self { sensors: Vec::with_capacity(sensors + 1), seed };
         let mut station = 0;
@@ -98,7 +98,7 @@ impl Network {
         network
     }
 
-    /// The feed file of a moment (UTC seconds): the 24-hour means of every sensor.
+    /// The feed file for a time (UTC seconds): the 24-hour means of every sensor.
     pub fn feed(&self, moment: i64) -> String {
         let mut json = String::with_capacity(self.sensors.len() * 440);
         json.push('[');
@@ -112,13 +112,13 @@ impl Network {
         json
     }
 
-    /// A place with a particulate sensor and, mostly, one for the climate.
+    /// A location with a particulate sensor and usually a climate sensor.
     fn add_station(&mut self, station: u64) {
         let draw = |what: u64| unit(hash([self.seed, station, what]));
         let id = 100 + station * 2;
         let country = pick(COUNTRIES.iter().map(|row| row.1), draw(1));
         let (_, _, latitude, longitude, extent) = COUNTRIES[country];
-        let spread = |a: f64, b: f64| (a + b - 1.0) * extent; // most in the middle
+        let spread = |a: f64, b: f64| (a + b - 1.0) * extent; // denser in the middle
         let kind = PARTICULATE_KINDS[pick(PARTICULATE_KINDS.iter().map(|row| row.0), draw(2))].1;
         let sensor = Sensor {
             id,
@@ -145,7 +145,7 @@ impl Network {
     fn write_record(&self, json: &mut String, sensor: &Sensor, moment: i64) {
         let draw = |what: u64| unit(hash([self.seed, sensor.id, moment as u64, what]));
         let quirk = draw(20);
-        // Each sensor reports at its own seconds; the mean ends with its last report.
+        // Each sensor reports at its own second; the mean ends with its last report.
         let seconds = moment - 5 - (draw(21) * 145.0) as i64;
         let timestamp = Timestamp::from_second(seconds).unwrap_or_default();
         let record = 20_000_000_000 + (moment / 300) as u64 * 100_000 + sensor.id;
@@ -232,7 +232,7 @@ impl Network {
         (format!("{:.2}", pm25 * share), format!("{pm25:.2}"))
     }
 
-    /// Clean and hazy days pass over a country, some three days each.
+    /// Clean and hazy periods alternate in a country, about three days each.
     fn weather(&self, country: usize, day: f64) -> f64 {
         let step = day / 3.0;
         let drawn = |n: f64| {
@@ -243,7 +243,7 @@ impl Network {
     }
 }
 
-/// Some regions burn more coal and wood than others.
+/// Additional pollution of regions that burn more coal and wood.
 fn regional_level(country: usize) -> f64 {
     match COUNTRIES[country].0 {
         "BG" | "PL" | "MK" | "BA" | "XK" | "RS" | "KG" | "KZ" | "IN" | "TH" => 9.0,
@@ -252,7 +252,7 @@ fn regional_level(country: usize) -> f64 {
     }
 }
 
-/// Which of the weights a number from 0 to 1 falls to.
+/// The index of the weight that a number from 0 to 1 selects.
 fn pick(weights: impl Iterator<Item = u32> + Clone, drawn: f64) -> usize {
     let total: u32 = weights.clone().sum();
     let mut left = drawn * f64::from(total);
