@@ -1,8 +1,8 @@
-//! Airshed on AWS: [`provision`] makes, changes, looks at and deletes a deployment, [`cost`]
-//! says what a month of it costs.
+//! Airshed on AWS: [`provision`] creates, updates, inspects and deletes a deployment; [`cost`]
+//! computes its monthly cost.
 //!
-//! What this crate does not do: it collects and answers nothing itself. It knows the other
-//! parts by what they keep on AWS, and by the names of their metrics.
+//! Out of scope: collecting readings and answering queries. This crate knows the other parts only
+//! by their AWS resources and by the names of their metrics.
 
 pub mod cost;
 pub mod provision;

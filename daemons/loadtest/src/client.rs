@@ -1,5 +1,5 @@
-//! HTTP as one person's browser speaks it: a connection that is kept, a question, and the way
-//! to the file.
+//! An HTTP client like one user's browser: a keep-alive connection, a query, and following the job
+//! to its file.
 
 use std::fmt;
 use std::pin::Pin;
@@ -25,7 +25,7 @@ use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::Reference;
 
-/// How long the server keeps a question after a job that is not done yet.
+/// How long the server holds a poll of a job that is not done yet.
 const WAIT_SECONDS: u32 = 30;
 
 /// A server.
@@ -33,14 +33,14 @@ const WAIT_SECONDS: u32 = 30;
 pub struct Target {
     host: String,
     port: u16,
-    /// As `Host` has it.
+    /// As in the `Host` header.
     authority: String,
     tls: Option<Arc<ClientConfig>>,
 }
 
-/// The URL names no server that can be tested.
+/// The URL is not that of a server that can be tested.
 #[derive(Debug, thiserror::Error)]
-#[error("`{url}` names no server: {reason}; give for example http://127.0.0.1:8501")]
+#[error("invalid server URL `{url}`: {reason}; expected, for example, http://127.0.0.1:8501")]
 pub struct TargetError {
     url: String,
     reason: String,
@@ -51,7 +51,7 @@ impl FromStr for Target {
 
     fn from_str(url: &str) -> Result<Self, TargetError> {
         let failed = |reason: &str| TargetError { url: url.to_owned(), reason: reason.to_owned() };
-        let uri: Uri = url.parse().map_err(|_| failed("it is no URL"))?;
+        let uri: Uri = url.parse().map_err(|_| failed("it is not a URL"))?;
         let authority = uri.authority().ok_or_else(|| failed("it has no host"))?;
         if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
             return Err(failed("it has a path"));
@@ -76,33 +76,33 @@ impl fmt::Display for Target {
     }
 }
 
-/// What came instead of the file that was asked for.
+/// Why a request failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub enum Failure {
-    /// No connection could be made, or it went before anything was answered.
+    /// No connection could be made, or it was closed before a response.
     #[error("no connection")]
     Connect,
-    /// Nothing, or not all, came in the time that a person waits.
+    /// No complete response within the timeout.
     #[error("timeout")]
     Timeout,
-    /// Another status than a file or a job has.
+    /// An unexpected status.
     #[error("status {0}")]
     Status(u16),
-    /// The transfer broke off.
+    /// The transfer was aborted.
     #[error("cut body")]
     Cut,
-    /// A whole file that is not the one that was asked for.
+    /// A complete file with the wrong content.
     #[error("wrong rows")]
     Wrong,
 }
 
-/// A file that has arrived.
+/// A downloaded file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct File {
     pub(super) rows: u64,
     pub(super) bytes: u64,
     crc32: u32,
-    /// Whether it came by a job.
+    /// Whether the query became a job.
     pub(super) by_job: bool,
 }
 
@@ -112,7 +112,7 @@ impl File {
     }
 }
 
-/// A query as it goes out.
+/// A query, ready to send.
 pub(super) struct Prepared {
     body: Bytes,
     authority: String,
@@ -127,7 +127,7 @@ impl Prepared {
     fn request(&self) -> Request<Full<Bytes>> {
         let body = Full::new(self.body.clone());
         let request = addressed(&self.authority).method(Method::POST).uri("/api/query");
-        // Built of checked parts.
+        // All parts are valid.
         request.header(CONTENT_TYPE, "application/json").body(body).unwrap_or_default()
     }
 }
@@ -140,7 +140,7 @@ fn addressed(authority: &str) -> http::request::Builder {
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-/// A connection, made when it is needed.
+/// A connection, opened on demand.
 pub(super) struct Connection {
     target: Arc<Target>,
     sender: Option<SendRequest<Full<Bytes>>>,
@@ -155,7 +155,7 @@ impl Connection {
         self.sender.as_ref().is_some_and(|sender| !sender.is_closed())
     }
 
-    /// The file that a query is answered with, be it at once or by a job.
+    /// The file for a query, directly or by a job.
     pub(super) async fn ask(
         &mut self,
         query: &Prepared,
@@ -164,7 +164,7 @@ impl Connection {
         let asked = timeout(longest, self.follow(query)).await;
         let answer = asked.unwrap_or(Err(Failure::Timeout));
         if answer.is_err() {
-            // Whatever is still under way on it belongs to nobody.
+            // Any response still in transit on it is obsolete.
             self.sender = None;
         }
         answer
@@ -196,7 +196,7 @@ impl Connection {
             match answer.status() {
                 StatusCode::OK => return read(answer, true).await,
                 StatusCode::ACCEPTED => finish(answer).await?,
-                // The record cannot be read now; the job goes on.
+                // The record cannot be read now; the job continues.
                 StatusCode::SERVICE_UNAVAILABLE => {
                     finish(answer).await?;
                     sleep(Duration::from_secs(1)).await;
@@ -219,7 +219,7 @@ impl Connection {
                     Ok(answer) => return Ok(answer),
                     Err(error) => error,
                 };
-                // Else not a byte of it went out: the server had closed the kept connection.
+                // Otherwise nothing was sent: the server had closed the keep-alive connection.
                 if error.take_message().is_none() || !kept {
                     return Err(Failure::Connect);
                 }
@@ -253,7 +253,7 @@ impl Connection {
     }
 }
 
-/// Reads what is not looked at, so that the connection can be kept.
+/// Reads and discards a body, so that the connection can be reused.
 async fn finish(answer: Response<Incoming>) -> Result<(), Failure> {
     answer.into_body().collect().await.map(drop).map_err(|_| Failure::Cut)
 }

@@ -1,4 +1,4 @@
-//! The figures of a report as SVG, in colours that can be read on light and dark ground.
+//! The charts of a report as SVG, in colours that are readable on light and dark backgrounds.
 
 use plotters::coord::Shift;
 use plotters::coord::combinators::IntoLogRange;
@@ -12,12 +12,12 @@ use super::measure::Measured;
 const WIDTH: u32 = 760;
 const HEIGHT: u32 = 380;
 
-/// What becomes the colour of the text around the figure.
+/// Placeholder for the text colour around the chart.
 const INK: RGBColor = RGBColor(1, 2, 3);
 const INK_AS_WRITTEN: &str = "#010203";
 
-/// After the Okabe-Ito palette, which people who see few colours can tell apart; each has a
-/// contrast of at least 3 to 1 on white and on near black.
+/// After the Okabe-Ito palette, which is safe for colour-blind readers; each colour has a contrast
+/// of at least 3 to 1 on white and on near-black.
 const COLOURS: [RGBColor; 6] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
@@ -27,15 +27,15 @@ const COLOURS: [RGBColor; 6] = [
     RGBColor(174, 121, 0),
 ];
 
-const STEPS: &str = "requests / at the same time";
+const STEPS: &str = "requests / concurrent";
 
-/// A run, as the legend calls it.
+/// A run, with its name in the legend.
 pub(super) struct Run<'a> {
     pub(super) name: &'a str,
     pub(super) steps: &'a [Measured],
 }
 
-/// A drawing, and which colour is what in it.
+/// A chart with its legend.
 pub(super) struct Figure {
     pub(super) svg: String,
     pub(super) legend: Vec<(String, String)>,
@@ -45,7 +45,7 @@ type Legend = Vec<(RGBColor, String)>;
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Drawn<T> = Result<T, Box<dyn std::error::Error>>;
 
-/// Draws; a figure that cannot be drawn says why.
+/// Draws a chart; if that fails, the chart is replaced by the error.
 fn figure(title: &str, draw: impl FnOnce(&Area<'_>) -> Drawn<Legend>) -> Figure {
     let mut svg = String::new();
     let drawn = {
@@ -64,17 +64,17 @@ fn figure(title: &str, draw: impl FnOnce(&Area<'_>) -> Drawn<Legend>) -> Figure 
             Figure { svg, legend }
         }
         Err(error) => {
-            let svg = format!("<p>This figure could not be drawn: {error}</p>");
+            let svg = format!("<p>This chart could not be drawn: {error}</p>");
             Figure { svg, legend: Vec::new() }
         }
     }
 }
 
-/// What the axes are called and how their values are written.
+/// The labels of the axes and the format of their values.
 struct Axes<'a> {
     x: (&'a str, &'a dyn Fn(&f64) -> String),
     y: (&'a str, &'a dyn Fn(&f64) -> String),
-    /// Values along x that have a label.
+    /// Values along x with a label.
     labels: usize,
 }
 
@@ -84,7 +84,7 @@ type Chart<'a, 's, X, Y> = ChartContext<
     Cartesian2d<<X as AsRangedCoord>::CoordDescType, <Y as AsRangedCoord>::CoordDescType>,
 >;
 
-/// Axes with a grid behind what is to be drawn.
+/// Axes with a grid.
 fn frame<'a, 's, X, Y>(
     area: &'a Area<'s>,
     x: X,
@@ -186,7 +186,7 @@ pub(super) fn errors(runs: &[Run<'_>]) -> Figure {
     })
 }
 
-/// How long what share of the requests took, a line a step.
+/// The distribution of response times, one line per step.
 pub(super) fn distributions(run: &Run<'_>) -> Figure {
     figure("Distribution of response times", |area| {
         let measured = || run.steps.iter().filter(|step| step.success > 0);
@@ -209,11 +209,11 @@ pub(super) fn distributions(run: &Run<'_>) -> Figure {
     })
 }
 
-/// Shares of requests with as much room from 90 to 99 % as from 99 to 99.9 %.
+/// A logarithmic axis of percentiles: 90 to 99 % is as wide as 99 to 99.9 %.
 struct Tail;
 
 impl Tail {
-    /// Beyond the last there is nothing to see: one in ten thousand.
+    /// The end of the axis: one in ten thousand.
     const MARKS: [f64; 8] = [0.0, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 0.9999];
 }
 
@@ -246,7 +246,7 @@ fn name_of(step: &Measured) -> String {
     format!("{} / {}", step.step.requests, step.step.concurrency)
 }
 
-/// The steps of all runs, each once.
+/// The distinct steps of all runs.
 fn labels(runs: &[Run<'_>]) -> Vec<String> {
     let mut labels: Vec<String> = Vec::new();
     for name in runs.iter().flat_map(|run| run.steps).map(name_of) {
@@ -257,7 +257,7 @@ fn labels(runs: &[Run<'_>]) -> Vec<String> {
     labels
 }
 
-/// Where a step stands along the axis.
+/// The position of a step on the axis.
 fn place(labels: &[String], step: &Measured) -> f64 {
     let name = name_of(step);
     labels.iter().position(|label| *label == name).unwrap_or_default() as f64
@@ -268,7 +268,7 @@ fn label_at(labels: &[String], at: f64) -> String {
     labels.get(at.round() as usize).filter(|_| whole).cloned().unwrap_or_default()
 }
 
-/// A range that holds all values with room around, for a logarithmic axis.
+/// A range with a margin around all values, for a logarithmic axis.
 fn around(values: impl Iterator<Item = f64>) -> (f64, f64) {
     let (low, high) = values
         .filter(|value| *value > 0.0)
@@ -276,7 +276,7 @@ fn around(values: impl Iterator<Item = f64>) -> (f64, f64) {
     if low > high { (1e-3, 1.0) } else { (low * 0.7, high * 1.6) }
 }
 
-/// Seconds in the unit that people would use, to three digits.
+/// Seconds in a suitable unit, to three digits.
 pub(super) fn spoken(seconds: f64) -> String {
     let (value, unit) = match seconds {
         s if s >= 1.0 => (s, "s"),

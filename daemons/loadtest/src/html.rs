@@ -1,4 +1,4 @@
-//! A report as one page that needs nothing else.
+//! A report as one self-contained page.
 
 use std::fmt::Write;
 
@@ -22,7 +22,7 @@ code { overflow-wrap: anywhere; } .bad { color: light-dark(#9c1c1c, #ffa8a8); fo
   table { font-size: 0.55rem; } th, td { padding: 0.2rem; white-space: normal; } }
 ";
 
-/// The page. `before` is an earlier run that is shown beside it.
+/// The page. `before` is an earlier run to compare with.
 pub fn page(results: &Results, before: Option<&Results>) -> String {
     let mut html = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -37,7 +37,7 @@ pub fn page(results: &Results, before: Option<&Results>) -> String {
         let query = serde_json::Value::Object(asked.query.clone()).to_string();
         let _ = writeln!(
             html,
-            "<p>Asked, with weight {}: <code>{}</code>: {} rows, {} bytes.</p>",
+            "<p>Query, with weight {}: <code>{}</code>: {} rows, {} bytes.</p>",
             asked.weight,
             escaped(&query),
             reference.rows,
@@ -45,12 +45,12 @@ pub fn page(results: &Results, before: Option<&Results>) -> String {
         );
     }
     if results.idle > 0 {
-        let _ = writeln!(html, "<p>{} more connections were open and idle.</p>", results.idle);
+        let _ = writeln!(html, "<p>{} additional idle connections were open.</p>", results.idle);
     }
     if let Some(before) = before {
         let _ = writeln!(
             html,
-            "<p>Beside it: {} at {} (UTC), airshed {}.</p>",
+            "<p>Compared with: {} at {} (UTC), airshed {}.</p>",
             escaped(&before.target),
             before.started.strftime("%Y-%m-%d %H:%M:%S"),
             escaped(&before.version)
@@ -102,7 +102,7 @@ fn write_figure(html: &mut String, title: &str, figure: &Figure) {
 fn table(title: &str, steps: &[Measured]) -> String {
     let mut html = format!(
         "<h2>{title}</h2>\n<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"{title}\">\n<table>\n<thead><tr>\
-         <th scope=\"col\">Requests / at once</th>\
+         <th scope=\"col\">Requests / concurrent</th>\
          <th scope=\"col\">Success</th><th scope=\"col\">Errors</th><th scope=\"col\">Average</th>\
          <th scope=\"col\">Minimum</th><th scope=\"col\">p50</th><th scope=\"col\">p90</th>\
          <th scope=\"col\">p99</th><th scope=\"col\">p99.9</th><th scope=\"col\">Maximum</th>\

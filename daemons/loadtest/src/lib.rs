@@ -1,13 +1,12 @@
-//! The load tester: asks a server as many people would, follows every answer to its file, and
-//! measures until the file is there.
+//! The load tester: simulates many clients, follows every response to its file, and measures until
+//! the file is complete.
 //!
-//! [`Target`] is the server, [`Mix`] what it is asked, a [`Step`] how often and by how many at
-//! once. Each query is asked once beforehand; an answer that differs from that in rows or
-//! bytes is an error, however fast it was. Steps are **closed**: so many clients ask, each as
-//! soon as it has its answer; or, with a rate, **open**: requests begin at fixed moments, and
-//! times count from those, so that a server that stalls cannot hide it by being asked less
-//! (coordinated omission). `client` speaks HTTP, `measure` counts, `figures` draws and `html`
-//! writes a report.
+//! [`Target`] is the server, [`Mix`] the queries, a [`Step`] the number of requests and clients.
+//! Each query is sent once before the test as a reference; a response that differs from it in rows
+//! or bytes is an error. Steps are **closed-loop**: each client sends its next request when it has
+//! its response; or, with a rate, **open-loop**: requests are started at scheduled times, and
+//! latency is measured from those, so coordinated omission is avoided. `client` is the HTTP client,
+//! `measure` records, `figures` draws charts and `html` writes the report.
 
 mod client;
 mod figures;
@@ -37,15 +36,15 @@ use measure::Recorder;
 /// The report's request: one hour of Germany, Low.
 pub const REPORTS_QUERY: &str = r#"{"startDate":"2023-01-30 09:00:00","endDate":"2023-01-30 10:00:00","country":"DE","minAqi":0,"maxAqi":10,"range":"Low"}"#;
 
-/// Connections that are opened at the same time when many are to be held idle.
+/// Number of idle connections that are opened concurrently.
 const OPENED_AT_ONCE: usize = 64;
 
-/// How many requests, and how many at the same time.
+/// The number of requests, and of concurrent clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
-    /// All of them.
+    /// The number of requests.
     pub requests: u64,
-    /// At the same time, at most.
+    /// The maximum number of concurrent requests.
     pub concurrency: u64,
 }
 
@@ -61,7 +60,7 @@ pub const REPORTS_STEPS: [Step; 5] = [
 /// One query of a mix.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Weighted {
-    /// How often it is asked beside the others.
+    /// Its weight relative to the other queries.
     #[serde(default = "once")]
     pub weight: u32,
     /// The fields of `/api/query`.
@@ -72,52 +71,52 @@ fn once() -> u32 {
     1
 }
 
-/// What is asked.
+/// The queries.
 pub type Mix = Vec<Weighted>;
 
-/// What is to be done.
+/// The plan of a test.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// The queries; at least one with a weight.
     pub mix: Mix,
-    /// One after the other.
+    /// The steps, in order.
     pub steps: Vec<Step>,
-    /// Requests a second that begin, whatever becomes of them; `None`: as fast as answers come.
+    /// Open-loop rate in requests per second; `None`: closed loop.
     pub rate: Option<f64>,
-    /// Requests before each step that are not counted.
+    /// Warm-up requests before each step.
     pub warm_up: u64,
-    /// Rest before each step.
+    /// Pause before each step.
     pub pause: Duration,
-    /// The longest that a person waits for the file.
+    /// Timeout of a request until its file is complete.
     pub timeout: Duration,
-    /// Connections that are held open all the while, and ask nothing.
+    /// Number of idle connections held open during the test.
     pub idle: usize,
 }
 
-/// What came of it.
+/// The results.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Results {
     /// The server.
     pub target: String,
-    /// When it began.
+    /// The start time.
     pub started: jiff::Timestamp,
     /// The version of the tester.
     pub version: String,
-    /// What was asked.
+    /// The queries.
     pub mix: Mix,
     /// The rows and bytes of each query's file.
     pub reference: Vec<Reference>,
-    /// Idle connections that were open when the last step began.
+    /// Number of idle connections open at the start of the last step.
     pub idle: usize,
-    /// Each step.
+    /// The steps.
     pub steps: Vec<Measured>,
 }
 
-/// What a query was answered with before the test.
+/// The reference response of a query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reference {
-    /// Lines without the first, which is the header of CSV.
+    /// Number of lines, without the CSV header.
     pub rows: u64,
     /// The file's length.
     pub bytes: u64,
@@ -125,25 +124,25 @@ pub struct Reference {
     pub crc32: u32,
 }
 
-/// Why there is nothing to measure.
+/// Why the test failed.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadTestError {
-    /// The server cannot be reached, or does not answer what is to be asked.
+    /// The server cannot be reached, or does not answer the query.
     #[error(
-        "{query} cannot be asked of {target}: {failure}; --query and --mix ask for something else"
+        "the query {query} to {target} failed: {failure}; choose another with --query or --mix"
     )]
     Reference {
-        /// What was asked.
+        /// The query.
         query: String,
-        /// Of whom.
+        /// The server.
         target: String,
-        /// What came instead of a file.
+        /// The failure.
         failure: Failure,
     },
 }
 
-/// Asks as planned. `progress` is told now and then how a step goes. Told to stop, it ends
-/// the step that is under way and gives what was measured.
+/// Runs the plan. `progress` is called regularly with the progress of a step. When stopped, it ends
+/// the current step and returns the results so far.
 pub async fn run(
     target: Target,
     plan: &Plan,
@@ -181,7 +180,7 @@ pub async fn run(
             break;
         }
         sleep(plan.pause).await;
-        // The server may close what has been idle for long: others take their places.
+        // The server may close long-idle connections: they are replaced.
         idle.open(&asked.target, plan.idle).await;
         if plan.warm_up > 0 {
             let requests = plan.warm_up;
@@ -194,7 +193,7 @@ pub async fn run(
     Ok(results)
 }
 
-/// What is asked of whom.
+/// The queries and the server.
 struct Asked {
     queries: Vec<(u32, Prepared, File)>,
     target: Arc<Target>,
@@ -202,7 +201,7 @@ struct Asked {
 }
 
 impl Asked {
-    /// One of the queries by its weight, and what its answer has to be.
+    /// A query chosen by weight, and its expected response.
     fn any(&self) -> (&Prepared, &File) {
         let all: u32 = self.queries.iter().map(|(weight, ..)| weight).sum();
         let mut left = if self.queries.len() > 1 { rand::rng().random_range(0..all) } else { 0 };
@@ -217,12 +216,13 @@ impl Asked {
     }
 }
 
-/// Connections that ask nothing.
+/// Idle connections.
 #[derive(Default)]
 struct Idle(Vec<Connection>);
 
 impl Idle {
-    /// Opens so many that there are `count`, or as many as are to be had: the results tell.
+    /// Opens connections until there are `count`, or as many as possible; the results have the
+    /// number.
     async fn open(&mut self, target: &Arc<Target>, count: usize) {
         self.0.retain(Connection::is_open);
         while self.0.len() < count {
@@ -241,7 +241,7 @@ impl Idle {
     }
 }
 
-/// Takes one step.
+/// Runs one step.
 async fn take(
     asked: &Arc<Asked>,
     step: Step,
@@ -271,7 +271,7 @@ async fn take(
                         () = stop.cancelled() => return,
                     }
                 }
-                // A request that found no client free is late by as much.
+                // Waiting for a free client counts as latency.
                 let since = due.unwrap_or_else(Instant::now);
                 let (prepared, expected) = asked.any();
                 let answer = connection.ask(prepared, asked.timeout).await;

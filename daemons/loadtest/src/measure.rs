@@ -1,4 +1,4 @@
-//! Counts and times of one step.
+//! Counters and latencies of one step.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,62 +10,62 @@ use serde::{Deserialize, Serialize};
 use super::Step;
 use super::client::{Failure, File};
 
-/// The longest time that is told from others, an hour, in µs; and how finely.
+/// The maximum recorded time, an hour, in µs; and the number of significant digits.
 const LONGEST_MICROS: u64 = 3_600_000_000;
 const SIGNIFICANT_DIGITS: u8 = 3;
 
-/// Where the distribution is read, as shares of the requests.
+/// The percentiles of the distribution, as fractions.
 const SHARES: [f64; 22] = [
     0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.975, 0.99,
     0.995, 0.999, 0.9995, 0.9999, 1.0,
 ];
 
-/// A step as it went. Times of requests whose file arrived whole; seconds.
+/// The results of a step. Times, in seconds, are of requests whose file is complete.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Measured {
-    /// What was asked for.
+    /// The step.
     #[serde(flatten)]
     pub step: Step,
-    /// Requests a second, where they were fixed.
+    /// The open-loop rate in requests per second, if any.
     pub rate: Option<f64>,
-    /// Requests whose file arrived, whole and right.
+    /// Requests with a complete and correct file.
     pub success: u64,
-    /// The others, by kind.
+    /// Errors by kind.
     pub errors: BTreeMap<String, u64>,
-    /// How long it took.
+    /// The duration of the step.
     pub seconds: f64,
-    /// How long requests took.
+    /// The response times.
     pub times: Times,
-    /// Shares of the requests and the time that none of them took longer than.
+    /// Percentiles of the response time.
     pub distribution: Vec<(f64, f64)>,
-    /// Files that came at once.
+    /// Direct responses.
     pub direct: u64,
-    /// Files that came by a job.
+    /// Responses by a job.
     pub by_job: u64,
     /// Rows of all files.
     pub rows: u64,
     /// Bytes of all files.
     pub bytes: u64,
-    /// CPU time that the tester itself took a request, where the system tells; µs.
+    /// CPU time of the tester per request in µs, if the system provides it.
     pub tester_micros: Option<f64>,
 }
 
 impl Measured {
-    /// Requests without their file.
+    /// The number of failed requests.
     pub fn error_count(&self) -> u64 {
         self.errors.values().sum()
     }
 
-    /// How many there were of something a second.
+    /// A rate per second.
     pub fn a_second(&self, count: u64) -> f64 {
         if self.seconds > 0.0 { count as f64 / self.seconds } else { 0.0 }
     }
 }
 
-/// How long requests took, in seconds; all 0 when none succeeded.
+/// Response times in seconds; all 0 if no request succeeded.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
-#[allow(missing_docs)] // they say what they are
+#[allow(missing_docs)] // the names are self-explanatory
 pub struct Times {
     pub average: f64,
     pub minimum: f64,
@@ -76,27 +76,27 @@ pub struct Times {
     pub p999: f64,
 }
 
-/// A step under way.
+/// A running step.
 pub struct Progress<'a> {
-    /// Which.
+    /// The step.
     pub step: Step,
-    /// Requests that have ended.
+    /// Finished requests.
     pub done: u64,
-    /// Of them, those without their file.
+    /// Failed requests.
     pub errors: u64,
-    /// Since the step began.
+    /// Time since the start of the step.
     pub elapsed: Duration,
     times: &'a Histogram<u64>,
 }
 
 impl Progress<'_> {
-    /// How long a share of the requests has taken at most, so far.
+    /// A percentile of the response time so far.
     pub fn quantile(&self, share: f64) -> Duration {
         Duration::from_micros(self.times.value_at_quantile(share))
     }
 }
 
-/// What the clients of a step tell.
+/// The recorder of a step's clients.
 pub(super) struct Recorder {
     step: Step,
     rate: Option<f64>,
@@ -167,7 +167,7 @@ impl Recorder {
         let summary = match success {
             0 => Times::default(),
             _ => Times {
-                // As exact as what it is a mean of.
+                // As precise as the recorded values.
                 average: times.mean().round() / 1e6,
                 minimum: times.min() as f64 / 1e6,
                 maximum: times.max() as f64 / 1e6,
@@ -199,13 +199,13 @@ impl Recorder {
     }
 }
 
-/// The CPU time of this process so far, as Linux tells it.
+/// The CPU time of this process so far, on Linux.
 fn cpu_time() -> Option<Duration> {
-    /// `/proc` counts in hundredths of a second on every Linux there is (`USER_HZ`).
+    /// `/proc` counts in hundredths of a second on Linux (`USER_HZ`).
     const TICK: Duration = Duration::from_millis(10);
     let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
-    // After the name in parentheses, which may hold anything: fields 14 and 15 are user and
-    // system time.
+    // Parsed after the name in parentheses, which may contain anything: fields 14 and 15 are user
+    // and system time.
     let (_, fields) = stat.rsplit_once(')')?;
     let mut fields = fields.split_whitespace().skip(11);
     let ticks: u32 = fields.next()?.parse::<u32>().ok()? + fields.next()?.parse::<u32>().ok()?;

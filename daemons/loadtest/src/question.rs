@@ -1,4 +1,4 @@
-//! What is asked where nobody says: the report's question, about an hour that the server has.
+//! The default query: the report's, for an hour for which the server has readings.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
@@ -7,11 +7,11 @@ use serde_json::{Map, Value, json};
 
 use super::{REPORTS_QUERY, Target};
 
-/// Why there is nothing to ask.
+/// Why there is no default query.
 #[derive(Debug, thiserror::Error)]
 pub enum NoQuestion {
-    /// The server did not say what it has.
-    #[error("{0} does not say what it has: is an Airshed server running there?")]
+    /// The server did not answer `/api/summary`.
+    #[error("{0} does not answer /api/summary: is it an Airshed server?")]
     Silent(String, #[source] Box<dyn std::error::Error + Send + Sync>),
     /// It has no readings.
     #[error("{0} has no readings yet: wait for its first collection, or test `airshed demo`")]
@@ -36,8 +36,8 @@ struct Estimate {
     rows: u64,
 }
 
-/// The newest full hour of the country with most readings, `Low`, as the report asks; or, where
-/// that has no rows, the nearest to it that has.
+/// The newest full hour of the country with the most readings, `Low`, as in the report; or, if that
+/// has no rows, the nearest query that has.
 pub async fn default_question(target: &Target) -> Result<Map<String, Value>, NoQuestion> {
     let client = reqwest::Client::new();
     let ask = Ask { client, target: target.to_string() };
@@ -46,7 +46,7 @@ pub async fn default_question(target: &Target) -> Result<Map<String, Value>, NoQ
     let Some((newest, most)) = summary.newest.zip(most) else {
         return Err(NoQuestion::Empty(target.to_string()));
     };
-    // `Low` is a band of the UK's index, as the report has it, whatever the deployment's is.
+    // `Low` is a band of the UK's index, as in the report, whatever the server's default index.
     let other = summary.index.filter(|index| !index.starts_with("uk_daqi"));
     for mut question in candidates(newest, most.country.as_deref()) {
         if other.is_some() {

@@ -245,7 +245,7 @@ async fn without_a_query_it_asks_for_what_the_server_has() {
     assert_eq!(nothing, sentence);
     let nobody = "http://127.0.0.1:1".parse().unwrap();
     let nobody = loadtest::default_question(&nobody).await.unwrap_err().to_string();
-    assert!(nobody.contains("is an Airshed server running there?"), "{nobody}");
+    assert!(nobody.contains("is it an Airshed server?"), "{nobody}");
 
     // Whatever there is: daily values at midnight, one country's, high ones alone.
     for (hour, pm10, countries) in

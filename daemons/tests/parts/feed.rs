@@ -185,11 +185,7 @@ fn fields_may_be_missing_and_doubtful_ones_are_left_out_with_a_remark() {
         (r#""SDS011""#, r#""=HYPERLINK(1)""#, "invalid sensor type `=HYPERLINK(1)`"),
         (r#""SDS011""#, r#""<script>""#, "invalid sensor type `<script>`"),
         (r#""id":9"#, r#""id":"abc""#, "invalid id `abc`"),
-        (
-            r#""id":9"#,
-            r#""id":1180591620717411303424"#,
-            "invalid id `1180591620717411303424`",
-        ),
+        (r#""id":9"#, r#""id":1180591620717411303424"#, "invalid id `1180591620717411303424`"),
         (r#""id":9"#, r#""id":-9"#, "invalid id `-9`"),
         (r#""id":9"#, r#""id":[9]"#, "invalid id `[9]`"),
         (r#""id":5"#, r#""id":"5.5""#, "invalid location id `5.5`"),

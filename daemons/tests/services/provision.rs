@@ -348,7 +348,7 @@ async fn what_cloudformation_refuses_is_said_in_its_words() {
     };
     // What CloudFormation refuses at once: the emulator knows no budgets.
     let (well, text) = up(&["--email", "x@example.org", "--budget", "5"]);
-    assert!(!well && text.contains("CloudFormation does not make the stack airshed: "), "{text}");
+    assert!(!well && text.contains("CloudFormation cannot create the stack airshed: "), "{text}");
     assert!(text.contains("AWS::Budgets::Budget"), "{text}");
 }
 
@@ -447,7 +447,7 @@ async fn a_stack_that_cannot_be_made_is_told_step_by_step() {
             "  Balancer (AWS::Test::Balancer): the account may have no more of them",
             "  Network (AWS::Test::Network): it is in use",
             "left: Network",
-            "when the reason is mended, the same command can be given again",
+            "fix the cause and rerun the command",
         ]
     );
     assert!(calls.lock().unwrap().iter().any(|action| action == "CreateStack"));
@@ -463,7 +463,7 @@ fn what_cannot_be_deployed_is_refused_before_anything_is_made() {
     let contact = ["up", "--contact", "x@example.org"];
     let with = |more: &[&'static str]| [&contact[..], more].concat();
     refused(&with(&["--servers", "2"]), "requires --balancer");
-    refused(&with(&["--name", "Stadt"]), "names no deployment");
+    refused(&with(&["--name", "Stadt"]), "invalid deployment name");
     refused(&with(&["--binary", "/nowhere"]), "/nowhere");
     refused(&with(&["--allow-from", "everybody"]), "192.0.2.0/24");
     refused(&with(&["--allow-from", "10.0.0.0/40"]), "192.0.2.0/24");
@@ -471,7 +471,7 @@ fn what_cannot_be_deployed_is_refused_before_anything_is_made() {
     refused(&with(&["--binary", "/bin/sh", "--capacity", "10,5"]), "LEAST,MOST");
     refused(&with(&["--budget", "5"]), "--email");
     let text = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
-    refused(&["up", "--contact", "x", "--binary", text], "is not one for 64-bit Linux");
+    refused(&["up", "--contact", "x", "--binary", text], "is not built for 64-bit Linux");
     let rendered = provision("http://127.0.0.1:1", &["render"]);
     assert_eq!(String::from_utf8(rendered.stdout).unwrap(), TEMPLATE);
 }

@@ -45,7 +45,7 @@ test("the report of a load test", async (t) => {
       await page.goto(`file://${report}`);
       assert.equal(await page.getByRole("img").count(), 4);
       // Axes and units are labelled, whatever the steps measured.
-      for (const words of ["requests / at the same time", "response time", "errors", "share of the requests"]) {
+      for (const words of ["requests / concurrent", "response time", "errors", "share of the requests"]) {
         assert.ok((await page.locator("svg text", { hasText: words }).count()) > 0, words);
       }
       assert.ok((await page.locator("svg text", { hasText: /\d (µs|ms|s)\s*$/ }).count()) > 2);

@@ -2,43 +2,43 @@ use serde::Serialize;
 
 use super::{BadPrices, Line, Prices};
 
-/// Which free amounts apply.
+/// Which free tier applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FreeTier {
-    /// None: other systems of the account use them up.
+    /// None: other systems of the account use it up.
     None,
-    /// Those that everybody has.
+    /// The always-free amounts.
     Always,
-    /// Those, and what an account opened before 15 July 2025 has in its first year.
+    /// Also the first-year amounts of an account opened before 15 July 2025.
     FirstYear,
 }
 
-/// A line and what it costs.
+/// A line of the bill, with its cost.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Charge {
-    /// What is paid for.
+    /// The usage.
     #[serde(flatten)]
     pub line: Line,
-    /// So much of it is free.
+    /// The free quantity.
     pub free: f64,
-    /// What one costs, in USD.
+    /// The price of a unit, in USD.
     pub unit_price: f64,
-    /// What this costs in a month, in USD.
+    /// The monthly cost, in USD.
     pub usd: f64,
 }
 
-/// What a month costs.
+/// A monthly bill.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Bill {
-    /// Line by line.
+    /// The lines.
     pub charges: Vec<Charge>,
     /// Their sum, in USD.
     pub total: f64,
 }
 
 impl Bill {
-    /// What lines cost. A free amount goes to the first lines with its price, then the rest
-    /// of it to the next.
+    /// Computes the cost of lines. A free amount is applied to the lines with its price in order,
+    /// until it is used up.
     pub fn of(
         lines: Vec<Line>,
         prices: &Prices,

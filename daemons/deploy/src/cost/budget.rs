@@ -1,27 +1,27 @@
 use super::{BadPrices, Capacity, MONTH_DAYS, Work, usage};
 
-/// Something that may be turned, by itself or with all others.
+/// A change of settings that saves money, alone or all together.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Way {
-    /// What to turn, with the flag for it.
+    /// The setting, with its flag.
     pub knob: String,
-    /// What a month costs then, in USD.
+    /// The resulting monthly cost, in USD.
     pub total: f64,
     /// Whether that is within the budget.
     pub enough: bool,
 }
 
-/// Seconds in which a fetch should be written to a table of provisioned capacity.
+/// Target duration in seconds for writing a fetch to a table with provisioned capacity.
 const WRITTEN_WITHIN: f64 = 600.0;
 
-/// How much more than the mean of what is written there has to be.
+/// Margin of write capacity over the mean.
 const SPARE: f64 = 1.3;
 
-/// How many times the mean of a day its busiest second may read.
+/// Ratio of peak to mean reads of a day.
 const PEAK: f64 = 4.0;
 
-/// What can be turned to get under a budget: for each knob the mildest turn that is enough, or
-/// the furthest there is; then these turns together.
+/// The changes of settings to get under a budget: for each setting the smallest sufficient change,
+/// or else the largest possible one; finally all of them together.
 pub fn ways_under(
     budget: f64,
     work: &Work,
@@ -49,7 +49,7 @@ pub fn ways_under(
     for turned in cheapest {
         least = least.min(total(&turned)?);
     }
-    ways.push(Way { knob: "these together".to_owned(), total: least, enough: least <= budget });
+    ways.push(Way { knob: "all of these".to_owned(), total: least, enough: least <= budget });
     Ok(ways)
 }
 
@@ -77,7 +77,7 @@ fn schedule(work: &Work) -> Turns {
         .collect()
 }
 
-/// The other way to pay for the table: with units for what the work asks for at its peak.
+/// The other capacity mode of the table, with units for peak load.
 fn capacity(work: &Work) -> Turns {
     if work.capacity != Capacity::OnDemand {
         let turned = Work { capacity: Capacity::OnDemand, ..work.clone() };
@@ -89,7 +89,8 @@ fn capacity(work: &Work) -> Turns {
         units.sum::<f64>() / MONTH_DAYS / 86_400.0
     };
     let read = (of("dynamodb_read_unit") * PEAK).ceil().max(5.0);
-    // Each of table and index has its own, and a fetch can be spread over the time to the next.
+    // Table and index each have their own units, and a fetch can be spread over the time until the
+    // next one.
     let mean = of("dynamodb_write_unit") / 2.0;
     let write = (work.sensors / WRITTEN_WITHIN).max(mean * SPARE).ceil().max(5.0);
     let knob =
@@ -104,7 +105,10 @@ fn workers(work: &Work) -> Turns {
     fewer
         .map(|workers| {
             let knob = match workers < 1.0 {
-                true => format!("workers: --workers {workers} (they end when idle, and are there a tenth of the time)"),
+                true => format!(
+                    "workers: --workers {workers} (they stop when idle, and run a \
+                                 tenth of the time)"
+                ),
                 false => format!("workers: --workers {workers}"),
             };
             (knob, Work { workers, ..work.clone() })

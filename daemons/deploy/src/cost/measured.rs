@@ -5,25 +5,25 @@ use prometheus_parse::{Scrape, Value};
 use super::usage::{self, MONTH_DAYS};
 use super::{Capacity, Line, Work};
 
-/// What the daemons of a running system have counted, and in which time.
+/// The counters of the daemons of a running system, and their time span.
 #[derive(Debug, Clone, Default)]
 pub struct Counters {
     sums: HashMap<String, f64>,
-    /// Days that they were counted in.
+    /// Time span of the counters in days.
     pub days: f64,
 }
 
-/// The counters are none of Airshed's, or too young to say anything.
+/// The counters are not Airshed's, or cover too short a time.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct BadCounters(String);
 
-/// The least time that says something of a month.
+/// The shortest time span that can be extrapolated to a month.
 const LEAST_DAYS: f64 = 1.0 / 1440.0;
 
 impl Counters {
-    /// Reads what `/metrics` of each daemon gave. `now`: seconds since 1970. `days`: the days
-    /// that the counters are of; otherwise the time since the first of the daemons began.
+    /// Parses the `/metrics` response of each daemon. `now`: seconds since 1970. `days`: the time
+    /// span of the counters; default: the time since the first daemon started.
     pub fn read(texts: &[String], now: f64, days: Option<f64>) -> Result<Self, BadCounters> {
         let mut sums: HashMap<String, f64> = HashMap::new();
         let mut begun = now;
@@ -32,7 +32,7 @@ impl Counters {
             let scrape = Scrape::parse(lines)
                 .map_err(|error| BadCounters(format!("the metrics cannot be read: {error}")))?;
             if !scrape.samples.iter().any(|sample| sample.metric.starts_with("airshed_")) {
-                let message = "these are no metrics of Airshed's: give the URL of /metrics";
+                let message = "these are not metrics of Airshed; expected the URL of /metrics";
                 return Err(BadCounters(message.to_owned()));
             }
             for sample in scrape.samples {
@@ -54,8 +54,8 @@ impl Counters {
         }
         let days = days.unwrap_or((now - begun) / 86_400.0);
         if days < LEAST_DAYS {
-            let message = "the system has run for less than a minute: ask again later, or say \
-                           with --over what time its counters are of";
+            let message = "the system has run for less than a minute: retry later, or set --over \
+                           to the time span of its counters";
             return Err(BadCounters(message.to_owned()));
         }
         Ok(Self { sums, days })
@@ -65,7 +65,7 @@ impl Counters {
         self.sums.get(name).copied().unwrap_or_default()
     }
 
-    /// The work that was done, as far as it was counted; the rest is as given.
+    /// The work according to the counters; values that are not counted are as given.
     pub fn work(&self, given: &Work) -> Work {
         let a_day = |count: f64| count / self.days;
         let fetches = a_day(self.sum("airshed_fetches_total ok"));
@@ -84,8 +84,8 @@ impl Counters {
         }
     }
 
-    /// What a month uses at this rate: as counted, where that is counted; storage, machines
-    /// and what watches them as in the estimate for the same work.
+    /// Monthly usage at this rate: counted where counters exist; storage, machines and monitoring
+    /// as in the estimate for the same work.
     pub fn usage(&self, work: &Work) -> Vec<Line> {
         let month = |name: &str| self.sum(name) / self.days * MONTH_DAYS;
         let counted = |what: &str, price: &str, name: &str, scale: f64| {
@@ -116,7 +116,7 @@ impl Counters {
         lines
     }
 
-    /// How long the counters are of, for people.
+    /// The time span of the counters, for display.
     pub fn time(&self) -> String {
         match self.days {
             days if days >= 2.0 => format!("{days:.1} days"),
@@ -125,14 +125,20 @@ impl Counters {
         }
     }
 
-    /// What is to be known of them before a month is made of them.
+    /// Caveats for extrapolating the counters to a month.
     pub fn caveats(&self) -> Vec<&'static str> {
         let mut caveats = Vec::new();
         if self.days < 1.0 {
-            caveats.push("They are of less than a day: a fetch, or a quiet night, weighs too much or too little.");
+            caveats.push(
+                "The counters cover less than a day: a fetch, or a quiet night, is \
+                          over- or under-represented.",
+            );
         }
         if self.sum("airshed_dynamodb_capacity_units_sum") == 0.0 {
-            caveats.push("No call to DynamoDB was counted: these daemons keep their readings elsewhere, or others do the work.");
+            caveats.push(
+                "No call to DynamoDB was counted: these daemons use another store, or \
+                          other daemons do the work.",
+            );
         }
         caveats
     }

@@ -1,9 +1,9 @@
-//! What a month on AWS costs: estimated from the work to be done, or from what a running
-//! system has counted, and beside it what the report's own design would use for the same.
+//! Monthly cost on AWS: estimated from the workload, or computed from the counters of a running
+//! system, and compared with the report's design for the same workload.
 //!
-//! [`Work`] is what is to be done; [`usage`] says what that uses, line by line, each with its
-//! formula; [`Prices`] says what a line costs; [`Bill`] is the sum; [`ways_under`] looks for
-//! what gets it under a budget; [`Counters`] are a running system's.
+//! [`Work`] is the workload; [`usage`] computes its usage, line by line, each with its formula;
+//! [`Prices`] has the price of a line; [`Bill`] is the total; [`ways_under`] finds settings to get
+//! under a budget; [`Counters`] are those of a running system.
 
 mod bill;
 mod budget;
@@ -17,45 +17,45 @@ pub use measured::{BadCounters, Counters};
 pub use prices::{BUILT_IN as PRICES, BadPrices, Prices};
 pub use usage::{Line, MONTH_DAYS, MONTH_HOURS};
 
-/// What is to be done, and with what.
+/// The workload and the system.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Work {
-    /// Sensors in the feed's file.
+    /// Number of sensors in the feed.
     pub sensors: f64,
-    /// Fetches of the feed a day.
+    /// Fetches of the feed per day.
     pub fetches: f64,
-    /// Countries that the sensors are in.
+    /// Number of countries with sensors.
     pub countries: f64,
-    /// Queries a day.
+    /// Queries per day.
     pub queries: f64,
-    /// Rows in the answer to a query, on average.
+    /// Average number of rows in a response.
     pub rows: f64,
-    /// The part of the queries that is answered by jobs, from 0 to 1.
+    /// The fraction of queries that become jobs, from 0 to 1.
     pub jobs: f64,
-    /// Days that a reading is kept.
+    /// Retention period of readings in days.
     pub kept_days: f64,
-    /// Hours that a result is kept.
+    /// Retention period of results in hours.
     pub kept_result_hours: f64,
-    /// How much the table can take.
+    /// Capacity mode of the table.
     pub capacity: Capacity,
-    /// Machines for servers, on average.
+    /// Average number of server machines.
     pub servers: f64,
-    /// Machines for workers, on average; less than one where they end when idle.
+    /// Average number of worker machines; less than one if they stop when idle.
     pub workers: f64,
-    /// What the machines are.
+    /// Instance type of the machines.
     pub instance: String,
-    /// Whether a load balancer stands before the servers.
+    /// Whether a load balancer is in front of the servers.
     pub balancer: bool,
-    /// Whether CloudWatch is told, every minute.
+    /// Whether metrics are sent to CloudWatch every minute.
     pub cloudwatch: bool,
 }
 
-/// How the table is paid for.
+/// How the table is billed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Capacity {
-    /// By request.
+    /// On demand, per request.
     OnDemand,
-    /// By so many units a second, of the table and of its index.
+    /// Provisioned: units per second, for the table and for its index each.
     Provisioned {
         /// Read capacity units.
         read: f64,
@@ -65,12 +65,12 @@ pub enum Capacity {
 }
 
 impl Work {
-    /// Readings that are kept a day.
+    /// Readings stored per day.
     pub fn readings(&self) -> f64 {
         self.sensors * self.fetches
     }
 
-    /// Machines: those for servers and workers, and one for the collector.
+    /// Number of machines: servers, workers, and one for the collector.
     pub fn machines(&self) -> f64 {
         self.servers + self.workers + 1.0
     }

@@ -2,33 +2,33 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-/// The table of prices that comes with the program: `daemons/deploy/prices/aws.json`.
+/// The built-in price table: `daemons/deploy/prices/aws.json`.
 pub const BUILT_IN: &str = include_str!("../../prices/aws.json");
 
-/// A table of prices by region, and what is free.
+/// A price table by region, with the free tier.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Prices {
-    /// The day that the prices are of.
+    /// The date of the prices.
     pub as_of: String,
-    /// What they are in.
+    /// The currency.
     pub currency: String,
-    /// Where they can be looked up.
+    /// The sources.
     pub sources: Vec<String>,
-    /// What is to be said about them.
+    /// A note about them.
     #[serde(default)]
     pub note: String,
-    /// What is free in a month.
+    /// The free amounts per month.
     pub free: Free,
     /// Prices by region and name.
     regions: BTreeMap<String, BTreeMap<String, Price>>,
 }
 
-/// What is free in a month, by the name of the price, in its unit.
+/// The free amounts per month, by the name of the price, in its unit.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct Free {
-    /// For everybody.
+    /// Always free.
     pub always: BTreeMap<String, f64>,
-    /// In the first twelve months of an account that was opened before 15 July 2025, too.
+    /// Additionally in the first twelve months of an account opened before 15 July 2025.
     pub first_year: BTreeMap<String, f64>,
 }
 
@@ -38,18 +38,18 @@ struct Price {
     per: f64,
 }
 
-/// The table cannot be used: what is wrong with it.
+/// The price table cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("the table of prices {0}")]
+#[error("the price table {0}")]
 pub struct BadPrices(String);
 
 impl Prices {
-    /// The table that comes with the program.
+    /// The built-in price table.
     pub fn built_in() -> Result<Self, BadPrices> {
         Self::parse(BUILT_IN)
     }
 
-    /// A table of this form.
+    /// Parses a price table.
     pub fn parse(text: &str) -> Result<Self, BadPrices> {
         let prices: Self = serde_json::from_str(text)
             .map_err(|error| BadPrices(format!("cannot be read: {error}")))?;
@@ -66,12 +66,12 @@ impl Prices {
         Ok(prices)
     }
 
-    /// The regions that there are prices for.
+    /// The regions with prices.
     pub fn regions(&self) -> impl Iterator<Item = &str> {
         self.regions.keys().map(String::as_str)
     }
 
-    /// What one unit costs.
+    /// The price of one unit.
     pub fn of(&self, region: &str, name: &str) -> Result<f64, BadPrices> {
         let Some(prices) = self.regions.get(region) else {
             let known: Vec<_> = self.regions().collect();

@@ -1,69 +1,68 @@
-//! What work uses: of our design, and of the report's.
+//! The usage of a workload: in this design, and in the report's.
 
 use airshed_serve::telemetry::names::{Dimension, METRICS};
 
 use super::{Capacity, Work};
 use crate::provision::TEMPLATE;
 
-/// Hours of a month, as AWS's own calculator has them.
+/// Hours of a month, as in AWS's calculator.
 pub const MONTH_HOURS: f64 = 730.0;
 
 /// Days of a month.
 pub const MONTH_DAYS: f64 = MONTH_HOURS / 24.0;
 
-/// So much of something, which has a price.
+/// A quantity that has a price.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Line {
-    /// What it is for.
+    /// A description.
     pub what: String,
-    /// How much in a month, in the unit of the price.
+    /// The monthly quantity, in the unit of the price.
     pub quantity: f64,
-    /// Which price it has: a name in the table of prices.
+    /// The name of its price in the price table.
     pub price: String,
-    /// How the quantity comes about.
+    /// The formula of the quantity.
     pub formula: String,
 }
 
-/// Bytes of a reading's item, names and all, on average over the network's readings.
+/// Average size of a reading's item in bytes, including attribute names.
 const ITEM_BYTES: f64 = 293.0;
-/// DynamoDB's own for an item and for its copy in an index, where storage is paid for.
+/// DynamoDB's billed storage overhead of an item and of its copy in an index.
 const STORED_BYTES_MORE: f64 = 100.0;
 /// Bytes of a row of CSV with the default columns.
 const ROW_BYTES: f64 = 72.0;
-/// A read unit reads so much consistently, twice as much eventually so.
+/// Bytes per read unit for a consistent read; an eventually consistent read gets twice as much.
 const READ_UNIT: f64 = 4096.0;
-/// Readings that are put at a time.
+/// Readings per batch.
 const BATCH: f64 = 25_000.0;
-/// Days that sensors are looked for in, to say how new the readings are.
+/// Number of days read to determine the data age.
 const DAYS_HEARD: f64 = 8.0;
 
-/// Days that a fetch's readings are of: those before and after midnight.
+/// Number of days that a fetch's readings belong to: before and after midnight.
 const DAYS_OF_A_FETCH: f64 = 2.0;
-/// Numbers of sensors go up to about 100,000, and a hundred share an item that says which
-/// countries they have been in.
+/// Sensor numbers go up to about 100,000; a hundred sensors share an item with their countries.
 const ITEMS_OF_SENSORS: f64 = 1000.0;
-/// Bytes of the item that says which countries a day has: itself, and for each country.
+/// Bytes of the item with the countries of a day: fixed, and per country.
 const DAY_BYTES: (f64, f64) = (40.0, 5.0);
-/// Seconds between two looks at all days: for CloudWatch, and to tell how large queries are.
+/// Seconds between two polls of all days: for CloudWatch, and to estimate the size of queries.
 const LOOK_FOR_CLOUDWATCH: f64 = 60.0;
 const LOOK_FOR_QUERIES: f64 = 30.0;
-/// Counts of partitions that are put to again and again are made so often a day at most.
+/// Maximum number of recounts per day of partitions with repeated puts.
 const COUNTS_A_DAY: f64 = 24.0;
-/// Seconds that a receive waits for messages.
+/// Wait time of a long-poll receive in seconds.
 const LONG_POLL: f64 = 20.0;
-/// Receives that a worker's machine has open (two jobs at a time, and dead letters).
+/// Concurrent receives of a worker machine (two jobs at a time, and dead letters).
 const WORKER_RECEIVES: f64 = 3.0;
-/// Bytes that are read of a result at a time, and written.
+/// Bytes of a result per read and per write.
 const CHUNK: f64 = 1_048_576.0;
 const PART: f64 = 16.0 * CHUNK;
-/// Seconds between two looks of the sweeper, and days that jobs are remembered.
+/// Seconds between two sweeps, and retention of job records in days.
 const SWEEP: f64 = 120.0;
 const JOBS_REMEMBERED: f64 = 8.0;
-/// Times that a client asks whether a job is done.
+/// Polls of a client per job.
 const ASKED: f64 = 3.0;
-/// Disk of a machine.
+/// Disk size of a machine.
 const DISK_GB: f64 = 8.0;
-/// Bytes of metrics and logs of a machine in a minute.
+/// Bytes of metrics and logs per machine and minute.
 const LOG_BYTES_A_MINUTE: f64 = 6000.0;
 
 const SECONDS_A_DAY: f64 = 86_400.0;
@@ -73,7 +72,7 @@ fn line(what: &str, price: impl Into<String>, quantity: f64, formula: String) ->
     Line { what: what.to_owned(), quantity, price: price.into(), formula }
 }
 
-/// Digits for people.
+/// Formats a number for display.
 fn n(number: f64) -> String {
     let digits = match number.abs() {
         small if small < 10.0 => 2,
@@ -95,7 +94,7 @@ fn n(number: f64) -> String {
     }
 }
 
-/// What our design uses in a month.
+/// The monthly usage of this design.
 pub fn ours(work: &Work) -> Vec<Line> {
     let mut lines = table(work);
     lines.extend(storage(work));
@@ -107,7 +106,7 @@ pub fn ours(work: &Work) -> Vec<Line> {
     lines
 }
 
-/// The units that requests to the table use: see [`requests`] for what dynalite counts of it.
+/// The capacity units of requests to the table; see [`requests`] for those that dynalite counts.
 fn table(work: &Work) -> Vec<Line> {
     match work.capacity {
         Capacity::OnDemand => requests(work),
@@ -125,7 +124,7 @@ fn table(work: &Work) -> Vec<Line> {
     }
 }
 
-/// What requests to the table use, in units, whatever they are paid by.
+/// The capacity units of requests to the table, in either capacity mode.
 pub fn requests(work: &Work) -> Vec<Line> {
     let (readings, fetches) = (work.readings(), work.fetches);
     let month = n(MONTH_DAYS);
@@ -140,12 +139,12 @@ pub fn requests(work: &Work) -> Vec<Line> {
         if work.cloudwatch { SECONDS_A_DAY / LOOK_FOR_CLOUDWATCH } else { 0.0 };
     let looks_for_queries = work.queries.min(SECONDS_A_DAY / LOOK_FOR_QUERIES);
     let looks = work.servers * looks_for_queries + (work.servers + 1.0) * looks_for_cloudwatch;
-    // Of a day's readings, those that are there after the first fetch, after the second, …; by
-    // each that looks, as it may be before another has noted it.
+    // The readings of a day after the first fetch, after the second, …; counted by each process,
+    // since it may count before another has stored the count.
     let lookers = work.servers + f64::from(u8::from(work.cloudwatch));
     let counted = lookers * fetches.min(COUNTS_A_DAY) * readings * (1.0 + 1.0 / fetches) / 2.0;
-    // By each the days before once a day, since they have not changed then, and what there is of
-    // today after each fetch.
+    // Each process reads the previous days once a day, since they are unchanged, and today's
+    // readings after each fetch.
     let of_today = (fetches - 1.0) / 2.0;
     let heard = lookers * readings * (work.kept_days.min(DAYS_HEARD) + of_today);
     vec![
@@ -159,7 +158,7 @@ pub fn requests(work: &Work) -> Vec<Line> {
             "table: readings put, in the index",
             "dynamodb_write_unit",
             put,
-            "the same, for each with an air-quality index".to_owned(),
+            "the same, for each reading with an air-quality index".to_owned(),
         ),
         line(
             "table: days noted",
@@ -220,7 +219,7 @@ fn storage(work: &Work) -> Vec<Line> {
         n(work.kept_days),
         n(ITEM_BYTES + STORED_BYTES_MORE)
     );
-    let backup = "the table without its index, at any second of 35 days".to_owned();
+    let backup = "the table without its index, point-in-time recovery over 35 days".to_owned();
     vec![
         line("table: storage", "dynamodb_gb_month", gigabytes, formula),
         line("table: backup", "dynamodb_backup_gb_month", gigabytes / 2.0, backup),
@@ -311,19 +310,19 @@ fn watching(work: &Work) -> Vec<Line> {
             "CloudWatch: metrics",
             "cloudwatch_metric_month",
             cloudwatch_metrics(),
-            "those that --metrics emf prints".to_owned(),
+            "metrics printed by --metrics emf".to_owned(),
         ),
         line(
             "CloudWatch: alarms",
             "cloudwatch_alarm_month",
             TEMPLATE.matches("Type: AWS::CloudWatch::Alarm").count() as f64,
-            "those of the template".to_owned(),
+            "alarms of the template".to_owned(),
         ),
         line(
             "CloudWatch: the alarms' key",
             "kms_key_month",
             1.0,
-            "alarms go to people encrypted".to_owned(),
+            "encryption of alarm notifications".to_owned(),
         ),
         line(
             "CloudWatch: logs",
@@ -334,7 +333,7 @@ fn watching(work: &Work) -> Vec<Line> {
     ]
 }
 
-/// Names and values of their dimensions: about four a label.
+/// Metric names times dimension values: about four per label.
 fn cloudwatch_metrics() -> f64 {
     let count = |dimension: Dimension| match dimension {
         Dimension::None => 1.0,
@@ -356,19 +355,19 @@ fn out(work: &Work) -> Line {
     line("data to the internet", "data_out_gb", bytes / GB, formula)
 }
 
-/// Bytes of an item of the report's: fewer attributes, no index.
+/// Bytes of an item in the report's design: fewer attributes, no index.
 const REPORT_ITEM_BYTES: f64 = 200.0;
-/// Messages are paid for by so many bytes.
+/// Billing unit of messages in bytes.
 const MESSAGE_UNIT: f64 = 65_536.0;
-/// Receives a second of a process that polls without waiting. The report's loop has no pause;
-/// one a second is the least that could be meant.
+/// Receives per second of a process that polls without waiting. The report's loop has no pause; one
+/// per second is a lower bound.
 const SHORT_POLLS: f64 = 1.0;
 /// Master, ClientApp, Worker, Test_Instance.
 const REPORT_MACHINES: f64 = 4.0;
 
-/// What the report's own design uses for the same work: one put for each reading, a scan of the
-/// whole table for each query (of all its pages, as a whole answer takes; it read only the
-/// first, and so lost rows), results in messages, receives that do not wait.
+/// The usage of the report's design for the same work: one put per reading, a scan of the whole
+/// table per query (of all its pages, as a complete response needs; the report read only the first
+/// page, and so lost rows), results in messages, short polling.
 pub fn of_report(work: &Work) -> Vec<Line> {
     let (readings, month) = (work.readings(), n(MONTH_DAYS));
     let kept = readings * work.kept_days;

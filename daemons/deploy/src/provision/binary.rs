@@ -2,7 +2,7 @@ use airshed_common::hexadecimal;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-/// The program, built for the machines that are to run it.
+/// The binary, built for the machines.
 #[derive(Debug, Clone)]
 pub struct Binary {
     pub(super) bytes: Bytes,
@@ -10,22 +10,28 @@ pub struct Binary {
     arm: bool,
 }
 
-/// The file is no program that the machines can run.
+/// The file is not a program that the machines can run.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}; give --binary with an airshed built for Linux on x86_64 or aarch64")]
+#[error("{0}; set --binary to an airshed built for Linux on x86_64 or aarch64")]
 pub struct BadBinary(&'static str);
 
 impl Binary {
-    /// A program for Linux. Looks at its header (System V ABI, "ELF Header"; machines 62 and 183).
+    /// Checks that the file is a program for Linux, by its header (System V ABI, "ELF Header";
+    /// machines 62 and 183).
     pub fn read(bytes: Vec<u8>) -> Result<Self, BadBinary> {
         if !bytes.starts_with(b"\x7fELF\x02\x01") {
-            return Err(BadBinary("the program is not one for 64-bit Linux"));
+            return Err(BadBinary("the program is not built for 64-bit Linux"));
         }
         let machine = bytes.get(18..20).map(|machine| [machine[0], machine[1]]);
         let arm = match machine.map(u16::from_le_bytes) {
             Some(62) => false,
             Some(183) => true,
-            _ => return Err(BadBinary("the program is for a processor that AWS does not have")),
+            _ => {
+                return Err(BadBinary(
+                    "the program is built for a processor that AWS does not \
+                                       offer",
+                ));
+            }
         };
         let sha256 = hexadecimal(&Sha256::digest(&bytes));
         Ok(Self { bytes: bytes.into(), sha256, arm })
@@ -36,12 +42,12 @@ impl Binary {
         &self.sha256
     }
 
-    /// The usual machine for it.
+    /// The default instance type for it.
     pub fn instance_type(&self) -> &'static str {
         if self.arm { "t4g.micro" } else { "t3.micro" }
     }
 
-    /// The operating system for it: where AWS says which image is the newest.
+    /// The machine image for it: the SSM parameter with the newest image.
     pub(super) fn image(&self) -> &'static str {
         match self.arm {
             true => "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64",

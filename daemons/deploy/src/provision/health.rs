@@ -1,4 +1,4 @@
-//! What is healthy and what is not, as the services themselves say.
+//! Health of a deployment, as reported by the services themselves.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,23 +12,23 @@ use store::dynamodb::{DynamoDb, DynamoDbOptions};
 use super::stack::status_of;
 use super::{Deployment, Places, ProvisionError};
 
-/// One thing that was looked at.
+/// One health check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
-    /// What it is.
+    /// The checked resource.
     pub what: String,
-    /// How it is.
+    /// Its state.
     pub state: String,
-    /// Whether that is as it should be.
+    /// Whether it is healthy.
     pub healthy: bool,
 }
 
-/// How long the application may take to answer.
+/// Timeout of a request to the application.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 impl Deployment {
-    /// Looks at everything, or, where nothing starts machines (an emulator), at everything
-    /// else. `None`: there is no such deployment.
+    /// Checks everything, or everything except machines on an emulator, which starts none. `None`:
+    /// the deployment does not exist.
     pub async fn status(&self, machines: bool) -> Result<Option<Vec<Check>>, ProvisionError> {
         let Some(stack) = self.stack().await? else { return Ok(None) };
         let outputs = self.outputs().await?.unwrap_or_default();
@@ -62,14 +62,14 @@ impl Deployment {
         let named = daemons.iter().zip(&names).map(|(daemon, name)| {
             let found = described.iter().find(|one| one.auto_scaling_group_name() == Some(name));
             let Some(group) = found else {
-                return check(format!("machines: {daemon}"), "not there".to_owned(), false);
+                return check(format!("machines: {daemon}"), "missing".to_owned(), false);
             };
             let wanted = group.desired_capacity().unwrap_or_default();
             let serving = group.instances().iter().filter(|machine| {
                 let state = machine.lifecycle_state().map(|state| state.as_str());
                 state == Some("InService") && machine.health_status() == Some("Healthy")
             });
-            let serving = serving.count() as i32; // a group has a few hundred at most
+            let serving = serving.count() as i32; // a group has at most a few hundred
             let state = format!("{serving} of {wanted} in service");
             check(format!("machines: {daemon}"), state, serving >= wanted)
         });
@@ -88,7 +88,7 @@ impl Deployment {
             };
             for alarm in page.metric_alarms() {
                 let name = alarm.alarm_name().unwrap_or_default();
-                // Those that CloudFormation or scaling named itself tell of nothing wrong.
+                // Alarms named by CloudFormation or scaling do not indicate a fault.
                 let Some(short) = name.strip_prefix(&prefix).filter(|name| !name.contains('-'))
                 else {
                     continue;
@@ -104,7 +104,7 @@ impl Deployment {
 }
 
 impl Places {
-    /// Those that a stack names.
+    /// The names in a stack's outputs.
     pub fn of_outputs(outputs: &BTreeMap<String, String>) -> Option<Self> {
         let (requests, responses) = outputs.get("Queue")?.strip_prefix("sqs:")?.split_once(',')?;
         let results = outputs.get("ResultsPlace")?.strip_prefix("s3://")?;
@@ -143,7 +143,7 @@ async fn queues(places: &Places) -> Vec<Check> {
         let what = format!("queue {name}");
         checks.push(match depth.await {
             Ok(depth) => {
-                let state = format!("{} waiting, {} being worked on", depth.waiting, depth.hidden);
+                let state = format!("{} waiting, {} in flight", depth.waiting, depth.hidden);
                 check(what, state, may_wait || depth.waiting == 0)
             }
             Err(error) => check(what, reason(&error), false),
@@ -155,8 +155,8 @@ async fn queues(places: &Places) -> Vec<Check> {
 async fn bucket(places: &Places) -> Check {
     let what = format!("bucket {}", places.bucket);
     match s3::exists(&format!("s3://{}", places.bucket)).await {
-        Ok(true) => check(what, "there".to_owned(), true),
-        Ok(false) => check(what, "not there".to_owned(), false),
+        Ok(true) => check(what, "exists".to_owned(), true),
+        Ok(false) => check(what, "missing".to_owned(), false),
         Err(error) => check(what, reason(&error), false),
     }
 }
@@ -178,7 +178,10 @@ async fn application(address: Option<&str>) -> Check {
             let age = age.map_or("none yet".to_owned(), |age| format!("{} hours ago", age / 3600));
             let state = match said["ready"].as_bool() {
                 Some(true) => format!("ready; {readings} readings, the newest {age}"),
-                _ => format!("not ready: {}", said["reason"].as_str().unwrap_or("another answers")),
+                _ => format!(
+                    "not ready: {}",
+                    said["reason"].as_str().unwrap_or("unexpected response")
+                ),
             };
             check(what, state, said["ready"] == true)
         }

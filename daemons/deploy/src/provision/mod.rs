@@ -1,8 +1,9 @@
-//! A whole deployment on AWS: one CloudFormation stack, and a bucket that the machines fetch
-//! the program from.
+//! A complete deployment on AWS: one CloudFormation stack, and a bucket from which the machines
+//! download the program.
 //!
-//! [`Deployment`] makes, changes, looks at and deletes it. [`TEMPLATE`] is the stack,
-//! [`INSTALLER`] what its machines run first, [`Binary`] the program that they fetch.
+//! [`Deployment`] creates, updates, inspects and deletes it. [`TEMPLATE`] is the stack,
+//! [`INSTALLER`] the script that its machines run at first boot, [`Binary`] the program that they
+//! download.
 
 mod binary;
 mod health;
@@ -23,13 +24,13 @@ pub use binary::{BadBinary, Binary};
 pub use health::Check;
 pub use stack::{Change, Event};
 
-/// The stack, as CloudFormation reads it.
+/// The CloudFormation template.
 pub const TEMPLATE: &str = include_str!("../../provision/template.yaml");
 
-/// What makes a machine one of Airshed's.
+/// The script that installs Airshed on a machine.
 pub const INSTALLER: &str = include_str!("../../provision/install.sh");
 
-/// A deployment by its name, in the account and region that AWS's tools find.
+/// A deployment by its name, in the account and region of the AWS configuration.
 pub struct Deployment {
     name: String,
     account: String,
@@ -38,7 +39,7 @@ pub struct Deployment {
     stacks: aws_sdk_cloudformation::Client,
 }
 
-/// What is kept, by name.
+/// The names of the retained resources.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Places {
     /// The table.
@@ -49,11 +50,11 @@ pub struct Places {
     pub responses: String,
     /// The bucket of results.
     pub bucket: String,
-    /// Below which name results lie in it.
+    /// The prefix of results in the bucket.
     pub prefix: String,
 }
 
-/// What went wrong, and what to do.
+/// What failed, and what to do.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct ProvisionError(pub(crate) String);
@@ -65,14 +66,14 @@ impl ProvisionError {
 }
 
 impl Deployment {
-    /// The deployment of a name, whether it is there yet or not.
+    /// The deployment with a name, whether it exists or not.
     pub async fn open(name: &str) -> Result<Self, ProvisionError> {
         let first = name.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase());
         let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         if !first || name.len() > 20 || name.ends_with('-') || !name.bytes().all(plain) {
             let message = format!(
-                "`{name}` names no deployment: give 1 to 20 small letters, digits and hyphens, \
-                 a letter first"
+                "invalid deployment name `{name}`: expected 1 to 20 lower-case letters, digits \
+                 and hyphens, starting with a letter"
             );
             return Err(ProvisionError(message));
         }
@@ -82,24 +83,24 @@ impl Deployment {
         };
         let identity = aws_sdk_sts::Client::new(&config).get_caller_identity().send().await;
         let identity = identity.map_err(|error| {
-            ProvisionError::at("AWS does not say whose credentials these are", &error)
+            ProvisionError::at("cannot determine the AWS account of the credentials", &error)
         })?;
         let account = identity.account.unwrap_or_default();
         let stacks = aws_sdk_cloudformation::Client::new(&config);
         Ok(Self { name: name.to_owned(), account, region, config, stacks })
     }
 
-    /// The account that it is in.
+    /// Its account.
     pub fn account(&self) -> &str {
         &self.account
     }
 
-    /// The region that it is in.
+    /// Its region.
     pub fn region(&self) -> &str {
         &self.region
     }
 
-    /// The usual bucket for results.
+    /// The default bucket for results.
     pub fn usual_bucket(&self) -> String {
         format!("{}-results-{}-{}", self.name, self.account, self.region)
     }
@@ -108,8 +109,8 @@ impl Deployment {
         format!("{}-artefacts-{}-{}", self.name, self.account, self.region)
     }
 
-    /// Puts the program, the installer and the template where the machines and CloudFormation
-    /// find them, by their hashes; the parameters that name them.
+    /// Uploads the program, the installer and the template under their hashes, for the machines and
+    /// CloudFormation; returns the parameters that refer to them.
     pub async fn upload(
         &self,
         binary: &Binary,
@@ -145,8 +146,8 @@ impl Deployment {
         format!("template-{}.yaml", hexadecimal(&Sha256::digest(TEMPLATE)))
     }
 
-    /// The parameters that name what is kept, and say what of it is there already, made by
-    /// hand or left by an earlier deployment.
+    /// The parameters that name the retained resources, and say which of them exist already,
+    /// created manually or left by an earlier deployment.
     pub async fn places(
         &self,
         places: &Places,
@@ -158,7 +159,7 @@ impl Deployment {
         let queues = queues.map_err(|error| ProvisionError::at("the queues", &error))?;
         let bucket = s3::exists(&format!("s3://{}", places.bucket)).await;
         let bucket = bucket.map_err(|error| ProvisionError::at("the results", &error))?;
-        // A queue's is its URL.
+        // The physical id of a queue is its URL.
         let make = |there: bool, resource: &str, name: &str| {
             let known = ours.get(resource).map(|id| id.rsplit('/').next().unwrap_or_default());
             if !there || known == Some(name) { "yes" } else { "no" }.to_owned()
@@ -175,7 +176,7 @@ impl Deployment {
         ]))
     }
 
-    /// Deletes what is kept, and the program with it. The stack has to be gone.
+    /// Deletes the retained resources and the program. The stack must already be deleted.
     pub async fn delete_data(&self, places: &Places) -> Result<Vec<String>, ProvisionError> {
         let mut deleted = Vec::new();
         let gone = dynamodb::delete(&places.table, DynamoDbOptions::default()).await;

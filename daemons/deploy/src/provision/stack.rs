@@ -1,4 +1,4 @@
-//! The stack: made, changed and deleted, with every step told as CloudFormation tells it.
+//! Creating, updating and deleting the stack, with each event of CloudFormation reported.
 
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
@@ -12,38 +12,38 @@ use uuid::Uuid;
 
 use super::{Deployment, ProvisionError};
 
-/// What became of the stack.
+/// The result of creating or updating a stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    /// It is new.
+    /// It was created.
     Created,
-    /// It was there, and differed.
+    /// It existed and was updated.
     Updated,
-    /// It was there, and is as it was.
+    /// It existed and is unchanged.
     Unchanged,
 }
 
-/// One step of one resource.
+/// One event of one resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
     /// Its name in the template.
     pub resource: String,
-    /// What it is, such as `AWS::DynamoDB::Table`.
+    /// Its type, such as `AWS::DynamoDB::Table`.
     pub kind: String,
-    /// What became of it, such as `CREATE_COMPLETE`.
+    /// Its status, such as `CREATE_COMPLETE`.
     pub status: String,
-    /// Why, where there is something to say.
+    /// The reason, if any.
     pub reason: Option<String>,
 }
 
-/// The pauses between two looks at what happens grow from the first to the longest.
+/// The polling interval grows from the first to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
 impl Deployment {
-    /// Makes the stack with these parameters, or changes it to them; tells each step.
+    /// Creates or updates the stack with these parameters; reports each event.
     ///
-    /// A stack that could not be made earlier, and was rolled back, is deleted first.
+    /// A stack whose earlier creation failed and was rolled back is deleted first.
     pub async fn up(
         &self,
         parameters: BTreeMap<&'static str, String>,
@@ -55,8 +55,8 @@ impl Deployment {
         if status.ends_with("_IN_PROGRESS") {
             let name = &self.name;
             let message = format!(
-                "the stack {name} is being changed ({status}): wait until that is done; \
-                 `airshed provision status --name {name}` tells"
+                "another operation on the stack {name} is in progress ({status}): wait until it \
+                 has finished; check with `airshed provision status --name {name}`"
             );
             return Err(ProvisionError(message));
         }
@@ -86,7 +86,7 @@ impl Deployment {
                 Err(error) if error.message().is_some_and(|said| said.contains("No updates")) => {
                     return Ok(Change::Unchanged);
                 }
-                Err(error) => return Err(self.refused("change", error)),
+                Err(error) => return Err(self.refused("update", error)),
             }
         } else {
             let create = self
@@ -100,10 +100,10 @@ impl Deployment {
                 .tags(tag)
                 .client_request_token(&token);
             let created = create.send().await.map_err(|error| {
-                let ProvisionError(refused) = self.refused("make", error);
+                let ProvisionError(refused) = self.refused("create", error);
                 let bucket = self.artefacts();
                 ProvisionError(format!(
-                    "{refused}; nothing was made but the bucket {bucket}, which holds the program"
+                    "{refused}; only the bucket {bucket}, which contains the program, was created"
                 ))
             })?;
             (created.stack_id.unwrap_or_default(), Change::Created)
@@ -115,7 +115,8 @@ impl Deployment {
         Err(self.failure(&ended, &failed).await)
     }
 
-    /// Deletes the stack, but not what is kept; tells each step. Whether there was one.
+    /// Deletes the stack, but not the retained resources; reports each event. Returns whether it
+    /// existed.
     pub async fn down(&self, tell: &mut impl FnMut(&Event)) -> Result<bool, ProvisionError> {
         let Some(stack) = self.stack().await? else { return Ok(false) };
         let id = stack.stack_id.unwrap_or_default();
@@ -129,14 +130,14 @@ impl Deployment {
         }
     }
 
-    /// What the stack says of itself, such as its address, by name; `None`: there is no stack.
+    /// The outputs of the stack, such as its address, by name; `None`: the stack does not exist.
     pub async fn outputs(&self) -> Result<Option<BTreeMap<String, String>>, ProvisionError> {
         let Some(stack) = self.stack().await? else { return Ok(None) };
         let outputs = stack.outputs.unwrap_or_default().into_iter();
         Ok(Some(outputs.filter_map(|one| Some((one.output_key?, one.output_value?))).collect()))
     }
 
-    /// The stack, where there is one.
+    /// The stack, if it exists.
     pub(super) async fn stack(&self) -> Result<Option<Stack>, ProvisionError> {
         let described = self.stacks.describe_stacks().stack_name(&self.name).send().await;
         match described {
@@ -151,7 +152,7 @@ impl Deployment {
         }
     }
 
-    /// What the stack has: by its name in the template, what the service calls it.
+    /// The physical ids of the stack's resources by their names in the template.
     pub(super) async fn resources(&self) -> Result<BTreeMap<String, String>, ProvisionError> {
         if self.stack().await?.is_none() {
             return Ok(BTreeMap::new());
@@ -178,7 +179,7 @@ impl Deployment {
         url.map_err(|error| ProvisionError::at("the template", &error))
     }
 
-    /// Tells what happens until nothing does any more; the stack's last status, and what failed.
+    /// Reports events until the operation ends; returns the stack's final status, and the failures.
     async fn until_done(
         &self,
         id: &str,
@@ -189,7 +190,7 @@ impl Deployment {
         let mut failed = Vec::new();
         let mut pause = FIRST_PAUSE;
         loop {
-            // Asked before the events, so that none comes after it.
+            // Requested before the events, so that no event is missed after the final status.
             let described = self.stacks.describe_stacks().stack_name(id).send().await;
             let described = described.map_err(|error| self.refused("describe", error))?;
             let status = described.stacks().first().map(status_of).unwrap_or_default();
@@ -213,14 +214,14 @@ impl Deployment {
         }
     }
 
-    /// What happened to the stack by one request, oldest first.
+    /// The events of one request, oldest first.
     async fn events(&self, id: &str, token: &str) -> Result<Vec<StackEvent>, ProvisionError> {
         let mut pages = self.stacks.describe_stack_events().stack_name(id).into_paginator().send();
         let mut events = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| self.refused("describe", error))?;
             for event in page.stack_events.unwrap_or_default() {
-                // The newest come first: what comes now is of earlier requests.
+                // Events are sorted newest first: the rest belongs to earlier requests.
                 if event.client_request_token().is_some_and(|other| other != token) {
                     events.reverse();
                     return Ok(events);
@@ -232,11 +233,11 @@ impl Deployment {
         Ok(events)
     }
 
-    /// Which resource failed, why, and what was left.
+    /// The message: which resource failed, why, and what was left.
     async fn failure(&self, ended: &str, failed: &[Event]) -> ProvisionError {
         let name = &self.name;
         let mut message = format!("the stack {name} ended as {ended}");
-        // What others brought down with them says nothing.
+        // Resources cancelled because of other failures are not reported.
         let first = failed.iter().filter(|event| {
             let reason = event.reason.as_deref().unwrap_or_default().to_lowercase();
             !reason.contains("cancelled")
@@ -247,10 +248,10 @@ impl Deployment {
         }
         let left = self.resources().await.unwrap_or_default();
         message += &match left.into_keys().collect::<Vec<_>>().as_slice() {
-            [] => "\nnothing of it was left".to_owned(),
+            [] => "\nrollback complete, no resources remain".to_owned(),
             left => format!("\nleft: {}", left.join(", ")),
         };
-        message += "\nwhen the reason is mended, the same command can be given again";
+        message += "\nfix the cause and rerun the command";
         ProvisionError(message)
     }
 
@@ -263,7 +264,7 @@ impl Deployment {
             (Some(code), Some(said)) => format!("{code}: {said}"),
             _ => reason(&error),
         };
-        ProvisionError(format!("CloudFormation does not {doing} the stack {}: {why}", self.name))
+        ProvisionError(format!("CloudFormation cannot {doing} the stack {}: {why}", self.name))
     }
 }
 
