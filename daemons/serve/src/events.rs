@@ -1,4 +1,4 @@
-//! What was stored, told to whoever listens: by network and averaging window, after each put.
+//! Events about stored readings for listeners: by network and averaging period, after each put.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -9,24 +9,24 @@ use store::{Network, Reading, Window};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
-/// Events that a slow listener may be behind before it loses some.
+/// Maximum number of events that a slow listener may lag before it loses some.
 const BEHIND: usize = 256;
 
-/// The readings of a network and window that a put brought.
+/// The readings of one network and averaging period in a put.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Stored {
-    /// Whose sensors they are of.
+    /// The network.
     #[serde(serialize_with = "as_text")]
     pub network: Network,
-    /// What they are means over: `5min`, `1h`, `24h` or `day`.
+    /// The averaging period: `5min`, `1h`, `24h` or `day`.
     #[serde(serialize_with = "as_text")]
     pub window: Window,
-    /// The earliest moment.
+    /// The earliest timestamp.
     pub from: Timestamp,
-    /// The latest moment.
+    /// The latest timestamp.
     pub until: Timestamp,
-    /// How many there are.
+    /// The number of readings.
     pub readings: usize,
 }
 
@@ -34,7 +34,7 @@ fn as_text<S: Serializer>(shown: &impl Display, serializer: S) -> Result<S::Ok, 
     serializer.collect_str(shown)
 }
 
-/// Takes what was stored from a [`Notifying`](store::Notifying) store to the listeners.
+/// Publishes the puts of a [`Notifying`](store::Notifying) store to listeners.
 #[derive(Debug, Clone)]
 pub struct Events(broadcast::Sender<Stored>);
 
@@ -45,7 +45,7 @@ impl Default for Events {
 }
 
 impl Events {
-    /// Tells of a put: the hook of a store.
+    /// Publishes a put: the hook of a store.
     pub fn stored(&self, readings: &[Reading]) {
         if self.0.receiver_count() == 0 {
             return;
@@ -61,11 +61,11 @@ impl Events {
         }
         for ((network, window), (readings, from, until)) in of_each {
             let event = Stored { network, window, from, until, readings };
-            let _ = self.0.send(event); // the last listener may have gone
+            let _ = self.0.send(event); // there may be no listener
         }
     }
 
-    /// What is stored from now on.
+    /// Subscribes to future events.
     pub fn listen(&self) -> Listener {
         Listener(self.0.subscribe())
     }
@@ -75,22 +75,22 @@ impl Events {
     }
 }
 
-/// Hears of what is stored.
+/// A subscription to events.
 #[derive(Debug)]
 pub struct Listener(broadcast::Receiver<Stored>);
 
-/// What a listener hears.
+/// What a listener receives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Heard {
-    /// Something was stored.
+    /// Readings were stored.
     Stored(Stored),
-    /// So many events were lost, since the listener was too slow.
+    /// This number of events was lost because the listener was too slow.
     Lost(u64),
 }
 
 impl Listener {
-    /// The next; `None` once nothing will be stored any more. Dropped while waiting, it can be called
-    /// again.
+    /// The next event; `None` once the publisher is gone. Cancel-safe: if dropped while waiting, it
+    /// can be called again.
     pub async fn next(&mut self) -> Option<Heard> {
         match self.0.recv().await {
             Ok(stored) => Some(Heard::Stored(stored)),

@@ -1,10 +1,10 @@
-//! How new the data is: by the bulk of the sensors, so that a few with a wrong clock, or a few
-//! that still report, decide nothing.
+//! Data age, determined by the bulk of the sensors, so that it does not depend on a few sensors
+//! with a wrong clock, or on the few that still report.
 //!
-//! The data is as new as the median sensor's newest reading: half of those that were heard of in the
-//! last eight days have reported since. Older history does not count, unless there is nothing
-//! newer; nor do readings that are ahead of the clock, implausible or from indoors, unless there
-//! are no others. Networks whose readings are not handed out say nothing.
+//! Data age is the median age of the sensors' newest readings in the last eight days. Older
+//! readings are ignored, unless there are no newer ones; so are readings that are dated in the
+//! future, implausible or from indoors, unless there are no others. Networks whose readings are
+//! withheld are excluded.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,15 +18,15 @@ use tokio::time::Instant;
 
 use crate::networks::Networks;
 
-/// How many days back sensors are looked for; further where there are none.
+/// The number of past days to consider; more if they have no readings.
 const DAYS: [i64; 4] = [8, 64, 512, 1 << 22];
 
 const SECONDS_A_DAY: i64 = 86_400;
 
-/// How long it holds although the store changes.
+/// How long a result is reused although the store changes.
 const HOLDS: Duration = Duration::from_secs(5);
 
-/// How new the readings of a store are.
+/// The data age of a store.
 pub struct Freshness {
     store: Arc<dyn Store>,
     clock: Clock,
@@ -36,16 +36,16 @@ pub struct Freshness {
 
 #[derive(Default)]
 struct Known {
-    /// What was found last, of which store, and when.
+    /// The last result, the version of the store, and the time.
     last: Option<(Summary, Option<Timestamp>, Instant)>,
-    /// The sensors of days that have ended.
+    /// The sensors of past days.
     ended: Option<Ended>,
 }
 
-/// When each sensor was heard of last.
+/// The newest timestamp of each sensor.
 type Heard = HashMap<Sensor, Timestamp>;
 
-/// Those of a span that ends at a midnight, as long as its version stays.
+/// The sensors of a range that ends at midnight, valid while its version is unchanged.
 struct Ended {
     span: (Timestamp, Timestamp),
     counts: Counts,
@@ -61,14 +61,13 @@ enum Counts {
 }
 
 impl Freshness {
-    /// Of a store that need not have readings yet, and of the networks that are handed out, or of
-    /// all.
+    /// The data age of a store, which may be empty, for the networks that are served, or for all.
     pub fn new(store: Arc<dyn Store>, clock: Clock, networks: Option<Arc<Networks>>) -> Self {
         Self { store, clock, networks, known: Mutex::default() }
     }
 
-    /// The moment up to which the bulk of the sensors has reported; `None` without readings.
-    /// `summary` is the store's of just now.
+    /// The time up to which the bulk of the sensors has reported; `None` without readings.
+    /// `summary` is the current summary of the store.
     pub async fn newest(&self, summary: &Summary) -> Result<Option<Timestamp>, store::Error> {
         let mut known = self.known.lock().await;
         if let Some((of, newest, since)) = &known.last
@@ -89,7 +88,7 @@ impl Freshness {
         let Some((oldest, last)) = summary.extent else { return Ok(None) };
         let now = (self.clock)();
         let ahead = now.saturating_add(CLOCK_TOLERANCE).unwrap_or(now);
-        // The clock may be behind all of them.
+        // All readings may be dated in the future.
         let last = if ahead < oldest { last } else { last.min(ahead) };
         for counts in [Counts::PlausibleOutdoors, Counts::All] {
             let spans = DAYS.map(|days| (last, days));
@@ -110,7 +109,7 @@ impl Freshness {
         Ok(None)
     }
 
-    /// The median of the sensors' newest moments in a span.
+    /// The median of the sensors' newest timestamps in a range.
     async fn median(
         &self,
         ended: &mut Option<Ended>,
@@ -121,7 +120,7 @@ impl Freshness {
         let midnight = Timestamp::from_second(midnight).unwrap_or(from).max(from);
         let mut heard = Heard::new();
         if from < midnight {
-            // From the start of a day, so that it is the same span until the next one.
+            // From the start of a day, so that the range is the same until the next day.
             let first = from.as_second().div_euclid(SECONDS_A_DAY) * SECONDS_A_DAY;
             let first = Timestamp::from_second(first).unwrap_or(from);
             let before_today = self.of_ended(ended, (first, midnight), counts).await?;
@@ -133,7 +132,7 @@ impl Freshness {
         Ok(median(heard))
     }
 
-    /// Those of days that have ended, read once as long as they stay as they are.
+    /// The sensors of past days, read again only if they change.
     async fn of_ended(
         &self,
         ended: &mut Option<Ended>,
@@ -176,7 +175,7 @@ impl Freshness {
     }
 }
 
-/// Counted so that of two the later does not decide.
+/// Rounded so that of two sensors the later one does not decide.
 fn median(heard: Heard) -> Option<Timestamp> {
     let mut moments: Vec<_> = heard.into_values().collect();
     moments.sort_unstable_by(|a, b| b.cmp(a));

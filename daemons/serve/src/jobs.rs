@@ -1,14 +1,14 @@
-//! Job records and results: objects in one place, so that every server and worker sees
-//! the same, after a restart too.
+//! Job records and results: objects in a shared store, so that every server and worker sees the
+//! same state, also after a restart.
 //!
-//! `jobs/<id>.json` is the record, `results/<id>-<attempt>` the file, so that two workers
-//! that have the same job by an accident never write the same file; `queries/<hash>` names
-//! the job of a query. A record goes queued → running → done or failed, and from there to
-//! expired, when the file is gone; a worker that stops puts it back to queued. Each change
-//! is one atomic put, and only over the record that it changes, so that who comes late
-//! changes nothing. (Directories cannot do that: there a process compares before it puts,
-//! one change after the other; of two processes at the same instant the last one wins.)
-//! `shared/<id>` says that several asked for the same, so that none may cancel it for all.
+//! `jobs/<id>.json` is the record, `results/<id>-<attempt>` the file, so that two workers that have
+//! the same job never write the same file; `queries/<hash>` refers to the job of a query. A record
+//! goes queued → running → done or failed, and from there to expired, when the file is deleted; a
+//! worker that stops puts it back to queued. Each change is one atomic put, conditional on the
+//! record that it changes, so a late change fails. (Directories do not support conditional puts:
+//! there a process compares before it puts, and serialises its changes; of two processes at the
+//! same instant the last one wins.) `shared/<id>` marks a job requested by several clients, which
+//! none of them can cancel.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,64 +32,64 @@ use uuid::Uuid;
 use crate::objects::Objects;
 use crate::trace::Origin;
 
-/// How long an expired job is remembered as such.
+/// How long the record of an expired job is kept.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// What is read of a result at a time: each a call of its own, so that a client may be as
-/// slow as it likes and an interrupted call costs no more than itself.
+/// Bytes read of a result per call: separate calls, so that a slow client holds no long-running
+/// call and an interrupted call is cheap to repeat.
 const CHUNK: u64 = 1 << 20;
 
-/// What is written of a result at a time. S3 takes 10,000 parts: a result has at most 160 GB.
+/// Bytes written of a result per part. S3 allows 10,000 parts: a result has at most 160 GB.
 const PART: usize = 16 << 20;
 
-/// The pauses between tries to change a record double from the first to the longest.
+/// The pauses between attempts to change a record double from the first to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Parts under way at the same time, so that a job holds at most three in memory.
+/// Concurrent part uploads, so that a job holds at most three parts in memory.
 const PARTS_AT_ONCE: usize = 2;
 
 /// The job records and results of a system.
 #[derive(Clone)]
 pub struct Jobs {
     objects: Objects,
-    /// Held from comparing to putting where objects cannot be put conditionally.
+    /// Held from compare to put if the object store has no conditional puts.
     turn: Arc<Mutex<()>>,
     clock: Clock,
     kept_for: SignedDuration,
     fresh_for: SignedDuration,
 }
 
-/// What is known of a job.
+/// The record of a job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Job {
-    /// Unguessable: whoever knows it may have the result.
+    /// Unguessable: it grants access to the result.
     pub id: Uuid,
-    /// Where it stands.
+    /// Its state.
     #[serde(flatten)]
     pub state: State,
-    /// The request, as [`Ask::to_object`](crate::request::Ask::to_object) gives it.
+    /// The request, as returned by [`Ask::to_object`](crate::request::Ask::to_object).
     pub query: Map<String, Value>,
-    /// When it was asked for.
+    /// When it was created.
     pub created: Timestamp,
     /// When the record last changed.
     pub updated: Timestamp,
-    /// How often a worker has begun.
+    /// The number of attempts.
     pub attempts: u32,
-    /// The [version](store::View::version) of the readings that its result is made from, once
-    /// a worker has it.
+    /// The [version](store::View::version) of the readings that its result is computed from, once a
+    /// worker has started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made_from: Option<String>,
-    /// The request that it was made for.
+    /// The HTTP request that created it.
     #[serde(flatten)]
     pub origin: Origin,
-    /// Which record this was read from or written to.
+    /// The version of the record that this was read from or written to.
     #[serde(skip)]
     pub version: Option<UpdateVersion>,
 }
 
-/// Where a job stands.
+/// The state of a job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "status", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum State {
@@ -99,18 +99,18 @@ pub enum State {
     Running {
         /// Rows written so far.
         rows: u64,
-        /// About how many rows there are at most, where that is known.
+        /// Estimated upper bound of the rows, if known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         estimate: Option<u64>,
     },
-    /// The result is there.
+    /// The result is available.
     Done {
         /// Rows in it, without the header line.
         rows: u64,
         /// Of them, those with a flag of implausibility.
         #[serde(default)]
         doubtful: u64,
-        /// Whether there are more rows than its limit let in.
+        /// Whether its limit cut off rows.
         #[serde(default)]
         truncated: bool,
         /// Its length.
@@ -120,16 +120,16 @@ pub enum State {
         /// When it will be deleted.
         expires: Timestamp,
     },
-    /// It will not be done.
+    /// It failed.
     Failed {
         /// Why.
         reason: String,
-        /// Whether asking again can help.
+        /// Whether a retry may succeed.
         retryable: bool,
         /// When the record will be deleted.
         expires: Timestamp,
     },
-    /// Whoever asked does not want the result any more.
+    /// It was cancelled by the client.
     Cancelled {
         /// When the record will be deleted.
         expires: Timestamp,
@@ -139,12 +139,12 @@ pub enum State {
 }
 
 impl State {
-    /// Whether nothing more will happen to the job but expiry.
+    /// Whether the state is final, except for expiry.
     pub fn is_final(&self) -> bool {
         !matches!(self, Self::Queued | Self::Running { .. })
     }
 
-    /// The word for it: `queued`, `running`, `done`, `failed`, `cancelled` or `expired`.
+    /// Its name: `queued`, `running`, `done`, `failed`, `cancelled` or `expired`.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Queued => "queued",
@@ -157,14 +157,14 @@ impl State {
     }
 }
 
-/// What became of the wish to cancel a job.
+/// The result of cancelling a job.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Cancellation {
-    /// It is cancelled, or its result deleted.
+    /// It was cancelled, or its result deleted.
     Done(Box<Job>),
-    /// Others asked for the same: it stays.
+    /// It is shared with other requests and was kept.
     Shared,
-    /// It has ended without a result, in this state.
+    /// It had already ended without a result, in this state.
     Ended(&'static str),
 }
 
@@ -177,7 +177,7 @@ pub struct JobsError {
 }
 
 impl JobsError {
-    /// Whether the record was not changed because somebody else had changed it.
+    /// Whether the record was not changed because another process had changed it.
     pub fn is_conflict(&self) -> bool {
         use object_store::Error::{NotFound, Precondition};
         matches!(self.source, Precondition { .. } | NotFound { .. })
@@ -185,13 +185,13 @@ impl JobsError {
 }
 
 impl Jobs {
-    /// Records and results among objects, kept for a time after they are done.
+    /// Records and results in an object store, with a retention period after completion.
     pub fn new(objects: Objects, clock: Clock, kept_for: SignedDuration) -> Self {
         let (turn, fresh_for) = (Arc::default(), SignedDuration::ZERO);
         Self { objects, turn, clock, kept_for, fresh_for }
     }
 
-    /// With results that also answer equal queries for a time after they are done.
+    /// Reuses results for equal queries for a time after completion.
     #[must_use]
     pub fn fresh_for(self, fresh_for: SignedDuration) -> Self {
         Self { fresh_for, ..self }
@@ -222,7 +222,7 @@ impl Jobs {
         Ok(Job { version: Some(put.into()), ..job })
     }
 
-    /// The record; `None` for an id that was never given out, or long ago.
+    /// The record; `None` for an id that is unknown or was forgotten.
     pub async fn get(&self, id: Uuid) -> Result<Option<Job>, JobsError> {
         let path = record_path(id);
         let Some((bytes, version)) = self.read(&path).await? else { return Ok(None) };
@@ -233,9 +233,8 @@ impl Jobs {
         Ok(Some(self.as_of_now(Job { version: Some(version), ..job })))
     }
 
-    /// A job whose result is what an equal query of now would have: it waits, or it is being
-    /// done or was done a short while ago from the readings of this version. `None` as a
-    /// version is like no other.
+    /// A job whose result equals that of the query now: it is queued, or running or recently done
+    /// on readings of this version. A version of `None` equals no other.
     pub async fn same(
         &self,
         query: &Map<String, Value>,
@@ -260,7 +259,7 @@ impl Jobs {
         }))
     }
 
-    /// Lets [`same`](Self::same) find the job.
+    /// Makes the job visible to [`same`](Self::same).
     pub async fn offer(&self, job: &Job) -> Result<(), JobsError> {
         if !self.fresh_for.is_positive() {
             return Ok(());
@@ -270,8 +269,8 @@ impl Jobs {
         put.map(drop).map_err(|source| JobsError { path, source })
     }
 
-    /// Records a change of state; the job as it now is. A
-    /// [conflict](JobsError::is_conflict) when the record is not that of this job any more.
+    /// Records a change of state; returns the updated job. A [conflict](JobsError::is_conflict) if
+    /// the record was changed meanwhile.
     pub async fn update(&self, job: &Job, state: State) -> Result<Job, JobsError> {
         let changed = Job { state, updated: (self.clock)(), ..job.clone() };
         let (path, text) = (record_path(job.id), text_of(&changed));
@@ -288,7 +287,8 @@ impl Jobs {
                 Ok(put) => break put.into(),
                 Err(source) => source,
             };
-            // Its answer may have been lost, and then it may seem to have come too late.
+            // The response to an earlier attempt may have been lost, so this may look like a
+            // conflict with itself.
             match self.read(&path).await? {
                 Some((there, version)) if *there == *text => break version,
                 Some((_, version)) if Some(&version) == job.version.as_ref() => {}
@@ -311,8 +311,8 @@ impl Jobs {
         Ok(Job { version: Some(version), ..changed })
     }
 
-    /// Overwrites the record of a job where objects cannot be put conditionally, after a
-    /// look whether it is still the one that the job was read from.
+    /// Overwrites the record of a job without a conditional put, after checking that it is still
+    /// the one that the job was read from.
     async fn compare_and_put(
         &self,
         changed: &Job,
@@ -328,8 +328,7 @@ impl Jobs {
         Ok(self.put(changed, text, PutMode::Overwrite).await)
     }
 
-    /// Lets another who asked for the same have the job, too; `None` when it was cancelled
-    /// just then.
+    /// Adds another requester to the job; `None` if it was cancelled meanwhile.
     pub async fn share(&self, job: &Job) -> Result<Option<Job>, JobsError> {
         let path = shared_path(job.id);
         if self.read(&path).await?.is_none() {
@@ -340,8 +339,8 @@ impl Jobs {
         Ok(job.filter(|job| !matches!(job.state, State::Cancelled { .. })))
     }
 
-    /// Cancels a job that has not ended, or deletes the result of one that is done; the job as
-    /// it is then. `None` for an id that was never given out.
+    /// Cancels a job that has not ended, or deletes the result of one that is done; returns the
+    /// updated job. `None` for an unknown id.
     pub async fn cancel(&self, id: Uuid) -> Result<Option<Cancellation>, JobsError> {
         loop {
             let Some(job) = self.get(id).await? else { return Ok(None) };
@@ -358,7 +357,7 @@ impl Jobs {
                 return Ok(Some(Cancellation::Shared));
             }
             match self.update(&job, state).await {
-                // Its worker said how far it is: a few times a minute at most.
+                // Its worker recorded progress, which happens a few times a minute at most.
                 Err(error) if error.is_conflict() => {}
                 Err(error) => return Err(error),
                 Ok(job) => {
@@ -371,7 +370,7 @@ impl Jobs {
         }
     }
 
-    /// Records that it will not be done.
+    /// Records a failure.
     pub async fn fail(&self, job: &Job, reason: &str, retryable: bool) -> Result<Job, JobsError> {
         let expires = self.expiry();
         self.update(job, State::Failed { reason: reason.to_owned(), retryable, expires }).await
@@ -382,26 +381,26 @@ impl Jobs {
         (self.clock)().saturating_add(self.kept_for).unwrap_or(Timestamp::MAX)
     }
 
-    /// How long ago a job's record changed.
+    /// The time since a job's record changed.
     pub fn silence(&self, job: &Job) -> SignedDuration {
         (self.clock)().duration_since(job.updated)
     }
 
-    /// Whether a job was asked for so long ago that its result would have expired.
+    /// Whether a job was created so long ago that its result would have expired.
     pub fn is_overdue(&self, job: &Job) -> bool {
         (self.clock)().duration_since(job.created) > self.kept_for
     }
 
-    /// A writer of the result of this attempt. It appears whole when shut down, and not at
-    /// all before.
+    /// A writer of the result of this attempt. The result appears atomically when the writer is
+    /// shut down.
     pub fn result_writer(&self, job: &Job) -> BufWriter {
         let path = result_path(job.id, job.attempts);
         let writer = BufWriter::with_capacity(self.objects.store(), path, PART);
         writer.with_max_concurrency(PARTS_AT_ONCE)
     }
 
-    /// The length and the bytes of the result of the attempt that was the last; `None` when
-    /// somebody has deleted the file. A file that is exchanged meanwhile is an error.
+    /// The length and the bytes of the result of the last attempt; `None` if the file was deleted.
+    /// A file that is replaced meanwhile is an error.
     pub async fn result(
         &self,
         job: &Job,
@@ -427,8 +426,8 @@ impl Jobs {
         Ok(Some((length, chunks)))
     }
 
-    /// A link to the result that needs no credentials, and answers with these headers;
-    /// `None` where results have no links.
+    /// A presigned URL of the result, whose response has these headers; `None` if the store does
+    /// not support presigned URLs.
     pub async fn link(
         &self,
         job: &Job,
@@ -440,7 +439,7 @@ impl Jobs {
         link.map_err(|source| JobsError { path, source })
     }
 
-    /// Takes back a job that could not be queued.
+    /// Deletes a job that could not be queued.
     pub async fn withdraw(&self, id: Uuid) -> Result<(), JobsError> {
         self.delete(record_path(id)).await
     }
@@ -458,8 +457,8 @@ impl Jobs {
         Ok(())
     }
 
-    /// Deletes what an expired job leaves behind, its record apart; with that, once it need
-    /// not be remembered either. When to look again; `None`: nothing is left.
+    /// Deletes the objects of an expired job, and finally its record, when its retention has ended.
+    /// Returns when to check again; `None`: nothing is left.
     pub async fn clear(&self, job: &Job) -> Result<Option<Timestamp>, JobsError> {
         for attempt in 1..=job.attempts {
             self.delete(result_path(job.id, attempt)).await?;
@@ -479,7 +478,7 @@ impl Jobs {
         Ok(None)
     }
 
-    /// The ids of all jobs that are remembered.
+    /// The ids of all job records.
     pub async fn ids(&self) -> Result<Vec<Uuid>, JobsError> {
         let folder = Path::from("jobs");
         let failed = |source| JobsError { path: folder.clone(), source };
@@ -488,11 +487,11 @@ impl Jobs {
         while let Some(path) = listed.next().await {
             match path {
                 Ok(path) => paths.push(path),
-                // A file of somebody else's, with a name that none of ours has.
+                // A foreign file, with a name that is not a job id.
                 Err(object_store::Error::InvalidPath { source }) => {
-                    tracing::warn!(%source, "passed over a file among the jobs");
+                    tracing::warn!(%source, "ignored an unknown file among the jobs");
                 }
-                Err(object_store::Error::NotFound { .. }) => {} // gone since it was listed
+                Err(object_store::Error::NotFound { .. }) => {} // deleted since it was listed
                 Err(source) => return Err(failed(source)),
             }
         }
@@ -500,12 +499,12 @@ impl Jobs {
         Ok(ids.filter_map(|id| id.parse().ok()).collect())
     }
 
-    /// The time, as jobs know it.
+    /// The current time.
     pub fn now(&self) -> Timestamp {
         (self.clock)()
     }
 
-    /// A result whose time has come is expired, whether it was swept yet or not.
+    /// A result past its retention is expired, whether it was swept yet or not.
     fn as_of_now(&self, job: Job) -> Job {
         match job.state {
             State::Done { expires, .. }

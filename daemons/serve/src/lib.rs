@@ -1,14 +1,14 @@
-//! Answers go out: [`request`] reads what is asked for, [`server`] answers at once or hands
-//! the query to [`jobs`] and a queue (of [`message`]s), [`worker`] does what is queued, [`sweeper`] expires
-//! finished jobs and requeues stalled ones; results lie among [`objects`]; [`networks`]
-//! has the terms on which data goes out, [`freshness`] how new the data is. [`telemetry`] has the names of the metrics, [`watch`] samples gauges
-//! at scrape time, [`trace`] names a request from the client to the worker's log.
+//! Answering queries: [`request`] parses a query, [`server`] answers it directly or creates one of
+//! the [`jobs`] and queues a [`message`], [`worker`] processes queued jobs, [`sweeper`] expires
+//! finished jobs and requeues stalled ones; results are [`objects`]; [`networks`] has the terms of
+//! the data, [`freshness`] the data age. [`telemetry`] lists the metrics, [`watch`] samples gauges
+//! at scrape time, [`trace`] identifies a request from the client to the worker's log.
 //!
-//! Each daemon is a `run(parts, stop)`: it ends when the token is cancelled, and reads
-//! neither the environment nor the wall clock nor signals. Results in S3 (feature `s3`) are
-//! opened by what AWS tools read: the environment, the profile, the machine's role.
+//! Each daemon is a function `run(parts, stop)`: it ends when the token is cancelled, and reads
+//! neither the environment nor the wall clock nor signals. S3 (feature `s3`) resolves credentials
+//! as the AWS tools do: from the environment, the profile, or the machine's role.
 //!
-//! What this crate does not do: it knows no feed and no deployment, and fetches nothing.
+//! Out of scope: the feed and deployments.
 
 pub mod events;
 pub mod freshness;

@@ -1,5 +1,4 @@
-//! Whose data is handed out, and on which terms: by network, so that nobody's readings go out
-//! under another's licence.
+//! Networks and their terms, so that readings are never served under another network's licence.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,28 +8,28 @@ use store::{Network, Query};
 
 use crate::request::{Ask, BadRequest};
 
-/// On which terms a network's data is handed out.
+/// The terms of a network's data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Terms {
-    /// Whose data it is, and the name of its licence, in words.
+    /// The attribution, with the name of the licence.
     pub attribution: String,
-    /// The address of the licence.
+    /// The URL of the licence.
     pub licence: Option<String>,
 }
 
 impl Terms {
-    /// Whose data it is, and the address of its licence.
+    /// Terms with an attribution and the URL of a licence.
     pub fn new(attribution: &str, licence: Option<&str>) -> Self {
         Self { attribution: attribution.to_owned(), licence: licence.map(str::to_owned) }
     }
 }
 
-/// The networks whose data is handed out.
+/// The networks whose data is served.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Networks(BTreeMap<Network, Terms>);
 
 impl Default for Networks {
-    /// Sensor.Community, and what a demo left behind.
+    /// Sensor.Community and the demo's network.
     fn default() -> Self {
         let terms = Terms::new(store::ATTRIBUTION, Some(store::LICENCE));
         Self::only(Network::SENSOR_COMMUNITY, terms)
@@ -39,43 +38,44 @@ impl Default for Networks {
 }
 
 impl Networks {
-    /// One network alone.
+    /// A single network.
     pub fn only(network: Network, terms: Terms) -> Self {
         Self(BTreeMap::from([(network, terms)]))
     }
 
-    /// Whether a network's terms are known.
+    /// Whether the terms of a network are known.
     pub fn contains(&self, network: Network) -> bool {
         self.0.contains_key(&network)
     }
 
-    /// Another one, too; or other terms for one that is there.
+    /// Adds a network, or replaces its terms.
     #[must_use]
     pub fn with(mut self, network: Network, terms: Terms) -> Self {
         self.0.insert(network, terms);
         self
     }
 
-    /// Those that there are readings of. Others may get some meanwhile: they stay out of an answer
-    /// that was begun without their terms.
+    /// The networks with stored readings. Readings of other networks that arrive meanwhile are
+    /// excluded from a response that was started without their terms.
     fn among(&self, present: &[Network]) -> Vec<Network> {
         let known = self.0.keys().copied();
         let there: Vec<_> = known.clone().filter(|network| present.contains(network)).collect();
         match there.is_empty() {
-            // Nobody's data is in the answer; made-up data is to be expected least.
+            // Without readings the response has no data of any network, least of all simulated
+            // data.
             true => known.filter(|network| *network != Network::SIMULATED).collect(),
             false => there,
         }
     }
 
-    /// A query for all that is handed out of what there is.
+    /// A query for all readings that are served.
     pub fn everything(&self, present: &[Network]) -> Query {
         let mut everything = Query::everything();
         everything.networks = self.among(present);
         everything
     }
 
-    /// Those that a query can find readings of, in order.
+    /// The networks that a query can match, in order.
     fn of(&self, query: &Query) -> impl Iterator<Item = &Terms> {
         let asked = |network: &Network| {
             let Query { networks, sensors, .. } = query;
@@ -85,14 +85,13 @@ impl Networks {
         self.0.iter().filter(move |(network, _)| asked(network)).map(|(_, terms)| terms)
     }
 
-    /// Whose data an answer has, in words.
+    /// The attribution of a response.
     pub fn attribution(&self, query: &Query) -> String {
         let all: Vec<_> = self.of(query).map(|terms| terms.attribution.as_str()).collect();
         all.join("; ")
     }
 
-    /// Whose data a whole copy of what there is has, in words: also of networks whose terms are not
-    /// known, which it says.
+    /// The attribution of a full export: it also names networks without terms.
     pub fn attribution_of_copy(&self, query: &Query, present: &[Network]) -> String {
         let Query { networks, sensors, .. } = query;
         let asked = |network: &&Network| {
@@ -101,12 +100,12 @@ impl Networks {
         };
         let words = present.iter().filter(asked).map(|network| match self.0.get(network) {
             Some(terms) => terms.attribution.clone(),
-            None => format!("{network} (its terms are not known: ask whoever runs it)"),
+            None => format!("{network} (its terms are not known: ask its operator)"),
         });
         words.collect::<Vec<_>>().join("; ")
     }
 
-    /// The addresses of the licences of an answer's data, each once.
+    /// The distinct licence URLs of a response.
     pub fn licences(&self, query: &Query) -> Vec<&str> {
         let mut all: Vec<&str> = Vec::new();
         for licence in self.of(query).filter_map(|terms| terms.licence.as_deref()) {
@@ -117,19 +116,18 @@ impl Networks {
         all
     }
 
-    /// A request that finds nothing else than readings of these networks; `present` are those
-    /// that there are readings of.
+    /// A request restricted to these networks; `present` are the networks with stored readings.
     pub fn restrict(&self, mut ask: Ask, present: &[Network]) -> Result<Ask, BadRequest> {
         ask = ask.at_home_in(present);
         let known = || self.0.keys().map(Network::as_str).collect::<Vec<_>>().join(", ");
         let missing = |network: &&Network| !self.0.contains_key(network);
         if let Some(other) = ask.query.networks.iter().find(missing) {
-            let reason = format!("`{other}` is none of this server's networks ({})", known());
+            let reason = format!("`{other}` is not a network of this server ({})", known());
             return Err(BadRequest::new("network", reason));
         }
         let of_sensors = ask.query.sensors.iter().map(|sensor| &sensor.network);
         if let Some(other) = of_sensors.into_iter().find(missing) {
-            let reason = format!("`{other}` is none of this server's networks ({})", known());
+            let reason = format!("`{other}` is not a network of this server ({})", known());
             return Err(BadRequest::new("sensor", reason));
         }
         if ask.query.networks.is_empty() {
@@ -139,8 +137,9 @@ impl Networks {
     }
 }
 
-/// A network and its terms, as people write them: `my-school=Our School, CC BY 4.0
-/// <https://creativecommons.org/licenses/by/4.0/>`; the address may be left out.
+/// A network and its terms, as text:
+/// `my-school=Our School, CC BY 4.0 <https://creativecommons.org/licenses/by/4.0/>`; the licence
+/// URL is optional.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NetworkTerms {
     /// The network.
@@ -155,7 +154,7 @@ impl FromStr for NetworkTerms {
     fn from_str(text: &str) -> Result<Self, String> {
         let (name, words) = text
             .split_once('=')
-            .ok_or("write NAME=ATTRIBUTION or NAME=ATTRIBUTION <ADDRESS OF THE LICENCE>")?;
+            .ok_or("expected NAME=ATTRIBUTION or NAME=ATTRIBUTION <LICENCE URL>")?;
         let network = name.trim().parse().map_err(|bad: store::BadNetwork| bad.to_string())?;
         let words = words.trim();
         let (attribution, licence) = match words.strip_suffix('>').and_then(|w| w.split_once('<')) {
@@ -163,7 +162,7 @@ impl FromStr for NetworkTerms {
             None => (words, None),
         };
         if attribution.is_empty() {
-            return Err("say whose data it is, behind the =".to_owned());
+            return Err("the attribution after the = is missing".to_owned());
         }
         let is_address = |address: &str| {
             let is_web = address.starts_with("https://") || address.starts_with("http://");
@@ -171,7 +170,7 @@ impl FromStr for NetworkTerms {
                 && address.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>\"".contains(&byte))
         };
         if let Some(address) = licence.filter(|address| !is_address(address)) {
-            return Err(format!("`{address}` is no address of a licence (https://…)"));
+            return Err(format!("`{address}` is not a licence URL (https://…)"));
         }
         if attribution.chars().any(char::is_control) {
             return Err("the attribution has a line break or another control character".to_owned());

@@ -1,6 +1,6 @@
-//! What a client asks for: the report's contract (`startDate`, `endDate`, `country`,
-//! `range`, `minAqi`, `maxAqi`) and ours (the rest of [`FIELDS`]), from JSON, a form or a
-//! query string, all read by the same rules.
+//! Requests of clients: the report's fields (`startDate`, `endDate`, `country`, `range`, `minAqi`,
+//! `maxAqi`) and Airshed's (the rest of [`FIELDS`]), from JSON, a form or a query string, all
+//! parsed by the same rules.
 
 mod bounds;
 mod file_name;
@@ -54,54 +54,54 @@ pub const FIELDS: [&str; 25] = [
     "limit",
 ];
 
-/// Values that a list may hold: enough for every country there is.
+/// Maximum number of values in a list: enough for all countries.
 const LONGEST_LIST: usize = 300;
 
-/// A request that has been understood.
+/// A parsed request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ask {
-    /// The readings that are wanted.
+    /// The filters.
     pub query: Query,
-    /// Which of them count; each kind of answer has its own default.
+    /// Which readings to include; each kind of response has its own default.
     pub quality: Option<Quality>,
-    /// The columns of the answer.
+    /// The columns of the response.
     pub columns: Vec<Column>,
-    /// How the answer is written.
+    /// The format of the response.
     pub format: Format,
-    /// Which mean over a sensor's own hours takes the place of each of them.
+    /// The running mean that replaces 1-hour means.
     pub mean: Option<RunningMean>,
-    /// How many rows the answer has at most; the first ones.
+    /// The maximum number of rows.
     pub limit: Option<u64>,
-    /// Whose sensors are named by their number alone; see [`at_home_in`](Self::at_home_in).
+    /// The network of sensors given by number only; see [`at_home_in`](Self::at_home_in).
     pub home: Network,
-    /// The sensors that are named so.
+    /// The sensors given by number only.
     pub(crate) by_number: Vec<u64>,
     fields: Vec<(String, String)>,
 }
 
-/// The dates of a request that names none.
+/// Default dates of a request.
 #[derive(Debug, Clone, Copy)]
 pub struct Dates {
-    /// The moment of the last reading: the `endDate`.
+    /// The timestamp of the last reading: the default `endDate`.
     pub last: Timestamp,
-    /// The moment of the bulk of the newest readings, which the `startDate` is counted from
-    /// where there is no `endDate`.
+    /// The timestamp of the bulk of the newest readings, relative to which the default `startDate`
+    /// is computed if there is no `endDate`.
     pub newest: Timestamp,
-    /// How far before that the `startDate` is.
+    /// The length of the default range.
     pub span: SignedDuration,
 }
 
-/// A request that cannot be understood.
+/// An invalid request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadRequest {
-    /// The field that is wrong, or the part of the request.
+    /// The invalid field, or part of the request.
     pub field: String,
-    /// What is wrong with it, and what would be right.
+    /// What is wrong, and what is expected.
     pub reason: String,
 }
 
 impl BadRequest {
-    /// A field and what is wrong with it.
+    /// An error of a field.
     pub fn new(field: impl Into<String>, reason: impl Into<String>) -> Self {
         Self { field: field.into(), reason: reason.into() }
     }
@@ -113,12 +113,12 @@ impl fmt::Display for BadRequest {
     }
 }
 
-/// What a request means where it does not say.
+/// Default values of a request.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Defaults {
-    /// Which air-quality index.
+    /// The air-quality index.
     pub index: AqiStandard,
-    /// Which dates; `None`: they have to be named.
+    /// The dates; `None`: they are required.
     pub dates: Option<Dates>,
 }
 
@@ -161,7 +161,7 @@ impl Defaults {
 }
 
 impl Ask {
-    /// From what [`to_object`](Self::to_object) gave.
+    /// Parses the result of [`to_object`](Self::to_object).
     pub fn from_object(object: Map<String, Value>) -> Result<Self, BadRequest> {
         let mut fields = Vec::new();
         for (name, value) in object {
@@ -203,7 +203,7 @@ impl Ask {
         self.fields.iter().map(|(name, _)| name.as_str())
     }
 
-    /// The file name to suggest for the answer: the filters, the span of time, the format.
+    /// The suggested file name of the response: the filters, the time range, the format.
     pub fn file_name(&self) -> String {
         let plain = |moment: Timestamp| moment.strftime("%Y%m%dT%H%M%SZ").to_string();
         let (from, until) = (plain(self.query.from), plain(self.query.until));
@@ -216,13 +216,13 @@ impl Ask {
         format!("{}.{}", parts.join("-"), self.format.name())
     }
 
-    /// What writes the answer; `attribution` says whose data it is.
+    /// The encoder of the response; `attribution` is that of the data.
     pub fn encoder(&self, attribution: &str) -> Result<Encoder, store::Error> {
         Encoder::by(self.query.standard, self.format, &self.columns, attribution)
     }
 
-    /// The same where those networks are: sensors that are named by their number alone are of the
-    /// only one, or of the default.
+    /// The request for a server with these networks: sensors given by number only belong to the
+    /// only network, or to the default one.
     #[must_use]
     pub fn at_home_in(mut self, present: &[Network]) -> Self {
         if let [only] = present {
@@ -236,14 +236,14 @@ impl Ask {
         self
     }
 
-    /// The readings that the answer has.
+    /// The query for the readings of the response.
     pub fn wanted(&self) -> Query {
         let mut wanted = self.query.clone();
         wanted.without = wanted.without.union(self.quality.unwrap_or(Quality::All).without());
         wanted
     }
 
-    /// What the answer is looked up in: a view, or the means over the hours that it has.
+    /// The view to query: the given one, or running means over its hours.
     pub fn view_of(&self, view: Arc<dyn View>) -> Arc<dyn View> {
         match self.mean {
             Some(mean) => Arc::new(RunningMeans::new(view, mean)),
@@ -251,12 +251,12 @@ impl Ask {
         }
     }
 
-    /// The pages of the answer by one view.
+    /// The pages of the response from a view.
     pub fn pages_of(&self, view: Arc<dyn View>) -> Pages {
         self.pages_in(self.view_of(view))
     }
 
-    /// The same in what the answer [is looked up in](Self::view_of).
+    /// The pages from a view returned by [`view_of`](Self::view_of).
     pub(crate) fn pages_in(&self, view: Arc<dyn View>) -> Pages {
         Pages::of_view(view, self.wanted()).up_to(self.limit.unwrap_or(u64::MAX))
     }
@@ -265,7 +265,7 @@ impl Ask {
         fields: impl IntoIterator<Item = (String, String)>,
         defaults: &Defaults,
     ) -> Result<Self, BadRequest> {
-        // An empty field is what an untouched form sends.
+        // An unchanged form sends empty fields.
         let mut fields: Vec<_> = fields
             .into_iter()
             .map(|(name, value)| (name, value.trim().to_owned()))
@@ -278,8 +278,8 @@ impl Ask {
             };
             return Err(BadRequest::new(beginning(name), reason));
         }
-        // The worker that reads the request again may have another default, and a later build a newer
-        // version of a standard that is named without one.
+        // The worker that parses the request again may have a different default, and a later build
+        // may have a newer version of a standard given without a version.
         let is_of_report = fields.iter().any(|(f, value)| f == "dialect" && value == "report");
         match fields.iter_mut().find(|(field, _)| field == "index") {
             Some((_, name)) => {
@@ -288,9 +288,9 @@ impl Ask {
                 }
             }
             None if !is_of_report => fields.push(("index".to_owned(), defaults.index.to_string())),
-            None => {} // the report has the UK's
+            None => {} // the report uses the UK's
         }
-        // What is not named is the same question.
+        // An explicit default is the same query as an omitted one.
         let default = AqiStandard::DEFAULT.to_string();
         fields.retain(|(field, value)| field != "index" || *value != default);
         let given = Given(&fields);
@@ -366,7 +366,7 @@ impl Ask {
         }
         let limit = given.one("limit", |text| {
             let rows = whole(text).filter(|rows| *rows > 0);
-            rows.ok_or_else(|| "a number of rows, at least 1".to_owned())
+            rows.ok_or_else(|| "expected a number of rows, at least 1".to_owned())
         })?;
         let quality = given.one("quality", parsed)?;
         let home = Network::default();
@@ -398,7 +398,7 @@ impl<'a> Given<'a> {
         read.transpose()
     }
 
-    /// Numbers that belong together: a JSON array, or commas between.
+    /// A tuple of numbers: a JSON array, or separated by commas.
     fn joined<T>(
         self,
         name: &'static str,
@@ -413,7 +413,7 @@ impl<'a> Given<'a> {
         let spelling = self.one("dialect", |text| match text {
             "report" => Ok(Spelling::Report),
             "spreadsheet" => Ok(Spelling::Spreadsheet),
-            _ => Err("report or spreadsheet".to_owned()),
+            _ => Err("expected report or spreadsheet".to_owned()),
         })?;
         let usual = match spelling {
             Some(Spelling::Report) => Format::Json(Spelling::Report),
@@ -428,25 +428,25 @@ impl<'a> Given<'a> {
         };
         if !written {
             let formats = if spreadsheet { "CSV has" } else { "CSV, JSON and NDJSON have" };
-            let reason = format!("only {formats} it; the format is {}", format.name());
+            let reason = format!("only {formats} this dialect; the format is {}", format.name());
             return Err(BadRequest::new("dialect", reason));
         }
         let delimiter = self.one("delimiter", |text| match text {
             "comma" => Ok(Delimiter::Comma),
             "semicolon" => Ok(Delimiter::Semicolon),
             "tab" => Ok(Delimiter::Tab),
-            _ => Err("comma, semicolon or tab".to_owned()),
+            _ => Err("expected comma, semicolon or tab".to_owned()),
         })?;
         let decimal_comma = self.one("decimal", |text| match text {
             "point" => Ok(false),
             "comma" => Ok(true),
-            _ => Err("point or comma".to_owned()),
+            _ => Err("expected point or comma".to_owned()),
         })?;
         let byte_order_mark = self.one("bom", read_flag)?;
         let Format::Csv(_) = format else {
             let of_csv = ["delimiter", "decimal", "bom"];
             let given = of_csv.into_iter().find(|name| self.values(name).next().is_some());
-            let reason = format!("only CSV has it; the format is {}", format.name());
+            let reason = format!("only CSV has this option; the format is {}", format.name());
             let format = match format {
                 Format::Json(_) => Format::Json(spelling.unwrap_or_default()),
                 Format::NdJson(_) => Format::NdJson(spelling.unwrap_or_default()),
@@ -457,7 +457,7 @@ impl<'a> Given<'a> {
         let decimal_comma =
             decimal_comma.unwrap_or(spreadsheet && delimiter != Some(Delimiter::Comma));
         let byte_order_mark = byte_order_mark.unwrap_or(spreadsheet);
-        // Only spreadsheets need either, and they should find dates as well.
+        // Only spreadsheets need either option, and they should also recognise dates.
         let spelling = spelling.unwrap_or(match decimal_comma || byte_order_mark {
             true => Spelling::Spreadsheet,
             false => Spelling::Usual,
@@ -465,7 +465,7 @@ impl<'a> Given<'a> {
         let usual = if decimal_comma { Delimiter::Semicolon } else { Delimiter::Comma };
         let mut dialect = Dialect::new(delimiter.unwrap_or(usual)).with_spelling(spelling);
         if decimal_comma {
-            let reason = "a decimal comma needs cells with a semicolon or tab between";
+            let reason = "a decimal comma requires the delimiter semicolon or tab";
             dialect =
                 dialect.with_decimal_comma().ok_or_else(|| BadRequest::new("delimiter", reason))?;
         }
@@ -475,7 +475,7 @@ impl<'a> Given<'a> {
         }))
     }
 
-    /// Means over hours have one window.
+    /// Running means have a fixed averaging period.
     fn only_over_hours(
         self,
         query: &mut Query,
@@ -483,19 +483,22 @@ impl<'a> Given<'a> {
     ) -> Result<(), BadRequest> {
         let Some(mean) = mean else {
             return match query.windows.contains(&Window::NowCast) {
-                true => Err(BadRequest::new("window", "a NowCast is asked for by mean=nowcast")),
+                true => Err(BadRequest::new("window", "use mean=nowcast for a NowCast")),
                 false => Ok(()),
             };
         };
         if let Some(other) = query.windows.iter().find(|window| **window != mean.window()) {
-            let reason = format!("mean={mean} is worked out of the hours; {other} is another mean");
+            let reason = format!(
+                "mean={mean} is computed from 1-hour means; {other} is a \
+                                  different averaging period"
+            );
             return Err(BadRequest::new("window", reason));
         }
         query.windows = vec![mean.window()];
         Ok(())
     }
 
-    /// Leaves of the windows those whose means the index is defined on.
+    /// Restricts the averaging periods to those for which the index is defined.
     fn only_defined(self, query: &mut Query) -> Result<(), BadRequest> {
         let standard = query.standard;
         let defined: Vec<_> = standard.windows().collect();
@@ -503,11 +506,14 @@ impl<'a> Given<'a> {
         match query.windows.iter().find(|window| !defined.contains(window)) {
             Some(other) => {
                 let reason =
-                    format!("{standard} is not defined on means of {other} (but: {names})");
+                    format!("{standard} is not defined for means of {other}, only for {names}");
                 return Err(BadRequest::new("window", reason));
             }
             None if defined.is_empty() => {
-                let reason = format!("{standard} is defined on none of the windows that there are");
+                let reason = format!(
+                    "{standard} is not defined for any of the available \
+                                      averaging periods"
+                );
                 return Err(BadRequest::new("strict", reason));
             }
             None if query.windows.is_empty() => query.windows = defined,
@@ -518,7 +524,8 @@ impl<'a> Given<'a> {
 
     fn area(self) -> Result<Option<Area>, BadRequest> {
         let bbox = self.joined("bbox", |text| {
-            let words = "give west,south,east,north in degrees; west above east crosses 180°";
+            let words = "expected west,south,east,north in degrees; west greater than east \
+                         crosses 180°";
             match numbers(text) {
                 Some([west, south, east, north])
                     if west.abs().max(east.abs()) <= 180.0
@@ -536,10 +543,10 @@ impl<'a> Given<'a> {
             {
                 Ok(Area::Circle { latitude, longitude, kilometres })
             }
-            _ => Err("give latitude,longitude,kilometres".to_owned()),
+            _ => Err("expected latitude,longitude,kilometres".to_owned()),
         })?;
         match (bbox, near) {
-            (Some(_), Some(_)) => Err(BadRequest::new("near", "give bbox or near, not both")),
+            (Some(_), Some(_)) => Err(BadRequest::new("near", "expected bbox or near, not both")),
             (bbox, near) => Ok(bbox.or(near)),
         }
     }
@@ -580,14 +587,14 @@ fn parsed<T: FromStr<Err: fmt::Display>>(text: &str) -> Result<T, String> {
     text.parse().map_err(|error: T::Err| error.to_string())
 }
 
-/// A number as it is written, since no type holds every one; else what the literal says.
+/// A number as written, to keep every digit; otherwise the value of the literal.
 fn literal(name: &str, value: &RawValue) -> Result<String, BadRequest> {
     let text = value.get();
     match text.bytes().all(|byte| byte.is_ascii_digit() || b"-.".contains(&byte)) {
         true => Ok(text.to_owned()),
         false => match serde_json::from_str(text) {
             Ok(value) => scalar(name, value),
-            Err(error) => Err(BadRequest::new(beginning(name), format!("not readable: {error}"))),
+            Err(error) => Err(BadRequest::new(beginning(name), format!("invalid value: {error}"))),
         },
     }
 }
@@ -603,17 +610,17 @@ fn scalar(name: &str, value: Value) -> Result<String, BadRequest> {
         }),
         Value::String(value) => Ok(value),
         Value::Array(_) | Value::Object(_) => {
-            Err(BadRequest::new(beginning(name), "must be a text, a number or a list of them"))
+            Err(BadRequest::new(beginning(name), "must be a string, a number or a list of them"))
         }
     }
 }
 
-/// As much of a name as an answer shows.
+/// A name, truncated for display in a response.
 fn beginning(name: &str) -> String {
     name.chars().take(40).collect()
 }
 
-/// So many finite numbers with commas between.
+/// A fixed number of finite numbers, separated by commas.
 fn numbers<const N: usize>(text: &str) -> Option<[f64; N]> {
     let read = |text: &str| text.trim().parse().ok().filter(|number: &f64| number.is_finite());
     let numbers: Option<Vec<f64>> = text.split(',').map(read).collect();
@@ -624,6 +631,6 @@ fn read_flag(text: &str) -> Result<bool, String> {
     match text {
         "true" | "1" | "1.0" => Ok(true),
         "false" | "0" | "0.0" => Ok(false),
-        _ => Err("true or false".to_owned()),
+        _ => Err("expected true or false".to_owned()),
     }
 }

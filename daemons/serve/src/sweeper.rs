@@ -1,8 +1,7 @@
 //! The sweeper: expires finished jobs and requeues stalled ones.
 //!
-//! Expired results are deleted, and their records forgotten in the end. A job whose worker
-//! has fallen silent although the queue knows nothing more of it is sent again; one that
-//! nobody took up at all in the time that its result would have been kept has failed.
+//! Expired results are deleted, and later their records. A stalled job whose message is lost is
+//! requeued; a job that was not finished within the retention period of its result fails.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,26 +18,26 @@ use uuid::Uuid;
 use crate::jobs::{Job, Jobs, JobsError, State};
 use crate::message;
 
-/// How often it looks.
+/// Interval of sweeps.
 const EVERY: Duration = Duration::from_secs(120);
 
-/// The silence after which a running job has no worker any more: far beyond the time after
-/// which its message comes again by itself.
+/// Time without progress after which a running job is stalled: far beyond the time after which its
+/// message is redelivered.
 const RUNNING_SILENT: SignedDuration = SignedDuration::from_mins(5);
 
-/// The silence after which a queued job's message may be lost: with many jobs waiting, most
-/// of them are only waiting.
+/// Time without progress after which a queued job's message may be lost; long, because most queued
+/// jobs are just waiting.
 const QUEUED_SILENT: SignedDuration = SignedDuration::from_hours(1);
 
-/// Records that are read at the same time.
+/// Number of records read concurrently.
 const READS_AT_ONCE: usize = 16;
 
-/// Looks after the jobs of a system. There may be several.
+/// A sweeper. Several can run at the same time.
 pub struct Sweeper {
     jobs: Jobs,
     requests: Arc<dyn Queue>,
-    /// What is known of jobs for which nothing is to be done yet, so that a look costs a
-    /// listing and the records of what is new or under way.
+    /// Jobs that need no action yet, so that a sweep costs a listing and the records of new and
+    /// active jobs.
     known: HashMap<Uuid, Known>,
 }
 
@@ -46,15 +45,15 @@ pub struct Sweeper {
 struct Known {
     state: &'static str,
     created: Timestamp,
-    /// When to look again.
+    /// When to check again.
     later: Timestamp,
 }
 
-/// Sweeps until told to stop.
+/// Sweeps until stopped.
 pub async fn run(mut sweeper: Sweeper, stop: CancellationToken) {
     loop {
         if let Err(error) = sweeper.sweep().await {
-            warn!(reason = reason(&error), "the jobs could not be swept");
+            warn!(reason = reason(&error), "cannot sweep the jobs");
         }
         tokio::select! {
             () = tokio::time::sleep(EVERY) => {}
@@ -64,13 +63,13 @@ pub async fn run(mut sweeper: Sweeper, stop: CancellationToken) {
 }
 
 impl Sweeper {
-    /// A sweeper of jobs that are taken from a queue.
+    /// A sweeper for jobs of a queue.
     pub fn new(jobs: Jobs, requests: Arc<dyn Queue>) -> Self {
         Self { jobs, requests, known: HashMap::new() }
     }
 
-    /// Takes up again, oldest first, the jobs that a queue within the process forgot when it
-    /// ended; how many.
+    /// Requeues, oldest first, the jobs that an in-process queue lost when the process ended;
+    /// returns their number.
     pub async fn resume(&self) -> Result<usize, JobsError> {
         let mut unfinished = self.read(self.jobs.ids().await?).await;
         unfinished.retain(|job| !job.state.is_final());
@@ -80,8 +79,8 @@ impl Sweeper {
             match self.requests.send(&message::of(job.id, &job.origin)).await {
                 Ok(()) => resumed += 1,
                 Err(error) => {
-                    warn!(id = %job.id, reason = reason(&error), "an interrupted job is not resumed");
-                    let why = "Interrupted by a restart, and the queue did not take it again.";
+                    warn!(id = %job.id, reason = reason(&error), "cannot resume an interrupted job");
+                    let why = "Interrupted by a restart, and the queue did not accept it again.";
                     self.jobs.fail(&job, why, true).await?;
                 }
             }
@@ -89,7 +88,7 @@ impl Sweeper {
         Ok(resumed)
     }
 
-    /// Looks at every job for which something may have to be done.
+    /// Checks every job that may need an action.
     pub async fn sweep(&mut self) -> Result<(), JobsError> {
         let now = self.jobs.now();
         let ids = self.jobs.ids().await?;
@@ -98,7 +97,7 @@ impl Sweeper {
         let is_due = |id: &Uuid| self.known.get(id).is_none_or(|known| known.later <= now);
         let due = ids.into_iter().filter(is_due);
         for job in self.read(due.collect()).await {
-            // Looked at again next time, if nothing below says otherwise.
+            // Checked again next time, unless set below.
             let (state, created) = (job.state.name(), job.created);
             self.known.insert(job.id, Known { state, created, later: now });
             let looked = match job.state {
@@ -111,9 +110,9 @@ impl Sweeper {
                     self.wake(&job).instrument(span).await
                 }
             };
-            // What of one job cannot be deleted or changed must not hold up the others.
+            // A failure for one job must not block the others.
             let later = looked.unwrap_or_else(|error| {
-                warn!(id = %job.id, reason = reason(&error), "a job was not swept; next time");
+                warn!(id = %job.id, reason = reason(&error), "cannot sweep a job; retrying at the next sweep");
                 None
             });
             if let Some(later) = later {
@@ -124,7 +123,7 @@ impl Sweeper {
         Ok(())
     }
 
-    /// Tells how many jobs there are in each state, and how old the oldest is.
+    /// Sets the gauges: the number of jobs in each state, and the age of the oldest.
     fn tell(&self, now: Timestamp) {
         for state in ["queued", "running", "done", "failed", "cancelled", "expired"] {
             let created = self.known.values().filter(|known| known.state == state);
@@ -136,7 +135,7 @@ impl Sweeper {
         }
     }
 
-    /// Sends a job again that has fallen silent. When to do so again.
+    /// Requeues a stalled job. Returns when to do so again.
     async fn wake(&self, job: &Job) -> Result<Option<Timestamp>, JobsError> {
         let patience = match job.state {
             State::Running { .. } => RUNNING_SILENT,
@@ -146,31 +145,30 @@ impl Sweeper {
             return Ok(None);
         }
         if self.jobs.is_overdue(job) {
-            warn!(id = %job.id, "job failed: nobody finished it in time");
-            let why = "given up: no worker finished it in the time that its result would have \
-                       been kept";
+            warn!(id = %job.id, "job failed: not finished in time");
+            let why = "failed: no worker finished it within the retention period of its result";
             match self.jobs.fail(job, why, true).await {
                 Err(error) if !error.is_conflict() => return Err(error),
                 _ => return Ok(None),
             }
         }
         match self.requests.send(&message::of(job.id, &job.origin)).await {
-            Ok(()) => info!(id = %job.id, "a job that has fallen silent is sent again"),
+            Ok(()) => info!(id = %job.id, "requeueing a stalled job"),
             Err(error) => {
-                warn!(id = %job.id, reason = reason(&error), "a silent job was not sent again");
+                warn!(id = %job.id, reason = reason(&error), "cannot requeue a stalled job");
             }
         }
-        // Not at once again: the message may have to wait.
+        // Not immediately again: the message may have to wait.
         Ok(self.jobs.now().saturating_add(patience).ok())
     }
 
     async fn read(&self, ids: Vec<Uuid>) -> Vec<Job> {
         let records = futures::stream::iter(ids).map(|id| self.jobs.get(id));
         let readable = records.buffer_unordered(READS_AT_ONCE).filter_map(|job| async {
-            // One record that cannot be read must not hold up the others; one that went
-            // between the listing and the look is none.
+            // An unreadable record must not block the others; a record deleted since the listing is
+            // ignored.
             job.unwrap_or_else(|error| {
-                warn!(reason = reason(&error), "a job's record was passed over");
+                warn!(reason = reason(&error), "ignoring an unreadable job record");
                 None
             })
         });

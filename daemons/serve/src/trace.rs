@@ -1,4 +1,4 @@
-//! Which request something is done for, from the client's header to the worker's log.
+//! The context of a request, from the client's header to the worker's log.
 
 use http::HeaderMap;
 use http::header::HeaderName;
@@ -6,28 +6,28 @@ use serde::{Deserialize, Serialize};
 use tracing::Span;
 use uuid::Uuid;
 
-/// The header that names a request: the client's own, or ours in the answer.
+/// The header with the request id: the client's own, or a new one in the response.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// W3C Trace Context's header.
 const TRACE_PARENT: &str = "traceparent";
 
-/// A request's name may be so long.
+/// Maximum length of a request id.
 const LONGEST: usize = 128;
 
-/// The request that something is done for.
+/// The context of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Origin {
-    /// Its name; in every line of the log that is about it.
+    /// Its id, which is in every log line about it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub request: String,
-    /// The span that it belongs to (W3C Trace Context), where traces are exported.
+    /// Its span (W3C Trace Context), if traces are exported.
     #[serde(default, rename = "trace", skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
 }
 
 impl Origin {
-    /// That of a request with these headers: as the client names it, or else a new name.
+    /// The context of a request with these headers: with the client's id, or a new one.
     pub fn of(headers: &HeaderMap) -> Self {
         let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/+=@~".contains(&byte);
@@ -40,15 +40,14 @@ impl Origin {
         Self { request, traceparent }
     }
 
-    /// The same request, with the span that this is called in; where no traces are exported,
-    /// with the client's.
+    /// The same request with the current span; if no traces are exported, with the client's.
     #[must_use]
     pub fn here(&self) -> Self {
         let traceparent = exported::span_here().or_else(|| self.traceparent.clone());
         Self { request: self.request.clone(), traceparent }
     }
 
-    /// Makes a span a child of the one that the request belongs to.
+    /// Makes a span a child of the request's span.
     pub(crate) fn is_parent_of(&self, span: &Span) {
         if let Some(traceparent) = &self.traceparent {
             exported::set_parent(span, traceparent);
@@ -56,7 +55,7 @@ impl Origin {
     }
 }
 
-/// Spans as OpenTelemetry exports them.
+/// Spans for OpenTelemetry.
 #[cfg(feature = "otlp")]
 mod exported {
     use opentelemetry::Context;
@@ -67,7 +66,7 @@ mod exported {
 
     use super::TRACE_PARENT;
 
-    /// The span that this is called in, as a header.
+    /// The current span, as a header.
     pub(super) fn span_here() -> Option<String> {
         let mut carrier = Carrier(None);
         TraceContextPropagator::new().inject_context(&Span::current().context(), &mut carrier);
@@ -77,11 +76,11 @@ mod exported {
     pub(super) fn set_parent(span: &Span, traceparent: &str) {
         let carrier = Carrier(Some(traceparent.to_owned()));
         let parent = TraceContextPropagator::new().extract_with_context(&Context::new(), &carrier);
-        // Where no traces are exported there is nothing to be a child of.
+        // Without trace export there is no parent span.
         let _ = span.set_parent(parent);
     }
 
-    /// The one header of a trace context that is carried along.
+    /// The header of a trace context that is propagated.
     struct Carrier(Option<String>);
 
     impl opentelemetry::propagation::Injector for Carrier {
@@ -103,7 +102,7 @@ mod exported {
     }
 }
 
-/// Without the feature `otlp` nothing is exported: the client's own trace context goes on.
+/// Without the feature `otlp` nothing is exported: the client's trace context is passed on.
 #[cfg(not(feature = "otlp"))]
 mod exported {
     use tracing::Span;

@@ -1,4 +1,4 @@
-//! Samples gauges at scrape time: how old the data is, how long the queues are.
+//! Samples gauges at scrape time: data age, queue depth.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,19 +23,19 @@ use tracing::{debug, warn};
 use crate::freshness::Freshness;
 use crate::telemetry::{Emf, look_at_process};
 
-/// How long a look at queues elsewhere holds: each look is a request that is paid for.
+/// How long a sample of remote queues is reused: each sample is a billed request.
 const LOOK_HOLDS: Duration = Duration::from_secs(30);
 
-/// How often CloudWatch is told: its own resolution.
+/// Interval of export to CloudWatch: its own resolution.
 const EMF_EVERY: Duration = Duration::from_secs(60);
 
-/// How long CloudWatch is kept waiting for what has to be looked at.
+/// Timeout of sampling before an export to CloudWatch.
 const LONGEST_LOOK: Duration = Duration::from_secs(3);
 
-/// What `/metrics` is content with: Prometheus' text format.
+/// The content type of `/metrics`: Prometheus' text format.
 pub(crate) const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// What is looked at whenever somebody wants to know how things are.
+/// The gauges that are sampled at each scrape.
 pub struct Watch {
     metrics: PrometheusHandle,
     store: Option<(Arc<dyn Store>, Freshness)>,
@@ -45,7 +45,7 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// A watch over a store, and over queues; each where others do not watch it as well.
+    /// A sampler of a store and of queues; each is optional, if another process samples it.
     pub fn new(
         metrics: PrometheusHandle,
         store: Option<Arc<dyn Store>>,
@@ -57,8 +57,7 @@ impl Watch {
         Self { metrics, store, queues, clock, looked_at_queues: Mutex::default() }
     }
 
-    /// All metrics in Prometheus' text format. What cannot be looked at is as it was when
-    /// that was possible.
+    /// All metrics in Prometheus' text format. A gauge that cannot be sampled keeps its last value.
     pub async fn text(&self) -> String {
         self.look().await;
         self.metrics.render()
@@ -69,7 +68,7 @@ impl Watch {
         if let Some((store, freshness)) = &self.store
             && let Err(error) = self.look_at_store(store.as_ref(), freshness).await
         {
-            warn!(reason = reason(&error), "the store could not be looked at");
+            warn!(reason = reason(&error), "cannot sample the store");
         }
         let Some(queues) = self.queues.as_ref().filter(|queues| self.may_look_at(queues)) else {
             return;
@@ -86,7 +85,7 @@ impl Watch {
                     }
                 }
                 Err(error) => {
-                    warn!(queue = name, reason = reason(&error), "a queue could not be looked at");
+                    warn!(queue = name, reason = reason(&error), "cannot sample a queue");
                 }
             }
         }
@@ -116,7 +115,8 @@ impl Watch {
     }
 }
 
-/// Tells CloudWatch every minute, and once more when told to stop. `print` takes each line.
+/// Exports to CloudWatch every minute, and once more when stopped. `print` is called with each
+/// line.
 pub async fn tell_cloudwatch(
     watch: Arc<Watch>,
     emf: Emf,
@@ -130,7 +130,7 @@ pub async fn tell_cloudwatch(
             _ = minutes.tick() => false,
             () = stop.cancelled() => true,
         };
-        // What cannot be looked at soon must not hold up the end.
+        // A slow sample must not delay shutdown.
         let _ = timeout(LONGEST_LOOK, watch.look()).await;
         emf.lines((watch.clock)()).iter().for_each(|line| print(line));
         if stopping {
@@ -139,8 +139,7 @@ pub async fn tell_cloudwatch(
     }
 }
 
-/// Serves `/metrics` and `/healthz`, for a daemon that serves nothing else or for an address
-/// that the public cannot reach.
+/// Serves `/metrics` and `/healthz`, for a daemon without a server or on a private address.
 pub async fn serve(watch: Arc<Watch>, listener: TcpListener, stop: CancellationToken) {
     loop {
         let stream = tokio::select! {
@@ -179,7 +178,9 @@ async fn answer(
         "/metrics" if reads => (StatusCode::OK, watch.text().await),
         "/healthz" if reads => (StatusCode::OK, "ok\n".to_owned()),
         "/metrics" | "/healthz" => (StatusCode::METHOD_NOT_ALLOWED, String::new()),
-        _ => (StatusCode::NOT_FOUND, "Here are /metrics and /healthz.\n".to_owned()),
+        _ => {
+            (StatusCode::NOT_FOUND, "Not found; available paths: /metrics, /healthz.\n".to_owned())
+        }
     };
     let mut response = Response::new(Full::new(Bytes::from(text)));
     *response.status_mut() = status;

@@ -1,8 +1,7 @@
-//! The worker: takes jobs from the queue and writes their results.
+//! The worker: receives jobs from the queue and writes their results.
 //!
-//! Doing a job twice gives the same file, so that a worker may die at any point: the
-//! message comes again. What cannot be done ends as failed, never as silence: by the
-//! worker's own word, after five beginnings, or from the dead letters.
+//! Jobs are idempotent, so a worker may die at any point: the message is redelivered. Every job
+//! reaches a final state: it is failed by its worker, after five attempts, or as a dead letter.
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -29,43 +28,42 @@ use crate::networks::Networks;
 use crate::request::{Ask, BadRequest};
 use crate::trace::Origin;
 
-/// Beginnings of one job before it is given up.
+/// Maximum number of attempts of a job.
 const MAX_ATTEMPTS: u32 = 5;
 
-/// How often a worker says that it is alive, and how far it has come, in the time that it
-/// may be silent.
+/// Number of heartbeats, with progress, per heartbeat timeout.
 const HEARTBEATS: u32 = 6;
 
-/// How often dead letters are looked at. They stay where they are, for people to look at.
+/// Interval of checking dead letters. Those that name no job stay in the queue for inspection.
 const DEAD_LOOK: Duration = Duration::from_secs(600);
 
-/// How long a message is hidden after a failure that may pass.
+/// How long a message is hidden after a transient failure.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// The longest wait for messages in one go, as SQS has it.
+/// Maximum wait of a receive, as in SQS.
 const WAIT: Duration = Duration::from_secs(20);
 
-/// What a worker is made of.
+/// The parts of a worker.
 #[derive(Clone)]
 pub struct Worker {
-    /// Where the readings are.
+    /// The store of readings.
     pub store: Arc<dyn Store>,
-    /// Where the jobs come from, and where their ends are told.
+    /// The queues of jobs and of their completions.
     pub queues: Queues,
     /// The job records and results.
     pub jobs: Jobs,
-    /// Jobs done at the same time.
+    /// Maximum number of concurrent jobs.
     pub concurrency: usize,
-    /// How long a worker may be silent before its job is given to another.
+    /// The heartbeat timeout, after which a job is requeued.
     pub silence: Duration,
-    /// Whose data it is and how it may be used.
+    /// The networks and their terms.
     pub networks: Arc<Networks>,
 }
 
-/// How long a worker may be silent, usually.
+/// The default heartbeat timeout.
 pub const SILENCE: Duration = Duration::from_secs(30);
 
-/// Works until told to stop; then hands back what is not finished.
+/// Processes jobs until stopped; then requeues unfinished ones.
 pub async fn run(worker: Worker, stop: CancellationToken) {
     let (mut tasks, concurrency) = (JoinSet::new(), worker.concurrency.max(1));
     info!(concurrency, "worker started");
@@ -77,34 +75,33 @@ pub async fn run(worker: Worker, stop: CancellationToken) {
     while tasks.join_next().await.is_some() {}
 }
 
-/// A panic must not leave the queue without a worker; the job comes again with its message.
+/// After a panic the worker is restarted; the message of its job is redelivered.
 async fn again_after_panic<F: Future<Output = ()>>(task: impl Fn() -> F) {
     while AssertUnwindSafe(task()).catch_unwind().await.is_err() {
-        error!("a worker panicked; another takes its place");
+        error!("a worker panicked; restarting it");
     }
 }
 
-/// Why a job fails that was begun as often as it may be, and never ended.
+/// The reason of failure after the maximum number of attempts.
 fn died() -> String {
     format!(
-        "given up after {MAX_ATTEMPTS} attempts: every worker that began it died or fell silent"
+        "failed after {MAX_ATTEMPTS} attempts: each worker crashed or stopped sending heartbeats"
     )
 }
 
-/// Why a job stopped before its end.
+/// Why an attempt of a job ended early.
 enum Stopped {
-    /// Trying again cannot help.
+    /// Permanent: a retry cannot help.
     ForGood(Failure),
-    /// Trying again may help.
+    /// Transient: a retry may help.
     ForNow(Failure),
-    /// The worker was told to stop.
+    /// The worker is shutting down.
     HandedBack,
-    /// The message is another worker's by now.
+    /// Another worker has the message now.
     TakenAway,
 }
 
-/// What failed: in words for whoever asked, and with what only the log may have (paths, the
-/// text of services).
+/// A failure: a message for the client, and one for the log (with paths and messages of services).
 struct Failure {
     public: String,
     log: String,
@@ -155,14 +152,14 @@ async fn work(worker: Worker, stop: CancellationToken) {
                 }
             }
             Err(error) => {
-                warn!(reason = reason(&error), "cannot receive; trying again");
+                warn!(reason = reason(&error), "cannot receive; retrying");
                 pause(&stop).await;
             }
         }
     }
 }
 
-/// Marks the jobs of dead letters as failed.
+/// Fails or requeues the jobs of dead letters.
 async fn bury(worker: Worker, stop: CancellationToken) {
     let dead = &worker.queues.dead_requests;
     while !stop.is_cancelled() {
@@ -180,7 +177,7 @@ async fn bury(worker: Worker, stop: CancellationToken) {
                 Ok(true) => drop(dead.ack(&delivery.receipt).await),
                 Ok(false) => drop(dead.extend(&delivery.receipt, DEAD_LOOK).await),
                 Err(error) => {
-                    warn!(reason = reason(&error), "a dead letter is looked at again");
+                    warn!(reason = reason(&error), "cannot process a dead letter; retrying");
                     let _ = dead.extend(&delivery.receipt, PAUSE).await;
                 }
             }
@@ -199,7 +196,11 @@ impl Worker {
     async fn handle(&self, delivery: &Delivery, stop: &CancellationToken) {
         let requests = &self.queues.requests;
         let Some(id) = message::id_in(&delivery.body) else {
-            warn!(body = delivery.body, "a message that names no job; left to the dead letters");
+            warn!(
+                body = delivery.body,
+                "a message that names no job; left to become a dead \
+                                         letter"
+            );
             return drop(requests.extend(&delivery.receipt, Duration::ZERO).await);
         };
         let job = match self.jobs.get(id).await {
@@ -209,7 +210,7 @@ impl Worker {
                 return drop(requests.ack(&delivery.receipt).await);
             }
             Err(error) => {
-                warn!(%id, reason = reason(&error), "cannot read the job's record; later");
+                warn!(%id, reason = reason(&error), "cannot read the job's record; retrying");
                 return drop(requests.extend(&delivery.receipt, PAUSE).await);
             }
         };
@@ -217,8 +218,8 @@ impl Worker {
             return self.finish(delivery, id).await;
         }
         if job.attempts >= MAX_ATTEMPTS {
-            // Its deliveries were counted anew when it was sent again: among the dead
-            // letters is its place all the same.
+            // Its delivery count was reset when it was requeued: it belongs to the dead letters all
+            // the same.
             let _ = self.queues.dead_requests.send(&message::of(id, &job.origin)).await;
             let why = Failure { public: died(), log: died() };
             return self.give_up(&job, delivery, &why, true).await;
@@ -235,12 +236,12 @@ impl Worker {
             }
             Err(Stopped::ForNow(why)) => {
                 let why = why.log;
-                warn!(%id, why, attempts = job.attempts, "job interrupted; trying again");
+                warn!(%id, why, attempts = job.attempts, "job interrupted; retrying");
                 let _ = self.jobs.update(&job, State::Queued).await;
                 let _ = requests.extend(&delivery.receipt, PAUSE).await;
             }
             Err(Stopped::HandedBack) => {
-                info!(%id, "stopping; job handed back");
+                info!(%id, "shutting down; job requeued");
                 let handed_back = Job { attempts: job.attempts - 1, ..job };
                 let _ = self.jobs.update(&handed_back, State::Queued).await;
                 let _ = requests.extend(&delivery.receipt, Duration::ZERO).await;
@@ -264,8 +265,8 @@ impl Worker {
         let ask = readable(Ask::from_object(job.query.clone()))?;
         job.made_from = None;
         *job = self.jobs.update(job, State::Running { rows: 0, estimate: None }).await?;
-        // The version first: what changes before the pages are read makes it an old one. It
-        // is recorded with the next change of the record.
+        // Read the version first, so that a change before the pages are read makes it outdated. It
+        // is stored with the next change of the record.
         let view = self.store.snapshot().await?;
         let ask = readable(self.networks.restrict(ask, &view.networks().await?))?;
         let wanted = ask.wanted();
@@ -280,7 +281,7 @@ impl Worker {
         let ended = match written {
             Ok(state) => self.jobs.update(job, state).await.map_err(Stopped::from),
             Err(stopped) => {
-                // A writer that is closing cannot be aborted; what it leaves is deleted below.
+                // A writer that is closing cannot be aborted; its file is deleted below.
                 if !progress.closing.load(Relaxed) {
                     let _ = writer.abort().await;
                 }
@@ -289,7 +290,7 @@ impl Worker {
         };
         match ended {
             Ok(done) => {
-                // Of attempts that ended between the file and the record, if any.
+                // Files of attempts that ended between writing the file and the record, if any.
                 let _ = self.jobs.delete_earlier_results(&done).await;
                 if let State::Done { rows, .. } = done.state {
                     let took = done.updated.duration_since(done.created).as_secs_f64();
@@ -306,8 +307,7 @@ impl Worker {
         }
     }
 
-    /// Writes the result, and says every few seconds that it is being written, however
-    /// long a page takes.
+    /// Writes the result, and sends a heartbeat every few seconds, however long a page takes.
     async fn write_alive(
         &self,
         writing: impl Future<Output = Result<State, Stopped>>,
@@ -325,8 +325,8 @@ impl Worker {
                 () = stop.cancelled() => return Err(Stopped::HandedBack),
                 () = tokio::time::sleep(self.silence / HEARTBEATS) => {}
             }
-            // Awaited to the end, outside of the select: a record of progress that was
-            // dropped half way could still land, and its version would not be known.
+            // Awaited outside of the select: a progress update that is dropped half way could still
+            // be applied, with an unknown version.
             let extended = self.queues.requests.extend(&delivery.receipt, self.silence).await;
             match extended {
                 Err(error) if error.kind() == queue::ErrorKind::Expired => {
@@ -375,13 +375,13 @@ impl Worker {
 
     async fn give_up(&self, job: &Job, delivery: &Delivery, why: &Failure, retryable: bool) {
         warn!(id = %job.id, why = why.log, attempts = job.attempts, "job failed");
-        // Not recorded: the message comes again, and this is tried again.
+        // Not recorded: the message is redelivered, and this is retried.
         if self.jobs.fail(job, &why.public, retryable).await.is_ok() {
             self.finish(delivery, job.id).await;
         }
     }
 
-    /// Whether the letter need not be kept any longer.
+    /// Whether the dead letter can be deleted.
     async fn bury_one(&self, delivery: &Delivery) -> Result<bool, JobsError> {
         let Some(id) = message::id_in(&delivery.body) else {
             warn!(body = delivery.body, "a dead letter that names no job");
@@ -389,13 +389,13 @@ impl Worker {
         };
         let Some(job) = self.jobs.get(id).await? else { return Ok(true) };
         if !job.state.is_final() && job.attempts < MAX_ATTEMPTS {
-            // It was received as often as a message may be, but not begun: the deliveries
-            // were lost on the way, as those to a worker that was just killed.
-            info!(%id, attempts = job.attempts, "a dead letter is sent again");
+            // It was received the maximum number of times, but the attempts were not used: the
+            // deliveries were lost, for example those to a worker that was just killed.
+            info!(%id, attempts = job.attempts, "requeueing a dead letter");
             return Ok(self.queues.requests.send(&message::of(id, &job.origin)).await.is_ok());
         }
         if !job.state.is_final() {
-            warn!(%id, "job failed: its workers died or fell silent");
+            warn!(%id, "job failed: its workers crashed or stopped sending heartbeats");
             self.jobs.fail(&job, &died(), true).await?;
             self.tell(id).await;
         }
@@ -405,19 +405,19 @@ impl Worker {
     async fn finish(&self, delivery: &Delivery, id: Uuid) {
         self.tell(id).await;
         if let Err(error) = self.queues.requests.ack(&delivery.receipt).await {
-            debug!(%id, reason = reason(&error), "not acknowledged; it will come again");
+            debug!(%id, reason = reason(&error), "not acknowledged; it will be redelivered");
         }
     }
 
-    /// Wakes whoever waits for the job. They look by themselves too, only later.
+    /// Wakes requests that wait for the job. They also poll, at longer intervals.
     async fn tell(&self, id: Uuid) {
         if let Err(error) = self.queues.responses.send(&message::of(id, &Origin::default())).await {
-            debug!(%id, reason = reason(&error), "nobody was told of the job's end");
+            debug!(%id, reason = reason(&error), "cannot publish the job's completion");
         }
     }
 }
 
-/// How far the writing of a result is.
+/// The progress of writing a result.
 #[derive(Default)]
 struct Progress {
     rows: AtomicU64,
@@ -448,7 +448,7 @@ impl ResultFile<'_> {
     }
 }
 
-/// A request that nobody can read again is not tried again.
+/// A request that cannot be parsed is a permanent failure.
 fn readable(ask: Result<Ask, BadRequest>) -> Result<Ask, Stopped> {
     ask.map_err(|error| {
         let why = format!("The request cannot be read: {error}.");

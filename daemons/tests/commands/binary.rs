@@ -326,7 +326,7 @@ fn what_cannot_start_says_why_and_what_to_do() {
         (&["serve", "--feed", &feed, "--data", &other, "--queue", "kafka:x"], "give channel:"),
         (
             &["serve", "--feed", &feed, "--data", &other, "--results", "ftp:x"],
-            "give memory:, file:DIR or s3://",
+            "expected memory:, file:DIR or s3://",
         ),
         (&["serve", "--feed", &feed, "--data", &other, "--cors", "example.org"], "invalid origin"),
         (&["worker", "--data", &other], "airshed serve"),

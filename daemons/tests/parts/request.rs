@@ -205,7 +205,7 @@ fn what_is_wrong_is_refused_by_its_field() {
         (format!(r#"{{{WHEN},"maxAqi":2.5}}"#), "maxAqi", "1 to 10"),
         (format!(r#"{{{WHEN},"maxAqi":[1,2]}}"#), "maxAqi", "more than once"),
         (format!(r#"{{{WHEN},"minAqi":7,"maxAqi":3}}"#), "minAqi", "above maxAqi"),
-        (format!(r#"{{{WHEN},"minAqi":{{}}}}"#), "minAqi", "text, a number"),
+        (format!(r#"{{{WHEN},"minAqi":{{}}}}"#), "minAqi", "string, a number"),
         (format!(r#"{{{WHEN},"columns":"P3"}}"#), "columns", "the columns are"),
         (format!(r#"{{{WHEN},"columns":"P1,AQI,P1"}}"#), "columns", "P1 is given twice"),
         (format!(r#"{{{WHEN},"sensor":"-1"}}"#), "sensor", ""),

@@ -182,12 +182,12 @@ test("jobs that failed or expired", async (t) => {
   // No job of a healthy server fails: this one says what the API says of such jobs.
   for (const [status, id] of ids) {
     const said = { id, status, state: status, created: "2026-01-01T00:00:00Z", updated: "2026-01-01T00:00:00Z", attempts: 5 };
-    if (status === "failed") Object.assign(said, { reason: "given up after 5 attempts", retryable: true });
+    if (status === "failed") Object.assign(said, { reason: "failed after 5 attempts", retryable: true });
     await page.route(`**/api/results/${id}/status*`, (route) => route.fulfill({ json: said }));
   }
   await page.reload();
   const failed = page.locator(".job.failed");
-  await failed.getByText("given up after 5 attempts").waitFor();
+  await failed.getByText("failed after 5 attempts").waitFor();
   await failed.getByRole("button", { name: "Try again" }).click();
   await page.getByText("No data found.").waitFor();
   assert.equal(await failed.count(), 0);

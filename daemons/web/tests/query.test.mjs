@@ -140,8 +140,8 @@ test("the whole path", async (t) => {
       await field.fill(before);
       await page.locator("label .bad").waitFor({ state: "detached" });
     };
-    await refused("minAqi", "99", /whole number from 1 to 10/);
-    await refused("maxAqi", "-3.5", /whole number from 1 to 10/);
+    await refused("minAqi", "99", /integer from 1 to 10/);
+    await refused("maxAqi", "-3.5", /integer from 1 to 10/);
     await page.locator("[name=startDate]").fill("2999-01-01T00:00");
     await page.locator("label:has([name=endDate]) .bad").getByText(/before startDate/).waitFor();
     await page.getByRole("radio", { name: "Last 24 hours" }).check();

@@ -1,4 +1,4 @@
-//! Where job records and results lie: memory, a directory, or S3.
+//! The object store of job records and results: memory, a directory, or S3.
 
 #[cfg(feature = "s3")]
 pub mod s3;
@@ -14,33 +14,33 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, Result};
 
-/// Objects by path, in one place that every server and worker sees.
+/// Objects by path, in a store shared by all servers and workers.
 #[derive(Debug, Clone)]
 pub struct Objects {
     store: Arc<dyn ObjectStore>,
     links: Option<Arc<dyn Links>>,
 }
 
-/// What makes links to objects that need no credentials.
+/// Creates presigned URLs.
 #[async_trait]
 trait Links: std::fmt::Debug + Send + Sync {
-    /// A link that answers with these headers.
+    /// A presigned URL whose response has these headers.
     async fn link(&self, path: &Path, media_type: &str, disposition: &str) -> Result<HeaderValue>;
 }
 
-/// The objects could not be opened: what is wrong, and what to do.
+/// The object store could not be opened: what is wrong, and what to do.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct OpenError(String);
 
 impl Objects {
-    /// Objects in a store that gives no links.
+    /// Objects in a store without presigned URLs.
     pub fn new(store: Arc<dyn ObjectStore>) -> Self {
         Self { store, links: None }
     }
 
-    /// The objects that a URL names: `memory:`, `file:DIR` (made when it is not there) or
-    /// `s3://BUCKET/PREFIX` (which has to be there).
+    /// Opens the object store of a URL: `memory:`, `file:DIR` (created if missing) or
+    /// `s3://BUCKET/PREFIX` (which must exist).
     pub async fn open(url: &str) -> Result<Self, OpenError> {
         if url == "memory:" {
             return Ok(Self::new(Arc::new(InMemory::new())));
@@ -50,29 +50,29 @@ impl Objects {
             return s3::open(url).await;
             #[cfg(not(feature = "s3"))]
             return Err(OpenError(format!(
-                "--results `{url}`: buckets on AWS were left out of this build (feature `s3`)"
+                "--results `{url}`: this binary was built without S3 (feature `s3`)"
             )));
         }
         let Some(folder) = url.strip_prefix("file:").filter(|folder| !folder.is_empty()) else {
             let message =
-                format!("--results `{url}`: give memory:, file:DIR or s3://BUCKET/PREFIX");
+                format!("--results `{url}`: expected memory:, file:DIR or s3://BUCKET/PREFIX");
             return Err(OpenError(message));
         };
         let unusable = |error: &dyn std::error::Error| {
-            OpenError(format!("cannot make the results' folder {folder}: {error}"))
+            OpenError(format!("cannot create the results directory {folder}: {error}"))
         };
         std::fs::create_dir_all(folder).map_err(|error| unusable(&error))?;
         let files = LocalFileSystem::new_with_prefix(folder).map_err(|error| unusable(&error))?;
         Ok(Self::new(Arc::new(files.with_fsync(true))))
     }
 
-    /// The store itself, for writers that outlive a borrow.
+    /// The store itself, for writers that need ownership.
     pub fn store(&self) -> Arc<dyn ObjectStore> {
         Arc::clone(&self.store)
     }
 
-    /// A link to an object, good for a quarter of an hour, that answers with these headers;
-    /// `None` where there are no links.
+    /// A presigned URL of an object, valid for a quarter of an hour, whose response has these
+    /// headers; `None` if the store does not support presigned URLs.
     pub async fn link(
         &self,
         path: &Path,
@@ -92,9 +92,8 @@ impl Deref for Objects {
     }
 }
 
-/// Deletes what a killed process had begun to write in the folders of a directory:
-/// `object_store` writes a file beside its place, as `NAME#1`, and moves it there when it is
-/// whole.
+/// Deletes incomplete files of a killed process in the folders of a directory: `object_store`
+/// writes a temporary file `NAME#1`, and renames it when it is complete.
 pub fn remove_unfinished(directory: &FilePath) {
     let folders = ["jobs", "queries", "results", "shared"].map(|name| directory.join(name));
     let files = folders.into_iter().flat_map(std::fs::read_dir).flatten().flatten();
@@ -103,7 +102,7 @@ pub fn remove_unfinished(directory: &FilePath) {
         number.is_some_and(|number| number.parse::<u64>().is_ok())
     };
     for file in files.filter(|file| is_unfinished(&file.file_name().to_string_lossy())) {
-        // What cannot be deleted only takes up room.
+        // A file that cannot be deleted only takes up space.
         let _ = std::fs::remove_file(file.path());
     }
 }

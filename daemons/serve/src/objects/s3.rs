@@ -27,16 +27,16 @@ use sha2::{Digest, Sha256};
 
 use super::{Links, Objects, OpenError};
 
-/// How long one call is tried again.
+/// How long one call is retried.
 const RETRY_FOR: Duration = Duration::from_secs(60);
 
-/// How long one call may take, the body with it: no body is longer than a part.
+/// Timeout of one call, including the body: no body is longer than a part.
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long a link to an object is good for: long enough to begin to read it.
+/// Validity of a presigned URL: long enough to start a download.
 const LINK_HOLDS: Duration = Duration::from_secs(15 * 60);
 
-/// What `s3://BUCKET/PREFIX` names.
+/// A bucket and a prefix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     bucket: String,
@@ -44,7 +44,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// Reads `s3://BUCKET` or `s3://BUCKET/PREFIX`.
+    /// Parses `s3://BUCKET` or `s3://BUCKET/PREFIX`.
     pub fn parse(url: &str) -> Result<Self, OpenError> {
         let named =
             url.strip_prefix("s3://").map(|rest| rest.split_once('/').unwrap_or((rest, "")));
@@ -59,8 +59,8 @@ impl Place {
                 Ok(Self { bucket: bucket.to_owned(), prefix })
             }
             _ => Err(OpenError(format!(
-                "`{url}` is no place in S3: give s3://BUCKET/PREFIX; a bucket's name has 3 to 63 \
-                 small letters, digits, dots and hyphens"
+                "invalid S3 URL `{url}`: expected s3://BUCKET/PREFIX; a bucket name has 3 to 63 \
+                 lower-case letters, digits, dots and hyphens"
             ))),
         }
     }
@@ -78,7 +78,7 @@ pub(super) async fn open(url: &str) -> Result<Objects, OpenError> {
     let s3 = Arc::new(Account::from_environment().await?.bucket(&place)?);
     if !is_there(&s3, &place).await? {
         return Err(OpenError(format!(
-            "there is no bucket {} here: `airshed provision tables --results {url}` makes it",
+            "the bucket {} does not exist: `airshed provision tables --results {url}` creates it",
             place.bucket
         )));
     }
@@ -87,7 +87,7 @@ pub(super) async fn open(url: &str) -> Result<Objects, OpenError> {
     Ok(Objects { store, links: Some(Arc::new(links)) })
 }
 
-/// Links to the objects of a bucket, signed.
+/// Presigned URLs for the objects of a bucket.
 #[derive(Debug)]
 struct Signed {
     bucket: Arc<AmazonS3>,
@@ -112,35 +112,37 @@ impl Links for Signed {
     }
 }
 
-/// What [`provision`] did.
+/// The result of [`provision`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Provisioned {
-    /// Whether the bucket is new.
+    /// Whether the bucket was created.
     pub created: bool,
-    /// Whether it had rules for the life of its objects; they were left as they are.
+    /// Whether it has its own lifecycle rules, which were not changed.
     pub own_rules: bool,
 }
 
 impl fmt::Display for Provisioned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.created { "created" } else { "there already" })?;
+        f.write_str(if self.created { "created" } else { "exists" })?;
         if self.own_rules {
-            f.write_str("; it has lifecycle rules of its own: see that they end uploads that were broken off")?;
+            f.write_str(
+                "; it has its own lifecycle rules: make sure that they abort incomplete \
+                         uploads",
+            )?;
         }
         Ok(())
     }
 }
 
-/// Makes the bucket that `s3://BUCKET/PREFIX` names: closed to the public, encrypted as S3
-/// encrypts everything, and uploads that were broken off are deleted after a day. One that
-/// is there already keeps its lifecycle rules.
+/// Creates the bucket of `s3://BUCKET/PREFIX`: without public access, with S3's default encryption,
+/// and with incomplete uploads deleted after a day. An existing bucket keeps its lifecycle rules.
 pub async fn provision(url: &str) -> Result<Provisioned, OpenError> {
     let place = Place::parse(url)?;
     let account = Account::from_environment().await?;
     let created = !is_there(&account.bucket(&place)?, &place).await?;
     if created {
         let body = match account.region.as_str() {
-            "us-east-1" => String::new(), // the only region that must not be named
+            "us-east-1" => String::new(), // the only region that must not be given
             region => format!(
                 "<CreateBucketConfiguration xmlns=\"{NAMESPACE}\"><LocationConstraint>{region}\
                  </LocationConstraint></CreateBucketConfiguration>"
@@ -159,13 +161,13 @@ pub async fn provision(url: &str) -> Result<Provisioned, OpenError> {
     Ok(Provisioned { created, own_rules })
 }
 
-/// Whether the bucket that `s3://BUCKET` names is there.
+/// Whether the bucket of `s3://BUCKET` exists.
 pub async fn exists(url: &str) -> Result<bool, OpenError> {
     let place = Place::parse(url)?;
     is_there(&Account::from_environment().await?.bucket(&place)?, &place).await
 }
 
-/// Deletes a bucket with all that is in it; whether there was one.
+/// Deletes a bucket with its contents; returns whether it existed.
 pub async fn delete(url: &str) -> Result<bool, OpenError> {
     let place = Place::parse(url)?;
     let account = Account::from_environment().await?;
@@ -182,7 +184,7 @@ pub async fn delete(url: &str) -> Result<bool, OpenError> {
     Ok(true)
 }
 
-/// Where an object of the bucket is, for AWS's services.
+/// The URL of an object of the bucket, for AWS services.
 pub async fn address(url: &str, name: &str) -> Result<String, OpenError> {
     let place = Place::parse(url)?;
     let Account { endpoint, region, .. } = Account::from_environment().await?;
@@ -203,7 +205,7 @@ fn closed() -> String {
     )
 }
 
-/// The name of our rule.
+/// The name of the lifecycle rule.
 const RULE: &str = "airshed-broken-uploads";
 
 fn uploads_end() -> String {
@@ -225,12 +227,12 @@ async fn is_there(s3: &AmazonS3, place: &Place) -> Result<bool, OpenError> {
             {
                 return Ok(false);
             }
-            Err(OpenError(format!("cannot look into the bucket {}: {said}", place.bucket)))
+            Err(OpenError(format!("cannot access the bucket {}: {said}", place.bucket)))
         }
     }
 }
 
-/// Region, endpoint and credentials as AWS tools find them: in the environment, the profile,
+/// Region, endpoint and credentials, resolved as by AWS tools: from the environment, the profile,
 /// or the machine's role.
 struct Account {
     region: String,
@@ -272,7 +274,7 @@ impl Account {
         builder.build().map_err(|error| OpenError(reason(&error)))
     }
 
-    /// Calls for what `object_store` has no words for; the status and the body of the answer.
+    /// Calls that `object_store` does not support; returns the status and the body of the response.
     async fn call(
         &self,
         method: Method,
@@ -320,13 +322,13 @@ impl Account {
         if status.is_success() {
             return Ok(());
         }
-        let doing = if what.is_empty() { "making it" } else { what };
+        let doing = if what.is_empty() { "creating it" } else { what };
         Err(OpenError(format!("S3 refused the bucket {bucket} ({doing}): {status}: {said}")))
     }
 }
 
-/// Counts every request that is paid for, those of retries too: by `kind`, as S3 prices
-/// them (write: PUT, POST and lists; read: GET and HEAD; delete is free).
+/// Counts every billed request, including retries, by `kind`, as S3 bills them (write: PUT, POST
+/// and lists; read: GET and HEAD; delete is free).
 #[derive(Debug)]
 struct Counting<T>(T);
 
@@ -350,7 +352,7 @@ impl HttpService for Counting<HttpClient> {
     }
 }
 
-/// The credentials of AWS's own tools, for `object_store`.
+/// The credentials of the AWS SDK, for `object_store`.
 #[derive(Debug)]
 struct Credentials(SharedCredentialsProvider);
 

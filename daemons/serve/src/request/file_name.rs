@@ -4,10 +4,10 @@ use std::fmt;
 
 use store::{AqiStandard, Query};
 
-/// The longest that the filters are in a file name; file systems take 255 bytes in all.
+/// Maximum length of the filters in a file name; file systems allow 255 bytes in total.
 const LONGEST_NAME: usize = 120;
 
-/// What a query filters by, in a few characters that any file system takes.
+/// The filters of a query, in a few characters that are valid on any file system.
 pub(super) fn filter_names(query: &Query) -> Vec<String> {
     let bands: Vec<_> = query.bands.iter().map(|band| band.name.to_lowercase()).collect();
     let is_default = query.standard == AqiStandard::DEFAULT;
@@ -43,7 +43,7 @@ pub(super) fn filter_names(query: &Query) -> Vec<String> {
     names
 }
 
-/// Each value, or how many there are.
+/// Each value, or the number of values.
 fn name_list<T: fmt::Display>(values: &[T], before: &str, plural: &str) -> Option<String> {
     const SHOWN: usize = 4;
     let safe = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };

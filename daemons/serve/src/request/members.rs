@@ -1,4 +1,4 @@
-//! JSON objects as they are written.
+//! JSON objects with duplicate members.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-/// The members of a JSON object, each as often as it is there.
+/// The members of a JSON object, including duplicates.
 pub(super) struct Members(pub(super) Vec<(String, Box<RawValue>)>);
 
 impl<'de> Deserialize<'de> for Members {
