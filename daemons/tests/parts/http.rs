@@ -499,7 +499,7 @@ async fn not_ready_before_the_first_collection_has_ended_nor_while_the_store_tak
     let refused = rig.get("/readyz").await;
     assert_eq!(refused.status(), 503);
     let refused = refused.text().await.unwrap();
-    assert!(refused.contains("the store takes no readings"), "{refused}");
+    assert!(refused.contains("the store rejects writes"), "{refused}");
     assert!(!refused.contains("redb"), "no path of the server: {refused}");
     let error = rig.store.put(&readings(1)).await.unwrap_err();
     assert!(error.to_string().contains("readings.redb"), "{error}");

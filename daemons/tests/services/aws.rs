@@ -194,7 +194,7 @@ async fn processes_share_a_table_queues_and_a_bucket() {
     refused("RequestSend");
     assert_eq!(
         provision(&[&QUEUE]),
-        "table QualityAirTable: there already, nothing changed\nqueue RequestSend: \
+        "table QualityAirTable: exists, unchanged\nqueue RequestSend: \
          created\nqueue RequestReceive: created\n"
     );
     refused("airshed-results");
@@ -203,9 +203,8 @@ async fn processes_share_a_table_queues_and_a_bucket() {
     );
     assert_eq!(
         provision(&[&QUEUE, &RESULTS]),
-        "table QualityAirTable: there already, nothing changed\nqueue RequestSend: there \
-         already\nqueue RequestReceive: there already\nbucket of s3://airshed-results/city: \
-         there already\n"
+        "table QualityAirTable: exists, unchanged\nqueue RequestSend: exists\nqueue \
+         RequestReceive: exists\nbucket of s3://airshed-results/city: exists\n"
     );
 
     let mut nowhere = on(&emulator.url(), &[&["worker"], &shared]);

@@ -270,8 +270,8 @@ async fn a_deployment_is_made_used_changed_and_deleted() {
     for line in [
         "ok      stack city: CREATE_COMPLETE",
         "ok      table QualityAirTable: active, with its index",
-        "ok      queue RequestSend: 0 waiting, 0 being worked on",
-        "ok      bucket city-results-000000000000-eu-west-2: there",
+        "ok      queue RequestSend: 0 waiting, 0 in flight",
+        "ok      bucket city-results-000000000000-eu-west-2: exists",
         "FAILING machines: collector: 0 of 1 in service",
         "ok      machines: workers: 0 of 0 in service",
         "ok      alarm DataIsOld: INSUFFICIENT_DATA",

@@ -79,8 +79,8 @@ impl fmt::Display for Provisioned {
         let unchanged = !self.created && self.completed.is_empty();
         f.write_str(match (self.created, unchanged) {
             (true, _) => "created",
-            (false, true) => "there already, nothing changed",
-            (false, false) => "there already, completed",
+            (false, true) => "exists, unchanged",
+            (false, false) => "exists, updated",
         })?;
         self.completed.iter().try_for_each(|done| write!(f, "\n  now has {done}"))?;
         self.differs.iter().try_for_each(|differs| write!(f, "\n  differs: {differs}"))

@@ -1,4 +1,4 @@
-//! Which queries are answered directly, and which jobs answer several.
+//! Admission control for direct responses, and single flight for equal requests.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -11,16 +11,16 @@ use tokio::time::{Instant, timeout};
 use super::Limits;
 use super::problem::Problem;
 
-/// How long a summary serves to tell how large a query is.
+/// How long a summary is reused to estimate the size of queries.
 const SUMMARY_HOLDS: Duration = Duration::from_secs(30);
 
-/// Questions beside files that are answered at the same time.
+/// Maximum number of concurrent interactive requests.
 const ASIDE: usize = 8;
 
-/// How long such a question waits for others.
+/// How long an interactive request waits for a permit.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
-/// The places for queries that are answered directly.
+/// The permits for direct responses.
 pub(super) struct Room {
     all: Arc<Semaphore>,
     large: Arc<Semaphore>,
@@ -29,7 +29,7 @@ pub(super) struct Room {
     summary: AsyncMutex<Option<(Instant, Summary)>>,
 }
 
-/// Places that a query has taken.
+/// Permits held by a query.
 pub(super) struct Places {
     _one: OwnedSemaphorePermit,
     _large: Option<OwnedSemaphorePermit>,
@@ -52,15 +52,15 @@ impl Room {
         }
     }
 
-    /// A place for what is asked beside files: what the page shows. Such questions are short,
-    /// and wait for each other, so that the page works while files take all their places.
+    /// A permit for an interactive request of the page. Such requests are short and have their own
+    /// permits, so that the page works while files use all of theirs.
     pub(super) async fn aside(&self) -> Result<OwnedSemaphorePermit, Problem> {
         let place = timeout(LONGEST_WAIT, Arc::clone(&self.aside).acquire_owned()).await;
-        let busy = Problem::Busy("Too many questions at once. Ask again in a moment.");
+        let busy = Problem::Busy("Too many concurrent requests. Retry in a moment.");
         place.ok().and_then(Result::ok).ok_or(busy)
     }
 
-    /// Places for a query; `None` when there is no room for it now.
+    /// Permits for a query; `None` if there is no capacity now.
     pub(super) async fn take(&self, query: &Query, store: &dyn Store) -> Option<Places> {
         let one = Arc::clone(&self.all).try_acquire_owned().ok()?;
         let large = match self.is_large(query, store).await {
@@ -71,14 +71,14 @@ impl Room {
         Some(Places { _one: one, _large: large })
     }
 
-    /// Whether a query may find many readings. One whose size cannot be told is not large:
-    /// it will fail for the same reason.
+    /// Whether a query may match many readings. A query whose size cannot be estimated is not
+    /// large: it will fail for the same reason.
     pub(super) async fn is_large(&self, query: &Query, store: &dyn Store) -> bool {
         let estimate = self.estimate(query, store).await;
         estimate.is_ok_and(|readings| readings > self.large_from)
     }
 
-    /// About how many readings a query may find at most.
+    /// Estimated upper bound of the readings that a query matches.
     pub(super) async fn estimate(
         &self,
         query: &Query,
@@ -97,13 +97,13 @@ impl Room {
     }
 }
 
-/// Turns for requests that ask the same at the same time: one after the other, so that the
-/// second finds what the first one made.
+/// A keyed lock for concurrent equal requests (single flight): the second one finds the response of
+/// the first one in the cache.
 #[derive(Default)]
 pub(super) struct Turns(Mutex<HashMap<String, Weak<AsyncMutex<()>>>>);
 
 impl Turns {
-    /// What has to be held while a request of this key is worked on.
+    /// The lock to hold while a request with this key is processed.
     pub(super) fn of(&self, key: String) -> Arc<AsyncMutex<()>> {
         let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         turns.retain(|_, turn| turn.strong_count() > 0);

@@ -15,12 +15,12 @@ use serde::Serialize;
 use serde_json::{Number, Value};
 use store::{Network, Sensor};
 
-/// What a body can fail with.
+/// The error of a body.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// What went wrong inside a body: the transfer is broken off.
+/// An error inside a body: the transfer is aborted.
 #[derive(Debug, thiserror::Error)]
-#[error("the transfer was cut off")]
+#[error("the transfer was aborted")]
 pub(super) struct CutOff(#[source] pub(super) BoxError);
 
 pub(super) type Body = UnsyncBoxBody<Bytes, CutOff>;
@@ -29,12 +29,12 @@ pub(super) type Answer = Response<Body>;
 /// The body of a request, from hyper or from the program that embeds the server.
 pub(super) type RequestBody = UnsyncBoxBody<Bytes, CutOff>;
 
-/// A whole body.
+/// A complete body.
 pub(super) fn full(bytes: impl Into<Bytes>) -> Body {
     Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
 }
 
-/// A response with a whole body that is not to be kept by caches.
+/// A response with a complete body that must not be cached.
 pub(super) fn respond(status: StatusCode, kind: &'static str, bytes: impl Into<Bytes>) -> Answer {
     let mut answer = Response::new(full(bytes));
     *answer.status_mut() = status;
@@ -44,12 +44,12 @@ pub(super) fn respond(status: StatusCode, kind: &'static str, bytes: impl Into<B
 }
 
 pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Answer {
-    // What we serialise are plain structs and maps with text keys.
+    // Cannot fail for plain structs and maps with string keys.
     let text = serde_json::to_vec(value).unwrap_or_default();
     respond(status, "application/json", text)
 }
 
-/// A body that counts what goes out, as it goes out.
+/// A body that counts bytes as they are sent.
 pub(super) struct Counted<B>(pub(super) B);
 
 impl<B: HttpBody<Data = Bytes> + Unpin> HttpBody for Counted<B> {
@@ -78,7 +78,7 @@ impl<B: HttpBody<Data = Bytes> + Unpin> HttpBody for Counted<B> {
     }
 }
 
-/// A strong tag names exact bytes (RFC 9110, 8.8.1): those of the file, not those of its
+/// A strong tag identifies exact bytes (RFC 9110, 8.8.1): those of the file, not those of its
 /// compressed form.
 pub(super) fn weaken_tag_of_encoded<B>(mut answer: Response<B>) -> Response<B> {
     let headers = answer.headers_mut();
@@ -92,14 +92,14 @@ pub(super) fn weaken_tag_of_encoded<B>(mut answer: Response<B>) -> Response<B> {
     answer
 }
 
-/// Sets a header to a text; one that cannot be a header is left out.
+/// Sets a header to a text; an invalid value is left out.
 pub(super) fn set(answer: &mut Answer, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         answer.headers_mut().insert(name, value);
     }
 }
 
-/// A sensor: its number alone in the home network, else a text with its network before.
+/// A sensor: only its number in the home network, otherwise a string prefixed by its network.
 pub(super) fn sensor_id(Sensor { network, id }: Sensor, home: Network) -> Value {
     match network == home {
         true => id.into(),
@@ -107,7 +107,7 @@ pub(super) fn sensor_id(Sensor { network, id }: Sensor, home: Network) -> Value 
     }
 }
 
-/// A decimal as JSON has numbers.
+/// A decimal as a JSON number.
 pub(super) fn number(decimal: Decimal) -> Option<Number> {
     serde_json::from_str(&decimal.normalize().to_string()).ok()
 }

@@ -1,4 +1,4 @@
-//! `/api/estimate`: about how large the answer to a query is, before it is asked.
+//! `/api/estimate`: the approximate size of a response, before the query is run.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,10 +13,10 @@ use super::answer::{Answer, json as respond_json};
 use super::problem::Problem;
 use crate::request::Ask;
 
-/// What can be read in this time is counted; beyond it the store's summary has to do.
+/// Rows are counted for at most this long; beyond that, the store's summary is used.
 const COUNTING: Duration = Duration::from_millis(100);
 
-/// So many of the first rows show how many bytes a row takes.
+/// Number of rows sampled for the bytes per row.
 const SAMPLE_ROWS: u64 = 1000;
 
 pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answer, Problem> {
@@ -51,8 +51,8 @@ pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answe
     Ok(respond_json(StatusCode::OK, &body))
 }
 
-/// The file of an answer's first rows, and of none: what they show of the whole is the same
-/// whatever store the rows come from.
+/// The sizes of a file with the first rows and of one without rows: the extrapolation is the same
+/// for any store.
 struct Sample {
     rows: u64,
     bytes: u64,
@@ -60,7 +60,7 @@ struct Sample {
 }
 
 impl Sample {
-    /// About so long is the file of so many rows.
+    /// The approximate length of a file with this many rows.
     fn bytes_of(&self, rows: u64) -> u64 {
         if rows == 0 {
             return 0; // no file at all

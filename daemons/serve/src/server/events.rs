@@ -1,4 +1,4 @@
-//! `/api/events`: server-sent events (HTML Living Standard, 9.2) of what is stored.
+//! `/api/events`: server-sent events (HTML Living Standard, 9.2) about stored readings.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,16 +16,16 @@ use super::answer::{Answer, CutOff, set};
 use super::problem::Problem;
 use crate::events::{Heard, Listener};
 
-/// How often a silent connection says that it is alive, for proxies that would close it.
+/// Interval of keep-alive comments on an idle connection, for proxies that would close it.
 const ALIVE: Duration = Duration::from_secs(15);
 
-/// Clients that listen at the same time.
+/// Maximum number of concurrent listeners.
 const LISTENERS: usize = 1000;
 
 pub(super) fn answer(shared: &Arc<Shared>) -> Result<Answer, Problem> {
     let Some(events) = &shared.server.events else { return Err(Problem::NoEvents) };
     if events.listeners() >= LISTENERS {
-        return Err(Problem::Busy("Too many clients listen. Ask again later."));
+        return Err(Problem::Busy("Too many listeners. Retry later."));
     }
     let (mut sender, body) = Channel::<Bytes, CutOff>::new(1);
     let (listener, shared) = (events.listen(), Arc::clone(shared));

@@ -1,4 +1,4 @@
-//! What the headers of a file say: of its rows, whose data it is, and how it is called.
+//! The headers of a file: about its rows, its licence, and its name.
 
 use http::HeaderMap;
 use http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue};
@@ -7,11 +7,11 @@ use super::Shared;
 use super::answer::{Answer, full, set};
 use crate::request::Ask;
 
-/// What the headers of an answer say of its rows.
+/// The header values about a response's rows.
 pub(super) struct Rows {
-    /// How many of them have a flag of implausibility.
+    /// The number of rows with a flag of implausibility.
     pub(super) doubtful: u64,
-    /// Whether there are more than the limit let in.
+    /// Whether the limit cut off rows.
     pub(super) truncated: bool,
 }
 
@@ -29,7 +29,7 @@ impl Rows {
     }
 }
 
-/// The headers of a file. That rows are missing stands in its name, too.
+/// The headers of a file. Its name also shows if rows were cut off.
 pub(super) fn describe_file(shared: &Shared, answer: &mut Answer, ask: &Ask, rows: Option<&Rows>) {
     let mut name = ask.file_name();
     let is_cut = rows.is_none_or(|rows| rows.truncated);
@@ -47,11 +47,11 @@ pub(super) fn describe_file(shared: &Shared, answer: &mut Answer, ask: &Ask, row
     }
 }
 
-/// The same of a file that is kept.
+/// The same headers for a cached file.
 pub(super) fn headers_of_file(shared: &Shared, ask: &Ask, rows: &Rows) -> HeaderMap {
     let mut answer = Answer::new(full(""));
     describe_file(shared, &mut answer, ask, Some(rows));
     let mut headers = std::mem::take(answer.headers_mut());
-    headers.remove(CONTENT_LENGTH); // that of the form in which it goes out
+    headers.remove(CONTENT_LENGTH); // set for the encoding that is sent
     headers
 }

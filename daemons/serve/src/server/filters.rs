@@ -1,4 +1,4 @@
-//! The fields of a query where they choose readings and nothing is written as a file.
+//! The filters of requests other than files.
 
 use jiff::{SignedDuration, Timestamp};
 use store::Summary;
@@ -7,22 +7,21 @@ use super::Shared;
 use super::problem::Problem;
 use crate::request::{Ask, BadRequest, Dates, Defaults};
 
-/// What only a file has.
+/// Fields that only files have.
 const OF_FILES: [&str; 6] = ["columns", "format", "delimiter", "decimal", "bom", "limit"];
 
-/// Readings that were chosen.
+/// The selected readings.
 pub(super) struct Chosen {
     pub(super) ask: Ask,
-    /// The moment that they are about, which ages are counted from: the end of the dates, but
-    /// not after the bulk of the readings.
+    /// The reference time for ages: the end of the dates, but not after the bulk of the readings.
     pub(super) moment: Timestamp,
-    /// The moment that silence is counted from: the clock where no end is named, since that asks
-    /// for the present; else the same, since a long span is about what was heard in it.
+    /// The reference time for silence: the clock if no end is given, since the query is about the
+    /// present; otherwise the same as for ages.
     pub(super) silence_at: Timestamp,
 }
 
-/// Filters from a query string. Without `endDate` they end at the last reading, without
-/// `startDate` they begin so long before their end, or before the bulk of the readings.
+/// Filters from a query string. The default `endDate` is the last reading; the default `startDate`
+/// is a fixed time before the end, or before the bulk of the readings.
 pub(super) async fn read(
     shared: &Shared,
     summary: &Summary,
@@ -37,7 +36,7 @@ pub(super) async fn read(
     let ask = defaults.form(query.unwrap_or_default().as_bytes())?;
     let ask = shared.server.restrict(ask).await?;
     if let Some(name) = ask.fields().find(|name| OF_FILES.contains(name)) {
-        return Err(BadRequest::new(name, "only files have it: ask /api/query").into());
+        return Err(BadRequest::new(name, "only for files; use /api/query").into());
     }
     let moment = ask.query.until.min(newest);
     let names_end = ask.fields().any(|name| name == "endDate");

@@ -1,4 +1,4 @@
-//! What operators and their tools ask: alive, ready, how much, how old.
+//! Health and metrics for operators: liveness, readiness, number of readings, data age.
 
 use airshed_common::reason;
 use http::StatusCode;
@@ -8,9 +8,9 @@ use super::Shared;
 use super::answer::{Answer, json as respond_json, respond};
 use crate::watch::TEXT_FORMAT;
 
-/// Whether queries can be answered, and how old the newest readings are: once the first
-/// collection has ended, where there were none before, and while the store takes readings. A
-/// feed that fails does not make the server unready: what is stored is served.
+/// Readiness and data age. The server is ready once the first collection has ended (if the store
+/// was empty), and while the store accepts writes. A failing feed does not make the server unready:
+/// stored readings are served.
 pub(super) async fn ready(shared: &Shared) -> Answer {
     let looked = async {
         let summary = shared.server.store.summary().await?;
@@ -20,7 +20,7 @@ pub(super) async fn ready(shared: &Shared) -> Answer {
     let (summary, newest) = match looked.await {
         Ok(looked) => looked,
         Err(error) => {
-            tracing::error!(reason = reason(&error), "not ready: the store fails");
+            tracing::error!(reason = reason(&error), "not ready: the store failed");
             let body = json!({ "ready": false, "reason": "store unavailable; see the server log" });
             return respond_json(StatusCode::SERVICE_UNAVAILABLE, &body);
         }
@@ -40,9 +40,9 @@ pub(super) async fn ready(shared: &Shared) -> Answer {
     let reason = if shared.stop.is_cancelled() {
         Some("shutting down")
     } else if !shared.store_takes_readings().await {
-        Some("the store takes no readings; see the server log")
+        Some("the store rejects writes; see the server log")
     } else if collects_first {
-        Some("the first collection has not ended")
+        Some("the first collection has not finished")
     } else {
         None
     };

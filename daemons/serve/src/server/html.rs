@@ -1,4 +1,4 @@
-//! Answers for people, as HTML: errors and waiting in words.
+//! HTML pages for browsers: errors, and waiting for a job.
 
 use http::header::{ACCEPT, CONTENT_SECURITY_POLICY};
 use http::{HeaderMap, StatusCode};
@@ -7,17 +7,17 @@ use super::answer::{Answer, respond, set};
 
 const MESSAGE: &str = include_str!("../../page/message.html");
 
-/// Nothing from elsewhere, nothing inline.
+/// No resources of other origins, nothing inline.
 const POLICY: &str = "default-src 'self'; base-uri 'none'; form-action 'self'; \
                       frame-ancestors 'none'; object-src 'none'";
 
-/// Whether a person's browser asks for something to look at.
+/// Whether a browser requests a page.
 pub(super) fn is_browser(headers: &HeaderMap) -> bool {
     let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
     accept.is_some_and(|accept| accept.contains("text/html"))
 }
 
-/// An error in words.
+/// The page of an error.
 pub(super) fn message(status: StatusCode, title: &str, detail: &str) -> Answer {
     let html = MESSAGE
         .replace("{{refresh}}", "")
@@ -26,15 +26,14 @@ pub(super) fn message(status: StatusCode, title: &str, detail: &str) -> Answer {
     html_page(status, html)
 }
 
-/// Waiting, in words; the page asks again by itself.
+/// The page of a waiting job, which reloads itself.
 pub(super) fn progress(state: &str, rows: Option<u64>, estimate: Option<u64>) -> Answer {
-    let of = estimate.map_or(String::new(), |most| format!(" of at most some {}", grouped(most)));
+    let of = estimate.map_or(String::new(), |most| format!(" of at most about {}", grouped(most)));
     let rows = rows.map_or(String::new(), |rows| format!(" {} rows so far{of}.", grouped(rows)));
-    let detail =
-        format!("The answer is {state}.{rows} It will be downloaded as soon as it is there.");
+    let detail = format!("The job is {state}.{rows} The file will be downloaded when it is ready.");
     let html = MESSAGE
         .replace("{{refresh}}", "<meta http-equiv=\"refresh\" content=\"2\">")
-        .replace("{{title}}", "Being prepared")
+        .replace("{{title}}", "Preparing your file")
         .replace("{{detail}}", &escaped(&detail));
     html_page(StatusCode::ACCEPTED, html)
 }

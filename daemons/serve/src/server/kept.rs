@@ -1,4 +1,4 @@
-//! Files that were handed out lately, for clients that ask the same while nothing has changed.
+//! A cache of recent responses, for repeated queries while the data is unchanged.
 
 use std::sync::Arc;
 
@@ -13,16 +13,17 @@ use store::{Error, Format, View};
 use super::whole::{Effort, Whole};
 use crate::request::Ask;
 
-/// A file of more bytes is printed anew each time: a few such would leave no room for others.
+/// Larger files are not cached: a few of them would evict all others.
 const LONGEST: usize = 16 << 20;
 
-/// About so many answers. For more the cache would be in parts, none of which could hold a long one.
+/// Estimated number of entries. With more, the cache would be split into shards too small for a
+/// long response.
 const ANSWERS: usize = 32;
 
-/// Bytes of an answer that gain nothing by being compressed.
+/// Responses of at most this size are not compressed.
 const SHORT: usize = 1024;
 
-/// The answers, by the tag of their question and of the state of the store.
+/// The responses, by a tag of the query and of the store's version.
 pub(super) struct Kept(Cache<String, Arc<Whole>, Weight>);
 
 #[derive(Clone)]
@@ -35,13 +36,13 @@ impl Weighter<String, Arc<Whole>> for Weight {
 }
 
 impl Kept {
-    /// Of so many bytes altogether.
+    /// A cache of this many bytes in total.
     pub(super) fn new(bytes: u64) -> Self {
         Self(Cache::with_weighter(ANSWERS, bytes, Weight))
     }
 
-    /// The tag of an answer: what is asked and the state that is looked at; `None` where the
-    /// store cannot say which that is, or nothing is kept.
+    /// The tag of a response: a hash of the query and the store's version; `None` if the store has
+    /// no version, or the cache is disabled.
     pub(super) async fn tag(&self, ask: &Ask, view: &dyn View) -> Result<Option<String>, Error> {
         if self.0.capacity() == 0 {
             return Ok(None);
@@ -65,12 +66,12 @@ impl Kept {
         found
     }
 
-    /// Begins to collect an answer.
+    /// Starts to record a response.
     pub(super) fn collecting(&self, tag: Option<String>) -> Collecting {
         Collecting { tag, chunks: Vec::new(), length: 0 }
     }
 
-    /// Keeps an answer that is whole, if it is not too long.
+    /// Caches a complete response, if it is not too long.
     pub(super) fn keep(&self, collected: Collecting, ask: &Ask, headers: HeaderMap) {
         let Collecting { tag: Some(tag), chunks, length } = collected else { return };
         let text = match <[Bytes; 1]>::try_from(chunks) {
@@ -88,9 +89,9 @@ impl Kept {
     }
 }
 
-/// An answer that is being given, and kept if it stays short enough.
+/// A response in progress, recorded while it is short enough.
 pub(super) struct Collecting {
-    /// `None`: it is not kept.
+    /// `None`: not recorded.
     tag: Option<String>,
     chunks: Vec<Bytes>,
     length: usize,

@@ -1,10 +1,10 @@
-//! `/api/latest`: the newest reading of every sensor as GeoJSON, kept ready made.
+//! `/api/latest`: the newest reading of every sensor as GeoJSON, precomputed.
 //!
-//! An answer is made and compressed once for as long as the readings stay the same. When the
-//! store's summary has changed, who asks still gets the old one, and a new one is made
-//! meanwhile, at most every five seconds: nobody waits for a collection that has just been
-//! stored. An answer of ten minutes is made anew in any case: readings that replace others
-//! do not show in the summary.
+//! A response is computed and compressed once, and reused while the readings are unchanged. When
+//! the store's summary has changed, clients get the stale response while a new one is computed, at
+//! most every five seconds (stale-while-revalidate), so no client waits after a collection. A
+//! response older than ten minutes is always recomputed, since readings that replace others do not
+//! change the summary.
 
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,26 +28,27 @@ use super::tally::Reasons;
 use super::whole::{Effort, Whole, in_background};
 use super::{Shared, filters};
 
-/// A sensor that was silent for longer than this is not shown, unless asked for.
+/// Sensors that were silent for longer than this are not shown, unless requested.
 const SPAN: SignedDuration = SignedDuration::from_hours(24);
 
 const FRESH: Duration = Duration::from_secs(5);
 const LONGEST: Duration = Duration::from_secs(600);
 
-/// Bytes of ready-made answers, compressed ones included: some ten of the whole network.
+/// Maximum size of the precomputed responses in bytes, including compressed ones: about ten of the
+/// whole network.
 const ROOM: usize = 64 << 20;
 
-/// Decimals of coordinates (11 m) and of concentrations: what a map can show.
+/// Decimals of coordinates (11 m) and of concentrations: the resolution of a map.
 const PLACE_DECIMALS: u32 = 4;
 const VALUE_DECIMALS: u32 = 1;
 
-/// The answers that are ready, the one asked for last at the end.
+/// The precomputed responses, most recently used last.
 #[derive(Default)]
 pub(super) struct Latest(Mutex<Vec<(String, Arc<Made>)>>);
 
 struct Made {
     whole: Whole,
-    /// The store when it was made.
+    /// The store's summary when it was computed.
     summary: Summary,
     moment: Timestamp,
     since: Instant,
@@ -110,18 +111,18 @@ async fn refresh(
 ) {
     match make(&shared, &chosen, summary).await {
         Ok(made) => {
-            // In the form that is asked for usually, before anybody asks.
+            // Compressed in advance, in the usual encoding.
             let _ = made.whole.zstd().await;
             shared.latest.keep(key, made);
         }
         Err(problem) => {
-            tracing::warn!(?problem, "the latest readings stay as they were");
+            tracing::warn!(?problem, "cannot update the latest readings");
             old.refreshing.store(false, Ordering::Relaxed);
         }
     }
 }
 
-/// Of requests that ask the same at the same time one makes the answer.
+/// Single flight: of concurrent equal requests, one computes the response.
 async fn make_in_turn(
     shared: &Shared,
     key: String,
@@ -170,22 +171,21 @@ async fn make(
     }))
 }
 
-/// What a feature collection is about.
+/// The properties of a feature collection.
 struct Collection {
     moment: Timestamp,
     silence_at: Timestamp,
     quality: Quality,
     standard: AqiStandard,
     home: Network,
-    /// Whose data it is.
+    /// The attribution.
     attribution: String,
 }
 
 impl Collection {
-    /// Neighbours stand together, so that it compresses well.
+    /// Features are sorted by location, which compresses well.
     ///
-    /// The newest reading of a sensor that is implausible is left out of it, or says so: an
-    /// older one never takes its place.
+    /// An implausible newest reading is left out or marked; an older reading never replaces it.
     fn write(&self, page: &Page) -> String {
         let Self { moment, silence_at, quality, standard, home, ref attribution } = *self;
         let mut reasons = Reasons::default();
@@ -202,7 +202,7 @@ impl Collection {
         features.sort_by_cached_key(Feature::place);
         let mut text = String::with_capacity(features.len() * 160 + 256);
         text.push_str("{\"type\":\"FeatureCollection\",");
-        // As new as the bulk, as far as anything here is.
+        // The time of the bulk of the sensors, but not after the newest reading here.
         let last = features.iter().map(|feature| feature.reading.timestamp).max();
         if let Some(newest) = last.map(|last| last.min(moment)) {
             let _ = write!(text, "\"newest\":\"{newest}\",");
@@ -284,7 +284,7 @@ impl Feature {
     }
 }
 
-/// A member with plain words, where there are any.
+/// A member with a list of names, if any.
 fn write_names(text: &mut String, member: &str, names: impl Iterator<Item = &'static str>) {
     let names: Vec<_> = names.collect();
     if !names.is_empty() {

@@ -1,9 +1,9 @@
-//! The HTTP server: answers queries at once while there is room, as jobs beyond.
+//! The HTTP server: streams responses while it has capacity, and creates jobs beyond that.
 //!
-//! [`run`] accepts connections; `routes` says what answers what; `query` and `results`
-//! are the two halves of the contract, `admission` says which queries there is room for;
-//! `latest`, `series`, `summary` and `estimate` are what the page asks for besides, `health`
-//! what operators do, `page` what people see; `problem` is the only place where an error becomes a status.
+//! [`run`] accepts connections; `routes` maps paths to handlers; `query` and `results` implement
+//! queries and jobs, `admission` limits concurrency; `latest`, `series`, `summary` and `estimate`
+//! serve the page, `health` serves operators, `page` is the web page; `problem` is the only place
+//! where an error becomes a status.
 
 mod admission;
 mod answer;
@@ -71,27 +71,27 @@ use crate::request::{Ask, Defaults};
 use crate::trace::REQUEST_ID;
 use crate::watch::Watch;
 
-/// What a server is made of.
+/// The parts of a server.
 pub struct Server {
-    /// Where the readings are.
+    /// The store of readings.
     pub store: Arc<dyn Store>,
-    /// Where queries go that there is no room for; `None`: they are refused.
+    /// The job backend for queries beyond capacity; `None`: they are refused.
     pub desk: Option<Desk>,
-    /// How the feed is doing, where this process collects it.
+    /// The status of the feed, if this process collects it.
     pub feed: Option<Arc<FeedStatus>>,
-    /// What is stored by this process, for `/api/events`.
+    /// The events of this process's puts, for `/api/events`.
     pub events: Option<Events>,
-    /// What `/metrics` shows.
+    /// The metrics of `/metrics`.
     pub watch: Arc<Watch>,
-    /// The time.
+    /// The clock.
     pub clock: Clock,
-    /// What it takes upon itself.
+    /// The limits.
     pub limits: Limits,
-    /// Which pages of other origins may ask.
+    /// The allowed CORS origins.
     pub cors: CorsOrigins,
-    /// Whose data it is and how it may be used; readings of other networks stay in the store.
+    /// The networks and their terms; readings of other networks are withheld.
     pub networks: Arc<Networks>,
-    /// The air-quality index of those who do not ask for another.
+    /// The default air-quality index.
     pub index: AqiStandard,
 }
 
@@ -100,12 +100,12 @@ impl Server {
         Defaults { index: self.index, dates: None }
     }
 
-    /// A request for what is handed out alone.
+    /// A request restricted to served networks.
     async fn restrict(&self, ask: Ask) -> Result<Ask, problem::Problem> {
         Ok(self.networks.restrict(ask, &self.store.networks().await?)?)
     }
 
-    /// A query for all that is handed out.
+    /// A query for all served readings.
     async fn everything(&self) -> Result<Query, problem::Problem> {
         Ok(self.networks.everything(&self.store.networks().await?))
     }
@@ -119,33 +119,33 @@ impl Server {
     }
 }
 
-/// Where jobs are taken in and asked after.
+/// The job backend.
 pub struct Desk {
     /// The job records and results.
     pub jobs: Jobs,
-    /// Where the jobs go, and where their ends are heard of.
+    /// The queues of jobs and of their completions.
     pub queues: Queues,
 }
 
-/// What a server takes upon itself.
+/// The limits of a server.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Queries answered directly at the same time; further ones become jobs.
+    /// Maximum number of concurrent direct responses; further queries become jobs.
     pub in_flight: usize,
-    /// Of them, those that are large; further large ones become jobs.
+    /// Maximum number of concurrent direct responses to large queries; further ones become jobs.
     pub large_in_flight: usize,
-    /// A query is large that may find more readings than this.
+    /// Estimated number of readings above which a query is large.
     pub large: u64,
-    /// Results of at least so many bytes are handed out by a link, where there are links.
+    /// Size in bytes from which results are served by a redirect to a presigned URL, if supported.
     pub link_from: Option<u64>,
-    /// The age of the newest reading from which the data counts as stale.
+    /// The data age above which the data is stale.
     pub stale_after: SignedDuration,
-    /// How long a client may take nothing of its answer before it is cut off.
+    /// Write timeout: a response is aborted when no bytes could be sent for this long.
     pub stall: Duration,
-    /// How long open answers may go on after the server was told to stop.
+    /// How long open responses are drained at shutdown.
     pub drain: Duration,
-    /// Bytes of memory for whole answers that may be asked for again; 0 where it costs
-    /// something to learn whether the store has changed.
+    /// Cache size in bytes for complete responses; 0 if checking for changes of the store is
+    /// billed.
     pub kept_answers: u64,
 }
 
@@ -153,7 +153,7 @@ impl Default for Limits {
     fn default() -> Self {
         let (stall, drain) = (Duration::from_secs(60), Duration::from_secs(8));
         let (large_in_flight, large) = (10, 1_000_000);
-        let stale_after = SignedDuration::from_hours(26); // a day's fetch, and some room
+        let stale_after = SignedDuration::from_hours(26); // a day's fetch, with some margin
         let (link_from, kept_answers) = (None, 64 << 20);
         Self {
             in_flight: 100,
@@ -168,23 +168,22 @@ impl Default for Limits {
     }
 }
 
-/// Which pages of other origins may ask.
+/// The allowed CORS origins.
 #[derive(Debug, Clone)]
 pub enum CorsOrigins {
-    /// All, as in the report: the data is open.
+    /// All origins, as in the report: the data is open.
     Any,
-    /// Only these; none when empty.
+    /// Only these origins; none if empty.
     Only(Vec<HeaderValue>),
 }
 
-/// A client has this long to send a request's headers; an idle connection is closed
-/// after it too.
+/// Timeout for a request's headers, and for idle connections.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Jobs whose end can be heard of before a slow listener loses one.
+/// Maximum number of job completions that a slow listener may lag.
 const WAKE_BUFFER: usize = 1024;
 
-/// What the handlers share.
+/// The shared state of the handlers.
 struct Shared {
     server: Server,
     room: Room,
@@ -193,14 +192,14 @@ struct Shared {
     kept: Kept,
     freshness: Freshness,
     ended: broadcast::Sender<Uuid>,
-    /// Of the store, where no collector watches it.
+    /// The state of the store, if no collector checks it.
     store_watch: StoreWatch,
     stop: CancellationToken,
 }
 
 impl Shared {
-    /// Whether the store takes puts: an empty one says so. Where a collector's put failed, it
-    /// is for the collector to say that they are taken again.
+    /// Whether the store accepts puts, tested with an empty one. After a failed put of the
+    /// collector, only the collector can clear the failure.
     async fn store_takes_readings(&self) -> bool {
         let collector = self.server.feed.as_ref().map(|feed| &feed.store);
         if collector.is_some_and(StoreWatch::refuses) {
@@ -210,13 +209,13 @@ impl Shared {
     }
 }
 
-/// How often the store is looked at where no collector does.
+/// Interval of checks of the store if no collector checks it.
 const LOOKS: Duration = Duration::from_secs(30);
 
-/// Says in the log when the store was deleted, say, also while nobody asks.
+/// Logs when the store fails, for example because it was deleted, also without requests.
 async fn look_at_store(shared: Arc<Shared>) {
     if shared.server.feed.is_some() {
-        return; // its collector does
+        return; // its collector checks it
     }
     loop {
         tokio::select! {
@@ -230,8 +229,8 @@ async fn look_at_store(shared: Arc<Shared>) {
 /// The server as a [`tower::Service`], to be mounted in axum or put behind your own TLS. It expects
 /// request paths from the root, without a prefix.
 ///
-/// Background tasks listen for finished jobs, and look at the store, until `stop` is cancelled. [`TryCurrentError`] outside of a tokio
-/// runtime, which it needs.
+/// Background tasks listen for finished jobs, and check the store, until `stop` is cancelled.
+/// Returns [`TryCurrentError`] outside of a tokio runtime.
 pub fn service<B>(
     server: Server,
     stop: &CancellationToken,
@@ -251,7 +250,7 @@ where
 {
     tokio::runtime::Handle::try_current()?;
     if !page::is_built() {
-        info!("the page was not built (make web): a plain form takes its place");
+        info!("the page was not built (make web): serving the plain form instead");
     }
     let room = Room::new(&server.limits);
     let kept = Kept::new(server.limits.kept_answers);
@@ -292,12 +291,13 @@ fn answered(shared: Arc<Shared>, request: Request<answer::RequestBody>) -> Answe
     Box::pin(async move { Ok(routes::answer(&shared, request).await) })
 }
 
-/// Serves until told to stop; then lets open answers end, for a while. Within a tokio runtime.
+/// Serves until stopped, then drains open responses for a limited time. Must run within a tokio
+/// runtime.
 pub async fn run(server: Server, listener: TcpListener, stop: CancellationToken) {
     let (drain, stall) = (server.limits.drain, server.limits.stall);
     let service = match service(server, &stop) {
         Ok(service) => service,
-        Err(error) => return warn!(reason = reason(&error), "not served"),
+        Err(error) => return warn!(reason = reason(&error), "cannot start the server"),
     };
     let graceful = GracefulShutdown::new();
     let mut builder = http1::Builder::new();
@@ -307,7 +307,7 @@ pub async fn run(server: Server, listener: TcpListener, stop: CancellationToken)
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => stream,
                 Err(error) => {
-                    // Out of file descriptors, usually: leave time for some to be closed.
+                    // Usually out of file descriptors: wait until some are closed.
                     warn!(reason = reason(&error), "cannot accept a connection");
                     tokio::time::sleep(Duration::from_millis(50)).await;
                     continue;
@@ -317,7 +317,7 @@ pub async fn run(server: Server, listener: TcpListener, stop: CancellationToken)
         };
         let _ = stream.set_nodelay(true);
         let mut stream = TimeoutStream::new(stream);
-        stream.set_write_timeout(Some(stall)); // hyper asks a body for nothing until it is sent
+        stream.set_write_timeout(Some(stall)); // hyper polls a body only after the previous data was sent
         let stream = TokioIo::new(Box::pin(stream));
         let service = TowerToHyperService::new(service.clone());
         let connection = graceful.watch(builder.serve_connection(stream, service));
@@ -329,12 +329,12 @@ pub async fn run(server: Server, listener: TcpListener, stop: CancellationToken)
     }
     drop(listener);
     if tokio::time::timeout(drain, graceful.shutdown()).await.is_err() {
-        warn!("some clients were still reading; their answers are cut off");
+        warn!("some clients were still reading; aborting their responses");
     }
 }
 
-/// Wakes the requests that wait for a job's end. Which server hears of which job is
-/// chance; whoever waits looks by himself as well.
+/// Wakes the requests that wait for a job. Any server may receive the completion of any job, so
+/// waiting requests also poll.
 async fn hear_of_ended_jobs(shared: Arc<Shared>) {
     let Some(desk) = &shared.server.desk else {
         return;
@@ -349,26 +349,26 @@ async fn hear_of_ended_jobs(shared: Arc<Shared>) {
             Ok(deliveries) => {
                 for delivery in deliveries {
                     if let Some(id) = message::id_in(&delivery.body) {
-                        // Nobody waiting is fine.
+                        // There may be no waiting request.
                         let _ = shared.ended.send(id);
                     }
                     let _ = desk.queues.responses.ack(&delivery.receipt).await;
                 }
             }
             Err(error) => {
-                debug!(reason = reason(&error), "cannot hear of ended jobs");
+                debug!(reason = reason(&error), "cannot receive job completions");
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
         }
     }
 }
 
-/// gzip or zstd for clients that accept it, at the level that keeps up with the network.
+/// gzip or zstd for clients that accept it, at a level that is fast enough for the network.
 fn compression() -> CompressionLayer<impl Predicate> {
     let worthwhile = SizeAbove::new(1024)
         .and(NotForContentType::IMAGES)
         .and(NotForContentType::SSE)
-        .and(NotForContentType::const_new("application/vnd.apache.parquet")); // compressed itself
+        .and(NotForContentType::const_new("application/vnd.apache.parquet")); // already compressed
     CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(worthwhile)
 }
 

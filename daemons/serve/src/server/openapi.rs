@@ -1,4 +1,4 @@
-//! The contract for machines.
+//! The OpenAPI document.
 
 use std::sync::LazyLock;
 
@@ -8,7 +8,7 @@ use store::{Column, Flags, Kind};
 
 use super::answer::{Answer, respond};
 
-/// All but what the columns say.
+/// The document without the columns.
 const DOCUMENT: &str = include_str!("../../page/openapi.json");
 
 pub(super) fn document() -> Answer {
@@ -22,7 +22,7 @@ pub(super) fn document() -> Answer {
     respond(StatusCode::OK, "application/json", TEXT.as_str())
 }
 
-/// A reading as JSON has it.
+/// The JSON schema of a reading.
 fn reading() -> Value {
     let property = |column: &Column| {
         let kind = match column.kind() {
@@ -52,7 +52,7 @@ fn reading() -> Value {
     };
     let properties: Map<_, _> = Column::ALL.iter().map(property).collect();
     json!({
-        "description": "A reading, with the columns that were asked for.",
+        "description": "A reading, with the requested columns.",
         "type": "object",
         "properties": properties,
     })

@@ -1,6 +1,5 @@
-//! What people see: the page as it was built from `web/`, and a plain form. Where the page was
-//! not built, the form takes its place; it works without scripts, and with them follows a job
-//! on the spot.
+//! The web page, built from `web/`, and a plain form. The form replaces the page if it was not
+//! built; it works without scripts, and with scripts it follows a job in place.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -19,7 +18,7 @@ use super::problem::Problem;
 use super::tally::MOST_NUMBERS;
 use super::{Server, Shared};
 
-/// The page as `make web` built it; empty when it was not.
+/// The page built by `make web`; empty if it was not built.
 #[derive(RustEmbed)]
 #[folder = "../web/dist"]
 #[allow_missing = true]
@@ -53,7 +52,7 @@ pub(super) const ASSETS: &[Asset] = &[
 const FORM: &str = include_str!("../../page/form.html");
 const FIELDS: &str = include_str!("../../page/fields.html");
 
-/// Where the built page takes what only the server knows.
+/// Placeholders in the built page for data of the server.
 const PLACE_OF_FORM: &str = "<!--airshed:form-->";
 const PLACE_OF_INDEX: &str = "<!--airshed:index-->";
 const PLACE_OF_COLUMNS: &str = "<!--airshed:columns-->";
@@ -66,12 +65,12 @@ pub(super) fn asset(asset: &'static Asset) -> Answer {
     answer
 }
 
-/// Whether there is more to see than the form.
+/// Whether the page was built.
 pub(super) fn is_built() -> bool {
     Built::get("index.html").is_some()
 }
 
-/// The page, or the form in its place.
+/// The page, or the form if it was not built.
 pub(super) async fn start(shared: &Shared) -> Result<Answer, Problem> {
     let Some(built) = Built::get("index.html") else { return form(shared).await };
     let form = fields(shared).await?;
@@ -82,7 +81,7 @@ pub(super) async fn start(shared: &Shared) -> Result<Answer, Problem> {
     Ok(html_page(StatusCode::OK, html))
 }
 
-/// A file of the built page. Their names change with what is in them.
+/// A file of the built page. Names contain a content hash.
 pub(super) fn built_asset(path: &str) -> Result<Answer, Problem> {
     let file = Built::get(&format!("assets/{path}")).ok_or(Problem::NoSuchPath)?;
     let kind = match path.rsplit_once('.').map(|(_, extension)| extension) {
@@ -100,8 +99,8 @@ pub(super) fn built_asset(path: &str) -> Result<Answer, Problem> {
     Ok(answer)
 }
 
-/// The index as the page shows it: a step for each number of a short scale, else for each
-/// band, with its colours.
+/// The index for the page: a step for each number of a short scale, otherwise for each band, with
+/// its colours.
 fn index_as_json(server: &Server, everything: &Query) -> String {
     let index = server.index;
     let standard = index.standard();
@@ -146,12 +145,12 @@ fn columns_as_json() -> String {
     within_script(&Column::ALL.iter().map(column).collect())
 }
 
-/// Nothing in it can end the script that it stands in.
+/// Escaped, so that it cannot end the surrounding script element.
 fn within_script(value: &Value) -> String {
     value.to_string().replace('<', "\\u003c")
 }
 
-/// The form, with the countries and the days that there are.
+/// The form, with the available countries and days.
 pub(super) async fn form(shared: &Shared) -> Result<Answer, Problem> {
     let Server { index, networks, .. } = &shared.server;
     let everything = shared.server.everything().await?;
@@ -165,7 +164,7 @@ pub(super) async fn form(shared: &Shared) -> Result<Answer, Problem> {
     Ok(html_page(StatusCode::OK, html))
 }
 
-/// What is in the form.
+/// The fields of the form.
 async fn fields(shared: &Shared) -> Result<String, Problem> {
     let summary = shared.server.store.summary().await?;
     let mut countries = String::new();
@@ -185,7 +184,7 @@ async fn fields(shared: &Shared) -> Result<String, Problem> {
     }
     let now = (shared.server.clock)();
     let newest = shared.freshness.newest(&summary).await?;
-    // With the last readings of those behind the bulk, but not of a clock that is far ahead.
+    // Includes the last readings after the bulk, but not those of a clock that is far ahead.
     let last = summary.extent.map(|(_, last)| last);
     let hour = SignedDuration::from_hours(1);
     let latest = newest
@@ -195,9 +194,11 @@ async fn fields(shared: &Shared) -> Result<String, Problem> {
     let day = SignedDuration::from_hours(24);
     let start = end.saturating_sub(day).unwrap_or(end);
     let state = match summary.extent.zip(newest) {
-        None => "There are no readings yet: the first fetch is under way or has failed.".to_owned(),
+        None => {
+            "There are no readings yet: the first fetch is in progress or has failed.".to_owned()
+        }
         Some(((oldest, _), newest)) => format!(
-            "{} readings from {} to {} (UTC); half of the sensors have sent nothing for {}.",
+            "{} readings from {} to {} (UTC); median data age {}.",
             grouped(summary.readings()),
             spoken(oldest),
             spoken(latest.unwrap_or(newest)),

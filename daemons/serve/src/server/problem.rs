@@ -1,4 +1,4 @@
-//! Errors as answers: `application/problem+json` (RFC 9457), a page for browsers.
+//! Error responses: `application/problem+json` (RFC 9457), or a page for browsers.
 
 use airshed_common::reason;
 use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, RETRY_AFTER};
@@ -10,7 +10,7 @@ use super::html;
 use crate::jobs::JobsError;
 use crate::request::BadRequest;
 
-/// Whether plain text is what the client accepts first: the first of those that it weighs most.
+/// Whether the client prefers plain text: the first media type with the highest weight.
 fn prefers_text(headers: &HeaderMap) -> bool {
     let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let ranges = accepted.flat_map(|value| value.split(',')).map(|range| {
@@ -23,38 +23,38 @@ fn prefers_text(headers: &HeaderMap) -> bool {
     first.is_some_and(|(name, _)| name.eq_ignore_ascii_case("text/plain"))
 }
 
-/// Everything that is not an answer.
+/// All error responses.
 #[derive(Debug)]
 pub(super) enum Problem {
-    /// The request cannot be understood.
+    /// The request is invalid.
     Bad(BadRequest),
     /// The body did not come in time.
     TooSlow,
-    /// The query is fine and nothing matches.
+    /// The query is valid, but nothing matches.
     NoData,
-    /// There is nothing at this path.
+    /// The path does not exist.
     NoSuchPath,
-    /// There is, but not by this method.
+    /// The path exists, but does not support the method.
     Method(&'static str),
-    /// The id was never given out, or long ago.
+    /// The job id is unknown or was forgotten.
     UnknownJob,
     /// The result has been deleted.
     Expired,
-    /// The job was cancelled by whoever asked.
+    /// The job was cancelled by the client.
     Cancelled,
-    /// The job was asked for by others as well.
+    /// The job is shared with other requests.
     SharedJob,
-    /// The job has ended in this state, and left nothing to delete.
+    /// The job has ended in this state, and there is nothing to delete.
     EndedJob(&'static str),
     /// The job ended without a result.
     Failed { reason: String, retryable: bool },
-    /// No room, not even in the queue.
+    /// No capacity, and the queue is full.
     Busy(&'static str),
-    /// Nothing is stored by this process.
+    /// This process does not store readings.
     NoEvents,
-    /// The server is stopping.
+    /// The server is shutting down.
     Stopping,
-    /// Our fault, or that of a service behind us: logged, not told.
+    /// An error of the server or of a backend: logged, without details in the response.
     Internal { log: String, transient: bool },
 }
 
@@ -77,7 +77,7 @@ impl From<JobsError> for Problem {
 }
 
 impl Problem {
-    /// The answer in the form that the client reads.
+    /// The response in the format that the client accepts.
     pub(super) fn answer(self, headers: &HeaderMap) -> Answer {
         if let Self::Internal { log, .. } = &self {
             tracing::error!(reason = log, "a request failed");
@@ -135,25 +135,27 @@ impl Problem {
                 StatusCode::NOT_FOUND,
                 "no-such-path",
                 "Not found",
-                "There is nothing here. /openapi.json tells what there is.".to_owned(),
+                "No such path. See /openapi.json for the API.".to_owned(),
             ),
             Self::NoEvents => (
                 StatusCode::NOT_FOUND,
                 "no-events",
                 "No events",
-                "Another process stores the readings: only that one can tell of it.".to_owned(),
+                "This process does not store readings. Events are available from the process \
+                 that does."
+                    .to_owned(),
             ),
             Self::Method(allowed) => (
                 StatusCode::METHOD_NOT_ALLOWED,
                 "method",
                 "Method not allowed",
-                format!("This path takes {allowed}."),
+                format!("Allowed methods: {allowed}."),
             ),
             Self::UnknownJob => (
                 StatusCode::NOT_FOUND,
                 "unknown-job",
                 "Unknown id",
-                "No job has this id. Ids of results are forgotten a week after they expire."
+                "No job has this id. Job ids are deleted a week after the result expires."
                     .to_owned(),
             ),
             Self::Expired => (
@@ -172,13 +174,14 @@ impl Problem {
                 StatusCode::CONFLICT,
                 "shared-job",
                 "Shared job",
-                "The same was asked for more than once: the job and its result stay.".to_owned(),
+                "The job is shared with other requests: it was not cancelled or deleted."
+                    .to_owned(),
             ),
             Self::EndedJob(state) => (
                 StatusCode::CONFLICT,
                 "ended-job",
                 "The job has ended",
-                format!("The job is {state} already: there is nothing to cancel or delete."),
+                format!("The job is already {state}: there is nothing to cancel or delete."),
             ),
             Self::Failed { reason, .. } => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "failed", "The job failed", reason.clone())
@@ -188,7 +191,7 @@ impl Problem {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "stopping",
                 "Stopping",
-                "The server is stopping. Ask again in a moment.".to_owned(),
+                "The server is shutting down. Retry in a moment.".to_owned(),
             ),
             Self::Internal { transient: true, .. } => (
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -200,7 +203,7 @@ impl Problem {
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "internal",
                 "Internal error",
-                "The server failed; its log tells why.".to_owned(),
+                "Internal error; see the server log.".to_owned(),
             ),
         }
     }

@@ -1,4 +1,4 @@
-//! `/api/query`: rows at once while there is room, a job with an id beyond.
+//! `/api/query`: a direct response while there is capacity, a job with an id beyond that.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -28,13 +28,14 @@ use crate::request::{Ask, BadRequest, Defaults};
 use crate::trace::Origin;
 
 const MAX_BODY_BYTES: usize = 64 << 10;
-/// So few rows are a question of their own: never a job, and beside the places of files.
+/// Queries with at most this many rows never become jobs, and use the permits of interactive
+/// requests.
 const FEW: u64 = 1000;
 
-/// How long the rows of an answer may be counted before it is begun.
+/// How long rows are counted before a response is started.
 const LOOK_AHEAD: Duration = Duration::from_millis(50);
 
-/// How long a job waits to be taken in for a look whether an earlier one has its answer.
+/// How long the lookup of an earlier equal job may take before a new one is created.
 const VERSION_WITHIN: Duration = Duration::from_secs(1);
 
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -55,7 +56,7 @@ pub(super) async fn answer(
     }
     let view = ask.view_of(shared.server.store.snapshot().await?);
     let tag = shared.kept.tag(&ask, view.as_ref()).await?;
-    // What is there whole takes no place.
+    // A cached response takes no permit.
     if let Some(answer) = again(shared, tag.as_deref(), &headers).await? {
         return Ok(answer);
     }
@@ -69,13 +70,13 @@ pub(super) async fn answer(
     }
 }
 
-/// What an answer is looked up in, and the tag that it will have.
+/// The view of a query, and the tag of its response.
 struct Looked {
     view: Arc<dyn View>,
     tag: Option<String>,
 }
 
-/// An answer that was given before, or that the client has.
+/// A cached response, or `304` if the client has it.
 async fn again(
     shared: &Shared,
     tag: Option<&str>,
@@ -98,7 +99,7 @@ async fn read(request: Request<RequestBody>, defaults: &Defaults) -> Result<Ask,
         return Ok(defaults.form(request.uri().query().unwrap_or_default().as_bytes())?);
     }
     if request.uri().query().is_some_and(|query| !query.is_empty()) {
-        let reason = "a POST carries its fields in the body, not in the query string";
+        let reason = "a POST has its fields in the body, not in the query string";
         return Err(BadRequest::new("query string", reason).into());
     }
     let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
@@ -118,7 +119,7 @@ async fn read(request: Request<RequestBody>, defaults: &Defaults) -> Result<Ask,
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
             Err(BadRequest::new("body", format!("longer than {MAX_BODY_BYTES} bytes")).into())
         }
-        Ok(Err(_)) => Err(BadRequest::new("body", "did not arrive whole").into()),
+        Ok(Err(_)) => Err(BadRequest::new("body", "incomplete").into()),
         Err(_) => Err(Problem::TooSlow),
     }
 }
@@ -130,7 +131,7 @@ fn prefers_a_job(headers: &HeaderMap) -> bool {
     wishes.any(|wish| wish.trim().eq_ignore_ascii_case("respond-async"))
 }
 
-/// `place` is held until the last byte has been handed to the connection.
+/// `place` (the permit) is held until the last byte has been handed to the connection.
 async fn directly(
     shared: &Arc<Shared>,
     ask: Ask,
@@ -138,7 +139,8 @@ async fn directly(
     headers: &HeaderMap,
     place: impl Send + 'static,
 ) -> Result<Answer, Problem> {
-    // Of equal questions at the same time one is answered, and the others by what that leaves.
+    // Single flight: of concurrent equal queries one is processed, and the others use its cached
+    // response.
     let turn = tag.as_ref().map(|tag| shared.turns.of(tag.clone()));
     let _turn = match &turn {
         Some(turn) => {
@@ -162,7 +164,7 @@ async fn directly(
             Some(Rows { doubtful, truncated })
         }
         Some(_) => {
-            // Counted page after page, then begun once more: one page at a time in memory.
+            // Counts page by page, then starts over: one page at a time in memory.
             let counted = look_ahead(pages, first).await?;
             pages = ask.pages_in(view);
             first = pages.next().await.ok_or(Problem::NoData)??;
@@ -197,7 +199,7 @@ async fn directly(
                     again.kept.keep(out.kept, &asked, headers);
                     drop(sender.send_trailers(rows.headers()).await);
                 }
-                Ok(None) => {} // the client has gone
+                Ok(None) => {} // the client disconnected
                 Err(error) => {
                     metrics::counter!("airshed_answers_cut_total").increment(1);
                     sender.abort(CutOff(error));
@@ -205,7 +207,7 @@ async fn directly(
             }
         };
         tokio::spawn(streaming.in_current_span());
-        Response::new(body.fuse().boxed_unsync()) // the encoders ask again after the end
+        Response::new(body.fuse().boxed_unsync()) // the encoders poll again after the end
     };
     describe_file(shared, &mut answer, &ask, rows.as_ref());
     if let Some(tag) = &tag {
@@ -217,8 +219,8 @@ async fn directly(
     Ok(answer)
 }
 
-/// Counts the rows of an answer before it is begun, if that goes quickly; else they are
-/// counted as they go, for trailers.
+/// Counts the rows of a response before it is started, if that is fast; otherwise they are counted
+/// while sending, for trailers.
 async fn look_ahead(mut pages: Pages, mut page: Page) -> Result<Option<Rows>, Problem> {
     let (begun, mut doubtful) = (Instant::now(), 0);
     loop {
@@ -233,7 +235,7 @@ async fn look_ahead(mut pages: Pages, mut page: Page) -> Result<Option<Rows>, Pr
     }
 }
 
-/// Where an answer goes.
+/// The destination of a response.
 struct Out<'a> {
     sender: &'a mut Sender<Bytes, CutOff>,
     stall: Duration,
@@ -241,18 +243,18 @@ struct Out<'a> {
 }
 
 impl Out<'_> {
-    /// Whether it was taken; not by a client that has gone.
+    /// Whether it was sent; false if the client disconnected.
     async fn send(&mut self, chunk: Bytes) -> Result<bool, BoxError> {
         self.kept.add(&chunk);
         match timeout(self.stall, self.sender.send_data(chunk)).await {
             Ok(sent) => Ok(sent.is_ok()),
-            Err(_) => Err("the client takes nothing".into()),
+            Err(_) => Err("client write timed out".into()),
         }
     }
 }
 
-/// Sends an answer page by page; what its rows were, unless the client has gone. An error
-/// here breaks the transfer off, so that a cut file is never taken for a whole one.
+/// Sends a response page by page; returns its row counts, unless the client disconnected. An error
+/// aborts the transfer, so that a truncated file is never mistaken for a complete one.
 async fn stream(
     mut file: Vec<u8>,
     mut encoder: Encoder,
@@ -261,7 +263,7 @@ async fn stream(
     given: &mut Given,
 ) -> Result<Option<Rows>, BoxError> {
     loop {
-        // A format may hold rows back until it has enough of them.
+        // A format may buffer rows.
         let length = file.len();
         if length > 0 && !out.send(file.into()).await? {
             return Ok(None);
@@ -269,7 +271,7 @@ async fn stream(
         file = Vec::with_capacity(length);
         let Some(page) = pages.next().await else { break };
         let page = page.inspect_err(|error| {
-            tracing::error!(reason = reason(error), "an answer was cut off");
+            tracing::error!(reason = reason(error), "response aborted");
         })?;
         encoder.page(&mut file, &page)?;
         given.rows += page.len() as u64;
@@ -284,7 +286,7 @@ async fn stream(
     Ok(Some(Rows { doubtful: given.doubtful, truncated }))
 }
 
-/// What a query has been given so far.
+/// The counts of a response so far.
 struct Given {
     begun: Instant,
     rows: u64,
@@ -292,7 +294,7 @@ struct Given {
 }
 
 impl Given {
-    /// That was all.
+    /// Records the metrics of a complete response.
     fn whole(&self) {
         let took = self.begun.elapsed();
         metrics::histogram!("airshed_query_seconds", "path" => "direct").record(took);
@@ -308,16 +310,16 @@ async fn as_job(
 ) -> Result<Answer, Problem> {
     if shared.server.desk.is_none() {
         metrics::counter!("airshed_queries_total", "path" => "refused").increment(1);
-        return Err(Problem::Busy("All places are taken. Ask again in a moment."));
+        return Err(Problem::Busy("Server at capacity. Retry in a moment."));
     }
-    // The handler is dropped when its client goes; the job is taken in all the same.
+    // The handler is dropped when its client disconnects; the job is created all the same.
     let taken_in = take_in(Arc::clone(shared), ask, origin.clone()).in_current_span();
     let taken_in = tokio::spawn(taken_in).await;
     let job =
         taken_in.map_err(|panic| Problem::Internal { log: reason(&panic), transient: false })??;
     let location = format!("/api/results/{}", job.id);
     let mut answer = if html::is_browser(headers) {
-        respond(StatusCode::SEE_OTHER, "text/plain", "The answer is being prepared.\n")
+        respond(StatusCode::SEE_OTHER, "text/plain", "The job was accepted.\n")
     } else {
         let (status, state) = (results::status_of(&job.state), job.state.name());
         let body = json!({ "id": job.id, "status": status, "state": state, "location": location });
@@ -336,7 +338,7 @@ async fn take_in(shared: Arc<Shared>, ask: Ask, origin: Origin) -> Result<Job, P
     let key = serde_json::to_string(&query).unwrap_or_default(); // plain JSON
     let turn = shared.turns.of(key);
     let _turn = turn.lock().await;
-    // Where that cannot be told soon, the job is one of its own.
+    // If the lookup takes too long, a separate job is created.
     let wanted = ask.wanted();
     let view = ask.view_of(Arc::clone(&shared.server.store) as Arc<dyn View>);
     let version = timeout(VERSION_WITHIN, view.version(wanted.from, wanted.until));
@@ -345,17 +347,17 @@ async fn take_in(shared: Arc<Shared>, ask: Ask, origin: Origin) -> Result<Job, P
         && let Some(job) = desk.jobs.share(&job).await?
     {
         metrics::counter!("airshed_queries_total", "path" => "same job").increment(1);
-        tracing::info!(id = %job.id, first_request = job.origin.request, "the same is asked again");
+        tracing::info!(id = %job.id, first_request = job.origin.request, "returning an existing job for an equal query");
         return Ok(job);
     }
     let job = desk.jobs.create(query, origin.here()).await?;
     if let Err(error) = desk.queues.requests.send(&message::of(job.id, &job.origin)).await {
         desk.jobs.withdraw(job.id).await?;
         metrics::counter!("airshed_queries_total", "path" => "refused").increment(1);
-        tracing::warn!(reason = reason(&error), "a query was refused");
+        tracing::warn!(reason = reason(&error), "query refused");
         return Err(match error.kind() {
             queue::ErrorKind::Full => {
-                Problem::Busy("All places are taken, in the queue too. Ask again later.")
+                Problem::Busy("Server at capacity and job queue full. Retry later.")
             }
             _ => Problem::Internal { log: reason(&error), transient: true },
         });

@@ -1,4 +1,4 @@
-//! `/api/results/<id>`: where a job stands, and its file once it is done.
+//! `/api/results/<id>`: the state of a job, and its file when it is done.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -23,10 +23,10 @@ use super::{Desk, Shared, html};
 use crate::jobs::{Cancellation, Job, State};
 use crate::request::{Ask, BadRequest, whole};
 
-/// The longest that a client may ask to wait.
+/// The maximum of `wait`.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
-/// How often a waiting request looks by itself, in case it is not woken.
+/// Polling interval of a waiting request, in case it is not woken.
 const LOOK: Duration = Duration::from_secs(1);
 
 pub(super) async fn answer(
@@ -50,7 +50,7 @@ pub(super) async fn answer(
     }
 }
 
-/// Where a job stands, whatever that is: without the file.
+/// The state of a job, without the file.
 pub(super) async fn status(
     shared: &Shared,
     id: &str,
@@ -61,7 +61,7 @@ pub(super) async fn status(
     Ok(respond_json(StatusCode::OK, &described(desk, &job).await))
 }
 
-/// Cancels a job that nobody else waits for, or deletes its result.
+/// Cancels a job that is not shared, or deletes its result.
 pub(super) async fn cancel(shared: &Shared, id: &str) -> Result<Answer, Problem> {
     let (desk, id) = named(shared, id)?;
     let job = match desk.jobs.cancel(id).await?.ok_or(Problem::UnknownJob)? {
@@ -69,7 +69,7 @@ pub(super) async fn cancel(shared: &Shared, id: &str) -> Result<Answer, Problem>
         Cancellation::Shared => return Err(Problem::SharedJob),
         Cancellation::Ended(state) => return Err(Problem::EndedJob(state)),
     };
-    // Nobody waiting is fine.
+    // There may be no waiting request.
     let _ = shared.ended.send(id);
     Ok(respond_json(StatusCode::OK, &described(desk, &job).await))
 }
@@ -79,7 +79,8 @@ fn named<'a>(shared: &'a Shared, id: &str) -> Result<(&'a Desk, Uuid), Problem> 
     Ok((desk, id.parse().map_err(|_| Problem::UnknownJob)?))
 }
 
-/// The result: by a link to it where it is large and there are links, else itself.
+/// The result: a redirect to a presigned URL if it is large and the store supports it, otherwise
+/// the file.
 async fn file(
     shared: &Shared,
     desk: &Desk,
@@ -88,16 +89,15 @@ async fn file(
     tag: &str,
     rows: &Rows,
 ) -> Result<Answer, Problem> {
-    // It was read once already, before the job was begun.
+    // It was parsed once already, when the job was created.
     let ask = Ask::from_object(job.query.clone())?;
-    // A network whose terms were withdrawn since is handed out no more.
+    // Networks whose terms were withdrawn since are no longer served.
     let ask = shared.server.restrict(ask).await?;
     if shared.server.limits.link_from.is_some_and(|least| bytes >= least) {
         let disposition = format!("attachment; filename=\"{}\"", ask.file_name());
         let link = desk.jobs.link(job, ask.format.media_type(), &disposition).await?;
         if let Some(link) = link {
-            let mut answer =
-                respond(StatusCode::SEE_OTHER, "text/plain", "The file is elsewhere.\n");
+            let mut answer = respond(StatusCode::SEE_OTHER, "text/plain", "See Location.\n");
             answer.headers_mut().insert(LOCATION, link);
             return Ok(answer);
         }
@@ -111,13 +111,13 @@ async fn file(
     let stall = shared.server.limits.stall;
     let sending = async move {
         if let Err(error) = send(chunks, &mut sender, stall).await {
-            tracing::error!(reason = reason(&*error), "a result was cut off");
+            tracing::error!(reason = reason(&*error), "result download aborted");
             metrics::counter!("airshed_answers_cut_total").increment(1);
             sender.abort(CutOff(error));
         }
     };
     tokio::spawn(sending.in_current_span());
-    let mut answer = Response::new(body.fuse().boxed_unsync()); // the encoders ask again after the end
+    let mut answer = Response::new(body.fuse().boxed_unsync()); // the encoders poll again after the end
     describe_file(shared, &mut answer, &ask, Some(rows));
     set(&mut answer, CONTENT_LENGTH, &bytes.to_string());
     set(&mut answer, ETAG, tag);
@@ -134,8 +134,8 @@ async fn send(
     while let Some(chunk) = chunks.next().await.transpose()? {
         match timeout(stall, sender.send_data(chunk)).await {
             Ok(Ok(())) => {}
-            Ok(Err(_)) => return Ok(()), // the client has gone
-            Err(_) => return Err("the client takes nothing".into()),
+            Ok(Err(_)) => return Ok(()), // the client disconnected
+            Err(_) => return Err("client write timed out".into()),
         }
     }
     Ok(())
@@ -156,7 +156,7 @@ fn read_wait(query: Option<&str>) -> Result<Duration, BadRequest> {
     Ok(wait)
 }
 
-/// The job once it has ended, or as it stands when the wait is over.
+/// The job when it has ended, or when the wait is over.
 async fn wait_for_end(
     shared: &Shared,
     desk: &Desk,
@@ -202,13 +202,13 @@ async fn progress(desk: &Desk, job: &Job, headers: &HeaderMap) -> Answer {
     answer
 }
 
-/// The word that the report's clients wait on: a job that has not ended is `processing`.
+/// The status for the report's clients: a job that has not ended is `processing`.
 pub(super) fn status_of(state: &State) -> &'static str {
     if state.is_final() { state.name() } else { "processing" }
 }
 
-/// A job as its record has it, without the query; and, for one that waits, about how many
-/// wait with it, which is the most that can be before it.
+/// The record of a job, without the query; for a queued job also the approximate number of queued
+/// jobs, an upper bound of its position.
 async fn described(desk: &Desk, job: &Job) -> Value {
     let mut body = json!({
         "id": job.id,

@@ -1,4 +1,4 @@
-//! Which handler answers what.
+//! The routes and their handlers.
 
 use std::sync::{Arc, LazyLock};
 use std::time::Instant;
@@ -90,10 +90,10 @@ static ROUTES: LazyLock<Router<Route>> = LazyLock::new(|| {
     router
 });
 
-/// Answers a request, whatever it is.
+/// Answers any request.
 pub(super) async fn answer(shared: &Arc<Shared>, request: Request<RequestBody>) -> Answer {
     let origin = Origin::of(request.headers());
-    // Enabled whatever is logged, so that what is logged has it.
+    // At level error, so that the span is enabled at any log level.
     let span = error_span!(
         "request",
         request = origin.request,
@@ -153,7 +153,7 @@ async fn answer_within(
     };
     let mut answer = answered.unwrap_or_else(|problem| problem.answer(&headers));
     if method == Method::HEAD {
-        // hyper sends no body to HEAD; dropping it here stops its making at once.
+        // hyper sends no body for HEAD; dropping it here stops producing it at once.
         *answer.body_mut() = full("");
     }
     let (route, status) = (route.map_or("none", Route::name), answer.status().as_u16());

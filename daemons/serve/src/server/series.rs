@@ -15,37 +15,37 @@ use super::filters::{self, Chosen};
 use super::problem::Problem;
 use crate::request::BadRequest;
 
-/// How far a series goes back that names no start.
+/// The default length of a series.
 const SPAN: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// Readings that a series has at most: half a year of one every five minutes.
+/// Maximum number of readings in a series: half a year at five-minute intervals.
 const MOST: usize = 50_000;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Series {
-    /// With its network, unless its number alone names it.
+    /// Prefixed by its network, unless the number is sufficient.
     sensor: Value,
     sensor_type: Option<String>,
-    /// Where it was when it was last heard of.
+    /// Its location in its newest reading.
     location: Value,
     from: Timestamp,
     until: Timestamp,
-    /// The averaging window of the values; and all that the sensor has there.
+    /// The averaging period of the values, and all those available.
     window: &'static str,
     windows: Vec<&'static str>,
-    /// Whether these are all; else they end early.
+    /// Whether the series is complete, not truncated.
     complete: bool,
-    /// Whether the newest index is of a mean that its standard is defined on.
+    /// Whether the newest index is defined for its averaging period.
     basis: Option<String>,
-    /// Which pollutant makes the newest index: both when they are even.
+    /// The dominant pollutant of the newest index: both if equal.
     dominant: Vec<&'static str>,
     flags: BTreeSet<&'static str>,
-    /// Why the newest reading is in no mean.
+    /// Why the newest reading is excluded from means.
     left_out: Vec<&'static str>,
-    /// Seconds since the newest reading.
+    /// Age of the newest reading in seconds.
     age_seconds: i64,
-    /// Whether that is too long to speak of the air at present.
+    /// Whether it is too old to describe the current air quality.
     old: bool,
     /// Seconds since 1970, UTC.
     timestamp: Vec<i64>,
@@ -57,7 +57,7 @@ struct Series {
     pm25: Vec<Option<Number>>,
     #[serde(rename = "AQI")]
     numbers: Vec<Option<u32>>,
-    /// Which air-quality index it is.
+    /// The air-quality index.
     index: String,
     attribution: String,
 }
@@ -66,7 +66,7 @@ pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answe
     let summary = shared.server.store.summary().await?;
     let Chosen { ask, silence_at, .. } = filters::read(shared, &summary, query, SPAN).await?;
     let &[sensor] = ask.query.sensors.as_slice() else {
-        return Err(BadRequest::new("sensor", "give the id of one sensor").into());
+        return Err(BadRequest::new("sensor", "expected the id of one sensor").into());
     };
     let standard = ask.query.standard;
     let _place = shared.room.aside().await?;
@@ -80,7 +80,7 @@ pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answe
     }
     let complete = readings.len() <= MOST;
     readings.truncate(MOST);
-    // A sensor that moved across a border has two places in the order of rows.
+    // A sensor that moved across a border appears in two places in the row order.
     readings.sort_by_key(|reading| reading.timestamp);
     let Some(last) = readings.last().cloned() else { return Err(Problem::NoData) };
     let windows: BTreeSet<Window> = readings.iter().map(|reading| reading.window).collect();
@@ -122,7 +122,7 @@ pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answe
     Ok(answer)
 }
 
-/// How long a mean speaks of the air at present: one of five minutes or an hour not for a day.
+/// How long a mean describes the current air quality, depending on its averaging period.
 fn present(window: Window) -> SignedDuration {
     match window {
         Window::FiveMinutes | Window::Hour | Window::NowCast => SignedDuration::from_hours(3),
@@ -130,7 +130,7 @@ fn present(window: Window) -> SignedDuration {
     }
 }
 
-/// The pollutants whose index is the reading's.
+/// The pollutants whose sub-index is the reading's index.
 fn dominant(reading: &Reading, standard: AqiStandard) -> Vec<&'static str> {
     match reading.index_by(standard) {
         None => Vec::new(),

@@ -1,8 +1,8 @@
-//! `/api/summary`: what is stored, how old it is, and, where filters are given, what the
-//! readings that pass them say together: [`Quality::Plausible`] unless all are asked for.
+//! `/api/summary`: what is stored, the data age, and, if filters are given, statistics of the
+//! selected readings, by default [`Quality::Plausible`].
 //!
-//! A sensor is silent whose newest reading is 24 hours older than the present; where the selection
-//! names its end, than that or the bulk of the readings, whichever is earlier.
+//! A sensor is silent if its newest reading is more than 24 hours older than the present, or, if
+//! the selection has an end, than that end or the bulk of the readings, whichever is earlier.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -19,10 +19,10 @@ use super::filters::{self, Chosen};
 use super::problem::Problem;
 use super::tally::Tally;
 
-/// The readings of a selection that names no dates.
+/// The default range of a selection.
 const SPAN: SignedDuration = SignedDuration::from_hours(24);
 
-/// A selection that takes longer to read is summed up as far as that went.
+/// Time limit for reading a selection; after it, the statistics are partial.
 const LONGEST: Duration = Duration::from_secs(10);
 
 pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answer, Problem> {
@@ -38,7 +38,7 @@ pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answe
     Ok(respond_json(StatusCode::OK, &body))
 }
 
-/// What is stored, and how old it is.
+/// What is stored, and the data age.
 fn stored(shared: &Shared, summary: &Summary, newest: Option<Timestamp>) -> Value {
     let age = newest.map(|newest| (shared.server.clock)().duration_since(newest));
     let countries: Vec<_> = summary
@@ -75,7 +75,7 @@ async fn selection(
     let view = ask.view_of(store.snapshot().await?);
     let heard = heard(view.as_ref(), &ask.query, silence_at).await?;
     let mut countries: BTreeMap<Option<Country>, Tally> = BTreeMap::new();
-    // Those that are left out for a flag are read, too, to be counted.
+    // Readings excluded for a flag are read, too, to count them.
     let mut pages = Pages::of_view(view, ask.query.clone());
     let mut counted_until: Option<Timestamp> = None;
     while let Some(page) = pages.next().await.transpose()? {
@@ -118,9 +118,9 @@ async fn selection(
     Ok(selection)
 }
 
-/// When each sensor of a selection was heard of last, of those that were not silent at a
-/// moment: by any reading, whatever its index. Where the selection is no longer than that,
-/// each of its readings tells by itself.
+/// The sensors of a selection that were not silent at a time: by any reading, with or without an
+/// index. If the selection is no longer than the silence threshold, each reading is evidence by
+/// itself.
 async fn heard(
     view: &dyn View,
     query: &Query,

@@ -1,7 +1,7 @@
-//! What many readings say together: counts, means, medians, and what is in none of them.
+//! Statistics of readings: counts, means, medians, and the excluded readings.
 //!
-//! Sums are decimals, medians come from counts of each value: both are exact, and a tally's
-//! size depends on how many values there are, not on how many readings.
+//! Sums are decimals, medians are computed from counts of each value: both are exact, and the size
+//! of a tally depends on the number of distinct values, not of readings.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -11,26 +11,27 @@ use store::{AqiStandard, LeftOut, Reading, Sensor};
 
 use super::answer::number;
 
-/// What a mean, a median and the counts of what is left out are given to.
+/// The number of decimals of means and medians.
 const DECIMALS: u32 = 2;
 
-/// µg/m³ from which a median tells values no longer apart: five times what any sensor shows.
+/// Concentration in µg/m³ above which the median no longer distinguishes values: five times the
+/// range of any sensor.
 const HIGHEST: i64 = 10_000;
 
-/// Readings that were added one by one.
+/// A tally of readings.
 #[derive(Default)]
 pub(super) struct Tally {
     readings: u64,
     sensors: HashSet<Sensor>,
     without_index: u64,
-    /// How many readings have each index.
+    /// The number of readings by index value.
     indices: Counts,
     averaged: Averaged,
     left_out: Reasons,
 }
 
-/// The readings that are in means and medians. Those without an index are not: they count
-/// particles, or nobody knows what they measure.
+/// The readings in means and medians. Those without an index are excluded: they are particle
+/// counts, or of unknown models.
 #[derive(Default)]
 struct Averaged {
     indices: Counts,
@@ -41,12 +42,12 @@ struct Averaged {
 /// Readings by the number in the column `AQI`.
 type Counts = BTreeMap<u32, u64>;
 
-/// A scale of so many numbers is shown number by number, any by its bands.
+/// Scales of at most this many numbers are reported by number; all scales by band.
 pub(super) const MOST_NUMBERS: u32 = 15;
 
 impl Tally {
-    /// A reading that is left out for a flag is in nothing else; one that is left out for
-    /// another reason is in no mean or median.
+    /// A reading excluded for a flag is counted nowhere else; one excluded for another reason is
+    /// only excluded from means and medians.
     pub(super) fn add(&mut self, reading: &Reading, index: Option<u32>, left_out: LeftOut) {
         self.left_out.add(left_out);
         if !left_out.flags.is_empty() {
@@ -110,8 +111,7 @@ impl Tally {
     }
 }
 
-/// How many readings are left out, and why. One that is left out for several reasons counts
-/// for each of them.
+/// The number of excluded readings, by reason. A reading with several reasons counts for each.
 #[derive(Default)]
 pub(super) struct Reasons {
     pub(super) readings: u64,
@@ -152,10 +152,10 @@ impl Averaged {
 #[derive(Default)]
 struct Values {
     sum: Decimal,
-    /// The sum went beyond what a decimal holds: there is no mean.
+    /// The sum exceeded the range of a decimal: there is no mean.
     beyond: bool,
     count: u64,
-    /// How often there is each hundredth.
+    /// The count of each hundredth.
     hundredths: BTreeMap<i64, u64>,
 }
 
@@ -167,7 +167,7 @@ impl Values {
         let most = Decimal::from(HIGHEST);
         let mut hundredths = value.clamp(-most, most).round_dp(DECIMALS);
         hundredths.rescale(DECIMALS);
-        // Within ten thousand it is a small number.
+        // Values below ten thousand are small numbers.
         let hundredths = i64::try_from(hundredths.mantissa()).unwrap_or_default();
         *self.hundredths.entry(hundredths).or_default() += 1;
     }
@@ -199,8 +199,7 @@ impl Values {
     }
 }
 
-/// Twice the median of values in order, each with how often there is it: between the two
-/// middle ones, where there are two.
+/// Twice the median of sorted values with counts: the sum of the two middle ones for an even total.
 fn median(counts: impl Iterator<Item = (i64, u64)> + Clone) -> Option<i64> {
     let count: u64 = counts.clone().map(|(_, count)| count).sum();
     let nth = |n: u64| {

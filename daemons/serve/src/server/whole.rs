@@ -1,4 +1,4 @@
-//! Answers that are there whole, and handed out again and again, also compressed.
+//! Complete responses that are served repeatedly, also compressed.
 
 use std::io::Write;
 
@@ -15,26 +15,26 @@ use tokio::sync::OnceCell;
 use super::answer::{Answer, full, set};
 use super::problem::Problem;
 
-/// An answer, each of its compressed forms made when it is first asked for.
+/// A response; each compressed form is created when it is first requested.
 pub(super) struct Whole {
     text: Bytes,
-    /// Weak: of all forms together.
+    /// Weak: shared by all encodings.
     tag: String,
-    /// What it has beside tag and encoding.
+    /// The other headers.
     headers: HeaderMap,
     effort: Effort,
     gzip: OnceCell<Bytes>,
     zstd: OnceCell<Bytes>,
 }
 
-/// How much work it is worth to make an answer shorter.
+/// How much effort to spend on compression.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Effort {
-    /// It is compressed already, or too short to gain by it.
+    /// None: already compressed, or too short.
     None,
-    /// It may be asked for a few times.
+    /// Low: it may be requested a few times.
     Some,
-    /// Every visitor asks for it.
+    /// High: every visitor requests it.
     Most,
 }
 
@@ -54,12 +54,12 @@ impl Whole {
         Self { text, tag, headers, effort, gzip, zstd }
     }
 
-    /// Bytes of memory, roughly: with its two compressed forms about a quarter more.
+    /// Approximate size in memory in bytes: with its two compressed forms about a quarter more.
     pub(super) fn bytes(&self) -> usize {
         self.text.len() + self.text.len() / 4
     }
 
-    /// As the client wants it; or that it has this already.
+    /// The response in the client's preferred encoding, or `304`.
     pub(super) async fn respond(&self, asked: &HeaderMap) -> Result<Answer, Problem> {
         if is_known(&self.tag, asked) {
             return Ok(unchanged(&self.tag, self.headers.clone()));
@@ -86,7 +86,7 @@ impl Whole {
         let compress = move || {
             let mut encoder = GzEncoder::new(Vec::with_capacity(text.len() / 8), level);
             let written = encoder.write_all(&text).and_then(|()| encoder.finish());
-            written.unwrap_or_default().into() // a Vec takes everything
+            written.unwrap_or_default().into() // writing to a Vec cannot fail
         };
         self.gzip.get_or_try_init(|| in_background(compress)).await
     }
@@ -98,7 +98,7 @@ impl Whole {
     }
 }
 
-/// Whether the client has what a tag names.
+/// Whether the client has the response with this tag.
 pub(super) fn is_known(tag: &str, asked: &HeaderMap) -> bool {
     let known = asked.get_all(IF_NONE_MATCH).iter().filter_map(|tags| tags.to_str().ok());
     let bare = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
@@ -106,7 +106,7 @@ pub(super) fn is_known(tag: &str, asked: &HeaderMap) -> bool {
     known.any(|known| known == "*" || known == bare(tag))
 }
 
-/// That the client has it already.
+/// The `304` response.
 pub(super) fn unchanged(tag: &str, headers: HeaderMap) -> Answer {
     let mut answer = Response::new(full(Bytes::new()));
     *answer.status_mut() = StatusCode::NOT_MODIFIED;
@@ -118,7 +118,7 @@ pub(super) fn unchanged(tag: &str, headers: HeaderMap) -> Answer {
     answer
 }
 
-/// An answer that clients may keep, if they ask each time whether it still holds.
+/// A response that clients may cache, with revalidation on each use.
 pub(super) fn tagged(answer: &mut Answer, tag: &str) {
     set(answer, ETAG, tag);
     set(answer, CACHE_CONTROL, "no-cache");
@@ -132,7 +132,7 @@ pub(super) async fn in_background(
     done.map_err(|panic| Problem::Internal { log: reason(&panic), transient: false })
 }
 
-/// The smallest of our encodings that the client takes.
+/// The most compact supported encoding that the client accepts.
 fn encoding(headers: &HeaderMap) -> Option<&'static str> {
     let offers = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|offer| offer.to_str().ok());
     let accepted: Vec<_> = offers

@@ -1,4 +1,4 @@
-//! CloudWatch's embedded metric format: lines of JSON that CloudWatch Logs makes metrics of
+//! CloudWatch's embedded metric format: lines of JSON from which CloudWatch Logs extracts metrics
 //! (specification: "Embedded metric format" in the Amazon CloudWatch User Guide).
 
 use std::collections::BTreeMap;
@@ -14,10 +14,10 @@ use serde_json::{Map, Value, json};
 
 use super::names::{Dimension, METRICS, Metric};
 
-/// What the format takes of one metric in one line.
+/// Maximum number of values of one metric in one line.
 const MOST_VALUES: usize = 100;
 
-/// Collects the metrics that CloudWatch gets. Clones are the same.
+/// Collects the metrics for CloudWatch. Clones share their state.
 #[derive(Clone)]
 pub struct Emf {
     registry: Arc<Registry<Key, AtomicStorage>>,
@@ -36,11 +36,10 @@ impl Emf {
         Filter(Arc::clone(&self.registry))
     }
 
-    /// What happened since the last call, as lines: one for each value of a dimension.
+    /// The changes since the last call, as lines: one for each value of a dimension.
     ///
-    /// Counters say by how much they grew. Of more values than the format takes, a
-    /// hundred are told that have the same percentiles; how many there were is told by
-    /// counters.
+    /// Counters report their increase. If there are more values than the format allows, a hundred
+    /// with the same percentiles are reported; their number is reported by counters.
     pub fn lines(&self, now: Timestamp) -> Vec<String> {
         let mut lines: BTreeMap<Option<(String, String)>, Line> = BTreeMap::new();
         let mut add = |key: &Key, value: Value| {
@@ -106,7 +105,7 @@ fn unit(unit: Unit) -> &'static str {
     }
 }
 
-/// At most as many as the format takes: the middles of equal parts of the sorted values.
+/// At most as many values as the format allows: the medians of equal parts of the sorted values.
 fn representatives(mut values: Vec<f64>) -> Vec<f64> {
     if values.len() <= MOST_VALUES {
         return values;
@@ -116,7 +115,7 @@ fn representatives(mut values: Vec<f64>) -> Vec<f64> {
     (0..MOST_VALUES).map(middle).collect()
 }
 
-/// Keeps what CloudWatch gets, told apart by its one dimension.
+/// Stores the metrics for CloudWatch, by their dimension.
 struct Filter(Arc<Registry<Key, AtomicStorage>>);
 
 impl Filter {

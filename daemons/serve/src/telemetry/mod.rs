@@ -1,8 +1,7 @@
-//! What the parts measure of themselves, and who is told.
+//! Metrics and their recorders.
 //!
-//! [`names`] is the list of all metrics. [`prometheus`] starts measuring; [`Emf`] prints the
-//! metrics that the list marks for CloudWatch as well; [`Watch`](crate::watch::Watch) looks at
-//! what has to be looked at.
+//! [`names`] lists all metrics. [`prometheus`] installs the recorder; [`Emf`] also prints the
+//! metrics marked for CloudWatch; [`Watch`](crate::watch::Watch) samples gauges.
 
 mod emf;
 pub mod names;
@@ -18,18 +17,18 @@ use metrics_util::layers::FanoutBuilder;
 pub use emf::Emf;
 use names::{Kind, METRICS, SECONDS};
 
-/// How often measured times are put into their buckets. Without that they would pile up where
-/// nobody asks for them.
+/// Interval of upkeep, which moves recorded durations into buckets. Without it they would
+/// accumulate if `/metrics` is never scraped.
 const UPKEEP: Duration = Duration::from_secs(5);
 
-/// Starts measuring, once a process; what `/metrics` shows of it. `None` when the
-/// process measures with a recorder of its own.
+/// Installs the recorder, once per process; returns the handle for `/metrics`. `None` if the
+/// process has installed another recorder.
 pub fn prometheus() -> Option<PrometheusHandle> {
     start(None)
 }
 
-/// The same, for CloudWatch too. Has to come first: what the process was told to measure by
-/// an earlier call, it keeps to.
+/// The same, also for CloudWatch. Must be called first: a recorder installed by an earlier call
+/// stays.
 pub fn prometheus_and_emf(emf: &Emf) -> Option<PrometheusHandle> {
     start(Some(emf))
 }
@@ -49,7 +48,7 @@ fn install(emf: Option<&Emf>) -> Option<PrometheusHandle> {
     }
     let recorder = builder.build_recorder();
     let handle = recorder.handle();
-    // To tell two of each event takes an allocation.
+    // Reporting each event to two recorders takes an allocation.
     let installed = match emf {
         None => metrics::set_global_recorder(recorder).is_ok(),
         Some(emf) => {
@@ -66,7 +65,7 @@ fn install(emf: Option<&Emf>) -> Option<PrometheusHandle> {
             Kind::Gauge => describe_gauge!(metric.name, metric.unit, metric.help),
             Kind::Histogram(_) => describe_histogram!(metric.name, metric.unit, metric.help),
         }
-        // So that there is something to compare the first event with.
+        // Registered with 0, so that the first increment is visible.
         if metric.kind == Kind::Counter && metric.labels.is_empty() {
             metrics::counter!(metric.name).increment(0);
         }
@@ -84,7 +83,7 @@ fn install(emf: Option<&Emf>) -> Option<PrometheusHandle> {
     upkeep.ok().map(|_| handle)
 }
 
-/// Looks at what the operating system knows of this process: memory, threads, files, time.
+/// Samples the process metrics of the operating system: memory, threads, files, CPU time.
 pub(crate) fn look_at_process() {
     static COLLECTOR: Mutex<Option<Collector>> = Mutex::new(None);
     let mut collector = COLLECTOR.lock().unwrap_or_else(PoisonError::into_inner);

@@ -2,46 +2,47 @@
 
 use metrics::Unit;
 
-/// One metric of ours.
+/// A metric.
 #[derive(Debug, Clone, Copy)]
 pub struct Metric {
-    /// As Prometheus and CloudWatch know it.
+    /// Its name in Prometheus and CloudWatch.
     pub name: &'static str,
-    /// What it does.
+    /// Its kind.
     pub kind: Kind,
-    /// What it counts.
+    /// Its unit.
     pub unit: Unit,
-    /// What it says.
+    /// Its help text.
     pub help: &'static str,
-    /// What its values are told apart by.
+    /// Its labels.
     pub labels: &'static [&'static str],
-    /// What of it goes to CloudWatch, where each metric and dimension has its price.
+    /// Its dimension in CloudWatch, where each metric and dimension is billed; `None`: not
+    /// exported.
     pub cloudwatch: Option<Dimension>,
 }
 
-/// What a metric does.
+/// The kind of a metric.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Kind {
-    /// Grows.
+    /// A counter.
     Counter,
-    /// Goes up and down.
+    /// A gauge.
     Gauge,
-    /// Counts values by size, up to each of these.
+    /// A histogram with these upper bounds.
     Histogram(&'static [f64]),
 }
 
-/// What CloudWatch tells the values of a metric apart by.
+/// The dimension of a metric in CloudWatch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dimension {
-    /// By nothing: all together.
+    /// None: the total.
     None,
-    /// By one label; the others are taken together.
+    /// One label; the sum over the others.
     Label(&'static str),
-    /// By the daemon, as `Daemon`.
+    /// The daemon, as `Daemon`.
     Daemon,
 }
 
-/// Buckets for what takes time.
+/// Buckets of durations.
 pub const SECONDS: &[f64] = &[
     0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
     5.0, 10.0,
@@ -54,35 +55,44 @@ const ROWS: &[f64] = &[0.0, 1.0, 10.0, 100.0, 1e3, 1e4, 1e5, 1e6, 1e7];
 
 const UNITS: &[f64] = &[0.5, 1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 128.0];
 
-/// All of them. What the process uses (`process_…`) comes from the operating system, under
-/// Prometheus' names; of those only the one that CloudWatch gets is here.
+/// All metrics. Process metrics (`process_…`) come from the operating system, under Prometheus'
+/// names; of those only the one for CloudWatch is listed here.
 pub const METRICS: &[Metric] = &[
     // In.
     counter("airshed_fetches_total", "Fetches of the feed, by outcome: ok, unchanged, failed.")
         .by(&["outcome"], Some(Dimension::Label("outcome"))),
-    seconds("airshed_fetch_seconds", LONG_SECONDS, "Time that a fetch took, stored and all.")
+    seconds("airshed_fetch_seconds", LONG_SECONDS, "Duration of a fetch, including storing.")
         .by(&["outcome"], None),
-    counter("airshed_feed_bytes_total", "Length of the feed's files that were read.")
-        .in_unit(Unit::Bytes),
+    counter("airshed_feed_bytes_total", "Bytes of feed files read.").in_unit(Unit::Bytes),
     counter("airshed_records_total", "Records of the feed, by outcome: stored, skipped, refused.")
         .by(&["outcome"], Some(Dimension::Label("outcome"))),
-    gauge("airshed_data_age_seconds", Unit::Seconds, "Age of the newest reading.")
-        .by(&[], Some(Dimension::None)),
-    gauge("airshed_readings", Unit::Count, "Readings in the store."),
+    gauge(
+        "airshed_data_age_seconds",
+        Unit::Seconds,
+        "Data age: median age of the sensors' \
+                                                      newest readings.",
+    )
+    .by(&[], Some(Dimension::None)),
+    gauge("airshed_readings", Unit::Count, "Number of stored readings."),
     // The store.
-    seconds("airshed_store_seconds", SECONDS, "Time of a call, by operation and outcome.")
-        .by(&["operation", "outcome"], None),
-    counter("airshed_store_rows_total", "Rows put, deleted, or found, by operation.")
+    seconds(
+        "airshed_store_seconds",
+        SECONDS,
+        "Duration of store operations, by operation and \
+                                               outcome.",
+    )
+    .by(&["operation", "outcome"], None),
+    counter("airshed_store_rows_total", "Rows put, deleted, or returned, by store operation.")
         .by(&["operation"], None),
-    counter("airshed_cache_total", "Questions to a cache, by cache and outcome: hit, miss.")
+    counter("airshed_cache_total", "Cache lookups, by cache and outcome: hit, miss.")
         .by(&["cache", "outcome"], None),
     histogram(
         "airshed_dynamodb_capacity_units",
         UNITS,
-        "Capacity units that a call to DynamoDB consumed, by kind: read, write.",
+        "Capacity units consumed per DynamoDB call, by kind: read, write.",
     )
     .by(&["kind"], None),
-    counter("airshed_throttles_total", "Calls refused for want of capacity, by service.")
+    counter("airshed_throttles_total", "Throttled calls, by service.")
         .by(&["service"], Some(Dimension::None)),
     // Out.
     counter(
@@ -93,48 +103,51 @@ pub const METRICS: &[Metric] = &[
     seconds(
         "airshed_query_seconds",
         LONG_SECONDS,
-        "Time from a query to its file, by path: direct (handed out whole), job (ready).",
+        "Time from a query to its file, by path: direct (fully sent), job (ready).",
     )
     .by(&["path"], Some(Dimension::Label("path"))),
-    histogram("airshed_query_rows", ROWS, "Rows in the answers to queries, by path: direct, job.")
+    histogram("airshed_query_rows", ROWS, "Rows per response, by path: direct, job.")
         .by(&["path"], None),
-    gauge("airshed_queries_in_flight", Unit::Count, "Queries being answered directly now.")
+    gauge("airshed_queries_in_flight", Unit::Count, "Direct responses in progress.")
         .by(&[], Some(Dimension::None)),
-    counter("airshed_answers_cut_total", "Answers that were broken off.")
-        .by(&[], Some(Dimension::None)),
+    counter("airshed_answers_cut_total", "Aborted responses.").by(&[], Some(Dimension::None)),
     counter("airshed_http_requests_total", "HTTP requests, by route and status.")
         .by(&["route", "status"], Some(Dimension::None)),
-    counter("airshed_http_errors_total", "HTTP requests answered with a status of 500 or more.")
+    counter("airshed_http_errors_total", "HTTP responses with a status of 500 or more.")
         .by(&[], Some(Dimension::None)),
     seconds(
         "airshed_http_request_seconds",
         SECONDS,
-        "Time to the first byte of an answer, by route.",
+        "Time to first byte of HTTP responses, by route.",
     )
     .by(&["route"], None),
-    counter("airshed_http_response_bytes_total", "Bytes of answers' bodies, as they were sent.")
-        .in_unit(Unit::Bytes),
+    counter(
+        "airshed_http_response_bytes_total",
+        "Bytes of HTTP response bodies sent, after \
+                                                  compression.",
+    )
+    .in_unit(Unit::Bytes),
     // Jobs.
     counter(
         "airshed_jobs_total",
-        "Jobs, by the state they came to: queued, running, done, failed, cancelled.",
+        "Job state transitions, by new state: queued, running, done, failed, cancelled.",
     )
     .by(&["state"], Some(Dimension::Label("state"))),
-    gauge("airshed_jobs", Unit::Count, "Jobs that are remembered, by state.").by(&["state"], None),
-    gauge("airshed_job_age_seconds", Unit::Seconds, "Age of the oldest job in a state.")
+    gauge("airshed_jobs", Unit::Count, "Job records, by state.").by(&["state"], None),
+    gauge("airshed_job_age_seconds", Unit::Seconds, "Age of the oldest job, by state.")
         .by(&["state"], None),
-    gauge("airshed_queue_waiting", Unit::Count, "Messages that wait, by queue: requests, dead.")
+    gauge("airshed_queue_waiting", Unit::Count, "Messages waiting, by queue: requests, dead.")
         .by(&["queue"], Some(Dimension::Label("queue"))),
     gauge(
         "airshed_queue_messages",
         Unit::Count,
-        "Those, and messages being worked on, by queue: requests, dead.",
+        "Messages waiting or in flight, by queue: requests, dead.",
     )
     .by(&["queue"], Some(Dimension::Label("queue"))),
     gauge(
         "airshed_queue_oldest_seconds",
         Unit::Seconds,
-        "Time that the oldest message has waited, by queue; SQS tells only CloudWatch.",
+        "Age of the oldest waiting message, by queue; for SQS only in CloudWatch.",
     )
     .by(&["queue"], None),
     // What AWS counts.
@@ -142,7 +155,7 @@ pub const METRICS: &[Metric] = &[
     counter("airshed_s3_requests_total", "Requests to S3, by kind: write, read, delete.")
         .by(&["kind"], None),
     // The process.
-    gauge("airshed_build_info", Unit::Count, "1, by version.").by(&["version"], None),
+    gauge("airshed_build_info", Unit::Count, "Constant 1, by version.").by(&["version"], None),
     gauge("process_resident_memory_bytes", Unit::Bytes, "Resident memory size in bytes.")
         .by(&[], Some(Dimension::Daemon)),
 ];

@@ -71,7 +71,7 @@ impl Tables {
         writeln!(out, "table {table}: {done}")?;
         for name in queues {
             let created = sqs::provision(name, MAX_RECEIVES, &sqs::Endpoint::default()).await?;
-            let said = if created { "created" } else { "there already" };
+            let said = if created { "created" } else { "exists" };
             writeln!(out, "queue {name}: {said}")?;
         }
         if let Some(url) = self.results {
