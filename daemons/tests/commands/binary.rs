@@ -426,7 +426,7 @@ fn a_store_of_an_earlier_format_migrates_at_once() {
         let migrated = output(&["migrate", "--data", data], "");
         holder = None;
         assert!(migrated.status.success(), "{}", text(&migrated.stderr));
-        assert_eq!(text(&migrated.stderr), "90 readings, all in the format of this version\n");
+        assert_eq!(text(&migrated.stderr), "90 readings, all in the current format\n");
     }
     let expected = include_str!("../../../store/tests/format2/readings.csv");
     let columns = expected.lines().next().unwrap();

@@ -463,7 +463,7 @@ async fn not_ready_before_the_first_collection_has_ended_nor_while_the_store_tak
     let rig = Rig::start(Options { feed: Arc::clone(&feed), ..Options::default() }).await;
     let waiting = rig.get("/readyz").await;
     assert_eq!(waiting.status(), 503);
-    assert_eq!(json(waiting).await["reason"], "the first collection has not ended");
+    assert_eq!(json(waiting).await["reason"], "the first collection has not finished");
     // It ends, with or without success.
     let broken = RawServer::start(vec![answer("500 Oh", "", "")]).await;
     let mut collector = collector(&broken.url, Arc::clone(&rig.store));
