@@ -109,7 +109,7 @@ test("under overload", async (t) => {
     await submit(page);
     await download;
     // And what was cancelled can be asked again.
-    await page.locator(".job.cancelled").first().getByRole("button", { name: "Ask again" }).click();
+    await page.locator(".job.cancelled").first().getByRole("button", { name: "Repeat query" }).click();
     await until("it is asked again", async () => {
       const now = (await kept(page)).filter(({ status }) => status === "cancelled");
       return now.length === 1;
@@ -146,7 +146,7 @@ test("under overload", async (t) => {
     assert.equal((await kept(one))[0].id, (await kept(other))[0].id);
     const download = one.waitForEvent("download", { timeout: 90_000 });
     await other.getByRole("button", { name: "Cancel" }).click();
-    await other.getByText("Others asked for the same").waitFor();
+    await other.getByText("The job is shared with other requests").waitFor();
     await download;
     await one.context().close();
     await other.context().close();
@@ -161,8 +161,8 @@ test("under overload", async (t) => {
       localStorage.setItem("airshed.jobs", JSON.stringify([job]));
     }, gone);
     await page.reload();
-    await page.getByText("Not known to the server").waitFor();
-    await page.getByRole("button", { name: "Ask again" }).click();
+    await page.getByText("Unknown to the server").waitFor();
+    await page.getByRole("button", { name: "Repeat query" }).click();
     // It finds nothing, and says that in words.
     await page.getByText("No data found.").waitFor();
     await page.context().close();
@@ -192,7 +192,7 @@ test("jobs that failed or expired", async (t) => {
   await page.getByText("No data found.").waitFor();
   assert.equal(await failed.count(), 0);
   const expired = page.locator(".job.expired");
-  await expired.getByRole("button", { name: "Ask again" }).waitFor();
+  await expired.getByRole("button", { name: "Repeat query" }).waitFor();
   await expired.getByRole("button", { name: "Remove from list" }).click();
   await expired.waitFor({ state: "detached" });
   assert.equal((await kept(page)).length, 1);

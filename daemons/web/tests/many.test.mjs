@@ -28,7 +28,7 @@ test(`${ROWS.toLocaleString("en")} rows`, async (t) => {
   const browser = await launch();
   t.after(() => browser.close());
   const page = await opened(browser, address, "/?view=ask&from=2026-01-01T00:00&to=2026-12-31T23:59");
-  await page.getByText("This is large: it will be prepared as a job").waitFor();
+  await page.getByText("This query is large: it will run as a job").waitFor();
   await page.getByText(new RegExp(`${ROWS.toLocaleString("en")} rows, about`)).waitFor();
 
   const download = page.waitForEvent("download", { timeout: 300_000 });

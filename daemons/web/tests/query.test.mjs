@@ -116,7 +116,7 @@ test("the whole path", async (t) => {
 
   await t.test("a selection is summed up: the counts are those of the file", async () => {
     const page = await opened(browser, address, "/?view=ask&country=NL,BE");
-    await page.getByRole("button", { name: "Sum up this selection" }).click();
+    await page.getByRole("button", { name: "Summarise this selection" }).click();
     await page.locator(".histogram").waitFor();
     const shown = (await page.locator(".histogram td").allInnerTexts()).map((text) => Number(text.replaceAll(/\D/g, "")));
     const when = {
@@ -160,7 +160,7 @@ test("the whole path", async (t) => {
     }
     await finder.fill("999999999");
     await page.getByRole("button", { name: "Find" }).click();
-    await page.getByText("This sensor has no readings in this time.").waitFor();
+    await page.getByText("This sensor has no readings in this time range.").waitFor();
     assert.deepEqual(page.faults, []);
     await page.context().close();
   });
@@ -181,7 +181,7 @@ test("the whole path", async (t) => {
 
   await t.test("no rows: in words, before and after asking", async () => {
     const page = await opened(browser, address, "/?view=ask&from=1999-01-01T00:00&to=1999-01-02T00:00");
-    await page.getByText("Nothing matches.").waitFor();
+    await page.getByText("No matching readings.").waitFor();
     await page.getByText("No rows to show.").waitFor();
     await page.getByRole("button", { name: "Get the file" }).click();
     await page.locator("#answer").getByText("No data found.").waitFor();
@@ -222,7 +222,7 @@ test("the whole path", async (t) => {
     await until("it plays", () => asked.length > 3);
     await page.getByRole("button", { name: "Pause" }).click();
     await page.getByRole("button", { name: "Newest" }).click();
-    await page.getByText("Over the dates and filters").waitFor();
+    await page.getByText("Uses the dates and filters").waitFor();
     assert.deepEqual(page.faults, []);
     await page.context().close();
   });

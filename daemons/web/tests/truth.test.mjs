@@ -52,24 +52,24 @@ const ROWS = /^\d+ rows, about/m;
 const STATES = {
   "nothing wrong": {
     rows: sensors(),
-    now: [[/12 sensors in view/, /Highest in view/], [NOTHING_WRONG, /As of/, /no verdict and no/]],
+    now: [[/12 sensors in view/, /Highest in view/], [NOTHING_WRONG, /As of/, /not rated and not/]],
     ask: [[ROWS, /timestamp/], [NOTHING_WRONG]],
     jobs: [[JOBS], [NOTHING_WRONG]],
-    sensor: [[ADVICE, VERDICT], [NOTHING_WRONG, /– no verdict/, /Last heard/]],
+    sensor: [[ADVICE, VERDICT], [NOTHING_WRONG, /– no rating/, /Last reading/]],
   },
   stale: {
     rows: sensors(() => ({ hours: 30 })),
     now: [[/newest readings are 30 h old/, /12 sensors in view/, /As of/], [/\bnow\b/i]],
     ask: [[/newest readings are 30 h old/, /As of/, ROWS], [/\bnow\b/i]],
     jobs: [[/newest readings are 30 h old/, JOBS], [/\bnow\b/i]],
-    sensor: [[/newest readings are 30 h old/, /Last heard of 30 h ago/, /– no verdict/], [ADVICE, VERDICT, /\bnow\b/i]],
+    sensor: [[/newest readings are 30 h old/, /Last reading 30 h ago/, /– no rating/], [ADVICE, VERDICT, /\bnow\b/i]],
   },
   silent: {
     rows: chosen({ hours: 77 }),
     now: [[/11 sensors in view/], [/As of/]],
     ask: [[ROWS], [NOTHING_WRONG]],
     jobs: [[JOBS], [NOTHING_WRONG]],
-    sensor: [[/Last heard of 3 days ago/, /– no verdict/], [ADVICE, VERDICT]],
+    sensor: [[/Last reading 3 days ago/, /– no rating/], [ADVICE, VERDICT]],
   },
   "not heard of since 2018": {
     rows: chosen({ hours: 8 * 365 * 24 }),
@@ -79,48 +79,48 @@ const STATES = {
     sensor: [[/no readings in this time/], [ADVICE, VERDICT]],
     also: async (page) => {
       await page.locator(".view.sensor select").selectOption("all");
-      await page.getByText(/Last heard of 29\d\d days ago/).waitFor();
+      await page.getByText(/Last reading 29\d\d days ago/).waitFor();
       assert.doesNotMatch(await page.locator("body").innerText(), ADVICE);
     },
   },
   zero: {
     rows: chosen({ pm10: 0, pm25: 0 }),
-    now: [[/12 sensors in view/, /1 gets no verdict[^\n]*1 at zero/], []],
+    now: [[/12 sensors in view/, /1 sensor is not rated[^\n]*1 at zero/], []],
     ask: [[ROWS], [NOTHING_WRONG]],
     jobs: [[JOBS], [NOTHING_WRONG]],
-    sensor: [[/its fan has probably stopped/, /– no verdict/], [ADVICE, VERDICT]],
+    sensor: [[/its fan has probably stopped/, /– no rating/], [ADVICE, VERDICT]],
   },
   saturated: {
     rows: chosen({ pm10: 1999.9, pm25: 999.9 }),
-    now: [[/1 gets no verdict[^\n]*1 saturated/], [/Highest in view\s+10/]],
+    now: [[/1 sensor is not rated[^\n]*1 saturated/], [/Highest in view\s+10/]],
     ask: [[ROWS], [NOTHING_WRONG]],
     jobs: [[JOBS], [NOTHING_WRONG]],
-    sensor: [[/end of its measuring range/, /– no verdict/], [VERDICT, /do less outdoors/i]],
+    sensor: [[/limit of its measuring range/, /– no rating/], [VERDICT, /do less outdoors/i]],
   },
   negative: {
     rows: chosen({ pm10: 20, pm25: -1 }),
-    now: [[/1 gets no verdict[^\n]*1 negative/], []],
+    now: [[/1 sensor is not rated[^\n]*1 negative/], []],
     ask: [[ROWS], [NOTHING_WRONG]],
     jobs: [[JOBS], [NOTHING_WRONG]],
-    sensor: [[/negative value/, /– no verdict/], [ADVICE, VERDICT]],
+    sensor: [[/negative value/, /– no rating/], [ADVICE, VERDICT]],
   },
   "particle counts": {
     rows: chosen({ type: "PPD42NS" }),
-    now: [[/1 gets no verdict[^\n]*1 counting particles/], []],
+    now: [[/1 sensor is not rated[^\n]*1 counting particles/], []],
     ask: [[ROWS], [NOTHING_WRONG]],
     jobs: [[JOBS], [NOTHING_WRONG]],
-    sensor: [[/counts particles/, /– no verdict/], [ADVICE, VERDICT]],
+    sensor: [[/counts particles/, /– no rating/], [ADVICE, VERDICT]],
   },
   indoor: {
     rows: chosen({ indoor: 1, pm10: 120, pm25: 95 }),
-    now: [[/1 gets no verdict[^\n]*1 indoors/], [/Highest in view\s+10/]],
+    now: [[/1 sensor is not rated[^\n]*1 indoors/], [/Highest in view\s+10/]],
     ask: [[ROWS], [NOTHING_WRONG]],
     jobs: [[JOBS], [NOTHING_WRONG]],
-    sensor: [[/stands indoors/, /– no verdict/], [ADVICE, VERDICT, /outdoors\./]],
+    sensor: [[/This sensor is indoors/, /– no rating/], [ADVICE, VERDICT, /outdoors\./]],
   },
   "no place": {
     rows: sensors(() => ({ latitude: undefined, longitude: undefined })),
-    now: [[/The map is empty: 12 sensors have reported/], [/no sensors/, /being loaded/]],
+    now: [[/The map is empty: 12 sensors have reported/], [/no sensors/, /Loading the map/]],
     ask: [[/The map is empty/, ROWS], []],
     jobs: [[/The map is empty/, JOBS], []],
     sensor: [[/The map is empty/, ADVICE, VERDICT], []],
@@ -134,8 +134,8 @@ const STATES = {
   },
   empty: {
     rows: [],
-    now: [[/There are no readings yet, and this server does not collect/, /There are no sensors to show/, /nothing to look back on/], [/Choose/, /being loaded/]],
-    ask: [[/There are no readings yet/, /Nothing matches/, /No rows to show/], [/missing/, /Choose dates/, /Estimating/]],
+    now: [[/There are no readings yet, and this server does not collect/, /There are no sensors to show/, /no past readings yet/], [/Choose/, /Loading the map/]],
+    ask: [[/There are no readings yet/, /No matching readings/, /No rows to show/], [/missing/, /Choose dates/, /Estimating/]],
     jobs: [[/There are no readings yet/, JOBS], [/Choose dates/]],
     sensor: [[/There are no readings yet/, /no readings in this time/], [ADVICE, VERDICT, /Choose dates/]],
   },
@@ -145,7 +145,7 @@ const STATES = {
     now: [[/last fetch of the feed failed/, /12 sensors in view/], [/There are no readings/]],
     ask: [[/last fetch of the feed failed/, ROWS], []],
     jobs: [[/last fetch of the feed failed/, JOBS], []],
-    sensor: [[/last fetch of the feed failed/, ADVICE], [/Last heard/]],
+    sensor: [[/last fetch of the feed failed/, ADVICE], [/Last reading/]],
   },
   replay: {
     rows: [...sensors(() => ({ hours: 20 })), ...sensors()],
@@ -153,7 +153,7 @@ const STATES = {
     now: [[/Looking back:/, /As of/, /12 sensors in view/], [/\bnow\b/i, /\d (s|min|h) old/]],
     ask: [[/Looking back:/, ROWS], [/\bnow\b/i, /\d (s|min|h) old/]],
     jobs: [[/Looking back:/, JOBS], [/\bnow\b/i, /\d (s|min|h) old/]],
-    sensor: [[/Looking back:/, VERDICT, /does not describe the air today/], [ADVICE, /\bnow\b/i, /\d (s|min|h) old/, /Last heard/]],
+    sensor: [[/Looking back:/, VERDICT, /does not describe the current air quality/], [ADVICE, /\bnow\b/i, /\d (s|min|h) old/, /Last reading/]],
   },
   "the server gone": {
     rows: sensors(),
@@ -297,7 +297,7 @@ test("where one is", async (t) => {
       });
       assert.ok(place[2] >= 9 && place[2] <= 13, `near enough: ${place[2]}`);
       await page.getByRole("tab", { name: "Overview" }).click();
-      const count = await page.getByText(/sensors? in view|No sensor reported/).innerText();
+      const count = await page.getByText(/sensors? in view|No sensor in this part/).innerText();
       assert.ok((Number.parseInt(count) || 0) >= inView, `among its neighbours: ${count}`);
       await page.getByRole("tab", { name: "Sensor" }).click();
       await page.screenshot({ path: join(SHOTS, `sensor-${sensor}-on-map.png`) });
@@ -305,7 +305,7 @@ test("where one is", async (t) => {
     }
     // One that nobody knows leaves the map where the sensors are.
     const page = await opened(browser, address, "/?sensor=123456");
-    await page.getByText("This sensor has no readings in this time.").waitFor();
+    await page.getByText("This sensor has no readings in this time range.").waitFor();
     await until("the map shows the network", () => Number(at(page, "map")?.split(",")[2]) >= 6);
     await page.context().close();
   });
@@ -344,7 +344,7 @@ test("while it loads, and when that fails", async (t) => {
     await page.goto(`${address}/?view=ask`);
     await page.getByText("The first rows could not be loaded: The store is away.").waitFor();
     await page.getByText("The size could not be estimated: The store is away.").waitFor();
-    await page.getByRole("button", { name: "Sum up this selection" }).click();
+    await page.getByRole("button", { name: "Summarise this selection" }).click();
     await page.getByRole("alert").getByText("The store is away.").nth(1).waitFor();
     assert.doesNotMatch(await text(page), /No rows to show|Estimating/);
     await page.unroute("**/api/query?*");
@@ -372,8 +372,8 @@ test("what is left out of a sum is said, and the ranking is by the median", asyn
   );
   const { address } = await serve(t, ...alone(await stored(t, rows)));
   const page = await opened(browser, address, "/?view=ask");
-  await page.getByRole("button", { name: "Sum up this selection" }).click();
-  await page.getByText("2 readings are left out of the medians: 1 indoors, 1 saturated.").waitFor();
+  await page.getByRole("button", { name: "Summarise this selection" }).click();
+  await page.getByText("2 readings are excluded from the medians: 1 indoors, 1 saturated.").waitFor();
   const cells = await page.locator(".ranking tbody td").allInnerTexts();
   const { selection } = await (await fetch(`${address}/api/summary?country=DE`)).json();
   assert.deepEqual(cells.slice(0, 2).map(Number), [selection.countries[0].medianAqi, selection.countries[0].medianP2]);
