@@ -32,7 +32,7 @@ pub enum Area {
 const EARTH_RADIUS_KILOMETRES: f64 = 6371.0088;
 
 impl Area {
-    /// Whether a point lies within; no point outside ±90 and ±180 degrees does.
+    /// Whether a point is inside; points beyond ±90 or ±180 degrees never are.
     pub fn contains(&self, latitude: f64, longitude: f64) -> bool {
         if !(-90.0..=90.0).contains(&latitude) || !(-180.0..=180.0).contains(&longitude) {
             return false;
@@ -51,7 +51,7 @@ impl Area {
         }
     }
 
-    /// Whether a place lies within; one without coordinates lies nowhere.
+    /// Whether a location is inside; one without coordinates never is.
     pub(crate) fn contains_place(
         &self,
         latitude: Option<Decimal>,

@@ -1,10 +1,9 @@
-//! Pages of answers that were given lately.
+//! A cache of recent pages.
 //!
-//! What may be served again is told by **epochs**: every put counts up the epochs of the
-//! days that it touches, and an answer is kept under the newest epoch of the days that
-//! its query asks for, so that a put leaves nothing stale behind. A snapshot keeps the
-//! epochs of its beginning, and looks only among the answers of snapshots: those of one
-//! epoch show one state.
+//! Cache entries are keyed by **epochs**: every put increments the epochs of the days that it
+//! touches, and a result is cached under the newest epoch of the days that its query covers, so no
+//! entry is stale after a put. A snapshot keeps the epochs of its creation, and uses only results
+//! of snapshots: those of one epoch show one state.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,30 +22,28 @@ use crate::{
     View,
 };
 
-/// Keeps the pages and summaries that were asked for lately; equal questions at the same
-/// time are asked once.
+/// Caches recently requested pages and summaries, with single flight for concurrent equal requests.
 ///
-/// What is put through it shows at once. What another process puts shows after
-/// [`open_days`](CacheOptions::open_days), for days that no longer change after
-/// [`closed_days`](CacheOptions::closed_days). A snapshot holds one state as long as no
-/// other process puts.
+/// Puts through it are visible at once. Puts of other processes are visible after
+/// [`open_days`](CacheOptions::open_days), for days that are not expected to change after
+/// [`closed_days`](CacheOptions::closed_days). A snapshot shows one state as long as no other
+/// process puts.
 pub struct Cached<S: ?Sized = dyn Store> {
     inner: Arc<S>,
     shared: Arc<Shared>,
-    /// A snapshot's; `None`: whatever they are now.
+    /// The epochs of a snapshot; `None`: the current ones.
     epochs: Option<Arc<Epochs>>,
 }
 
-/// What a [`Cached`] keeps, and for how long.
+/// Size and lifetimes of a [`Cached`].
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct CacheOptions {
-    /// Bytes of memory; default 256 MiB.
+    /// Size in bytes; default 256 MiB.
     pub bytes: u64,
-    /// How long an answer is kept that has to do with days that may still change;
-    /// default 5 s.
+    /// Lifetime of results for days that may still change; default 5 s.
     pub open_days: Duration,
-    /// How long any other answer is kept, while there is room; default 1 h.
+    /// Lifetime of all other results; default 1 h.
     pub closed_days: Duration,
     /// The age from which a day is not expected to change; default 48 h.
     pub closed_after: Duration,
@@ -83,17 +80,17 @@ struct Shared {
 #[derive(Default)]
 struct Puts {
     epochs: Arc<Epochs>,
-    /// Puts and deletions that have begun and not ended.
+    /// Puts and deletions in progress.
     under_way: usize,
 }
 
 #[derive(Debug, Clone, Default)]
 struct Epochs {
-    /// The newest; never given twice.
+    /// The newest epoch; never reused.
     newest: u64,
-    /// That of every day that was put to.
+    /// The epoch of every day with puts.
     days: BTreeMap<i32, u64>,
-    /// Of all days: deletions, and snapshots that are like no other.
+    /// The epoch of all days: after deletions, and for snapshots that differ from all others.
     all: u64,
 }
 
@@ -101,11 +98,11 @@ struct Epochs {
 struct Key {
     epoch: u64,
     of_snapshot: bool,
-    /// That of the inner store, where it has one: what another process changes makes new
-    /// answers, none older than the version that was asked for before them.
+    /// The version of the inner store, if it has one: changes of other processes make new entries,
+    /// none older than the version requested before them.
     version: Option<String>,
-    /// What was asked: the query and position as `Debug` prints them, which tells apart
-    /// whatever differs; `None` for the summary. (Queries hold floats, which do not hash.)
+    /// The query and position in `Debug` format, which distinguishes all differences; `None` for
+    /// the summary. (Queries contain floats, which do not implement `Hash`.)
     page: Option<String>,
 }
 
@@ -128,7 +125,7 @@ struct Weight;
 impl quick_cache::Weighter<Key, Kept> for Weight {
     fn weight(&self, key: &Key, kept: &Kept) -> u64 {
         let answer = match &kept.answer {
-            // Blocks that several pages share are counted for each: more than there is.
+            // Blocks shared by several pages are counted for each: an overestimate.
             Answer::Page(page) => {
                 let different = page.runs.chunk_by(|a, b| Arc::ptr_eq(&a.block, &b.block));
                 let text = |block: &Block| block.len() * BlockText::TYPICAL_ROW_BYTES;
@@ -144,7 +141,7 @@ impl quick_cache::Weighter<Key, Kept> for Weight {
 }
 
 impl Epochs {
-    /// The epoch of the days between two moments.
+    /// The epoch of the days between two timestamps.
     fn between(&self, from: Timestamp, until: Timestamp) -> u64 {
         let (first, last) = (day_and_second(from).0, day_and_second(until).0);
         let days = (first <= last).then(|| self.days.range(first..=last));
@@ -163,7 +160,8 @@ impl Shared {
     }
 }
 
-/// A put or a deletion under way. At its end, however it ended, what it touched is new.
+/// A put or a deletion in progress. When it ends, successfully or not, the epochs of its days are
+/// incremented.
 struct UnderWay<'a> {
     shared: &'a Shared,
     /// `None`: all.
@@ -191,7 +189,7 @@ impl Drop for UnderWay<'_> {
 }
 
 impl Cached {
-    /// Around a store; `clock` gives the time.
+    /// Wraps a store; `clock` provides the time.
     pub fn new(
         inner: Arc<dyn Store>,
         options: CacheOptions,
@@ -204,15 +202,14 @@ impl Cached {
         Self { inner, shared: Arc::new(shared), epochs: None }
     }
 
-    /// Bytes of memory that are kept now, at most.
+    /// Upper bound of the current size in bytes.
     pub fn bytes(&self) -> u64 {
         self.shared.answers.weight()
     }
 }
 
 impl<S: View + ?Sized> Cached<S> {
-    /// The answer to a question about the time between two moments, from memory or from
-    /// `ask`.
+    /// The result of a query on the time between two timestamps, from the cache or from `ask`.
     async fn answer(
         &self,
         page: Option<String>,
@@ -242,7 +239,7 @@ impl<S: View + ?Sized> Cached<S> {
                     false => options.open_days,
                 };
                 let kept = Kept { answer: answer.clone(), until: Instant::now() + kept_for };
-                // Not kept when it alone is more than there is room for.
+                // Not cached if it exceeds the size of the cache by itself.
                 let _ = place.insert(kept);
                 Ok(answer)
             }
@@ -254,7 +251,7 @@ impl<S: View + ?Sized> Cached<S> {
 #[async_trait]
 impl<S: View + ?Sized> View for Cached<S> {
     async fn query(&self, query: &Query, after: Option<Position>) -> Result<Page, Error> {
-        // Without a filter by it the standard makes no difference to the rows.
+        // The standard affects the rows only if the query filters by index.
         let standard = if query.asks_for_indices() { query.standard } else { AqiStandard::DEFAULT };
         let page = format!("{:?} {after:?}", Query { standard, ..query.clone() });
         let version = self.version(query.from, query.until).await?;
@@ -283,12 +280,12 @@ impl<S: View + ?Sized> View for Cached<S> {
         }
     }
 
-    /// The inner store's: it is asked for with every answer, and a store knows it.
+    /// Not cached: it is requested with every response, and stores have it in memory.
     async fn networks(&self) -> Result<Vec<Network>, Error> {
         self.inner.networks().await
     }
 
-    /// The inner store's, as old as an answer may be.
+    /// Cached like a result.
     async fn version(&self, from: Timestamp, until: Timestamp) -> Result<Option<String>, Error> {
         let days = [from, until].map(|moment| day_and_second(moment).0);
         let question = Some(format!("version {days:?}"));
@@ -324,7 +321,8 @@ impl Store for Cached {
         let epochs = match (before, quiet()) {
             (Some(before), Some(after)) if before.newest == after.newest => after,
             _ => {
-                // A put came in between: a state that no other snapshot has for certain.
+                // A put happened in between: this state may differ from that of all other
+                // snapshots.
                 let mut puts = self.shared.puts();
                 let epochs = Arc::make_mut(&mut puts.epochs);
                 epochs.newest += 1;

@@ -8,39 +8,38 @@ use jiff::Timestamp;
 use crate::blocks::{SECONDS_A_DAY, Source, day_and_second};
 use crate::{Block, Country, Error, Impossible, Network, Query, Reading, Row, Sensor, Window};
 
-/// Readings that can be asked for: a store as it is, or one [state](Store::snapshot) of
-/// it.
+/// Read access to readings: the current state of a store, or a [snapshot](Store::snapshot).
 ///
-/// - Rows come in one order everywhere: UTC day, country (none first), timestamp,
-///   sensor, window.
-/// - A page is read from one state of the store. Asking on from [`Page::next`] neither
-///   repeats nor leaves out a row that stays as it is meanwhile.
+/// - The order of rows is the same everywhere: UTC day, country (none first), timestamp, sensor,
+///   averaging period.
+/// - A page is read from one state of the store. Continuing from [`Page::next`] neither repeats nor
+///   omits a row that is unchanged meanwhile.
 /// - A page can be empty and still have a [`next`](Page::next): only a page without one
 ///   is the last. No match at all is not an error.
 #[async_trait]
 pub trait View: Send + Sync + 'static {
-    /// The next rows that match, in order, after a position (`None`: from the start).
+    /// The next matching rows, in order, after a position (`None`: from the start).
     async fn query(&self, query: &Query, after: Option<Position>) -> Result<Page, Error>;
 
-    /// What there is, by country.
+    /// The number of readings by country, and their time range.
     async fn summary(&self) -> Result<Summary, Error>;
 
-    /// A name of what there is between two moments, both included: as long as it stays, every
-    /// question about that time has the same answer. `None` from a store that cannot say.
+    /// The version of the readings between two timestamps, both inclusive: while it is unchanged,
+    /// every query on that time range has the same result. `None` if the store has no versions.
     async fn version(&self, from: Timestamp, until: Timestamp) -> Result<Option<String>, Error> {
         let _ = (from, until);
         Ok(None)
     }
 
-    /// The networks whose readings there are, in order: perhaps also some whose readings are all
-    /// deleted, never one too few. A server asks for them with every answer: a store knows them
-    /// without looking at its readings.
+    /// The networks with readings, in order. It may include networks whose readings are all
+    /// deleted, but never omits one. A server requests them with every response, so a store must
+    /// know them without reading its data.
     async fn networks(&self) -> Result<Vec<Network>, Error>;
 
-    /// The newest matching reading of every sensor, in the order of rows, as one page;
-    /// of several at one moment the one with the longest window.
+    /// The newest matching reading of every sensor, in the order of rows, as one page; of several
+    /// with the same timestamp, the one with the longest averaging period.
     ///
-    /// Everything that matches is looked at: bound the query's time.
+    /// It reads all matching rows: limit the time range of the query.
     async fn latest(&self, query: &Query) -> Result<Page, Error> {
         let mut newest: HashMap<Sensor, Run> = HashMap::new();
         let mut after = None;
@@ -73,60 +72,61 @@ pub trait View: Send + Sync + 'static {
     }
 }
 
-/// Where readings are kept.
+/// A store of readings.
 ///
-/// - A put that returned `Ok` is kept, whatever happens to the process afterwards, for
-///   as long as the store itself lasts. A put is all or nothing: neither a reader nor a
-///   crash sees half of it. So is a deletion. (A store that cannot promise this, a table
-///   elsewhere, says so in its own documentation; what failed there can be put again.)
-/// - A reading replaces the one of the same identity (sensor, window, timestamp), also
-///   where its country or place has changed; within a batch the later wins. Putting the
-///   same twice changes nothing. An empty batch is not an error.
-/// - A reading comes back as it was put, to the last digit: 5.00 is not 5.0, and -0.0 keeps
-///   its sign.
+/// - A put that returned `Ok` is durable for as long as the store itself exists, even if the
+///   process crashes afterwards. Puts and deletions are atomic for readers and for crashes. (A
+///   store that cannot guarantee this, such as a remote table, documents it; a failed put can be
+///   repeated there.)
+/// - A reading replaces the one with the same identity (sensor, averaging period, timestamp), even
+///   if its country or location has changed; within a batch the later one wins. Puts are
+///   idempotent. An empty batch is not an error.
+/// - A reading is returned exactly as it was put, to the last digit: 5.00 is not 5.0, and -0.0
+///   keeps its sign.
 #[async_trait]
 pub trait Store: View {
-    /// Keeps readings; durable when it returns. An empty batch fails where the store is
-    /// known to take none.
+    /// Stores readings; they are durable when it returns. An empty batch fails if the store is
+    /// known to reject writes.
     ///
     /// [`Invalid`](crate::ErrorKind::Invalid) for a reading that does not pass its
-    /// [check](Reading::check): without PM10 and PM2.5, with coordinates out of range, with
-    /// a timestamp that has a fraction of a second or lies outside the years 0 to 9999;
-    /// then nothing of the batch is kept.
+    /// [check](Reading::check): with neither PM10 nor PM2.5, with coordinates out of range, or with
+    /// a timestamp that has a fraction of a second or is outside the years 0 to 9999; then no
+    /// reading of the batch is stored.
     async fn put(&self, batch: &[Reading]) -> Result<(), Error>;
 
-    /// Deletes every reading that is older than a moment, for good; how many there were.
+    /// Permanently deletes all readings before a timestamp; returns their number.
     async fn delete_before(&self, moment: Timestamp) -> Result<u64, Error>;
 
-    /// The state as it is now. What is put or deleted afterwards does not show in it.
+    /// A snapshot of the current state. Later puts and deletions are not visible in it.
     ///
-    /// A store that cannot hold a state (a table elsewhere) gives a view of what is
-    /// there whenever it is asked, and says so in its own documentation.
+    /// A store without snapshots (a remote table) returns a view of the current state at each call,
+    /// and documents it.
     async fn snapshot(&self) -> Result<Arc<dyn View>, Error>;
 
-    /// Writes what is kept in an earlier format anew, some seconds' worth in one durable step;
-    /// what is left. It can be stopped after any step and gone on with later. A store of one
-    /// format has nothing to write.
+    /// Converts readings stored in an earlier format, in one durable step of some seconds; returns
+    /// the progress. It can be interrupted after any step and continued later. A no-op for stores
+    /// with a single format.
     async fn migrate(&self) -> Result<Migration, Error> {
         let readings = self.summary().await?.readings();
         Ok(Migration { left: 0, readings })
     }
 }
 
-/// How far the [migration](Store::migrate) of a store has come.
+/// The progress of the [migration](Store::migrate) of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Migration {
-    /// The readings that are kept in an earlier format.
+    /// Number of readings still in an earlier format.
     pub left: u64,
-    /// All readings.
+    /// Total number of readings.
     pub readings: u64,
 }
 
-/// A place in the order of rows: UTC day, country (none first), timestamp, sensor, window.
+/// A position in the order of rows (a cursor): UTC day, country (none first), timestamp, sensor,
+/// averaging period.
 ///
-/// Positions compare in that order. [`of`](Self::of) needs no more of a reading than its
-/// identity and its country. The position that a store is asked to go on from is one that it
-/// gave as [`Page::next`], or that of any reading, whether the store has it or not.
+/// Positions compare in that order. [`of`](Self::of) needs only the identity and the country of a
+/// reading. A query continues from a position returned as [`Page::next`], or from that of any
+/// reading, stored or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
     pub(crate) day: i32,
@@ -137,40 +137,40 @@ pub struct Position {
 }
 
 impl Position {
-    /// The place of a reading.
+    /// The position of a reading.
     pub fn of(reading: &Reading) -> Self {
         let (day, second) = day_and_second(reading.timestamp);
         let &Reading { country, sensor, window, .. } = reading;
         Self { day, country, second, sensor, window }
     }
 
-    /// The number of the UTC day since 1970-01-01, which comes first in the order.
+    /// The number of the UTC day since 1970-01-01, the first key of the order.
     pub fn day(&self) -> i32 {
         self.day
     }
 
-    /// The country, which comes second; none before all others.
+    /// The country, the second key; none sorts first.
     pub fn country(&self) -> Option<Country> {
         self.country
     }
 
-    /// The second of the [day](Self::day), which comes third. Above 86,399 it stands behind
-    /// every reading of its day and country.
+    /// The second of the [day](Self::day), the third key. A value above 86,399 is after every
+    /// reading of its day and country.
     pub fn second(&self) -> u32 {
         self.second
     }
 
-    /// The sensor, which comes fourth.
+    /// The sensor, the fourth key.
     pub fn sensor(&self) -> Sensor {
         self.sensor
     }
 
-    /// The averaging window, which comes last; the shortest first.
+    /// The averaging period, the last key; the shortest first.
     pub fn window(&self) -> Window {
         self.window
     }
 
-    /// Behind every reading of a day and country.
+    /// The position after every reading of a day and country.
     pub(crate) fn last_of(day: i32, country: Option<Country>) -> Self {
         Self { day, country, second: u32::MAX, sensor: Sensor::LAST, window: Window::Day }
     }
@@ -181,28 +181,27 @@ impl Position {
     }
 }
 
-/// Some of the rows that match a query, in order: shared columns and the runs of rows
-/// in them that match.
+/// A page of matching rows, in order: shared columns and the ranges of matching rows in them.
 #[derive(Debug, Clone, Default)]
 pub struct Page {
     /// The matching rows.
     pub runs: Vec<Run>,
-    /// Where to go on; `None` when there is nothing more.
+    /// Where to continue; `None` after the last page.
     pub next: Option<Position>,
 }
 
 impl Page {
-    /// The page of readings that match, for stores that keep them otherwise than in blocks.
+    /// A page of matching readings, for stores that do not store blocks.
     ///
-    /// They can come in any order, are brought into the [order of rows](Position), and become
-    /// one block for each UTC day. Of several that have one position the last given stays; two
-    /// of one identity in different countries are the store's mistake, and both stay. Every
-    /// reading must pass its [check](Reading::check). `next` is where to go on: the position of
-    /// the last row of the page, or one further on that no wanted row lies before; `None` when
-    /// there is nothing more.
+    /// They can be given in any order, are sorted into the [order of rows](Position), and become
+    /// one block per UTC day. Of several with the same position the last one is kept; two with the
+    /// same identity in different countries are an error of the store, and both are kept. Every
+    /// reading must pass its [check](Reading::check). `next` is where to continue: the position of
+    /// the last row of the page, or a later one with no matching row in between; `None` after the
+    /// last page.
     ///
-    /// All of it is in memory at once: [`Embedded`](crate::Embedded) ends a page after some
-    /// 16,000 rows, and so should others.
+    /// The whole page is in memory: [`Embedded`](crate::Embedded) ends a page after about 16,000
+    /// rows, and other stores should do the same.
     ///
     /// ```
     /// use airshed_store::{Page, Position, Reading, Window};
@@ -223,7 +222,7 @@ impl Page {
 
     pub(crate) fn of_checked(readings: &[Reading], next: Option<Position>) -> Self {
         let mut rows: Vec<_> = readings.iter().map(|r| (Position::of(r), r)).collect();
-        rows.sort_by_key(|(position, _)| *position); // equal ones stay as they were given
+        rows.sort_by_key(|(position, _)| *position); // stable: equal ones keep their order
         let last_of_each = rows.chunk_by(|(a, _), (b, _)| a == b).filter_map(<[_]>::last);
         let rows: Vec<_> = last_of_each.copied().collect();
         let runs = rows.chunk_by(|(a, _), (b, _)| a.day == b.day).map(|of_day| {
@@ -238,7 +237,7 @@ impl Page {
         self.runs.iter().map(|run| run.rows.len()).sum()
     }
 
-    /// Whether no row of this page matches; there may be a next page all the same.
+    /// Whether the page has no matching rows; there may be a next page all the same.
     pub fn is_empty(&self) -> bool {
         self.runs.is_empty()
     }
@@ -248,7 +247,7 @@ impl Page {
         self.runs.iter().map(|run| run.block.count_implausible(&run.rows)).sum()
     }
 
-    /// Drops the rows beyond the first `most`; how many are left.
+    /// Truncates the page to the first `most` rows; returns the number of rows left.
     pub(crate) fn keep_first(&mut self, most: u64) -> u64 {
         let mut kept = 0;
         self.runs.retain_mut(|run| {
@@ -260,7 +259,7 @@ impl Page {
         kept
     }
 
-    /// The matching rows one by one.
+    /// Iterates over the matching rows.
     pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
         self.runs.iter().flat_map(|run| run.rows.clone().map(|row| run.block.row(row)))
     }
@@ -275,7 +274,7 @@ pub struct Run {
     pub rows: Range<usize>,
 }
 
-/// What is in a store.
+/// A summary of a store.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Summary {
@@ -287,8 +286,8 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Of readings by country, in any order, and the earliest and latest timestamp. Countries
-    /// without readings are left out.
+    /// A summary of the number of readings by country, in any order, and the earliest and latest
+    /// timestamp. Countries without readings are dropped.
     pub fn new(
         countries: impl IntoIterator<Item = (Option<Country>, u64)>,
         extent: Option<(Timestamp, Timestamp)>,
@@ -304,8 +303,8 @@ impl Summary {
         self.countries.iter().map(|(_, readings)| readings).sum()
     }
 
-    /// About how many readings a query can find: those of its countries, spread evenly over
-    /// the time that there are readings of. No other filter is looked at.
+    /// Estimated upper bound of the readings that a query matches: those of its countries, assumed
+    /// to be spread evenly over the store's time range. Other filters are ignored.
     pub fn estimate(&self, query: &Query) -> u64 {
         let Some((oldest, newest)) = self.extent else { return 0 };
         let (from, until) = (query.from.max(oldest), query.until.min(newest));

@@ -5,8 +5,8 @@ use std::str::FromStr;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Country([u8; 2]);
 
-/// The officially assigned codes (ISO 3166-1, 249 of them) and `XK`, in order, each
-/// with a space behind it.
+/// The officially assigned codes (ISO 3166-1, 249 of them) and `XK`, in order, each followed by a
+/// space.
 const CODES: &str = "\
     AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO \
     BQ BR BS BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ \
@@ -29,8 +29,8 @@ impl Country {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
-    /// The country of a code that is in use beside ISO's: `UK` is `GB`, `EL` (the European
-    /// Union's) is `GR`.
+    /// The country of a non-ISO code that is in use: `UK` is `GB`, `EL` (the European Union's) is
+    /// `GR`.
     pub fn of_other_code(text: &str) -> Option<Self> {
         let known = [("UK", *b"GB"), ("EL", *b"GR")];
         let found = known.into_iter().find(|(other, _)| text.eq_ignore_ascii_case(other));
@@ -45,7 +45,7 @@ impl Country {
 impl FromStr for Country {
     type Err = UnknownCountry;
 
-    /// Reads the code in any case; a code that ISO has not assigned is refused.
+    /// Parses a code, case-insensitively; a code that ISO has not assigned is an error.
     fn from_str(text: &str) -> Result<Self, UnknownCountry> {
         let unknown = || UnknownCountry { meant: Self::of_other_code(text) };
         let &[first, second] = text.as_bytes() else {
@@ -70,10 +70,10 @@ impl fmt::Debug for Country {
     }
 }
 
-/// The text is not a country code that ISO has assigned.
+/// The text is not an assigned ISO country code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnknownCountry {
-    /// The country that is meant, where the code is in use elsewhere.
+    /// The intended country, if the code is used elsewhere.
     pub meant: Option<Country>,
 }
 

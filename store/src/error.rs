@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 /// What went wrong in a store, where, and what to do.
 ///
-/// Callers branch on [`kind`](Error::kind) and [`is_transient`](Error::is_transient);
-/// people read the text; the cause is in [`source`](std::error::Error::source).
+/// Callers branch on [`kind`](Error::kind) and [`is_transient`](Error::is_transient); the text is
+/// for humans; the cause is in [`source`](std::error::Error::source).
 ///
-/// Whoever writes a store makes its errors the same way:
+/// A custom store creates its errors in the same way:
 ///
 /// ```
 /// use airshed_store::{Error, ErrorKind};
@@ -31,18 +31,17 @@ struct Inner {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// What was given cannot be stored, asked or opened; it never will.
+    /// The input cannot be stored, queried or opened; a retry cannot help.
     Invalid,
-    /// Another process holds the store.
+    /// Another process has the store open.
     Locked,
-    /// What is stored cannot be read; the rest of the store still can.
+    /// Stored data cannot be read; the rest of the store can.
     Damaged,
     /// A newer version wrote the store.
     TooNew,
-    /// The system does not let this process read or write there: somebody has to change
-    /// the permissions, or choose another place.
+    /// The system denies reading or writing: change the permissions, or choose another path.
     Denied,
-    /// The disk or a service failed; what was stored before stays.
+    /// The disk or a service failed; data stored before is unaffected.
     Io,
 }
 
@@ -69,7 +68,7 @@ impl Error {
         self.0.kind
     }
 
-    /// Whether the same call may succeed later without anybody doing anything.
+    /// Whether a retry of the same call may succeed without intervention.
     pub fn is_transient(&self) -> bool {
         self.0.kind == ErrorKind::Io
     }

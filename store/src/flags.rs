@@ -3,32 +3,32 @@ use aqi::Decimal;
 use crate::SensorType;
 use crate::blocks::{Cell, Short, Station};
 
-/// What is doubtful about a reading. Doubtful readings are kept and say so.
+/// Quality flags of a reading. Doubtful readings are kept and flagged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Flags(u16);
 
 impl Flags {
-    /// Nothing is doubtful.
+    /// No flags.
     pub const NONE: Self = Self(0);
     /// `P1` and `P2` are particle counts, not µg/m³ (PPD42NS); there is no index.
     pub const COUNTS: Self = Self(1);
     /// At or above the official map's validity limits: PM10 1900, PM2.5 900 µg/m³.
     pub const SATURATED: Self = Self(1 << 1);
-    /// A value is exactly zero: usually a dead fan.
+    /// A value is exactly zero: usually a failed fan.
     pub const ZERO: Self = Self(1 << 2);
-    /// A value is below zero, which no concentration can be; it gets no index.
+    /// A value is negative, which is impossible for a concentration; it has no index.
     pub const NEGATIVE: Self = Self(1 << 3);
-    /// PM2.5 above PM10, though it is a part of it.
+    /// PM2.5 is above PM10, although it is a part of it.
     pub const INVERTED: Self = Self(1 << 4);
-    /// Location 11, the network's dummy.
+    /// Location 11, the network's placeholder.
     pub const DUMMY_LOCATION: Self = Self(1 << 5);
 
     /// The model is not known to measure particulate matter; there is no index.
     pub const UNKNOWN_TYPE: Self = Self(1 << 6);
-    /// The coordinates are 0, 0: a place in the sea that nobody meant.
+    /// The coordinates are 0, 0: a point in the ocean, never a real location.
     pub const NULL_ISLAND: Self = Self(1 << 7);
 
-    /// What [`Quality::Plausible`](crate::Quality::Plausible) leaves out.
+    /// The flags excluded by [`Quality::Plausible`](crate::Quality::Plausible).
     pub const IMPLAUSIBLE: Self = Self(
         Self::COUNTS.0
             | Self::SATURATED.0
@@ -39,7 +39,7 @@ impl Flags {
             | Self::NULL_ISLAND.0,
     );
 
-    /// The flags and their names as CSV shows them.
+    /// The flags and their names in CSV.
     pub const NAMES: [(Self, &'static str); 8] = [
         (Self::COUNTS, "counts"),
         (Self::SATURATED, "saturated"),
@@ -61,12 +61,12 @@ impl Flags {
         self.0 & other.0 != 0
     }
 
-    /// The flags of both.
+    /// The union of both.
     pub fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// Whether nothing is doubtful.
+    /// Whether no flag is set.
     pub fn is_empty(self) -> bool {
         self.0 == 0
     }
@@ -77,12 +77,12 @@ impl Flags {
         set.map(|(_, name)| name)
     }
 
-    /// The flag of a name.
+    /// The flag with a name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::NAMES.into_iter().find(|(_, known)| *known == name).map(|(flag, _)| flag)
     }
 
-    /// The flags that both have.
+    /// The intersection of both.
     pub fn intersection(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
@@ -92,7 +92,7 @@ impl Flags {
         Self::with_values(Self::of_station(station), [cell(pm10), cell(pm25)])
     }
 
-    /// What is doubtful about everything that a sensor measures at its place.
+    /// The flags of everything that a sensor measures at its location.
     pub(crate) fn of_station(station: &Station) -> Self {
         let mut flags = Self(0);
         let mut set = |flag: Self, when: bool| flags.0 |= if when { flag.0 } else { 0 };
@@ -106,7 +106,7 @@ impl Flags {
         flags
     }
 
-    /// With what is doubtful about PM10 and PM2.5, unless they are counts.
+    /// Adds the flags of PM10 and PM2.5, unless they are counts.
     #[inline]
     pub(crate) fn with_values(self, [pm10, pm25]: [Cell; 2]) -> Self {
         if self.contains(Self::COUNTS) {

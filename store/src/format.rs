@@ -7,22 +7,22 @@ use crate::csv::{self, Dialect};
 use crate::{AqiStandard, Column, Error, Page, Spelling};
 use crate::{geojson, json};
 
-/// Whose data Sensor.Community's is and how it may be used, for an [`Encoder`].
-/// (The network's own licence, see <https://sensor.community>.)
+/// The attribution and licence of Sensor.Community's data, for an [`Encoder`]. (The network's own
+/// licence, see <https://sensor.community>.)
 pub const ATTRIBUTION: &str = "Sensor.Community contributors, Open Database License (ODbL) 1.0";
 
-/// The address of the licence of [`ATTRIBUTION`]'s data.
+/// The URL of the licence in [`ATTRIBUTION`].
 pub const LICENCE: &str = "https://opendatacommons.org/licenses/odbl/1-0/";
 
-/// How an answer is written.
+/// The format of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Format {
-    /// Comma-separated values: one line for each reading.
+    /// Comma-separated values: one line per reading.
     Csv(Dialect),
     /// An array of objects.
     Json(Spelling),
-    /// One object a line.
+    /// One object per line.
     NdJson(Spelling),
     /// A feature collection of points (RFC 7946).
     GeoJson,
@@ -35,7 +35,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// Every format, as it is usually written.
+    /// Every format, in its default dialect.
     pub const ALL: &[Self] = &[
         Self::Csv(Dialect::USUAL),
         Self::Json(Spelling::Usual),
@@ -47,7 +47,7 @@ impl Format {
         Self::Arrow,
     ];
 
-    /// The name, which is the extension of a file of it too.
+    /// The name, which is also the file extension.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Csv(_) => "csv",
@@ -98,8 +98,8 @@ impl fmt::Display for UnknownFormat {
 
 impl std::error::Error for UnknownFormat {}
 
-/// Writes an answer in a format, page by page: every page in order, then
-/// [`finish`](Self::finish), without which the file is not whole.
+/// Encodes a file in a format, page by page: every page in order, then [`finish`](Self::finish),
+/// without which the file is incomplete.
 pub struct Encoder {
     credit: String,
     columns: Vec<Column>,
@@ -123,7 +123,7 @@ enum Kind {
     Columnar(Box<Columnar>),
 }
 
-/// How far an answer has come.
+/// The progress of a file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Rows {
     NotBegun,
@@ -132,10 +132,9 @@ enum Rows {
 }
 
 impl Encoder {
-    /// An answer with these columns. GeoJSON has the coordinates in any case.
-    /// `attribution` says whose data it is and how it may be used (such as
-    /// [`ATTRIBUTION`]); with the name of the index it stands in GeoJSON, Parquet and Arrow,
-    /// which have a place for it.
+    /// A file with these columns. GeoJSON always has the coordinates. `attribution` is the
+    /// attribution and licence of the data (such as [`ATTRIBUTION`]); GeoJSON, Parquet and Arrow
+    /// files contain it, with the name of the index.
     pub fn new(format: Format, columns: &[Column], attribution: &str) -> Result<Self, Error> {
         Self::by(AqiStandard::DEFAULT, format, columns, attribution)
     }
@@ -169,7 +168,7 @@ impl Encoder {
         Ok(Self { credit, columns, standard, kind, rows: Rows::NotBegun })
     }
 
-    /// Appends the rows of a page, behind what goes before the first.
+    /// Appends the rows of a page, preceded by the file header before the first.
     pub fn page(&mut self, out: &mut Vec<u8>, page: &Page) -> Result<(), Error> {
         self.begin(out);
         let (columns, standard) = (self.columns.as_slice(), self.standard);
@@ -199,7 +198,7 @@ impl Encoder {
         Ok(())
     }
 
-    /// Appends what goes behind the last row.
+    /// Appends the end of the file.
     pub fn finish(mut self, out: &mut Vec<u8>) -> Result<(), Error> {
         self.begin(out);
         match self.kind {

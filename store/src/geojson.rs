@@ -1,7 +1,7 @@
-//! Readings as GeoJSON (RFC 7946): a feature collection, one point for each reading,
-//! longitude first; `geometry` is `null` where the place is not known. The properties
-//! are the members that [`json`](crate::json) has, without the coordinates; only where one
-//! of them is known alone, which is no point, it stands there.
+//! Readings as GeoJSON (RFC 7946): a feature collection, one point for each reading, longitude
+//! first; `geometry` is `null` if the location is unknown. The properties are the members of
+//! [`json`](crate::json), without the coordinates; if only one coordinate is known, it is a
+//! property, since it is not a point.
 
 use crate::csv::cell::{Date, write_decimal};
 use crate::json::{Style, write_object};

@@ -1,8 +1,7 @@
-//! Readings as JSON: an array of objects, or one object a line (NDJSON).
+//! Readings as JSON: an array of objects, or one object per line (NDJSON).
 //!
-//! Members are named as the columns of the CSV. Numbers stand as they were measured, to
-//! the last digit; what is not known is `null`; `indoor` and `exact_location` are
-//! `true` or `false`, `flags` an array of names.
+//! Members have the names of the CSV columns. Numbers keep every measured digit; unknown values are
+//! `null`; `indoor` and `exact_location` are `true` or `false`, `flags` an array of names.
 
 use crate::csv::cell::{Date, date_of, write_decimal, write_number, write_timestamp};
 use crate::{AqiStandard, Column, Page, Row, Spelling, Value};
@@ -51,7 +50,7 @@ pub(crate) fn write_object(
     out.push(b'}');
 }
 
-/// Appends what a column says, or nothing when it says nothing.
+/// Appends the value of a column, or nothing if it has none.
 fn write_value(out: &mut Vec<u8>, row: Row<'_>, date: &Date, column: Column, style: Style) {
     let Style { spelling, standard } = style;
     match row.value_by(column, standard) {
@@ -80,8 +79,8 @@ fn write_value(out: &mut Vec<u8>, row: Row<'_>, date: &Date, column: Column, sty
     }
 }
 
-/// None of our texts needs escaping: they are names of ours, country codes, and
-/// [`SensorType`](crate::SensorType)s, which admit neither quotes nor backslashes.
+/// No text needs escaping: texts are fixed names, country codes, and
+/// [`SensorType`](crate::SensorType)s, which allow neither quotes nor backslashes.
 fn write_text(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
     out.extend_from_slice(text.as_bytes());

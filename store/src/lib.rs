@@ -1,4 +1,4 @@
-//! Keeps air-quality readings and hands out any filtered part of them.
+//! Stores air-quality readings and exports any filtered part of them.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), airshed_store::Error> {
@@ -21,29 +21,29 @@
 //! # Ok(()) }
 //! ```
 //!
-//! - [`Reading`] is one mean of one sensor; its index, band and quality flags follow
-//!   from what it holds. [`Query`] says which readings are wanted.
-//! - [`Store`] is the contract for keeping: [`put`](Store::put),
-//!   [`delete_before`](Store::delete_before), [`snapshot`](Store::snapshot); [`View`] for
-//!   asking: [`query`](View::query) page by page, [`latest`](View::latest),
-//!   [`summary`](View::summary). [`Memory`] and [`Embedded`] (one file, durable) keep it;
-//!   [`open`] chooses by URL. `conformance` (feature) tests its sentences.
-//! - [`Page`] is columns: shared [`Block`]s and the runs of rows that match. [`Pages`]
-//!   walks through an answer, reading ahead.
-//! - [`Encoder`] writes an answer page by page as CSV, JSON, NDJSON, GeoJSON and, with
-//!   the feature `columnar`, as Parquet and Arrow. [`csv`] prints single pages too, and
-//!   reads readings back, exactly; [`import`] (feature) does so from files of every kind.
+//! - [`Reading`] is one mean of one sensor; its index, band and quality flags are derived from its
+//!   fields. [`Query`] has the filters.
+//! - [`Store`] is the contract for storing: [`put`](Store::put),
+//!   [`delete_before`](Store::delete_before), [`snapshot`](Store::snapshot); [`View`] for reading:
+//!   [`query`](View::query) page by page, [`latest`](View::latest), [`summary`](View::summary).
+//!   [`Memory`] and [`Embedded`] (one file, durable) implement them; [`open`] selects by URL.
+//!   `conformance` (feature) tests the contract.
+//! - [`Page`] has shared [`Block`]s of columns and the ranges of matching rows. [`Pages`] iterates
+//!   over the pages of a query, with read-ahead.
+//! - [`Encoder`] writes a file page by page as CSV, JSON, NDJSON, GeoJSON and, with the feature
+//!   `columnar`, as Parquet and Arrow. [`csv`] also renders single pages, and parses readings back
+//!   losslessly; [`import`] (feature) does so for files of every format.
 //!
 //! # Write your own store
 //!
-//! Implement [`View`] and [`Store`] (with the `async-trait` crate). [`Reading::check`] says what a
-//! store refuses, [`Query::matches`] what it answers with, [`Position`] in which order and from
-//! where on; [`Page::of_readings`] makes the answer and [`Error::new`] the errors. Then run
-//! `conformance::run`, and `conformance::run_snapshots` if the store can hold a state, as a test.
+//! Implement [`View`] and [`Store`] (with the `async-trait` crate). [`Reading::check`] defines
+//! which readings a store rejects, [`Query::matches`] which it returns, [`Position`] their order
+//! and the cursor; [`Page::of_readings`] creates pages and [`Error::new`] errors. Then run
+//! `conformance::run`, and `conformance::run_snapshots` if the store has snapshots, as tests.
 //! `examples/sqlite-store` in the repository is such a crate: a durable store on SQLite, for
 //! several processes.
 //!
-//! What this crate does not do: it knows no HTTP, no queue and no feed format.
+//! Out of scope: HTTP, queues and feed formats.
 
 #![warn(missing_debug_implementations)]
 
@@ -95,7 +95,7 @@ pub use embedded::{Embedded, Options};
 pub use error::{Error, ErrorKind};
 pub use flags::Flags;
 pub use format::{ATTRIBUTION, Encoder, Format, LICENCE, UnknownFormat};
-/// The moments of readings and queries.
+/// The timestamps of readings and queries.
 pub use jiff::Timestamp;
 pub use memory::Memory;
 pub use metered::Metered;

@@ -8,7 +8,7 @@ use crate::{
     Block, Error, ErrorKind, Network, Page, Position, Query, Reading, Store, Summary, View,
 };
 
-/// A store in memory, for as long as it exists.
+/// An in-memory store.
 #[derive(Debug, Default)]
 pub struct Memory {
     state: RwLock<State>,
@@ -17,7 +17,7 @@ pub struct Memory {
 
 type State = Directory<Place>;
 
-/// Where something is: here.
+/// A location in memory.
 #[derive(Debug, Clone)]
 enum Place {
     Block(Arc<Block>),
@@ -122,7 +122,7 @@ impl Load<Place> for Here {
     }
 }
 
-/// The directory keeps blocks and tables apart: this does not happen.
+/// Cannot happen: the directory separates blocks and tables.
 fn mistaken() -> Error {
     Error::new(ErrorKind::Damaged, "a block is where its stations should be")
 }

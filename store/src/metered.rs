@@ -12,11 +12,10 @@ use crate::{
 
 /// Measures every call, with the [`metrics`] facade.
 ///
-/// - `airshed_store_seconds`: a histogram of the time that a call took, by `operation`
-///   (put, delete, query, latest, summary, snapshot) and `outcome` (ok, or the kind of
-///   the error).
-/// - `airshed_store_rows_total`: rows given to `put`, deleted, or found by `query` and
-///   `latest`, by `operation`.
+/// - `airshed_store_seconds`: a histogram of the duration of calls, by `operation` (put, delete,
+///   query, latest, summary, snapshot) and `outcome` (ok, or the kind of the error).
+/// - `airshed_store_rows_total`: rows put, deleted, or returned by `query` and `latest`, by
+///   `operation`.
 pub struct Metered<S: ?Sized = dyn Store> {
     inner: Arc<S>,
 }
@@ -28,7 +27,7 @@ impl<S: ?Sized> fmt::Debug for Metered<S> {
 }
 
 impl<S: View + ?Sized> Metered<S> {
-    /// Around a store, or a view.
+    /// Wraps a store or a view.
     pub fn new(inner: Arc<S>) -> Self {
         Self { inner }
     }
@@ -93,7 +92,7 @@ impl<S: View + ?Sized> View for Metered<S> {
 impl<S: Store + ?Sized> Store for Metered<S> {
     async fn put(&self, batch: &[Reading]) -> Result<(), Error> {
         if batch.is_empty() {
-            return self.inner.put(batch).await; // only a look whether it takes puts
+            return self.inner.put(batch).await; // only a check whether it accepts puts
         }
         let rows = batch.len() as u64;
         self.measured("put", |()| rows, self.inner.put(batch)).await

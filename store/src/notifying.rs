@@ -6,9 +6,11 @@ use jiff::Timestamp;
 
 use crate::{Error, Migration, Network, Page, Position, Query, Reading, Store, Summary, View};
 
-/// Tells a hook of every put that was done: what was stored, in the order in which puts end.
+/// Calls a hook after every successful put with the stored readings, in the order in which puts
+/// complete.
 ///
-/// The hook is called where the put was, before that returns: it is quick, and does not wait.
+/// The hook runs in the task of the put, before the put returns: it must be fast and must not
+/// block.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), airshed_store::Error> {
@@ -41,7 +43,7 @@ impl<S: ?Sized> fmt::Debug for Notifying<S> {
 }
 
 impl<S: Store + ?Sized> Notifying<S> {
-    /// Around a store. An empty put is none.
+    /// Wraps a store. Empty puts are not reported.
     pub fn new(inner: Arc<S>, hook: impl Fn(&[Reading]) + Send + Sync + 'static) -> Self {
         Self { hook: Box::new(hook), inner }
     }

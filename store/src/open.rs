@@ -4,19 +4,19 @@ use std::sync::Arc;
 
 use crate::{Embedded, Error, ErrorKind, Memory, Options, Store};
 
-/// How a store is opened whose URL says of which kind it is.
+/// Options for opening a store by URL.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct OpenOptions {
-    /// How one in a file is.
+    /// Options of a file.
     pub file: Options,
-    /// How a table on AWS is.
+    /// Options of a table on AWS.
     #[cfg(feature = "dynamodb")]
     pub table: crate::dynamodb::DynamoDbOptions,
 }
 
-/// Opens the store that a URL names: `memory:`, `file:PATH` or, with the feature
-/// `dynamodb`, `dynamodb:TABLE`, which is found as AWS tools find it.
+/// Opens the store of a URL: `memory:`, `file:PATH` or, with the feature `dynamodb`,
+/// `dynamodb:TABLE`, with region and credentials resolved as by the AWS tools.
 ///
 /// [`Invalid`](ErrorKind::Invalid) for any other; opening a file fails as
 /// [`Embedded::open`] does, a table as `DynamoDb::open` does.
@@ -30,14 +30,13 @@ pub async fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn Store>, Err
     }
     #[cfg(not(feature = "dynamodb"))]
     if url.starts_with("dynamodb:") {
-        let message =
-            format!("`{url}`: tables on AWS were left out of this build (feature `dynamodb`)");
+        let message = format!("`{url}`: this build does not support DynamoDB (feature `dynamodb`)");
         return Err(Error::new(ErrorKind::Invalid, message));
     }
     let path = url.strip_prefix("file:").filter(|path| !path.is_empty()).map(str::to_owned);
     let Some(path) = path else {
         let message =
-            format!("`{url}` is no store: a store is memory:, file:PATH or dynamodb:TABLE");
+            format!("invalid store URL `{url}`; expected memory:, file:PATH or dynamodb:TABLE");
         return Err(Error::new(ErrorKind::Invalid, message));
     };
     let opened = tokio::task::spawn_blocking(move || {
@@ -49,14 +48,14 @@ pub async fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn Store>, Err
     Ok(Arc::new(opened??))
 }
 
-/// What is there and is no file is named: the system has no plain words for it, and whoever
-/// opens a pipe waits for its other end.
+/// Names the type of a path that is not a file: the system's errors are unclear, and opening a pipe
+/// blocks until its other end is opened.
 fn check_is_file(path: &Path) -> Result<(), Error> {
     let found = std::fs::metadata(path).map(|found| found.file_type());
     match found.ok().and_then(kind_of) {
-        None => Ok(()), // a file, or what opening tells
+        None => Ok(()), // a file, or an error of opening
         Some(what) => {
-            let message = format!("{} is {what}, where a store's file is needed", path.display());
+            let message = format!("{} is {what}, not a store file", path.display());
             Err(Error::new(ErrorKind::Invalid, message))
         }
     }

@@ -5,13 +5,12 @@ use tokio::task::JoinHandle;
 
 use crate::{Error, ErrorKind, Page, Position, Query, Store, View};
 
-/// The pages of an answer, one after another, all of one state of the store. While one
-/// is being used the next is already read, so that reading and printing take turns on no
-/// core.
+/// The pages of a query, in order, all from one state of the store. The next page is read ahead
+/// while the current one is used, so reading and rendering overlap.
 pub struct Pages {
     query: Arc<Query>,
     state: State,
-    /// Rows that may still be given.
+    /// Number of rows left within the limit.
     left: u64,
     beyond: Beyond,
 }
@@ -25,11 +24,11 @@ impl fmt::Debug for Pages {
     }
 }
 
-/// What there is beyond the rows that may be given.
+/// Whether there are rows beyond the limit.
 enum Beyond {
     Nothing,
     Rows,
-    /// It has to be read on from here.
+    /// Unknown: to be read from here.
     Unread(Arc<dyn View>, Position),
 }
 
@@ -40,11 +39,11 @@ enum State {
     End,
 }
 
-/// A page, and the state that it and the next are read from.
+/// A page, and the snapshot it and the next are read from.
 type Read = (Arc<dyn View>, Page);
 
 impl Pages {
-    /// The pages of a query from its first row on. Nothing is read yet.
+    /// The pages of a query from its first row on. Lazy: nothing is read yet.
     pub fn new(store: Arc<dyn Store>, query: Query) -> Self {
         Self::start(State::Start(store), query)
     }
@@ -58,7 +57,7 @@ impl Pages {
         Self { query: Arc::new(query), state, left: u64::MAX, beyond: Beyond::Nothing }
     }
 
-    /// Only the first `rows` rows of them.
+    /// Limits the pages to the first `rows` rows.
     #[must_use]
     pub fn up_to(mut self, rows: u64) -> Self {
         self.left = rows;
@@ -68,8 +67,8 @@ impl Pages {
         self
     }
 
-    /// The next page that holds a row; `None` after the last. After an error there is
-    /// nothing more. Dropped while waiting, it can be called again.
+    /// The next non-empty page; `None` after the last, and after an error. Cancel-safe: if dropped
+    /// while waiting, it can be called again.
     pub async fn next(&mut self) -> Option<Result<Page, Error>> {
         loop {
             let read = match &mut self.state {
@@ -115,7 +114,7 @@ impl Pages {
         }
     }
 
-    /// Whether there are rows beyond [`up_to`](Self::up_to); asked after the last page.
+    /// Whether there are rows beyond the limit [`up_to`](Self::up_to); call it after the last page.
     pub async fn has_more(&mut self) -> Result<bool, Error> {
         while let Beyond::Unread(view, next) = &self.beyond {
             let page = view.query(&self.query, Some(*next)).await?;

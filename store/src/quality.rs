@@ -5,13 +5,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{Flags, Reading};
 
-/// Which readings count where several are taken together: the one place that says it.
+/// Which readings are included in statistics; the single definition of this rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Quality {
-    /// All of them.
+    /// All readings.
     All,
-    /// Those without a flag of [`Flags::IMPLAUSIBLE`]. Means, medians and rankings leave
-    /// out [indoor and silent](LeftOut) sensors as well.
+    /// Readings without a flag of [`Flags::IMPLAUSIBLE`]. Means, medians and rankings also exclude
+    /// [indoor and silent](LeftOut) sensors.
     Plausible,
 }
 
@@ -24,7 +24,7 @@ impl Quality {
         }
     }
 
-    /// The flags whose readings are left out.
+    /// The flags whose readings are excluded.
     pub const fn without(self) -> Flags {
         match self {
             Self::All => Flags::NONE,
@@ -48,7 +48,7 @@ impl fmt::Display for Quality {
     }
 }
 
-/// The text is no [`Quality`].
+/// The text is not a [`Quality`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnknownQuality;
 
@@ -60,12 +60,12 @@ impl fmt::Display for UnknownQuality {
 
 impl std::error::Error for UnknownQuality {}
 
-/// Why a reading is in no mean, median or ranking.
+/// Why a reading is excluded from means, medians and rankings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LeftOut {
-    /// What makes it implausible.
+    /// The flags that make it implausible.
     pub flags: Flags,
-    /// The sensor stands indoors: it does not describe the air outside.
+    /// The sensor is indoors: it does not describe the outdoor air.
     pub indoor: bool,
     /// The sensor has been silent for [`SILENCE`](Self::SILENCE).
     pub silent: bool,
@@ -75,9 +75,9 @@ impl LeftOut {
     /// A sensor whose newest reading is older than this does not describe the present.
     pub const SILENCE: SignedDuration = SignedDuration::from_hours(24);
 
-    /// Why a reading is left out of a mean over plausible readings; `heard` is the newest
-    /// reading of its sensor, `now` the moment that the mean is about: the present, or the end
-    /// of a span of the past.
+    /// Why a reading is excluded from a mean of plausible readings; `heard` is the timestamp of the
+    /// sensor's newest reading, `now` the reference time of the mean: the present, or the end of a
+    /// past time range.
     pub fn of(reading: &Reading, heard: Timestamp, now: Timestamp) -> Self {
         Self {
             flags: reading.flags().intersection(Flags::IMPLAUSIBLE),
@@ -86,7 +86,7 @@ impl LeftOut {
         }
     }
 
-    /// Whether the reading is in.
+    /// Whether the reading is included.
     pub fn is_empty(self) -> bool {
         self.flags.is_empty() && !self.indoor && !self.silent
     }

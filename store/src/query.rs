@@ -5,22 +5,22 @@ use crate::{
     AqiStandard, Area, Country, Flags, Network, Reading, Sensor, SensorType, SensorTypes, Window,
 };
 
-/// Which readings are wanted: those that pass every filter.
+/// A query: selects the readings that pass every filter.
 ///
-/// An empty list or `None` filters nothing.
+/// An empty list or `None` is no filter.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Query {
-    /// The first moment wanted, UTC, included.
+    /// The first timestamp, UTC, inclusive.
     pub from: Timestamp,
-    /// The last moment wanted, UTC, included.
+    /// The last timestamp, UTC, inclusive.
     pub until: Timestamp,
     /// Only these countries. A reading without a country is in none of them.
     pub countries: Vec<Country>,
-    /// Which air-quality index the two filters below are about.
+    /// The air-quality index of the two filters below.
     pub standard: AqiStandard,
-    /// Only indices from the first to the second, both included, as the column `AQI` has them.
-    /// A reading without an index is in no range.
+    /// Only index values from the first to the second, both inclusive, as in the column `AQI`.
+    /// Readings without an index are excluded.
     pub indices: Option<(u32, u32)>,
     /// Only these bands of the standard. A reading without an index is in none of them.
     pub bands: Vec<&'static Category>,
@@ -28,12 +28,12 @@ pub struct Query {
     pub networks: Vec<Network>,
     /// Only these sensors.
     pub sensors: Vec<Sensor>,
-    /// Only these models, in any case.
+    /// Only these models, case-insensitive.
     pub sensor_types: SensorTypes,
-    /// Only these averaging windows.
+    /// Only these averaging periods.
     pub windows: Vec<Window>,
-    /// Only indoor (`true`) or only outdoor (`false`) sensors. A reading that does not
-    /// say is neither.
+    /// Only indoor (`true`) or only outdoor (`false`) sensors. Readings without this information
+    /// are neither.
     pub indoor: Option<bool>,
     /// Only sensors in this area. A reading without coordinates is in none.
     pub area: Option<Area>,
@@ -42,7 +42,7 @@ pub struct Query {
 }
 
 impl Query {
-    /// Every reading from one moment to another, both included.
+    /// All readings from one timestamp to another, both inclusive.
     pub fn new(from: Timestamp, until: Timestamp) -> Self {
         Self {
             from,
@@ -61,12 +61,12 @@ impl Query {
         }
     }
 
-    /// Every reading that there is.
+    /// All readings.
     pub fn everything() -> Self {
         Self::new(Timestamp::MIN, Timestamp::MAX)
     }
 
-    /// Whether a reading passes every filter: what a store answers with, and nothing else.
+    /// Whether a reading passes every filter. A store returns exactly these readings.
     pub fn matches(&self, reading: &Reading) -> bool {
         let Self { networks, sensors, sensor_types, windows, indoor, area, .. } = self;
         (self.from..=self.until).contains(&reading.timestamp)
@@ -82,12 +82,12 @@ impl Query {
             && !reading.flags().intersects(self.without)
     }
 
-    /// Whether it asks for some stations alone.
+    /// Whether it filters by attributes of stations.
     pub(crate) fn asks_for_stations(&self) -> bool {
         !self.networks.is_empty() || self.asks_for_sensors()
     }
 
-    /// Whether it asks for some sensors of its networks alone.
+    /// Whether it filters by sensors or networks.
     pub(crate) fn asks_for_sensors(&self) -> bool {
         let Self { sensors, sensor_types, indoor, area, .. } = self;
         !sensors.is_empty() || !sensor_types.is_empty() || indoor.is_some() || area.is_some()
@@ -97,7 +97,7 @@ impl Query {
         self.countries.is_empty() || country.is_some_and(|c| self.countries.contains(&c))
     }
 
-    /// Whether a country from the first to the last, in the order of rows, can be wanted.
+    /// Whether a country from the first to the last, in the order of rows, can match.
     pub(crate) fn accepts_some_country(
         &self,
         first: Option<Country>,
@@ -107,7 +107,7 @@ impl Query {
         self.countries.is_empty() || self.countries.iter().any(between)
     }
 
-    /// Whether it asks for some indices alone.
+    /// Whether it filters by index.
     pub(crate) fn asks_for_indices(&self) -> bool {
         self.indices.is_some() || !self.bands.is_empty()
     }
@@ -116,18 +116,18 @@ impl Query {
         !self.asks_for_indices() || number().is_some_and(|number| self.accepts_number(number))
     }
 
-    /// Whether a number in the column `AQI` is wanted.
+    /// Whether a number in the column `AQI` matches.
     pub(crate) fn accepts_number(&self, number: u32) -> bool {
         let within = |(low, high): (u32, u32)| (low..=high).contains(&number);
         let in_band = |band: &&'static Category| within(self.standard.numbers_of(band));
         self.indices.is_none_or(within) && (self.bands.is_empty() || self.bands.iter().any(in_band))
     }
 
-    /// For every index 1 to 10 by the default, and at 0 for none, whether rows with it can be
-    /// wanted: by another standard any can that has one.
+    /// For each default index 1 to 10, and at 0 for none, whether rows with it can match: for
+    /// another standard all rows with an index can.
     pub(crate) fn accepted_indices(&self) -> [bool; 11] {
         if SensorType::others_are_accepted() {
-            return [true; 11]; // what is known of blocks may be of another list of models
+            return [true; 11]; // the directory may have been written with a different list of models
         }
         let is_default = self.standard == AqiStandard::DEFAULT;
         let mut accepted = [!self.asks_for_indices(); 11];

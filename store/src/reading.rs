@@ -11,16 +11,16 @@ use crate::{AqiStandard, Column, Country, Flags, Sensor, SensorType};
 
 /// One mean of one sensor.
 ///
-/// Identity: (`sensor`, `window`, `timestamp`). At least one of `pm10` and `pm25` is
-/// there. The index, the band and the quality flags follow from the fields, so that
-/// they cannot disagree with them.
+/// Identity: (`sensor`, `window`, `timestamp`). At least one of `pm10` and `pm25` is present. The
+/// index, the band and the quality flags are derived from the fields, so they are always
+/// consistent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reading {
-    /// The sensor, which has its network with it.
+    /// The sensor, including its network.
     pub sensor: Sensor,
-    /// The span of time that the values are a mean of.
+    /// The averaging period of the values.
     pub window: Window,
-    /// The end of that span, UTC, in whole seconds.
+    /// The end of the averaging period, UTC, in whole seconds.
     pub timestamp: Timestamp,
     /// The feed's id of the measurement; archives have none.
     pub measurement: Option<u64>,
@@ -30,7 +30,7 @@ pub struct Reading {
     pub pm25: Option<Decimal>,
     /// The sensor's model.
     pub sensor_type: Option<SensorType>,
-    /// The id of the place; a sensor that moves gets another.
+    /// The location id; a sensor that moves gets a new one.
     pub location: Option<u64>,
     /// Degrees north (WGS 84).
     pub latitude: Option<Decimal>,
@@ -38,20 +38,21 @@ pub struct Reading {
     pub longitude: Option<Decimal>,
     /// Metres above sea level.
     pub altitude: Option<Decimal>,
-    /// The country that the feed names.
+    /// The country given by the feed.
     pub country: Option<Country>,
-    /// Whether the sensor stands indoors.
+    /// Whether the sensor is indoors.
     pub indoor: Option<bool>,
     /// Whether the coordinates are exact; otherwise rounded to protect privacy.
     pub exact: Option<bool>,
-    /// How many valid hours the mean is of; of a mean of an hour, how many slots of five minutes.
+    /// Data capture: the number of valid hours in the mean; for a 1-hour mean, of five-minute
+    /// slots.
     pub hours: Option<u32>,
-    /// How many samples went into the mean.
+    /// The number of samples in the mean.
     pub samples: Option<u32>,
 }
 
 impl Reading {
-    /// A reading with its identity alone; the rest is filled in by field.
+    /// A reading with only its identity; set the other fields individually.
     pub fn new(sensor: impl Into<Sensor>, window: Window, timestamp: Timestamp) -> Self {
         Self {
             sensor: sensor.into(),
@@ -74,9 +75,9 @@ impl Reading {
     }
 
     /// The particulate-matter DAQI: the higher of PM10's and PM2.5's. None for
-    /// [models](SensorType::measures_particulates) that are not known to measure it, and where
-    /// no value is a concentration. A reading that names no model is trusted, as one is that
-    /// comes from a file without that column; the feed's always name one, if only
+    /// [models](SensorType::measures_particulates) that are not known to measure it, and if no
+    /// value is a valid concentration. A reading without a model is trusted, since it comes from a
+    /// file without that column; readings of the feed always have one, possibly
     /// [`UNKNOWN`](SensorType::UNKNOWN).
     pub fn index(&self) -> Option<Index> {
         if self.sensor_type.is_some_and(|kind| !kind.measures_particulates()) {
@@ -86,7 +87,7 @@ impl Reading {
         daqi::of_particulates(concentration(self.pm10), concentration(self.pm25)).ok()?
     }
 
-    /// The index by a standard: none for the models that [`index`](Self::index) has none for.
+    /// The index by a standard; none for models without an [`index`](Self::index).
     pub fn index_by(&self, standard: AqiStandard) -> Option<aqi::Index> {
         self.indexed(standard).map(|indexed| indexed.index)
     }
@@ -105,17 +106,17 @@ impl Reading {
         self.index().map(Index::band)
     }
 
-    /// What is doubtful about the reading.
+    /// The quality flags of the reading.
     pub fn flags(&self) -> Flags {
         Flags::of(&Station::of(self), self.pm10, self.pm25)
     }
 
-    /// Whether a store can keep the reading.
+    /// Whether a store accepts the reading.
     pub fn check(&self) -> Result<(), Impossible> {
         let beyond = |degrees: Option<Decimal>, column: Column| {
             degrees.is_some_and(|degrees| column.check(degrees).is_err())
         };
-        // As the signed numbers that other programs have for them.
+        // Limited to signed 64-bit integers, which other programs use.
         let is_too_large = |id: Option<u64>| id.is_some_and(|id| i64::try_from(id).is_err());
         let problem = if self.pm10.is_none() && self.pm25.is_none() {
             Some("has neither P1 nor P2")
@@ -129,7 +130,7 @@ impl Reading {
         } else if beyond(self.longitude, Column::Longitude) {
             Some("has a longitude beyond 180 degrees")
         } else if self.window == Window::NowCast {
-            Some("is a NowCast, which is worked out of hours and not kept")
+            Some("is a NowCast, which is computed from hours and not stored")
         } else {
             timestamp_problem(self.timestamp)
         };
@@ -137,7 +138,7 @@ impl Reading {
     }
 }
 
-/// The span of time that a reading is a mean of.
+/// The averaging period of a reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Window {
     /// The last five minutes.
@@ -148,17 +149,17 @@ pub enum Window {
     Day24,
     /// A UTC calendar day.
     Day,
-    /// The present by EPA's [NowCast](aqi::nowcast) of a sensor's hours. It is worked out as it
-    /// is asked for ([`RunningMeans`](crate::RunningMeans)), and never kept.
+    /// The EPA's [NowCast](aqi::nowcast) of a sensor's hours. It is computed on demand
+    /// ([`RunningMeans`](crate::RunningMeans)), and never stored.
     NowCast,
 }
 
 impl Window {
-    /// Every window: those that are kept from the shortest to the longest, then the others.
+    /// All averaging periods: stored ones from the shortest to the longest, then the others.
     pub const ALL: [Self; 5] =
         [Self::FiveMinutes, Self::Hour, Self::Day24, Self::Day, Self::NowCast];
 
-    /// The windows that a store keeps means over, from the shortest to the longest.
+    /// The averaging periods of stored means, from the shortest to the longest.
     pub const KEPT: [Self; 4] = [Self::FiveMinutes, Self::Hour, Self::Day24, Self::Day];
 
     /// `5min`, `1h`, `24h`, `day` or `nowcast`.
@@ -188,7 +189,7 @@ impl FromStr for Window {
     }
 }
 
-/// The text is not the name of an averaging window.
+/// The text is not the name of an averaging period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnknownWindow;
 
@@ -200,7 +201,7 @@ impl fmt::Display for UnknownWindow {
 
 impl std::error::Error for UnknownWindow {}
 
-/// Why a store cannot keep a reading.
+/// Why a store cannot accept a reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Impossible(&'static str);
 

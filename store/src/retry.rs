@@ -8,21 +8,21 @@ use tokio::time::{Instant, sleep};
 
 use crate::{Error, Migration, Network, Page, Position, Query, Reading, Store, Summary, View};
 
-/// Tries again what failed for a reason that may pass.
+/// Retries calls that failed with a transient error.
 ///
-/// Only [transient](Error::is_transient) errors are tried again, with pauses that double,
-/// each cut to a random part of itself so that many callers do not come back at once
-/// ("full jitter": M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog,
-/// 2015). When the next pause would end after the deadline, the last error is returned.
+/// Only [transient](Error::is_transient) errors are retried, with exponential backoff and random
+/// jitter, so that the retries of many callers are spread ("full jitter": M. Brooker, "Exponential
+/// Backoff And Jitter", AWS Architecture Blog, 2015). When the next pause would end after the
+/// deadline, the last error is returned.
 ///
-/// A deletion that was done but not confirmed is tried again too, and then finds less
+/// A deletion that succeeded without confirmation is retried too, and then reports fewer readings
 /// than it deleted.
 pub struct Retry<S: ?Sized = dyn Store> {
     inner: Arc<S>,
     policy: RetryPolicy,
 }
 
-/// How long, and how often, a [`Retry`] tries.
+/// The policy of a [`Retry`].
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct RetryPolicy {
@@ -30,8 +30,8 @@ pub struct RetryPolicy {
     pub first_pause: Duration,
     /// No pause is longer; default 5 s.
     pub longest_pause: Duration,
-    /// From a call's start; default 30 s. No attempt begins later; one that has begun is
-    /// left to end.
+    /// From a call's start; default 30 s. No attempt starts later; a running attempt is not
+    /// aborted.
     pub deadline: Duration,
 }
 
@@ -52,7 +52,7 @@ impl<S: ?Sized> fmt::Debug for Retry<S> {
 }
 
 impl<S: View + ?Sized> Retry<S> {
-    /// Around a store, or a view.
+    /// Wraps a store or a view.
     pub fn new(inner: Arc<S>, policy: RetryPolicy) -> Self {
         Self { inner, policy }
     }
@@ -66,7 +66,7 @@ impl<S: View + ?Sized> Retry<S> {
 }
 
 impl RetryPolicy {
-    /// Attempts until one is done, or fails for good, or the time is over.
+    /// Repeats attempts until one succeeds, fails permanently, or the deadline has passed.
     pub(crate) async fn until_done<T, F>(&self, attempt: impl Fn() -> F) -> Result<T, Error>
     where
         F: Future<Output = Result<T, Error>>,
@@ -92,12 +92,12 @@ pub(crate) struct Pauses<'a> {
 }
 
 impl<'a> Pauses<'a> {
-    /// The call begins now.
+    /// Starts the deadline of a call.
     pub(crate) fn new(policy: &'a RetryPolicy) -> Self {
         Self { policy, begun: Instant::now(), next: policy.first_pause }
     }
 
-    /// Waits, or says at once that there is no time left to.
+    /// Waits, or returns at once that the deadline would pass.
     pub(crate) async fn pause(&mut self) -> bool {
         let jittered =
             self.next.min(self.policy.longest_pause).mul_f64(rand::random_range(0.0..=1.0));

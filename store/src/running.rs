@@ -1,4 +1,4 @@
-//! Means over a sensor's own hours, worked out as they are asked for.
+//! Means over a sensor's own hours, computed on demand.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -20,17 +20,17 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RunningMean {
-    /// EPA's [NowCast](aqi::nowcast) of up to twelve hours: two of the newest three are there.
+    /// The EPA's [NowCast](aqi::nowcast) of up to twelve hours; requires two of the newest three.
     NowCast,
-    /// The mean of 24 hours, of which 18 are there.
+    /// The mean of 24 hours; requires 18 of them.
     Day24,
 }
 
 impl RunningMean {
-    /// All of them.
+    /// All running means.
     pub const ALL: [Self; 2] = [Self::NowCast, Self::Day24];
 
-    /// The window that such a mean is over.
+    /// The averaging period of such a mean.
     pub const fn window(self) -> Window {
         match self {
             Self::NowCast => Window::NowCast,
@@ -38,7 +38,7 @@ impl RunningMean {
         }
     }
 
-    /// How many hours it looks at.
+    /// The number of hours that it covers.
     pub const fn hours(self) -> u32 {
         match self {
             Self::NowCast => 12,
@@ -46,12 +46,12 @@ impl RunningMean {
         }
     }
 
-    /// How far before its own moment a mean's hours can end.
+    /// How far before its own timestamp a mean's hours can end.
     pub const fn reach(self) -> SignedDuration {
         SignedDuration::from_hours(self.hours() as i64)
     }
 
-    /// The mean in place of an hour, where enough hours are there.
+    /// The mean for an hour, if the data capture is sufficient.
     fn in_place_of(self, row: &Row<'_>, series: &Series) -> Option<Reading> {
         let mut reading = row.reading();
         reading.window = self.window();
@@ -64,14 +64,14 @@ impl RunningMean {
         (reading.pm10.is_some() || reading.pm25.is_some()).then_some(reading)
     }
 
-    /// Of the hours from the oldest to the newest.
+    /// Computed over the hours from the oldest to the newest.
     fn of(self, hours: &[Option<Decimal>; MOST]) -> Option<Decimal> {
         let hours = hours.map(|value| Concentration::micrograms(value?).ok());
         let mean = match self {
             Self::NowCast => nowcast(hours.last_chunk()?),
             Self::Day24 => mean::mean(&hours, 18),
         };
-        // Cut, not rounded: no step of a table is passed.
+        // Truncated, not rounded, so that no breakpoint of a table is crossed.
         Some(mean.ok()?.value().trunc_with_scale(6).normalize())
     }
 }
@@ -92,7 +92,7 @@ impl FromStr for RunningMean {
     }
 }
 
-/// The text is not the name of a mean over hours.
+/// The text is not the name of a running mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnknownRunningMean;
 
@@ -104,13 +104,13 @@ impl fmt::Display for UnknownRunningMean {
 
 impl std::error::Error for UnknownRunningMean {}
 
-/// A view of running means: in place of each mean of an hour that another view has, the mean of
-/// the sensor's hours up to it.
+/// A view of running means: replaces each 1-hour mean of another view by the mean of the sensor's
+/// hours up to it.
 ///
-/// - Only hours in the same country count, and of several that end within the same hour the
-///   last. An hour with a flag of [`Flags::IMPLAUSIBLE`] is missing.
-/// - Where too few hours are there, there is no row. [`hours`](Reading::hours) says how many
-///   were.
+/// - Only hours in the same country count, and of several that end within the same hour only the
+///   last. An hour with a flag of [`Flags::IMPLAUSIBLE`] counts as missing.
+/// - Without sufficient data capture there is no row. [`hours`](Reading::hours) is the number of
+///   hours used.
 /// - The values have at most six decimals.
 ///
 /// ```
@@ -134,7 +134,7 @@ impl std::error::Error for UnknownRunningMean {}
 /// ```
 pub struct RunningMeans<V: ?Sized = dyn View> {
     mean: RunningMean,
-    /// Where the last question stopped: the next usually goes on there.
+    /// Where the last query stopped: the next one usually continues there.
     stopped: Mutex<Option<Stopped>>,
     inner: Arc<V>,
 }
@@ -145,25 +145,25 @@ impl<V: ?Sized> fmt::Debug for RunningMeans<V> {
     }
 }
 
-/// The most hours that a mean looks at.
+/// The maximum number of hours of a mean.
 const MOST: usize = 24;
 
-/// Rows of a page, about.
+/// Approximate number of rows per page.
 const ROWS: usize = 16_384;
 
-/// Where a question stopped, and the hours known there.
+/// Where a query stopped, and the hours known there.
 struct Stopped {
     query: Arc<Query>,
     at: Position,
-    /// From where the hours are to be read on.
+    /// Where to continue reading hours.
     next: Position,
     hours: Hours,
 }
 
-/// What a mean can be of.
+/// The key of a series of hours.
 type Hours = HashMap<(Sensor, Option<Country>), Series>;
 
-/// The last hours of a sensor: the newest, by its number since 1970, and those before it.
+/// The last hours of a sensor: the number of the newest since 1970, and the values up to it.
 #[derive(Clone)]
 struct Series {
     newest: i64,
@@ -177,7 +177,7 @@ impl<V: View + ?Sized> RunningMeans<V> {
         Self { mean, stopped: Mutex::default(), inner }
     }
 
-    /// The hours that the means of a query are of.
+    /// The hours needed for the means of a query.
     fn hours_for(&self, query: &Query, from: Timestamp) -> Query {
         let mut hours = Query::new(from, query.until);
         hours.windows = vec![Window::Hour];
@@ -187,7 +187,7 @@ impl<V: View + ?Sized> RunningMeans<V> {
         hours
     }
 
-    /// The hours before a day, or before the query begins.
+    /// The hours before a day, or before the start of the query.
     async fn hours_before(&self, query: &Query, day: i32) -> Result<Hours, Error> {
         let midnight = Timestamp::from_second(i64::from(day) * SECONDS_A_DAY);
         let start = midnight.unwrap_or(Timestamp::MIN).max(query.from);
@@ -211,9 +211,9 @@ impl<V: View + ?Sized> RunningMeans<V> {
     }
 }
 
-/// Takes in an hour; the sensor's hours up to it.
+/// Adds an hour; returns the sensor's hours up to it.
 fn take_in<'a>(hours: &'a mut Hours, row: &Row<'_>) -> &'a Series {
-    // A mean that ends within an hour, as in a feed, is that hour's.
+    // A mean that ends within an hour, as in the feed, belongs to that hour.
     let number = (row.timestamp().as_second() + 3599).div_euclid(3600);
     let series = hours.entry((row.sensor(), row.country())).or_insert_with(|| Series {
         newest: number,
@@ -233,7 +233,7 @@ fn take_in<'a>(hours: &'a mut Hours, row: &Row<'_>) -> &'a Series {
     series
 }
 
-/// Forgets the sensors that have been silent for too long to count on a day.
+/// Removes sensors that have been silent for too long to contribute to a day.
 fn forget(hours: &mut Hours, day: i32) {
     let first = i64::from(day) * 24 - MOST as i64;
     hours.retain(|_, series| series.newest > first);
@@ -254,7 +254,7 @@ impl<V: View + ?Sized> View for RunningMeans<V> {
             }
         };
         let from = match after.filter(|_| next.is_none()) {
-            // The whole day once more: its hours are those of its later rows.
+            // The whole day again: its hours contribute to its later rows.
             Some(after) => {
                 let midnight = Timestamp::from_second(i64::from(after.day()) * SECONDS_A_DAY);
                 midnight.unwrap_or(Timestamp::MIN).max(query.from)

@@ -1,10 +1,9 @@
-//! The columns, each defined once: its name, what it holds, in which unit, and how it is got
-//! from a reading and set in one. CSV, JSON, GeoJSON, Parquet, Arrow, items of DynamoDB,
-//! files that are imported, blocks, and what the server tells of its columns all follow.
+//! The columns, each defined once: its name, kind, unit, and its getter and setter on a reading.
+//! CSV, JSON, GeoJSON, Parquet, Arrow, DynamoDB items, imported files, blocks, and the server's
+//! column descriptions are all derived from this.
 //!
-//! A new column is a variant of [`Column`] and an entry of `DEFINITIONS`. One that is
-//! stored is a field of [`Reading`], too, and has an id in blocks (`docs/format.md` lists
-//! those given out).
+//! A new column is a variant of [`Column`] and an entry of `DEFINITIONS`. One that is stored is a
+//! field of [`Reading`], too, and has an id in blocks (`docs/format.md` lists the assigned ids).
 
 mod definition;
 
@@ -16,20 +15,19 @@ use aqi::Decimal;
 use self::definition::{Definition, Get};
 use crate::{AqiStandard, Country, Flags, Network, Reading, Row, SensorType, Value, Window};
 
-/// What an answer says of each reading: a column of CSV, Parquet and Arrow, a member of
-/// a JSON object.
+/// A column of CSV, Parquet and Arrow files, and a member of JSON objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Column {
     /// `id`: the feed's id of the measurement.
     Id,
-    /// `timestamp`: the end of the averaging window, UTC.
+    /// `timestamp`: the end of the averaging period, UTC.
     Timestamp,
     /// `P1`: PM10 in µg/m³.
     P1,
     /// `P2`: PM2.5 in µg/m³.
     P2,
-    /// `loc_id`: the id of the place.
+    /// `loc_id`: the location id.
     LocationId,
     /// `loc_lat`: degrees north.
     Latitude,
@@ -39,7 +37,7 @@ pub enum Column {
     Altitude,
     /// `loc_country`: ISO 3166-1 alpha-2.
     Country,
-    /// `AQI`: the index of particulate matter, as a whole number.
+    /// `AQI`: the index of particulate matter, as an integer.
     Aqi,
     /// `Range`: the band of the index.
     Range,
@@ -47,29 +45,29 @@ pub enum Column {
     SensorId,
     /// `sensor_type`: the sensor's model.
     SensorType,
-    /// `window`: the averaging window: `5min`, `1h`, `24h` or `day`.
+    /// `window`: the averaging period: `5min`, `1h`, `24h` or `day`.
     Window,
     /// `indoor`: 1 or 0.
     Indoor,
     /// `exact_location`: 1, or 0 where the coordinates are rounded for privacy.
     ExactLocation,
-    /// `flags`: what is doubtful, the names of [`Flags`] with a space between.
+    /// `flags`: quality flags, the names of [`Flags`] separated by spaces.
     Flags,
-    /// `hours`: how many valid hours, or slots of an hour, the mean is of.
+    /// `hours`: the number of valid hours, or slots of an hour, in the mean.
     Hours,
-    /// `samples`: how many samples went into the mean.
+    /// `samples`: the number of samples in the mean.
     Samples,
     /// `AQI_text`: the index as its standard writes it.
     AqiText,
-    /// `index_basis`: whether the index is of a mean that its standard is defined on.
+    /// `index_basis`: whether the index is defined for the averaging period.
     IndexBasis,
-    /// `dominant`: the pollutant that decides the index: `PM10`, `PM2.5` or `PM2.5 PM10`.
+    /// `dominant`: the pollutant with the highest sub-index: `PM10`, `PM2.5` or `PM2.5 PM10`.
     Dominant,
-    /// `network`: whose sensor it is.
+    /// `network`: the sensor's network.
     Network,
 }
 
-/// In the order of the variants, which is that of files with all columns.
+/// In the order of the variants, which is also the order in files with all columns.
 static DEFINITIONS: [Definition; COLUMNS] = [
     Definition::stored(
         Column::Id,
@@ -80,13 +78,13 @@ static DEFINITIONS: [Definition; COLUMNS] = [
     .of_row(|row| row.measurement().into()),
     Definition::identity(
         Column::Timestamp,
-        ("timestamp", Kind::Timestamp, "the end of the averaging window, UTC"),
+        ("timestamp", Kind::Timestamp, "the end of the averaging period, UTC"),
         |reading| Value::Timestamp(reading.timestamp),
     )
     .of_row(|row| Value::Timestamp(row.timestamp())),
     Definition::stored(
         Column::P1,
-        ("P1", Kind::Decimal, "PM10; particle counts where the flags say so"),
+        ("P1", Kind::Decimal, "PM10; particle counts if flagged `counts`"),
         |reading| reading.pm10.into(),
         |reading, value| reading.pm10 = value.decimal(),
     )
@@ -94,7 +92,7 @@ static DEFINITIONS: [Definition; COLUMNS] = [
     .in_unit("µg/m³"),
     Definition::stored(
         Column::P2,
-        ("P2", Kind::Decimal, "PM2.5; particle counts where the flags say so"),
+        ("P2", Kind::Decimal, "PM2.5; particle counts if flagged `counts`"),
         |reading| reading.pm25.into(),
         |reading, value| reading.pm25 = value.decimal(),
     )
@@ -102,7 +100,7 @@ static DEFINITIONS: [Definition; COLUMNS] = [
     .in_unit("µg/m³"),
     Definition::stored(
         Column::LocationId,
-        ("loc_id", Kind::Id, "the id of the place; a sensor that moves gets another"),
+        ("loc_id", Kind::Id, "the location id; a sensor that moves gets a new one"),
         |reading| reading.location.into(),
         |reading, value| reading.location = value.whole(),
     )
@@ -143,7 +141,7 @@ static DEFINITIONS: [Definition; COLUMNS] = [
     .of_texts(|text| parsed(text).map(Value::Country), || Country::all().map(texts).collect()),
     Definition::of_index(
         Column::Aqi,
-        ("AQI", Kind::Index, "the air-quality index of particulate matter, as a whole number"),
+        ("AQI", Kind::Index, "the air-quality index of particulate matter, as an integer"),
         |indexed| Value::Whole(indexed.index.place().into()),
     ),
     Definition::of_index(
@@ -170,7 +168,7 @@ static DEFINITIONS: [Definition; COLUMNS] = [
     ),
     Definition::identity(
         Column::Window,
-        ("window", Kind::Text, "the averaging window: 5min, 1h, 24h (running) or day (UTC)"),
+        ("window", Kind::Text, "the averaging period: 5min, 1h, 24h (running) or day (UTC)"),
         |reading| Value::Word(reading.window.name()),
     )
     .of_row(|row| Value::Word(row.window().name()))
@@ -180,35 +178,35 @@ static DEFINITIONS: [Definition; COLUMNS] = [
     ),
     Definition::stored(
         Column::Indoor,
-        ("indoor", Kind::Truth, "whether the sensor stands indoors"),
+        ("indoor", Kind::Truth, "whether the sensor is indoors"),
         |reading| reading.indoor.into(),
         |reading, value| reading.indoor = value.truth(),
     )
     .of_row(|row| row.indoor().into()),
     Definition::stored(
         Column::ExactLocation,
-        ("exact_location", Kind::Truth, "false where the place is rounded to protect privacy"),
+        ("exact_location", Kind::Truth, "false if the coordinates are rounded to protect privacy"),
         |reading| reading.exact.into(),
         |reading, value| reading.exact = value.truth(),
     )
     .of_row(|row| row.exact().into()),
     Definition::derived(
         Column::Flags,
-        ("flags", Kind::Flags, "what is doubtful about the reading"),
+        ("flags", Kind::Flags, "the quality flags of the reading"),
         |reading| Value::Flags(reading.flags()),
     )
     .of_row(|row| Value::Flags(row.flags()))
     .always(),
     Definition::stored(
         Column::Hours,
-        ("hours", Kind::Count, "valid hours in the mean; in one of an hour, slots of 5 minutes"),
+        ("hours", Kind::Count, "valid hours in the mean; for a 1-hour mean, 5-minute slots"),
         |reading| reading.hours.map(u64::from).into(),
         |reading, value| reading.hours = value.count(),
     )
     .in_blocks(9),
     Definition::stored(
         Column::Samples,
-        ("samples", Kind::Count, "samples that went into the mean"),
+        ("samples", Kind::Count, "number of samples in the mean"),
         |reading| reading.samples.map(u64::from).into(),
         |reading, value| reading.samples = value.count(),
     )
@@ -220,17 +218,17 @@ static DEFINITIONS: [Definition; COLUMNS] = [
     ),
     Definition::of_index(
         Column::IndexBasis,
-        ("index_basis", Kind::Text, "defined, or indicative where the mean is over another span"),
+        ("index_basis", Kind::Text, "defined, or indicative for another averaging period"),
         |indexed| Value::Word(indexed.basis().name()),
     ),
     Definition::of_index(
         Column::Dominant,
-        ("dominant", Kind::Text, "which pollutant decides the index; both where they are even"),
+        ("dominant", Kind::Text, "the pollutant with the highest sub-index; both if equal"),
         |indexed| indexed.dominant().map_or(Value::Nothing, Value::Word),
     ),
     Definition::identity(
         Column::Network,
-        ("network", Kind::Text, "whose sensor it is: sensor.community or another network"),
+        ("network", Kind::Text, "the sensor's network: sensor.community or another"),
         |reading| Value::Network(reading.sensor.network),
     )
     .of_row(|row| Value::Network(row.sensor().network))
@@ -242,48 +240,48 @@ static DEFINITIONS: [Definition; COLUMNS] = [
 
 const COLUMNS: usize = Column::Network as usize + 1;
 
-/// What a column holds.
+/// The kind of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Kind {
-    /// A whole number from 0 to 2^63 - 1 that names something.
+    /// An id: an integer from 0 to 2^63 - 1.
     Id,
-    /// A whole number below 2^32 that counts something.
+    /// A count: an integer below 2^32.
     Count,
-    /// A value of an air-quality index, a small whole number.
+    /// A value of an air-quality index, a small integer.
     Index,
     /// A decimal number, to the last digit.
     Decimal,
-    /// A short text, one of not too many.
+    /// A short text with few distinct values.
     Text,
     /// True or false; 1 or 0 in CSV.
     Truth,
-    /// A moment in whole seconds, UTC.
+    /// A timestamp in whole seconds, UTC.
     Timestamp,
-    /// The names of some [`Flags`].
+    /// The names of [`Flags`].
     Flags,
 }
 
-/// Where a column comes from.
+/// The origin of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Origin {
-    /// It is a part of a reading's identity.
+    /// Part of a reading's identity.
     Identity,
-    /// It is kept beside the identity.
+    /// Stored beside the identity.
     Stored,
-    /// It follows from the others, and is never set.
+    /// Derived from other columns, and never set.
     Derived,
 }
 
 impl Column {
-    /// All columns; with these a reading can be read back.
+    /// All columns; a file with these is lossless.
     pub const ALL: &[Self] = &{
         let mut all = [Self::Id; COLUMNS];
         let mut number = 0;
         while number < COLUMNS {
             let column = DEFINITIONS[number].column;
-            assert!(column as usize == number, "definitions stand in the order of the variants");
+            assert!(column as usize == number, "definitions are in the order of the variants");
             all[number] = column;
             number += 1;
         }
@@ -298,7 +296,7 @@ impl Column {
         Self::ALL.iter().copied().filter(move |column| column.origin() == origin)
     }
 
-    /// The columns that blocks keep in a column of their own, with its id there.
+    /// The columns stored in a separate column of blocks, with its id there.
     pub(crate) fn in_blocks() -> impl Iterator<Item = (u8, Self)> {
         let all = DEFINITIONS.iter();
         all.filter_map(|definition| Some((definition.block?, definition.column)))
@@ -317,34 +315,33 @@ impl Column {
         self.definition().name
     }
 
-    /// What it holds.
+    /// Its kind.
     pub const fn kind(self) -> Kind {
         self.definition().kind
     }
 
-    /// The unit of its numbers, where they have one.
+    /// The unit of its numbers, if any.
     pub const fn unit(self) -> Option<&'static str> {
         self.definition().unit
     }
 
-    /// What it means, in English, for documents.
+    /// Its English description, for documentation.
     pub const fn description(self) -> &'static str {
         self.definition().description
     }
 
-    /// Where it comes from.
+    /// Its origin.
     pub const fn origin(self) -> Origin {
         self.definition().origin
     }
 
-    /// Whether it says something of every reading.
+    /// Whether every reading has a value for it.
     pub const fn is_always_there(self) -> bool {
         self.definition().always
     }
 
-    /// The texts that are known beforehand; empty where it holds something else. There may be
-    /// others among models.
-    /// Those of the index are a standard's.
+    /// The known texts of a text column; empty for other kinds. Models can have others. Those of
+    /// the index are a standard's.
     pub fn known_texts(self, standard: AqiStandard) -> Vec<String> {
         match self {
             Self::Range => {
@@ -355,8 +352,8 @@ impl Column {
         }
     }
 
-    /// What a text says that [`Value`]'s `Display` wrote for the column; an empty one is
-    /// nothing.
+    /// Parses a text written by the `Display` of [`Value`] for the column; an empty text is no
+    /// value.
     pub fn parse(self, text: &str) -> Result<Value, BadValue> {
         if text.is_empty() {
             return Ok(Value::Nothing);
@@ -384,15 +381,15 @@ impl Column {
         value.map_err(|reason| BadValue { column: self, reason })
     }
 
-    /// What a text is of a column of texts; the reason where it is nothing of it.
+    /// Parses a text of a text column; the error is the reason.
     pub(crate) fn parse_text(self, text: &str) -> Result<Value, String> {
         match &self.definition().texts {
             Some(texts) => (texts.parse)(text),
-            None => Err("follows from other columns".to_owned()),
+            None => Err("is derived from other columns".to_owned()),
         }
     }
 
-    /// Whether a number is not too far from zero for the column.
+    /// Whether a number is within the limits of the column.
     pub(crate) fn check(self, number: Decimal) -> Result<(), String> {
         match self.definition().limit {
             Some(limit) if number.abs() > limit.into() => Err(format!("beyond {limit} degrees")),
@@ -423,7 +420,7 @@ impl fmt::Display for UnknownColumn {
 
 impl std::error::Error for UnknownColumn {}
 
-/// The text is no value of the column.
+/// The text is not a value of the column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadValue {
     column: Column,
@@ -439,7 +436,7 @@ impl fmt::Display for BadValue {
 impl std::error::Error for BadValue {}
 
 impl Reading {
-    /// What a column says of the reading.
+    /// The value of a column for the reading.
     ///
     /// ```
     /// use airshed_store::{Column, Reading, Value, Window};
@@ -453,7 +450,7 @@ impl Reading {
         self.value_by(column, AqiStandard::DEFAULT)
     }
 
-    /// The same, by another standard where the column says something of the index.
+    /// The same, by another standard if the column depends on the index.
     pub fn value_by(&self, column: Column, standard: AqiStandard) -> Value {
         match column.definition().get {
             Get::Reading(get) => get(self),
@@ -461,8 +458,8 @@ impl Reading {
         }
     }
 
-    /// Sets what a [stored](Origin::Stored) column says; a value of another kind is nothing.
-    /// Columns that are not stored stay as they are.
+    /// Sets a [stored](Origin::Stored) column; a value of another kind clears it. Other columns are
+    /// not changed.
     pub fn set(&mut self, column: Column, value: Value) {
         if let Some(set) = column.definition().set {
             set(self, value);
@@ -471,12 +468,12 @@ impl Reading {
 }
 
 impl Row<'_> {
-    /// What a column says of the row.
+    /// The value of a column for the row.
     pub fn value(&self, column: Column) -> Value {
         self.value_by(column, AqiStandard::DEFAULT)
     }
 
-    /// The same, by another standard where the column says something of the index.
+    /// The same, by another standard if the column depends on the index.
     pub fn value_by(&self, column: Column, standard: AqiStandard) -> Value {
         let Definition { of_row, block, get, .. } = column.definition();
         match (of_row, block, get) {

@@ -1,23 +1,22 @@
-//! Which sensor a reading is of: a number within its network.
+//! Sensors: numbers that are unique within a network.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Whose sensors they are: the licence and the attribution of readings follow from it.
+/// A network of sensors, which determines the licence and the attribution of readings.
 ///
-/// One to 16 characters: a letter or digit first, then letters, digits, `.`, `-` and `_`,
-/// all in lower case. `sensor.community` is the default, and comes before all others in the
-/// order of networks, which is that of their names otherwise.
+/// One to 16 characters: a letter or digit first, then letters, digits, `.`, `-` and `_`, all in
+/// lower case. `sensor.community` is the default. It sorts before all others, which sort by name.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Network([u8; Network::MAX_LENGTH]);
 
 impl Network {
     const MAX_LENGTH: usize = 16;
 
-    /// `sensor.community`, whose sensors need no name of a network beside their number.
+    /// `sensor.community`, whose sensors are written without the network.
     pub const SENSOR_COMMUNITY: Self = Self([0; Self::MAX_LENGTH]);
 
-    /// `simulated`: that of `airshed demo`.
+    /// `simulated`: the network of `airshed demo`.
     pub const SIMULATED: Self = Self(*b"simulated\0\0\0\0\0\0\0");
 
     const DEFAULT_NAME: &str = "sensor.community";
@@ -35,12 +34,12 @@ impl Network {
         *self == Self::SENSOR_COMMUNITY
     }
 
-    /// The name with zeros behind it; zeros alone for the default.
+    /// The name padded with zeros; only zeros for the default.
     pub(crate) fn bytes(self) -> [u8; Self::MAX_LENGTH] {
         self.0
     }
 
-    /// The network of what [`bytes`](Self::bytes) gave.
+    /// The network of the result of [`bytes`](Self::bytes).
     pub(crate) fn of_bytes(bytes: [u8; Self::MAX_LENGTH]) -> Option<Self> {
         let network = Self(bytes);
         let is_one = network.is_default() || network.as_str().parse() == Ok(network);
@@ -107,12 +106,12 @@ pub struct Sensor {
 }
 
 impl Sensor {
-    /// Behind every other; none that can be given.
+    /// Sorts after every valid sensor; not a valid sensor itself.
     pub(crate) const LAST: Self = Self { network: Network([u8::MAX; 16]), id: u64::MAX };
 }
 
 impl From<u64> for Sensor {
-    /// One of the default network.
+    /// A sensor of the default network.
     fn from(id: u64) -> Self {
         Self { network: Network::SENSOR_COMMUNITY, id }
     }
@@ -142,13 +141,13 @@ impl fmt::Display for Sensor {
     }
 }
 
-/// The text names no sensor.
+/// The text is not a sensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BadSensor {
-    /// What stands before the colon is no network.
+    /// The part before the colon is not a network.
     Network(BadNetwork),
-    /// What stands behind it, or alone, is no whole number up to 2^63 - 1.
+    /// The number is not an integer up to 2^63 - 1.
     Id,
 }
 
@@ -157,7 +156,7 @@ impl fmt::Display for BadSensor {
         match self {
             Self::Network(bad) => bad.fmt(f),
             Self::Id => f.write_str(
-                "the id of a sensor is a whole number such as 28842, or with its network \
+                "a sensor id is an integer such as 28842, or prefixed by its network, such as \
                  my-school:12",
             ),
         }

@@ -4,8 +4,8 @@ use std::sync::OnceLock;
 
 /// A sensor's model, such as `SDS011`.
 ///
-/// One to 24 characters: a letter or digit first, then letters, digits, spaces and
-/// `. _ - / + ( )`. Nothing that a spreadsheet or a browser could run fits in.
+/// One to 24 characters: a letter or digit first, then letters, digits, spaces and `. _ - / + ( )`.
+/// It cannot contain anything that a spreadsheet or a browser could execute.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SensorType {
     text: [u8; Self::MAX_LENGTH],
@@ -17,7 +17,7 @@ static ALSO_ACCEPTED: OnceLock<Vec<SensorType>> = OnceLock::new();
 impl SensorType {
     const MAX_LENGTH: usize = 24;
 
-    /// The name as it was given.
+    /// The name as given.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(self.bytes()).unwrap_or_default()
     }
@@ -26,14 +26,13 @@ impl SensorType {
         &self.text[..usize::from(self.length)]
     }
 
-    /// A model that was given and cannot be read as one: not known to measure
-    /// particulate matter.
+    /// An unreadable model: not known to measure particulate matter.
     pub const UNREADABLE: Self = Self::constant(b"unreadable");
 
-    /// A model that was not given where it has to be, as in the network's feed: not known to
-    /// measure particulate matter either. A reading without any model is another thing: it
-    /// comes from somebody who does not keep models, such as a file with the report's columns,
-    /// and is [trusted](crate::Reading::index).
+    /// A missing model where one is required, as in the network's feed: not known to measure
+    /// particulate matter either. In contrast, a reading without any model comes from a source
+    /// without models, such as a file with the report's columns, and is
+    /// [trusted](crate::Reading::index).
     pub const UNKNOWN: Self = Self::constant(b"unknown");
 
     const fn constant(name: &[u8]) -> Self {
@@ -53,7 +52,7 @@ impl SensorType {
     }
 
     fn is_of_families(&self) -> bool {
-        // As people write it: `Next PM`, `IPS 7100`.
+        // Spelling variants: `Next PM`, `IPS 7100`.
         let mut plain = [0; Self::MAX_LENGTH];
         let written = self.bytes().iter().filter(|byte| !b" -_".contains(byte));
         let length = plain.iter_mut().zip(written).map(|(to, from)| *to = *from).count();
@@ -71,7 +70,7 @@ impl SensorType {
         !self.counts_particles() && ALSO_ACCEPTED.get().is_some_and(|all| all.iter().any(named))
     }
 
-    /// Whether what is known of it may have been otherwise when its readings were stored.
+    /// Whether its classification may have been different when its readings were stored.
     pub(crate) fn may_have_changed(&self) -> bool {
         !self.is_of_families() && !self.counts_particles()
     }
@@ -81,9 +80,9 @@ impl SensorType {
         ALSO_ACCEPTED.get().is_some_and(|all| !all.is_empty())
     }
 
-    /// The sensors of particulate matter that Sensor.Community's firmware supports, by how
-    /// their names begin, in any case; a number follows, or nothing: SDS011 and SDS021, PMS1003 to PMS7003, HPM, SPS30,
-    /// SEN5x, NextPM and IPS-7100.
+    /// The sensors of particulate matter that Sensor.Community's firmware supports, by the prefix
+    /// of their names, case-insensitive, followed by a number or nothing: SDS011 and SDS021,
+    /// PMS1003 to PMS7003, HPM, SPS30, SEN5x, NextPM and IPS-7100.
     pub const FAMILIES: [&str; 8] = ["SDS", "PMS", "HPM", "SPS", "SEN5", "NextPM", "NPM", "IPS"];
 
     /// The models of the network that report particulate matter, as it spells them, particle
@@ -93,12 +92,12 @@ impl SensorType {
         "SEN5X", "NextPM", "IPS-7100", "PPD42NS",
     ];
 
-    /// Names further models that measure particulate matter in µg/m³, for the whole
-    /// process: to be called once, before any reading is made or read. Whether that was so.
-    /// Those that [count particles](Self::counts_particles) measure none.
+    /// Registers additional models that measure particulate matter in µg/m³, for the whole process.
+    /// Call it once, before any reading is created or read; returns whether it was the first call.
+    /// Models that [count particles](Self::counts_particles) are not accepted.
     ///
-    /// Readings of theirs that were stored before have an index from then on; queries for some
-    /// indices look at all readings then, since what is known of blocks is of before.
+    /// Previously stored readings of these models then have an index; queries by index then read
+    /// all blocks, since the directory was written before.
     pub fn accept_also(models: Vec<Self>) -> bool {
         ALSO_ACCEPTED.set(models).is_ok()
     }
@@ -137,22 +136,22 @@ impl fmt::Debug for SensorType {
     }
 }
 
-/// Models that are wanted, each in any case: `sds011` is `SDS011`.
+/// A filter by models, case-insensitive: `sds011` is `SDS011`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SensorTypes(Vec<SensorType>);
 
 impl SensorTypes {
-    /// Whether there are none.
+    /// Whether it is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether a model is one of them.
+    /// Whether it contains a model.
     pub fn contains(&self, kind: &SensorType) -> bool {
         self.iter().any(|wanted| wanted.as_str().eq_ignore_ascii_case(kind.as_str()))
     }
 
-    /// Each as it was given.
+    /// Each model as given.
     pub fn iter(&self) -> std::slice::Iter<'_, SensorType> {
         self.0.iter()
     }
@@ -164,7 +163,7 @@ impl From<Vec<SensorType>> for SensorTypes {
     }
 }
 
-/// The text cannot be a sensor's model.
+/// The text is not a valid sensor model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BadSensorType;
 

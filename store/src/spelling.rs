@@ -1,4 +1,4 @@
-/// How moments and bands are written in the text formats.
+/// The spelling of timestamps and bands in the text formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Spelling {
     /// `2026-11-26T20:19:33Z`, and the bands as the index names them.
@@ -6,8 +6,7 @@ pub enum Spelling {
     Usual,
     /// `2026-11-26 20:19:33` in UTC, which spreadsheets recognise as a date and a time.
     Spreadsheet,
-    /// The same, and the band `Medium` where the index has `Moderate`: what clients of
-    /// the report compare with.
+    /// The same, with the band `Medium` instead of `Moderate`, as the report's clients expect.
     Report,
 }
 

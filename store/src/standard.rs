@@ -1,4 +1,4 @@
-//! Which air-quality index a question is about. Nothing else here knows one by name.
+//! The air-quality index of a query. No other module of this crate knows an index by name.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,11 +12,11 @@ use aqi::{Averaging, Category, Concentration, Decimal, Index, Pollutant, Rule, S
 use crate::value::ShortText;
 use crate::{Value, Window};
 
-/// An air-quality index that particulate matter alone can be given: a standard of [`aqi`]
+/// An air-quality index that can be computed from particulate matter alone: a standard of [`aqi`]
 /// in one version, variant and policy.
 ///
-/// The engine keeps rows ready by the [default](Self::DEFAULT), the UK's DAQI; by every
-/// other standard indices are computed as rows are read.
+/// Blocks store the [default](Self::DEFAULT) index, the UK's DAQI; indices of other standards are
+/// computed as rows are read.
 ///
 /// ```
 /// use airshed_store::AqiStandard;
@@ -29,12 +29,12 @@ use crate::{Value, Window};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AqiStandard(u8);
 
-/// Whether an index is of the mean that the standard is defined on.
+/// Whether an index is defined for its averaging period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Basis {
-    /// Every value that it follows from is.
+    /// It is defined for the averaging period of every value.
     Defined,
-    /// A value is a mean over another span of time: the index is only indicative.
+    /// A value has a different averaging period: the index is only indicative.
     Indicative,
 }
 
@@ -49,10 +49,10 @@ impl Basis {
 }
 
 impl AqiStandard {
-    /// The UK Daily Air Quality Index, as the report has it.
+    /// The UK Daily Air Quality Index, as in the report.
     pub const DEFAULT: Self = Self(0);
 
-    /// Every one, the default first, those that were [registered](Self::register) last.
+    /// All standards: the default first, [registered](Self::register) ones last.
     pub fn all() -> impl Iterator<Item = Self> {
         let of_aqi = (0..).zip(ALL).filter(|(_, standard)| serves(standard));
         let own =
@@ -60,11 +60,11 @@ impl AqiStandard {
         of_aqi.map(|(number, _)| number).chain(own).map(Self)
     }
 
-    /// Makes a standard of one's own known to the whole process, by the name that
-    /// [`FromStr`] reads, before or while a store is used. The same one again changes nothing.
+    /// Registers a custom standard for the whole process, under the name that [`FromStr`] parses,
+    /// before or while a store is used. Idempotent.
     ///
-    /// [`Unregistrable`] where another has its name, where it covers neither PM10 nor PM2.5 or adds
-    /// up risks, and when there are more than a hundred.
+    /// [`Unregistrable`] if another standard has its name, if it covers neither PM10 nor PM2.5 or
+    /// adds up risks, or if there are more than a hundred.
     ///
     /// ```
     /// use aqi::{Averaging, Category, Colour, End, Pollutant, Rounding, Scale, Severity};
@@ -117,19 +117,19 @@ impl AqiStandard {
         Err(Unregistrable::TooMany)
     }
 
-    /// What it is.
+    /// The standard of [`aqi`].
     pub fn standard(self) -> &'static Standard {
         self.known().standard
     }
 
     fn known(self) -> &'static Known {
         let number = usize::from(self.0);
-        // Made by `all`, `register` and DEFAULT alone: there is one.
+        // Valid: created only by `all`, `register` and DEFAULT.
         KNOWN[number].get_or_init(|| Known::new(ALL.get(number).copied().unwrap_or(&DAQI)))
     }
 
-    /// The index of PM10 and PM2.5 in µg/m³ over a window: the higher of the two. None where
-    /// neither is a concentration that the standard covers.
+    /// The index of PM10 and PM2.5 in µg/m³ for an averaging period: the higher sub-index. None if
+    /// the standard covers neither concentration.
     pub fn index(
         self,
         pm10: Option<Decimal>,
@@ -167,8 +167,8 @@ impl AqiStandard {
         Some(Sample::new(pollutant, averaging, Concentration::micrograms(value?).ok()?))
     }
 
-    /// The pollutants whose index is the higher, both where they are even; none where the
-    /// standard names none at so low an index.
+    /// The pollutants with the highest sub-index, both if equal; none if the standard names none at
+    /// so low an index.
     pub fn dominant(
         self,
         pm10: Option<Decimal>,
@@ -185,8 +185,8 @@ impl AqiStandard {
         of_each.map(|(pollutant, _)| pollutant)
     }
 
-    /// The averaging period by which a mean over a window is looked up, and whether it is its
-    /// own; else the standard's usual one takes its place.
+    /// The averaging period used to look up a mean, and whether it is the mean's own; otherwise it
+    /// is the standard's default.
     fn averaging(self, pollutant: Pollutant, window: Window) -> Option<(Averaging, Basis)> {
         let own = match window {
             Window::FiveMinutes => None,
@@ -202,8 +202,8 @@ impl AqiStandard {
         }
     }
 
-    /// The windows whose means the standard is defined on, for every pollutant of particulate
-    /// matter that it covers.
+    /// The averaging periods for which the standard is defined, for every particulate pollutant
+    /// that it covers.
     pub fn windows(self) -> impl Iterator<Item = Window> {
         let is_own = move |window: &Window| {
             let both = [Pollutant::Pm10, Pollutant::Pm25];
@@ -213,10 +213,10 @@ impl AqiStandard {
         Window::ALL.into_iter().filter(is_own)
     }
 
-    /// A category by its name, in any case and language that the standard has it in.
+    /// A category by its name, case-insensitive, in any language of the standard.
     pub fn category(self, name: &str) -> Option<&'static Category> {
         let same = |known: &str| known.to_lowercase() == name.to_lowercase();
-        // The report's word for the second band.
+        // The report's name of the second band.
         let name_of_old = |category: &Category| {
             self == Self::DEFAULT && category.name == "Moderate" && same("Medium")
         };
@@ -227,8 +227,8 @@ impl AqiStandard {
         })
     }
 
-    /// The lowest and the highest number that the column `AQI` can have; no highest where the
-    /// scale goes on without an end.
+    /// The lowest and the highest number in the column `AQI`; no highest if the scale is
+    /// open-ended.
     pub fn numbers(self) -> (u32, Option<u32>) {
         let both = [Pollutant::Pm10, Pollutant::Pm25];
         let ends = both.into_iter().filter_map(|pollutant| self.standard().places(pollutant));
@@ -243,20 +243,21 @@ impl AqiStandard {
         self.standard().category(Index::new(number))
     }
 
-    /// The numbers of a category, both ends included.
+    /// The numbers of a category, both inclusive.
     pub(crate) fn numbers_of(self, category: &Category) -> (u32, u32) {
         let categories = self.standard().categories;
         let next = categories.iter().find(|other| other.from > category.from);
         (category.from, next.map_or(u32::MAX, |next| next.from - 1))
     }
 
-    /// What goes with data that has its index: `…; index: UK Daily Air Quality Index,
-    /// computed by Airshed`.
+    /// The attribution of data with this index:
+    /// `…; index: UK Daily Air Quality Index, computed by Airshed`.
     pub fn credit(self, data: &str) -> String {
         format!("{data}; index: {}, computed by Airshed", self.standard().name)
     }
 
-    /// By single values of PM10 and PM2.5 over a window; `None` where both are needed at once.
+    /// Index functions of single values of PM10 and PM2.5 for an averaging period; `None` if both
+    /// are needed at once.
     pub(crate) fn memos(self, window: Window) -> Option<[&'static Memo; 2]> {
         let is_worst_of = self.standard().rule == Rule::Worst;
         is_worst_of.then(|| [self.memo(0, window), self.memo(1, window)])
@@ -280,7 +281,7 @@ const OWN_FROM: u8 = {
     ALL.len() as u8
 };
 
-/// A standard, and what was computed by it before: by pollutant and window.
+/// A standard, with its lookup tables by pollutant and averaging period.
 struct Known {
     standard: &'static Standard,
     memos: [[OnceLock<Memo>; Window::ALL.len()]; 2],
@@ -296,18 +297,18 @@ impl Known {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Unregistrable {
-    /// It has no table of PM10 or PM2.5, or adds up the risks of gases, too.
+    /// It has no table of PM10 or PM2.5, or also adds up the risks of gases.
     NotOfParticulates,
     /// Another standard has its id, version, variant and policy.
     NameTaken,
-    /// There are as many as one process can have.
+    /// The maximum number of standards is reached.
     TooMany,
 }
 
 impl fmt::Display for Unregistrable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NotOfParticulates => "particulate matter alone can be given no index by it",
+            Self::NotOfParticulates => "it cannot be computed from particulate matter alone",
             Self::NameTaken => "another standard has its id, version, variant and policy",
             Self::TooMany => "no more standards can be registered",
         })
@@ -316,14 +317,14 @@ impl fmt::Display for Unregistrable {
 
 impl std::error::Error for Unregistrable {}
 
-/// The default's column is kept; a sum of risks needs gases, too.
+/// The default's column is stored; a sum of risks also needs gases.
 fn serves(standard: &Standard) -> bool {
     let covered = |pollutant| standard.places(pollutant).is_some();
     !matches!(standard.rule, Rule::RiskSum(_))
         && (covered(Pollutant::Pm10) || covered(Pollutant::Pm25))
 }
 
-/// The numbers of one pollutant's hundredths up to 655.35 µg/m³, each computed once.
+/// A lookup table of one pollutant, in hundredths up to 655.35 µg/m³, filled on demand.
 pub(crate) struct Memo {
     numbers: Box<[AtomicU16]>,
     standard: AqiStandard,
@@ -362,7 +363,7 @@ impl Memo {
     }
 }
 
-/// The index of a reading and what it follows from.
+/// The index of a reading and its derivation.
 pub(crate) struct Indexed {
     pub(crate) standard: AqiStandard,
     pub(crate) index: Index,
@@ -376,7 +377,7 @@ impl Indexed {
         self.standard.standard().category(self.index)
     }
 
-    /// As the standard writes it: a number, `10+`, or the name of a level that has no number.
+    /// As written by the standard: a number, `10+`, or the name of a level without a number.
     pub(crate) fn text(&self) -> Value {
         match self.standard.standard().numbered {
             true => Value::Short(ShortText::of(self.index)),
@@ -409,7 +410,7 @@ impl Default for AqiStandard {
     }
 }
 
-/// `id:version`, then the variant and the policy where there are any: what is read back.
+/// `id:version`, then the variant and the policy, if any; can be parsed back.
 impl fmt::Display for AqiStandard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Standard { id, version, variant, policy, .. } = self.standard();
@@ -428,8 +429,8 @@ impl fmt::Debug for AqiStandard {
 impl FromStr for AqiStandard {
     type Err = UnknownStandard;
 
-    /// `ID[:VERSION[:VARIANT or POLICY]]`: of what is left out, the newest version and the
-    /// first variant.
+    /// `ID[:VERSION[:VARIANT or POLICY]]`: the defaults are the newest version and the first
+    /// variant.
     fn from_str(text: &str) -> Result<Self, UnknownStandard> {
         let mut words = text.splitn(3, ':').map(str::trim);
         let mut word = || words.next().unwrap_or_default();
@@ -458,7 +459,7 @@ fn same_id(id: &str, given: &str) -> bool {
     id.eq_ignore_ascii_case(&given.replace(['-', ' '], "_"))
 }
 
-/// The text is not the name of an index that particulate matter can be given.
+/// The text is not the name of an index of particulate matter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownStandard(String);
 
@@ -470,10 +471,10 @@ impl fmt::Display for UnknownStandard {
             .map(|known| known.to_string())
             .collect();
         if !of_id.is_empty() {
-            return write!(f, "the indices of that name are {}", of_id.join(", "));
+            return write!(f, "the indices with this id are {}", of_id.join(", "));
         }
         if ALL.iter().any(|standard| same_id(standard.id, id)) {
-            return write!(f, "that index needs gases, too, which these sensors do not measure");
+            return write!(f, "this index also needs gases, which these sensors do not measure");
         }
         let mut ids: Vec<_> = AqiStandard::all().map(|known| known.standard().id).collect();
         ids.dedup();

@@ -5,15 +5,15 @@ use jiff::Timestamp;
 
 use crate::{Country, Flags, Network, SensorType};
 
-/// What a column says of one reading.
+/// The value of a column for one reading.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum Value {
-    /// It is not known.
+    /// Unknown.
     Nothing,
-    /// Of an id, a count or an index.
+    /// An id, a count or an index.
     Whole(u64),
-    /// Of a decimal column.
+    /// A decimal.
     Decimal(Decimal),
     /// A text: the code of a country.
     Country(Country),
@@ -21,15 +21,15 @@ pub enum Value {
     Network(Network),
     /// A text: the model of a sensor.
     SensorType(SensorType),
-    /// A text that is one of a few.
+    /// A text from a fixed set.
     Word(&'static str),
     /// A text of a few characters, such as `500+`.
     Short(ShortText),
     /// True or false.
     Truth(bool),
-    /// A moment.
+    /// A timestamp.
     Timestamp(Timestamp),
-    /// What is doubtful.
+    /// Quality flags.
     Flags(Flags),
 }
 
@@ -41,7 +41,7 @@ pub struct ShortText {
 }
 
 impl ShortText {
-    /// What something displays as; nothing where that is too long, or not ASCII.
+    /// The `Display` of a value; empty if it is too long, or not ASCII.
     pub(crate) fn of(shown: impl fmt::Display) -> Self {
         let text = shown.to_string();
         let mut kept = Self { bytes: [0; 15], length: 0 };
@@ -87,7 +87,7 @@ impl Value {
         }
     }
 
-    /// A moment.
+    /// A timestamp.
     pub fn timestamp(self) -> Option<Timestamp> {
         match self {
             Self::Timestamp(moment) => Some(moment),
@@ -95,7 +95,7 @@ impl Value {
         }
     }
 
-    /// What is doubtful; of other values, nothing.
+    /// The flags; none for other values.
     pub fn flags(self) -> Flags {
         match self {
             Self::Flags(flags) => flags,
@@ -103,7 +103,7 @@ impl Value {
         }
     }
 
-    /// The text of a column of texts.
+    /// The text of a text column.
     pub fn text(&self) -> Option<&str> {
         match self {
             Self::Country(country) => Some(country.as_str()),
@@ -130,7 +130,7 @@ impl Value {
     }
 }
 
-/// As a cell of CSV in the usual dialect, but for the sign of a negative zero, which stays;
+/// Like a CSV cell in the default dialect, except that a negative zero keeps its sign;
 /// [`Column::parse`](crate::Column::parse) reads it back.
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

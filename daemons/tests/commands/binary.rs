@@ -321,7 +321,7 @@ fn what_cannot_start_says_why_and_what_to_do() {
         (&["serve", "--data", &other], "--contact"),
         (&["serve", "--feed", "nonsense"], "a feed is http://"),
         (&["serve", "--schedule", "noon"], "not a cron expression"),
-        (&["serve", "--feed", &feed, "--store", "oracle:x"], "is no store: a store is memory:"),
+        (&["serve", "--feed", &feed, "--store", "oracle:x"], "invalid store URL; expected memory:"),
         (&["serve", "--feed", &feed, "--store", &not_a_store], "not a store of readings"),
         (&["serve", "--feed", &feed, "--data", &other, "--queue", "kafka:x"], "give channel:"),
         (

@@ -103,7 +103,7 @@ fn every_standard_is_found_by_its_name() {
     assert_eq!("US-AQI:2015".parse(), "us_aqi:2015".parse::<AqiStandard>());
     assert_eq!("uk_daqi".parse(), Ok(AqiStandard::DEFAULT));
     for (text, words) in [
-        ("us_aqi:1066", "the indices of that name are us_aqi:2024, us_aqi:2015"),
+        ("us_aqi:1066", "the indices with this id are us_aqi:2024, us_aqi:2015"),
         ("ca_aqhi", "needs gases"),
         ("mars", "the indices are uk_daqi, us_aqi"),
         ("", "the indices are uk_daqi"),
