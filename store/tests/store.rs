@@ -294,10 +294,10 @@ async fn a_place_where_no_store_can_be_is_named() {
     std::fs::create_dir(at("directory")).unwrap();
     let long = "x".repeat(300);
     for (name, words) in [
-        ("directory", "is a directory, where a file is needed"),
+        ("directory", "is a directory, not a file"),
         ("file/readings.redb", "a part of the path is a file, not a directory"),
         ("file/below/readings.redb", "a part of the path is a file, not a directory"),
-        (&long, "the name is too long"),
+        (&long, "file name is invalid or too long"),
     ] {
         let error = Embedded::open(at(name), Options::default()).err().unwrap();
         assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");

@@ -59,7 +59,7 @@ async fn a_full_disk_fails_the_put_keeps_what_was_there_and_is_recovered_from() 
         }
     };
     let reason = failed["reason"].as_str().unwrap();
-    assert!(stored > 0 && reason.contains("no space is left on the disk"), "{reason}");
+    assert!(stored > 0 && reason.contains("no space left on the disk"), "{reason}");
     let http = reqwest::Client::new();
     let kept = async || {
         let url = format!("{base}/api/query?startDate=2000-01-01&endDate=2100-01-01&columns=id");

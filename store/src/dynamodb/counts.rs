@@ -1,7 +1,6 @@
-//! How many readings each partition has, as whoever counted it last found: an item a day, with
-//! an attribute for each country. It spares a process that begins reading the whole table. A
-//! count says which number of its partition it is of (see `days`), and holds as long as that
-//! is the number.
+//! Cached row counts of partitions: one item per day, with an attribute for each country. It saves
+//! a new process from reading the whole table. A count carries the version number of its partition
+//! (see `days`), and is valid while that number is unchanged.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::RangeInclusive;
@@ -17,10 +16,10 @@ use crate::{Country, Error};
 /// The first and the last timestamp.
 pub(super) type Extent = Option<(Timestamp, Timestamp)>;
 
-/// What a partition had when it was counted.
+/// The count of a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Counted {
-    /// The partition's number then.
+    /// The version number of the partition at that time.
     pub(super) puts: u64,
     pub(super) readings: u64,
     pub(super) extent: Extent,
@@ -29,7 +28,7 @@ pub(super) struct Counted {
 /// A day's partition.
 pub(super) type Partition = (i32, Option<Country>);
 
-/// What was noted of some days. An attribute that cannot be read is as good as none.
+/// The stored counts of some days. Unreadable attributes are ignored.
 pub(super) async fn read(
     table: &Table,
     days: RangeInclusive<i32>,
@@ -55,8 +54,8 @@ pub(super) async fn read(
     }
 }
 
-/// Notes what was counted. A process that may only read the table notes nothing, and counts
-/// again next time.
+/// Stores counts. A process without write permission does not store them, and counts again next
+/// time.
 pub(super) async fn note(table: &Table, counted: &[(Partition, Counted)]) {
     let mut days: BTreeMap<i32, Vec<(Option<Country>, Counted)>> = BTreeMap::new();
     for ((day, country), count) in counted {
@@ -90,7 +89,7 @@ async fn note_day(
     Ok(())
 }
 
-/// Forgets a day's counts: they are of numbers that begin anew when the day is put to again.
+/// Deletes a day's counts: version numbers restart when the day is put to again.
 pub(super) async fn forget(table: &Table, day: i32) -> Result<(), Error> {
     let delete = table
         .client

@@ -1,9 +1,8 @@
-//! Which countries have readings on which day: an item a day, with an attribute for each
-//! country, so that a query knows the partitions that there are. An attribute's number
-//! grows before and after each put to its partition; a count of the partition holds as
-//! long as the number stays. It starts from the clock's milliseconds, so that a day that was
-//! deleted whole and comes again never has a number that it had: no item grows a thousand
-//! times a second.
+//! The countries with readings on each day: one item per day, with an attribute for each country,
+//! so that a query knows the existing partitions. The attribute is a version number, incremented
+//! before and after each put to its partition; a count of the partition is valid while the number
+//! is unchanged. It starts from the clock's milliseconds, so that a day that is deleted and created
+//! again never reuses a number: no item is incremented a thousand times a second.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -16,13 +15,13 @@ use super::keys;
 use super::service::{Table, at_once, delete_unless_changed};
 use crate::{Country, Error, ErrorKind};
 
-/// The countries of a day and their numbers.
+/// The countries of a day and their version numbers.
 pub(super) type Day = (i32, BTreeMap<Option<Country>, u64>);
 
-/// A day's countries that are put to.
+/// The countries of a day in a put.
 pub(super) type Touched = BTreeMap<i32, BTreeSet<Option<Country>>>;
 
-/// The days, from one to another, that have ever had readings; in order.
+/// The days of a range that have ever had readings, in order.
 pub(super) async fn read(table: &Table, days: RangeInclusive<i32>) -> Result<Vec<Day>, Error> {
     let (low, high) = (keys::day(*days.start()), keys::day(*days.end()));
     let mut found = Vec::new();
@@ -54,7 +53,7 @@ fn day(item: &Item) -> Result<Day, Error> {
     Ok((day, countries.collect()))
 }
 
-/// Says that partitions are being put to, or have been.
+/// Increments the version numbers of partitions, before or after a put.
 pub(super) async fn touch(table: &Table, touched: &Touched) -> Result<(), Error> {
     let updates = touched.iter().map(|(day, countries)| touch_day(table, *day, countries));
     at_once(updates.collect()).await.map(drop)
@@ -86,7 +85,7 @@ async fn touch_day(
     Ok(())
 }
 
-/// Forgets a day that has no reading any more, unless it was put to since it was read.
+/// Deletes a day without readings, unless it was put to since it was read.
 pub(super) async fn forget(table: &Table, (day, countries): &Day) -> Result<(), Error> {
     let mut delete = table
         .client

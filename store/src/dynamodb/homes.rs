@@ -1,6 +1,7 @@
-//! Which countries a sensor has been in: an item for every hundred sensors, with a set of
-//! texts such as `28842:DE`, or `my-school:12:DE` for a sensor of another network. A reading replaces the one of its identity in whatever country;
-//! the country is in the key, and the set says under which other keys one may lie.
+//! The countries of each sensor: one item per hundred sensors, with a set of strings such as
+//! `28842:DE`, or `my-school:12:DE` for a sensor of another network. A reading replaces the one
+//! with the same identity in any country; since the country is part of the key, the set gives the
+//! other possible keys.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -17,10 +18,10 @@ const SET: &str = "sensor_country";
 
 type Home = (Sensor, Option<Country>);
 
-/// Sensors and the countries that they have been in.
+/// Sensors and their countries.
 pub(super) type Homes = HashMap<Sensor, BTreeSet<Option<Country>>>;
 
-/// Notes the countries of these readings' sensors; gives all that are known of each.
+/// Stores the countries of these readings' sensors; returns all known countries of each.
 pub(super) async fn note(table: &Table, readings: &[&Reading]) -> Result<Homes, Error> {
     let mut new: BTreeMap<String, BTreeSet<Home>> = BTreeMap::new();
     for reading in readings {
@@ -28,7 +29,7 @@ pub(super) async fn note(table: &Table, readings: &[&Reading]) -> Result<Homes, 
         of_item.insert((reading.sensor, reading.country));
     }
     let names: Vec<_> = new.keys().cloned().collect();
-    // A BatchGetItem takes a hundred keys at most.
+    // A BatchGetItem accepts at most a hundred keys.
     let reads = names.chunks(100).map(|names| read(table, names));
     let mut known = Homes::new();
     for (sensor, country) in at_once(reads.collect()).await?.into_iter().flatten() {

@@ -1,7 +1,6 @@
-//! A reading as an item: the report's attribute names, then ours, as the columns of CSV
-//! are called. Sensor and window are in the key, and nowhere else. Ids are text, as the
-//! report has them, and so are numbers with decimals, so that no digit is lost (a number of
-//! DynamoDB's has no trailing zeros).
+//! A reading as an item: the report's attribute names, then the names of the CSV columns. Sensor
+//! and averaging period are only in the key. Ids are strings, as in the report, and so are
+//! decimals, so that no digit is lost (DynamoDB's numbers drop trailing zeros).
 
 use std::collections::HashMap;
 use std::hash::RandomState;
@@ -15,13 +14,13 @@ use crate::{Column, Error, ErrorKind, Kind, Origin, Position, Reading, Value};
 
 pub(super) type Item = HashMap<String, AttributeValue>;
 
-/// When the item may be deleted, in seconds since 1970: DynamoDB's time to live.
+/// The expiry in seconds since 1970, for DynamoDB's time to live.
 pub(super) const EXPIRES: &str = "expires";
-/// When the item was put, for sensors that were in several countries: see `homes`.
+/// The time of the put, for sensors with several countries: see `homes`.
 pub(super) const WRITTEN: &str = "written";
 
-/// The same for all items, so that all have their attributes in one order: what learns the
-/// shape of objects, as the JavaScript of dynalite does, takes them in a quarter less time.
+/// The same for all items, so that all have their attributes in the same order: JavaScript engines,
+/// as in dynalite, process them in a quarter less time.
 static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
 pub(super) fn text(text: impl Into<String>) -> AttributeValue {
@@ -56,8 +55,8 @@ pub(super) fn of(reading: &Reading, keep: Option<Duration>, written: Option<u64>
     item
 }
 
-/// What is stored, and of what follows from it the two that the report has. Sensor and
-/// window are in the key, the timestamp is there once more, as the report has it.
+/// The stored columns, and the two derived ones of the report. Sensor and averaging period are in
+/// the key; the timestamp is also an attribute, as in the report.
 fn is_attribute(column: Column) -> bool {
     let too = [Column::Timestamp, Column::Aqi, Column::Range];
     column.origin() == Origin::Stored || too.contains(&column)
@@ -75,7 +74,7 @@ fn attribute(column: Column, value: Value) -> Option<AttributeValue> {
     }
 }
 
-/// The reading of an item; [`Damaged`](ErrorKind::Damaged) where it is none.
+/// Parses an item; [`Damaged`](ErrorKind::Damaged) if it is not a reading.
 pub(super) fn reading(item: &Item) -> Result<Reading, Error> {
     let fields = Fields(item);
     let place = keys::parse_place(fields.key(keys::SORT));
@@ -112,7 +111,10 @@ impl Fields<'_> {
     fn damaged(&self, name: &str) -> Error {
         let (partition, sort) = (self.key(keys::PARTITION), self.key(keys::SORT));
         let found = self.0.get(name).map_or("missing".to_owned(), |found| format!("{found:?}"));
-        let message = format!("the item {partition} {sort} is no reading: its `{name}` is {found}");
+        let message = format!(
+            "the item {partition} {sort} is not a reading: its `{name}` is \
+                               {found}"
+        );
         Error::new(ErrorKind::Damaged, message)
     }
 }

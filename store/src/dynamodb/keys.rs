@@ -1,14 +1,14 @@
-//! The keys of items: text whose order is the order of rows.
+//! The keys of items: strings that sort in the order of rows.
 //!
 //! | item | partition key | sort key | index partition | index sort |
 //! | --- | --- | --- | --- | --- |
 //! | reading | `2020-06-11#DE` | `09:40:41#e28842#2` | `2020-06-11#04` | `DE#09:40:41#e28842#2` |
 //! | the countries of a day | `days` | `2020-06-11` | | |
-//! | how many readings a day has | `counts` | `2020-06-11` | | |
+//! | the counts of a day | `counts` | `2020-06-11` | | |
 //! | the countries of sensors | `homes` | `288` | | |
 //! | the networks | `networks` | `networks` | | |
 //!
-//! A sensor of another network than the default has its network before its number:
+//! A sensor of a network other than the default is prefixed by its network:
 //! `09:40:41#zmy-school#b12#2`, and `my-school#0` for the item of its countries.
 
 use jiff::Timestamp;
@@ -18,25 +18,25 @@ use crate::{Country, Network, Position, Sensor, Window};
 
 /// Base table: day and country.
 pub(super) const PARTITION: &str = "day_country";
-/// Base table: second of the day, sensor and window.
+/// Base table: second of the day, sensor and averaging period.
 pub(super) const SORT: &str = "time_sensor";
 /// Index: day and air-quality index.
 pub(super) const INDEX_PARTITION: &str = "day_aqi";
-/// Index: country, second of the day, sensor and window.
+/// Index: country, second of the day, sensor and averaging period.
 pub(super) const INDEX_SORT: &str = "country_time_sensor";
 /// The name of the index.
 pub(super) const INDEX: &str = "by_aqi";
 
-/// The partition of the items that name the countries of each day.
+/// The partition of the items with the countries of each day.
 pub(super) const DAYS: &str = "days";
-/// The partition of the items that say how many readings each day has.
+/// The partition of the items with the counts of each day.
 pub(super) const COUNTS: &str = "counts";
-/// The partition of the item that names the networks.
+/// The partition of the item with the networks.
 pub(super) const NETWORKS: &str = "networks";
-/// The partition of the items that name the countries of each sensor.
+/// The partition of the items with the countries of sensors.
 pub(super) const HOMES: &str = "homes";
 
-/// Behind every key that begins with the text before it.
+/// Sorts after every key with the preceding prefix.
 pub(super) const END: &str = "~";
 
 /// `2020-06-11`.
@@ -46,18 +46,18 @@ pub(super) fn day(day: i32) -> String {
     date.map_or_else(|_| String::new(), |date| date.strftime("%Y-%m-%d").to_string())
 }
 
-/// The day of a text that [`day`] made.
+/// Parses the result of [`day`].
 pub(super) fn parse_day(text: &str) -> Option<i32> {
     let midnight: Timestamp = format!("{text}T00:00:00Z").parse().ok()?;
     Some(day_and_second(midnight).0)
 }
 
-/// The two letters; two signs that sort before every letter for none.
+/// The two letters; for no country two characters that sort before every letter.
 pub(super) fn country(country: Option<Country>) -> String {
     country.map_or_else(|| "--".to_owned(), |country| country.to_string())
 }
 
-/// The country of a text that [`country`] made.
+/// Parses the result of [`country`].
 pub(super) fn parse_country(text: &str) -> Option<Option<Country>> {
     match text {
         "--" => Some(None),
@@ -80,8 +80,8 @@ pub(super) fn time(second: u32) -> String {
     format!("{:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60)
 }
 
-/// A reading's place among those of its day and country. The letter before a sensor's
-/// number says how many digits it has, so that text sorts as numbers do.
+/// The sort key of a reading within its day and country. The letter before a sensor's number
+/// encodes the number of digits, so that strings sort like numbers.
 pub(super) fn place(position: &Position) -> String {
     let Sensor { network, id } = position.sensor;
     let digits = id.checked_ilog10().unwrap_or(0) as u8; // at most 19
@@ -90,7 +90,7 @@ pub(super) fn place(position: &Position) -> String {
     format!("{}#{network}{length}{id}#{window}", time(position.second))
 }
 
-/// The sensor and the window of a text that [`place`] made.
+/// Parses the sensor and the averaging period of the result of [`place`].
 pub(super) fn parse_place(text: &str) -> Option<(Sensor, Window)> {
     let (rest, window) = text.rsplit_once('#')?;
     let (rest, id) = rest.rsplit_once('#')?;
@@ -102,12 +102,12 @@ pub(super) fn parse_place(text: &str) -> Option<(Sensor, Window)> {
     Some((Sensor { network, id: id.get(1..)?.parse().ok()? }, *window))
 }
 
-/// A reading's place among those of its day and index.
+/// The sort key of a reading within its day and index.
 pub(super) fn index_place(position: &Position) -> String {
     format!("{}#{}", country(position.country), place(position))
 }
 
-/// Which item names the countries of a sensor.
+/// The item with the countries of a sensor.
 pub(super) fn homes(sensor: Sensor) -> String {
     let (network, hundred) = (sensor.network, sensor.id / 100);
     if network.is_default() { hundred.to_string() } else { format!("{network}#{hundred}") }

@@ -1,20 +1,20 @@
-//! A table on AWS: the store past one machine.
+//! A DynamoDB table: a store for several machines.
 //!
-//! [`DynamoDb`] keeps readings in one table with one index, which [`provision`](provision())
-//! makes. A query reads what it returns: the time range of a country is one range of keys a
-//! day, and a bound on the air-quality index is one range a day and index (see
-//! `ARCHITECTURE.md`).
+//! [`DynamoDb`] stores readings in one table with one secondary index, created by
+//! [`provision`](provision()). A query reads only what it returns: the time range of a country is
+//! one key range per day, and a bound on the air-quality index is one range per day and index value
+//! (see `ARCHITECTURE.md`).
 //!
-//! What a table elsewhere cannot promise, beside what [`Store`] says:
+//! Deviations from the contract of [`Store`]:
 //!
-//! - A put is durable reading by reading. One that failed, or was cut off, may have kept
-//!   a part of its batch; putting it again completes it.
-//! - There is no state to hold: a [`snapshot`](Store::snapshot) is what is there whenever
-//!   it is asked. Queries are eventually consistent, on AWS typically within a second.
-//! - Two processes that put readings of one identity and different countries at the same
-//!   moment, where the sensor was never in one of them before, may leave both.
-//! - Readings older than what [`delete_before`](Store::delete_before) is deleting, put at
-//!   that moment, may be deleted with them.
+//! - A put is not atomic. A failed or aborted put may have stored a part of its batch; repeating it
+//!   completes it.
+//! - There are no snapshots: a [`snapshot`](Store::snapshot) shows the current state at each call.
+//!   Queries are eventually consistent, on AWS typically within a second.
+//! - If two processes concurrently put readings with the same identity and different countries, and
+//!   the sensor was never in one of them before, both readings may remain.
+//! - Old readings that are put while [`delete_before`](Store::delete_before) is running may be
+//!   deleted with the others.
 
 mod counts;
 mod days;
@@ -59,26 +59,25 @@ impl fmt::Debug for DynamoDb {
     }
 }
 
-/// How a [`DynamoDb`] works.
+/// Options of a [`DynamoDb`].
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct DynamoDbOptions {
-    /// Where the service is.
+    /// The endpoint of the service.
     pub endpoint: Endpoint,
-    /// How calls that fail are repeated, each on its own; a put's unprocessed readings
-    /// too.
+    /// The retry policy of each call, also for the unprocessed readings of a put.
     pub retry: RetryPolicy,
-    /// The age from which DynamoDB itself deletes what is put (its time to live, in a
-    /// matter of days); `None`: never.
+    /// The retention period, after which DynamoDB itself deletes readings (its time to live, within
+    /// a few days); `None`: for ever.
     pub keep: Option<Duration>,
 }
 
 impl DynamoDb {
-    /// A table that is there, with its index.
+    /// Opens an existing table with its index.
     ///
-    /// [`Invalid`](crate::ErrorKind::Invalid) when it is not, or not as
-    /// [`provision`](provision()) makes it; [`Io`](crate::ErrorKind::Io) when the service
-    /// does not answer.
+    /// [`Invalid`](crate::ErrorKind::Invalid) if it does not exist, or differs from what
+    /// [`provision`](provision()) creates; [`Io`](crate::ErrorKind::Io) if the service does not
+    /// respond.
     pub async fn open(table: &str, options: DynamoDbOptions) -> Result<Self, Error> {
         let table = Table::open(table, options).await?;
         table::check(&table).await?;
@@ -90,8 +89,7 @@ impl DynamoDb {
         &self.table.name
     }
 
-    /// The capacity that calls through this and its clones have consumed, as the service
-    /// reports it.
+    /// The capacity consumed by calls through this and its clones, as reported by the service.
     pub fn consumed(&self) -> Consumed {
         self.table.consumed()
     }
@@ -107,13 +105,13 @@ impl View for DynamoDb {
         self.known.summary(&self.table).await
     }
 
-    /// As of half a minute ago at most.
+    /// At most half a minute old.
     async fn networks(&self) -> Result<Vec<Network>, Error> {
         networks::read(&self.table).await
     }
 
-    /// By the numbers of the days, which grow before and after each put and with a deletion,
-    /// and never come again.
+    /// Computed from the version numbers of the days, which grow before and after each put and with
+    /// a deletion, and are never reused.
     async fn version(&self, from: Timestamp, until: Timestamp) -> Result<Option<String>, Error> {
         let day = |moment| day_and_second(moment).0.clamp(*DAYS.start(), *DAYS.end());
         let (first, last) = (day(from), day(until));
@@ -124,7 +122,7 @@ impl View for DynamoDb {
         let countries = days.iter().flat_map(|(day, countries)| {
             countries.iter().map(move |(country, puts)| (*day, country.map(Country::bytes), *puts))
         });
-        // Neither random nor different in another process.
+        // Deterministic, and equal in all processes.
         let mut hasher = foldhash::quality::FixedState::default().build_hasher();
         countries.for_each(|partition| partition.hash(&mut hasher));
         let puts: u64 = days.iter().flat_map(|(_, countries)| countries.values()).sum();

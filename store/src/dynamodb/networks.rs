@@ -1,5 +1,5 @@
-//! The networks that there are readings of: one item with a set of their names. It is there only
-//! where others than the default are: who has that one alone pays nothing for it.
+//! The networks with readings: one item with a set of their names. It exists only if there are
+//! networks other than the default, so a table with only the default has no extra cost.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::{Error, Network, Reading};
 /// The attribute with the set.
 const SET: &str = "networks";
 
-/// How old what is known may be.
+/// Lifetime of the cached networks.
 const HOLDS: Duration = Duration::from_secs(30);
 
 /// The default and the others, in order.
@@ -32,7 +32,7 @@ pub(super) async fn read(table: &Table) -> Result<Vec<Network>, Error> {
     Ok(names.into_iter().collect())
 }
 
-/// Notes the networks of readings, before these are there.
+/// Stores the networks of readings, before the readings are put.
 pub(super) async fn note(table: &Table, readings: &[&Reading]) -> Result<(), Error> {
     let of_readings = readings.iter().map(|reading| reading.sensor.network);
     let mut new: BTreeSet<_> = of_readings.filter(|network| !network.is_default()).collect();

@@ -1,4 +1,4 @@
-//! Answers: segments read side by side, handed on in order, with a bounded part read ahead.
+//! Queries: segments are read concurrently and returned in order, with bounded read-ahead.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,22 +15,22 @@ use super::service::Table;
 use crate::blocks::{Block, Source};
 use crate::{Error, ErrorKind, Page, Position, Query, Reading, Run};
 
-/// Segments of one answer that are read at once; each holds two of DynamoDB's pages (of a
-/// megabyte at most) for each of its ranges at most.
+/// Number of segments of one query that are read concurrently; each holds at most two DynamoDB
+/// pages (of at most a megabyte) per range.
 const SEGMENTS_AT_ONCE: usize = 8;
 
-/// A page of ours ends once it has so many rows.
+/// A page ends after this many rows.
 const PAGE_ROWS: usize = 16_384;
 
-/// Rows that are merged from several ranges before they are handed on.
+/// Rows merged from several ranges per batch.
 const MERGED_ROWS: usize = 1_024;
 
-/// Answers that are kept open between two of their pages, and for how long.
+/// Maximum number of queries kept open between two of their pages, and for how long.
 const MOST_OPEN: usize = 16;
 const OPEN_FOR: Duration = Duration::from_secs(30);
 
-/// The answers that are under way. Whoever asks on where a page ended goes on with what
-/// was read ahead; all others, and those who come too late, read anew.
+/// The open queries. A query that continues where a page ended uses what was read ahead; all
+/// others, and those that come too late, read again.
 #[derive(Default)]
 pub(super) struct Answers(Mutex<Vec<Open>>);
 
@@ -84,7 +84,7 @@ impl Answers {
     }
 }
 
-/// Readings in order as the page of those that match.
+/// The page of the matching readings, in order.
 fn page(
     readings: &[Reading],
     query: &Query,
@@ -102,7 +102,7 @@ fn page(
     Page { runs, next }
 }
 
-/// An answer being read.
+/// A query in progress.
 struct Answer {
     table: Arc<Table>,
     waiting: std::vec::IntoIter<Segment>,
@@ -149,12 +149,12 @@ impl Answer {
     }
 }
 
-/// What a task reads, in order.
+/// The messages of a reading task, in order.
 struct Readings(mpsc::Receiver<Result<Read, Error>>);
 
 enum Read {
     Readings(Vec<Reading>),
-    /// Nothing more comes. A task that was cut off does not say so.
+    /// The end. An aborted task does not send it.
     End,
 }
 
@@ -171,7 +171,7 @@ impl Readings {
 
 type Sender = mpsc::Sender<Result<Read, Error>>;
 
-/// Begins to read a segment. It goes on a page ahead, and ends when nobody listens.
+/// Starts to read a segment. The task reads one page ahead, and ends when the receiver is dropped.
 fn start(table: &Arc<Table>, mut segment: Segment) -> Readings {
     let (sender, receiver) = mpsc::channel(1);
     let table = Arc::clone(table);
@@ -184,7 +184,7 @@ fn start(table: &Arc<Table>, mut segment: Segment) -> Readings {
                 merge(&table, segment, &sender).await
             }
         };
-        // Nobody listens any more: nobody needs to know.
+        // The receiver was dropped: the error is irrelevant.
         let _ = sender.send(done.map(|()| Read::End)).await;
     });
     Readings(receiver)
@@ -214,7 +214,7 @@ async fn read_range(table: &Table, range: KeyRange, sender: &Sender) -> Result<(
     }
 }
 
-/// Reads ranges side by side and hands their readings on in the order of rows.
+/// Reads ranges concurrently and returns their readings in the order of rows.
 async fn merge(table: &Arc<Table>, ranges: Segment, sender: &Sender) -> Result<(), Error> {
     let mut sources: Vec<_> =
         ranges.into_iter().map(|range| (start(table, vec![range]), VecDeque::new())).collect();
@@ -228,7 +228,7 @@ async fn merge(table: &Arc<Table>, ranges: Segment, sender: &Sender) -> Result<(
             }
         }
         sources.retain(|(_, ready)| !ready.is_empty());
-        // Until one source has nothing ready, the first of all is the first of these.
+        // While every source has a reading ready, the next reading is the first of these.
         while !sources.is_empty() && sources.iter().all(|(_, ready)| !ready.is_empty()) {
             let first = sources.iter_mut().map(|(_, ready)| ready);
             let first = first.min_by_key(|ready| ready.front().map(Position::of));

@@ -1,44 +1,44 @@
-//! What a query has to read: ranges of keys, in the order of rows.
+//! The key ranges that a query has to read, in the order of rows.
 
 use super::keys;
 use crate::blocks::HIGH;
 use crate::blocks::{DAYS, SECONDS_A_DAY, whole_seconds_up};
 use crate::{Country, Position, Query};
 
-/// Partitions beyond which it is cheaper to ask which there are than to ask each.
+/// Number of partitions above which it is cheaper to list the existing ones than to query each.
 const MOST_GUESSED: usize = 64;
 
-/// Readings of one day: what these ranges hold, merged.
+/// Readings of one day: the merged contents of these ranges.
 pub(super) type Segment = Vec<KeyRange>;
 
-/// Sort keys from one to another, both included, in one partition.
+/// A range of sort keys, both ends inclusive, in one partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct KeyRange {
-    /// Of the index; otherwise of the base table.
+    /// Whether it is a range of the index; otherwise of the base table.
     pub(super) indexed: bool,
     pub(super) partition: String,
     pub(super) low: String,
     pub(super) high: String,
 }
 
-/// What is left of a query after a position.
+/// The rest of a query after a position.
 pub(super) struct Scope<'a> {
     query: &'a Query,
     after: Option<Position>,
-    /// Seconds since 1970, both included.
+    /// Seconds since 1970, both inclusive.
     from: i64,
     until: i64,
-    /// The air-quality indices wanted; `None` when readings without one are too.
+    /// The selected index values; `None` if readings without an index are also selected.
     indices: Option<Vec<u8>>,
 }
 
 impl<'a> Scope<'a> {
-    /// `None` when nothing can match.
+    /// `None` if nothing can match.
     pub(super) fn of(query: &'a Query, after: Option<Position>) -> Option<Self> {
         let [first, last] = [DAYS.start(), DAYS.end()].map(|day| i64::from(*day) * SECONDS_A_DAY);
         let mut from = whole_seconds_up(query.from).max(first);
         let until = query.until.as_second().min(last + SECONDS_A_DAY - 1);
-        // Within the day, another country begins again at midnight.
+        // Within a day, each country starts at midnight.
         from = from.max(after.map_or(from, |after| i64::from(after.day) * SECONDS_A_DAY));
         let accepted = query.accepted_indices();
         let wanted: Vec<_> = (1..=10u8).filter(|index| accepted[usize::from(*index)]).collect();
@@ -52,7 +52,7 @@ impl<'a> Scope<'a> {
         day(self.from)..=day(self.until)
     }
 
-    /// The partitions, without asking which there are, when they are few.
+    /// The partitions, without listing the existing ones, if they are few.
     pub(super) fn guess(&self) -> Option<Vec<(i32, Vec<Option<Country>>)>> {
         let mut countries: Vec<_> = self.query.countries.iter().copied().map(Some).collect();
         countries.sort_unstable();
@@ -86,7 +86,7 @@ impl<'a> Scope<'a> {
             .filter_map(per_country)
             .filter(|(_, low, high)| low <= high);
         match indices {
-            // Every country of the day: its whole index partitions, where they are small.
+            // All countries of the day: its complete index partitions, if they are small.
             Some(indices)
                 if self.query.countries.is_empty()
                     && (whole || indices.iter().all(|index| *index >= HIGH)) =>

@@ -1,4 +1,4 @@
-//! Calls to the service: where it is, what they cost, what their failures mean.
+//! Calls to the service: endpoint, consumed capacity, and errors.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,20 +21,20 @@ use super::{DynamoDbOptions, keys};
 use crate::retry::Pauses;
 use crate::{Error, ErrorKind, Network};
 
-/// Where the service is.
+/// The endpoint of the service.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Endpoint {
-    /// As AWS tools find it: region, credentials and endpoint from the environment, the
+    /// As resolved by AWS tools: region, credentials and endpoint from the environment, the
     /// profile, or the machine's role.
     #[default]
     Environment,
-    /// An emulator at a URL, which any credentials satisfy.
+    /// An emulator at a URL, which accepts any credentials.
     Emulator(String),
 }
 
-/// Capacity units, as the service counts them: a read unit is 4 KB read consistently or
-/// 8 KB eventually so, a write unit is 1 KB written.
+/// Capacity units, as counted by the service: a read unit is a consistent read of 4 KB or an
+/// eventually consistent one of 8 KB, a write unit is a write of 1 KB.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Consumed {
     /// Read capacity units.
@@ -43,16 +43,16 @@ pub struct Consumed {
     pub write: f64,
 }
 
-/// The networks that were read or noted last.
+/// The cached networks.
 pub(super) type KnownNetworks = Mutex<Option<(Instant, BTreeSet<Network>)>>;
 
-/// A table and how to call for it.
+/// A table and its client.
 pub(super) struct Table {
     pub(super) client: Client,
     pub(super) name: String,
     pub(super) options: DynamoDbOptions,
     pub(super) networks: KnownNetworks,
-    // The service counts in halves.
+    // The service counts half units.
     read_halves: AtomicU64,
     written_halves: AtomicU64,
 }
@@ -62,7 +62,7 @@ impl Table {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
         if !(3..=255).contains(&name.len()) || !name.bytes().all(allowed) {
             let message = format!(
-                "`{name}` is no table name: DynamoDB allows 3 to 255 letters, digits and _ . -"
+                "invalid table name `{name}`: DynamoDB allows 3 to 255 letters, digits and _ . -"
             );
             return Err(Error::new(ErrorKind::Invalid, message));
         }
@@ -94,7 +94,7 @@ impl Table {
         }
     }
 
-    /// A query for a range of sort keys, both ends included.
+    /// A query for a range of sort keys, both ends inclusive.
     pub(super) fn range(&self, partition: &str, low: &str, high: &str) -> QueryFluentBuilder {
         self.client
             .query()
@@ -108,7 +108,7 @@ impl Table {
             .expression_attribute_values(":high", text(high))
     }
 
-    /// Calls until the service answers, as long as the policy lets.
+    /// Repeats a call until the service responds, within the retry policy.
     pub(super) async fn call<T, E, R, F>(
         &self,
         operation: &str,
@@ -153,17 +153,17 @@ impl Table {
 
     pub(super) fn missing(&self) -> Error {
         let message = format!(
-            "there is no DynamoDB table {} here: `airshed provision tables` makes it",
+            "the DynamoDB table {} does not exist: `airshed provision tables` creates it",
             self.name
         );
         Error::new(ErrorKind::Invalid, message)
     }
 }
 
-/// Calls of one put, deletion or count that are under way at once.
+/// Maximum number of concurrent calls of one put, deletion or count.
 const AT_ONCE: usize = 16;
 
-/// Many calls, some of them at once; what they gave, in any order.
+/// Runs many calls with limited concurrency; returns their results in any order.
 pub(super) async fn at_once<T, F>(calls: Vec<F>) -> Result<Vec<T>, Error>
 where
     F: Future<Output = Result<T, Error>>,
@@ -171,7 +171,7 @@ where
     stream::iter(calls).buffer_unordered(AT_ONCE).try_collect().await
 }
 
-/// What the same call will be answered with again.
+/// Permanent errors.
 const FINAL: [&str; 9] = [
     "AccessDeniedException",
     "ExpiredTokenException",
@@ -184,16 +184,16 @@ const FINAL: [&str; 9] = [
     "ValidationException",
 ];
 
-/// What says that the table, or the account, may take no more at the moment.
+/// Throttling errors of the table or the account.
 const THROTTLED: [&str; 3] =
     ["ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException"];
 
-/// A call that was refused, in whole or in part, for want of capacity.
+/// Counts a call that was throttled, completely or partly.
 pub(super) fn count_throttle() {
     metrics::counter!("airshed_throttles_total", "service" => "dynamodb").increment(1);
 }
 
-/// The SDK does not retry: [`Table::call`] does, and knows the deadline.
+/// Retries of the SDK are disabled: [`Table::call`] retries, and knows the deadline.
 async fn client(endpoint: &Endpoint) -> Client {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(3))
@@ -217,7 +217,7 @@ fn count(halves: &AtomicU64, kind: &'static str, consumed: Option<&ConsumedCapac
     metrics::histogram!("airshed_dynamodb_capacity_units", "kind" => kind).record(units);
 }
 
-/// Deletes an item; one that does not meet the condition stays, which is no error.
+/// Deletes an item conditionally; an unmet condition is not an error.
 pub(super) async fn delete_unless_changed(
     table: &Table,
     operation: &str,
@@ -234,7 +234,7 @@ pub(super) async fn delete_unless_changed(
     Ok(())
 }
 
-/// Calls with what is still to be done until nothing is; what each call gave.
+/// Repeats a batch call with the unprocessed items until none is left; returns the results.
 pub(super) async fn until_processed<W, T, E, R, F>(
     table: &Table,
     operation: &str,
@@ -268,7 +268,7 @@ where
                 let (left, name) = (work.len(), &table.name);
                 let message = format!(
                     "DynamoDB left {left} of a batch unprocessed at {operation} on the table \
-                     {name} until there was no time left: it has too little capacity"
+                     {name} until the deadline: it has too little capacity"
                 );
                 Error::new(ErrorKind::Io, message)
             }));

@@ -1,5 +1,4 @@
-//! What there is, by country: a count of each partition, which holds as long as nobody
-//! puts to it.
+//! The summary by country: a count of each partition, which is valid until the next put to it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
@@ -17,17 +16,17 @@ use super::service::{Table, at_once};
 use crate::blocks::DAYS;
 use crate::{Country, Error, Summary};
 
-/// After this it is looked whether DynamoDB itself has deleted what a count counted. It
-/// deletes what is oldest first, as good as: as long as the first reading is there, the count
-/// holds on. To count again would be to read the whole table every few hours.
+/// Interval of checking whether DynamoDB's time to live has deleted counted readings. It deletes
+/// roughly the oldest first: while the first reading exists, the count stays valid. Counting again
+/// would read the whole table every few hours.
 const COUNT_HOLDS: Duration = Duration::from_secs(6 * 3600);
 
-/// Readings from which a partition that is put to again and again is counted once an hour
-/// only, since to count is to read; its first and last timestamps are looked at each time.
+/// Number of readings above which a partition with repeated puts is counted only once an hour,
+/// since counting reads it; its first and last timestamps are read each time.
 const MANY: u64 = 100_000;
 const COUNT_OF_MANY_HOLDS: Duration = Duration::from_secs(3600);
 
-/// The counts of partitions that were asked for.
+/// The cached counts of partitions.
 #[derive(Default)]
 pub(super) struct Known(Mutex<HashMap<Partition, Count>>);
 
@@ -37,11 +36,11 @@ struct Count {
     at: Instant,
 }
 
-/// What looking at a partition gave.
+/// The result of checking a partition.
 struct Looked {
     partition: Partition,
     counted: Counted,
-    /// Whether it was counted just now.
+    /// Whether it was counted now.
     is_new: bool,
 }
 
@@ -72,7 +71,7 @@ impl Known {
         Ok(Summary { countries: countries.into_iter().collect(), extent })
     }
 
-    /// Learns what others have counted of partitions that this process knows nothing of.
+    /// Reads the counts stored by other processes for partitions without a cached count.
     async fn learn(&self, table: &Table, partitions: &[(Partition, u64)]) -> Result<(), Error> {
         let unknown: Vec<_> = {
             let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -86,7 +85,7 @@ impl Known {
         let noted = counts::read(table, first..=last).await?;
         let at = Instant::now();
         for (partition, puts) in unknown {
-            // How old a note of another number is, nobody knows.
+            // The age of a count with a different version number is unknown.
             if let Some(counted) = noted.get(&partition).filter(|noted| noted.puts == puts) {
                 self.set(partition, Count { counted: *counted, at });
             }
@@ -119,7 +118,7 @@ impl Known {
         let extent = if readings > 0 { extent(table, &key).await? } else { None };
         let counted = Counted { puts, readings, extent };
         self.set(partition, Count { counted, at });
-        // What ended between the two was deleted meanwhile.
+        // Partitions that vanished in between were deleted meanwhile.
         let is_new = extent.is_some() == (readings > 0);
         Ok(Looked { partition, counted, is_new })
     }

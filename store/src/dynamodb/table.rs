@@ -1,4 +1,4 @@
-//! The table itself: made, looked at and brought up to date.
+//! The table: creation, checks and updates.
 
 use std::fmt;
 use std::time::Duration;
@@ -18,15 +18,15 @@ use super::service::Table;
 use super::{DynamoDbOptions, keys};
 use crate::{Error, ErrorKind};
 
-/// How a table is made.
+/// Options for creating a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TableOptions {
-    /// What it can take; default on demand.
+    /// The capacity mode; default on demand.
     pub capacity: Capacity,
-    /// With whose key it is encrypted; it always is. Default: DynamoDB's own.
+    /// The encryption key; tables are always encrypted. Default: DynamoDB's own.
     pub encryption: Encryption,
-    /// Continuous backups, to go back to any second of the last 35 days; default yes.
+    /// Point-in-time recovery for the last 35 days; default yes.
     pub point_in_time_recovery: bool,
 }
 
@@ -37,12 +37,12 @@ impl Default for TableOptions {
     }
 }
 
-/// What a table can take.
+/// The capacity mode of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Capacity {
-    /// What comes, paid by request.
+    /// On demand, billed per request.
     OnDemand,
-    /// So many units a second, for the table and for its index.
+    /// Provisioned units per second, for the table and for its index each.
     Provisioned {
         /// Read capacity units.
         read: u32,
@@ -51,26 +51,27 @@ pub enum Capacity {
     },
 }
 
-/// With whose key a table is encrypted.
+/// The encryption key of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Encryption {
     /// A key that DynamoDB owns.
     Owned,
     /// The account's key for DynamoDB, which AWS manages.
     Managed,
-    /// A key of the customer's, by its id, alias or ARN.
+    /// A customer-managed key, by its id, alias or ARN.
     Key(String),
 }
 
-/// What [`provision`] found and did.
+/// The result of [`provision`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Provisioned {
-    /// Whether the table is new.
+    /// Whether the table was created.
     pub created: bool,
-    /// What was missing in a table that was there, and is there now.
+    /// Settings that were missing in an existing table and were added.
     pub completed: Vec<String>,
-    /// What is otherwise than wanted, and was left: how it is and how to change it.
+    /// Settings that differ from the options and were not changed: the current value and how to
+    /// change it.
     pub differs: Vec<String>,
 }
 
@@ -87,11 +88,11 @@ impl fmt::Display for Provisioned {
     }
 }
 
-/// Makes the table, or completes one that is there; done when it can be used. What would
-/// change what a table costs or whose key it needs is not changed, but said.
+/// Creates the table, or completes an existing one; returns when it is usable. Settings that affect
+/// the cost or the encryption key are not changed, but reported.
 ///
-/// [`Invalid`](ErrorKind::Invalid) for a table of that name that is none of ours: with
-/// other keys, or an index of our name that differs.
+/// [`Invalid`](ErrorKind::Invalid) for a table of that name that is not Airshed's: with other keys,
+/// or with a different index of the same name.
 pub async fn provision(
     name: &str,
     wanted: &TableOptions,
@@ -136,13 +137,13 @@ pub async fn provision(
     Ok(done)
 }
 
-/// Whether there is a table of this name, whatever it is.
+/// Whether any table of this name exists.
 pub async fn exists(name: &str, options: DynamoDbOptions) -> Result<bool, Error> {
     Ok(describe(&Table::open(name, options).await?).await?.is_some())
 }
 
-/// Deletes the table with all its readings, for good; done when it is gone. Whether there was
-/// one of ours: [`Invalid`](ErrorKind::Invalid) for another's of that name.
+/// Permanently deletes the table with all its readings; returns, when it is gone, whether it
+/// existed. [`Invalid`](ErrorKind::Invalid) for a table of that name that is not Airshed's.
 pub async fn delete(name: &str, options: DynamoDbOptions) -> Result<bool, Error> {
     let table = Table::open(name, options).await?;
     let Some(there) = describe(&table).await? else { return Ok(false) };
@@ -167,7 +168,7 @@ pub async fn delete(name: &str, options: DynamoDbOptions) -> Result<bool, Error>
     Ok(true)
 }
 
-/// Whether the table is there and can be used.
+/// Whether the table exists and is usable.
 pub(super) async fn check(table: &Table) -> Result<(), Error> {
     let there = describe(table).await?.ok_or_else(|| table.missing())?;
     if !same_keys(&there) {
@@ -197,7 +198,7 @@ async fn describe(table: &Table) -> Result<Option<TableDescription>, Error> {
     described.await
 }
 
-/// As long as a table may take to be made, or an index to be filled.
+/// Timeout for creating a table or filling an index.
 const PATIENCE: Duration = Duration::from_secs(1800);
 
 async fn until_active(table: &Table) -> Result<TableDescription, Error> {
@@ -257,7 +258,7 @@ async fn create(table: &Table, wanted: &TableOptions) -> Result<(), Error> {
         });
     let created = table.call("creating it", || async {
         match create.clone().send().await {
-            // An answer that was lost, or somebody else was quicker.
+            // The response to an earlier attempt was lost, or another process created it.
             Err(error) if error.code() == Some("ResourceInUseException") => Ok(()),
             done => done.map(drop),
         }
@@ -348,7 +349,7 @@ fn index_problem(there: &TableDescription) -> Option<IndexProblem> {
 
 fn other_keys(table: &Table) -> Error {
     let message = format!(
-        "the table {} is none of Airshed's: its keys are not {} and {}; give another name, or \
+        "the table {} is not Airshed's: its keys are not {} and {}; choose another name, or \
          delete it and run `airshed provision tables`",
         table.name,
         keys::PARTITION,
@@ -359,8 +360,8 @@ fn other_keys(table: &Table) -> Error {
 
 fn other_index(table: &Table) -> Error {
     let message = format!(
-        "the index {} of the table {} has other keys or leaves attributes out; delete the index \
-         and run `airshed provision tables`",
+        "the index {} of the table {} has other keys or omits attributes; delete the index and \
+         run `airshed provision tables`",
         keys::INDEX,
         table.name
     );
@@ -422,13 +423,13 @@ enum Setting {
     Not(String),
 }
 
-/// What emulators say of what they do not have.
+/// The error of emulators for unsupported operations.
 fn is_unknown<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
     error.code() == Some("UnknownOperationException")
 }
 
-const NOT_HERE: &str = "this service does not have it";
-const NO_RECOVERY: &str = "no point-in-time recovery: this service does not have it";
+const NOT_HERE: &str = "not supported by this service";
+const NO_RECOVERY: &str = "no point-in-time recovery: not supported by this service";
 
 async fn expire(table: &Table) -> Result<Setting, Error> {
     let known = table.call("reading its time to live", || async {
@@ -444,7 +445,7 @@ async fn expire(table: &Table) -> Result<Setting, Error> {
                 return Ok(Setting::Was);
             }
             (Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling), Some(other)) => {
-                return Ok(Setting::Not(format!("it goes by `{other}`, not by `{EXPIRES}`")));
+                return Ok(Setting::Not(format!("it uses `{other}`, not `{EXPIRES}`")));
             }
             _ => {}
         }
@@ -484,7 +485,7 @@ async fn recover(table: &Table, wanted: &TableOptions) -> Result<Setting, Error>
     match (wanted.point_in_time_recovery, enabled) {
         (true, true) | (false, false) => Ok(Setting::Was),
         (false, true) => Ok(Setting::Not(
-            "it has point-in-time recovery, which was not asked for and costs".to_owned(),
+            "it has point-in-time recovery, which was not requested and is billed".to_owned(),
         )),
         (true, false) => {
             let on = PointInTimeRecoverySpecification::builder();

@@ -1,4 +1,4 @@
-//! Puts and deletions: many small calls at once, each repeated until it is done.
+//! Puts and deletions: many small concurrent calls, each retried until it succeeds.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,11 +20,11 @@ use crate::blocks::latest_of_each_identity;
 use crate::blocks::{DAYS, SECONDS_A_DAY, day_and_second, whole_seconds_up};
 use crate::{Country, Error, ErrorKind, Position, Reading};
 
-/// A BatchWriteItem takes no more.
+/// Maximum number of items in a BatchWriteItem.
 const BATCH: usize = 25;
 
-/// Keeps readings. First the days and the sensors' countries are noted, so that no reading
-/// is there that a query or a later put would not find.
+/// Puts readings. The days and the sensors' countries are stored first, so that queries and later
+/// puts find every reading.
 pub(super) async fn put(table: &Table, batch: &[Reading]) -> Result<(), Error> {
     let readings = latest_of_each_identity(batch)?;
     let mut touched = Touched::new();
@@ -57,8 +57,8 @@ fn others(reading: &Reading, homes: &Homes) -> impl Iterator<Item = Option<Count
     known.into_iter().filter(move |country| *country != own)
 }
 
-/// Deletes the reading of the same identity from another country, unless it was put later:
-/// of two that are put at once one stays.
+/// Deletes the reading with the same identity in another country, unless it was put later: of two
+/// concurrent puts one stays.
 async fn replace(
     table: &Table,
     reading: &Reading,
@@ -79,7 +79,7 @@ async fn replace(
     delete_unless_changed(table, "replacing a reading", &delete).await
 }
 
-/// A number that grows with time, and differs within and nearly always between processes.
+/// A number that grows with time, unique within a process and nearly always between processes.
 fn written() -> u64 {
     static LAST: AtomicU64 = AtomicU64::new(0);
     let now = Timestamp::now().as_microsecond().unsigned_abs() * 1000 + rand::random_range(0..1000);
@@ -88,8 +88,8 @@ fn written() -> u64 {
     now.max(last.unwrap_or_default() + 1)
 }
 
-/// Deletes every reading before a moment; how many there were. Days that are older as a
-/// whole are forgotten.
+/// Deletes all readings before a timestamp; returns their number. Items of completely deleted days
+/// are deleted, too.
 pub(super) async fn delete_before(table: &Table, moment: Timestamp) -> Result<u64, Error> {
     let first_kept = whole_seconds_up(moment);
     let last_day = day_and_second(moment).0.clamp(*DAYS.start(), *DAYS.end());
@@ -110,7 +110,7 @@ pub(super) async fn delete_before(table: &Table, moment: Timestamp) -> Result<u6
             counts::forget(table, day.0).await?;
             days::forget(table, &day).await?;
         } else if deleted_of_day > 0 {
-            // The counts of what was there before hold no longer.
+            // The stored counts are no longer valid.
             let countries = day.1.keys().copied().collect();
             days::touch(table, &Touched::from([(day.0, countries)])).await?;
         }
@@ -144,8 +144,7 @@ async fn delete_range(table: &Table, partition: String, end: &str) -> Result<u64
     }
 }
 
-/// Makes the requests of a call when it begins, so that those under way are in memory and no
-/// others.
+/// Builds the requests of a call when it starts, so that only those in progress are in memory.
 async fn write_all<T: Sync>(
     table: &Table,
     operation: &str,
@@ -156,7 +155,7 @@ async fn write_all<T: Sync>(
     let batches = all.chunks(BATCH).map(|batch| async move {
         let requests = batch.iter().map(request).collect::<Result<_, _>>();
         let requests = requests.map_err(|error| {
-            // For requests that the SDK finds incomplete, which ours are not.
+            // Only for incomplete requests, which cannot happen.
             let message = format!("a request for the table {} could not be built", table.name);
             Error::new(ErrorKind::Invalid, message).because(error)
         });

@@ -1,4 +1,4 @@
-//! Power cuts: a disk that forgets what was not synced, in any order and in part.
+//! Power cuts: a simulated disk that loses unsynced writes, in any order and partly.
 
 use std::io;
 use std::path::PathBuf;
@@ -17,14 +17,14 @@ struct Disk(Arc<Mutex<Platters>>);
 
 #[derive(Debug, Default)]
 struct Platters {
-    /// What a power cut leaves in any case.
+    /// The synced contents, which survive a power cut.
     synced: Vec<u8>,
-    /// What reads see.
+    /// The contents that reads see.
     seen: Vec<u8>,
     unsynced: Vec<Change>,
-    /// Writes and syncs until the power goes; `None`: it stays.
+    /// Number of writes and syncs until the power cut; `None`: no power cut.
     calls_left: Option<u32>,
-    /// What each further write says.
+    /// The error of each further write.
     failure: Option<io::ErrorKind>,
 }
 
@@ -34,11 +34,11 @@ enum Change {
     Write(u64, Vec<u8>),
 }
 
-/// Disks write sectors whole or not at all.
+/// Sector writes are atomic.
 const SECTOR: usize = 512;
 
 impl Disk {
-    /// Power comes back, for good. Each unsynced sector is there when `fate` says so.
+    /// Restores power. `fate` decides for each unsynced sector whether it was written.
     fn restart(&self, mut fate: impl FnMut() -> bool) {
         let mut disk = self.0.lock().unwrap();
         let mut left = std::mem::take(&mut disk.synced);
@@ -137,8 +137,8 @@ async fn an_error_names_what_the_system_said() {
     for (said, kind, words) in [
         (io::ErrorKind::PermissionDenied, ErrorKind::Denied, "permission denied"),
         (io::ErrorKind::ReadOnlyFilesystem, ErrorKind::Denied, "mounted read-only"),
-        (io::ErrorKind::StorageFull, ErrorKind::Io, "no space is left"),
-        (io::ErrorKind::QuotaExceeded, ErrorKind::Io, "no space is left"),
+        (io::ErrorKind::StorageFull, ErrorKind::Io, "no space left"),
+        (io::ErrorKind::QuotaExceeded, ErrorKind::Io, "no space left"),
         (io::ErrorKind::TimedOut, ErrorKind::Io, "the disk failed"),
     ] {
         let disk = Disk::default();

@@ -1,4 +1,4 @@
-//! What the file's directory says of each block and each table of stations, as bytes.
+//! The encoding of directory entries of blocks and station tables.
 //!
 //! ```text
 //! key:   tree u8 (0 all, 1 high, 2 tables) | day u32 (2^31 more) | country 2 bytes
@@ -10,10 +10,10 @@
 //! table: number u64 | length u32 | what a later version adds | checksum u32
 //! ```
 //!
-//! The key's first row can be of a sensor of another network than the default: then the network,
-//! 16 bytes, stands before the key, which is in a table of its own (`networks`). A block that has
-//! sensors of other networks says behind the seconds which: `count u16 | 16 bytes each`, zeros for
-//! the default, `| that of the last row 16 bytes`.
+//! If the first row is of a sensor of a network other than the default, the network (16 bytes)
+//! precedes the key, which is in a separate table (`networks`). A block with sensors of other
+//! networks lists them after the seconds: `count u16 | 16 bytes each`, zeros for the default,
+//! `| that of the last row 16 bytes`.
 //!
 //! The checksum (FNV-1a by Fowler, Noll and Vo, 32 bits) is of key and value.
 
@@ -22,7 +22,7 @@ use std::sync::Arc;
 use crate::blocks::{Entry, Mixed, Tree};
 use crate::{Country, Network, Position, Sensor, Window};
 
-/// Where a block or a table of stations is.
+/// The location of a block or a station table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     Value {
@@ -41,7 +41,7 @@ impl Place {
     }
 }
 
-/// What an entry is about.
+/// The item of an entry.
 pub(super) enum Kept {
     Block(Tree, Position, Entry<Place>),
     Table((i32, Option<Country>), Place),
@@ -56,7 +56,7 @@ impl Kept {
     }
 }
 
-/// What an entry is found under.
+/// The key of an entry.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Key {
     pub(super) bytes: [u8; 20],
@@ -180,7 +180,7 @@ fn checksum(key: Key, value: &[u8]) -> u32 {
     network.iter().chain(&key.bytes).chain(value).fold(0x811c_9dc5, step)
 }
 
-/// `None` for what is damaged.
+/// `None` if damaged.
 pub(super) fn decode(key: Key, value: &[u8]) -> Option<Kept> {
     let rest = unsealed(key, value)?;
     let (number, rest) = rest.split_first_chunk::<8>()?;

@@ -1,4 +1,4 @@
-//! What failures of the file and of redb mean, in words that name the real trouble.
+//! Translates failures of the file and of redb into errors that name the actual cause.
 
 use std::io;
 use std::path::Path;
@@ -24,7 +24,10 @@ pub(super) fn open_error(error: DatabaseError) -> Error {
         }
         DatabaseError::UpgradeRequired(version) => Error::new(
             ErrorKind::Invalid,
-            format!("the file has the database format {version}, too old for this airshed"),
+            format!(
+                "the file has the database format {version}, which is too old for this \
+                     airshed"
+            ),
         ),
         DatabaseError::Storage(error) => storage_error(error),
         error => Error::new(ErrorKind::Io, "could not open the store").because(error),
@@ -39,7 +42,7 @@ pub(super) fn storage_error(error: StorageError) -> Error {
     }
 }
 
-/// What the operating system says of a file, in words that name the real trouble.
+/// Translates errors of the operating system into errors that name the actual cause.
 pub(super) fn file_error(error: io::Error) -> Error {
     let (kind, message) = match error.kind() {
         // redb's words for what is no file of its, and the system's for one that is cut short.
@@ -48,22 +51,24 @@ pub(super) fn file_error(error: io::Error) -> Error {
         }
         io::ErrorKind::PermissionDenied => (
             ErrorKind::Denied,
-            "permission denied; the file has to be readable for the user that runs this, and for \
-             all but reading, writable with its directory",
+            "permission denied; the user that runs airshed needs read permission, and to write \
+             also write permission on the file and its directory",
         ),
         io::ErrorKind::ReadOnlyFilesystem => {
             (ErrorKind::Denied, "the file system is mounted read-only")
         }
-        io::ErrorKind::NotFound => (ErrorKind::Io, "the file or its directory is not there"),
+        io::ErrorKind::NotFound => (ErrorKind::Io, "the file or its directory does not exist"),
         io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
             (ErrorKind::Invalid, "a part of the path is a file, not a directory")
         }
-        io::ErrorKind::IsADirectory => (ErrorKind::Invalid, "a directory, where a file is needed"),
-        io::ErrorKind::InvalidFilename => (ErrorKind::Invalid, "the name is too long or not one"),
+        io::ErrorKind::IsADirectory => (ErrorKind::Invalid, "a directory, not a file"),
+        io::ErrorKind::InvalidFilename => {
+            (ErrorKind::Invalid, "the file name is invalid or too long")
+        }
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
             (
                 ErrorKind::Io,
-                "no space is left on the disk (or by its quota); what was stored before stays",
+                "no space left on the disk (or its quota); data stored before is unaffected",
             )
         }
         _ => return disk_failed().because(error),
@@ -74,15 +79,15 @@ pub(super) fn file_error(error: io::Error) -> Error {
 pub(super) fn disk_failed() -> Error {
     Error::new(
         ErrorKind::Io,
-        "the disk failed; what was stored before stays. Look at its free space and health",
+        "the disk failed; data stored before is unaffected. Check its free space and health",
     )
 }
 
 pub(super) fn damaged() -> Error {
     Error::new(
         ErrorKind::Damaged,
-        "the file is damaged or not a store of readings; put back a copy, or move it away to \
-         start an empty one",
+        "the file is damaged or not a store of readings; restore a backup, or move it away to \
+         start with an empty store",
     )
 }
 

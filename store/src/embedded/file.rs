@@ -1,4 +1,4 @@
-//! The file: its tables, how positions and entries are encoded, and what its errors mean.
+//! The file: its tables, and the encoding of positions and entries.
 
 use std::fs::File;
 use std::io;
@@ -21,28 +21,28 @@ use crate::{Error, ErrorKind, Network};
 
 const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
 const ENTRIES: TableDefinition<[u8; 20], &[u8]> = TableDefinition::new("entries");
-/// The entries whose first row is of another network than the default.
+/// The entries whose first row is of a network other than the default.
 const OF_NETWORKS: TableDefinition<[u8; 36], &[u8]> = TableDefinition::new("networks");
 
-/// The tables of format 2: read, and emptied as blocks are written anew.
+/// The tables of format 2: read, and emptied as blocks are rewritten.
 const OLD_DIRECTORY: TableDefinition<[u8; 20], [u8; 33]> = TableDefinition::new("directory");
 const OLD_BLOCKS: TableDefinition<u64, &[u8]> = TableDefinition::new("blocks");
 
-/// The version of the layout that this code writes. It reads the one before, too, and
-/// turns such a file into its own with the first change.
+/// The format version that this code writes. It also reads the previous one, and converts such a
+/// file with the first change.
 const FORMAT: u64 = 3;
 const OLD_FORMAT: u64 = 2;
-/// That of a file with readings of other networks, which versions that know only the default
-/// network must not touch.
+/// The format version of a file with readings of other networks, which versions that know only the
+/// default network must not open.
 const FORMAT_OF_NETWORKS: u64 = 4;
 
 /// The opened file.
 pub(super) struct Opened(Closing<Handle>);
 
 enum Handle {
-    /// By this process alone.
+    /// Opened exclusively by this process.
     ToWrite(Database),
-    /// With whoever else reads it.
+    /// Shared with other readers.
     ToRead(ReadOnlyDatabase),
 }
 
@@ -70,7 +70,7 @@ impl Opened {
         }
     }
 
-    /// Before anything is tried: a failed write has the file opened anew.
+    /// Checked first, since a failed write causes the file to be reopened.
     pub(super) fn check_writable(&self) -> Result<(), Error> {
         match self.0.get()? {
             Handle::ToWrite(_) => Ok(()),
@@ -79,8 +79,8 @@ impl Opened {
     }
 }
 
-/// Something of redb's that is dropped without a panic: closing a damaged file reads it once
-/// more, wherever the last of its users is. What was put is on disk already.
+/// A redb object that is dropped without a panic: closing a damaged file reads it again, in
+/// whichever thread drops the last reference. Puts are already on disk.
 pub(super) struct Closing<T>(Option<T>);
 
 impl<T> Closing<T> {
@@ -89,7 +89,7 @@ impl<T> Closing<T> {
     }
 
     pub(super) fn get(&self) -> Result<&T, Error> {
-        self.0.as_ref().ok_or_else(damaged) // only while it is dropped
+        self.0.as_ref().ok_or_else(damaged) // `None` only during drop
     }
 }
 
@@ -104,11 +104,11 @@ impl<T> Drop for Closing<T> {
 }
 
 fn only_to_read() -> Error {
-    Error::new(ErrorKind::Invalid, "the store was opened for reading alone")
+    Error::new(ErrorKind::Invalid, "the store was opened read-only")
 }
 
-/// Opens the file of a store to read it: without write permission, and beside other readers.
-/// Where a crash left something to repair it is opened to write.
+/// Opens a store file read-only: without write permission, and shared with other readers. If a
+/// crash left it in need of repair, it is opened for writing.
 pub(super) fn open_to_read(path: &Path, cache_bytes: usize) -> Result<Opened, DatabaseError> {
     let mut builder = Database::builder();
     builder.set_cache_size(cache_bytes);
@@ -121,7 +121,7 @@ pub(super) fn open_to_read(path: &Path, cache_bytes: usize) -> Result<Opened, Da
 
 /// The tables of one state.
 pub(super) struct Tables {
-    /// Not there in a file of format 2 that nothing was written to yet.
+    /// Missing in a file of format 2 that has not been written to yet.
     pieces: Option<Pieces>,
     old_blocks: Option<ReadOnlyTable<u64, &'static [u8]>>,
 }
@@ -135,14 +135,14 @@ impl Tables {
         })
     }
 
-    /// How many blocks of format 2 there are, and pieces of values.
+    /// The number of blocks of format 2, and of pieces.
     fn counts(&self) -> Result<(u64, u64), Error> {
         let old = self.old_blocks.as_ref().map_or(Ok(0), |blocks| blocks.len());
         let pieces = self.pieces.as_ref().map_or(Ok(0), Pieces::count);
         Ok((old.map_err(storage_error)?, pieces.map_err(storage_error)?))
     }
 
-    /// The block at a place; `table` is the one that it may share.
+    /// The block at a location; `table` is the station table that it may share.
     pub(super) fn block(
         &self,
         place: Place,
@@ -162,7 +162,7 @@ impl Tables {
     pub(super) fn stations(&self, place: Place) -> Result<Stations, Error> {
         match place {
             Place::Value { number, length } => Stations::decode(&self.value(number, length)?),
-            Place::Old(number) => Err(ReadError::missing(number)), // it had no such tables
+            Place::Old(number) => Err(ReadError::missing(number)), // that format has no such tables
         }
     }
 
@@ -186,22 +186,21 @@ fn if_there<T>(opened: Result<T, TableError>) -> Result<Option<T>, Error> {
 
 /// Turns a panic of redb over a damaged page into an error.
 pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-    // Whatever was half done is discarded: states are replaced whole, and a write that
-    // did not commit never was.
-    // The panic hook reports the panic's own message, which means nothing to an operator.
+    // Partial changes are discarded: states are replaced atomically, and an uncommitted write has
+    // no effect. The panic hook logs the panic's own message, which is not helpful to an operator.
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(damaged()))
 }
 
-/// Makes the changes on disk, numbering new values upwards, a table before the blocks that
-/// share it; durable when it returns. The lengths of the values, in their order.
+/// Applies the changes on disk, numbering new values in ascending order, a table before the blocks
+/// that share it; durable when it returns. Returns the lengths of the values, in order.
 pub(super) fn write(
     old: &State,
     changes: &[Change],
     mut next_value: u64,
 ) -> Result<Vec<u32>, Error> {
     let mut transaction = old.database.begin_write()?;
-    // The state of the file's free space is written with each commit, so that a
-    // store opens at once after a crash, however large it is.
+    // The allocator state is written with each commit, so that a store of any size opens at once
+    // after a crash.
     transaction.set_quick_repair(true);
     let mut lengths = Vec::new();
     {
@@ -239,7 +238,7 @@ pub(super) fn write(
     }
     transaction.commit().map_err(|e| match e {
         redb::CommitError::Storage(e) => storage_error(e),
-        e => Error::new(ErrorKind::Io, "could not commit").because(e),
+        e => Error::new(ErrorKind::Io, "cannot commit").because(e),
     })?;
     Ok(lengths)
 }
@@ -248,11 +247,11 @@ pub(super) fn write(
 struct Writer<'a> {
     meta: redb::Table<'a, &'static str, u64>,
     entries: redb::Table<'a, [u8; 20], &'static [u8]>,
-    /// In a file that has readings of other networks.
+    /// Present in a file with readings of other networks.
     of_networks: Option<redb::Table<'a, [u8; 36], &'static [u8]>>,
     transaction: &'a WriteTransaction,
     pieces: PiecesToWrite<'a>,
-    /// In a file that had format 2.
+    /// Present in a file that had format 2.
     old: Option<OldTables<'a>>,
 }
 
@@ -263,7 +262,7 @@ impl<'a> Writer<'a> {
         let mut meta = transaction.open_table(META).map_err(table_error)?;
         let format = meta.get("format").map_err(storage_error)?.map(|format| format.value());
         if format != Some(FORMAT) && format != Some(FORMAT_OF_NETWORKS) {
-            // Whoever knows no format but the old one must not touch the file from now on.
+            // Versions that know only the old format must not open the file from now on.
             meta.insert("format", FORMAT).map_err(storage_error)?;
         }
         let names = transaction.list_tables().map_err(storage_error)?;
@@ -291,7 +290,7 @@ impl<'a> Writer<'a> {
         })
     }
 
-    /// From now on the file has readings of other networks.
+    /// Marks the file as having readings of other networks.
     fn note_networks(&mut self) -> Result<(), Error> {
         if self.of_networks.is_none() {
             self.meta.insert("format", FORMAT_OF_NETWORKS).map_err(storage_error)?;
@@ -338,8 +337,8 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// Makes the tables of a new file, or sees to it that they are ours; then reads what
-/// there is. With it the number of the next value.
+/// Creates the tables of a new file, or checks those of an existing one; then reads the directory.
+/// Returns it with the number of the next value.
 pub(super) fn read(database: Opened) -> Result<(State, u64), Error> {
     initialise(&database)?;
     let reader = database.begin_read()?;
@@ -401,8 +400,8 @@ pub(super) fn read(database: Opened) -> Result<(State, u64), Error> {
         }
     }
     let tables = Tables::open(&database)?;
-    // A damaged catalogue of the tables must not look like an empty store, which the next put
-    // would make of it.
+    // A damaged table catalogue must not look like an empty store, which the next put would
+    // initialise.
     let is_whole = (old.is_some() || entries.is_some())
         && entries.is_some() == tables.pieces.is_some()
         && (old_blocks, pieces) == tables.counts()?;
@@ -418,12 +417,12 @@ pub(super) fn read(database: Opened) -> Result<(State, u64), Error> {
 pub(super) fn ensure(path: &Path, create: bool) -> Result<(), Error> {
     match std::fs::metadata(path) {
         Ok(found) if found.is_dir() => {
-            let message = format!("{} is a directory, where a file is needed", path.display());
+            let message = format!("{} is a directory, not a file", path.display());
             return Err(Error::new(ErrorKind::Invalid, message));
         }
         Ok(found) if found.is_file() && found.len() == 0 => {
             let message = format!(
-                "{}: the file is empty, so no store (any more); remove it to begin a new one there",
+                "{}: the file is empty and not a store; remove it to create a new store",
                 path.display()
             );
             return Err(Error::new(ErrorKind::Damaged, message));
@@ -442,19 +441,19 @@ pub(super) fn ensure(path: &Path, create: bool) -> Result<(), Error> {
     std::fs::create_dir_all(folder).map_err(|e| error_at(folder, file_error(e)))?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let unfinished = folder.join(format!(".{name}.{}", std::process::id()));
-    let _ = std::fs::remove_file(&unfinished); // of a process long gone
+    let _ = std::fs::remove_file(&unfinished); // left by an earlier process with the same id
     let made = guarded(|| {
         initialise(&Opened::to_write(Database::create(&unfinished).map_err(open_error)?))
     });
-    // Another process may make it at the same time: whoever comes second opens the first's.
+    // Another process may create it concurrently: the second one opens the file of the first.
     let placed = made.and_then(|()| match std::fs::hard_link(&unfinished, path) {
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(_) => std::fs::rename(&unfinished, path).map_err(file_error), // no links there
+        Err(_) => std::fs::rename(&unfinished, path).map_err(file_error), // no hard links on this file system
         Ok(()) => Ok(()),
     });
     let _ = std::fs::remove_file(&unfinished);
     placed.map_err(|error| error_at(path, error))?;
-    // A new file survives a power cut only once its folder is on disk as well.
+    // A new file survives a power cut only after its directory is synced.
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
 }
 
@@ -473,7 +472,7 @@ fn initialise(database: &Opened) -> Result<(), Error> {
                 Some(newer) if newer > FORMAT_OF_NETWORKS => Err(Error::new(
                     ErrorKind::TooNew,
                     format!(
-                        "the store has format {newer}, this airshed knows formats up to \
+                        "the store has format {newer}, this airshed supports formats up to \
                          {FORMAT_OF_NETWORKS}; \
                          use the version that wrote it, or a later one"
                     ),
@@ -487,7 +486,7 @@ fn initialise(database: &Opened) -> Result<(), Error> {
     if reader.list_tables().map_err(storage_error)?.next().is_some() {
         return Err(Error::new(
             ErrorKind::Invalid,
-            "the file is another program's database; choose another path",
+            "the file is a database of another program; choose another path",
         ));
     }
     drop(reader);
@@ -500,13 +499,13 @@ fn initialise(database: &Opened) -> Result<(), Error> {
         PiecesToWrite::open(&transaction).map_err(table_error)?;
     }
     let commit = transaction.commit();
-    commit.map_err(|e| Error::new(ErrorKind::Io, "could not start the store").because(e))
+    commit.map_err(|e| Error::new(ErrorKind::Io, "cannot initialise the store").because(e))
 }
 
-/// Which file it is, whatever it is called: its device and number there.
+/// The identity of a file, independent of its name: device and inode.
 pub(super) type Identity = (u64, u64);
 
-/// The identity of the file at a path; `None` where there is none, or none can be told.
+/// The identity of the file at a path; `None` if there is no file, or it cannot be determined.
 pub(super) fn identity(path: &Path) -> Option<Identity> {
     #[cfg(unix)]
     {

@@ -1,20 +1,19 @@
 //! One file, durable: blocks in redb.
 //!
-//! Tables: `meta` ("format" → the version of the layout), `entries` (tree and first
-//! position of a block, or day and country of a table of stations → what is known of it and
-//! its number), and those of its [pieces](pieces) by number. A put is one redb transaction,
-//! committed to disk before it returns; nothing is ever changed under its number. The
-//! directory is also kept in memory, in a [`State`] together with the read transaction that
-//! it belongs to: a reader works on one state, without a lock, and puts do not wait for it.
+//! Tables: `meta` ("format" → the version of the layout), `entries` (tree and first position of a
+//! block, or day and country of a station table → its directory entry and its number), and those of
+//! its [pieces](pieces) by number. A put is one redb transaction, committed to disk before it
+//! returns; values are immutable under their number. The directory is also kept in memory, in a
+//! [`State`] together with its read transaction: a reader works on one state, without a lock, and
+//! puts do not wait for it.
 //!
-//! What lies on the disk is not trusted: blocks and directory entries carry checksums,
-//! and where redb stumbles over a damaged page of its own, its panic becomes an error.
-//! (redb can check the whole file when opening; that takes a second for a gigabyte. Without it a
-//! disk that gives back an older version of a page, with the right checksums in it, shows an
-//! earlier state of the store.)
+//! Data on disk is not trusted: blocks and directory entries have checksums, and a panic of redb on
+//! a damaged page becomes an error. (redb can check the whole file when opening, which takes a
+//! second per gigabyte. Without that check, a disk that returns an older version of a page, with
+//! valid checksums, shows an earlier state of the store.)
 //!
-//! redb refuses everything after an I/O error, such as a full disk, until the file is
-//! opened anew. That is done at once; where it fails too, each call tries again.
+//! After an I/O error, such as a full disk, redb refuses all operations until the file is reopened.
+//! That is done at once; if it fails, each call retries it.
 
 #[cfg(test)]
 mod crash;
@@ -40,11 +39,11 @@ use crate::{
     Error, ErrorKind, Migration, Network, Page, Position, Query, Reading, Store, Summary, View,
 };
 
-/// A durable store in one file. One process at a time holds it.
+/// A durable store in one file. Only one process at a time can open it for writing.
 ///
-/// Space that a deletion frees is used again by later puts; the file does not shrink. A
-/// [snapshot](Store::snapshot) keeps what it shows from being overwritten, so the file
-/// can grow while one is held; after a failure of the disk snapshots end with an error.
+/// Space freed by deletions is reused by later puts; the file does not shrink. A
+/// [snapshot](Store::snapshot) prevents its data from being overwritten, so the file can grow while
+/// one is held; after a disk failure, snapshots return an error.
 #[derive(Clone)]
 pub struct Embedded(Arc<Shared>);
 
@@ -56,12 +55,12 @@ impl fmt::Debug for Embedded {
 
 struct Shared {
     path: PathBuf,
-    /// Which file lay there when it was opened.
+    /// The identity of the file when it was opened.
     identity: Option<Identity>,
     open: Box<Opener>,
-    /// `None` after an I/O error, until the file can be opened again.
+    /// `None` after an I/O error, until the file can be reopened.
     current: RwLock<Option<Arc<State>>>,
-    /// The states that snapshots hold: the file can only be opened anew without them.
+    /// The states held by snapshots: the file can only be reopened without them.
     held: Mutex<Vec<Weak<Held>>>,
     caches: Caches,
     writer: Mutex<Writer>,
@@ -69,7 +68,7 @@ struct Shared {
 
 type Opener = dyn Fn() -> Result<Opened, DatabaseError> + Send + Sync;
 
-/// One state of the store. The file is closed with the last of them.
+/// One state of the store. Dropping the last one closes the file.
 struct State {
     directory: Directory<Place>,
     tables: Closing<Tables>,
@@ -83,17 +82,17 @@ struct Writer {
     next_value: u64,
 }
 
-/// How an [`Embedded`] store is opened.
+/// Options for opening an [`Embedded`] store.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Options {
-    /// Bytes of memory for what was read lately; default 256 MiB.
+    /// Cache size in bytes; default 256 MiB.
     pub cache_bytes: u64,
-    /// Whether a store that is not there is made; otherwise it is
-    /// [`Invalid`](ErrorKind::Invalid). Default: yes.
+    /// Whether a missing store is created; otherwise it is [`Invalid`](ErrorKind::Invalid).
+    /// Default: yes.
     pub create: bool,
-    /// Whether it is written to; otherwise no permission to write is needed, and others may
-    /// read the same file at the same time. Default: yes.
+    /// Whether it is opened for writing; otherwise no write permission is needed, and other
+    /// processes can read the file at the same time. Default: yes.
     pub write: bool,
 }
 
@@ -104,18 +103,17 @@ impl Default for Options {
 }
 
 impl Embedded {
-    /// Opens the store in a file, making file and folders where they are missing.
+    /// Opens the store in a file, creating missing files and directories.
     ///
-    /// [`Denied`](ErrorKind::Denied) where the system does not let this process,
-    /// [`Locked`](ErrorKind::Locked) while another process holds it,
-    /// [`TooNew`](ErrorKind::TooNew) when a newer version wrote it,
-    /// [`Damaged`](ErrorKind::Damaged) or [`Invalid`](ErrorKind::Invalid) when it is no
-    /// store of readings (any more).
+    /// [`Denied`](ErrorKind::Denied) if the system denies access, [`Locked`](ErrorKind::Locked)
+    /// while another process has it open, [`TooNew`](ErrorKind::TooNew) if a newer version wrote
+    /// it, [`Damaged`](ErrorKind::Damaged) or [`Invalid`](ErrorKind::Invalid) if it is not an
+    /// intact store of readings.
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self, Error> {
         let path = path.as_ref().to_owned();
         file::ensure(&path, options.create && options.write)?;
-        // An eighth for redb, to hold its inner pages; an eighth for what is in use without
-        // being kept, and for the allocator; the rest for what was read and printed.
+        // An eighth for redb's inner pages; an eighth for uncached data in use, and for the
+        // allocator; the rest for blocks and rendered text.
         let database_cache = options.cache_bytes / 8;
         let cache_bytes = options.cache_bytes - 2 * database_cache;
         let open = {
@@ -210,14 +208,14 @@ impl Store for Embedded {
         }
     }
 
-    /// Half a million readings in one step. Without it blocks of an earlier format go over one
-    /// by one, as puts come to them.
+    /// Half a million readings in one step. Without it, blocks of an earlier format are converted
+    /// one by one, by puts that affect them.
     async fn migrate(&self) -> Result<Migration, Error> {
         blocking(&self.0, Shared::migrate).await
     }
 }
 
-/// Runs on a thread where waiting for the disk holds nobody up.
+/// Runs on a thread for blocking I/O.
 async fn blocking<T: Send + 'static>(
     shared: &Arc<Shared>,
     work: impl FnOnce(&Shared) -> Result<T, Error> + Send + 'static,
@@ -229,7 +227,7 @@ async fn blocking<T: Send + 'static>(
     done.await.map_err(|e| Error::new(ErrorKind::Io, "the store was shut down").because(e))?
 }
 
-/// A state that a reader holds on to.
+/// A state held by a reader.
 struct Snapshot {
     shared: Arc<Shared>,
     held: Arc<Held>,
@@ -239,7 +237,7 @@ impl Snapshot {
     fn state(&self) -> Result<Arc<State>, Error> {
         let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
         held.clone().ok_or_else(|| {
-            let message = "the disk failed and the store was opened anew; ask again";
+            let message = "the disk failed and the store was reopened; retry the query";
             error_at(&self.shared.path, Error::new(ErrorKind::Io, message))
         })
     }
@@ -284,7 +282,7 @@ impl Shared {
         }
     }
 
-    /// Closes the file and opens it again. Readers end their pages first; new ones wait.
+    /// Closes and reopens the file. Readers finish their pages first; new ones wait.
     fn reopen(&self) {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         let held = std::mem::take(&mut *self.held.lock().unwrap_or_else(PoisonError::into_inner));
@@ -302,20 +300,20 @@ impl Shared {
                 std::thread::sleep(std::time::Duration::from_millis(1));
             }
         }
-        // Failing again is no news; the next call tries again.
+        // A repeated failure is not logged; the next call retries.
         if let Ok((state, _)) = read_state(&self.open) {
             *current = Some(Arc::new(state));
         }
     }
 
-    /// The store as it is now, if that can be told without waiting.
+    /// The current state, if available without blocking.
     fn open_state(&self) -> Option<Arc<State>> {
         self.current.try_read().ok()?.clone()
     }
 
-    /// Holds on to the store as it is now, if that can be told without waiting.
+    /// Holds the current state, if available without blocking.
     fn hold(&self) -> Option<Arc<Held>> {
-        // Locked before the state is taken: `reopen` must find whoever has it.
+        // Locked before the state is taken: `reopen` must find all holders.
         let mut all = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let held = Arc::new(RwLock::new(Some(self.open_state()?)));
         all.retain(|held| held.strong_count() > 0);
@@ -327,11 +325,11 @@ impl Shared {
         state.directory.page(query, after, &self.loader(state))
     }
 
-    /// The page, if all that it takes is in memory; without a thread to wait on.
+    /// The page, if all its blocks are in memory; runs without a blocking thread.
     fn cached_page(&self, state: &State, query: &Query, after: Option<Position>) -> Option<Page> {
         let known = Known { shared: self, hits: Cell::new(0) };
         let page = state.directory.page(query, after, &known).ok();
-        // Otherwise a thread looks again, and counts.
+        // Otherwise a blocking thread repeats it, and counts.
         if page.is_some() {
             blocks::count("blocks", "hit", known.hits.get());
         }
@@ -342,11 +340,12 @@ impl Shared {
         Loader { shared: self, tables: &state.tables }
     }
 
-    /// What is written into a file that was deleted, nobody finds again.
+    /// Data written to a deleted file would be lost.
     fn check_place(&self) -> Result<(), Error> {
         if self.identity.is_some() && file::identity(&self.path) != self.identity {
-            let message = "the file was deleted or replaced while it was open, so nothing more is \
-                           written to it; stop the process, then put the file back or begin anew";
+            let message = "the file was deleted or replaced while it was open, so writes are \
+                           refused; stop the process, then restore the file or start with an \
+                           empty store";
             return Err(Error::new(ErrorKind::Io, message));
         }
         Ok(())
@@ -372,7 +371,7 @@ impl Shared {
     }
 
     fn migrate(&self) -> Result<Migration, Error> {
-        /// Some seconds of work, and as much memory as a day of the network takes.
+        /// Some seconds of work, with the memory of one day of the network.
         const ROWS_AT_ONCE: u64 = 500_000;
         self.check_place()?;
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
@@ -386,13 +385,13 @@ impl Shared {
         let left = blocks().filter(|entry| is_old(&entry.place)).map(|entry| u64::from(entry.rows));
         let high = state.directory.days(Tree::High, i32::MIN, i32::MAX);
         let high = high.filter(|(_, entry)| is_old(&entry.place));
-        // High rows are kept twice; what is left of the second copy counts, too.
+        // High rows are stored twice; the rest of the second copy counts, too.
         let high = high.map(|(_, entry)| u64::from(entry.rows));
         let readings = blocks().map(|entry| u64::from(entry.rows)).sum();
         Ok(Migration { left: left.chain(high).sum(), readings })
     }
 
-    /// Makes the changes, on disk first.
+    /// Applies the changes, on disk first.
     fn change(
         &self,
         writer: &mut Writer,
@@ -427,7 +426,7 @@ impl Shared {
         let mut directory = state.directory.clone();
         let mut places = (first_value..).zip(lengths);
         directory.apply(changes, |item| {
-            // As many as were written.
+            // One per written value.
             let (number, length) = places.next().unwrap_or_default();
             match item {
                 Item::Block(block) => {
@@ -444,7 +443,7 @@ impl Shared {
     }
 }
 
-/// Reads what is not in memory.
+/// Reads from disk what is not in memory.
 struct Loader<'a> {
     shared: &'a Shared,
     tables: &'a Closing<Tables>,
@@ -468,7 +467,7 @@ impl Load<Place> for Loader<'_> {
     }
 }
 
-/// Finds what is in memory, and nothing else.
+/// Finds only what is in memory.
 struct Known<'a> {
     shared: &'a Shared,
     hits: Cell<u64>,

@@ -1,6 +1,6 @@
-//! Values in pieces. redb gives a large value a power of two of pages; a third of a file
-//! would be that. So a value is cut into pieces that fill 4, 8, …, 128 KiB to the last byte,
-//! each size in a table of its own, and a rest, which shares pages with others.
+//! Values in pieces. redb allocates a power of two of pages for a large value, which would waste a
+//! third of a file. So a value is split into pieces that fill exactly 4, 8, …, 128 KiB, each size
+//! in its own table, and a rest, which shares pages with others.
 
 use redb::{
     ReadOnlyTable, ReadTransaction, ReadableTableMetadata, StorageError, Table, TableDefinition,
@@ -9,7 +9,7 @@ use redb::{
 
 use crate::{Error, ErrorKind};
 
-/// From the rest to the largest, each under the number of the value and of the piece.
+/// The tables from the rest to the largest size, keyed by the number of the value and of the piece.
 const TABLES: [TableDefinition<'_, u64, &[u8]>; 7] = [
     TableDefinition::new("pieces_rest"),
     TableDefinition::new("pieces_4k"),
@@ -20,15 +20,15 @@ const TABLES: [TableDefinition<'_, u64, &[u8]>; 7] = [
     TableDefinition::new("pieces_128k"),
 ];
 
-/// What redb's page takes beside a value under a key of eight bytes.
+/// Overhead of a redb page for a value with a key of eight bytes.
 const OVERHEAD: usize = 16;
 
-/// How many bytes a piece of a table has.
+/// The size of a piece in a table.
 const fn size_of_piece(table: usize) -> usize {
     (4096 << (table - 1)) - OVERHEAD
 }
 
-/// The table, the number and the length of each piece of a value of so many bytes.
+/// The table, the number and the length of each piece of a value of the given size.
 fn pieces(length: usize) -> impl Iterator<Item = (usize, u64, usize)> {
     let (mut left, mut number) = (length, 0);
     std::iter::from_fn(move || {
@@ -44,12 +44,12 @@ fn pieces(length: usize) -> impl Iterator<Item = (usize, u64, usize)> {
     })
 }
 
-/// How many pieces a value of so many bytes has.
+/// The number of pieces of a value of the given size.
 pub(super) fn count(length: usize) -> u64 {
     pieces(length).count() as u64
 }
 
-/// Blocks of half a gigabyte are not made, and so many of them neither.
+/// There are no blocks of half a gigabyte, nor so many blocks.
 fn key(value: u64, piece: u64) -> u64 {
     value << 16 | piece
 }
@@ -63,12 +63,12 @@ impl Pieces {
         Ok(Self([a?, b?, c?, d?, e?, f?, g?]))
     }
 
-    /// How many pieces there are.
+    /// The number of pieces.
     pub(super) fn count(&self) -> Result<u64, StorageError> {
         self.0.iter().map(ReadableTableMetadata::len).sum()
     }
 
-    /// A value that was written with this length.
+    /// Reads a value of the given length.
     pub(super) fn read(&self, value: u64, length: usize) -> Result<Vec<u8>, ReadError> {
         let mut bytes = Vec::with_capacity(length.min(MOST_AT_ONCE));
         for (table, piece, length) in pieces(length) {
@@ -83,7 +83,7 @@ impl Pieces {
     }
 }
 
-/// A length that was damaged must not take all memory before anything is read.
+/// A damaged length must not cause a huge allocation before anything is read.
 const MOST_AT_ONCE: usize = 1 << 22;
 
 /// Why a value could not be read.
@@ -102,7 +102,7 @@ impl ReadError {
 pub(super) struct PiecesToWrite<'a>([Table<'a, u64, &'static [u8]>; 7]);
 
 impl<'a> PiecesToWrite<'a> {
-    /// Makes the tables where there are none.
+    /// Creates missing tables.
     pub(super) fn open(transaction: &'a WriteTransaction) -> Result<Self, TableError> {
         let [a, b, c, d, e, f, g] = TABLES.map(|table| transaction.open_table(table));
         Ok(Self([a?, b?, c?, d?, e?, f?, g?]))
