@@ -81,7 +81,7 @@ fn readings_are_collected_exported_and_imported() {
         std::fs::write(here.join(name), content).unwrap();
         let output = airshed(here, &["import", name]).output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{}", said(&output));
-        let says = "no CSV; files of other kinds were left out of this build (feature `import`)";
+        let says = "not CSV; this build supports no other formats (feature `import`)";
         assert!(said(&output).contains(says), "{}", said(&output));
     }
 }

@@ -8,19 +8,19 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::{Delivery, Depth, Error, ErrorKind, Queue, Receipt};
 
-/// A queue within one process, gone with it. Clones are the same queue.
+/// An in-process queue, not persistent. Clones share the queue.
 #[derive(Debug, Clone)]
 pub struct Channel(Arc<Shared>);
 
-/// How a [`Channel`] behaves.
+/// Options of a [`Channel`].
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Options {
-    /// The number of messages that it holds, hidden ones included; default 10,000.
+    /// The capacity in messages, including hidden ones; default 10,000.
     pub capacity: usize,
-    /// How often a message is received before it is given up; default 5.
+    /// Maximum number of receives of a message before it becomes a dead letter; default 5.
     pub max_receives: u32,
-    /// Where given-up messages go; without such a place they stay.
+    /// The dead-letter queue; without one, messages stay.
     pub dead_letters: Option<Channel>,
 }
 
@@ -34,14 +34,14 @@ impl Default for Options {
 struct Shared {
     options: Options,
     state: Mutex<State>,
-    /// Somebody who waits may find something now.
+    /// Notifies waiting receivers.
     changed: Notify,
 }
 
 #[derive(Debug, Default)]
 struct State {
     ready: VecDeque<Message>,
-    /// Received and not acknowledged, by the number on the receipt.
+    /// In-flight messages, by the number of the receipt.
     hidden: HashMap<u64, Hidden>,
     next_receipt: u64,
 }
@@ -70,7 +70,7 @@ impl Channel {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes what is ready now, and says when more may be.
+    /// Takes the ready messages, and returns when more may be ready.
     fn take(&self, max: usize, visibility: Duration) -> (Vec<Delivery>, Option<Instant>) {
         let now = Instant::now();
         let mut state = self.state();
@@ -92,19 +92,19 @@ impl Channel {
         (taken, state.hidden.values().map(|hidden| hidden.until).min())
     }
 
-    /// Messages whose time has passed become ready again, or are given up.
+    /// Messages whose visibility timeout has passed become ready again, or dead letters.
     fn uncover(&self, state: &mut State, now: Instant) {
         let mut due: Vec<_> = state.hidden.extract_if(|_, hidden| hidden.until <= now).collect();
         due.sort_unstable_by_key(|(number, _)| *number);
         for (_, Hidden { message, .. }) in due {
             let given_up = message.receives >= self.0.options.max_receives;
             let dead_letters = self.0.options.dead_letters.as_ref().filter(|_| given_up);
-            // Where it has no place to go, it stays.
+            // Without a dead-letter queue it stays.
             let Some(dead_letters) = dead_letters else {
                 state.ready.push_back(message);
                 continue;
             };
-            // Beyond its capacity too: a given-up message must not vanish.
+            // Even beyond its capacity: a dead letter must not be lost.
             let dead = Message { receives: 0, ..message };
             dead_letters.state().ready.push_back(dead);
             dead_letters.0.changed.notify_waiters();
@@ -118,7 +118,7 @@ impl Queue for Channel {
         let mut state = self.state();
         let capacity = self.0.options.capacity;
         if state.ready.len() + state.hidden.len() >= capacity {
-            let message = format!("the queue holds its {capacity} messages; try again later");
+            let message = format!("the queue is full ({capacity} messages); retry later");
             return Err(Error::new(ErrorKind::Full, message));
         }
         let sent = Instant::now();
@@ -138,14 +138,14 @@ impl Queue for Channel {
         loop {
             let changed = self.0.changed.notified();
             tokio::pin!(changed);
-            // Registered before looking, so that a send in between is not missed.
+            // Registered before checking, so that a send in between is not missed.
             changed.as_mut().enable();
             let (taken, next) = self.take(max, visibility);
             if !taken.is_empty() || max == 0 || Instant::now() >= deadline {
                 return Ok(taken);
             }
             let look_again = next.map_or(deadline, |next| next.min(deadline));
-            // Woken or timed out: either way, look again.
+            // Woken or timed out: check again in either case.
             let _ = timeout_at(look_again, changed).await;
         }
     }
@@ -163,7 +163,8 @@ impl Queue for Channel {
         let mut state = self.state();
         let found = number.and_then(|number| state.hidden.get_mut(&number));
         let Some(hidden) = found.filter(|hidden| hidden.until > now) else {
-            let message = "the visibility timeout has passed; the message is another receiver's";
+            let message = "the visibility timeout has passed; another receiver may have the \
+                           message";
             return Err(Error::new(ErrorKind::Expired, message));
         };
         hidden.until = now + visibility;

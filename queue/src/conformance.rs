@@ -1,7 +1,7 @@
-//! The sentences of [`Queue`]'s contract as tests, for whoever writes a queue.
+//! The contract of [`Queue`] as tests, for custom queues.
 //!
-//! Visibility timeouts are whole seconds, as SQS has them; with tokio's paused time a
-//! queue within the process passes without waiting.
+//! Visibility timeouts are whole seconds, as in SQS; with tokio's paused time an in-process queue
+//! passes without waiting.
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -14,8 +14,8 @@ use crate::{Delivery, Depth, ErrorKind, Queue};
 const SHORT: Duration = Duration::from_secs(2);
 const LONG: Duration = Duration::from_secs(60);
 
-/// Runs every test; `empty` makes an empty queue that gives a message up after three
-/// receives, and its dead-letter queue. Panics where the contract is broken.
+/// Runs every test; `empty` creates an empty queue that moves a message to its dead-letter queue
+/// after three receives, and that dead-letter queue. Panics if the contract is violated.
 pub async fn run<Q: Queue, F: Future<Output = (Q, Q)>>(empty: impl Fn() -> F) {
     many_are_sent_and_acknowledged_at_once(&empty().await.0).await;
     what_waits_is_counted(&empty().await.0).await;
@@ -35,7 +35,7 @@ async fn what_waits_is_counted(queue: &impl Queue) {
     for n in 0..3 {
         queue.send(&format!("message {n}")).await.expect("send");
     }
-    // A queue elsewhere counts late.
+    // A remote queue counts with a delay.
     while queue.depth().await.expect("depth").waiting != 3 {
         sleep(SHORT).await;
     }
@@ -126,7 +126,8 @@ async fn a_message_never_acknowledged_is_given_up((queue, dead): (impl Queue, im
         assert_eq!(one(&queue, SHORT).await.receives, receives);
     }
     assert_eq!(receive(&queue, 1, SHORT, SHORT * 2).await, [], "given up");
-    // A dead-letter queue has none of its own: letters stay until somebody takes them out.
+    // A dead-letter queue has no dead-letter queue itself: messages stay until they are
+    // acknowledged.
     for _ in 0..7 {
         assert_eq!(one(&dead, SHORT).await.body, "poison");
     }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 /// What went wrong in a queue, where, and what to do.
 ///
-/// Callers branch on [`kind`](Error::kind) and [`is_transient`](Error::is_transient);
-/// people read the text; the cause is in [`source`](std::error::Error::source).
+/// Callers branch on [`kind`](Error::kind) and [`is_transient`](Error::is_transient); the text is
+/// for humans; the cause is in [`source`](std::error::Error::source).
 ///
-/// Whoever writes a queue makes its errors the same way:
+/// A custom queue creates its errors in the same way:
 ///
 /// ```
 /// use airshed_queue::{Error, ErrorKind};
@@ -31,13 +31,13 @@ struct Inner {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The queue holds as many messages as it may; try again later.
+    /// The queue is full; retry later.
     Full,
-    /// The visibility timeout has passed: the message is another receiver's.
+    /// The visibility timeout has passed: another receiver may have the message.
     Expired,
-    /// What was given cannot name a queue, or be sent; it never will.
+    /// The input is not a valid queue or message; a retry cannot help.
     Invalid,
-    /// The service failed or was not reached; try again later.
+    /// The service failed or is unreachable; retry later.
     Io,
 }
 
@@ -60,7 +60,7 @@ impl Error {
         self.0.kind
     }
 
-    /// Whether the same call may succeed later without anybody doing anything.
+    /// Whether a retry of the same call may succeed without intervention.
     pub fn is_transient(&self) -> bool {
         matches!(self.0.kind, ErrorKind::Full | ErrorKind::Io)
     }

@@ -15,21 +15,21 @@
 //! # Ok(()) }
 //! ```
 //!
-//! - [`Queue`] is the contract: send, receive with a visibility timeout and a wait,
-//!   acknowledge, extend. [`Channel`] keeps it within one process, `sqs` (feature) on AWS;
-//!   `conformance` (feature) tests its sentences. [`open`] chooses by URL.
-//! - A [`Delivery`] carries the message, how often it was received, and the
-//!   [`Receipt`] to acknowledge it with.
+//! - [`Queue`] is the contract: send, receive with a visibility timeout and a wait, acknowledge,
+//!   extend. [`Channel`] implements it within one process, `sqs` (feature) on AWS; `conformance`
+//!   (feature) tests the contract. [`open`] selects by URL.
+//! - A [`Delivery`] has the message, its number of receives, and the [`Receipt`] for acknowledging
+//!   it.
 //!
 //! # Write your own queue
 //!
 //! Implement [`Queue`] (with the `async-trait` crate): [`Delivery::new`], [`Receipt::new`] and
-//! [`Error::new`] make what it returns. Then run `conformance::run` as a test.
+//! [`Error::new`] create the values that it returns. Then run `conformance::run` as a test.
 //! `examples/file-queue` in the repository is such a crate: a durable queue in a directory, for
 //! several processes.
 //!
-//! What this crate does not do: it knows nothing of what the messages say. They are
-//! small: what to do, never the data it is done with.
+//! Out of scope: the contents of messages. They should be small: a reference to a task, not its
+//! data.
 
 #![warn(missing_debug_implementations)]
 

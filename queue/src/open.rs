@@ -6,13 +6,13 @@ use crate::{Channel, Error, ErrorKind, Options, Queue};
 /// The queues of a system of servers and workers.
 #[derive(Clone)]
 pub struct Queues {
-    /// What is to be done: from servers to workers.
+    /// Requests, from servers to workers.
     pub requests: Arc<dyn Queue>,
-    /// Requests that were given up.
+    /// The dead-letter queue of requests.
     pub dead_requests: Arc<dyn Queue>,
-    /// What is done: from workers to servers.
+    /// Responses, from workers to servers.
     pub responses: Arc<dyn Queue>,
-    /// Whether other processes see the same queues.
+    /// Whether the queues are shared with other processes.
     pub shared: bool,
 }
 
@@ -22,11 +22,11 @@ impl fmt::Debug for Queues {
     }
 }
 
-/// Opens the queues that a URL names: `channel:`, within this process, or, with the feature
-/// `sqs`, `sqs:REQUEST,RESPONSE`, which are found as AWS tools find them.
+/// Opens the queues of a URL: `channel:`, within this process, or, with the feature `sqs`,
+/// `sqs:REQUEST,RESPONSE`, with region and credentials resolved as by the AWS tools.
 ///
-/// `capacity` is the number of requests that may wait. [`Invalid`](ErrorKind::Invalid) for
-/// any other URL, and for queues that are not there.
+/// `capacity` is the maximum number of waiting requests. [`Invalid`](ErrorKind::Invalid) for any
+/// other URL, and for queues that do not exist.
 pub async fn open(url: &str, capacity: usize) -> Result<Queues, Error> {
     #[cfg(feature = "sqs")]
     if let Some(names) = url.strip_prefix("sqs:") {
@@ -34,11 +34,14 @@ pub async fn open(url: &str, capacity: usize) -> Result<Queues, Error> {
     }
     #[cfg(not(feature = "sqs"))]
     if url.starts_with("sqs:") {
-        let message = format!("`{url}`: queues on AWS were left out of this build (feature `sqs`)");
+        let message = format!("`{url}`: this build does not support SQS (feature `sqs`)");
         return Err(Error::new(ErrorKind::Invalid, message));
     }
     if url != "channel:" {
-        let message = format!("`{url}` is no queue: give channel: or sqs:REQUEST,RESPONSE");
+        let message = format!(
+            "invalid queue URL `{url}`; expected channel: or \
+                               sqs:REQUEST,RESPONSE"
+        );
         return Err(Error::new(ErrorKind::Invalid, message));
     }
     let dead_requests = Channel::new(Options::default());

@@ -1,6 +1,7 @@
-//! Queues on AWS: SQS, polled long, in batches of ten.
+//! Queues on AWS: SQS, with long polling, in batches of ten.
 //!
-//! A queue is named; [`provision`] makes it, with its dead-letter queue `NAME-dead`.
+//! A queue is identified by its name; [`provision`] creates it, with its dead-letter queue
+//! `NAME-dead`.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -23,37 +24,37 @@ use tokio::time::{Instant, sleep};
 
 use crate::{Delivery, Depth, Error, ErrorKind, Queue, Queues, Receipt};
 
-/// What SQS takes in one batch.
+/// Maximum number of messages per batch.
 const BATCH: usize = 10;
 
-/// The longest that SQS waits for a message.
+/// Maximum wait of a receive.
 const LONG_POLL: Duration = Duration::from_secs(20);
 
-/// The longest message that every SQS queue takes.
+/// Maximum size of a message in every SQS queue.
 const MOST_BYTES: usize = 256 * 1024;
 
-/// How long a message can be hidden.
+/// Maximum visibility timeout.
 const LONGEST_VISIBILITY: Duration = Duration::from_secs(12 * 3600);
 
-/// How long a depth that was asked for holds.
+/// How long a queue depth is cached.
 const DEPTH_HOLDS: Duration = Duration::from_secs(1);
 
-/// How often the rest of a batch is tried again.
+/// Maximum number of retries of the rest of a batch.
 const TRIES: u32 = 8;
 
-/// Where the service is.
+/// The endpoint of the service.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Endpoint {
-    /// As AWS tools find it: region, credentials and endpoint from the environment, the
+    /// As resolved by AWS tools: region, credentials and endpoint from the environment, the
     /// profile, or the machine's role.
     #[default]
     Environment,
-    /// An emulator at a URL, which any credentials satisfy.
+    /// An emulator at a URL, which accepts any credentials.
     Emulator(String),
 }
 
-/// A queue of SQS's. Clones are the same queue.
+/// An SQS queue. Clones share the queue.
 #[derive(Debug, Clone)]
 pub struct Sqs(Arc<Shared>);
 
@@ -62,16 +63,16 @@ struct Shared {
     client: Client,
     name: String,
     url: String,
-    /// Messages that may wait; `None`: any number.
+    /// Maximum number of waiting messages; `None`: unlimited.
     capacity: Option<usize>,
     depth: Mutex<Option<(Instant, usize)>>,
 }
 
 impl Sqs {
-    /// A queue that is there. It refuses messages while about `capacity` wait in it: SQS
-    /// counts roughly, and this asks once a second.
+    /// Opens an existing queue. It refuses messages while about `capacity` messages wait in it: SQS
+    /// counts approximately, and is polled once a second.
     ///
-    /// [`Invalid`](ErrorKind::Invalid) when there is none of this name.
+    /// [`Invalid`](ErrorKind::Invalid) if it does not exist.
     pub async fn open(
         name: &str,
         capacity: Option<usize>,
@@ -92,8 +93,7 @@ impl Sqs {
         };
         if depth + more > capacity {
             let message = format!(
-                "the queue {} holds about {depth} messages of the {capacity} that it may; try \
-                 again later",
+                "the queue {} is full (about {depth} of {capacity} messages); retry later",
                 self.0.name
             );
             return Err(Error::new(ErrorKind::Full, message));
@@ -181,7 +181,7 @@ impl Queue for Sqs {
                 let delete = self.0.client.delete_message_batch().queue_url(&self.0.url);
                 let entries = entries.map_err(SdkError::construction_failure)?;
                 let mut failed = delete.set_entries(Some(entries)).send().await?.failed;
-                // Deleted before, or another receiver's by now: no error.
+                // Deleted before, or received by another receiver: no error.
                 failed.retain(|failed| !EXPIRED.contains(&failed.code()));
                 Ok(failed)
             })
@@ -198,7 +198,7 @@ impl Queue for Sqs {
             Ok(_) => Ok(()),
             Err(error) if is_expired(&error) => {
                 let message =
-                    "the visibility timeout has passed; the message is another receiver's";
+                    "the visibility timeout has passed; another receiver may have the message";
                 Err(Error::new(ErrorKind::Expired, message))
             }
             Err(error) => Err(failed(&self.0.name, "extending", error)),
@@ -226,13 +226,13 @@ impl Sqs {
         }
         let (name, bytes) = (&self.0.name, body.len());
         let message = format!(
-            "a message of {bytes} bytes cannot be sent to {name}: SQS takes 1 to {MOST_BYTES}"
+            "a message of {bytes} bytes cannot be sent to {name}: SQS accepts 1 to {MOST_BYTES}"
         );
         Err(Error::new(ErrorKind::Invalid, message))
     }
 
-    /// What a receive gives. It goes on when nobody waits for it any more, and then hands
-    /// back what it got: otherwise that stayed hidden until its timeout.
+    /// Receives in a separate task, which continues if the caller is dropped, and then makes the
+    /// messages available again; otherwise they would stay hidden until their timeout.
     async fn received(&self, receive: ReceiveMessageFluentBuilder) -> Result<Vec<Message>, Error> {
         let (sender, receiver) = oneshot::channel();
         let queue = self.clone();
@@ -242,7 +242,7 @@ impl Sqs {
             let received = received.map_err(|error| failed(&queue.0.name, "receiving", error));
             if let Err(Ok(messages)) = sender.send(received) {
                 for delivery in messages.into_iter().filter_map(delivery) {
-                    // Otherwise its timeout hands it back.
+                    // On failure it becomes available after its timeout.
                     let _ = queue.extend(&delivery.receipt, Duration::ZERO).await;
                 }
             }
@@ -251,7 +251,7 @@ impl Sqs {
         receiver.await.unwrap_or_else(|_| Err(interrupted()))
     }
 
-    /// Calls for a batch, again for those that failed, until none does.
+    /// Sends a batch, and repeats the failed entries until none is left.
     async fn all_of<'a, W, E, R, F>(
         &self,
         batch: &'a [W],
@@ -289,7 +289,7 @@ impl Sqs {
 /// The queues `REQUEST,RESPONSE`, and the dead-letter queue of the first.
 pub(crate) async fn open(names: &str, capacity: usize) -> Result<Queues, Error> {
     let Some((request, response)) = names.split_once(',') else {
-        let message = format!("`sqs:{names}` names no two queues: give sqs:REQUEST,RESPONSE");
+        let message = format!("invalid queue URL `sqs:{names}`; expected sqs:REQUEST,RESPONSE");
         return Err(Error::new(ErrorKind::Invalid, message));
     };
     let here = Endpoint::Environment;
@@ -306,9 +306,9 @@ pub fn dead_letters(name: &str) -> String {
     format!("{name}-dead")
 }
 
-/// Makes a queue with its dead-letter queue, both encrypted; whether it is new. A message
-/// that was received `max_receives` times and never acknowledged moves over. One that is
-/// there already gets these settings.
+/// Creates a queue with its dead-letter queue, both encrypted; returns whether it was created. A
+/// message received `max_receives` times without acknowledgement moves to the dead-letter queue. An
+/// existing queue gets these settings.
 pub async fn provision(name: &str, max_receives: u32, endpoint: &Endpoint) -> Result<bool, Error> {
     let client = client(name, endpoint).await?;
     let dead = dead_letters(name);
@@ -328,7 +328,7 @@ pub async fn provision(name: &str, max_receives: u32, endpoint: &Endpoint) -> Re
     Ok(created)
 }
 
-/// Whether there is a queue of this name.
+/// Whether a queue of this name exists.
 pub async fn exists(name: &str, endpoint: &Endpoint) -> Result<bool, Error> {
     Ok(url_of(&client(name, endpoint).await?, name).await?.is_some())
 }
@@ -364,7 +364,7 @@ async fn url_of(client: &Client, name: &str) -> Result<Option<String>, Error> {
 
 const MISSING: [&str; 2] = ["AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"];
 
-/// The message is not this receiver's any more.
+/// The receiver no longer has the message.
 const EXPIRED: [&str; 4] = [
     "AWS.SimpleQueueService.MessageNotInflight",
     "InvalidReceiptHandle",
@@ -372,8 +372,8 @@ const EXPIRED: [&str; 4] = [
     "ReceiptHandleIsInvalid",
 ];
 
-/// SQS says `InvalidParameterValue` of an expired receipt, and of much else: that a message
-/// has been hidden for twelve hours in all, for one.
+/// SQS returns `InvalidParameterValue` for an expired receipt, and for other errors, for example
+/// for a message that has been hidden for twelve hours in total.
 fn is_expired<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
     match error.code() {
         Some("InvalidParameterValue") => {
@@ -385,7 +385,10 @@ fn is_expired<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
 }
 
 fn missing(name: &str) -> Error {
-    let message = format!("there is no SQS queue {name} here: `airshed provision tables` makes it");
+    let message = format!(
+        "the SQS queue {name} does not exist: `airshed provision tables` \
+                           creates it"
+    );
     Error::new(ErrorKind::Invalid, message)
 }
 
@@ -421,12 +424,12 @@ fn delivery(message: Message) -> Option<Delivery> {
     })
 }
 
-/// Whole seconds, up, as SQS counts them.
+/// Whole seconds, rounded up, as in SQS.
 fn seconds(duration: Duration) -> i32 {
     duration.min(LONGEST_VISIBILITY).as_millis().div_ceil(1000) as i32 // at most 43,200
 }
 
-/// Counts every request that is paid for, those of retries too.
+/// Counts every billed request, including retries.
 #[derive(Debug)]
 struct Count(String);
 

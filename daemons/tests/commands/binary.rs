@@ -323,7 +323,7 @@ fn what_cannot_start_says_why_and_what_to_do() {
         (&["serve", "--schedule", "noon"], "not a cron expression"),
         (&["serve", "--feed", &feed, "--store", "oracle:x"], "invalid store URL; expected memory:"),
         (&["serve", "--feed", &feed, "--store", &not_a_store], "not a store of readings"),
-        (&["serve", "--feed", &feed, "--data", &other, "--queue", "kafka:x"], "give channel:"),
+        (&["serve", "--feed", &feed, "--data", &other, "--queue", "kafka:x"], "expected channel:"),
         (
             &["serve", "--feed", &feed, "--data", &other, "--results", "ftp:x"],
             "expected memory:, file:DIR or s3://",

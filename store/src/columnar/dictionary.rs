@@ -1,4 +1,4 @@
-//! Texts that recur, as keys into the list of them.
+//! Recurring texts, as keys into a dictionary.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,11 +9,11 @@ use arrow_array::{ArrayRef, DictionaryArray, Int32Array, StringArray};
 use super::arrow_error;
 use crate::{AqiStandard, Column, Error, Value};
 
-/// The texts of a column, each once.
+/// The distinct texts of a column.
 ///
-/// An Arrow file says them before its first row, and not every reader (Polars 2 is one)
-/// takes more of them later. So all that can be known is there from the start, and only
-/// a model that is in no list is appended when it comes.
+/// An Arrow file has its dictionaries before the first row, and not every reader (for example
+/// Polars 2) accepts additions later. So all known texts are included from the start, and only
+/// unknown models are appended when they occur.
 pub(super) struct Dictionary {
     keys: HashMap<String, i32>,
     texts: Vec<String>,
@@ -21,7 +21,7 @@ pub(super) struct Dictionary {
 }
 
 impl Dictionary {
-    /// What is known of a column's texts; nothing of a column that has none.
+    /// The known texts of a column; empty if it has none.
     pub(super) fn of(column: Column, standard: AqiStandard) -> Self {
         let texts = column.known_texts(standard);
         let keys = texts.iter().zip(0..).map(|(text, key)| (text.clone(), key)).collect();

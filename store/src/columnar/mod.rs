@@ -1,10 +1,9 @@
 //! Readings as columns of Arrow, in an Arrow IPC file or a Parquet file.
 //!
-//! Columns are named as those of the CSV. Values in µg/m³, degrees and metres are
-//! doubles, the nearest to what was measured (the text formats have every digit);
-//! timestamps are milliseconds, UTC. Whole numbers are signed, as most readers want them;
-//! countries, bands, models and windows are dictionaries. Both files end with a footer, so
-//! that a cut one cannot be read.
+//! Columns have the names of the CSV columns. Values in µg/m³, degrees and metres are doubles,
+//! rounded to the nearest (the text formats have every digit); timestamps are milliseconds, UTC.
+//! Integers are signed, as most readers expect; countries, bands, models and averaging periods are
+//! dictionaries. Both files end with a footer, so a truncated file cannot be read.
 
 mod dictionary;
 
@@ -31,7 +30,7 @@ use crate::{AqiStandard, Column, Error, ErrorKind, Kind, Page, Value};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Rows of a row group: what a reader takes in one go, and what is held until written.
+/// Rows per row group: the unit that a reader reads, and that is buffered until written.
 const ROW_GROUP_ROWS: usize = 131_072;
 
 /// A file being written, page by page.
@@ -67,7 +66,7 @@ impl Columnar {
         credit: &str,
     ) -> Result<Self, Error> {
         let schema = schema(columns, standard, credit);
-        // For readers, too, that do not know Arrow's schema, which holds the same.
+        // Also for readers that do not read the Arrow schema, which has the same metadata.
         let about: BTreeMap<_, _> = schema.metadata().iter().collect(); // always in one order
         let about =
             about.into_iter().map(|(name, value)| KeyValue::new(name.clone(), value.clone()));
@@ -87,7 +86,7 @@ impl Columnar {
         Self { columns: columns.collect(), standard, schema, writer }
     }
 
-    /// Appends what can be written by now.
+    /// Appends complete row groups.
     pub(crate) fn page(&mut self, out: &mut Vec<u8>, page: &Page) -> Result<(), Error> {
         let columns = self.columns.iter_mut();
         let standard = self.standard;
@@ -181,7 +180,7 @@ where
 {
     let signed = values.map(|value| value.whole().map(T::Native::try_from).transpose());
     signed.collect::<Result<_, _>>().map_err(|e| {
-        let message = format!("{} is too large a number there", column.name());
+        let message = format!("{} has a number that is too large for the format", column.name());
         Error::new(ErrorKind::Invalid, message).because(e)
     })
 }

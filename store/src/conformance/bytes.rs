@@ -2,8 +2,8 @@
 
 use crate::{Block, Page, Query, Reading, blocks};
 
-/// Reads bytes as a block of an embedded store's file, once as they are and once with its
-/// checksums made right, and looks at every row. Whatever the bytes are, it returns.
+/// Decodes bytes as a block of an embedded store's file, once as they are and once with corrected
+/// checksums, and reads every row. It returns for any input.
 pub fn read_block(bytes: &[u8]) -> usize {
     let sealed = blocks::sealed(bytes.to_vec());
     let read = |bytes: &[u8]| {

@@ -1,4 +1,4 @@
-//! Readings and queries of any kind, for laws.
+//! Generators of readings and queries, for property tests.
 
 use aqi::Decimal;
 use proptest::prelude::*;
@@ -9,8 +9,8 @@ use crate::{
     AqiStandard, Area, Column, Flags, Kind, Network, Query, Reading, Sensor, SensorTypes, Window,
 };
 
-/// Readings as the network has them, in all variety, few enough identities that they
-/// meet: the batches of a proptest.
+/// Varied readings as in the network, with few identities so that they collide: the batches of a
+/// property test.
 pub fn readings() -> impl Strategy<Value = Vec<Reading>> {
     proptest::collection::vec(any_reading(), 0..40)
 }

@@ -1,5 +1,4 @@
-//! The sentences of [`Store`]'s contract as tests, for whoever writes a store, and
-//! readings to try them with.
+//! The contract of [`Store`] as tests, for custom stores, with generated readings.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")] async fn main() {
@@ -7,8 +6,8 @@
 //! # }
 //! ```
 //!
-//! [`Model`] is the slow, obvious store that others are held against; [`readings`] and
-//! [`query`] generate what to hold them against with.
+//! [`Model`] is a slow, naive reference store to compare with; [`readings`] and [`query`] generate
+//! inputs.
 
 mod bytes;
 mod generate;
@@ -30,8 +29,7 @@ use crate::{
     Summary, View,
 };
 
-/// Runs every test; `empty` makes an empty store for each. Panics where the contract
-/// is broken.
+/// Runs every test; `empty` creates an empty store for each. Panics if the contract is violated.
 pub async fn run<S: Store, F: Future<Output = S>>(empty: impl Fn() -> F) {
     an_empty_store_answers_with_nothing(&empty().await).await;
     what_was_put_comes_back(&empty().await).await;
@@ -48,7 +46,7 @@ pub async fn run<S: Store, F: Future<Output = S>>(empty: impl Fn() -> F) {
     one_number_in_two_networks_is_two_sensors(&empty().await).await;
 }
 
-/// Runs the test for stores that can hold a state: see [`Store::snapshot`].
+/// Runs the test for stores with snapshots: see [`Store::snapshot`].
 pub async fn run_snapshots<S: Store, F: Future<Output = S>>(empty: impl Fn() -> F) {
     let store = &empty().await;
     let nothing = store.snapshot().await.expect("snapshot");
@@ -140,7 +138,7 @@ async fn a_bad_reading_leaves_the_whole_batch_out(store: &(impl Store + ?Sized))
     }
 }
 
-/// Where there are versions: see [`View::version`].
+/// If the store has versions: see [`View::version`].
 async fn a_version_changes_with_what_is_there(store: &(impl Store + ?Sized)) {
     let version = async || store.version(at(0), at(86_399)).await.expect("version");
     let mut seen = vec![version().await];
@@ -287,7 +285,7 @@ async fn what_is_too_old_is_deleted(store: &(impl Store + ?Sized)) {
     assert_eq!(store.summary().await.expect("summary"), Summary::default());
 }
 
-/// Every reading that a store answers with, page by page.
+/// All readings returned by a store, page by page.
 pub async fn all(store: &(impl View + ?Sized), query: &Query) -> Vec<Reading> {
     let mut readings = Vec::new();
     let mut after = None;
@@ -301,7 +299,7 @@ pub async fn all(store: &(impl View + ?Sized), query: &Query) -> Vec<Reading> {
     }
 }
 
-/// Equal to the last digit, with a short message where not.
+/// Asserts equality to the last digit, with a short message.
 pub fn assert_same(actual: &[Reading], expected: &[Reading]) {
     // Decimals are equal that have other digits: 5.0 and 5.00.
     let digits = |reading: &Reading| {
@@ -317,12 +315,12 @@ pub fn assert_same(actual: &[Reading], expected: &[Reading]) {
     assert_eq!(actual.len(), expected.len(), "number of readings");
 }
 
-/// The obvious store: a map by identity, read from end to end for each query.
+/// A naive reference store: a map by identity, scanned for each query.
 #[derive(Debug, Default)]
 pub struct Model(std::sync::Mutex<BTreeMap<(Sensor, Window, Timestamp), Reading>>);
 
 impl Model {
-    /// Keeps readings; the later replaces the earlier.
+    /// Stores readings; a later one replaces an earlier one.
     pub fn put(&self, batch: &[Reading]) {
         let mut kept = self.0.lock().expect("the model");
         for reading in batch {
@@ -331,7 +329,7 @@ impl Model {
         }
     }
 
-    /// Forgets what is older; how many readings that are.
+    /// Deletes older readings; returns their number.
     pub fn delete_before(&self, moment: Timestamp) -> u64 {
         let mut kept = self.0.lock().expect("the model");
         let before = kept.len();
@@ -352,7 +350,7 @@ impl Model {
         newest
     }
 
-    /// What matches, in the order of rows.
+    /// The matching readings, in the order of rows.
     pub fn query(&self, query: &Query) -> Vec<Reading> {
         let wanted = |reading: &Reading| {
             let number = reading.index_by(query.standard).map(aqi::Index::place);
@@ -398,7 +396,7 @@ impl Model {
     }
 }
 
-/// The area by vectors: the angle between two points seen from the Earth's centre.
+/// The area, computed with vectors: the angle between two points at the Earth's centre.
 fn is_in(area: Area, reading: &Reading) -> bool {
     let degrees = |number: Option<Decimal>| number?.to_string().parse::<f64>().ok();
     let (Some(latitude), Some(longitude)) = (degrees(reading.latitude), degrees(reading.longitude))
@@ -430,7 +428,7 @@ fn is_in(area: Area, reading: &Reading) -> bool {
     }
 }
 
-/// The CSV of readings as a store's pages print it.
+/// The CSV of a query's pages.
 pub async fn csv_of(store: &(impl View + ?Sized), query: &Query, columns: &[Column]) -> Vec<u8> {
     let mut text = Vec::new();
     csv::write_header(&mut text, columns, Dialect::USUAL);

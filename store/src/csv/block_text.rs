@@ -5,19 +5,19 @@ use super::lines::print_lines;
 use crate::blocks::TextCache;
 use crate::{AqiStandard, Block, Run};
 
-/// A block's rows as CSV of the default columns: printed once, then copied.
+/// A block's rows as CSV of the default columns: rendered once, then copied.
 #[derive(Debug, Default)]
 pub(crate) struct BlockText {
     place: Place,
-    /// Rows asked for so far, until the text is printed.
+    /// Number of rows requested so far, until the text is rendered.
     asked: AtomicUsize,
 }
 
 #[derive(Debug)]
 enum Place {
-    /// Here, for as long as there is the block, by the standard of the index.
+    /// Stored with the block, by the standard of the index.
     Own(RwLock<Vec<(AqiStandard, Arc<PrintedRows>)>>),
-    /// Under a number, for as long as there is room.
+    /// Stored in the cache, under a number.
     Cache(Arc<TextCache>, u64),
 }
 
@@ -30,20 +30,21 @@ impl Default for Place {
 #[derive(Debug)]
 pub(crate) struct PrintedRows {
     bytes: Box<[u8]>,
-    /// Where each row ends in `bytes`.
+    /// The end of each row in `bytes`.
     ends: Box<[u32]>,
 }
 
 impl BlockText {
-    /// What a row takes, with its end: for the accounting of memory.
+    /// Memory of a row, including its end offset.
     pub(crate) const TYPICAL_ROW_BYTES: usize = 92;
 
     pub(crate) fn keep_in(&mut self, cache: Arc<TextCache>, number: u64) {
         self.place = Place::Cache(cache, number);
     }
 
-    /// The text, if it is there or worth printing now: once all rows of the block have been
-    /// asked for, and are again. Who asks for a few rows, or once, gets those alone printed.
+    /// The text, if it is cached or worth rendering now: after as many rows as the block has were
+    /// requested, and the next request comes. For a few rows, or a single request, only the
+    /// requested rows are rendered.
     pub(super) fn of(
         &self,
         block: &Block,

@@ -1,4 +1,4 @@
-//! One cell: what every column says, as text.
+//! One cell: the value of a column as text.
 
 use aqi::Decimal;
 use jiff::Timestamp;
@@ -30,7 +30,7 @@ pub(super) fn write_cell(
     }
 }
 
-// Digits are written in place: room for the longest number is appended, then cut back.
+// Digits are written in place: space for the longest number is appended, then truncated.
 
 pub(crate) fn write_number(out: &mut Vec<u8>, number: Option<u64>) {
     let Some(number) = number else { return };
@@ -41,7 +41,7 @@ pub(crate) fn write_number(out: &mut Vec<u8>, number: Option<u64>) {
     out.truncate(end);
 }
 
-/// To the last digit as it was given.
+/// With every digit as given.
 pub(crate) fn write_decimal(out: &mut Vec<u8>, value: Option<Decimal>, decimal_point: u8) {
     let Some(value) = value else { return };
     let parts = value.unpack();
@@ -56,7 +56,7 @@ pub(crate) fn write_decimal(out: &mut Vec<u8>, value: Option<Decimal>, decimal_p
     let start = out.len();
     out.extend_from_slice(&[0; 24]);
     let text = &mut out[start..];
-    // At least one digit stands before the point.
+    // At least one digit precedes the point.
     let before = digits_of(mantissa).max(places + 1) - places;
     let rest = write_digits(&mut text[before + 1..before + 1 + places], mantissa);
     text[before] = decimal_point;
@@ -76,7 +76,7 @@ fn digits_of(number: u64) -> usize {
     number.checked_ilog10().map_or(1, |log| log as usize + 1)
 }
 
-/// Fills the text with the number's last digits; what is left of the number.
+/// Fills the text with the number's last digits; returns the rest of the number.
 fn write_digits(text: &mut [u8], mut number: u64) -> u64 {
     for digit in text.iter_mut().rev() {
         *digit = b'0' + (number % 10) as u8;

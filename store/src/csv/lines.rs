@@ -1,6 +1,6 @@
-//! Lines of the default columns in the usual dialect, printed in bulk: what stays the same
-//! from row to row (the station, the high digits of the id, the second, the end of the line)
-//! is copied, in pieces of a fixed size, which is quicker than of their own.
+//! Lines of the default columns in the default dialect, rendered in bulk: parts that repeat from
+//! row to row (the station, the high digits of the id, the second, the end of the line) are copied,
+//! in pieces of a fixed size, which is faster than copying exact lengths.
 
 use std::ops::Range;
 
@@ -9,18 +9,18 @@ use super::{Cells, Dialect};
 use crate::blocks::{Cell, DecimalRun, Indexer, Numbers, RUN, Short, Stations};
 use crate::{AqiStandard, Block, Column, Country, Row, Spelling};
 
-/// What stations say in the columns `loc_id` to `loc_alt`, each with a comma behind it.
+/// The columns `loc_id` to `loc_alt` of stations, each followed by a comma.
 #[derive(Debug)]
 pub(crate) struct StationText {
     pieces: Box<[StationPiece]>,
 }
 
-/// A line of the processor's cache, since stations come in no order.
+/// One cache line of the processor, since stations are accessed in random order.
 #[derive(Debug, Clone)]
 #[repr(align(64))]
 struct StationPiece {
     bytes: [u8; PIECE - 1],
-    /// [`LONG`] where the text does not fit.
+    /// [`LONG`] if the text does not fit.
     length: u8,
 }
 
@@ -29,7 +29,7 @@ const PIECE: usize = 64;
 const LONG: u8 = u8::MAX;
 
 impl StationText {
-    /// What a station takes, for the accounting of memory.
+    /// Memory of a station.
     pub(crate) const TYPICAL_BYTES: usize = PIECE;
 
     pub(crate) fn of(stations: &Stations) -> Self {
@@ -47,11 +47,11 @@ impl StationText {
     }
 }
 
-/// The longest that a line can be, copies of a fixed size included: an id of 20 digits, a
-/// timestamp, two decimals of 20 characters, a station, the end of the line.
+/// Maximum length of a line, including fixed-size copies: an id of 20 digits, a timestamp, two
+/// decimals of 20 characters, a station, the end of the line.
 const LINE: usize = 256;
 
-/// Appends lines of some rows of a block, in order, and where each ends.
+/// Appends lines of some rows of a block, in order, and the end offset of each.
 pub(super) fn print_lines(
     out: &mut Vec<u8>,
     block: &Block,
@@ -92,22 +92,22 @@ fn print_slowly(
     }
 }
 
-/// Prints runs of a block's rows.
+/// Renders runs of a block's rows.
 struct Printer<'a> {
     block: &'a Block,
     text: &'a StationText,
     date: Date,
-    /// The run that the columns below are of.
+    /// The run of the columns below.
     run: Option<usize>,
-    /// The second that `timestamp` is of, which is a cell with commas before and behind it.
+    /// The second of `timestamp`, which is a cell between commas.
     second: u64,
     timestamp: [u8; 32],
-    /// The id without its last eight digits, as it was last, and its digits.
+    /// The last id without its last eight digits, and its text.
     high_id: u64,
     high_digits: Piece<16>,
-    /// The ends of lines by index, for the country at this place.
+    /// The ends of lines by index, for the country at this position.
     country: Option<Option<Country>>,
-    /// By the place of the index.
+    /// By the place of the index value.
     line_ends: Vec<Piece<LINE_END>>,
     seconds: Numbers,
     ids: Numbers,
@@ -116,11 +116,11 @@ struct Printer<'a> {
     stations: Numbers,
     pm10: DecimalRun,
     pm25: DecimalRun,
-    /// Room for the lines of a run, and one more.
+    /// Space for the lines of a run, and one more.
     lines: Vec<u8>,
 }
 
-/// Some text in room of a fixed size.
+/// A text in a buffer of fixed size.
 #[derive(Clone, Copy)]
 struct Piece<const N: usize> {
     bytes: [u8; N],
@@ -130,7 +130,7 @@ struct Piece<const N: usize> {
 impl<const N: usize> Piece<N> {
     const EMPTY: Self = Self { bytes: [0; N], length: 0 };
 
-    /// As much of a text as there is room for.
+    /// As much of a text as fits.
     fn of(text: &[u8]) -> Self {
         let length = text.len().min(N);
         let mut bytes = [0; N];
@@ -220,13 +220,13 @@ impl<'a> Printer<'a> {
         self.indices.read_of(run, [&self.pm10, &self.pm25]);
     }
 
-    /// Writes a line at a place; where it ends.
+    /// Writes a line at a position; returns its end.
     #[inline]
     fn put_line(&mut self, at: usize, row: usize, values: [Option<Short>; 2]) -> usize {
         let mut lines = std::mem::take(&mut self.lines);
         let Some(line) = lines.get_mut(at..).and_then(|rest| rest.first_chunk_mut::<LINE>()) else {
             self.lines = lines;
-            return at; // there is room for a run of lines
+            return at; // there is space for a run of lines
         };
         let id = self.ids.0[row];
         let mut end = 0;
@@ -257,7 +257,7 @@ impl<'a> Printer<'a> {
         at + end
     }
 
-    /// Sees to it that the ends of lines are those of a row's country.
+    /// Updates the ends of lines for a row's country.
     #[inline]
     fn set_country(&mut self, row: usize) {
         if self.country.is_some() && self.block.countries.len() == 1 {
@@ -270,8 +270,8 @@ impl<'a> Printer<'a> {
         }
     }
 
-    /// Sees to it that there is room for the end of a row's line, if its index is not beyond
-    /// those that are kept: some scales go on for ever.
+    /// Extends the cached ends of lines to a row's index, up to a limit, since some scales are
+    /// open-ended.
     #[inline]
     fn has_line_end(&mut self, row: usize) -> bool {
         const MOST: usize = 1000;
@@ -299,7 +299,7 @@ impl<'a> Printer<'a> {
     }
 }
 
-/// Writes a station's columns; where they end, unless one of them is out of the ordinary.
+/// Writes a station's columns; returns their end, or `None` in rare cases that need the slow path.
 #[inline]
 fn put_station(out: &mut [u8; LINE], location: Option<u64>, place: [Cell; 3]) -> Option<usize> {
     let mut end = match location {
@@ -356,7 +356,7 @@ fn put_degrees(out: &mut [u8; LINE], mut at: usize, value: Short) -> Option<usiz
 
 const HUNDRED_MILLION: u64 = 100_000_000;
 
-/// Writes a number of up to sixteen digits; where it ends.
+/// Writes a number of up to sixteen digits; returns its end.
 #[inline]
 fn put_long(out: &mut [u8; LINE], at: usize, number: u64) -> Option<usize> {
     if number < HUNDRED_MILLION {
@@ -392,7 +392,7 @@ fn line_end(country: Option<Country>, place: usize, standard: AqiStandard) -> Pi
     Piece::of(&text)
 }
 
-/// What [`put_short`] can write: digits below 100 million, at most eight behind the point.
+/// Whether [`put_short`] can write it: digits below 100 million, at most eight after the point.
 #[inline]
 fn printable(cell: Cell) -> Option<Option<Short>> {
     match cell {
@@ -412,7 +412,7 @@ const PAIRS: [[u8; 2]; 100] = {
     pairs
 };
 
-/// Numbers below a thousand, without zeros in front, and how many digits they have.
+/// Numbers below a thousand, without leading zeros, and their number of digits.
 const SMALL: [[u8; 4]; 1000] = {
     let mut texts = [[0; 4]; 1000];
     let mut number = 0;
@@ -440,7 +440,7 @@ fn eight_digits(number: u32) -> [u8; 8] {
     [a, b, c, d, e, f, g, h]
 }
 
-/// Writes a number below 100 million; where it ends. Takes room for eight digits.
+/// Writes a number below 100 million; returns its end. Needs space for eight digits.
 #[inline]
 fn put_number(out: &mut [u8; LINE], at: usize, number: u32) -> usize {
     if number < 1000 {
@@ -454,7 +454,7 @@ fn put_number(out: &mut [u8; LINE], at: usize, number: u32) -> usize {
     at + 8 - zeros
 }
 
-/// Writes a decimal that is [`printable`], if there is one, and a comma; where that ends.
+/// Writes a decimal that is [`printable`], if any, and a comma; returns the end.
 #[inline]
 fn put_short(out: &mut [u8; LINE], mut at: usize, value: Option<Short>) -> usize {
     let Some(Short { negative, digits, places }) = value else {

@@ -1,11 +1,10 @@
-//! Readings as CSV: UTF-8, one header line, timestamps RFC 3339 with `Z`, an empty cell
-//! for what is not known. Numbers stand as they were measured, to the last digit, so that
-//! what [`write_page`] writes with [`Column::ALL`] in any [`Dialect`], [`Rows`] reads back
-//! unchanged.
+//! Readings as CSV: UTF-8, one header line, timestamps RFC 3339 with `Z`, an empty cell for unknown
+//! values. Numbers keep every measured digit, so the output of [`write_page`] with [`Column::ALL`]
+//! in any [`Dialect`] is read back by [`Rows`] without loss.
 //!
-//! No cell needs quoting and none can be run as a formula by a spreadsheet: the only
-//! free text is the sensor type, and [`SensorType`](crate::SensorType) admits nothing of
-//! the kind; a cell that begins with `-` is a number.
+//! No cell needs quoting and none can be run as a formula by a spreadsheet: the only free text is
+//! the sensor type, and [`SensorType`](crate::SensorType) does not allow such characters; a cell
+//! that begins with `-` is a number.
 
 mod block_text;
 pub(crate) mod cell;
@@ -40,24 +39,24 @@ impl Dialect {
         Self { delimiter, decimal_point: b'.', byte_order_mark: false, spelling }
     }
 
-    /// Commas in numbers, as spreadsheets in much of Europe read them; `None` when cells
-    /// are separated by commas too.
+    /// Decimal commas, as used by spreadsheets in much of Europe; `None` if cells are also
+    /// separated by commas.
     pub fn with_decimal_comma(self) -> Option<Self> {
         (self.delimiter != b',').then_some(Self { decimal_point: b',', ..self })
     }
 
-    /// With a byte order mark in front, by which some spreadsheets tell UTF-8.
+    /// Adds a byte order mark, by which some spreadsheets detect UTF-8.
     pub fn with_byte_order_mark(self) -> Self {
         Self { byte_order_mark: true, ..self }
     }
 
-    /// With moments and bands written in another way.
+    /// Sets another spelling of timestamps and bands.
     pub fn with_spelling(self, spelling: Spelling) -> Self {
         Self { spelling, ..self }
     }
 }
 
-/// What stands between two cells.
+/// The delimiter of cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Delimiter {
@@ -69,7 +68,7 @@ pub enum Delimiter {
     Tab = b'\t',
 }
 
-/// Appends the byte order mark, if there is one, and the header line.
+/// Appends the byte order mark, if any, and the header line.
 pub fn write_header(out: &mut Vec<u8>, columns: &[Column], dialect: Dialect) {
     if dialect.byte_order_mark {
         out.extend_from_slice("\u{feff}".as_bytes());
@@ -85,8 +84,7 @@ pub fn write_header(out: &mut Vec<u8>, columns: &[Column], dialect: Dialect) {
 
 /// Appends a line for each row of the page.
 ///
-/// With [`Column::DEFAULT`] and [`Dialect::USUAL`] most lines are copied from text that
-/// was printed before.
+/// With [`Column::DEFAULT`] and [`Dialect::USUAL`] most lines are copied from cached text.
 pub fn write_page(out: &mut Vec<u8>, page: &Page, columns: &[Column], dialect: Dialect) {
     write_page_by(out, page, columns, dialect, AqiStandard::DEFAULT);
 }
@@ -129,7 +127,7 @@ fn write_run(out: &mut Vec<u8>, run: &Run, cells: Cells<'_>) {
     }
 }
 
-/// How the cells of a row are written.
+/// The format of a row's cells.
 #[derive(Clone, Copy)]
 struct Cells<'a> {
     columns: &'a [Column],

@@ -7,9 +7,9 @@ use crate::import::cells::{Cells, Commas, column_named, shown};
 use crate::import::{ImportedRow, Place, RowError, columns_of};
 use crate::{Column, Error, ErrorKind};
 
-/// Reads readings back from CSV, row by row, as [`import`](crate::import) says.
+/// Reads readings from CSV, row by row, by the rules of [`import`](crate::import).
 ///
-/// Commas, semicolons or tabs stand between the cells: whichever the header has.
+/// Cells are separated by commas, semicolons or tabs, as detected from the header.
 pub struct Rows<R> {
     reader: ::csv::Reader<Chain<Cursor<Vec<u8>>, R>>,
     columns: Vec<Option<Column>>,
@@ -24,12 +24,11 @@ impl<R> fmt::Debug for Rows<R> {
     }
 }
 
-/// What is looked at to find out what stands between the cells.
+/// Number of bytes examined to detect the delimiter.
 const HEAD_BYTES: u64 = 16 << 10;
 
 impl<R: Read> Rows<R> {
-    /// Reads the header; [`Invalid`](ErrorKind::Invalid) when it lacks a column that is
-    /// needed.
+    /// Reads the header; [`Invalid`](ErrorKind::Invalid) if a required column is missing.
     pub fn new(mut input: R) -> Result<Self, Error> {
         let mut head = Vec::new();
         input.by_ref().take(HEAD_BYTES).read_to_end(&mut head).map_err(cannot_read)?;
@@ -54,7 +53,7 @@ impl<R: Read> Rows<R> {
         Ok(Self { reader, columns, commas, record: ::csv::ByteRecord::new(), ended: false })
     }
 
-    /// The names of the columns that are none of ours.
+    /// The names of the unknown columns.
     pub(crate) fn others(&mut self) -> Result<Vec<String>, Error> {
         let header = self.reader.byte_headers().map_err(|e| cannot_read(e.into()))?;
         let columns = header.iter().zip(&self.columns).filter(|(_, column)| column.is_none());
@@ -110,7 +109,7 @@ fn cannot_read(error: io::Error) -> Error {
     Error::new(ErrorKind::Io, "cannot be read to its end").because(error)
 }
 
-/// Whichever gives the header most of our columns; of those, most cells.
+/// The delimiter with the most known columns in the header, then with the most cells.
 fn delimiter_of(head: &[u8]) -> Delimiter {
     let header = head.split(|byte| b"\r\n".contains(byte)).next().unwrap_or_default();
     let header = String::from_utf8_lossy(header.strip_prefix(b"\xef\xbb\xbf").unwrap_or(header));

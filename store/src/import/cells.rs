@@ -1,4 +1,4 @@
-//! The cells of a row, as text, become a reading: the rules that every kind of file shares.
+//! Parses the cells of a row, as text, into a reading: the rules shared by all file formats.
 
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -14,30 +14,30 @@ use crate::{
     AqiStandard, Column, Country, Kind, Network, Origin, Reading, Sensor, SensorType, Value, Window,
 };
 
-/// Without these a reading has no identity.
+/// The columns of a reading's identity.
 pub(crate) const IDENTITY: [Column; 3] = [Column::SensorId, Column::Window, Column::Timestamp];
 
 const COLUMNS: usize = Column::ALL.len();
 
-/// What a row says by column: nothing where the file has no such column, an empty text
-/// where it is not known.
+/// The cells of a row by column: `None` if the file has no such column, an empty text if the value
+/// is unknown.
 #[derive(Debug, Default)]
 pub(crate) struct Cells<'a> {
     texts: [Option<Cow<'a, str>>; COLUMNS],
     commas: Commas,
 }
 
-/// What a comma within a number is.
+/// The meaning of a comma within a number.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) enum Commas {
-    /// `1,234` may be a bit more than one, or a thousand: nobody can tell.
+    /// Ambiguous: `1,234` may be a bit more than one, or a thousand.
     #[default]
     Ambiguous,
-    /// Decimal, where something else stands between the cells.
+    /// Decimal, if the cells have another separator.
     Decimal,
 }
 
-/// The column of a name in a file; other tools change the case.
+/// The column with a name in a file, case-insensitive, since other tools change the case.
 pub(crate) fn column_named(name: &str) -> Option<Column> {
     let name = name.trim();
     Column::ALL.iter().copied().find(|column| column.name().eq_ignore_ascii_case(name))
@@ -56,14 +56,14 @@ impl<'a> Cells<'a> {
         self.texts[column as usize].is_some()
     }
 
-    /// What stands there, if it says anything.
+    /// The text of a cell, if it is not empty.
     fn text(&self, column: Column) -> Option<&str> {
         let text = self.texts[column as usize].as_deref()?.trim();
         Some(text).filter(|text| !text.is_empty())
     }
 
-    /// The reading; a field that cannot be read is left out, and the row is refused when
-    /// its identity or both values are missing.
+    /// The reading; an unreadable field is left out, and the row is refused if its identity or both
+    /// values are missing.
     pub(crate) fn read(&self, place: Place) -> Result<ImportedRow, RowError> {
         match self.reading() {
             Ok((reading, left_out)) => {
@@ -112,10 +112,10 @@ impl<'a> Cells<'a> {
         read(text).map_err(|reason| format!("{name}: `{}`: {reason}", shown(text)))
     }
 
-    /// What a stored column says; nothing where that cannot be read, which is then named.
+    /// The value of a stored column; none if it is unreadable, which is then reported.
     fn stored(&self, column: Column, left_out: &mut Vec<FieldError>) -> Value {
         let Some(text) = self.text(column) else { return Value::Nothing };
-        // "NA" is a country; "None" would do as the name of a model.
+        // "NA" is a country; "None" would be valid as a model name.
         let may_be_missing = ![Column::P1, Column::P2, Column::Country].contains(&column);
         if may_be_missing && is_missing(text) {
             return Value::Nothing;
@@ -126,7 +126,7 @@ impl<'a> Cells<'a> {
             Err(reason) => {
                 left_out.push(FieldError { column, text: shown(text), reason });
                 match column {
-                    // A model that cannot be read is one that is not known, rather than none.
+                    // An unreadable model counts as unknown, not as missing.
                     Column::SensorType => Value::SensorType(SensorType::UNREADABLE),
                     _ => Value::Nothing,
                 }
@@ -152,8 +152,7 @@ impl<'a> Cells<'a> {
         }
     }
 
-    /// The first derived column that the file has and that says something else than what
-    /// follows from the reading.
+    /// The first derived column in the file whose value differs from the recomputed one.
     fn differing(&self, reading: &Reading) -> Option<Column> {
         let same = |column: Column| {
             let given = self.text(column).filter(|text| !is_missing(text));
@@ -170,7 +169,7 @@ impl<'a> Cells<'a> {
                     given.is_some() && given == value.text()
                 }
                 (value, Some(text)) if column.kind() == Kind::Text => {
-                    // Tables make 1.0 of a text that looks like a number.
+                    // Spreadsheets convert a text that looks like a number to 1.0.
                     let number = |text: &str| self.commas.decimal(text).ok();
                     let same_number = |a: &str| number(a).is_some() && number(a) == number(text);
                     value.text().is_some_and(|value| value == text || same_number(value))
@@ -183,8 +182,8 @@ impl<'a> Cells<'a> {
     }
 }
 
-/// What tables say where they have nothing. Of `P1` and `P2` it is counted, since sensors
-/// and their programs say it too.
+/// Placeholders for missing values in tables. For `P1` and `P2` they are counted, since sensors and
+/// their programs write them, too.
 fn is_missing(text: &str) -> bool {
     const WORDS: [&str; 9] = ["nan", "-nan", "na", "n/a", "<na>", "null", "none", "nil", "nat"];
     WORDS.iter().any(|word| text.eq_ignore_ascii_case(word))
@@ -200,7 +199,7 @@ fn parsed<T: FromStr<Err: Display>>(text: &str) -> Result<T, String> {
 }
 
 impl Commas {
-    /// A whole number, also as `9001.0`, which tables make of a column with gaps.
+    /// An integer, also as `9001.0`, which table tools write for a column with gaps.
     fn whole<T: FromStr>(self, text: &str) -> Result<T, String> {
         let text = self.with_point(text)?;
         let (number, fraction) = text.split_once('.').unwrap_or((&text, "0"));
@@ -224,12 +223,13 @@ impl Commas {
         number.ok_or_else(|| "not a decimal number".to_owned())
     }
 
-    /// A number whose decimal comma, if it has one, is a point.
+    /// A number with its decimal comma, if any, converted to a point.
     fn with_point(self, text: &str) -> Result<Cow<'_, str>, String> {
         let numeric = text.bytes().all(|b| b.is_ascii_digit() || b"-+.,eE".contains(&b));
         match (text.matches(',').count(), self) {
-            (1.., Self::Ambiguous) if numeric => Err("ambiguous: a comma within a number is \
-                 taken for a decimal one only where semicolons or tabs stand between the cells"
+            (1.., Self::Ambiguous) if numeric => Err("ambiguous: a comma within a number is a \
+                                                      decimal comma only if the cells are \
+                                                      separated by semicolons or tabs"
                 .to_owned()),
             (1, Self::Decimal) if !text.contains('.') => Ok(Cow::Owned(text.replace(',', "."))),
             _ => Ok(Cow::Borrowed(text)),
@@ -248,9 +248,9 @@ impl Commas {
     }
 }
 
-/// A moment with an offset, or in UTC without one; or seconds, or milliseconds, since 1970. A date alone is midnight where means
-/// are over days, and no moment elsewhere; nor is one to the minute, which a spreadsheet may have
-/// cut.
+/// A timestamp with an offset, or in UTC without one; or seconds, or milliseconds, since 1970. A
+/// date without a time is midnight for daily means, and invalid otherwise; a timestamp without
+/// seconds is invalid, since a spreadsheet may have truncated it.
 fn moment(text: &str, window: Window) -> Result<Timestamp, String> {
     if let Ok(timestamp) = text.parse() {
         return Ok(timestamp);
@@ -272,6 +272,6 @@ fn moment(text: &str, window: Window) -> Result<Timestamp, String> {
         length if length >= to_the_second && plain => civil.parse().ok().and_then(utc),
         _ => None,
     };
-    let expected = "not a moment such as 2026-11-26T20:19:33Z or 2026-11-26 20:19:33 (UTC)";
+    let expected = "not a timestamp such as 2026-11-26T20:19:33Z or 2026-11-26 20:19:33 (UTC)";
     found.ok_or_else(|| expected.to_owned())
 }

@@ -1,4 +1,4 @@
-//! Parquet and Arrow, by our writers or by others: any type that says the same will do.
+//! Parquet and Arrow, written by Airshed or by other tools: any equivalent type is accepted.
 
 use std::fs::File;
 use std::io::Read;
@@ -52,15 +52,15 @@ pub(super) fn read_stream(
 
 fn damaged(kind: &str, error: impl Into<BoxError>) -> Error {
     let error = error.into();
-    // As parquet and arrow say it of what they were built without.
+    // The error text of parquet and arrow for features that were not built.
     if let Some((_, codec)) = error.to_string().split_once("Disabled feature at compile time: ") {
         let message = format!(
-            "the {kind} file is compressed with {codec}, which airshed does not read: write it \
-             with zstd, gzip, snappy or without compression"
+            "the {kind} file is compressed with {codec}, which airshed does not support: use \
+             zstd, gzip, snappy or no compression"
         );
         return Error::new(ErrorKind::Invalid, message);
     }
-    Error::new(ErrorKind::Damaged, format!("a damaged or cut {kind} file")).because(error)
+    Error::new(ErrorKind::Damaged, format!("a damaged or truncated {kind} file")).because(error)
 }
 
 fn read_batches(
@@ -97,7 +97,7 @@ fn read_batches(
     Ok(ControlFlow::Continue(()))
 }
 
-/// The values of a column as cells of CSV have them.
+/// The values of a column as CSV cells.
 struct Texts {
     array: ArrayRef,
     unit: Option<TimeUnit>,
@@ -106,11 +106,11 @@ struct Texts {
 impl Texts {
     fn of(array: &ArrayRef) -> Result<Self, ArrowError> {
         Ok(match array.data_type() {
-            // With a zone or without: the number counts from 1970 in UTC.
+            // With or without a time zone: the number counts from 1970 in UTC.
             DataType::Timestamp(unit, _) => {
                 Self { array: cast(array, &DataType::Int64)?, unit: Some(*unit) }
             }
-            // As Rust writes them: the shortest digits, and never an exponent.
+            // In Rust's format: the shortest digits, without an exponent.
             DataType::Float16 | DataType::Float32 => {
                 Self { array: cast(array, &DataType::Float64)?, unit: None }
             }
@@ -136,7 +136,7 @@ impl Texts {
         match self.array.data_type() {
             DataType::Float64 => {
                 let value = self.array.as_primitive::<arrow_array::types::Float64Type>().value(row);
-                // What has no value there is missing, as a null is.
+                // A key without a value is missing, like a null.
                 Ok(if value.is_nan() { String::new() } else { value.to_string() })
             }
             DataType::Utf8 => Ok(self.array.as_string::<i32>().value(row).to_owned()),

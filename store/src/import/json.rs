@@ -1,4 +1,4 @@
-//! JSON: an object a line, an array of objects, or GeoJSON.
+//! JSON: one object per line, an array of objects, or GeoJSON.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,7 +15,7 @@ use super::cells::{Cells, IDENTITY, column_named, shown};
 use super::{Each, Others, Place, RowError, broken, invalid};
 use crate::{Column, Error, ErrorKind};
 
-/// Longer lines are none of ours, and are not held in memory.
+/// Longer lines are not readings, and are not kept in memory.
 const LONGEST_LINE: u64 = 1 << 20;
 
 pub(super) fn read_lines(
@@ -70,9 +70,13 @@ pub(super) fn read_document(
         (_, Some(failure), _) => Err(failure),
         (.., Ok(())) => Ok(ControlFlow::Continue(())),
         (.., Err(error)) if error.is_io() => Err(broken(error.into())),
-        (.., Err(error)) => {
-            Err(Error::new(ErrorKind::Damaged, format!("the JSON is not whole: {error}")))
-        }
+        (.., Err(error)) => Err(Error::new(
+            ErrorKind::Damaged,
+            format!(
+                "the JSON is incomplete or invalid: \
+                                                        {error}"
+            ),
+        )),
     }
 }
 
@@ -80,7 +84,7 @@ struct Receiver<'a> {
     each: Each<'a>,
     others: &'a mut Others,
     rows: u64,
-    /// What the file is instead of readings.
+    /// The type of a file that has no readings.
     failure: Option<Error>,
     stopped: bool,
 }
@@ -172,14 +176,14 @@ impl Receiver<'_> {
 #[derive(Default)]
 struct Object {
     cells: Cells<'static>,
-    /// The names that are none of ours.
+    /// The unknown names.
     others: Vec<String>,
     is_feature: bool,
 }
 
 impl Object {
-    /// Whether the first row of a file looks like one of ours. One that lacks a single
-    /// field of its identity is refused alone.
+    /// Whether the first row of a file looks like a reading. A row that lacks a single field of its
+    /// identity is refused by itself.
     fn check(&self, kind: &str) -> Result<(), Error> {
         if self.others.iter().any(|name| name == "sensordatavalues") {
             let feed = "a feed file of Sensor.Community, which is collected, not imported";
@@ -230,7 +234,7 @@ struct Point {
     coordinates: Vec<Box<RawValue>>,
 }
 
-/// The members of an object; none of another value.
+/// The members of an object; none for other values.
 fn members(value: &RawValue) -> Result<Vec<(String, Box<RawValue>)>, serde_json::Error> {
     struct Members;
     impl<'de> Visitor<'de> for Members {
@@ -262,7 +266,7 @@ impl<'de> Deserialize<'de> for Object {
     }
 }
 
-/// A value as a cell of CSV has it.
+/// A value as a CSV cell.
 fn text_of(value: &RawValue) -> Result<Cow<'static, str>, serde_json::Error> {
     let text = value.get();
     Ok(match text.as_bytes().first() {

@@ -1,17 +1,17 @@
-//! What a file is, by its first bytes.
+//! The type of a file, detected from its first bytes.
 
 use serde::de::IgnoredAny;
 
-/// What can be read, and what cannot, in words.
+/// The supported types, and a description of unsupported ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Kind {
     Gzip,
     Zstd,
     Zip,
     Csv,
-    /// An object a line.
+    /// One object per line.
     NdJson,
-    /// An array, or an object that holds one.
+    /// An array, or an object containing one.
     Json,
     Parquet,
     Arrow,
@@ -20,7 +20,7 @@ pub(super) enum Kind {
     Other(String),
 }
 
-const SPREADSHEET: &str = "a spreadsheet's own file: save it as CSV";
+const SPREADSHEET: &str = "a workbook: save it as CSV";
 
 impl Kind {
     pub(super) fn of(head: &[u8]) -> Self {
@@ -45,8 +45,8 @@ impl Kind {
                 Some("application/vnd.ms-excel") => other(SPREADSHEET),
                 Some(mime) if mime.contains("spreadsheet") => other(SPREADSHEET),
                 Some(mime) if mime.starts_with("image/") => other("an image"),
-                Some("application/x-bzip2") => other("packed with bzip2: unpack it first"),
-                Some("application/x-xz") => other("packed with xz: unpack it first"),
+                Some("application/x-bzip2") => other("compressed with bzip2: decompress it first"),
+                Some("application/x-xz") => other("compressed with xz: decompress it first"),
                 Some("application/x-tar") => other("a tar archive: unpack it first"),
                 Some(mime) => Self::Other(format!("a file of the type {mime}")),
             },
@@ -76,7 +76,7 @@ impl Kind {
     }
 }
 
-/// Text of any encoding that contains ASCII has none of its control characters.
+/// Text in any encoding that extends ASCII contains no ASCII control characters.
 fn is_text(head: &[u8]) -> bool {
     head.iter().all(|byte| !byte.is_ascii_control() || b"\t\n\x0c\r".contains(byte))
 }

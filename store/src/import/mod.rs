@@ -1,16 +1,15 @@
-//! Reads readings back from files: from all that [`Encoder`](crate::Encoder) writes, and
-//! from what other programs make of it.
+//! Reads readings from files: all formats of [`Encoder`](crate::Encoder), and the variants that
+//! other programs write.
 //!
-//! A file is recognised by what is in it. [`read`] takes CSV (commas, semicolons or tabs,
-//! decimal points or commas), NDJSON, JSON arrays, GeoJSON, Parquet and Arrow, each also
-//! packed with gzip, zstd or zip, and says of any other what it is.
+//! The format is detected from the content. [`read`] accepts CSV (commas, semicolons or tabs,
+//! decimal points or commas), NDJSON, JSON arrays, GeoJSON, Parquet and Arrow, each also compressed
+//! with gzip, zstd or zip, and names the type of any other file.
 //!
-//! Columns may be in any order, and others than ours are passed over and named; `sensor_id`,
-//! `window` and `timestamp` are needed. A comma within a number is a decimal one in CSV with
-//! semicolons or tabs, and nothing that can be read elsewhere. Times without an offset are UTC. A field that
-//! cannot be read is left out, and named in [`ImportedRow::left_out`]; a row is refused
-//! where that leaves no identity, or neither `P1` nor `P2`. `AQI`, `Range` and `flags`
-//! follow from the rest: where the file says something else,
+//! Columns can be in any order; unknown columns are ignored and listed; `sensor_id`, `window` and
+//! `timestamp` are required. A comma within a number is a decimal comma in CSV with semicolons or
+//! tabs, and invalid elsewhere. Timestamps without an offset are UTC. An unreadable field is left
+//! out, and named in [`ImportedRow::left_out`]; a row is refused if that leaves no identity, or
+//! neither `P1` nor `P2`. `AQI`, `Range` and `flags` are recomputed: if the file differs,
 //! [`ImportedRow::differs`] names the column.
 
 pub(crate) mod cells;
@@ -36,22 +35,21 @@ pub use self::plain::read;
 pub use self::unpack::read;
 use crate::{Column, Error, ErrorKind, Reading};
 
-/// Takes row after row; breaks off when it wants no more.
+/// A callback for each row, which can stop the import.
 pub type Each<'a> = &'a mut dyn FnMut(Result<ImportedRow, RowError>) -> ControlFlow<()>;
 
-/// A row that can be kept.
+/// A valid row.
 #[derive(Debug)]
 pub struct ImportedRow {
-    /// Where it stands.
+    /// Its position in the file.
     pub place: Place,
-    /// What it says.
+    /// The reading.
     pub reading: Reading,
-    /// Whether it says whose sensor it is; if not, it is taken for one of the default network.
+    /// Whether it names its network; if not, the sensor belongs to the default network.
     pub names_network: bool,
     /// The fields that could not be read.
     pub left_out: Vec<FieldError>,
-    /// The first of `AQI`, `Range` and `flags` that says something else than what follows
-    /// from the reading.
+    /// The first of `AQI`, `Range` and `flags` that differs from the recomputed value.
     pub differs: Option<Column>,
 }
 
@@ -60,7 +58,7 @@ pub struct ImportedRow {
 pub struct FieldError {
     /// The field.
     pub column: Column,
-    /// The beginning of what stands there.
+    /// The beginning of its text.
     pub text: String,
     /// What is wrong with it.
     pub reason: String,
@@ -72,7 +70,7 @@ impl fmt::Display for FieldError {
     }
 }
 
-/// Where a row stands in a file.
+/// The position of a row in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     /// The file within an archive.
@@ -108,7 +106,7 @@ impl Place {
         Self { member: Some(Arc::clone(name)), position: Position::Whole }
     }
 
-    /// The same in a file of an archive.
+    /// The position in a file of an archive.
     fn within(self, name: &Arc<str>) -> Self {
         Self { member: Some(Arc::clone(name)), ..self }
     }
@@ -137,12 +135,12 @@ pub struct RowError {
 }
 
 impl RowError {
-    /// A row that was read and is not wanted.
+    /// A valid row that the caller refuses.
     pub fn new(place: Place, message: impl Into<String>) -> Self {
         Self { place, message: message.into() }
     }
 
-    /// Where the row stands.
+    /// The position of the row.
     pub fn place(&self) -> &Place {
         &self.place
     }
@@ -156,12 +154,12 @@ impl fmt::Display for RowError {
 
 impl std::error::Error for RowError {}
 
-/// The columns, or members, of a file that are none of ours, and were passed over.
+/// The unknown columns, or members, of a file, which were ignored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Others(Vec<String>);
 
 impl Others {
-    /// Of a file whose members are never the same, no more are kept.
+    /// Maximum number of names, for files whose members vary.
     const MOST: usize = 100;
 
     fn add(&mut self, name: &str) {
@@ -171,21 +169,20 @@ impl Others {
         }
     }
 
-    /// The beginning of each name, each once.
+    /// The distinct names, truncated.
     pub fn names(&self) -> &[String] {
         &self.0
     }
 }
 
-/// A file that a library panics over: what [`read`] ended with is the cause.
+/// A file on which a library panics: the panic of [`read`] is the cause.
 pub fn unreadable(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
     Error::new(ErrorKind::Damaged, "a damaged file, which cannot be read").because(cause)
 }
 
-/// Our columns among those of a table, by position.
+/// The known columns of a table, by position.
 ///
-/// [`Invalid`](ErrorKind::Invalid), with what the table is instead, where a reading cannot
-/// be read from it.
+/// [`Invalid`](ErrorKind::Invalid), with a description of the table, if it has no readings.
 pub(crate) fn columns_of<'a>(
     kind: &str,
     names: impl Iterator<Item = &'a str> + Clone,
@@ -197,8 +194,7 @@ pub(crate) fn columns_of<'a>(
         IDENTITY.into_iter().filter(|column| !has(*column)).map(Column::name).collect();
     let is = |name: &str| names.clone().any(|other| other.trim() == name);
     if !missing.is_empty() && has(Column::SensorId) && is("lat") && is("lon") {
-        let archive =
-            "an archive file of Sensor.Community: reading those comes with a later version";
+        let archive = "an archive file of Sensor.Community, which is not supported yet";
         return Err(invalid(archive.to_owned()));
     }
     if !has(Column::P1) && !has(Column::P2) {

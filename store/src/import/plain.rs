@@ -1,4 +1,4 @@
-//! Files without the feature `import`: CSV alone.
+//! Import without the feature `import`: only CSV.
 
 use std::io::{Cursor, Read};
 
@@ -6,13 +6,13 @@ use super::{Each, Others};
 use crate::csv::Rows;
 use crate::{Error, ErrorKind};
 
-/// What is looked at to find out whether a file is CSV.
+/// Number of bytes examined to detect CSV.
 const HEAD_BYTES: u64 = 16 << 10;
 
-/// Reads a CSV file row by row; the names of columns that were passed over.
+/// Reads a CSV file row by row; returns the names of ignored columns.
 ///
-/// [`Invalid`](ErrorKind::Invalid) when it is another file, and [`Io`](ErrorKind::Io) where it
-/// cannot be read on: then the rows before were handed over.
+/// [`Invalid`](ErrorKind::Invalid) if it is not CSV, and [`Io`](ErrorKind::Io) on a read error,
+/// after the preceding rows were passed on.
 pub fn read(mut input: impl Read, each: Each<'_>) -> Result<Others, Error> {
     let mut head = Vec::new();
     input
@@ -23,7 +23,7 @@ pub fn read(mut input: impl Read, each: Each<'_>) -> Result<Others, Error> {
     let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&head).trim_ascii_start();
     let binary = |byte: &u8| byte.is_ascii_control() && !b"\t\n\x0c\r".contains(byte);
     if head.iter().any(binary) || text.starts_with(b"{") || text.starts_with(b"[") {
-        let message = "no CSV; files of other kinds were left out of this build (feature `import`)";
+        let message = "not CSV; this build supports no other formats (feature `import`)";
         return Err(Error::new(ErrorKind::Invalid, message));
     }
     let mut rows = Rows::new(Cursor::new(head).chain(input))?;

@@ -1,4 +1,4 @@
-//! A file of any kind, unpacked and handed to whoever reads its kind.
+//! Decompresses a file and passes it to the reader of its format.
 
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek};
@@ -10,20 +10,20 @@ use super::{Each, ImportedRow, Others, Place, RowError, broken, columnar, invali
 use crate::csv::Rows;
 use crate::{Error, ErrorKind};
 
-/// How often one file may be packed in another.
+/// Maximum nesting of compressed files.
 const DEEPEST: usize = 4;
 
-/// What is looked at to find out what a file is.
+/// Number of bytes examined to detect the format.
 const HEAD_BYTES: u64 = 16 << 10;
 
-/// Reads a file, whatever it is, row by row; the names of columns that were passed over.
+/// Reads a file of any format row by row; returns the names of ignored columns.
 ///
-/// [`Invalid`](ErrorKind::Invalid) when it is none that readings can be read from;
-/// [`Damaged`](ErrorKind::Damaged) where it is broken or cut, and [`Io`](ErrorKind::Io)
-/// where it cannot be read on: then the rows before were handed over.
+/// [`Invalid`](ErrorKind::Invalid) if its format is not supported; [`Damaged`](ErrorKind::Damaged)
+/// if it is damaged or truncated, and [`Io`](ErrorKind::Io) on a read error, after the preceding
+/// rows were passed on.
 pub fn read(mut input: impl Read, each: Each<'_>) -> Result<Others, Error> {
     let mut others = Others::default();
-    let _ = read_packed(&mut input, 0, each, &mut others)?; // whoever breaks off knows
+    let _ = read_packed(&mut input, 0, each, &mut others)?; // the caller knows whether it stopped
     Ok(others)
 }
 
@@ -38,7 +38,7 @@ fn read_packed(
     let kind = Kind::of(&head);
     let mut input = Cursor::new(head).chain(input);
     if depth > DEEPEST && matches!(kind, Kind::Gzip | Kind::Zstd | Kind::Zip) {
-        return Err(invalid("a file that is packed again and again".to_owned()));
+        return Err(invalid("a file that is compressed too many times".to_owned()));
     }
     match kind {
         Kind::Gzip => {
@@ -69,21 +69,22 @@ fn read_packed(
     }
 }
 
-/// Each file of the archive. One that cannot be read is refused like a row, unless it is
-/// the only one.
+/// Reads each file of the archive. An unreadable file is refused like a row, unless it is the only
+/// one.
 fn read_zip(
     input: &mut dyn Read,
     depth: usize,
     each: Each<'_>,
     others: &mut Others,
 ) -> Result<ControlFlow<()>, Error> {
-    let damaged = |e| Error::new(ErrorKind::Damaged, "a damaged or cut zip archive").because(e);
+    let damaged =
+        |e| Error::new(ErrorKind::Damaged, "a damaged or truncated zip archive").because(e);
     let mut archive = zip::ZipArchive::new(spooled(input)?).map_err(damaged)?;
     let mut names = Vec::new();
     for number in 0..archive.len() {
         let member = archive.by_index_raw(number).map_err(damaged)?;
         let name = String::from_utf8_lossy(member.name_raw());
-        // What macOS adds to what was packed.
+        // Metadata that macOS adds to archives.
         if member.is_file() && !name.starts_with("__MACOSX/") {
             names.push((number, Arc::<str>::from(name)));
         }
@@ -114,10 +115,10 @@ fn read_zip(
     Ok(ControlFlow::Continue(()))
 }
 
-/// On disk, for formats that are read from their end.
+/// Decompresses to disk, for formats that are read from the end.
 fn spooled(input: &mut dyn Read) -> Result<File, Error> {
     let mut file = tempfile::tempfile().map_err(|e| {
-        Error::new(ErrorKind::Io, "cannot make a temporary file to unpack into").because(e)
+        Error::new(ErrorKind::Io, "cannot create a temporary file for decompression").because(e)
     })?;
     io::copy(input, &mut file).and_then(|_| file.rewind()).map_err(broken)?;
     Ok(file)

@@ -220,8 +220,8 @@ fn a_field_that_cannot_be_read_costs_that_field() {
         (
             "7,24h,2026-11-26 20:19:33,\"1,234\",4,\"51,2\",,,1,Low,\"0,0\",",
             vec![
-                "P1: `1,234`: ambiguous: a comma within a number is taken for a decimal one only where semicolons or tabs stand between the cells",
-                "loc_lat: `51,2`: ambiguous: a comma within a number is taken for a decimal one only where semicolons or tabs stand between the cells",
+                "P1: `1,234`: ambiguous: a comma within a number is a decimal comma only if the cells are separated by semicolons or tabs",
+                "loc_lat: `51,2`: ambiguous: a comma within a number is a decimal comma only if the cells are separated by semicolons or tabs",
                 "indoor: `0,0`: neither true (1) nor false (0)",
             ],
         ),
@@ -259,13 +259,13 @@ fn a_row_without_identity_or_values_is_refused_with_its_line() {
         ),
         (
             "7,24h,03.05.2020 00:08,8,4,,,,,,,",
-            "timestamp: `03.05.2020 00:08`: not a moment such as",
+            "timestamp: `03.05.2020 00:08`: not a timestamp such as",
         ),
         (
             "7,24h,2026-11-26 20:19,8,4,,,,,,,",
-            "timestamp: `2026-11-26 20:19`: not a moment such as",
+            "timestamp: `2026-11-26 20:19`: not a timestamp such as",
         ),
-        ("7,24h,2026-11-26,8,4,,,,,,,", "timestamp: `2026-11-26`: not a moment such as"),
+        ("7,24h,2026-11-26,8,4,,,,,,,", "timestamp: `2026-11-26`: not a timestamp such as"),
         (
             "7,24h,2026-11-26T20:19:33[Europe/Berlin],8,4,,,,,,,",
             "timestamp: `2026-11-26T20:19:33[Europe/Berlin]`",
@@ -408,11 +408,11 @@ fn what_is_no_file_of_readings_is_named() {
         (b"\x00\x01\x02\x03\x04", "binary data"),
         (b"\x89PNG\r\n\x1a\n\0\0", "an image"),
         (b"\xff\xfes\0e\0n\0s\0o\0r\0", "text in UTF-16: save it as UTF-8"),
-        (b"BZh91AY&SY\x00\x00", "packed with bzip2: unpack it first"),
+        (b"BZh91AY&SY\x00\x00", "compressed with bzip2: decompress it first"),
         (b"redb\x1a\x0a\xa9\x0d\x0a", "a store, not an export: export from it"),
         (b"Dear all,\nplease find the readings", "text without columns, which begins with"),
         (b"No data found.", "text without columns, which begins with `No data found.`"),
-        (archive, "an archive file of Sensor.Community: reading those comes with a later version"),
+        (archive, "an archive file of Sensor.Community, which is not supported yet"),
         (&packed, "an archive file of Sensor.Community"),
         (weather, "an archive file of Sensor.Community"),
         (feed, "a feed file of Sensor.Community, which is collected, not imported"),
@@ -440,7 +440,7 @@ fn what_is_no_file_of_readings_is_named() {
         assert!(said.starts_with(what), "{}: {said}", String::from_utf8_lossy(file));
     }
     let bomb = (0..6).fold(b"sensor_id".to_vec(), |file, _| gzip(&file));
-    assert_eq!(refusal(&bomb), "a file that is packed again and again");
+    assert_eq!(refusal(&bomb), "a file that is compressed too many times");
 }
 
 #[tokio::test]
