@@ -8,10 +8,10 @@ use crate::{
     Shape, Standard, Table, decimal,
 };
 
-/// No standard has more tables, so no answer has more parts.
+/// Maximum number of parts of an answer: no standard has more tables.
 pub(crate) const MOST_PARTS: usize = 10;
 
-/// The index of one pollutant and how it came about.
+/// The sub-index of one pollutant, with its explanation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SubIndex {
     standard: &'static Standard,
@@ -21,17 +21,17 @@ pub struct SubIndex {
     index: Index,
 }
 
-/// A row of a table as the standard prints it.
+/// A row of a table as published in the standard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Row {
-    /// Where the row begins, in the table's unit.
+    /// The lower bound, in the table's unit.
     pub low: Decimal,
-    /// Where it ends; none when it is open.
+    /// The upper bound; none if it is open.
     pub high: Option<Decimal>,
-    /// The index where it begins.
+    /// The index at the lower bound.
     pub index_low: u32,
-    /// The index where it ends; none when it goes on.
+    /// The index at the upper bound; none if it is open.
     pub index_high: Option<u32>,
 }
 
@@ -52,7 +52,7 @@ impl SubIndex {
         self.table.pollutant
     }
 
-    /// The span of time that the concentration is a mean of.
+    /// The averaging period of the concentration.
     pub fn averaging(&self) -> Averaging {
         self.table.averaging
     }
@@ -62,7 +62,7 @@ impl SubIndex {
         self.concentration
     }
 
-    /// The table that was read.
+    /// The table that was used.
     pub fn table(&self) -> &'static Table {
         self.table
     }
@@ -77,15 +77,15 @@ impl SubIndex {
         self.standard.category(self.index)
     }
 
-    /// The value that was looked up, in the table's unit; none where the standard looks
-    /// the concentration up as it is.
+    /// The rounded value that was looked up, in the table's unit; none if the standard looks up the
+    /// unrounded concentration.
     pub fn rounded(&self) -> Option<Decimal> {
         let scale = self.table.scale(self.standard.rounding)?;
         let on_grid = || decimal::fixed(self.steps, scale.decimals.into());
         (!scale.rounding.keeps_digits()).then(on_grid)
     }
 
-    /// The row of the table that applied; none for a risk.
+    /// The applicable row of the table; none for a risk.
     pub fn row(&self) -> Option<Row> {
         let scale = self.table.scale(self.standard.rounding)?;
         // A number that is not rounded lies in the row of the next grid step above, unless
@@ -106,9 +106,9 @@ impl SubIndex {
         })
     }
 
-    /// How much more concentration, in the table's unit, until the next category begins
-    /// (where a category begins above a number, that number); none in the worst one, and
-    /// where this table does not reach the next one.
+    /// The distance in concentration, in the table's unit, to the start of the next category (or to
+    /// its exclusive bound); none in the worst category, and if this table does not reach the next
+    /// one.
     pub fn to_next_category(&self) -> Option<Decimal> {
         let category = self.category();
         let next = self.standard.categories.iter().find(|other| other.from > category.from)?;
@@ -143,15 +143,14 @@ enum Part {
 impl Standard {
     /// The index of several pollutants measured at one place, explained.
     ///
-    /// A value that the standard discards ([`Error::Implausible`]) or that lies below its
-    /// table ([`Error::BelowTable`]) does not count and is named by
-    /// [`Answer::refused`]; that error is the answer only when no other value is left.
-    /// Where the standard's minimum of pollutants is not met, the index is that of what
-    /// there is, and [`Answer::is_complete`] says so; a sum of risks is then
-    /// [`Error::Incomplete`], because a part of a sum is not an index.
+    /// A value that the standard discards ([`Error::Implausible`]) or that is below its table
+    /// ([`Error::BelowTable`]) is ignored and reported by [`Answer::refused`]; it is an error only
+    /// if no other value is left. If the standard's minimum of pollutants is not met, the index is
+    /// computed from the given ones, and [`Answer::is_complete`] is false; a sum of risks is then
+    /// [`Error::Incomplete`], because a partial sum is not an index.
     ///
-    /// [`Error::NothingGiven`] for no sample, [`Error::GivenTwice`] when one repeats, and
-    /// what [`sub_index`](Self::sub_index) refuses.
+    /// [`Error::NothingGiven`] without samples, [`Error::GivenTwice`] for duplicates, and the
+    /// errors of [`sub_index`](Self::sub_index).
     pub fn index(&'static self, samples: &[Sample]) -> Result<Answer, Error> {
         let mut parts: [Option<Part>; MOST_PARTS] = [None; MOST_PARTS];
         let mut refusal = Error::NothingGiven;
@@ -190,7 +189,7 @@ impl Part {
 }
 
 impl Answer {
-    /// Fills in the index by the standard's rule.
+    /// Computes the index by the standard's rule.
     fn aggregate(&mut self, worst: Index) -> Result<(), Error> {
         match self.standard.rule {
             Rule::Worst => self.index = worst,
@@ -238,12 +237,12 @@ impl Answer {
         self.standard.colour(self.index)
     }
 
-    /// The standard that was asked.
+    /// The standard.
     pub fn standard(&self) -> &'static Standard {
         self.standard
     }
 
-    /// One sub-index for each sample that counts, in the order given.
+    /// The sub-index of each sample that was used, in the order given.
     pub fn parts(&self) -> impl Iterator<Item = &SubIndex> {
         self.parts.iter().flatten().filter_map(|part| match part {
             Part::Counts(sub_index) => Some(sub_index),
@@ -251,7 +250,7 @@ impl Answer {
         })
     }
 
-    /// The samples that do not count, and why.
+    /// The samples that were ignored, with the errors.
     pub fn refused(&self) -> impl Iterator<Item = (Pollutant, Averaging, Error)> {
         self.parts.iter().flatten().filter_map(|part| match part {
             Part::Counts(_) => None,
@@ -276,9 +275,9 @@ impl Answer {
         })
     }
 
-    /// The pollutants that make the index what it is: those whose sub-index is the highest,
-    /// more than one when they tie; for a sum of risks the one with the largest. None where
-    /// the standard names no dominant pollutant at so low an index.
+    /// The dominant pollutants: those with the highest sub-index, more than one for a tie; for a
+    /// sum of risks the one with the largest risk. None if the standard names no dominant pollutant
+    /// at so low an index.
     pub fn dominant(&self) -> impl Iterator<Item = Pollutant> {
         let weight = |part: &SubIndex| match self.standard.rule {
             Rule::RiskSum(_) => part.steps,
@@ -297,7 +296,7 @@ impl Answer {
         self.penalty
     }
 
-    /// The groups of pollutants of which the standard wants one and none counts.
+    /// The required groups of pollutants of which none was used.
     pub fn missing(&self) -> impl Iterator<Item = &'static [Pollutant]> {
         let groups = self.standard.needs.groups.iter().copied();
         groups.filter(|group| !group.iter().any(|pollutant| self.has(*pollutant)))
@@ -310,8 +309,8 @@ impl Answer {
         self.needs_met() || above.is_some_and(|above| self.index.place() > above)
     }
 
-    /// Another averaging period that decides about a pollutant whose table ended below its
-    /// concentration, where that period was not given.
+    /// Another averaging period that is required for a pollutant whose concentration is above its
+    /// table, if that period was not given.
     pub fn undecided(&self) -> impl Iterator<Item = (Pollutant, Averaging)> {
         self.parts().filter_map(|part| {
             let averaging = part.table.defers_to?;

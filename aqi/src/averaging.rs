@@ -3,10 +3,10 @@ use core::str::FromStr;
 
 use crate::{Error, words};
 
-/// The span of time that a concentration is a mean of.
+/// The averaging period of a concentration.
 ///
-/// Where a standard takes the highest such mean of a day (ozone's daily maximum of 8-hour
-/// means), that is a value of the same span.
+/// If a standard uses the highest such mean of a day (ozone's daily maximum of 8-hour means), it
+/// has the same averaging period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -26,7 +26,7 @@ pub enum Averaging {
     /// Eight hours.
     #[cfg_attr(feature = "serde", serde(rename = "8h"))]
     EightHours,
-    /// 24 hours, running or of a calendar day as the standard says.
+    /// 24 hours, running or a calendar day, depending on the standard.
     #[cfg_attr(feature = "serde", serde(rename = "24h"))]
     Day,
     /// Ozone's six consecutive months of the highest mean (WHO).
@@ -87,7 +87,7 @@ impl fmt::Display for Averaging {
 impl FromStr for Averaging {
     type Err = Error;
 
-    /// Reads the name as people write it: `24h`, `24 hours`, `24-hour`, `daily`.
+    /// Parses common spellings: `24h`, `24 hours`, `24-hour`, `daily`.
     fn from_str(text: &str) -> Result<Self, Error> {
         let is_any = |names: &[&str]| names.iter().any(|name| words::same(text, name));
         let is_it = |averaging: &Self| is_any(averaging.names());
@@ -95,12 +95,13 @@ impl FromStr for Averaging {
     }
 }
 
-/// How many values an averaging period has and how many of them must be there.
+/// A data-capture rule: the number of values in an averaging period, and how many of them are
+/// required.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Capture {
-    /// How many values a whole period has.
+    /// The number of values in a complete period.
     pub of: u32,
-    /// How many of them a mean needs.
+    /// The number of values required for a mean.
     pub at_least: u32,
 }
 

@@ -1,5 +1,5 @@
-//! Standards that are not in this crate: of an authority that it does not have, or made up for a
-//! study. What is wrong with one does not compile.
+//! Custom standards: of an authority that this crate does not include, or for a study. An invalid
+//! standard does not compile.
 //!
 //! ```
 //! use airshed_aqi::{Averaging, Category, Colour, Concentration, Date, End, Pollutant, Rounding};
@@ -28,7 +28,7 @@
 //! # Ok::<(), airshed_aqi::Error>(())
 //! ```
 //!
-//! Bands out of order do not compile:
+//! Bands in the wrong order do not compile:
 //!
 //! ```compile_fail
 //! # use airshed_aqi::{Averaging, Category, Colour, End, Pollutant, Rounding, Scale, Severity, Shape};
@@ -46,13 +46,13 @@ use crate::standard::BLANK;
 use crate::{Category, Content, Date, Needs, Rule, Standard, Table};
 
 impl Standard {
-    /// A standard by the worst of its pollutants. It does not compile where
+    /// A standard whose index is that of the worst pollutant. It does not compile if
     ///
-    /// - a name is empty, or `id` or `version` has another character than lower-case letters,
+    /// - a name is empty, or `id` or `version` has a character other than lower-case letters,
     ///   digits, `_`, `-` and `.`;
-    /// - there is no table, or a pollutant has two over one averaging period;
-    /// - there is no category, or they do not ascend;
-    /// - an index lies below the first category.
+    /// - there is no table, or a pollutant has two tables for one averaging period;
+    /// - there is no category, or the categories are not in ascending order;
+    /// - an index is below the first category.
     pub const fn new(
         id: &'static str,
         version: &'static str,
@@ -65,43 +65,43 @@ impl Standard {
         standard
     }
 
-    /// Whose it is, and where it holds: an ISO 3166 code.
+    /// The authority, and the region: an ISO 3166 code.
     #[must_use]
     pub const fn of(self, authority: &'static str, region: &'static str) -> Self {
         Self { authority, region, ..self }
     }
 
-    /// Since when it is in force.
+    /// The effective date.
     #[must_use]
     pub const fn since(self, from: Date) -> Self {
         Self { from, ..self }
     }
 
-    /// Which of the standard's indices it is.
+    /// The variant.
     #[must_use]
     pub const fn as_variant(self, variant: &'static str) -> Self {
         Self { variant, ..self }
     }
 
-    /// How its pollutants make one index.
+    /// The rule that combines the pollutants into one index.
     #[must_use]
     pub const fn by(self, rule: Rule) -> Self {
         Self { rule, ..self }
     }
 
-    /// What has to be there for the index to be official.
+    /// The pollutants required for the index to be official.
     #[must_use]
     pub const fn needing(self, needs: Needs) -> Self {
         Self { needs, ..self }
     }
 
-    /// The present is shown by a [NowCast](crate::nowcast) of particulates.
+    /// Current values are shown by a [NowCast](crate::nowcast) of particulates.
     #[must_use]
     pub const fn with_now_cast(self) -> Self {
         Self { now_cast: true, ..self }
     }
 
-    /// Panics where something contradicts itself: while compiling, of a constant or a static.
+    /// Panics on a contradiction: at compile time for a constant or a static.
     pub(crate) const fn check(&self) {
         assert!(is_word(self.id) && is_word(self.version), "an id and a version name it");
         assert!(!self.name.is_empty() && !self.short_name.is_empty(), "it has a name");

@@ -8,34 +8,34 @@ use crate::{
     Unit,
 };
 
-/// A value that is not there.
+/// A missing value.
 pub const MISSING: u32 = u32::MAX;
 
-/// One pollutant of many places or times, as fixed-point numbers.
+/// One pollutant at many locations or times, as fixed-point numbers.
 #[derive(Debug, Clone, Copy)]
 pub struct Column<'a> {
     /// The pollutant.
     pub pollutant: Pollutant,
-    /// The span of time that the values are means of.
+    /// The averaging period of the values.
     pub averaging: Averaging,
     /// The unit.
     pub unit: Unit,
     /// The values count steps of `10^-decimals` of the unit; at most 9.
     pub decimals: u8,
-    /// The values; [`MISSING`] where there is none.
+    /// The values; [`MISSING`] for missing ones.
     pub values: &'a [u32],
 }
 
-/// Rows that are worked on together: small enough for the first cache.
+/// Rows processed together: small enough for the L1 cache.
 const CHUNK: usize = 128;
 
 impl Standard {
-    /// The index of each row of the columns, as [`index`](Self::index) gives it; none where
-    /// that refuses.
+    /// The index of each row of the columns, as by [`index`](Self::index); none if that is an
+    /// error.
     ///
-    /// [`Error::Lengths`] unless the columns and `out` are of one length; the refusals of
-    /// [`sub_index`](Self::sub_index) that concern the columns; [`Error::NotANumber`] for
-    /// more than 9 decimals.
+    /// [`Error::Lengths`] unless the columns and `out` have the same length; the errors of
+    /// [`sub_index`](Self::sub_index) that concern the columns; [`Error::NotANumber`] for more than
+    /// 9 decimals.
     ///
     /// ```
     /// use airshed_aqi::bulk::{Column, MISSING};
@@ -125,7 +125,7 @@ impl Standard {
         Ok(())
     }
 
-    /// For rules that need all of a row at once.
+    /// For rules that need all values of a row at once.
     fn one_by_one(
         &'static self,
         columns: &[Column<'_>],
@@ -159,8 +159,7 @@ impl Column<'_> {
     }
 }
 
-/// A banded table for one column as comparisons of sixteen bits: what the compiler does
-/// with many values at once.
+/// A banded table for one column as comparisons of sixteen bits, which the compiler vectorises.
 struct Comparisons {
     /// Values are shifted right by this before they are compared.
     shift: u32,
@@ -174,7 +173,7 @@ struct Comparisons {
 const MOST_ENDS: usize = 9;
 
 impl Comparisons {
-    /// None when the table is not banded in steps of one, or does not fit into sixteen bits.
+    /// None if the table is not banded in steps of one, or does not fit into sixteen bits.
     fn of(scale: &Scale, table: &Table, column: &Column<'_>) -> Option<Self> {
         if scale.shape != Shape::Banded
             || table.discard_above.is_some()
@@ -241,7 +240,7 @@ impl Comparisons {
     }
 }
 
-/// As many values as stay in registers while they are compared.
+/// Number of values that fit into registers.
 const LANES: usize = 32;
 
 /// The highest fixed-point value that is looked up as `top` or less.

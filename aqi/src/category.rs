@@ -6,20 +6,17 @@ use crate::{Colour, Date};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Category {
-    /// The authority's name for it, in English where the authority has one, else in its own
+    /// The authority's name for it, in English if the authority has one, otherwise in its own
     /// language.
     pub name: &'static str,
     /// The lowest index of the category; the next category's lowest ends it. An index over
     /// the scale's last, such as `10+`, counts as one more than that.
     pub from: u32,
-    /// The colour that the authority shows it in. Where the standard's notes say so, from
-    /// secondary sources.
+    /// The authority's colour. From secondary sources, if the standard's notes say so.
     pub colour: Option<Colour>,
-    /// A colour by which people who cannot tell red from green can tell the categories
-    /// apart: darker is worse.
+    /// A colour-blind-safe colour: darker is worse.
     pub safe_colour: Colour,
-    /// How serious it is, for advice; none where the standard does not speak of today's
-    /// health.
+    /// The severity, for advice; none if the standard is not about short-term health effects.
     pub severity: Option<Severity>,
     /// Its names in other official languages: BCP 47 tag and name.
     pub names: &'static [(&'static str, &'static str)],
@@ -41,20 +38,21 @@ impl Category {
         Self { name, from, colour, safe_colour, severity: Some(severity), names: &[] }
     }
 
-    /// With its names in other languages.
+    /// Adds names in other languages.
     #[must_use]
     pub const fn named(self, names: &'static [(&'static str, &'static str)]) -> Self {
         Self { names, ..self }
     }
 
-    /// Without a severity, so without advice: for standards that do not speak of today's health.
+    /// Without a severity, and so without advice: for standards that are not about short-term
+    /// health effects.
     #[must_use]
     pub const fn without_advice(self) -> Self {
         Self { severity: None, ..self }
     }
 
-    /// The name in a language, given as its BCP 47 tag (`cy`, `fr`, `zh-Hant`); the
-    /// English or only name where there is no official one.
+    /// The name in a language, given as its BCP 47 tag (`cy`, `fr`, `zh-Hant`); the English or only
+    /// name if there is no official one.
     pub fn name_in(&self, language: &str) -> &'static str {
         let own = self.names.iter().find(|(tag, _)| tag.eq_ignore_ascii_case(language));
         own.map_or(self.name, |(_, name)| name)
@@ -67,8 +65,8 @@ impl fmt::Display for Category {
     }
 }
 
-/// How serious a category is: six steps onto which every standard's categories are laid by
-/// this crate, so that one set of advice serves them all.
+/// The severity of a category: six levels to which this crate maps the categories of every
+/// standard, so that they share one set of advice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Severity {
@@ -88,7 +86,7 @@ pub enum Severity {
 
 /// What to do, in this crate's own words, and the page of the authority that decides.
 ///
-/// It is not medical advice and replaces none.
+/// It is not medical advice and does not replace it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Advice {
@@ -98,7 +96,7 @@ pub struct Advice {
     pub at_risk: &'static str,
     /// The authority's own page.
     pub page: &'static str,
-    /// When these words were written.
+    /// The date of this text.
     pub written: Date,
 }
 
@@ -138,6 +136,6 @@ impl Severity {
         }
     }
 
-    /// When [`advice`](Self::advice) was written.
+    /// The date of the text of [`advice`](Self::advice).
     pub const WRITTEN: Date = Date::new(2026, 11, 24);
 }

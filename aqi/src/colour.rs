@@ -43,8 +43,8 @@ impl fmt::Display for Colour {
     }
 }
 
-/// Samples of viridis (S. van der Walt and N. Smith for matplotlib, CC0) from light to
-/// dark: it darkens evenly, so that its order shows without any sense of colour.
+/// Samples of viridis (S. van der Walt and N. Smith for matplotlib, CC0) from light to dark: its
+/// lightness decreases evenly, so that the order is visible without colour vision.
 pub(crate) const SAFE_4: [Colour; 4] =
     [Colour::hex(0xFDE725), Colour::hex(0x35B779), Colour::hex(0x31688E), Colour::hex(0x440154)];
 /// Five samples of viridis; see [`SAFE_4`].

@@ -10,9 +10,9 @@ use crate::{Error, Pollutant, Temperature, Unit};
 
 /// A concentration: an exact decimal number, never negative, and its unit.
 ///
-/// There is no way from a bare number to a concentration, so that a ppm cannot pass for a
-/// µg/m³: a table takes any unit of its own kind (µg/m³ and mg/m³, or ppb and ppm) and
-/// refuses the other kind by [`Error::WrongUnit`].
+/// A bare number cannot be converted to a concentration, so ppm cannot be mistaken for µg/m³: a
+/// table accepts any unit of its own kind (µg/m³ and mg/m³, or ppb and ppm) and rejects the other
+/// kind with [`Error::WrongUnit`].
 ///
 /// Equality is that of the unit and the number (`1.0` equals `1.00`); 1 mg/m³ and
 /// 1,000 µg/m³ are not equal, but have the same index.
@@ -49,8 +49,8 @@ impl Concentration {
         Ok(Self { value: decimal::fixed(value, decimals as u32), unit })
     }
 
-    /// From a plain decimal number such as `11.5`, exactly: digits that do not fit are
-    /// refused as [`Error::NotANumber`], never rounded away.
+    /// From a plain decimal number such as `11.5`, exactly: a number with too many digits is
+    /// [`Error::NotANumber`], never rounded.
     pub fn parse(text: &str, unit: Unit) -> Result<Self, Error> {
         Self::new(decimal::parse(text).ok_or(Error::NotANumber)?, unit)
     }
@@ -64,11 +64,11 @@ impl Concentration {
         Self::from_shortest(value.is_finite(), value < 0.0, format_args!("{value:e}"), unit)
     }
 
-    /// From a float, as the shortest decimal number that reads back as the same `f32`: a
-    /// sensor's 9.05 is 9.05, where by way of `f64` it would be 9.050000190734863 and
-    /// fall on the other side of a row's end.
+    /// From a float, as the shortest decimal number that reads back as the same `f32`: a sensor's
+    /// 9.05 is 9.05, while by way of `f64` it would be 9.050000190734863 and could fall on the
+    /// other side of a breakpoint.
     ///
-    /// Refuses what [`try_from_f64`](Self::try_from_f64) refuses.
+    /// The errors are those of [`try_from_f64`](Self::try_from_f64).
     pub fn try_from_f32(value: f32, unit: Unit) -> Result<Self, Error> {
         Self::from_shortest(value.is_finite(), value < 0.0, format_args!("{value:e}"), unit)
     }
@@ -94,7 +94,7 @@ impl Concentration {
         self.value
     }
 
-    /// What the number counts.
+    /// The unit.
     pub const fn unit(self) -> Unit {
         self.unit
     }
@@ -112,7 +112,7 @@ impl Concentration {
     /// # Ok::<(), airshed_aqi::Error>(())
     /// ```
     ///
-    /// [`Error::NotAGas`] for what has no molar mass, [`Error::TooLarge`] when the result
+    /// [`Error::NotAGas`] for a pollutant without a molar mass, [`Error::TooLarge`] if the result
     /// does not fit.
     pub fn at(self, temperature: Temperature, gas: Pollutant, unit: Unit) -> Result<Self, Error> {
         // The factor is for µg/m³ and ppb; a larger unit moves the point.
@@ -145,7 +145,7 @@ impl Concentration {
     }
 }
 
-/// The number with its point moved by so many places.
+/// The number with its decimal point moved.
 fn moved(value: Decimal, places: i32) -> Option<Decimal> {
     let factor = Decimal::from(10u32.pow(places.unsigned_abs())); // at most three
     match places {
@@ -155,7 +155,7 @@ fn moved(value: Decimal, places: i32) -> Option<Decimal> {
 }
 
 impl fmt::Display for Concentration {
-    /// The number, as exactly as it was given, and its unit.
+    /// The number, with every digit as given, and its unit.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", Plain(self.value), self.unit)
     }
@@ -181,7 +181,7 @@ mod as_text {
     use core::fmt;
 
     impl serde::Serialize for Concentration {
-        /// As text, such as `11.5 µg/m³`, so that no digit is lost on the way.
+        /// As text, such as `11.5 µg/m³`, so that no digit is lost.
         fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
             serializer.collect_str(self)
         }

@@ -5,19 +5,18 @@
 //! five columns were cross-checked against DEFRA's own back end
 //! (`DEFRA/aqie-back-end`, `daqi-calculator.js`) and `openaq/aqi-hub`.
 //!
-//! The mean over the averaging period is rounded once, half up, to whole µg/m³ and then
-//! looked up, so no value falls between two rows: 11.5 rounds to 12 and has index 2. That
-//! ties go up rests on one source (the Met Office's operational code, confidence medium);
-//! the 2013 document as summarised says "nearest integer". DEFRA's own web service does not
-//! round at all and can differ by one index just above a row's end: the policy `unrounded`,
-//! [`DAQI_UNROUNDED`].
+//! The mean over the averaging period is rounded once, half up, to whole µg/m³ and then looked up,
+//! so no value falls between two rows: 11.5 rounds to 12 and has index 2. Rounding ties up is based
+//! on one source (the Met Office's operational code, confidence medium); the 2013 document as
+//! summarised says "nearest integer". DEFRA's own web service does not round at all and can differ
+//! by one index just above a row's end: the policy `unrounded`, [`DAQI_UNROUNDED`].
 //!
 //! The index of several pollutants is the highest of theirs; one is enough. A mean of 24
 //! hours needs 18, one of 8 hours 6. The report's trigger values are left out: no source at
 //! hand has them.
 //!
-//! [`DAQI`] is the standard as every other one here. For those who keep the index itself,
-//! [`Index`] and [`Band`] are its values in types of their own.
+//! [`DAQI`] is the standard like all others. [`Index`] and [`Band`] are separate types for its
+//! values, for code that stores them.
 
 use core::fmt;
 use core::str::FromStr;
@@ -57,7 +56,7 @@ impl Index {
         self.0
     }
 
-    /// The band that the index lies in.
+    /// The band of the index.
     pub const fn band(self) -> Band {
         match self.0 {
             ..=3 => Band::Low,
@@ -124,7 +123,7 @@ impl Band {
     /// The bands from the lowest to the highest.
     pub const ALL: [Self; 4] = [Self::Low, Self::Moderate, Self::High, Self::VeryHigh];
 
-    /// Defra's word: `Low`, `Moderate`, `High`, `Very High`.
+    /// Defra's name: `Low`, `Moderate`, `High`, `Very High`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Low => "Low",
@@ -154,7 +153,7 @@ impl fmt::Display for Band {
 impl FromStr for Band {
     type Err = Error;
 
-    /// Reads Defra's word in any case. `Medium`, which the report used, is taken for
+    /// Parses Defra's name, case-insensitive. `Medium`, which the report used, is accepted for
     /// `Moderate`; `VeryHigh`, `very-high` and `very_high` for `Very High`.
     fn from_str(text: &str) -> Result<Self, Error> {
         let is = |word: &str| text.eq_ignore_ascii_case(word);
@@ -168,8 +167,8 @@ impl FromStr for Band {
     }
 }
 
-/// The DAQI of particulate matter over 24 hours: the higher of PM10's and PM2.5's; none
-/// when neither is there.
+/// The DAQI of particulate matter over 24 hours: the higher of PM10's and PM2.5's; none if both are
+/// missing.
 ///
 /// [`Error::WrongUnit`] for parts per billion or million.
 pub fn of_particulates(
@@ -279,7 +278,6 @@ const V2013: Standard = Standard {
 /// The DAQI: one table serves all dates since 2012.
 pub static DAQI: Standard = V2013;
 
-/// The policy `unrounded`, as DEFRA's own web service looks concentrations up: 11.2 has
-/// index 2.
+/// The policy `unrounded`, as used by DEFRA's own web service: 11.2 has index 2.
 pub static DAQI_UNROUNDED: Standard =
     Standard { policy: "unrounded", rounding: Some(Rounding::Unrounded), ..V2013 };

@@ -1,6 +1,6 @@
 use core::fmt;
 
-/// A date of effect, as exactly as it is known: a day, a month or a year.
+/// An effective date, with the known precision: a day, a month or a year.
 ///
 /// Ordered by the first day that it can mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -11,17 +11,17 @@ pub struct Date {
 }
 
 impl Date {
-    /// A day of the Gregorian calendar. Nothing is checked: it is only compared.
+    /// A day of the Gregorian calendar. It is not validated, since it is only compared.
     pub const fn new(year: u16, month: u8, day: u8) -> Self {
         Self { year, month, day }
     }
 
-    /// A month of which the day is not known.
+    /// A month; the day is unknown.
     pub const fn month(year: u16, month: u8) -> Self {
         Self::new(year, month, 0)
     }
 
-    /// A year of which the month is not known.
+    /// A year; the month is unknown.
     pub const fn year(year: u16) -> Self {
         Self::new(year, 0, 0)
     }

@@ -1,5 +1,5 @@
-//! Decimals made, read and printed without an allocator: the decimal's own crate allocates in
-//! its `Display` and in its errors.
+//! Creating, parsing and formatting decimals without an allocator: `rust_decimal` allocates in its
+//! `Display` and in its errors.
 
 use core::fmt;
 
@@ -36,7 +36,7 @@ pub(crate) const fn fixed(value: u64, decimals: u32) -> Decimal {
     Decimal::from_parts(value as u32, (value >> 32) as u32, 0, false, decimals)
 }
 
-/// The same for a value that may not fit.
+/// The same for a value that may be too large.
 pub(crate) fn wide(value: u128, decimals: u32) -> Option<Decimal> {
     let [low, middle, high] = [value, value >> 32, value >> 64].map(|part| part as u32);
     let fits = value >> 96 == 0 && decimals <= 28;

@@ -2,7 +2,7 @@ use core::fmt;
 
 use crate::{Averaging, Pollutant, Unit};
 
-/// Why there is no answer: a refusal, never a fault of the library.
+/// Why there is no result: an error of the input, never of the library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Error {
@@ -14,26 +14,26 @@ pub enum Error {
     Negative,
     /// The number is larger than a decimal holds (about 7.9 · 10²⁸).
     TooLarge,
-    /// The word is not a unit that this crate knows.
+    /// The text is not a known unit.
     NotAUnit,
-    /// The word is not a pollutant that this crate knows.
+    /// The text is not a known pollutant.
     NotAPollutant,
-    /// The word is not an averaging period that this crate knows.
+    /// The text is not a known averaging period.
     NotAnAveraging,
     /// The number is not an index of the DAQI.
     NotAnIndex,
-    /// The word is not a band of the DAQI.
+    /// The text is not a band of the DAQI.
     NotABand,
     /// No concentration was given.
     NothingGiven,
-    /// The same pollutant was given twice over one averaging period.
+    /// The same pollutant was given twice for one averaging period.
     GivenTwice(Pollutant),
     /// The standard has no table for the pollutant.
     NotInStandard(Pollutant),
-    /// The standard takes the pollutant over another averaging period.
+    /// The standard requires another averaging period for the pollutant.
     WrongAveraging(Pollutant, Averaging),
-    /// The standard takes the pollutant in a unit of the other kind: by mass in place of
-    /// by volume, or the other way round. See [`Concentration::at`](crate::Concentration::at).
+    /// The standard requires a unit of the other kind for the pollutant: by mass instead of by
+    /// volume, or vice versa. See [`Concentration::at`](crate::Concentration::at).
     WrongUnit {
         /// The pollutant.
         pollutant: Pollutant,
@@ -45,22 +45,22 @@ pub enum Error {
     /// The standard's table for this averaging period begins above the concentration; a
     /// longer or shorter period decides.
     BelowTable(Pollutant, Averaging),
-    /// The standard discards so high a value as an error of measurement.
+    /// The standard discards such a high value as a measurement error.
     Implausible(Pollutant),
     /// The index is a sum over several pollutants, and one or more of them are missing.
     Incomplete,
-    /// Units of two kinds in one mean.
+    /// Different units in one mean.
     MixedUnits,
     /// Too few values in the averaging period.
     NotEnough {
-        /// How many there are.
+        /// The number of values.
         have: u32,
-        /// How many the capture rule asks for.
+        /// The number required by the data-capture rule.
         need: u32,
     },
-    /// Only a gas has a molar mass, and so a conversion between mass and volume.
+    /// The pollutant has no molar mass, so it cannot be converted between mass and volume.
     NotAGas(Pollutant),
-    /// The output slice and the columns are not of one length.
+    /// The output slice and the columns differ in length.
     Lengths,
 }
 

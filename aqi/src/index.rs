@@ -6,17 +6,17 @@ use crate::Error;
 /// A standard's index: a whole number, or "more than" the last number that the standard
 /// defines (`10+`, `500+`).
 ///
-/// For standards that name levels without numbering them (EAQI, LQI, ATMO, NSW, WHO) it is
-/// the level's place, counted from 1.
+/// For standards that name levels without numbering them (EAQI, LQI, ATMO, NSW, WHO) it is the
+/// level's position, counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Index(NonZeroU32); // 1 + 2 · number + over: ordered as it should be
 
 impl Index {
-    /// The largest number that an index holds; where a standard goes on without an end
-    /// (US 2024), its index stays here.
+    /// The largest number of an index; the index of an open-ended standard (US 2024) is capped
+    /// here.
     pub const MAX_NUMBER: u32 = (1 << 31) - 2;
 
-    /// The index with this number; numbers beyond [`MAX_NUMBER`](Self::MAX_NUMBER) are it.
+    /// The index with this number, capped at [`MAX_NUMBER`](Self::MAX_NUMBER).
     #[inline]
     pub const fn new(number: u32) -> Self {
         Self::coded(if number > Self::MAX_NUMBER { Self::MAX_NUMBER } else { number } * 2)
@@ -52,8 +52,8 @@ impl Index {
         self.code() % 2 == 1
     }
 
-    /// The place in the scale as a whole number, by which categories are told apart: the
-    /// number, or one more than the last for an index over the scale (`10+` is 11).
+    /// The position in the scale as an integer, by which categories are distinguished: the number,
+    /// or one more than the last for an index over the scale (`10+` is 11).
     #[inline]
     pub const fn place(self) -> u32 {
         self.code().div_ceil(2)
@@ -86,7 +86,7 @@ impl fmt::Display for Index {
 impl core::str::FromStr for Index {
     type Err = Error;
 
-    /// Reads what is displayed.
+    /// Parses the displayed form.
     fn from_str(text: &str) -> Result<Self, Error> {
         let (number, over) = match text.strip_suffix('+') {
             Some(number) => (number, true),

@@ -5,8 +5,7 @@ use rust_decimal::{Decimal, RoundingStrategy};
 use crate::decimal::{self, Plain};
 use crate::{Concentration, Unit};
 
-/// The concentrations that have an index or lie in a category: every one of them and no
-/// other.
+/// The exact interval of concentrations that have an index or are in a category.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Interval {
@@ -14,7 +13,7 @@ pub struct Interval {
     pub low: Decimal,
     /// Whether the lower end itself belongs to the interval.
     pub low_included: bool,
-    /// The upper end, in `unit`; none when there is none.
+    /// The upper end, in `unit`; none if it is open.
     pub high: Option<Decimal>,
     /// Whether the upper end itself belongs to the interval.
     pub high_included: bool,
@@ -23,7 +22,7 @@ pub struct Interval {
 }
 
 impl Interval {
-    /// Whether the concentration lies in the interval; never, for a unit of another kind.
+    /// Whether the concentration is in the interval; false for a unit of another kind.
     pub fn contains(&self, concentration: Concentration) -> bool {
         if concentration.unit().kind() != self.unit.kind() {
             return false;
@@ -46,9 +45,8 @@ impl Interval {
         above && below
     }
 
-    /// The first and the last number with so many decimals that lie in the interval, both
-    /// included; no last where there is no upper end, none at all where no such number
-    /// lies within.
+    /// The first and the last number with this many decimals in the interval, both inclusive; no
+    /// last if there is no upper end, none at all if the interval has no such number.
     ///
     /// The DAQI's index 2 for PM2.5 is 12 to 23 with no decimals, and 11.5 to 23.4 with one.
     pub fn closed(&self, decimals: u32) -> Option<(Decimal, Option<Decimal>)> {
@@ -64,8 +62,7 @@ impl Interval {
 }
 
 impl fmt::Display for Interval {
-    /// As a sentence would have it: `11.5 to below 23.5 µg/m³`, `above 5 to 15 µg/m³`,
-    /// `70.5 µg/m³ and above`.
+    /// In words: `11.5 to below 23.5 µg/m³`, `above 5 to 15 µg/m³`, `70.5 µg/m³ and above`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let low = Plain(self.low.normalize());
         let above = if self.low_included { "" } else { "above " };

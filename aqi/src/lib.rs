@@ -17,35 +17,34 @@
 //! # Ok::<(), airshed_aqi::Error>(())
 //! ```
 //!
-//! - A [`Concentration`] is an exact decimal and its [`Unit`]; a [`Sample`] says of what and
-//!   over which span of time. Floats come in only by a conversion that can refuse.
-//! - A [`Standard`] is one authority's index at one time: [`standards`] has them all, by
-//!   authority and as a list. [`Standard::index`] and [`Standard::sub_index`] answer,
-//!   [`Standard::interval`] leads back, [`Standard::bulk`] does many at once.
-//! - An [`Answer`] explains itself: its [`SubIndex`]es with row, rounded value and distance
-//!   to the next [`Category`], what dominates, what is missing. An [`Error`] is a refusal:
-//!   small, `Copy`, matchable.
-//! - [`mean`] and [`nowcast`] make the means that standards ask for, with their capture
+//! - A [`Concentration`] is an exact decimal and its [`Unit`]; a [`Sample`] adds the pollutant and
+//!   the averaging period. Floats are converted only by fallible functions.
+//! - A [`Standard`] is a version of an authority's index: [`standards`] has all of them, by
+//!   authority and as a list. [`Standard::index`] and [`Standard::sub_index`] compute,
+//!   [`Standard::interval`] is the inverse, [`Standard::bulk`] processes many values.
+//! - An [`Answer`] includes its explanation: its [`SubIndex`]es with row, rounded value and
+//!   distance to the next [`Category`], the dominant and the missing pollutants. An [`Error`] is
+//!   small, `Copy` and matchable.
+//! - [`mean`] and [`nowcast`] compute the means that standards require, with their data-capture
 //!   rules.
 //!
-//! Rounding, the ends of rows, ties and what happens above the top belong to each standard,
-//! and each module's page says which of it is stated and which is this crate's reading.
-//! Where an authority leaves a choice, the other reading is a [`Standard`] of its own with a
-//! [`policy`](Standard::policy).
+//! Rounding, the bounds of rows, ties and the treatment of values above the table belong to each
+//! standard; the documentation of each module distinguishes what the authority specifies from this
+//! crate's interpretation. Where an authority leaves a choice, the alternative is a separate
+//! [`Standard`] with a [`policy`](Standard::policy).
 //!
-//! What this crate is not: it keeps nothing, knows no wire format and reads no clock. It is
-//! `no_std`, never allocates, computes with no float, and depends on `rust_decimal` alone
-//! (and on `serde` behind the feature of that name; `std` turns on that of both).
+//! Out of scope: storage, wire formats and clocks. The crate is `no_std`, never allocates, does not
+//! compute with floats, and depends only on `rust_decimal` (and on `serde` with the feature of that
+//! name; `std` enables that feature of both).
 //!
 //! # On a microcontroller
 //!
-//! `rust_decimal` names the crate `alloc`, so rustc asks whoever links a firmware image for a
-//! `#[global_allocator]`, although nothing here calls it: one that always refuses will do.
-//! `aqi/firmware` in the repository has one that cannot be linked at all if anything were to
-//! allocate, in two images: every function of this crate (113 KiB of code and tables for a
-//! Cortex-M4), and a sensor with two standards (54 KiB). The decimals themselves allocate in
-//! their own `Display` and in their parser; [`Concentration`] and [`Interval`] print and read
-//! them without.
+//! `rust_decimal` links the crate `alloc`, so a firmware image needs a `#[global_allocator]`,
+//! although this crate never calls it: one that always fails is sufficient. `aqi/firmware` in the
+//! repository has one that fails to link if any code allocates, in two images: every function of
+//! this crate (113 KiB of code and tables for a Cortex-M4), and a sensor with two standards (54
+//! KiB). The decimals themselves allocate in their `Display` and in their parser; [`Concentration`]
+//! and [`Interval`] format and parse them without allocation.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -94,7 +93,7 @@ pub use index::Index;
 pub use interval::Interval;
 pub use pollutant::Pollutant;
 pub use rounding::Rounding;
-/// The decimal type that concentrations are made of.
+/// The decimal type of concentrations.
 pub use rust_decimal::Decimal;
 pub use scale::{End, Scale, Shape};
 pub use standard::{Needs, Rule, Sample, Standard};

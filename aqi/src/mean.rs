@@ -1,15 +1,15 @@
-//! Means over time, with capture rules. Missing hours are `None`, never left out; series
-//! run from the oldest to the newest.
+//! Means over time, with data-capture rules. Missing hours are `None`, never omitted; series are
+//! ordered from the oldest to the newest.
 //!
-//! A mean is that of the unrounded values, exactly, however many there are, and is rounded
-//! only to the 28 digits of a decimal: a standard rounds once, when it looks the mean up.
+//! A mean is computed exactly from the unrounded values, for any number of values, and is rounded
+//! only to the 28 digits of a decimal: a standard rounds once, when it looks up the mean.
 
 use core::num::NonZeroU64;
 
 use crate::sum::Sum;
 use crate::{Capture, Concentration, Error, Unit};
 
-/// The mean of the values that are there.
+/// The mean of the available values.
 ///
 /// [`Error::NotEnough`] with fewer than `at_least` (and never fewer than one),
 /// [`Error::MixedUnits`].
@@ -19,8 +19,8 @@ pub fn mean(values: &[Option<Concentration>], at_least: u32) -> Result<Concentra
     mean.get(at_least)
 }
 
-/// A mean of values that come one at a time, so that none of them need be kept: a year of
-/// minutes takes as much memory as a day of hours.
+/// An incremental mean, which does not store values: a year of minutes takes as much memory as a
+/// day of hours.
 ///
 /// ```
 /// use airshed_aqi::{Concentration, Unit, mean::Mean};
@@ -39,14 +39,14 @@ pub struct Mean {
 }
 
 impl Mean {
-    /// Takes in one more value; [`Error::MixedUnits`] when its unit is not that of the others.
+    /// Adds a value; [`Error::MixedUnits`] if its unit differs from that of the others.
     pub fn add(&mut self, value: Concentration) -> Result<(), Error> {
         let one = Self { sum: Sum::of(value.value()), have: 1, unit: Some(value.unit()) };
         self.merge(&one)
     }
 
-    /// Takes in the values of another mean. [`Error::MixedUnits`]; [`Error::TooLarge`] when
-    /// they are more than 2⁶⁴ together.
+    /// Adds the values of another mean. [`Error::MixedUnits`]; [`Error::TooLarge`] if the total
+    /// exceeds 2⁶⁴ values.
     pub fn merge(&mut self, other: &Self) -> Result<(), Error> {
         if let (Some(own), Some(others)) = (self.unit, other.unit)
             && own != others
@@ -58,7 +58,7 @@ impl Mean {
         Ok(())
     }
 
-    /// How many values it is made of.
+    /// The number of values.
     pub fn count(&self) -> u64 {
         self.have
     }
@@ -80,8 +80,8 @@ fn not_enough(have: u64, at_least: u32) -> Error {
     Error::NotEnough { have: have.try_into().unwrap_or(u32::MAX), need: at_least.max(1) }
 }
 
-/// The running mean that ends with each value: of `capture.of` values, of which
-/// `capture.at_least` are there. Before the first value all are missing.
+/// The running mean that ends with each value: of `capture.of` values, of which `capture.at_least`
+/// are required. Values before the first one count as missing.
 ///
 /// ```
 /// use airshed_aqi::{Averaging, Concentration, Pollutant, Unit, daqi, mean};
@@ -101,7 +101,7 @@ pub fn running(
     })
 }
 
-/// The highest of several means of one unit, when at least so many of them could be made.
+/// The highest of several means of one unit, if at least the given number of them is available.
 ///
 /// [`Error::NotEnough`], [`Error::MixedUnits`].
 pub fn highest(
@@ -132,7 +132,7 @@ pub fn highest(
 /// hours that end within the day, each of at least 6. `hours` are the last 7 of the day
 /// before and the day's 24.
 ///
-/// What [`highest`] refuses, with at least `at_least` of the 24 means.
+/// The errors are those of [`highest`], with at least `at_least` of the 24 means.
 pub fn daily_max_8h(
     hours: &[Option<Concentration>; 31],
     at_least: u32,
@@ -144,7 +144,7 @@ pub fn daily_max_8h(
 /// 07:00 to 23:00 local standard time, each of at least 6 (EPA-454/B-24-002). `hours` are
 /// the day's 24 and the first 7 of the next day.
 ///
-/// What [`highest`] refuses, with at least `at_least` of the 17 means.
+/// The errors are those of [`highest`], with at least `at_least` of the 17 means.
 pub fn daily_max_8h_us(
     hours: &[Option<Concentration>; 31],
     at_least: u32,

@@ -1,4 +1,4 @@
-//! EPA's NowCast for particulates.
+//! The EPA's NowCast for particulates.
 
 use rust_decimal::Decimal;
 
@@ -8,12 +8,12 @@ const HALF: Decimal = decimal::fixed(5, 1);
 
 /// The NowCast of PM2.5 or PM10 from the last twelve hourly values, the newest last.
 ///
-/// Source: EPA-454/B-24-002 (May 2024), page 16. The weight of the hour `k` hours ago is
-/// w^k, where w is the lowest value through the highest and at least one half; two of the
-/// three newest hours have to be there. When every hour is zero, w is 1.
+/// Source: EPA-454/B-24-002 (May 2024), page 16. The weight of the hour `k` hours ago is w^k, where
+/// w is the lowest value through the highest and at least one half; two of the three newest hours
+/// are required. When every hour is zero, w is 1.
 ///
-/// Computed to 28 digits and rounded to 20 decimals, so that a result on the table's grid
-/// stays there; the table then cuts it to its digits.
+/// Computed to 28 digits and rounded to 20 decimals, so that a result on the table's grid stays
+/// there; the table then truncates it to its digits.
 ///
 /// [`Error::NotEnough`], [`Error::MixedUnits`], [`Error::TooLarge`].
 ///
@@ -58,7 +58,7 @@ pub fn nowcast(hours: &[Option<Concentration>; 12]) -> Result<Concentration, Err
 }
 
 /// The NowCast of each hour of a series, the oldest first: over it and the eleven hours before.
-/// Before the first hour all are missing.
+/// Hours before the first one count as missing.
 ///
 /// ```
 /// use airshed_aqi::{Concentration, Unit, nowcast};

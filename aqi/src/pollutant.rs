@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 
 use crate::{Error, words};
 
-/// What an index is defined on.
+/// A pollutant of an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -105,8 +105,8 @@ impl fmt::Display for Pollutant {
 impl FromStr for Pollutant {
     type Err = Error;
 
-    /// Reads the short name in any case and with any punctuation (`pm25`, `pm2_5`,
-    /// `PM 2.5`, `NO₂`), and the gas's name in English.
+    /// Parses the short name, ignoring case and punctuation (`pm25`, `pm2_5`, `PM 2.5`, `NO₂`), and
+    /// the gas's name in English.
     fn from_str(text: &str) -> Result<Self, Error> {
         let is_it = |pollutant: &Self| {
             let names = pollutant.other_names().iter();

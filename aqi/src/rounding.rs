@@ -2,7 +2,7 @@ use rust_decimal::Decimal;
 
 use crate::decimal;
 
-/// How a concentration meets the grid that a table is written on.
+/// How a concentration is rounded to the grid of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Rounding {
@@ -10,12 +10,11 @@ pub enum Rounding {
     HalfUp,
     /// To the nearest value of the grid, ties to the even one (GB/T 8170).
     HalfEven,
-    /// Further digits are cut off.
+    /// Truncated.
     Truncate,
-    /// Not at all: the value is compared as it is, and the upper end belongs to its row
-    /// ("more than 5, up to 15").
+    /// Unrounded, and the upper bound belongs to its row ("more than 5, up to 15").
     Unrounded,
-    /// Not at all, and the lower end belongs to its row ("from 25 to below 50").
+    /// Unrounded, and the lower bound belongs to its row ("from 25 to below 50").
     UnroundedFromBelow,
 }
 
@@ -23,7 +22,7 @@ pub enum Rounding {
 pub(crate) const GRID_MAX: u64 = 1_000_000_000_000;
 
 impl Rounding {
-    /// Whether the value that is looked up is the concentration itself.
+    /// Whether the concentration is looked up unrounded.
     pub const fn keeps_digits(self) -> bool {
         matches!(self, Self::Unrounded | Self::UnroundedFromBelow)
     }
@@ -95,8 +94,8 @@ impl Rounding {
     }
 }
 
-/// The first number from `low` to `high` for which something holds that then holds for
-/// every higher one; none when it does not hold for `high`.
+/// Binary search: the first number from `low` to `high` for which a monotone predicate holds; none
+/// if it does not hold for `high`.
 pub(crate) fn first_where(low: u64, high: u64, holds: impl Fn(u64) -> bool) -> Option<u64> {
     if !holds(high) {
         return None;

@@ -1,59 +1,58 @@
 use crate::Index;
 use crate::rounding::{GRID_MAX, Rounding, first_where};
 
-/// What leads from a number (a concentration, or a risk) to an index: rows over a grid of
-/// decimal steps.
+/// Maps a number (a concentration, or a risk) to an index: rows over a grid of decimal steps.
 ///
-/// Only the rows' upper ends are written down; a row begins where the one before it ends.
-/// So no hole and no overlap can be written, and ends that do not ascend do not compile.
+/// Only the upper bounds of rows are given; a row starts where the previous one ends. So gaps and
+/// overlaps are impossible, and bounds that are not in ascending order do not compile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Scale {
     /// The grid: steps of `10^-decimals` of the unit.
     pub decimals: u8,
-    /// How a number meets the grid.
+    /// How a number is rounded to the grid.
     pub rounding: Rounding,
-    /// What an index is within a row.
+    /// The shape of the index within a row.
     pub shape: Shape,
-    /// Where the first row begins: grid steps, and the index there.
+    /// The start of the first row: grid steps, and the index there.
     pub from: (u32, u32),
     /// For each row its last grid step, and the index of the row (banded) or at that step.
     pub rows: &'static [(u32, u32)],
-    /// What there is above the last row.
+    /// The treatment of values above the last row.
     pub end: End,
 }
 
-/// What an index is within a row.
+/// The shape of the index within a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Shape {
     /// One index for the whole row.
     Banded,
-    /// On a straight line, rounded to the nearest whole number, ties up. The next row
-    /// begins one grid step and one index point above: 0–50, 51–100.
+    /// Linear, rounded to the nearest integer, ties up. The next row starts one grid step and one
+    /// index point above: 0–50, 51–100.
     Stepped,
-    /// On a straight line, rounded to the nearest whole number, ties up. The next row
-    /// begins at the same point: 0–25, 25–50.
+    /// Linear, rounded to the nearest integer, ties up. The next row starts at the same point:
+    /// 0–25, 25–50.
     Joined,
-    /// As [`Joined`](Self::Joined), but a fraction of an index always counts as one more.
+    /// As [`Joined`](Self::Joined), but rounded up.
     JoinedUp,
 }
 
-/// What there is above the last row.
+/// The treatment of values above the last row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum End {
     /// One more band, open above, with this index.
     Open(u32),
-    /// The last row's line goes on.
+    /// The line of the last row continues.
     Continues,
     /// More than the scale's last index: [`Index::over`].
     Over,
-    /// The last index stays.
+    /// The last index applies.
     Stays,
 }
 
-/// A row as a standard prints it, in grid steps.
+/// A row as published in a standard, in grid steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Row {
     pub(crate) low: u32,
@@ -63,8 +62,8 @@ pub(crate) struct Row {
 }
 
 impl Scale {
-    /// Rows as a standard prints them; `from` is where the first begins. Checked while compiling: rows out of order, or a joined scale that the grid cannot
-    /// hold, do not build.
+    /// Rows as published in a standard; `from` is the start of the first. Checked at compile time:
+    /// rows in the wrong order, or a joined scale that does not fit the grid, do not compile.
     pub const fn new(
         decimals: u8,
         rounding: Rounding,
@@ -116,13 +115,13 @@ impl Scale {
         Self { decimals, rounding, shape, from, rows, end }
     }
 
-    /// The same without its last row, and over the scale from there.
+    /// The same without its last row; values above are over the scale.
     pub(crate) const fn without_last_row(self) -> Self {
         let (rows, _) = self.rows.split_at(self.rows.len() - 1);
         Self::new(self.decimals, self.rounding, self.shape, self.from, rows, End::Over)
     }
 
-    /// The lowest and the highest place; no highest where it goes on without an end.
+    /// The lowest and the highest position; no highest if it is open-ended.
     pub(crate) const fn places(&self) -> (u32, Option<u32>) {
         let low = match self.shape {
             Shape::Banded => self.rows[0].1,
@@ -182,7 +181,7 @@ impl Scale {
         }
     }
 
-    /// The row that a grid step lies in.
+    /// The row of a grid step.
     pub(crate) fn row_at(&self, steps: u64) -> Row {
         let above = self.rows.iter().take_while(|(top, _)| steps > u64::from(*top)).count();
         let (mut low, index_low) = self.start_of(above);
@@ -212,8 +211,8 @@ impl Scale {
         }
     }
 
-    /// The grid steps, up to `most`, whose index lies between two others; the second is
-    /// none when there is no such end.
+    /// The grid steps, up to `most`, whose index lies between two others; the second is none if
+    /// there is no upper bound.
     pub(crate) fn steps_of(
         &self,
         low: Index,

@@ -9,20 +9,20 @@ use crate::{
     Rounding, Scale, Severity, SubIndex, Table, decimal, risk,
 };
 
-/// A concentration of a pollutant, with the span of time that it is a mean of.
+/// A concentration of a pollutant, with its averaging period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Sample {
     /// The pollutant.
     pub pollutant: Pollutant,
-    /// The span of time.
+    /// The averaging period.
     pub averaging: Averaging,
-    /// The mean, not yet rounded.
+    /// The unrounded mean.
     pub concentration: Concentration,
 }
 
 impl Sample {
-    /// A concentration of a pollutant over a span of time.
+    /// A concentration of a pollutant for an averaging period.
     pub const fn new(
         pollutant: Pollutant,
         averaging: Averaging,
@@ -32,7 +32,7 @@ impl Sample {
     }
 }
 
-/// An air-quality index as one authority defined it at one time.
+/// A version of an authority's air-quality index.
 #[derive(Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Standard {
@@ -41,85 +41,84 @@ pub struct Standard {
     /// Its version in files and commands: `2024`. With `id` it names the standard's
     /// variants and policies together.
     pub version: &'static str,
-    /// Which of the standard's indices this is (`hourly`, `roadside`), when there are
-    /// several; else empty.
+    /// The variant of the index (`hourly`, `roadside`), if there are several; otherwise empty.
     pub variant: &'static str,
-    /// The choice made where the authority leaves one, when it is not this crate's default;
-    /// else empty. The standard's documentation says what the choice is.
+    /// The policy, if the authority leaves a choice and this is not the crate's default; otherwise
+    /// empty. The standard's documentation explains the choice.
     pub policy: &'static str,
-    /// The name in full, with whose it is: `US EPA Air Quality Index`.
+    /// The full name, with the authority: `US EPA Air Quality Index`.
     pub name: &'static str,
-    /// The usual short name, with whose it is: `US EPA AQI`.
+    /// The short name, with the authority: `US EPA AQI`.
     pub short_name: &'static str,
-    /// Whose it is.
+    /// The authority.
     pub authority: &'static str,
-    /// Where it holds: an ISO 3166 code, or `EU`, or `WORLD`.
+    /// The region: an ISO 3166 code, or `EU`, or `WORLD`.
     pub region: &'static str,
-    /// Since when.
+    /// The effective date.
     pub from: Date,
-    /// Up to when, when a later version took its place: the first day without it.
+    /// The end date, if a later version replaced it: the first day on which it was not in force.
     pub until: Option<Date>,
     /// One for each pollutant and averaging period.
     pub tables: &'static [Table],
-    /// How the pollutants make one index.
+    /// The rule that combines the pollutants into one index.
     pub rule: Rule,
-    /// What has to be there for the index to be official.
+    /// The pollutants required for the index to be official.
     pub needs: Needs,
     /// From the best to the worst.
     pub categories: &'static [Category],
-    /// Official colours of the single index values from 1 on, where there are any.
+    /// Official colours of the individual index values from 1 on, if any.
     pub index_colours: &'static [Colour],
-    /// Whether the authority numbers its index; where it only names levels, the index is
-    /// the level's place.
+    /// Whether the authority numbers its index; if it only names levels, the index is the position
+    /// of the level.
     pub numbered: bool,
     /// A pollutant is called dominant only when the index is above this.
     pub dominant_above: Option<u32>,
-    /// How concentrations are rounded in place of the tables' own way: a policy.
+    /// A policy's rounding, which replaces that of the tables.
     pub rounding: Option<Rounding>,
-    /// Whether the authority shows the present by a [NowCast](crate::nowcast) in place of the
+    /// Whether the authority reports current values by a [NowCast](crate::nowcast) instead of the
     /// daily mean of particulates.
     pub now_cast: bool,
-    /// The authority's pages on what to do, each since when.
+    /// The authority's pages with advice, each with its start date.
     pub advice_pages: &'static [(Date, &'static str)],
 }
 
-/// How several pollutants make one index.
+/// How several pollutants are combined into one index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Rule {
     /// The highest of the sub-indices.
     Worst,
-    /// The highest of the sub-indices, and more when several pollutants are bad.
+    /// The highest of the sub-indices, plus a penalty if several pollutants are bad.
     WorstWithPenalty {
-        /// From this sub-index on a pollutant counts as bad.
+        /// The sub-index from which a pollutant counts as bad.
         bad_from: u32,
-        /// Added when two are bad.
+        /// The penalty for two bad pollutants.
         two: u32,
-        /// Added when three or more are bad.
+        /// The penalty for three or more bad pollutants.
         three: u32,
-        /// The index goes no higher.
+        /// The maximum of the index.
         most: u32,
     },
     /// The risks are added up, in per cent, and the sum is looked up.
     RiskSum(Scale),
 }
 
-/// Which pollutants have to be there.
+/// The required pollutants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Needs {
-    /// So many pollutants, whichever.
+    /// The minimum number of pollutants.
     pub at_least: usize,
-    /// Of each group one.
+    /// One of each group.
     pub groups: &'static [&'static [Pollutant]],
-    /// Above this index nothing need be there: it can only be higher.
+    /// Above this index there are no requirements: more pollutants could only raise it.
     pub unless_above: Option<u32>,
 }
 
 impl Needs {
     pub(crate) const ONE: Self = Self::of(1, &[]);
 
-    /// So many pollutants, and of each group one.
+    /// A minimum number of pollutants, and one of each group.
     pub const fn of(at_least: usize, groups: &'static [&'static [Pollutant]]) -> Self {
         Self { at_least, groups, unless_above: None }
     }
@@ -129,7 +128,7 @@ impl Needs {
     }
 }
 
-/// What most standards share, to be filled in.
+/// Default values of a standard.
 pub(crate) const BLANK: Standard = Standard {
     id: "",
     version: "",
@@ -154,7 +153,7 @@ pub(crate) const BLANK: Standard = Standard {
 };
 
 impl Standard {
-    /// The table for a pollutant over an averaging period; [`Error::NotInStandard`] or
+    /// The table for a pollutant and an averaging period; [`Error::NotInStandard`] or
     /// [`Error::WrongAveraging`].
     #[inline]
     pub fn table(
@@ -177,18 +176,18 @@ impl Standard {
         })
     }
 
-    /// The averaging periods over which the standard takes a pollutant, the usual one
-    /// first; none when it does not cover it.
+    /// The averaging periods that the standard accepts for a pollutant, the default first; none if
+    /// it does not cover it.
     pub fn averagings(&self, pollutant: Pollutant) -> impl Iterator<Item = Averaging> {
         let of_it = self.tables.iter().filter(move |table| table.pollutant == pollutant);
         of_it.map(|table| table.averaging)
     }
 
-    /// The index of one pollutant alone, explained. For a sum of risks: the index that
-    /// there would be if the other pollutants were absent.
+    /// The index of one pollutant, with its explanation. For a sum of risks: the index if the other
+    /// pollutants were absent.
     ///
     /// [`Error::NotInStandard`], [`Error::WrongAveraging`], [`Error::WrongUnit`];
-    /// [`Error::BelowTable`] and [`Error::Implausible`] where the standard has such ends.
+    /// [`Error::BelowTable`] and [`Error::Implausible`] if the standard has such limits.
     #[inline]
     pub fn sub_index(&'static self, sample: &Sample) -> Result<SubIndex, Error> {
         let table = self.table(sample.pollutant, sample.averaging)?;
@@ -237,9 +236,9 @@ impl Standard {
         (first, next.map(|next| Index::new(next.from - 1)))
     }
 
-    /// The lowest and the highest [place](Index::place) that the indices of a pollutant have;
-    /// no highest where its scale goes on without an end. None for a pollutant that the
-    /// standard does not cover, or only as a part of a sum of risks.
+    /// The lowest and the highest [place](Index::place) that the indices of a pollutant have; no
+    /// highest if its scale is open-ended. None for a pollutant that the standard does not cover,
+    /// or only as a part of a sum of risks.
     ///
     /// ```
     /// use airshed_aqi::{Pollutant::Pm25, daqi::DAQI, standards::us::{AQI_2012, AQI_2024}};
@@ -273,9 +272,9 @@ impl Standard {
         own.copied().or(self.category(index).colour)
     }
 
-    /// The concentrations that have this index; none when no concentration has it (a steep
-    /// row steps over some). For a sum of risks, see [`sub_index`](Self::sub_index): the
-    /// ends are then found on a grid of a thousandth of the unit, both ends included.
+    /// The concentrations with this index; none if no concentration has it (a steep row skips
+    /// some). For a sum of risks, see [`sub_index`](Self::sub_index): the bounds are then on a grid
+    /// of a thousandth of the unit, both inclusive.
     ///
     /// [`Error::NotInStandard`], [`Error::WrongAveraging`].
     pub fn interval(
@@ -287,8 +286,8 @@ impl Standard {
         self.interval_between(pollutant, averaging, index, index)
     }
 
-    /// The concentrations whose index lies in this category of the standard's; none when
-    /// the table does not reach it.
+    /// The concentrations whose index is in this category of the standard; none if the table does
+    /// not reach it.
     ///
     /// [`Error::NotInStandard`], [`Error::WrongAveraging`].
     pub fn category_interval(
@@ -360,8 +359,8 @@ impl Standard {
         })
     }
 
-    /// What to do at an index, in this crate's own words, with the authority's page as of a
-    /// date; none where the standard does not speak of today's health.
+    /// Advice for an index, in this crate's own words, with the authority's page as of a date; none
+    /// if the standard is not about short-term health effects.
     pub fn advice(&self, index: Index, on: Date) -> Option<Advice> {
         let (everyone, at_risk) = self.category(index).severity?.advice();
         let since = |(from, _): &&(Date, &str)| *from <= on;
@@ -385,7 +384,7 @@ pub(crate) fn index_at(table: &Table, scale: &Scale, steps: u64) -> Result<Index
 }
 
 impl fmt::Display for Standard {
-    /// The short name, the version and what tells it from its siblings: `US EPA AQI 2024`,
+    /// The short name, the version, the variant and the policy: `US EPA AQI 2024`,
     /// `CITEAIR CAQI 2012, roadside daily`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.short_name, self.version)?;

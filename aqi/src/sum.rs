@@ -40,7 +40,7 @@ impl Sum {
         self
     }
 
-    /// Divides in place; the remainder.
+    /// Divides in place; returns the remainder.
     fn divide(&mut self, by: NonZeroU64) -> u64 {
         let by = u128::from(by.get());
         let mut rest = 0;

@@ -1,30 +1,30 @@
 use crate::{Averaging, Capture, Pollutant, Rounding, Scale, Unit};
 
-/// What a standard says about one pollutant over one averaging period.
+/// The table of a standard for one pollutant and one averaging period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Table {
     /// The pollutant.
     pub pollutant: Pollutant,
-    /// The span of time that its concentration is a mean of.
+    /// The averaging period of its concentration.
     pub averaging: Averaging,
     /// The unit of the table.
     pub unit: Unit,
-    /// What leads to the index.
+    /// The mapping to the index.
     pub content: Content,
-    /// How many values a mean needs; none where the sources at hand name no rule.
+    /// The data-capture rule of a mean; none if the available sources have no rule.
     pub capture: Option<Capture>,
-    /// Values above are errors of measurement to the authority, which discards them.
+    /// The authority discards higher values as measurement errors.
     pub discard_above: Option<u32>,
-    /// Above the last row another averaging period of the same pollutant decides.
+    /// Above the last row another averaging period of the same pollutant applies.
     pub defers_to: Option<Averaging>,
-    /// Where the numbers are from: the national document, and by what way.
+    /// The source of the numbers: the national document, and how it was obtained.
     pub source: &'static str,
-    /// How far the source carries: see [`Confidence`].
+    /// The confidence in the source: see [`Confidence`].
     pub confidence: Confidence,
 }
 
-/// What leads from a concentration to an index.
+/// The mapping from a concentration to an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Content {
@@ -35,7 +35,7 @@ pub enum Content {
     Risk(u32),
 }
 
-/// How far the sources at hand carry.
+/// The confidence in the available sources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Confidence {
@@ -86,13 +86,13 @@ impl Table {
         }
     }
 
-    /// How many values a mean needs, of how many.
+    /// Sets the data-capture rule.
     #[must_use]
     pub const fn capture(self, at_least: u32, of: u32) -> Self {
         Self { capture: Some(Capture::new(at_least, of)), ..self }
     }
 
-    /// Values above are errors of measurement.
+    /// Sets the limit above which values are measurement errors.
     #[must_use]
     pub const fn discarding_above(self, most: u32) -> Self {
         Self { discard_above: Some(most), ..self }
@@ -112,7 +112,7 @@ impl Table {
         Self { averaging, ..self }
     }
 
-    /// The scale, rounded as a policy has it where there is one.
+    /// The scale, with the rounding of a policy, if any.
     #[inline]
     pub(crate) fn scale(&self, policy: Option<Rounding>) -> Option<Scale> {
         match self.content {

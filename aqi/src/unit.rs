@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 
 use crate::{Error, decimal, words};
 
-/// What a concentration's number counts.
+/// The unit of a concentration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -22,7 +22,7 @@ pub enum Unit {
     /// Parts per million, by volume: 1,000 ppb.
     #[cfg_attr(feature = "serde", serde(rename = "ppm"))]
     Ppm,
-    /// 10⁻⁴ m⁻¹, the scattering coefficient of light: for visibility alone.
+    /// 10⁻⁴ m⁻¹, the scattering coefficient of light: only for visibility.
     #[cfg_attr(feature = "serde", serde(rename = "1e-4/m"))]
     Scattering,
 }
@@ -69,7 +69,7 @@ impl Unit {
 }
 
 impl fmt::Display for Unit {
-    /// As it is printed: `µg/m³`, `mg/m³`, `ppb`, `ppm`, `10⁻⁴/m`.
+    /// As displayed: `µg/m³`, `mg/m³`, `ppb`, `ppm`, `10⁻⁴/m`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Microgram => "µg/m³",
@@ -84,8 +84,8 @@ impl fmt::Display for Unit {
 impl FromStr for Unit {
     type Err = Error;
 
-    /// Reads the ASCII name and the printed one in any case and as people write them:
-    /// `µg/m³` (with either of Unicode's two letters for micro), `ug m-3`, `mcg/m^3`, `ppbv`.
+    /// Parses the ASCII name and the displayed one, ignoring case, with common variants: `µg/m³`
+    /// (with either of Unicode's two letters for micro), `ug m-3`, `mcg/m^3`, `ppbv`.
     fn from_str(text: &str) -> Result<Self, Error> {
         let is_any = |names: &[&str]| names.iter().any(|name| words::same(text, name));
         let text = text.trim();

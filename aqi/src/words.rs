@@ -1,7 +1,7 @@
-//! Names as people write them: `pm2_5`, `PM₂.₅`, `µg m⁻³`, `24 hours`.
+//! Lenient parsing of names: `pm2_5`, `PM₂.₅`, `µg m⁻³`, `24 hours`.
 
-/// Whether a text is a name, whatever its case, its spaces and its punctuation; but what
-/// parts two digits counts: PM1.0 is not PM10.
+/// Whether a text is a name, ignoring case, spaces and punctuation; but a separator between two
+/// digits is significant: PM1.0 is not PM10.
 pub(crate) fn same(text: &str, name: &str) -> bool {
     letters(text).eq(letters(name))
 }

@@ -1,4 +1,4 @@
-//! The standards, a module for each authority.
+//! The standards, one module per authority.
 
 pub mod au;
 pub mod ca;
@@ -16,7 +16,7 @@ pub mod who;
 
 use crate::{Date, Standard, daqi};
 
-/// Every standard, variant and policy: the newest version of each first, and of one version
+/// All standards, variants and policies: the newest version of each first, and within a version
 /// this crate's default first.
 pub static ALL: [&Standard; 43] = [
     &daqi::DAQI,
