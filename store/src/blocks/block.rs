@@ -17,11 +17,11 @@ use super::stations::Stations;
 use crate::csv::BlockText;
 use crate::{Country, Error, Flags, Position, Window};
 
-/// More rows than any block has; a number above it is damage, not data.
+/// An upper bound of the rows of a block; a larger number means damage.
 const MAX_ROWS: usize = 1 << 17;
 
-/// Immutable columns of readings of one UTC day, sorted by country, timestamp, sensor
-/// and window. What many rows share (the sensor, its model and its place) is kept once.
+/// Immutable columns of readings of one UTC day, sorted by country, timestamp, sensor and window.
+/// Shared attributes (the sensor, its model and its location) are stored once.
 #[derive(Debug)]
 pub struct Block {
     pub(crate) day: i32,
@@ -30,9 +30,9 @@ pub struct Block {
     pub(crate) countries: Vec<CountryRows>,
     /// Seconds of the day.
     pub(crate) seconds: Integers,
-    /// For every row the number of its station.
+    /// The station number of each row.
     pub(crate) station: Integers,
-    /// The places in [`Window::ALL`].
+    /// Positions in [`Window::ALL`].
     pub(super) windows: Integers,
     /// 0 for no index.
     pub(crate) indices: Integers,
@@ -42,24 +42,24 @@ pub struct Block {
     /// Further columns of the schema, and those of a later version.
     pub(super) others: Vec<Other>,
     pub(crate) stations: Arc<Stations>,
-    /// Whether other blocks use the same stations, so that these are kept elsewhere.
+    /// Whether the station table is shared with other blocks, and so stored separately.
     pub(crate) shares_stations: bool,
-    /// The rows as CSV of the default columns, once they were asked for often enough.
+    /// Cached CSV of the default columns, if requested often enough.
     pub(crate) text: BlockText,
-    /// The indices by other standards, once they were asked for again.
+    /// Cached indices of other standards, if requested repeatedly.
     pub(super) by_standard: ByStandard,
-    /// The rows with a flag of [`Flags::IMPLAUSIBLE`], in order, once they were asked for.
+    /// Cached rows with a flag of [`Flags::IMPLAUSIBLE`], in order.
     pub(super) implausible: OnceLock<Box<[u32]>>,
 }
 
-/// The rows of one country: from where the one before ends.
+/// The rows of one country: from the end of the previous one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct CountryRows {
     pub(crate) country: Option<Country>,
     pub(crate) end: u32,
 }
 
-/// The ids of the columns. What is derived from others is kept so that reading is quick.
+/// The ids of the columns. A derived column is stored for speed.
 mod id {
     pub(super) const STATIONS: u8 = 1;
     pub(super) const SECOND: u8 = 2;
@@ -75,7 +75,7 @@ mod id {
 /// The kind of the frame.
 const KIND: u8 = 1;
 
-/// What the first and the last row of a block of several countries do not tell.
+/// Additional directory data of a block with several countries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Mixed {
     /// The rows of each country, in order.
@@ -90,12 +90,12 @@ impl Block {
         self.rows
     }
 
-    /// Whether there are no rows; a store hands out no such block.
+    /// Whether the block is empty; stores never return empty blocks.
     pub fn is_empty(&self) -> bool {
         self.rows == 0
     }
 
-    /// One row. Panics when `row` is not below [`len`](Self::len), as a slice does.
+    /// One row. Panics if `row` is out of bounds, like a slice.
     pub fn row(&self, row: usize) -> Row<'_> {
         assert!(row < self.len(), "row {row} of a block of {}", self.len());
         Row { block: self, row }
@@ -141,7 +141,7 @@ impl Block {
         self.countries[number].country
     }
 
-    /// How many of some rows have a flag of [`Flags::IMPLAUSIBLE`].
+    /// The number of rows in a range with a flag of [`Flags::IMPLAUSIBLE`].
     pub(crate) fn count_implausible(&self, rows: &Range<usize>) -> usize {
         let all = self.implausible.get_or_init(|| {
             let (mut station, mut pm10, mut pm25) = Default::default();
@@ -171,7 +171,7 @@ impl Block {
         indices.iter().fold(0, |bits, index| bits | 1 << index)
     }
 
-    /// What its first and last row do not tell, if it has several countries.
+    /// The additional directory data, if it has several countries.
     pub(crate) fn mixed(&self) -> Option<Mixed> {
         if self.countries.len() < 2 {
             return None;
@@ -188,7 +188,7 @@ impl Block {
         Some(Mixed { countries, seconds })
     }
 
-    /// Bytes of memory, roughly, without stations that others share and without the text.
+    /// Approximate size in memory in bytes, without shared stations and without the text.
     pub(crate) fn memory_bytes(&self) -> usize {
         let integers =
             [&self.seconds, &self.station, &self.windows, &self.indices, &self.measurements];
@@ -199,12 +199,12 @@ impl Block {
         size_of::<Self>() + integers + decimals + others + own
     }
 
-    /// Whether it has a column that can only be kept where its rows stay together.
+    /// Whether it has a column that can only be preserved if its rows stay together.
     pub(crate) fn check_rewritable(&self) -> Result<(), Error> {
         self.others.iter().try_for_each(Other::check_rewritable)
     }
 
-    /// The block as it is kept; the stations with it, unless others share them.
+    /// Encodes the block; with the stations, unless they are shared.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut head = self.day.to_le_bytes().to_vec();
         head.extend((self.countries.len() as u32).to_le_bytes());
@@ -238,8 +238,8 @@ impl Block {
         frame.finish()
     }
 
-    /// The block back from its bytes; `shared` is the table of those that have none of their
-    /// own. Whatever the bytes are, this returns.
+    /// Decodes a block; `shared` is the station table of blocks without their own. It returns for
+    /// any input.
     pub(crate) fn decode(bytes: &[u8], shared: Option<&Arc<Stations>>) -> Result<Self, Error> {
         let mut frame = Frame::read(bytes, MAX_ROWS)?;
         if frame.kind != KIND {
@@ -288,8 +288,8 @@ impl Block {
         Ok(block)
     }
 
-    /// The indices as they follow from what is known of the models now, which may be otherwise
-    /// than when they were written.
+    /// The indices according to the current list of models, which may differ from that at the time
+    /// of writing.
     fn follow_models(&mut self) {
         let Some(changed) = self.stations.with_changed_models() else { return };
         let [station, mut indices] =
@@ -307,8 +307,8 @@ impl Block {
         }
     }
 
-    /// What the rest of the crate relies on without looking again. Rows out of order would
-    /// make answers wrong, and no more; the checksums stand for their order.
+    /// Checks the invariants on which the rest of the crate relies. Rows in the wrong order would
+    /// only give wrong results; their order is protected by the checksums.
     fn check(&self) -> Result<(), Error> {
         if !DAYS.contains(&self.day) {
             return Err(damaged("its day is out of range"));

@@ -14,7 +14,7 @@ use super::stations::{Numbering, Station, Stations};
 use crate::csv::BlockText;
 use crate::{Column, Country, Kind, Reading, Value};
 
-/// Where a row of a new block comes from.
+/// The source of a row of a new block.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Source<'a> {
     Kept(&'a Block, usize),
@@ -42,13 +42,13 @@ impl<'a> Source<'a> {
     }
 }
 
-/// The numbers of stations while blocks are made of rows.
+/// The station numbers while blocks are built from rows.
 struct RowStations<'a> {
     numbering: Numbering,
-    /// The table that goes on, if any: rows that are kept of blocks with it, or with an
-    /// earlier state of it, keep their numbers.
+    /// The table to extend, if any: rows of blocks with it, or with an earlier state of it, keep
+    /// their numbers.
     base: Option<Arc<Stations>>,
-    /// The block that rows were kept of last, and what its stations' numbers have become.
+    /// The last source block, with the mapping of its station numbers.
     old: Option<(&'a Block, Vec<Option<u32>>)>,
 }
 
@@ -77,7 +77,7 @@ impl<'a> RowStations<'a> {
     }
 }
 
-/// Which run of which block was read last: most rows are kept beside the row before.
+/// The last run that was read: most rows are adjacent to the previous one.
 #[derive(Default)]
 struct Known(Option<(*const Block, usize)>);
 
@@ -89,9 +89,8 @@ impl Known {
     }
 }
 
-/// Blocks of one table of stations: each of rows of one day, in order, without two of one
-/// identity. Goes on with a table, where one is given: that of all kept blocks that share
-/// theirs.
+/// Blocks of one station table: each of rows of one day, in order, with unique identities. Extends
+/// the given table, if any: that of all existing blocks that share one.
 pub(crate) fn blocks_of(
     chunks: &[&[Source<'_>]],
     base: Option<Arc<Stations>>,
@@ -110,13 +109,13 @@ pub(crate) fn blocks_of(
 }
 
 impl Block {
-    /// From rows of one day, in order, without two of one identity, with stations of its own.
+    /// From rows of one day, in order, with unique identities, with its own stations.
     pub(crate) fn from_sorted(rows: &[Source<'_>]) -> Self {
         Self::with_stations_of(rows, None)
     }
 
-    /// The same, quicker where most rows are kept of one block: its table goes on, with
-    /// stations that no row has any more, unless these might be most.
+    /// The same, faster if most rows come from one block: its table is extended, including unused
+    /// stations, unless these may be the majority.
     pub(crate) fn from_edited(rows: &[Source<'_>]) -> Self {
         let kept = rows.iter().find_map(|source| match source {
             Source::Kept(block, _) if !block.shares_stations => Some(&block.stations),
@@ -128,7 +127,7 @@ impl Block {
 
     fn with_stations_of(rows: &[Source<'_>], base: Option<Arc<Stations>>) -> Self {
         let (mut blocks, table) = blocks_of(&[rows], base);
-        blocks.pop().unwrap_or_else(|| Self::of(&[], &[], table)) // there is one for each chunk
+        blocks.pop().unwrap_or_else(|| Self::of(&[], &[], table)) // one per chunk
     }
 
     fn of(rows: &[Source<'_>], station: &[u64], stations: Arc<Stations>) -> Self {
@@ -189,7 +188,7 @@ impl Block {
     }
 }
 
-/// What rows have in further columns.
+/// The values of rows in further columns.
 fn others_of(rows: &[Source<'_>]) -> Vec<Other> {
     let mut columns: Vec<(u8, u16, bool)> = Vec::new();
     let mut add = |id: u8, flags: u16, is_decimal: bool| {

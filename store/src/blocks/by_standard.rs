@@ -4,8 +4,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use super::integers::Integers;
 use crate::AqiStandard;
 
-/// The places of all rows of a block by other standards than the default, of those that are
-/// asked for again and again.
+/// Cached index positions of all rows of a block by repeatedly used standards other than the
+/// default.
 #[derive(Debug, Default)]
 pub(super) struct ByStandard {
     columns: RwLock<Vec<(AqiStandard, Arc<Integers>)>>,
@@ -13,14 +13,14 @@ pub(super) struct ByStandard {
 }
 
 impl ByStandard {
-    /// A deployment has one; further ones are computed each time. (They take about a byte a
-    /// row, which the bounds of caches leave room for.)
+    /// A deployment usually has one; further ones are computed each time. (They take about one byte
+    /// per row, which the cache limits allow for.)
     const MOST: usize = 2;
 
-    /// A single answer asks twice: to select rows and to print them.
+    /// A single query needs them twice: to select and to render rows.
     const SELDOM: usize = 2;
 
-    /// Those by a standard, where they are kept: `make` makes them when it has been asked for often.
+    /// The positions by a standard, if cached: `make` computes them when it has been used often.
     pub(super) fn of(
         &self,
         standard: AqiStandard,

@@ -1,19 +1,20 @@
-//! Reading bytes that are not trusted: every step says whether there was enough.
+//! Reading untrusted bytes: every step checks the length.
 
 use crate::{Error, ErrorKind};
 
-/// What is left to read.
+/// The rest to read.
 pub(crate) struct Input<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Input<'a> {
     pub(crate) fn take(&mut self, bytes: usize) -> Result<&'a [u8], Error> {
-        let (taken, rest) = self.0.split_at_checked(bytes).ok_or_else(|| damaged("it is cut"))?;
+        let (taken, rest) =
+            self.0.split_at_checked(bytes).ok_or_else(|| damaged("it is truncated"))?;
         self.0 = rest;
         Ok(taken)
     }
 
     pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], Error> {
-        let (taken, rest) = self.0.split_first_chunk().ok_or_else(|| damaged("it is cut"))?;
+        let (taken, rest) = self.0.split_first_chunk().ok_or_else(|| damaged("it is truncated"))?;
         self.0 = rest;
         Ok(*taken)
     }
@@ -36,6 +37,6 @@ impl<'a> Input<'a> {
 }
 
 pub(crate) fn damaged(what: &str) -> Error {
-    let advice = "put back a copy of the file, or ask for other days or countries";
+    let advice = "restore a backup of the file, or query other days or countries";
     Error::new(ErrorKind::Damaged, format!("a block of readings is damaged: {what}; {advice}"))
 }

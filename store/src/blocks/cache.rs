@@ -6,8 +6,8 @@ use super::stations::Stations;
 use crate::csv::PrintedRows;
 use crate::{AqiStandard, Error};
 
-/// What was read lately, each kind bounded in bytes. Nothing changes under its number, so
-/// nothing here is ever stale.
+/// A cache of recently read data, each kind limited in bytes. Values are immutable under their
+/// number, so entries are never stale.
 pub(crate) struct Caches {
     pub(crate) blocks: BlockCache,
     tables: TableCache,
@@ -18,7 +18,7 @@ pub(crate) struct Caches {
 pub(crate) type BlockCache = quick_cache::sync::Cache<u64, Arc<Block>, Bytes>;
 type TableCache = quick_cache::sync::Cache<u64, Arc<Stations>, Bytes>;
 
-/// Printed rows by the number that their block got when it was read, and the standard of the
+/// Rendered rows by the number that their block got when it was read, and the standard of the
 /// index.
 #[derive(Debug)]
 pub(crate) struct TextCache {
@@ -28,8 +28,8 @@ pub(crate) struct TextCache {
 }
 
 impl Caches {
-    /// Of so many bytes altogether: a half for blocks, which are packed closely, a third for
-    /// the text of those that are asked for often.
+    /// A cache of the given total size in bytes: half for blocks, which are compact, a third for
+    /// the text of frequently requested ones.
     pub(crate) fn new(bytes: u64) -> Self {
         let (tables, texts) = (bytes / 6, bytes / 3);
         let blocks = bytes - tables - texts;
@@ -61,7 +61,7 @@ impl Caches {
         self.tables.insert(number, table);
     }
 
-    /// A block that is about to be kept here: from now on its text is, too.
+    /// A block that is about to be cached: its text is cached from now on, too.
     pub(crate) fn adopt(&self, mut block: Block) -> Arc<Block> {
         block.text.keep_in(Arc::clone(&self.texts), self.texts.next.fetch_add(1, Relaxed));
         Arc::new(block)
@@ -77,16 +77,16 @@ impl TextCache {
         self.texts.insert((number, standard), text);
     }
 
-    /// Whether a text is worth keeping now. Where there is no room left, one of eight: an
-    /// answer that is larger than the cache must not print all of it for nothing.
+    /// Whether a text is worth caching now. If the cache is full, one of eight: a response larger
+    /// than the cache must not render all of it in vain.
     pub(crate) fn has_room(&self) -> bool {
         self.texts.weight() < self.texts.capacity() / 10 * 9
             || self.declined.fetch_add(1, Relaxed).is_multiple_of(8)
     }
 }
 
-/// Counts what was asked of a cache: `airshed_cache_total`, by `cache` (blocks of a file,
-/// pages of a store elsewhere) and `outcome` (hit or miss).
+/// Counts cache lookups: `airshed_cache_total`, by `cache` (blocks of a file, pages of a remote
+/// store) and `outcome` (hit or miss).
 pub(crate) fn count(cache: &'static str, outcome: &'static str, times: u64) {
     let labels = [("cache", cache), ("outcome", outcome)];
     metrics::counter!("airshed_cache_total", &labels).increment(times);

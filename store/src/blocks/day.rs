@@ -1,4 +1,4 @@
-//! Moments as days and seconds of a day.
+//! Timestamps as days and seconds of a day.
 
 use std::ops::RangeInclusive;
 
@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 pub(crate) const SECONDS_A_DAY: i64 = 86_400;
 
-/// The days that a reading can lie in: 0000-01-01, where four-digit years begin, to
-/// 9999-12-29, the last day that jiff can represent to its end.
+/// The valid days of a reading: 0000-01-01, where four-digit years begin, to 9999-12-29, the last
+/// day that jiff can represent to its end.
 pub(crate) const DAYS: RangeInclusive<i32> = -719_528..=2_932_894;
 
 /// Why a reading cannot have this timestamp.
@@ -26,7 +26,7 @@ pub(crate) fn day_and_second(timestamp: Timestamp) -> (i32, u32) {
     (second.div_euclid(SECONDS_A_DAY) as i32, second.rem_euclid(SECONDS_A_DAY) as u32)
 }
 
-/// The first whole second that is not before a moment.
+/// The first whole second not before a timestamp.
 pub(crate) fn whole_seconds_up(timestamp: Timestamp) -> i64 {
     timestamp.as_second() + i64::from(timestamp.subsec_nanosecond() > 0)
 }

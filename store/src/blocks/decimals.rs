@@ -1,6 +1,6 @@
-//! A column of decimals, to the last digit: the digits as whole numbers and the number of
-//! decimal places, which is nearly always the same, each a column of [`Integers`]. What does
-//! not fit (more than 61 bits of digits, a negative zero) stands apart.
+//! A lossless column of decimals: the digits as integers and the number of decimal places, which is
+//! nearly always the same, each a column of [`Integers`]. Values that do not fit (more than 61 bits
+//! of digits, a negative zero) are stored separately as outliers.
 
 use aqi::Decimal;
 
@@ -15,11 +15,11 @@ pub(crate) struct Decimals {
     signed: bool,
     digits: Integers,
     places: Integers,
-    /// The rows that stand apart, in order; their digits are absent.
+    /// The outlier rows, in order; their digits are absent.
     apart: Box<[(u32, Decimal)]>,
 }
 
-/// A decimal taken apart: digits below 2^62, and how many of them stand behind the point.
+/// A decimal in parts: digits below 2^62, and the number of decimal places.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Short {
     pub(crate) negative: bool,
@@ -43,7 +43,7 @@ impl Short {
     }
 }
 
-/// What a row of the column says.
+/// The value of a row.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Cell {
     Absent,
@@ -76,7 +76,7 @@ impl Decimals {
 
     pub(crate) fn of_cells(cells: &[Cell]) -> Self {
         let signed = cells.iter().any(|cell| matches!(cell, Cell::Short(s) if s.negative));
-        // A row without digits has the places of the row before: that takes no room.
+        // A row without digits has the places of the previous row, which takes no space.
         let first = cells.iter().find_map(|cell| match cell {
             Cell::Short(short) => Some(short.places),
             _ => None,
@@ -108,7 +108,7 @@ impl Decimals {
         Self { signed, digits, places, apart: apart.into() }
     }
 
-    /// All rows, in order, with room for more.
+    /// All rows, in order, with spare capacity.
     pub(crate) fn cells(&self, rows: usize, room: usize) -> Vec<Cell> {
         let mut all = Vec::with_capacity(rows + room);
         let mut run = Run::default();
@@ -152,7 +152,7 @@ impl Decimals {
         found.map_or(Cell::Absent, |found| Cell::Long(self.apart[found].1))
     }
 
-    /// Calls for some rows of a run with what each says, in order.
+    /// Calls a function for some rows of a run with their values, in order.
     #[inline]
     pub(crate) fn run(&self, number: usize, cells: &mut Run) {
         self.digits.run(number, &mut cells.digits);
@@ -160,7 +160,7 @@ impl Decimals {
         cells.first = number * RUN;
     }
 
-    /// What a row says of a run that was read.
+    /// The value of a row in a decoded run.
     #[inline]
     pub(crate) fn in_run(&self, run: &Run, row: usize) -> Cell {
         let at = row - run.first;
@@ -215,7 +215,7 @@ impl Decimals {
     }
 }
 
-/// A run of a column of decimals, read.
+/// A decoded run of a column of decimals.
 pub(crate) struct Run {
     first: usize,
     digits: [u64; RUN],

@@ -1,11 +1,11 @@
-//! Which blocks there are, and what a query reads of them.
+//! The directory of blocks, and the blocks that a query reads.
 //!
-//! Blocks cover disjoint spans of the order of rows, like the leaves of a search tree.
-//! There are two trees: one of all rows, with one block for a day of few rows, else with a
-//! block or more for every day and country, and one that holds the rows with a high index once more, by day alone, so that a
-//! query for those reads little else. Where a day of a country has several blocks, these
-//! share a table of stations. The directory is all that is kept in memory of a store: some
-//! 100 bytes a block. [`plan`](super::plan) says what a put changes.
+//! Blocks cover disjoint ranges of the row order, like the leaves of a search tree. There are two
+//! trees: one of all rows, with one block for a day with few rows, otherwise with one or more
+//! blocks for every day and country, and one with a copy of the rows with a high index, by day
+//! only, so that a query for those reads little else. If a day of a country has several blocks,
+//! they share a station table. Only the directory is always in memory: about 100 bytes per block.
+//! [`plan`](super::plan) computes the changes of a put.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::BuildHasher;
@@ -19,32 +19,32 @@ use super::stations::Stations;
 use crate::contract::{Page, Run, Summary};
 use crate::{Country, Error, Network, Position, Query};
 
-/// A page ends after this many matching rows: some 1.4 MB of CSV…
+/// A page ends after this many matching rows: about 1.4 MB of CSV…
 const PAGE_ROWS: usize = 16_384;
 
-/// …or after this many blocks were looked into, so that no page takes long.
+/// …or after this many blocks were read, so that no page takes long.
 const PAGE_BLOCKS: usize = 32;
 
-/// The lowest index that the tree of high rows holds: DAQI's band High begins here.
+/// The lowest index in the tree of high rows: the start of the DAQI's band High.
 pub(crate) const HIGH: u8 = 7;
 
-/// The blocks of a store, by the position of their first row. `P` says where a block or a
-/// table is. Cloning costs a pointer a day; readers keep the clone they started with.
+/// The blocks of a store, by the position of their first row. `P` is the location of a block or a
+/// table. Cloning costs one pointer per day; readers keep the clone they started with.
 #[derive(Debug, Clone)]
 pub(crate) struct Directory<P> {
     all: Leaves<P>,
     high: Leaves<P>,
-    /// Those of all blocks that there are, or were.
+    /// The networks of all present and past blocks.
     networks: BTreeSet<Network>,
-    /// Whether the default is known to be one of them.
+    /// Whether the default network is one of them.
     has_default: bool,
     changes: Changes,
 }
 
-/// When the days changed, for as long as the process has the store open.
+/// The change numbers of days, since the process opened the store.
 #[derive(Debug, Clone)]
 struct Changes {
-    /// Which store and process it was: another one counts anew.
+    /// A random id of the store and process: another one restarts the numbers.
     origin: u64,
     newest: u64,
     /// The number of the last change of every day that changed.
@@ -56,7 +56,7 @@ type Leaves<P> = BTreeMap<i32, Arc<Day<P>>>;
 #[derive(Debug, Clone)]
 struct Day<P> {
     blocks: BTreeMap<Position, Entry<P>>,
-    /// The tables of stations that blocks of a country share.
+    /// The station tables shared by blocks of a country.
     tables: BTreeMap<Option<Country>, P>,
 }
 
@@ -66,7 +66,7 @@ impl<P> Default for Day<P> {
     }
 }
 
-/// Finds what is kept at a place.
+/// Loads the item at a location.
 pub(crate) trait Load<P> {
     /// A block; `table` is the one that it may share.
     fn block(&self, place: &P, table: Option<&P>) -> Result<Arc<Block>, Error>;
@@ -74,23 +74,23 @@ pub(crate) trait Load<P> {
     fn table(&self, place: &P) -> Result<Arc<Stations>, Error>;
 }
 
-/// What is kept at a place.
+/// The item at a location.
 #[derive(Debug)]
 pub(crate) enum Item {
     Block(Box<Block>),
     Table(Arc<Stations>),
 }
 
-/// Which rows a block is for.
+/// The tree of a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tree {
     /// All. A block has one country, unless it is the only one of its day.
     All,
-    /// Those with an index of [`HIGH`] or more.
+    /// Rows with an index of [`HIGH`] or more.
     High,
 }
 
-/// What is known of a block without reading it.
+/// The directory entry of a block.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry<P> {
     pub(crate) rows: u32,
@@ -98,17 +98,17 @@ pub(crate) struct Entry<P> {
     pub(crate) index_bits: u16,
     /// Of a block of several countries.
     pub(crate) mixed: Option<Arc<Mixed>>,
-    /// The networks of its sensors, unless that is the default alone.
+    /// The networks of its sensors, unless it is only the default.
     pub(crate) networks: Option<Arc<[Network]>>,
     pub(crate) place: P,
 }
 
-/// Blocks that go and blocks that come: the effect on one stretch of rows.
+/// Blocks to remove and blocks to add: the effect on one range of rows.
 #[derive(Debug)]
 pub(crate) struct Change {
     pub(crate) tree: Tree,
     pub(crate) removed: Vec<Position>,
-    /// The table that the blocks of a day and country share from now on, if any.
+    /// The station table shared by the blocks of a day and country from now on, if any.
     pub(crate) table: TableChange,
     pub(crate) added: Vec<Block>,
 }
@@ -161,7 +161,7 @@ impl<P: Clone> Directory<P> {
         self.leaves(tree).get(&first.day)?.blocks.get(first)
     }
 
-    /// The table of stations that the blocks of a day and country share.
+    /// The station table shared by the blocks of a day and country.
     pub(crate) fn table(&self, day: i32, country: Option<Country>) -> Option<&P> {
         self.all.get(&day)?.tables.get(&country)
     }
@@ -177,7 +177,7 @@ impl<P: Clone> Directory<P> {
         days.into_iter().flatten().flat_map(|(_, day)| day.blocks.iter())
     }
 
-    /// A block, with what it needs from elsewhere.
+    /// A block, with its shared station table.
     pub(crate) fn load(
         &self,
         tree: Tree,
@@ -292,7 +292,7 @@ impl<P: Clone> Directory<P> {
         Ok(page)
     }
 
-    /// The blocks that a query cannot rule out, in order.
+    /// The blocks that may match a query, in order.
     fn candidates(
         &self,
         query: &Query,
@@ -326,8 +326,8 @@ impl<P: Clone> Directory<P> {
         (tree, candidates)
     }
 
-    /// Makes the changes, given where each item was put, a table before the blocks that
-    /// share it.
+    /// Applies the changes, given the location of each item, a table before the blocks that share
+    /// it.
     pub(crate) fn apply(&mut self, changes: Vec<Change>, mut place: impl FnMut(Item) -> P) {
         let forgets = changes.iter().any(|change| !change.removed.is_empty());
         self.changes.newest += 1;
@@ -371,7 +371,7 @@ impl<P> Entry<P> {
         self.networks.as_deref().unwrap_or(DEFAULT).iter().copied()
     }
 
-    /// The seconds since 1970 that the rows lie between, given the first row.
+    /// The time range of the rows in seconds since 1970, given the first row.
     pub(crate) fn seconds(&self, first: &Position) -> (i64, i64) {
         let midnight = i64::from(first.day) * SECONDS_A_DAY;
         match &self.mixed {

@@ -1,4 +1,4 @@
-//! What describes itself: columns by id, each with its encoding, place, length and checksum.
+//! A self-describing container: columns by id, each with its encoding, offset, length and checksum.
 //!
 //! ```text
 //! version u8 (3) | kind u8 | columns u16 | rows u32 | bytes of the head u32
@@ -17,7 +17,7 @@ use crate::{Error, ErrorKind};
 
 pub(crate) const VERSION: u8 = 3;
 
-/// How a column is written.
+/// The encoding of a column.
 pub(crate) mod encoding {
     /// [`Integers`](super::Integers).
     pub(crate) const INTEGERS: u8 = 1;
@@ -29,7 +29,7 @@ pub(crate) mod encoding {
     pub(crate) const TEXTS: u8 = 4;
 }
 
-/// A flag of a column that whoever does not know it must not pass over.
+/// A flag of a column that must not be skipped by readers that do not know it.
 pub(crate) const ESSENTIAL: u16 = 1;
 
 pub(crate) struct Writer {
@@ -85,7 +85,7 @@ impl Writer {
     }
 }
 
-/// A frame whose checksums are right.
+/// A frame with verified checksums.
 pub(crate) struct Frame<'a> {
     pub(crate) kind: u8,
     /// At least one.
@@ -103,7 +103,7 @@ pub(crate) struct Column<'a> {
 }
 
 impl<'a> Frame<'a> {
-    /// More rows than `most` are damage, not data.
+    /// More rows than `most` mean damage.
     pub(crate) fn read(bytes: &'a [u8], most: usize) -> Result<Self, Error> {
         let mut input = Input(bytes);
         if input.byte()? != VERSION {
@@ -135,13 +135,13 @@ impl<'a> Frame<'a> {
         Ok(Self { kind, rows, head, columns })
     }
 
-    /// Takes a column out, if it is there.
+    /// Takes a column out, if present.
     pub(crate) fn take(&mut self, id: u8) -> Option<Column<'a>> {
         let found = self.columns.iter().position(|column| column.id == id)?;
         Some(self.columns.swap_remove(found))
     }
 
-    /// Takes a column out; where it is missing all its rows are absent.
+    /// Takes a column out; if it is missing, all its rows are absent.
     pub(crate) fn integers(&mut self, id: u8) -> Result<Integers, Error> {
         match self.take(id) {
             Some(column) => column.integers(self.rows),
@@ -149,7 +149,7 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// Takes a column out; where it is missing all its rows are absent.
+    /// Takes a column out; if it is missing, all its rows are absent.
     pub(crate) fn decimals(&mut self, id: u8) -> Result<Decimals, Error> {
         match self.take(id) {
             Some(column) => column.decimals(self.rows),
@@ -157,7 +157,7 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// What was not taken out, by id: columns that the caller does not know.
+    /// The remaining columns, by id, which the caller does not know.
     pub(crate) fn rest(mut self) -> Result<Vec<Column<'a>>, Error> {
         if self.columns.iter().any(|column| column.flags & ESSENTIAL != 0) {
             return Err(newer("it has a column that has to be known"));
@@ -200,7 +200,7 @@ pub(crate) fn newer(what: &str) -> Error {
     Error::new(ErrorKind::TooNew, message)
 }
 
-/// Makes checksums right again, so that what they guard against can be tested.
+/// Corrects checksums, so that the checks behind them can be tested.
 #[cfg(any(test, feature = "conformance"))]
 pub(crate) fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
     let Some(header) = bytes.get(..12) else { return bytes };

@@ -1,20 +1,19 @@
-//! In which countries a sensor's readings are: one whose country changed has to be found where it
-//! was.
+//! The countries of each sensor's readings: a reading whose country changed has to be found under
+//! its old country.
 
 use std::collections::HashMap;
 
 use crate::{Country, Error, Sensor};
 
-/// The sensors of a day and the countries that they have been read in: one, and for the few
-/// that moved, others. A reading whose country changed is found by it. It may name too many
-/// countries, never too few.
+/// The sensors of a day and their countries: one, and more for the few that moved. It is used to
+/// find a reading whose country changed. It may have too many countries, but never too few.
 #[derive(Debug, Default)]
 pub(super) struct SensorHomes(HashMap<Sensor, Countries, foldhash::fast::RandomState>);
 
 type Countries = (Option<Country>, Vec<Option<Country>>);
 
 impl SensorHomes {
-    /// Notes that a sensor is in a country; the others that it has been in.
+    /// Adds a country of a sensor; returns its other countries.
     pub(super) fn add(&mut self, sensor: Sensor, country: Option<Country>) -> Vec<Option<Country>> {
         let (first, more) = self.0.entry(sensor).or_insert_with(|| (country, Vec::new()));
         if more.is_empty() && *first == country {
@@ -28,7 +27,7 @@ impl SensorHomes {
     }
 }
 
-/// [`SensorHomes`] of the days that were put to last, the last of them at the end.
+/// [`SensorHomes`] of the days with the most recent puts, the latest last.
 #[derive(Debug, Default)]
 pub(crate) struct Homes(Vec<(i32, SensorHomes)>);
 

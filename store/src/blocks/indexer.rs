@@ -13,7 +13,7 @@ use crate::standard::{AqiStandard, Memo};
 pub(crate) struct Indexer<'a> {
     block: &'a Block,
     source: Source<'a>,
-    /// Of the run that was read last.
+    /// The values of the last decoded run.
     places: Numbers,
 }
 
@@ -46,7 +46,7 @@ impl<'a> Indexer<'a> {
         Self { block, source, places: Numbers::default() }
     }
 
-    /// Reads a run; places beyond the block's last row are unspecified.
+    /// Computes a run; values beyond the block's last row are unspecified.
     pub(crate) fn read(&mut self, run: usize) {
         match &mut self.source {
             Source::Stored(column) => column.run(run, &mut self.places.0),
@@ -84,7 +84,7 @@ impl<'a> Indexer<'a> {
 #[derive(Default)]
 struct Lookup {
     standard: AqiStandard,
-    /// What other columns of the run say.
+    /// The other columns of the run.
     stored: Numbers,
     windows: Numbers,
     /// Of PM10 and PM2.5 over the window that was looked up last; `None` where the standard needs
@@ -109,7 +109,8 @@ impl Lookup {
         block.windows.run(run, &mut self.windows.0);
         for row in run * RUN..block.len().min(run * RUN + RUN) {
             let at = row % RUN;
-            // A row without a default index has no particulate concentration, so no index at all.
+            // A row without a default index has no particulate concentration, and so no index by
+            // any standard.
             if self.stored.0[at] == 0 {
                 places.0[at] = 0;
                 continue;

@@ -1,6 +1,6 @@
-//! A column of whole numbers, packed: runs of 128 rows, each with the least number of its
-//! rows as a base and the distances from it in as few bits as they need (frame of
-//! reference). A few numbers that would make a run wide stand apart (patches).
+//! A packed column of integers: runs of 128 rows, each with the minimum of its rows as a base and
+//! the offsets from it in as few bits as needed (frame of reference). A few numbers that would
+//! widen a run are stored separately (patches).
 
 use super::bytes::{Input, damaged};
 use super::unpack::{AT_ONCE, unpack};
@@ -9,10 +9,10 @@ use crate::Error;
 /// The rows of a run.
 pub(crate) const RUN: usize = 128;
 
-/// What stands for a row without a number. No number of ours is as large.
+/// Represents a row without a number. No valid number is as large.
 pub(crate) const ABSENT: u64 = u64::MAX;
 
-/// A column of whole numbers below [`ABSENT`], each of which can be absent.
+/// A column of integers below [`ABSENT`], each of which can be absent.
 #[derive(Debug)]
 pub(crate) enum Integers {
     /// The same in every row.
@@ -23,12 +23,12 @@ pub(crate) enum Integers {
 #[derive(Debug)]
 pub(crate) struct Packed {
     rows: usize,
-    /// Whether the code with all bits set says that the row is absent or stands apart.
+    /// Whether the code with all bits set means that the row is absent or an outlier.
     escapes: bool,
     runs: Box<[Run]>,
-    /// The codes of every run, from a word of its own on; two more words at the end.
+    /// The codes of all runs, each starting at a new word; two more words at the end.
     words: Box<[u64]>,
-    /// The rows that stand apart, in order.
+    /// The outlier rows, in order.
     apart: Box<[(u32, u64)]>,
 }
 
@@ -51,7 +51,7 @@ fn mask(width: u8) -> u64 {
     u64::MAX.checked_shr(64 - u32::from(width)).unwrap_or(0)
 }
 
-/// The words that so many codes take.
+/// The number of words for a number of codes.
 fn words_of(codes: usize, width: u8) -> usize {
     (codes * usize::from(width)).div_ceil(64)
 }
@@ -86,7 +86,7 @@ impl Integers {
         }
     }
 
-    /// All rows, in order, with room for more.
+    /// All rows, in order, with spare capacity.
     pub(crate) fn numbers(&self, rows: usize, room: usize) -> Vec<u64> {
         let mut all = Vec::with_capacity(rows + room);
         if let Self::Constant(value) = self {
@@ -101,7 +101,7 @@ impl Integers {
         all
     }
 
-    /// Whether every number that is there is below a limit.
+    /// Whether all present numbers are below a limit.
     pub(crate) fn are_below(&self, limit: u64) -> bool {
         let is_below = |value: &u64| *value < limit || *value == ABSENT;
         match self {
@@ -170,10 +170,10 @@ impl Integers {
 const CONSTANT: u8 = 0;
 const PACKED: u8 = 1;
 
-/// The words behind the last code, so that two can be read wherever one begins.
+/// Extra words after the last code, so that two words can be read at any code.
 const SPARE: usize = 2;
 
-/// What a row that stands apart costs, in bits.
+/// The cost of an outlier in bits.
 const APART_BITS: usize = 96;
 
 /// The least and the greatest number of a run, whether one is absent, and the bits that its
@@ -200,7 +200,7 @@ impl Measured {
         let mut patched_width = width;
         let distance = |value: &u64| if *value == ABSENT { 0 } else { *value - least };
         let sum = values.iter().map(distance).fold(0, u64::saturating_add);
-        // Where the mean distance is not far below the greatest, there are no outliers.
+        // If the mean offset is not far below the maximum, there are no outliers.
         if width > 4 && bits_of(sum / values.len() as u64) + 2 < width {
             let mut counts = [0u16; 65];
             for value in values.iter().filter(|value| **value != ABSENT) {
@@ -384,7 +384,7 @@ impl Packed {
     }
 }
 
-/// Appends codes of so many bits, from a word of their own on.
+/// Appends codes of a width, starting at a new word.
 fn pack(codes: &[u64], width: u8, words: &mut Vec<u64>) {
     if width == 0 {
         return;
@@ -396,7 +396,7 @@ fn pack(codes: &[u64], width: u8, words: &mut Vec<u64>) {
         if filled >= 64 {
             words.push(word);
             filled -= 64;
-            // What did not fit: the code's highest `filled` bits.
+            // The part that did not fit: the code's highest `filled` bits.
             word = code.checked_shr(u32::from(width) - filled).unwrap_or(0);
         }
     }
@@ -405,7 +405,7 @@ fn pack(codes: &[u64], width: u8, words: &mut Vec<u64>) {
     }
 }
 
-/// Room for the numbers of a run.
+/// A buffer for the numbers of a run.
 pub(crate) struct Numbers(pub(crate) [u64; RUN]);
 
 impl Default for Numbers {

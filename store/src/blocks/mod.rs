@@ -1,4 +1,4 @@
-//! The engine: readings as packed columns, in blocks that describe themselves.
+//! The storage engine: readings as packed columns, in self-describing blocks.
 
 mod block;
 mod build;

@@ -1,5 +1,5 @@
-//! Columns beside those that a block works with: stored ones that the schema gives an id
-//! in blocks, and those of a later version, which are not known and passed on.
+//! Additional columns of a block: stored ones with an id in the schema, and unknown ones of a later
+//! version, which are preserved.
 
 use aqi::Decimal;
 
@@ -14,7 +14,7 @@ use crate::{Column, Error, Kind, Value};
 pub(super) struct Other {
     id: u8,
     flags: u16,
-    /// What the schema calls it; `None` for a column of a later version.
+    /// The column of the schema; `None` for a column of a later version.
     column: Option<Column>,
     values: Values,
 }
@@ -23,7 +23,7 @@ pub(super) struct Other {
 enum Values {
     Integers(Integers),
     Decimals(Decimals),
-    /// Of an encoding that is not known either.
+    /// Of an unknown encoding.
     Opaque,
 }
 
@@ -46,7 +46,7 @@ impl Other {
         self.flags
     }
 
-    /// Whether its values are decimals, or whole numbers; `None` where that is not known.
+    /// Whether its values are decimals, or integers; `None` if unknown.
     pub(super) fn is_decimal(&self) -> Option<bool> {
         match self.values {
             Values::Integers(_) => Some(false),
@@ -89,7 +89,7 @@ impl Other {
         }
     }
 
-    /// The column of the schema that it is, if it is one.
+    /// The column of the schema, if it is one.
     pub(super) fn column(&self) -> Option<Column> {
         self.column
     }

@@ -1,6 +1,5 @@
-//! What a put or a deletion changes: the blocks that its readings fall into are written
-//! anew, and split where they grow too large, so that its cost follows the batch, not
-//! the store, and a query never merges.
+//! The changes of a put or a deletion: the affected blocks are rewritten, and split if they grow
+//! too large, so its cost depends on the batch, not on the store, and a query never merges.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -15,15 +14,15 @@ use super::homes::{Homes, SensorHomes};
 use super::stations::{MAX_STATIONS, Station, Stations};
 use crate::{Error, ErrorKind, Position, Reading, Sensor, Window};
 
-/// A block is split beyond this many rows: some 1.4 MB of CSV, 130 kB on disk.
-/// The unit tests have small ones, so that few readings make many.
+/// A block is split above this many rows: about 1.4 MB of CSV, 130 kB on disk. Unit tests use small
+/// blocks, so that few readings make many.
 const BLOCK_ROWS: usize = if cfg!(test) { 6 } else { 16_384 };
 
-/// What happens to a position: a reading comes with its index, or what is there goes.
+/// An edit of a position: a reading to put, with its index, or a deletion.
 type Edit<'a> = (Position, Option<(&'a Reading, u8)>);
 
 impl<P: Clone> Directory<P> {
-    /// What a put changes. Nothing is changed yet: the caller keeps the new blocks, then
+    /// Computes the changes of a put without applying them: the caller stores the new blocks, then
     /// [applies](Self::apply) the changes.
     pub(crate) fn plan_put(
         &self,
@@ -64,8 +63,8 @@ impl<P: Clone> Directory<P> {
         Ok(changes)
     }
 
-    /// The block of a day that has one, or none, if more rows may fit into it; or if it has
-    /// several countries, which only such a block has.
+    /// The block of a day with at most one block, if more rows may fit into it; or if it has
+    /// several countries, which only such a block can have.
     fn only_block(&self, day: i32, edits: usize) -> Option<Option<(&Position, &Entry<P>)>> {
         let mut blocks = self.days(Tree::All, day, day);
         let only = blocks.next();
@@ -80,9 +79,8 @@ impl<P: Clone> Directory<P> {
         (fits || entry.mixed.is_some()).then_some(only)
     }
 
-    /// The change that edits, in order, make to a day that has one block or none. As long as
-    /// its rows are few they stay in one; then each country gets its own. Notes the edits that
-    /// change a high row or make one.
+    /// The change of sorted edits to a day with at most one block. Few rows stay in one block;
+    /// otherwise each country gets its own. Records the edits that affect high rows.
     fn plan_day<'a>(
         &self,
         only: Option<(&Position, &Entry<P>)>,
@@ -126,8 +124,8 @@ impl<P: Clone> Directory<P> {
         of_day.filter(|(first, _)| first.country == country).collect()
     }
 
-    /// The change that edits, in order, make to the blocks of a day and country. Notes the
-    /// edits that change a high row or make one.
+    /// The change of sorted edits to the blocks of a day and country. Records the edits that affect
+    /// high rows.
     fn plan_group<'a>(
         &self,
         group: Group,
@@ -161,7 +159,7 @@ impl<P: Clone> Directory<P> {
                 let table = (!Arc::ptr_eq(&before, &after)).then_some((group, Some(after)));
                 return Ok(Some(Change { tree: Tree::All, removed, table, added }));
             }
-            // Most of its stations are of no row any more: the table begins anew.
+            // Most of its stations are unused: the table is rebuilt.
             let rest = self.load_old(Tree::All, untouched.iter().copied(), load)?;
             let mut chunks: Vec<Vec<Source<'_>>> = chunks.iter().map(|c| c.to_vec()).collect();
             chunks.extend(rest.blocks().map(|block| all_rows(block).collect()));
@@ -184,7 +182,7 @@ impl<P: Clone> Directory<P> {
         Ok(Some(Change { tree: Tree::All, removed, table: None, added }))
     }
 
-    /// The change that edits, in any order, make to the high rows of a day.
+    /// The change of edits, in any order, to the high rows of a day.
     fn plan_high(
         &self,
         day: i32,
@@ -203,8 +201,8 @@ impl<P: Clone> Directory<P> {
         Ok(is_change.then_some(Change { tree: Tree::High, removed, table: None, added }))
     }
 
-    /// What deleting everything before a moment changes, and the readings that it
-    /// deletes. Blocks that are older as a whole are not read.
+    /// Computes the changes of deleting everything before a timestamp, and the deleted readings.
+    /// Blocks that are completely older are not read.
     pub(crate) fn plan_deletion(
         &self,
         before: Timestamp,
@@ -221,7 +219,7 @@ impl<P: Clone> Directory<P> {
             if !blocks.iter().any(|block| is_old(&block)) {
                 continue;
             }
-            // Stations that only deleted readings had do not stay in the table either.
+            // Stations of only deleted readings are removed from the table, too.
             let rewritten = match self.table(group.0, group.1) {
                 Some(_) => blocks.to_vec(),
                 None => blocks.iter().filter(is_old).copied().collect(),
@@ -269,8 +267,8 @@ impl<P: Clone> Directory<P> {
         Ok((changes, deleted))
     }
 
-    /// What writing some blocks anew changes, with all others of their days and countries; at
-    /// most so many rows, of one day or country at least.
+    /// Computes the changes of rewriting some blocks, with all others of their days and countries;
+    /// limited to a number of rows, but at least one day or country.
     pub(crate) fn plan_rewriting(
         &self,
         is_meant: impl Fn(&P) -> bool,
@@ -306,14 +304,14 @@ impl<P: Clone> Directory<P> {
         Ok(changes)
     }
 
-    /// All blocks of a day and country, written anew, and what becomes of the table that they had.
+    /// All blocks of a day and country, rewritten, and the change of their station table.
     fn group_anew(&self, group: Group, chunks: &[&[Source<'_>]]) -> (TableChange, Vec<Block>) {
         let Blocks { added, table } = whole_group(chunks, Block::from_sorted);
         let had_one = self.table(group.0, group.1).is_some();
         ((table.is_some() || had_one).then_some((group, table)), added)
     }
 
-    /// Blocks whose rows are to be written anew.
+    /// Blocks whose rows are to be rewritten.
     fn load_old<'b>(
         &self,
         tree: Tree,
@@ -373,13 +371,13 @@ impl Old {
     }
 }
 
-/// The edits that fall into a block; without one where there is none yet.
+/// The edits of a block; `None` if there is no block yet.
 struct Edited<'d, 'e, 'a, P> {
     block: Option<(&'d Position, &'d Entry<P>)>,
     edits: &'e [Edit<'a>],
 }
 
-/// Adjacent blocks and edits, both in order: which falls into which.
+/// Assigns sorted edits to adjacent blocks.
 fn edited_blocks<'d, 'e, 'a, P>(
     blocks: &[(&'d Position, &'d Entry<P>)],
     mut edits: &'e [Edit<'a>],
@@ -402,7 +400,7 @@ fn edited_blocks<'d, 'e, 'a, P>(
     edited
 }
 
-/// Rows in order that come to one block or, where they are many, to several.
+/// Sorted rows for one block or, if they are many, several.
 struct Part<'a> {
     rows: Vec<Source<'a>>,
     /// Whether they were added behind all others.
@@ -410,8 +408,8 @@ struct Part<'a> {
 }
 
 impl Part<'_> {
-    /// Rows as blocks of allowed size: full ones where rows were appended, so that time
-    /// order fills them; even ones otherwise, so that each has room.
+    /// Rows as blocks of valid size: full ones if rows were appended, so that appends in time order
+    /// fill blocks; equal ones otherwise, so that each has space.
     fn chunks(&self) -> impl Iterator<Item = &[Source<'_>]> {
         let rows = &self.rows;
         let size = match self.appended {
@@ -422,8 +420,7 @@ impl Part<'_> {
     }
 }
 
-/// What edits make of blocks, and which of these they change. Notes the edits that change a high
-/// row or make one.
+/// The result of edits on blocks, and the changed blocks. Records the edits that affect high rows.
 fn edited_parts<'o, 'a: 'o, P>(
     edited: &[Edited<'_, '_, 'a, P>],
     old: &'o Old,
@@ -450,8 +447,8 @@ struct Blocks {
     table: Option<Arc<Stations>>,
 }
 
-/// All blocks of a day and country, with a table of stations if they share enough of them;
-/// how one is made that does not.
+/// All blocks of a day and country, with a station table if they share enough stations; otherwise
+/// with their own stations.
 fn whole_group(chunks: &[&[Source<'_>]], alone: impl Fn(&[Source<'_>]) -> Block) -> Blocks {
     if chunks.len() > 1 {
         let (mut added, table) = blocks_of(chunks, None);
@@ -482,8 +479,8 @@ fn rows_since(block: &Block, first_kept: i64) -> Vec<Source<'_>> {
     (0..block.len()).filter(is_kept).map(|row| Source::Kept(block, row)).collect()
 }
 
-/// What is to be kept of a batch, in no order; [`Invalid`](ErrorKind::Invalid) for a
-/// reading that cannot be kept.
+/// The readings of a batch to store, unsorted; [`Invalid`](ErrorKind::Invalid) for a reading that
+/// cannot be stored.
 pub(crate) fn latest_of_each_identity(batch: &[Reading]) -> Result<Vec<&Reading>, Error> {
     let mut latest: HashMap<(Sensor, Window, Timestamp), &Reading, foldhash::fast::RandomState> =
         HashMap::with_capacity_and_hasher(batch.len(), Default::default());
@@ -498,8 +495,8 @@ pub(crate) fn latest_of_each_identity(batch: &[Reading]) -> Result<Vec<&Reading>
     Ok(latest.into_values().collect())
 }
 
-/// A block's rows with the edits made; `None` when they change nothing. Notes the edits
-/// that change a high row or make one.
+/// A block's rows with the edits applied; `None` if nothing changes. Records the edits that affect
+/// high rows.
 fn merge<'b, 'a: 'b>(
     old: &'b Block,
     edits: &[Edit<'a>],

@@ -18,7 +18,7 @@ pub struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// The index, as it follows from the values.
+    /// The index, derived from the values.
     pub fn index(&self) -> Option<Index> {
         Index::new(self.block.indices.get(self.row) as u8).ok() // at most 10
     }
@@ -32,7 +32,8 @@ impl<'a> Row<'a> {
     }
 
     pub(crate) fn indexed(&self, standard: AqiStandard) -> Option<Indexed> {
-        // A row without a default index has no particulate concentration, so no index at all.
+        // A row without a default index has no particulate concentration, and so no index by any
+        // standard.
         let usual = self.index()?;
         let (pm10, pm25) = (self.pm10().decimal(), self.pm25().decimal());
         let window = self.window();
@@ -54,25 +55,25 @@ impl<'a> Row<'a> {
         stations.sensor(number)
     }
 
-    /// The averaging window.
+    /// The averaging period.
     pub fn window(&self) -> Window {
         self.block.window(self.row)
     }
 
-    /// What is doubtful about the reading.
+    /// The quality flags of the reading.
     pub fn flags(&self) -> Flags {
         let (stations, number) = self.station();
         Flags::with_values(stations.flags(number), [self.pm10(), self.pm25()])
     }
 
-    /// The end of the averaging window, UTC.
+    /// The end of the averaging period, UTC.
     pub fn timestamp(&self) -> Timestamp {
         let midnight = i64::from(self.block.day) * SECONDS_A_DAY;
         // Blocks are made from timestamps, or decoded with their range checked.
         Timestamp::from_second(midnight + i64::from(self.second())).unwrap_or_default()
     }
 
-    /// The row as a reading of its own.
+    /// The row as an owned reading.
     pub fn reading(&self) -> Reading {
         let (stations, number) = self.station();
         let station = stations.get(number);
@@ -98,7 +99,7 @@ impl<'a> Row<'a> {
         reading
     }
 
-    /// What a further column of the block says.
+    /// The value of an additional column of the block.
     pub(crate) fn other(&self, column: Column) -> Value {
         let other = self.block.others.iter().find(|other| other.column() == Some(column));
         other.map_or(Value::Nothing, |other| other.value(self.row))
@@ -124,7 +125,7 @@ impl<'a> Row<'a> {
         self.block.pm25.cell(self.row)
     }
 
-    /// The table of stations, and the row's number there.
+    /// The station table, and the row's station number.
     pub(crate) fn station(&self) -> (&'a Stations, usize) {
         (&self.block.stations, self.block.station.get(self.row) as usize)
     }

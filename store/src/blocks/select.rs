@@ -1,4 +1,4 @@
-//! Which rows of a block a query wants.
+//! Selects the rows of a block that match a query.
 
 use std::ops::Range;
 
@@ -10,7 +10,7 @@ use super::stations::Stations;
 use crate::{Flags, Position, Query};
 
 impl Stations {
-    /// For every station whether it is wanted; `None` when the query does not ask for some.
+    /// Whether each station matches; `None` if the query does not filter by station.
     pub(crate) fn accepted(&self, query: &Query) -> Option<Vec<bool>> {
         let Query { networks, sensors, sensor_types, indoor, area, .. } = query;
         let all_networks = networks.is_empty() || self.are_of(networks);
@@ -38,7 +38,7 @@ impl Stations {
 }
 
 impl Block {
-    /// The runs of rows after a position that match, in order.
+    /// The ranges of matching rows after a position, in order.
     pub(crate) fn select(&self, query: &Query, after: Option<Position>) -> Vec<Range<usize>> {
         let mut accepted = Accepted::by(query, self);
         let stations = self.stations.accepted(query);
@@ -59,7 +59,7 @@ impl Block {
                 if let Some(accepted) = &mut accepted {
                     accepted.indexer.read(run);
                     let wanted = accepted.count(rows.start - first..rows.end - first);
-                    // Rows of a high index are far between, those of a low one close together.
+                    // Rows with a high index are sparse, those with a low one are dense.
                     if wanted == 0 {
                         continue;
                     }
@@ -90,8 +90,7 @@ impl Block {
             && (query.without == Flags::NONE || !self.row(row).flags().intersects(query.without))
     }
 
-    /// The rows after a position that are of the query's countries and time; no span is
-    /// empty.
+    /// The rows after a position of the query's countries and time range; no range is empty.
     fn time_spans(
         &self,
         query: &Query,
@@ -118,7 +117,7 @@ impl Block {
         })
     }
 
-    /// The end of the first rows of a range, those for which something holds.
+    /// The partition point of a range by a predicate.
     fn rows_where(&self, range: Range<usize>, holds: impl Fn(usize) -> bool) -> usize {
         let (mut low, mut high) = (range.start, range.end);
         while low < high {
@@ -132,16 +131,16 @@ impl Block {
     }
 }
 
-/// Which rows of a run have an index that a query asks for.
+/// Which rows of a run have an index that matches the query.
 struct Accepted<'a> {
     query: &'a Query,
     indexer: Indexer<'a>,
-    /// The answers for low places.
+    /// The results for low positions.
     known: [bool; 16],
 }
 
 impl<'a> Accepted<'a> {
-    /// `None` where it asks for none.
+    /// `None` if the query does not filter by index.
     fn by(query: &'a Query, block: &'a Block) -> Option<Self> {
         if !query.asks_for_indices() {
             return None;

@@ -1,5 +1,5 @@
-//! What the readings of a sensor have in common as long as it stays where it is, in a table
-//! that blocks number: one for each day and country where there are several blocks.
+//! Attributes shared by the readings of a sensor at one location, in a table referenced by blocks:
+//! one for each day and country with several blocks.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -15,7 +15,7 @@ use super::integers::{ABSENT, Integers, Numbers, RUN};
 use crate::csv::StationText;
 use crate::{Error, Flags, Network, Reading, Sensor, SensorType};
 
-/// A sensor at its place.
+/// A sensor at a location.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Station {
     pub(crate) sensor: Sensor,
@@ -42,7 +42,7 @@ impl Station {
         }
     }
 
-    /// Whether it prints the same: `2.0` and `2.00` compare equal.
+    /// Whether it renders identically: `2.0` and `2.00` compare equal.
     pub(crate) fn is_exactly(&self, other: &Self) -> bool {
         let written = |s: &Self| {
             [s.latitude, s.longitude, s.altitude]
@@ -52,7 +52,7 @@ impl Station {
     }
 }
 
-/// A table of stations, by number. A table grows at its end alone: a number stays what it is.
+/// A station table, by number. Stations are only appended, so numbers are stable.
 #[derive(Debug)]
 pub(crate) struct Stations {
     count: usize,
@@ -93,7 +93,7 @@ mod id {
 /// The kind of the frame.
 const KIND: u8 = 2;
 
-/// More than any table has: where there would be more, every block has its own.
+/// Maximum number of stations in a table: with more, every block has its own table.
 pub(crate) const MAX_STATIONS: usize = 1 << 22;
 
 fn number_of(flag: Option<bool>) -> u64 {
@@ -191,8 +191,8 @@ impl Stations {
         numbered.map(|(number, id)| Sensor { network: self.network(number), id }).collect()
     }
 
-    /// For every station whether what is known of its model may have been otherwise when its
-    /// readings were stored; `None` where that is so of none.
+    /// Whether the classification of each station's model may have been different when its readings
+    /// were stored; `None` if it was not for any.
     pub(super) fn with_changed_models(&self) -> Option<Vec<bool>> {
         let changed: Vec<_> = self.kinds.iter().map(SensorType::may_have_changed).collect();
         if !changed.contains(&true) {
@@ -277,7 +277,7 @@ impl Stations {
         }
     }
 
-    /// What is doubtful about a station's readings, whatever they measure.
+    /// The flags of all of a station's readings.
     pub(crate) fn flags(&self, number: usize) -> Flags {
         let flags = self.flags.get_or_init(|| {
             (0..self.count).map(|number| Flags::of_station(&self.get(number))).collect()
@@ -285,7 +285,7 @@ impl Stations {
         flags[number]
     }
 
-    /// The stations' columns as CSV, if that is worth printing for so many rows, or printed.
+    /// The stations' columns as CSV, if cached or worth rendering for this many rows.
     pub(crate) fn text(&self, rows: usize) -> Option<&StationText> {
         match self.text.get() {
             None if rows < self.count / 4 => None,
@@ -293,7 +293,7 @@ impl Stations {
         }
     }
 
-    /// Bytes of memory, roughly, with what is made of it later.
+    /// Approximate size in memory in bytes, including caches.
     pub(crate) fn memory_bytes(&self) -> usize {
         let integers =
             [&self.sensors, &self.network, &self.kind, &self.locations, &self.indoor, &self.exact];
@@ -341,7 +341,7 @@ impl Stations {
         frame.finish()
     }
 
-    /// The table back from its bytes. Whatever the bytes are, this returns.
+    /// Decodes a table. It returns for any input.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Error> {
         let mut frame = Frame::read(bytes, MAX_STATIONS)?;
         if frame.kind != KIND {
@@ -372,7 +372,7 @@ impl Stations {
         if !table.network.are_below(table.networks.len() as u64) {
             return Err(damaged("a network is not there"));
         }
-        // Left out when it is rewritten, a column would be lost for stations and kept for rows.
+        // An unknown column would be lost for stations when it is rewritten.
         match frame.rest()?.is_empty() {
             true => Ok(table),
             false => Err(newer("its stations have a column that has to be known")),
@@ -380,14 +380,14 @@ impl Stations {
     }
 }
 
-/// What many rows have in common, each once, by number.
+/// Distinct values shared by many rows, by number.
 struct Dictionary<T> {
     entries: Vec<T>,
     numbers: HashMap<T, u64, foldhash::fast::RandomState>,
 }
 
 impl<T: Copy + Eq + Hash> Dictionary<T> {
-    /// Goes on with entries, whose numbers stay.
+    /// Extends entries, whose numbers are unchanged.
     fn after(entries: &[T]) -> Self {
         let numbers = entries.iter().copied().zip(0..).collect();
         Self { entries: entries.to_vec(), numbers }
@@ -408,7 +408,7 @@ fn write_texts(out: &mut Vec<u8>, texts: &[&str]) {
     texts.iter().for_each(|text| out.extend_from_slice(text.as_bytes()));
 }
 
-/// None where the column is not there.
+/// None if the column is missing.
 fn read_texts<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(
     frame: &mut Frame<'_>,
     id: u8,
@@ -426,7 +426,7 @@ fn read_texts<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(
     })
 }
 
-/// Gives stations their numbers while blocks are made.
+/// Assigns station numbers while blocks are built.
 pub(crate) struct Numbering {
     base: Option<Arc<Stations>>,
     new: Vec<Station>,
@@ -439,7 +439,7 @@ pub(crate) struct Numbering {
 const NONE: u32 = u32::MAX;
 
 impl Numbering {
-    /// Goes on with a table, whose numbers stay.
+    /// Extends a table, whose numbers are unchanged.
     pub(crate) fn after(base: Option<Arc<Stations>>) -> Self {
         let mut numbering =
             Self { base: None, new: Vec::new(), last: HashMap::default(), before: Vec::new() };
