@@ -1,4 +1,4 @@
-//! What the images share: no allocator, a screen, and a panic that stops.
+//! Shared parts of the images: a missing allocator, a screen, and a panic handler that stops.
 
 #![no_std]
 
@@ -6,9 +6,9 @@ use core::alloc::{GlobalAlloc, Layout};
 use core::fmt;
 use core::panic::PanicInfo;
 
-/// `rust_decimal` names the crate `alloc`, so the compiler asks for a global allocator, though
-/// nothing calls one. This one calls a function that is nowhere: if anything that an image
-/// uses could allocate, the image would not link.
+/// `rust_decimal` links the crate `alloc`, so the compiler requires a global allocator, although it
+/// is never called. This one calls an undefined function: if any code in an image could allocate,
+/// the image would not link.
 struct NoAllocator;
 
 unsafe extern "C" {
@@ -38,7 +38,7 @@ impl Screen {
     /// Shows nothing.
     pub const EMPTY: Self = Self { bytes: [0; 128], used: 0 };
 
-    /// Keeps the compiler from leaving out what was written.
+    /// Prevents the compiler from removing the output.
     pub fn refresh(&mut self) {
         core::hint::black_box(&self.bytes);
         self.used = 0;

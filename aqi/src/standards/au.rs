@@ -2,10 +2,10 @@
 //! pollutants in four other states, and the index that NSW had before (2008 to 2020), a
 //! percentage of the NEPM standard.
 //!
-//! There is no national index; Victoria and Tasmania have their own. In the categories lower
-//! ends are included ("<6.7", "20.0 and above") and nothing is said about rounding: values
-//! are compared as they are. Colours medium. The older index is rounded to the nearest whole
-//! number, ties up; the NEPM standards are those before 2021 (medium).
+//! There is no national index; Victoria and Tasmania have their own. In the categories lower bounds
+//! are inclusive ("<6.7", "20.0 and above") and rounding is not specified: values are compared
+//! unrounded. Colours: confidence medium. The older index is rounded to the nearest integer, ties
+//! up; the NEPM standards are those before 2021 (confidence medium).
 
 use crate::Averaging::{Day, EightHours, FourHours, Hour};
 use crate::Pollutant::{Co, No2, O3, Pm10, Pm25, So2, Visibility};

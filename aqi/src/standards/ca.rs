@@ -7,10 +7,10 @@
 //! 1, above 10 it is `10+`. All three pollutants are needed. Written as a scale of the
 //! summed risk: the index is k from (k − ½) · 1.04 per cent on.
 //!
-//! AQHI+ is the hour of PM2.5 divided by 10 and rounded up; where it is larger it takes the
-//! AQHI's place ([`with_smoke`]). Source: J. Yao et al. 2019
-//! (doi 10.17269/s41997-019-00237-w) by way of B-Nilson/aqhi (medium). Québec uses an index
-//! of its own, and Alberta adds other pollutants: neither is here.
+//! AQHI+ is the 1-hour mean of PM2.5 divided by 10 and rounded up; if it is larger, it replaces the
+//! AQHI ([`with_smoke`]). Source: J. Yao et al. 2019 (doi 10.17269/s41997-019-00237-w) by way of
+//! B-Nilson/aqhi (medium). Québec uses its own index, and Alberta adds other pollutants; neither is
+//! included.
 
 use crate::Averaging::Hour;
 use crate::Pollutant::{No2, O3, Pm25};

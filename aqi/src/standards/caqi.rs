@@ -2,11 +2,11 @@
 //! roadside stations. No longer maintained, still used.
 //!
 //! Rules: <http://www.airqualitynow.eu/about_indices_definition.php>. The numbers are from
-//! secondary sources that agree (weewx-aqi, aqipy, OpenWeather), confidence medium; the
-//! table of 2007 had 300 in place of 350 for SO2. Concentrations are not rounded; that the
-//! index is rounded to the nearest whole number, and that 25 is still `Very low`, is usual
-//! and not stated. From a tenth of a µg/m³ above the last row on the index is "more than 100". Here `Medium` is an official
-//! name. The colours are unofficial ones, and differ a little between sources.
+//! secondary sources that agree (weewx-aqi, aqipy, OpenWeather), confidence medium; the table of
+//! 2007 had 300 instead of 350 for SO2. Concentrations are not rounded. Rounding the index to the
+//! nearest integer, and 25 as `Very low`, is common practice but not specified. From a tenth of a
+//! µg/m³ above the last row on the index is "more than 100". Here `Medium` is an official name. The
+//! colours are unofficial ones, and differ a little between sources.
 
 use crate::Averaging::{Day, EightHours, Hour};
 use crate::Pollutant::{Co, No2, O3, Pm10, Pm25, So2};

@@ -4,17 +4,17 @@
 //! images) and HJ 633-2012. Rows share their ends: PM2.5 of 35 is 50 and of 36 is 52. The
 //! index is always rounded up (2012: 6.2, "全部进位取整数").
 //!
-//! - 2026 rounds concentrations first by GB/T 8170, ties to the even: whole µg/m³, CO
-//!   tenths of mg/m³. 2012 does not state it: by default nothing is rounded; the policy
-//!   `rounded` takes GB/T 8170 there, too.
-//! - Above 800 µg/m³ the hour of SO2 stays at 200 and the 8 hours of ozone at 300; by the
-//!   text of 2012 the mean of 24 hours, or the hour, decides then
+//! - 2026 rounds concentrations first by GB/T 8170, ties to the even: whole µg/m³, CO tenths of
+//!   mg/m³. 2012 does not specify it: by default nothing is rounded; the policy `rounded` applies
+//!   GB/T 8170 there, too.
+//! - Above 800 µg/m³ the 1-hour sub-index of SO2 is capped at 200 and the 8-hour sub-index of ozone
+//!   at 300; according to the text of 2012 the 24-hour mean, or the 1-hour mean, then applies
 //!   ([`Answer::undecided`](crate::Answer::undecided)).
 //! - The index ends at 500. The text gives the range 1 to 500; a concentration that rounds
 //!   to zero has a sub-index of 0, as its table has it.
-//! - All six pollutants are wanted; with some missing, 2026 (5.3.1) lets an index be
-//!   published only above 100. A primary pollutant is named only above 50.
-//! - 2026 gives particulates an hourly sub-index by the limits for 24 hours; 2012 has none.
+//! - All six pollutants are required; with some missing, 2026 (5.3.1) permits publishing an index
+//!   only above 100. A primary pollutant is named only above 50.
+//! - 2026 defines an hourly sub-index of particulates by the 24-hour limits; 2012 has none.
 
 use crate::Averaging::{Day, EightHours, Hour};
 use crate::Pollutant::{Co, No2, O3, Pm10, Pm25, So2};

@@ -1,10 +1,10 @@
 //! Germany's Luftqualitätsindex (LQI) of the Umweltbundesamt: 2025 and 2019.
 //!
-//! The tables are in whole µg/m³ and how to reach them is not stated: by default rounded to
-//! the nearest, ties up; the policy `unrounded` compares the concentration as it is, as
-//! Saxony-Anhalt's "bis / über" has it. One pollutant is enough; an incomplete set is
-//! marked on the official map. Bremen, Thuringia and Baden-Württemberg have indices of
-//! their own. The colours are from secondary sources (medium).
+//! The tables are in whole µg/m³, and the rounding of concentrations is not specified: by default
+//! to the nearest, ties up; the policy `unrounded` compares the unrounded concentration, as in
+//! Saxony-Anhalt's "bis / über". One pollutant is sufficient; an incomplete set is marked on the
+//! official map. Bremen, Thuringia and Baden-Württemberg have their own indices. The colours are
+//! from secondary sources (medium).
 
 use crate::Averaging::{Day, Hour};
 use crate::Pollutant::{No2, O3, Pm10, Pm25, So2};

@@ -1,16 +1,16 @@
 //! The European Air Quality Index (EEA): 2025, 2019 and 2017.
 //!
-//! It names levels and gives them no number; the index is the level's place from 1. (The
-//! running number called `european_aqi` elsewhere is Open-Meteo's own.)
+//! It names levels without numbers; the index is the position of the level, from 1. (The running
+//! number called `european_aqi` elsewhere is Open-Meteo's own.)
 //!
-//! The EEA prints rows as 0–5, 6–15, 16–50 and does not say where 5.3 belongs. By default
-//! the concentration is compared as it is (5.3 is Fair), as every implementation found
-//! does; the policy `rounded` rounds to whole µg/m³ first, ties up (5.3 is Good).
+//! The EEA publishes rows as 0–5, 6–15, 16–50 and does not specify where 5.3 belongs. By default
+//! the concentration is compared unrounded (5.3 is Fair), as in all known implementations; the
+//! policy `rounded` rounds to whole µg/m³ first, ties up (5.3 is Good).
 //!
-//! Before 2025 a value above a stated maximum was discarded as an error, particulates were
-//! running means of 24 hours, and an index needed NO2, O3 and one of the particulates; at
-//! traffic stations NO2 and one of the particulates, and nothing else counted. Gaps were
-//! filled from the CAMS model: this crate fills none.
+//! Before 2025 a value above a stated maximum was discarded as an error, particulates were running
+//! means of 24 hours, and an index needed NO2, O3 and one of the particulates; at traffic stations
+//! NO2 and one of the particulates, and no other pollutant was used. Gaps were filled from the CAMS
+//! model, which this crate does not do.
 
 use crate::Averaging::{Day, Hour};
 use crate::Pollutant::{No2, O3, Pm10, Pm25, So2};

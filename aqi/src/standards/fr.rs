@@ -1,11 +1,11 @@
 //! France's Indice ATMO, in force since 1 January 2021.
 //!
-//! Source: arrêté du 10 juillet 2020, annexe I (JORFTEXT000042164835), which writes the
-//! rows as inequalities ("100 < concentration ≤ 200"): nothing is rounded. The rows of SO2
-//! and NO2 were read there; those of ozone in part and of the particulates not at all: they
-//! are equal to the EAQI's of 2019 (medium). The gases are the highest hour of the day, the
-//! particulates its mean. The text is as of October 2024; whether it followed the EAQI of
-//! 2025 since is not known.
+//! Source: arrêté du 10 juillet 2020, annexe I (JORFTEXT000042164835), which writes the rows as
+//! inequalities ("100 < concentration ≤ 200"): nothing is rounded. The rows of SO2 and NO2 were
+//! verified there, those of ozone partly, and those of particulates not: they are equal to the
+//! EAQI's of 2019 (confidence medium). Gases use the daily maximum 1-hour mean, particulates the
+//! daily mean. The text is as of October 2024; whether it has adopted the EAQI of 2025 since is
+//! unknown.
 
 use super::eu::{NO2_2019, O3_2019, PM10_2019, PM25_2019, SO2_2019};
 use crate::category::{Category, Severity};

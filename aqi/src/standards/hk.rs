@@ -1,11 +1,10 @@
 //! Hong Kong's Air Quality Health Index (AQHI), since 30 December 2013.
 //!
-//! Source: <https://www.aqhi.gov.hk/en/what-is-aqhi/faqs.html> (formula and factors):
-//! the added risk in per cent, Σ 100 · (e^(β·c) − 1) over NO2, SO2, ozone and the riskier
-//! of PM10 and PM2.5, moving means of 3 hours in µg/m³. Its bands are printed with two
-//! decimals (0–1.88, 1.89–3.76, …), so the sum is rounded to two, ties up. All four terms
-//! are needed here: a part of a sum is not an index. The colours are from QWeather (low:
-//! OpenAQ has others).
+//! Source: <https://www.aqhi.gov.hk/en/what-is-aqhi/faqs.html> (formula and factors): the added
+//! risk in per cent, Σ 100 · (e^(β·c) − 1) over NO2, SO2, ozone and the riskier of PM10 and PM2.5,
+//! moving means of 3 hours in µg/m³. Its bands are published with two decimals (0–1.88, 1.89–3.76,
+//! …), so the sum is rounded to two, ties up. All four terms are required: a partial sum is not an
+//! index. The colours are from QWeather (low: OpenAQ has others).
 
 use crate::Pollutant::{No2, O3, Pm10, Pm25, So2};
 use crate::Unit::Microgram;

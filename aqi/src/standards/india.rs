@@ -1,15 +1,14 @@
 //! India's National Air Quality Index (CPCB, October 2014).
 //!
-//! Whole steps are implied by the CPCB's own examples (PM2.5 of 31 is 51, of 45 is 75, of
-//! 60 is 100): concentrations are rounded to the table's digits and the index to the
-//! nearest whole number, ties up; neither is stated. It needs three pollutants, one of them
-//! a particulate, and 16 of 24 hours.
+//! Whole steps are implied by the CPCB's own examples (PM2.5 of 31 is 51, of 45 is 75, of 60 is
+//! 100): concentrations are rounded to the table's digits and the index to the nearest integer,
+//! ties up; neither is specified. It requires three pollutants, one of them a particulate, and 16
+//! of 24 hours.
 //!
-//! "Severe" (401–500) has no official upper end. By default the index reaches 500 where the
-//! CPCB's Excel calculator does, as weewx-aqi found by experiment (medium), and is "more
-//! than 500" above; ozone and lead, which the calculator's figures leave out, are "more
-//! than 400". The policy `open` is "more than 400" for every pollutant. The colours are
-//! from secondary sources (low: they differ).
+//! "Severe" (401–500) has no official upper end. By default the index reaches 500 where the CPCB's
+//! Excel calculator does, as weewx-aqi found by experiment (medium), and is "more than 500" above;
+//! ozone and lead, which the calculator does not cover, are "more than 400". The policy `open` is
+//! "more than 400" for every pollutant. The colours are from secondary sources (low: they differ).
 
 use crate::Averaging::{Day, EightHours, Hour};
 use crate::Pollutant::{Co, Nh3, No2, O3, Pb, Pm10, Pm25, So2};

@@ -2,14 +2,14 @@
 //! March 2018.
 //!
 //! Sources: <http://air.jeju.go.kr/contents/atmospheric/cai/summary.htm> (the gases),
-//! <https://www.airkorea.or.kr/web/caiCalculator?pMENU_NO=147> (the required pollutants and
-//! the forecast mean of particulates), openaq/aqi-hub and aqipy (the particulates). How
-//! concentrations and the index are rounded is not stated: to the table's digits and to the
-//! nearest whole number, ties up, is this crate's reading.
+//! <https://www.airkorea.or.kr/web/caiCalculator?pMENU_NO=147> (the required pollutants and the
+//! forecast mean of particulates), openaq/aqi-hub and aqipy (the particulates). The rounding of
+//! concentrations and of the index is not specified: rounding to the table's digits and to the
+//! nearest integer, ties up, is this crate's interpretation.
 //!
-//! With two pollutants at 101 or more 50 is added, with three or more 75; the index ends at
-//! 500. It needs PM10, PM2.5, NO2 and ozone. Particulates are not a plain mean but
-//! [`forecast_mean`].
+//! With two pollutants at 101 or more, 50 is added; with three or more, 75; the index is capped at
+//! 500. It requires PM10, PM2.5, NO2 and ozone. Particulates use [`forecast_mean`] instead of a
+//! plain mean.
 
 use rust_decimal::Decimal;
 

@@ -1,13 +1,13 @@
 //! Singapore's Pollutant Standards Index (PSI), since 1 April 2014, and its bands for one
 //! hour of PM2.5, since 27 June 2016 (the NEA's announcement of that day).
 //!
-//! The rows are from openaq/aqi-hub and aqipy, which agree but for a misprint in the
-//! former's PM10 (151–350 is Unhealthy); PM2.5 and PM10 high, the gases medium. How
-//! concentrations and the index are rounded is not stated: to the table's digits and to the
-//! nearest whole number, ties up, is this crate's reading. (The NEA's "19 µg/m³ is 59" is
-//! from rounded data: 19.0 gives 58.) Ozone's 8 hours end at 300; above 785 µg/m³ the hour
-//! decides. NO2 has an index from 1,130 µg/m³ up alone. The colours are low: picked from a
-//! picture.
+//! The rows are from openaq/aqi-hub and aqipy, which agree except for a misprint in the former's
+//! PM10 (151–350 is Unhealthy); confidence high for PM2.5 and PM10, medium for the gases. The
+//! rounding of concentrations and of the index is not specified: rounding to the table's digits and
+//! to the nearest integer, ties up, is this crate's interpretation. (The NEA's "19 µg/m³ is 59" is
+//! from rounded data: 19.0 gives 58.) Ozone's 8-hour table ends at 300; above 785 µg/m³ the 1-hour
+//! mean applies. NO2 has an index only from 1,130 µg/m³. Colours: confidence low, picked from an
+//! image.
 
 use crate::Averaging::{Day, EightHours, Hour};
 use crate::Pollutant::{Co, No2, O3, Pm10, Pm25, So2};

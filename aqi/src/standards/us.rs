@@ -1,8 +1,8 @@
 //! The United States' Air Quality Index (EPA), in seven versions since 1999.
 //!
-//! Each version begins on the day on which its rule in the Federal Register took effect:
+//! Each version starts on the effective date of its rule in the Federal Register:
 //!
-//! | version | in force since | rule | what it changed |
+//! | version | in force since | rule | change |
 //! | --- | --- | --- | --- |
 //! | 2024 | 6 May 2024 | 89 FR 16202 | PM2.5; one row from 301 to 500 |
 //! | 2015 | 28 December 2015 | 80 FR 65292 | ozone over 8 hours: 100 is 0.070 ppm |
@@ -12,31 +12,31 @@
 //! | 2008 | 27 May 2008 | 73 FR 16436 | ozone over 8 hours: 100 is 0.075 ppm |
 //! | 1999 | 4 October 1999 | 64 FR 42530 | the first; ozone over 8 hours: 100 is 0.084 ppm |
 //!
-//! The day in August 2010 is sixty days after the rule's publication; the rule's own
-//! sentence is in no source at hand.
+//! The day in August 2010 is sixty days after the rule's publication; the rule's own text was not
+//! available.
 //!
 //! Source of the version in force: "Technical Assistance Document for the Reporting of
 //! Daily Air Quality", EPA-454/B-24-002 (May 2024), table 6 and its footnotes; 40 CFR 58
 //! appendix G; 89 FR 16202.
 //!
-//! Concentrations are cut, not rounded, to the table's digits; the index is rounded to the
-//! nearest whole number. That ties go up rests on EPA's calculator at AirNow, whose
-//! JavaScript rounds so; the document's example (125.5 is 126) fits half-to-even as well.
+//! Concentrations are truncated, not rounded, to the table's digits; the index is rounded to the
+//! nearest integer. Rounding ties up is based on the JavaScript of the EPA's calculator at AirNow;
+//! the document's example (125.5 is 126) is also consistent with half-to-even.
 //!
-//! - Above 500 the 2024 index goes on along the line from 301 to 500, Hazardous. Before,
-//!   it was "Beyond the AQI" without a number: [`Index::over`](crate::Index::over) 500.
+//! - Above 500 the 2024 index continues along the line from 301 to 500, Hazardous. Before, it was
+//!   "Beyond the AQI" without a number: [`Index::over`](crate::Index::over) 500.
 //! - From 301 to 500 there is one row in 2024 and two (301–400, 401–500) before; the edition of May 2016 as coded elsewhere has one. PM10 of 504 µg/m³
 //!   is 400 by the old and 389 by the new table.
-//! - Ozone: the mean of 8 hours is compulsory, the one of 1 hour optional and defined from
-//!   0.125 ppm on; the higher counts. The 8-hour table ends at 300: above, only the hour
-//!   decides, and without it the index stays at 300 ([`Answer::undecided`](crate::Answer::undecided)).
-//! - SO2: the hour decides up to 200, the mean of 24 hours from 305 ppb on. An hour of 305
-//!   ppb or more with a day below that is exactly 200.
-//! - NowCast for particulates is [`nowcast`](crate::nowcast::nowcast). The one for ozone is
-//!   left out: EPA's regression could not be read in any source at hand.
+//! - Ozone: the mean of 8 hours is compulsory, the one of 1 hour optional and defined from 0.125
+//!   ppm on; the higher one applies. The 8-hour table ends at 300: above, only the 1-hour mean
+//!   applies, and without it the index is 300 ([`Answer::undecided`](crate::Answer::undecided)).
+//! - SO2: the 1-hour mean applies up to 200, the 24-hour mean from 305 ppb on. A 1-hour mean of 305
+//!   ppb or more with a lower 24-hour mean is exactly 200.
+//! - NowCast for particulates is [`nowcast`](crate::nowcast::nowcast). The one for ozone is not
+//!   included, for lack of a source of the EPA's regression.
 //!
-//! The document's own misprints are not followed: 0.162 ppm of ozone over an hour is 147
-//! (147.49), not the printed 148.
+//! The document's misprints are corrected: 0.162 ppm of ozone over an hour is 147 (147.49), not the
+//! printed 148.
 
 use crate::Averaging::{Day, EightHours, Hour};
 use crate::Pollutant::{Co, No2, O3, Pm10, Pm25, So2};

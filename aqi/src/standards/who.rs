@@ -3,13 +3,13 @@
 //!
 //! Source: WHO Global Air Quality Guidelines (2021), levels as printed at
 //! <https://www.airclim.org/who-air-quality-guidelines> (whose 50 for SO2 over 24 hours is a
-//! misprint: it is 40). Levels count from 1, the guideline itself, over the interim targets
-//! 4 to 1, to 6, above them all; a pollutant without a target passes over its level. Upper
-//! ends are included: a guideline of 15 is met at 15. The values over 24 hours are 99th
-//! percentiles: three to four days a year may exceed them. The guidelines of 2000 and 2005
-//! that WHO kept (NO2 over an hour and others) are left out: no source at hand has them.
+//! misprint: it is 40). Levels are 1, the guideline itself, then the interim targets 4 to 1, then
+//! 6, above all of them; a pollutant without a target skips its level. Upper bounds are inclusive:
+//! a guideline of 15 is met at 15. The values over 24 hours are 99th percentiles: three to four
+//! days a year may exceed them. The guidelines of 2000 and 2005 that the WHO retained (1-hour NO2
+//! and others) are not included, for lack of a source.
 //!
-//! It speaks of exposure, not of today's health: there is no advice.
+//! It is about long-term exposure, not short-term health effects: there is no advice.
 
 use crate::Averaging::{Day, EightHours, PeakSeason, Year};
 use crate::Pollutant::{Co, No2, O3, Pm10, Pm25, So2};

@@ -1,5 +1,5 @@
-//! The files of a queue. A rename or removal that finds no file was somebody else's: then it is
-//! passed over.
+//! The files of a queue. If a file to rename or remove does not exist, another process was faster,
+//! and it is skipped.
 
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -13,19 +13,19 @@ use queue::{Delivery, Depth, Error, ErrorKind, Receipt};
 use crate::Options;
 use crate::name::Name;
 
-/// From this age on a file in `new/` is what a process left that ended while it was sending.
+/// Age from which a file in `new/` is a leftover of a process that ended while sending.
 const ABANDONED: Duration = Duration::from_secs(3600);
 
 #[derive(Debug)]
 pub(crate) struct Files {
     directory: PathBuf,
-    /// Where given-up messages go; they stay where there is none.
+    /// The dead-letter queue; without one, messages stay.
     dead: Option<Arc<Self>>,
     options: Options,
 }
 
 impl Files {
-    /// With the queue of the dead letters.
+    /// Sets the dead-letter queue.
     pub(crate) fn open(
         directory: PathBuf,
         options: Options,
@@ -70,7 +70,7 @@ impl Files {
         send().map_err(|error| self.failed("sending", error))
     }
 
-    /// Up to so many messages that are ready, each hidden from now on.
+    /// Takes up to the given number of ready messages and hides each.
     pub(crate) fn take(&self, max: usize, visibility: Duration) -> Result<Vec<Delivery>, Error> {
         let take = || {
             self.requeue_expired()?;
@@ -113,7 +113,7 @@ impl Files {
                     passed_over(fs::remove_file(self.hidden(&name.hidden(until))))?;
                 }
             }
-            // Those whose time has passed and whom nobody has received again.
+            // Messages whose visibility timeout has passed and that were not received again.
             for name in receipts.iter().filter_map(Name::of_receipt) {
                 passed_over(fs::remove_file(self.ready(&name.ready())))?;
             }
@@ -155,7 +155,7 @@ impl Files {
         count().map_err(|error| self.failed("counting", error))
     }
 
-    /// Messages whose time has passed become ready again, or are given up.
+    /// Messages whose visibility timeout has passed become ready again, or dead letters.
     fn requeue_expired(&self) -> io::Result<()> {
         let now = self.now();
         for (name, until) in self.hidden_names()? {
@@ -220,7 +220,7 @@ fn names_in(directory: &Path) -> io::Result<Vec<String>> {
     names.collect()
 }
 
-/// `None` when somebody else was quicker.
+/// `None` if another process was faster.
 fn passed_over<T>(done: io::Result<T>) -> io::Result<Option<T>> {
     match done {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -228,7 +228,7 @@ fn passed_over<T>(done: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
-/// What was renamed and removed there is on the disk when this returns.
+/// Syncs renames and removals in the directory to disk.
 fn sync(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }

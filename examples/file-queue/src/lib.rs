@@ -1,5 +1,5 @@
-//! A queue in a directory, for processes of one machine: a file for each message, and renaming
-//! is the step that only one of them can do.
+//! A queue in a directory, for processes on one machine: one file per message; renaming is atomic,
+//! so only one process succeeds.
 //!
 //! ```text
 //! new/     being written                 nobody looks here
@@ -8,10 +8,9 @@
 //! dead/    the same once more            given up; no message is given up there
 //! ```
 //!
-//! `SENT` and `UNTIL` are nanoseconds since 1970, `RECEIVES` says how often the message was
-//! received. A message and its number of receives name a delivery: that is its receipt. What
-//! power can fail at: a send is on the disk when it returns; a receive or an acknowledgement
-//! that was not yet is undone, which delivers the message again.
+//! `SENT` and `UNTIL` are nanoseconds since 1970, `RECEIVES` is the number of receives. The receipt
+//! of a delivery is the message and its number of receives. Durability: a send is on disk when it
+//! returns; a power cut may undo a receive or an acknowledgement, so the message is redelivered.
 
 mod files;
 mod name;
@@ -27,20 +26,20 @@ use tokio::time::{Instant, sleep};
 
 use files::Files;
 
-/// How often a receiver that waits looks for a message.
+/// Polling interval of a waiting receiver.
 const POLL: Duration = Duration::from_millis(100);
 
-/// A queue in a directory. Clones, and whoever else opens the directory, have the same queue.
+/// A queue in a directory. Clones, and other processes that open the directory, share the queue.
 #[derive(Debug, Clone)]
 pub struct FileQueue(Arc<Files>);
 
-/// How a [`FileQueue`] behaves.
+/// Options of a [`FileQueue`].
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Options {
-    /// How often a message is received before it moves to the dead letters; default 5.
+    /// Maximum number of receives of a message before it becomes a dead letter; default 5.
     pub max_receives: u32,
-    /// What time it is; the same for all who use the queue. Default: the system's clock.
+    /// The clock; must be the same for all users of the queue. Default: the system clock.
     pub clock: Arc<dyn Fn() -> SystemTime + Send + Sync>,
 }
 
@@ -58,8 +57,7 @@ impl std::fmt::Debug for Options {
 }
 
 impl FileQueue {
-    /// The queue in a directory and the queue of its dead letters; both are made where they are
-    /// not there.
+    /// Opens the queue in a directory and its dead-letter queue; both are created if missing.
     pub async fn open(
         directory: impl Into<PathBuf>,
         options: Options,
@@ -70,8 +68,7 @@ impl FileQueue {
         Ok((Self(queue), Self(dead)))
     }
 
-    /// Work with files, away from where tasks run. It is done to its end, even when nobody
-    /// waits for it any more.
+    /// Runs file operations on a blocking thread. They complete even if the caller is dropped.
     async fn with_files<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Files) -> Result<T, Error> + Send + 'static,
@@ -80,14 +77,14 @@ impl FileQueue {
         tokio::task::spawn_blocking(move || work(&files)).await.map_err(interrupted)?
     }
 
-    /// What is ready now. When nobody waits for it any more, it is handed back.
+    /// The ready messages. If the caller is dropped, they become available again.
     async fn take(&self, max: usize, visibility: Duration) -> Result<Vec<Delivery>, Error> {
         let (sender, receiver) = oneshot::channel();
         let files = Arc::clone(&self.0);
         tokio::task::spawn_blocking(move || {
             if let Err(Ok(unwanted)) = sender.send(files.take(max, visibility)) {
                 for delivery in unwanted {
-                    // Otherwise the end of its time hands it back.
+                    // On failure it becomes available after its timeout.
                     let _ = files.extend(&delivery.receipt, Duration::ZERO);
                 }
             }

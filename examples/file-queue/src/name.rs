@@ -8,9 +8,9 @@ use queue::Receipt;
 pub(crate) struct Name {
     /// When it was sent: nanoseconds since 1970.
     pub(crate) sent: u64,
-    /// Tells apart what was sent at one moment.
+    /// Distinguishes messages sent at the same time.
     random: u64,
-    /// How often it has been received.
+    /// The number of receives.
     pub(crate) receives: u32,
 }
 
@@ -48,13 +48,13 @@ impl Name {
         Receipt::new(self.ready())
     }
 
-    /// `None` for a receipt that is no such queue's.
+    /// `None` for an invalid receipt.
     pub(crate) fn of_receipt(receipt: &Receipt) -> Option<Self> {
         receipt.as_str().parse().ok()
     }
 }
 
-/// The file is none of the queue's.
+/// The file does not belong to the queue.
 #[derive(Debug)]
 pub(crate) struct NotAMessage;
 

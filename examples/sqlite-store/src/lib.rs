@@ -1,15 +1,15 @@
-//! A store in a file of SQLite's, for several processes at once.
+//! A store in an SQLite file, for several concurrent processes.
 //!
-//! Readings are the rows of one table, in the order that [`Page`]s have them; who wants to, looks
-//! at them with other tools:
+//! Readings are the rows of one table, in the order of [`Page`]s; they can be queried with other
+//! tools:
 //!
 //! ```sql
 //! SELECT datetime(day * 86400 + second, 'unixepoch'), sensor, pm10 FROM readings WHERE country = 'DE';
 //! ```
 //!
 //! The file is in WAL mode: readers do not wait for a writer nor a writer for readers, and a
-//! snapshot is a transaction that stays open. While a snapshot is held the file `-wal` beside the
-//! store grows with what is put. A put is synced to the disk before it returns.
+//! snapshot is a transaction that stays open. While a snapshot is held, the `-wal` file beside the
+//! store grows with each put. A put is synced to disk before it returns.
 
 mod failure;
 mod rows;
@@ -27,7 +27,7 @@ use store::{
 
 use failure::Failure;
 
-/// A store in a file of SQLite's. Clones share its connections.
+/// A store in an SQLite file. Clones share its connections.
 #[derive(Debug, Clone)]
 pub struct Sqlite {
     writer: Arc<Handle>,
@@ -35,7 +35,7 @@ pub struct Sqlite {
 }
 
 impl Sqlite {
-    /// Opens the store in a file, and makes it where there is none.
+    /// Opens the store in a file, and creates it if missing.
     ///
     /// [`Invalid`](ErrorKind::Invalid) for another program's database,
     /// [`TooNew`](ErrorKind::TooNew) for one of a later version of this,
@@ -90,7 +90,7 @@ impl Store for Sqlite {
         let path = self.reader.path.clone();
         blocking(move || {
             let snapshot = Handle::open(&path)?;
-            // The state is that of the first look.
+            // The snapshot is taken at the first read.
             snapshot.with("holding a state", |connection| {
                 Ok(connection.execute_batch("BEGIN; SELECT count(*) FROM changes")?)
             })?;
@@ -179,8 +179,7 @@ impl Handle {
     }
 }
 
-/// Work with a file, away from where tasks run. It is done to its end, even when nobody waits
-/// for it any more.
+/// Runs file operations on a blocking thread. They complete even if the caller is dropped.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {

@@ -21,7 +21,7 @@ const PAGE_LOOKS: usize = 200_000;
 
 const SECONDS_A_DAY: i64 = 86_400;
 
-/// Puts a batch, all or nothing. A row of the same identity is replaced, whatever its country.
+/// Puts a batch atomically. A row with the same identity is replaced, in any country.
 pub(crate) fn put(connection: &mut Connection, batch: &[Reading]) -> Result<(), Failure> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut days = BTreeSet::new();
@@ -75,7 +75,7 @@ pub(crate) fn delete_before(
     Ok(deleted as u64)
 }
 
-/// The number of a change is above those of all changes before.
+/// Change numbers are strictly increasing.
 fn count_change(transaction: &Transaction<'_>, days: BTreeSet<i32>) -> Result<(), Failure> {
     let last = "SELECT coalesce(max(number), 0) FROM changes";
     let number: i64 = transaction.query_row(last, [], |row| row.get(0))?;
@@ -132,7 +132,7 @@ pub(crate) fn networks(connection: &Connection) -> Result<Vec<Network>, Failure>
     Ok(networks)
 }
 
-/// The next rows that match. One statement sees one state, whatever is put meanwhile.
+/// The next matching rows. One statement sees one state, regardless of concurrent puts.
 pub(crate) fn page(
     connection: &Connection,
     query: &Query,

@@ -1,4 +1,4 @@
-//! The tables, and which database is one of this store's.
+//! The tables, and the identification of this store's databases.
 
 use std::path::Path;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use store::{Column, ErrorKind, Origin};
 
 use crate::failure::Failure;
 
-/// How long a call waits for another process that writes.
+/// How long a call waits for another writer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// "Airs": marks a database as this store's.
@@ -16,11 +16,11 @@ const APPLICATION: i32 = 0x4169_7273;
 
 const VERSION: i32 = 2;
 
-/// The key of `readings` is the order of rows, so that an answer is read from end to end; a
-/// reading's identity has an index of its own. Countries are codes, networks names; empty is none,
-/// or the default, which come first; windows are the places in `Window::ALL`. The stored columns follow, as text, so
-/// that numbers keep their last digit. `changes` has, for each day that was ever written to, the
-/// number of the last change there.
+/// The key of `readings` is the order of rows, so that a query is a sequential read; a reading's
+/// identity has a separate index. Countries are codes, networks names; empty is none, or the
+/// default, which come first; windows are the places in `Window::ALL`. The stored columns follow,
+/// as text, so that numbers keep their last digit. `changes` has, for each day that was ever
+/// written to, the number of the last change there.
 const TABLES: &str = "
     CREATE TABLE readings (
         day INTEGER NOT NULL,
@@ -49,7 +49,7 @@ pub(crate) fn connect(path: &Path) -> Result<Connection, Failure> {
     Ok(connection)
 }
 
-/// Makes the tables, unless they are there.
+/// Creates missing tables.
 pub(crate) fn prepare(connection: &mut Connection) -> Result<(), Failure> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;

@@ -1,4 +1,4 @@
-//! The index of two concentrations, and why it is what it is.
+//! The index of two concentrations, with its explanation.
 //!
 //! `cargo run -p airshed-examples --bin explain_index`
 #![allow(clippy::print_stdout)]

@@ -1,12 +1,12 @@
-//! What a web service does: one measurement asked for by any standard's name, answered as
-//! JSON with its explanation, and every refusal as a sentence.
+//! The core of a web service: the index of one measurement by any standard, as JSON with its
+//! explanation, and every error as a sentence.
 //!
 //! `cargo run -p airshed-examples --bin index_service`
 #![allow(clippy::print_stdout)]
 
 use aqi::{Averaging, Concentration, Date, Sample, standards};
 
-/// The answer to `?standard=…&pollutant=…&value=…`.
+/// The response to `?standard=…&pollutant=…&value=…`.
 fn answer(standard: &str, pollutant: &str, value: &str) -> Result<String, String> {
     let unknown = || format!("no standard `{standard}`");
     let standard = standards::find(standard, "").next().ok_or_else(unknown)?;

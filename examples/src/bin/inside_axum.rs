@@ -1,4 +1,4 @@
-//! The server as a part of an axum application: what that does not answer, Airshed does.
+//! The server as a part of an axum application: Airshed is the fallback for unmatched routes.
 //!
 //! `cargo run -p airshed-examples --bin inside_axum`
 #![allow(clippy::print_stdout)]
@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let store = Arc::new(Memory::new());
-    // A network of one's own, on its own terms.
+    // A custom network with its own terms.
     let own: Network = "our-sensors".parse()?;
     let sensor = Sensor { network: own, id: 7 };
     let mut reading = Reading::new(sensor, Window::Day24, "2026-01-31T10:00:00Z".parse()?);

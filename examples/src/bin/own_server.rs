@@ -1,4 +1,4 @@
-//! The server inside a program of one's own, over a store of one's own.
+//! The server embedded in another program, with a custom store.
 //!
 //! `cargo run -p airshed-examples --bin own_server`
 #![allow(clippy::print_stdout)]
@@ -34,7 +34,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         clock,
         limits: Limits::default(),
         cors: CorsOrigins::Any,
-        networks: Arc::default(), // Sensor.Community's data, on its terms
+        networks: Arc::default(), // Sensor.Community's data, with its terms
         index: store::AqiStandard::DEFAULT,
     };
     let running = tokio::spawn(server::run(parts, listener, stop.clone()));

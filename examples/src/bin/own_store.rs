@@ -1,4 +1,4 @@
-//! A durable store of one's own: put, close, open, query, print as CSV.
+//! An embedded durable store: put, close, open, query, render as CSV.
 //!
 //! `cargo run -p airshed-examples --bin own_store`
 #![allow(clippy::print_stdout)]

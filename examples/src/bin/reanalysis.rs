@@ -1,5 +1,5 @@
-//! A historical reanalysis: two years of daily means, by the index in force on each day and
-//! by today's, in bulk, to see what the change of 2024 did.
+//! A historical reanalysis: two years of daily means, by the index in force on each day and by the
+//! current one, in bulk, to show the effect of the change of 2024.
 //!
 //! `cargo run -p airshed-examples --bin reanalysis`
 #![allow(clippy::print_stdout)]

@@ -1,6 +1,6 @@
-//! What a microcontroller does with its sensor: a ring of hourly means, the running mean of
-//! 24 hours with its capture rule, index and colour. No allocation and no floats; the crate
-//! builds for `thumbv7em-none-eabi`, only `println!` is for a desk.
+//! A sensor on a microcontroller: a ring buffer of hourly means, the running mean of 24 hours with
+//! its data-capture rule, index and colour. No allocation and no floats; the crate builds for
+//! `thumbv7em-none-eabi`, only `println!` needs an operating system.
 //!
 //! `cargo run -p airshed-examples --bin sensor`
 #![allow(clippy::print_stdout)]
@@ -20,7 +20,7 @@ impl Ring {
     }
 
     fn index(&self) -> Result<aqi::SubIndex, Error> {
-        let day = mean::mean(&self.hours, 18)?; // the DAQI wants 18 of 24
+        let day = mean::mean(&self.hours, 18)?; // the DAQI requires 18 of 24
         DAQI.sub_index(&Sample::new(Pollutant::Pm25, Averaging::Day, day))
     }
 }
