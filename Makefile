@@ -1,16 +1,16 @@
-# The commands of the README. Each does its own set-up, or says what is missing.
+# The commands of the README. Each installs its dependencies, or names what is missing.
 
 CARGO ?= cargo
 
 .PHONY: demo test quick house api soak bench interop web web-tests check-tools check-python check-node check-chromium check-prometheus check-curl check fmt clean
 
-# A simulated network, collected, indexed, kept and served on http://127.0.0.1:8501
+# A simulated network, collected, indexed, stored and served on http://127.0.0.1:8501
 demo: check-tools
 	@if $(MAKE) --no-print-directory check-node > /dev/null 2>&1; then $(MAKE) --no-print-directory web; else echo "No Node.js 20.19 with npm: a plain form takes the page's place."; fi
 	$(CARGO) run --profile demo --locked --package airshed --no-default-features --features columnar -- demo
 
-# Everything that has to hold, as CI runs it. The tests of the workspace build the binary that
-# the page's tests use; another choice of packages would compile everything once more.
+# All checks, as in CI. The tests of the workspace build the binary that the page's tests use;
+# another selection of packages would compile everything again.
 test: check-tools check-python check-node check-chromium check-prometheus check-curl fmt web check
 	$(CARGO) test --locked --workspace
 	cd daemons/web && npm test --silent
@@ -26,21 +26,21 @@ test: check-tools check-python check-node check-chromium check-prometheus check-
 		$(CARGO) test --locked --manifest-path examples/$$outside/Cargo.toml --target-dir target/outside || exit 1; \
 	done
 
-# What needs no Node, browser, emulator or Prometheus: a minute when warm.
+# The checks that need no Node, browser, emulator or Prometheus: a minute when warm.
 quick: check-tools fmt
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	$(CARGO) test --locked --workspace --lib --test laws --test model --test values --test queue --test store --test parts --test commands -- --skip durability::
 
-# Licences and sources of what we depend on; the libraries with the Rust version that they declare, and with
-# each feature alone; their public API, as it is recorded in aqi/api.txt, store/api.txt and queue/api.txt.
+# Licences and sources of dependencies; the libraries with their declared Rust version, and with each
+# feature alone; their public API, as recorded in aqi/api.txt, store/api.txt and queue/api.txt.
 house: check-tools
 	CARGO=$(CARGO) tools/house.sh
 
-# Records the public API after a change of it.
+# Records the public API after a change.
 api: check-tools
 	CARGO=$(CARGO) tools/house.sh api
 
-# The page, as files that the binary then holds.
+# Builds the page, which is then embedded in the binary.
 web: check-node
 	cd daemons/web && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build -- --logLevel warn
 
@@ -52,9 +52,9 @@ web-tests: check-node check-chromium
 fmt:
 	$(CARGO) fmt --all --check
 
-# Warnings are errors; the daemons compile without AWS and the like, too, and the server alone has
-# at most 180 packages in its tree; aqi depends on rust_decimal and nothing else, and links into images for
-# a microcontroller that has no operating system and no allocator: aqi/firmware, whose sensor
+# Warnings are errors; the daemons also compile without their features, and the server alone has at
+# most 180 packages in its dependency tree; aqi depends only on rust_decimal, and links into images
+# for a microcontroller without an operating system and an allocator: aqi/firmware, whose sensor
 # must fit into 64 KiB.
 FIRMWARE = --manifest-path aqi/firmware/Cargo.toml --locked --release --target thumbv7em-none-eabi --target-dir target
 check:
@@ -82,7 +82,7 @@ bench: check-tools check-python check-node
 	$(CARGO) run --locked --release --package airshed-benches --bin puts
 	$(CARGO) run --locked --release --package airshed-benches --bin tester
 
-# Long campaigns: 200 kills of collectors and of workers, more cases for every law, minutes of fuzzing.
+# Long tests: 200 kills of collectors and of workers, more cases of every property test, minutes of fuzzing.
 SOAK_SECONDS ?= 300
 soak: check-tools check-python check-node check-chromium web
 	tools/seams.sh
@@ -104,7 +104,7 @@ soak: check-tools check-python check-node check-chromium web
 			-max_total_time=$(SOAK_SECONDS) -rss_limit_mb=4096 || exit 1; \
 	done
 
-# What other people's programs find in our files, with tools too heavy for every run: LibreOffice.
+# Exported files opened with other programs that are too heavy for every run: LibreOffice.
 interop: check-tools check-python check-libreoffice
 	$(CARGO) test --locked --package airshed-store --features interop --test formats -- spreadsheet
 
@@ -112,7 +112,7 @@ check-tools:
 	@command -v $(CARGO) > /dev/null || { echo "Airshed needs Rust 1.95: https://rustup.rs"; exit 1; }
 	@tools/ensure.sh "Airshed needs a C compiler" build-essential tools/has.sh cc
 
-# The tests read our Parquet and Arrow files back with pyarrow and DuckDB, which they install
+# The tests read exported Parquet and Arrow files with pyarrow and DuckDB, which they install
 # below target/.
 check-python:
 	@tools/ensure.sh "The tests need Python 3 with venv" "python3 python3-venv" python3 -c "import ensurepip, venv"
@@ -131,7 +131,7 @@ check-chromium:
 check-prometheus:
 	@tools/ensure.sh "The tests of the metrics need Prometheus" "--no-install-recommends prometheus" tools/has.sh promtool
 
-# Its lines are run as they stand; some tests end processes as people do.
+# The README's commands are run unchanged; some tests end processes with kill.
 check-curl:
 	@tools/ensure.sh "The tests of the README need curl" curl tools/has.sh curl && \
 	tools/ensure.sh "The tests need kill" procps tools/has.sh /bin/kill /usr/bin/kill

@@ -1,11 +1,11 @@
 #!/bin/bash
-# Makes a machine (Amazon Linux 2023) one of Airshed's. Run as root by the user data of the
-# launch templates, which has fetched this by its hash and written /etc/airshed.env:
+# Installs Airshed on a machine (Amazon Linux 2023). Run as root by the user data of the
+# launch templates, which has downloaded this script by its hash and written /etc/airshed.env:
 #
 #   install.sh DAEMON BINARY_URL BINARY_SHA256 LOG_GROUP [ALLOCATION]
 #
 # DAEMON is collect, server or worker; loadtest installs the program and starts nothing.
-# ALLOCATION is an elastic address that the machine takes.
+# ALLOCATION is an elastic address to associate with the machine.
 set -euo pipefail
 
 daemon=$1 url=$2 sha256=$3 logs=$4 allocation=${5:-}
@@ -41,7 +41,7 @@ StandardOutput=append:/var/log/airshed/metrics.log
 StandardError=append:/var/log/airshed/$daemon.log
 UMask=0077
 
-# It needs the network, its state directory, and nothing else.
+# It needs only the network and its state directory.
 NoNewPrivileges=yes
 CapabilityBoundingSet=
 AmbientCapabilities=
@@ -73,7 +73,7 @@ SystemCallErrorNumber=EPERM
 WantedBy=multi-user.target
 END
 
-# A disk of 8 GB must not fill with what CloudWatch has long got.
+# Logs that were sent to CloudWatch must not fill the 8 GB disk.
 cat > /etc/logrotate.d/airshed <<'END'
 /var/log/airshed/*.log {
     size 50M

@@ -1,5 +1,5 @@
-// Follows a query to its end on the spot: an answer is downloaded, a job is waited for,
-// a refusal is shown beside the form. Without scripts the form works by itself.
+// Follows a query in place: a response is downloaded, a job is polled, an error is shown beside
+// the form. Without scripts the form works by itself.
 "use strict";
 
 const form = document.getElementById("query");
@@ -10,12 +10,12 @@ const LONGEST_SILENCE_MS = 120_000;
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   button.disabled = true;
-  say("Asking…");
+  say("Sending the query…");
   try {
     const query = new URLSearchParams([...new FormData(form)].filter(([, value]) => value !== ""));
     await follow(await fetch(`/api/query?${query}`));
   } catch (error) {
-    complain(error instanceof TypeError ? "The server cannot be reached, or the answer was cut off." : String(error));
+    complain(error instanceof TypeError ? "The server cannot be reached, or the transfer was interrupted." : String(error));
   } finally {
     button.disabled = false;
   }
@@ -43,14 +43,14 @@ async function follow(answer) {
   }
 }
 
-// A server that is restarting is asked again for a while before giving up.
+// Retries for a while if the server is restarting.
 async function ask(location, lastHeard) {
   for (;;) {
     try {
       return await fetch(location);
     } catch (error) {
       if (Date.now() - lastHeard > LONGEST_SILENCE_MS) throw error;
-      say("The server cannot be reached; your query is kept, trying again.");
+      say("The server cannot be reached; your query is kept, retrying.");
       await pause(2000);
     }
   }
