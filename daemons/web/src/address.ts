@@ -1,4 +1,4 @@
-// What the address says of the page, and the entries of the browser's history.
+// The page's state in the URL, and the entries of the browser's history.
 
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import type { Place } from "./map/place";
@@ -11,9 +11,9 @@ const TABS: Tab[] = ["now", "ask", "jobs", "sensor"];
 export interface Address {
   tab: Tab;
   sensor: SensorId | null;
-  /** The moment in the past that is shown, milliseconds; `null`: the newest readings. */
+  /** The past time that is shown, in milliseconds; `null`: the newest readings. */
   moment: number | null;
-  /** `null`: wherever the sensors are. */
+  /** `null`: where the sensors are. */
   place: Place | null;
   selection: Selection;
 }
@@ -47,27 +47,26 @@ const textOf = ({ tab, sensor, moment, place, selection }: Address): string => {
   return text ? `?${text}` : location.pathname;
 };
 
-/** What has an entry of its own in the history: where one is … */
+/** State with its own history entry: the view … */
 const whereOf = ({ tab, sensor, moment }: Address) => JSON.stringify([tab, sensor, moment !== null]);
 
-/** … and what is asked for. */
+/** … and the query. */
 const queryOf = ({ selection }: Address) => {
   const query = new URLSearchParams();
   toAddress(selection, query);
   return query.toString();
 };
 
-/** Changes of the query that follow each other faster than this are typing: one entry. */
+/** Query changes in faster succession than this are typing, and make one entry. */
 const TYPING_MS = 2000;
 const MAP_MOVES_MS = 200;
 
-/** Keeps the address true, with an entry for each view, sensor and query; `onBack` gets what
- * an earlier entry says. */
+/** Keeps the URL up to date, with an entry for each view, sensor and query; `onBack` gets the state of an earlier entry. */
 export const useHistory = (address: Address, onBack: (address: Address) => void) => {
   const written = useRef({ where: whereOf(address), query: queryOf(address), typed: 0 });
   const back = useRef(onBack);
   back.current = onBack;
-  // Before anybody sees the new view and can leave it.
+  // Before the new view is visible.
   useLayoutEffect(() => {
     const [where, query] = [whereOf(address), queryOf(address)];
     const { where: whereBefore, query: queryBefore, typed } = written.current;

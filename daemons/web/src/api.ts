@@ -1,4 +1,4 @@
-// What the server says, and whether it can be reached.
+// The server's API, and whether the server is reachable.
 
 import type { Frame } from "./map/frame";
 import type { SensorId } from "./sensor-id";
@@ -7,9 +7,9 @@ import { work } from "./work";
 export interface Summary {
   readings: number;
   oldest: string | null;
-  /** Up to when the bulk of the sensors has reported. */
+  /** The time up to which the bulk of the sensors has reported. */
   newest: string | null;
-  /** The latest reading of all. */
+  /** The timestamp of the last reading. */
   last: string | null;
   dataAgeSeconds: number | null;
   staleAfterSeconds: number;
@@ -21,7 +21,7 @@ export interface Summary {
 export interface Tally {
   readings: number;
   withoutIndex: number;
-  /** How many readings have each index; null for a long scale. */
+  /** Number of readings by index value; null for a long scale. */
   indices: number[] | null;
   bands: { name: string; readings: number }[];
   leftOutReadings: number;
@@ -56,15 +56,15 @@ export interface Series {
   window: string;
   windows: string[];
   complete: boolean;
-  /** Whether the newest index is of a mean that the standard is defined on: defined or indicative. */
+  /** Whether the newest index is defined for its averaging period: defined or indicative. */
   basis: string | null;
   dominant: string[];
   flags: string[];
-  /** Why the newest reading is in no mean or median. */
+  /** Why the newest reading is excluded from means and medians. */
   leftOut: string[];
-  /** Seconds since the newest reading. */
+  /** Age of the newest reading in seconds. */
   ageSeconds: number;
-  /** Whether that is too long to speak of the air at present. */
+  /** Whether it is too old to describe the current air quality. */
   old: boolean;
   timestamp: number[];
   P1: (number | null)[];
@@ -93,7 +93,7 @@ export interface JobStatus {
   expires?: string;
 }
 
-/** What the server refused, in its words. */
+/** An error response of the server, with its message. */
 export class Refusal extends Error {
   constructor(
     readonly status: number,
@@ -107,13 +107,13 @@ export class Refusal extends Error {
 /** The server cannot be reached. */
 export class Unreachable extends Error {}
 
-/** Whether an answer did not come in time. */
+/** Whether a request timed out. */
 export const isTooSlow = (error: unknown) => error instanceof DOMException && error.name === "TimeoutError";
 
-/** An answer that the page waits for comes within this time or not at all. */
+/** Timeout of requests that the page waits for. */
 const LONGEST_MS = 30_000;
 
-/** A signal that also ends by itself. */
+/** A signal that also aborts after the timeout. */
 const limited = (signal?: AbortSignal, most = LONGEST_MS) =>
   AbortSignal.any([AbortSignal.timeout(most), ...(signal ? [signal] : [])]);
 
@@ -121,7 +121,7 @@ type Listener = (reachable: boolean) => void;
 const listeners = new Set<Listener>();
 let reachable = true;
 
-/** Calls when the server can no longer be reached, and when it can again. */
+/** Notifies subscribers when the server goes offline or comes back. */
 export const onReachable = (listener: Listener): (() => void) => {
   listeners.add(listener);
   return () => listeners.delete(listener);
@@ -141,18 +141,18 @@ const lookUntilThere = async () => {
       const answer = await fetch("/healthz", { cache: "no-store", signal: limited() });
       if (answer.ok) setReachable(true);
     } catch {
-      // Still away.
+      // Still offline.
     }
   }
 };
 
-/** A request; a refusal or an unreachable server is thrown. */
+/** Sends a request; throws an error response or an unreachable server. */
 export const ask = async (path: string, options: RequestInit = {}): Promise<Response> => {
   let answer: Response;
   try {
     answer = await fetch(path, options);
   } catch (error) {
-    // What a fetch throws that is neither aborted nor too slow.
+    // A network error: neither aborted nor timed out.
     if (!(error instanceof TypeError)) throw error;
     setReachable(false);
     throw new Unreachable(error.message);
@@ -163,7 +163,7 @@ export const ask = async (path: string, options: RequestInit = {}): Promise<Resp
   try {
     problem = (await answer.json()) as typeof problem;
   } catch {
-    // Not from our server, but from something in between.
+    // Not from the server, but from a proxy.
   }
   const detail = problem.detail ?? `HTTP ${answer.status}`;
   throw new Refusal(answer.status, detail, problem.field ?? null);
@@ -172,7 +172,7 @@ export const ask = async (path: string, options: RequestInit = {}): Promise<Resp
 const json = async <T>(path: string, signal?: AbortSignal): Promise<T> =>
   (await ask(path, { signal: limited(signal), headers: { Accept: "application/json" } })).json() as Promise<T>;
 
-/** A summary, and when it came, for it ages. */
+/** A summary, and the time of its arrival, to compute its age. */
 export interface Known extends Summary {
   since: number;
 }
@@ -182,7 +182,7 @@ export const summary = async (signal?: AbortSignal): Promise<Known> => ({
   since: Date.now(),
 });
 
-/** How old the readings are by now, in seconds; `null` where there are none. */
+/** The current data age in seconds; `null` without readings. */
 export const ageOf = ({ dataAgeSeconds, since }: Known, now: number): number | null =>
   dataAgeSeconds === null ? null : dataAgeSeconds + Math.max(0, now - since) / 1000;
 
@@ -193,7 +193,7 @@ export const rows = <T>(query: URLSearchParams, signal?: AbortSignal) =>
 export const tally = async (query: URLSearchParams, signal?: AbortSignal): Promise<Tally | null> =>
   (await json<Summary>(`/api/summary?${query}`, signal)).selection ?? null;
 
-/** The latest readings, ready to be painted. */
+/** The latest readings, ready to be drawn. */
 export const latest = async (query: URLSearchParams, signal?: AbortSignal): Promise<Frame> => {
   const answer = await ask(`/api/latest?${query}`, { signal: limited(signal) });
   return work<Frame>({ task: "frame", text: await answer.arrayBuffer() });
@@ -207,13 +207,13 @@ export const series = (query: URLSearchParams, signal?: AbortSignal) =>
 
 type Described = Omit<JobStatus, "status"> & { state: JobStatus["status"] };
 
-/** `status` has the words of the report's clients, `state` ours. */
+/** `status` has the values for the report's clients, `state` the actual state. */
 const inOurWords = ({ state, ...job }: Described): JobStatus => ({ ...job, status: state });
 
 export const jobStatus = async (id: string, wait: number): Promise<JobStatus> =>
   inOurWords(await json<Described>(`/api/results/${id}/status?wait=${wait}`));
 
-/** The job as it is then; `null` when others asked for the same, so that it stays. */
+/** The updated job; `null` if it is shared with other requests and was not cancelled. */
 export const cancelJob = async (id: string): Promise<JobStatus | null> => {
   try {
     const answer = await ask(`/api/results/${id}`, { method: "DELETE" });
@@ -224,6 +224,6 @@ export const cancelJob = async (id: string): Promise<JobStatus | null> => {
   }
 };
 
-/** Whether an error only says that nobody wants the answer any more. */
+/** Whether an error only means that the request was aborted by the page. */
 export const isAborted = (error: unknown) =>
   error instanceof DOMException && error.name === "AbortError";

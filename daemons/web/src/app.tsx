@@ -1,4 +1,4 @@
-// The page: its parts, and what they share.
+// The page: its parts, and their shared state.
 
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { type Address, readAddress, type Tab, useHistory } from "./address";

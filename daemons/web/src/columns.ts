@@ -1,8 +1,8 @@
-// The columns of files as the server knows them: a new one needs nothing here.
+// The columns of files, from the server: a new one needs no change here.
 
 interface Column {
   name: string;
-  /** Whether a file has it unless others are chosen. */
+  /** Whether it is a default column. */
   usual: boolean;
   /** What it means, in English: its documentation. */
   about: string;

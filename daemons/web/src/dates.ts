@@ -1,4 +1,4 @@
-// What the dates of the form count from, and the form with its dates.
+// The reference time of the form's dates, and the form with its dates.
 
 import { useMemo } from "preact/hooks";
 import type { Readings } from "./readings";

@@ -1,23 +1,22 @@
-// The air-quality index as the server knows it, so that nobody types its tables twice: whichever
-// one the deployment has.
+// The server's default air-quality index, from the server, so that its tables are defined once.
 
 export type Palette = "official" | "safe";
 
-/** A number of a short scale, else a band of a long one. */
+/** A number of a short scale, or a band of a long one. */
 export interface Step {
   /** The lowest index. */
   from: number;
-  /** The band, as its authority calls it; in other official languages by tag. */
+  /** The name of the band by its authority; in other official languages by language tag. */
   band: string;
   names: Record<string, string>;
-  /** How serious it is, in six steps from Clean to Hazardous; none where the index does not say. */
+  /** The severity, in six levels from Clean to Hazardous; none if the index does not define it. */
   severity: string | null;
   official: [fill: string, text: string];
   safe: [fill: string, text: string];
 }
 
 interface Scale {
-  /** Such as uk_daqi:2013. */
+  /** For example uk_daqi:2013. */
   id: string;
   name: string;
   low: number;
@@ -26,7 +25,7 @@ interface Scale {
   steps: Step[];
   /** The authority's page of advice. */
   advice: string | null;
-  /** Whose data is shown, and the addresses of its licences. */
+  /** The attribution of the data, and the URLs of its licences. */
   attribution: string;
   licences: string[];
 }
@@ -42,27 +41,27 @@ const read = (): Scale => {
 
 export const scale = read();
 
-/** The index that the page has words of its own for. */
+/** The index for which the page has its own advice texts. */
 export const isDaqi = scale.id.startsWith("uk_daqi");
 
-/** Whether every index has a step, and so a colour, of its own. */
+/** Whether every index value has its own step, and so its own colour. */
 export const byNumber = scale.high !== null && scale.steps.length === scale.high - scale.low + 1;
 
 const NONE: [string, string] = ["#8a949b", "#000000"];
 
-/** The number of the step that an index is in. */
+/** The number of an index value's step. */
 export const stepOf = (index: number): number => {
   let step = 0;
   while (step + 1 < scale.steps.length && scale.steps[step + 1]!.from <= index) step += 1;
   return step;
 };
 
-/** Fill and text colour of an index; grey where there is none. */
+/** Fill and text colour of an index value; grey if there is none. */
 export const colourOf = (index: number | null, palette: Palette): [fill: string, text: string] =>
   (index === null ? undefined : scale.steps[stepOf(index)]?.[palette]) ?? NONE;
 
 export interface Band {
-  /** As its authority calls it: what the API takes. */
+  /** The authority's name, as used in the API. */
   name: string;
   first: number;
   /** None where it goes on without an end. */

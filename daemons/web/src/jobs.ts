@@ -1,20 +1,20 @@
-// The jobs that this browser asked for: kept over reloads, followed until they end.
+// The jobs of this browser: stored across reloads, and polled until they end.
 
 import { useEffect, useState } from "preact/hooks";
 import { ask, cancelJob, jobStatus, type JobStatus, Refusal } from "./api";
 
 export interface Job extends Omit<Partial<JobStatus>, "status"> {
   id: string;
-  /** The request, as the API takes it. */
+  /** The request, in the API's format. */
   query: string;
   /** Milliseconds. */
   asked: number;
   status: JobStatus["status"] | "unknown";
-  /** Milliseconds; when the end was heard of. */
+  /** Milliseconds; when the end was received. */
   ended?: number;
   /** It is downloaded once it is done. */
   wanted: boolean;
-  /** Cancelling did not help: others wait for it. */
+  /** It was not cancelled: it is shared with other requests. */
   shared?: boolean;
 }
 
@@ -22,7 +22,7 @@ const KEY = "airshed.jobs";
 const MOST = 50;
 const BETWEEN_LOOKS_MS = 1000;
 
-/** Many jobs are short: young ones are looked at more often. */
+/** Many jobs are short: recent ones are polled more often. */
 const YOUNG_MS = 5000;
 const BETWEEN_LOOKS_AT_YOUNG_MS = 250;
 
@@ -51,7 +51,7 @@ const set = (changed: Job[]) => {
   try {
     localStorage.setItem(KEY, JSON.stringify(jobs));
   } catch {
-    // A browser that keeps nothing: the list lasts as long as the page.
+    // Without storage, the list lasts as long as the page.
   }
   for (const listener of listeners) listener(jobs);
 };
@@ -79,7 +79,7 @@ addEventListener("storage", (event) => {
   for (const listener of listeners) listener(jobs);
 });
 
-/** Keeps a job that the server has just given out, first in the list, and follows it. */
+/** Adds a new job at the top of the list, and follows it. */
 export const add = (id: string, query: string) => {
   const others = jobs.filter((job) => job.id !== id);
   set([{ id, query, asked: Date.now(), status: "queued", wanted: true }, ...others]);
@@ -94,7 +94,7 @@ export const cancel = async (id: string) => {
   else take(answer, { wanted: false });
 };
 
-/** Asks the same again; where that makes another job, it takes this one's place. */
+/** Repeats the query; if that creates another job, it replaces this one. */
 export const askAgain = async (job: Job) => {
   const headers = { Accept: "application/json", Prefer: "respond-async" };
   const answer = await ask(`/api/query?${job.query}`, { headers });
@@ -112,7 +112,7 @@ const take = (answer: JobStatus, more: Partial<Job> = {}) => {
 
 export const resultOf = (job: Job) => `/api/results/${job.id}`;
 
-/** Lets the browser download a file by itself: it may be larger than memory. */
+/** Lets the browser download a file, which may be larger than memory. */
 export const download = (address: string) => {
   const link = document.createElement("a");
   link.href = address;
@@ -120,7 +120,7 @@ export const download = (address: string) => {
   link.click();
 };
 
-/** Looks after the jobs until none is under way. Ended ones expire unseen until then. */
+/** Polls the jobs until none is active. Ended ones are not checked for expiry meanwhile. */
 const follow = () => {
   wake();
   if (following) return;
@@ -143,7 +143,7 @@ const look = async (job: Job) => {
     take(await jobStatus(job.id, 0));
   } catch (error) {
     if (error instanceof Refusal && error.status === 404) change(job.id, { status: "unknown" });
-    return; // Away for now: looked at again.
+    return; // Offline: polled again later.
   }
   const known = jobs.find(({ id }) => id === job.id);
   if (known?.wanted && known.status === "done") {

@@ -1,21 +1,20 @@
-// What is stored, and the latest of each sensor: kept up to date while the page is open.
+// The summary and the latest readings, kept up to date while the page is open.
 
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { ageOf, isAborted, type Known, latest, onReachable, summary, Unreachable } from "./api";
 import type { Frame } from "./map/frame";
 import { reasonOf, useWords } from "./texts";
 
-/** How often the page looks whether there are newer readings. */
+/** Polling interval for newer readings. */
 const LOOK_MS = 60_000;
 
-/** Readings that are older say what the air was like then: they are asked for as of then, since
- * all sensors are silent by now. */
+/** Older readings are requested as of their own time, since all sensors are silent by now. */
 const PRESENT_SECONDS = 24 * 3600;
 
 /** … and where the map is behind what is stored. */
 const SOON_MS = 3000;
 
-/** How often the page looks how old its readings are by now. */
+/** Interval for updating the data age. */
 const AGE_MS = 10_000;
 
 interface Loaded {
@@ -28,9 +27,9 @@ interface Loaded {
 }
 
 export interface Readings extends Loaded {
-  /** How old the newest are by now, seconds; `null` without readings. */
+  /** The current data age in seconds; `null` without readings. */
   age: number | null;
-  /** Whether that is too old to describe the present. */
+  /** Whether it is too old to describe the current air quality. */
   stale: boolean;
 }
 
@@ -43,7 +42,7 @@ export const useReadings = (): Readings => {
   return { ...loaded, age, stale };
 };
 
-/** Looked at again each minute, and when the server is back. */
+/** Refreshed each minute, and when the server is back. */
 const useLoaded = (): Loaded => {
   const { t } = useWords();
   const [known, setKnown] = useState<Known | null>(null);
@@ -60,13 +59,13 @@ const useLoaded = (): Loaded => {
         const past = now.newest !== null && (now.dataAgeSeconds ?? 0) > PRESENT_SECONDS;
         const frame = await latest(new URLSearchParams(past ? { endDate: now.newest! } : {}), signal);
         setFrame(frame);
-        // The server may have given out the one before, and make a new one meanwhile.
+        // The server may have returned a stale response while it computes a new one.
         if (frame.newest === now.newest) shown.current = version;
         else setTimeout(() => void load(signal), SOON_MS);
       }
       setProblem(null);
     } catch (error) {
-      // Unreachable has words of its own.
+      // An unreachable server has its own notice.
       if (!isAborted(error) && !(error instanceof Unreachable)) setProblem(error);
     }
   }, []);

@@ -1,4 +1,4 @@
-// What is asked for, as the form has it, as the API takes it and as the address shows it.
+// The query, as represented by the form, the API and the URL.
 
 import { ALL_COLUMNS, USUAL_COLUMNS } from "./columns";
 
@@ -22,7 +22,7 @@ export interface Selection {
   near: string;
   trusted: boolean;
   format: string;
-  /** By name, in the order of files with all columns; empty for the usual ones. */
+  /** By name, in the order of files with all columns; empty for the default ones. */
   columns: string[];
 }
 
@@ -51,18 +51,16 @@ export const EMPTY: Selection = {
 
 const HOUR = 3_600_000;
 
-/** A moment as `datetime-local` wants it. */
+/** A time in the format of `datetime-local`. */
 export const local = (time: number) => new Date(time).toISOString().slice(0, 16);
 
 const midnight = (time: number) => Math.floor(time / (24 * HOUR)) * 24 * HOUR;
 
-/** Where dates end: some sensors report after the bulk of them, but a clock that is wrong by
- * more than this is not waited for. */
+/** The end of the dates: some sensors report after the bulk, but a clock that is wrong by more than this is ignored. */
 export const endOf = (newest: number | null, last: number | null): number | null =>
   newest === null ? null : Math.max(newest, Math.min(last ?? newest, newest + HOUR));
 
-/** The dates of a preset, counted from the newest readings, so that it is never empty for
- * the sole reason that the feed is late. */
+/** The dates of a preset, relative to the newest readings, so that it is not empty just because the feed is late. */
 export const dated = (selection: Selection, newest: number, end: number): Selection => {
   switch (selection.preset) {
     case "24h":
@@ -82,7 +80,7 @@ export const dated = (selection: Selection, newest: number, end: number): Select
   }
 };
 
-/** The filters as the API takes them, without what only a file has. */
+/** The filters in the API's format, without file options. */
 export const filters = (selection: Selection): URLSearchParams => {
   const query = new URLSearchParams();
   const put = (name: string, value: string) => {
@@ -102,11 +100,11 @@ export const filters = (selection: Selection): URLSearchParams => {
   return query;
 };
 
-/** The filters but for the dates. */
+/** The filters except the dates. */
 export const undated = (selection: Selection): URLSearchParams =>
   filters({ ...selection, start: "", end: "" });
 
-/** The whole request. */
+/** The complete request. */
 export const request = (selection: Selection): URLSearchParams => {
   const query = filters(selection);
   if (selection.format === "spreadsheet") {
@@ -144,7 +142,7 @@ const TEXTS = [
   "minAqi", "maxAqi", "range", "sensorType", "indoor", "bbox", "near", "format",
 ] as const;
 
-/** As the address shows it: only what differs from the usual. */
+/** The query in the URL: only differences from the default. */
 export const toAddress = (selection: Selection, query: URLSearchParams) => {
   if (selection.preset === "custom") {
     query.set("from", selection.start);

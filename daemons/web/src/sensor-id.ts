@@ -1,8 +1,8 @@
-// Which sensor: a number in Sensor.Community's network, `my-school:12` in another.
+// Sensor ids: a number in Sensor.Community's network, `my-school:12` in another.
 
 export type SensorId = number | string;
 
-/** The sensor of a text as people type it; `null` where it is none. */
+/** Parses a sensor id as typed; `null` if it is invalid. */
 export const readSensorId = (text: string): SensorId | null => {
   const plain = text.trim();
   if (/^\d{1,15}$/.test(plain)) return Number(plain);

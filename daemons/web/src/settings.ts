@@ -1,4 +1,4 @@
-// The language and the looks of the page: chosen by whoever reads it, kept by the browser.
+// The language and appearance of the page, chosen by the visitor and stored in the browser.
 
 import { useEffect, useState } from "preact/hooks";
 import type { Palette } from "./index-scale";
@@ -11,7 +11,7 @@ export interface Settings {
   language: Language;
   palette: Palette;
   theme: Theme;
-  /** Whether that is dark: by itself, or as the system has it. */
+  /** Whether it is dark, explicitly or by the system setting. */
   dark: boolean;
   setLanguage: (language: Language) => void;
   setPalette: (palette: Palette) => void;
@@ -33,7 +33,7 @@ export const useSettings = (): Settings => {
   return { language, palette, theme, dark, setLanguage, setPalette, setTheme };
 };
 
-/** A state that outlives the page. What was kept and is no value any more counts as nothing. */
+/** A persisted state. A stored value that is no longer valid is ignored. */
 const useKept = <T extends string>(name: string, values: readonly T[], usual: T) => {
   const key = `airshed.${name}`;
   const [value, setValue] = useState<T>(() => {

@@ -1,4 +1,4 @@
-// What the map and the overview show: the newest readings, or those of a moment in the past.
+// The state shown by the map and the overview: the newest readings, or those at a past time.
 
 import { useState } from "preact/hooks";
 import type { Frame } from "./map/frame";
@@ -6,9 +6,9 @@ import type { Readings } from "./readings";
 
 export interface Shown {
   frame: Frame | null;
-  /** There is no frame to wait for. */
+  /** No frame is pending. */
   failed: boolean;
-  /** The moment that is shown, milliseconds, where it is not the present. */
+  /** The past time that is shown, in milliseconds, if any. */
   asOf: number | null;
 }
 

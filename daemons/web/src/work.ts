@@ -1,4 +1,4 @@
-// Work for another thread, so that the page answers meanwhile.
+// Tasks for the web worker, so that the page stays responsive.
 
 export type Task = { task: "world"; file: string } | { task: "frame"; text: ArrayBuffer };
 

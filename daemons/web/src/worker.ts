@@ -1,4 +1,4 @@
-// The other thread: makes of files what the map paints.
+// The web worker: converts files to the data that the map draws.
 
 import type { Topology } from "topojson-specification";
 import { buffersOf, frameOf, type Latest } from "./map/frame";

@@ -1,4 +1,4 @@
-// The area of the form that is drawn on the map.
+// Drawing the form's area on the map.
 
 import { useState } from "preact/hooks";
 import { NEAR_KM, type Selection } from "../selection";
@@ -8,7 +8,7 @@ export type Drawing = "box" | "place" | null;
 
 export const useAreaDrawing = (selection: Selection, onSelection: (selection: Selection) => void) => {
   const [drawing, setDrawing] = useState<Drawing>(null);
-  /** Takes what was drawn; neither a box nor a place: nothing. */
+  /** Applies the drawn shape; without a box or a place it clears the area. */
   const finish = (bbox: string | null, place: [latitude: number, longitude: number] | null) => {
     setDrawing(null);
     if (bbox !== null) onSelection({ ...selection, area: "bbox", bbox });

@@ -1,9 +1,9 @@
-// One moment of the network: the latest reading of every sensor, by column, with places on
-// the Mercator square from 0,0 (north-west) to 1,1.
+// The state of the network at one time: the latest reading of every sensor, by column, with
+// locations on the Mercator square from 0,0 (north-west) to 1,1.
 
 import type { SensorId } from "../sensor-id";
 
-/** A sensor of `/api/latest`, as the server has it. */
+/** A sensor of `/api/latest`. */
 interface Feature {
   id: SensorId;
   geometry: { coordinates: [longitude: number, latitude: number] } | null;
@@ -15,7 +15,7 @@ interface Feature {
     ageHours?: number;
     indoor?: boolean;
     flags?: string[];
-    /** Why it is in no mean or median. */
+    /** Why it is excluded from means and medians. */
     leftOut?: string[];
   };
 }
@@ -29,7 +29,7 @@ export interface Frame {
   length: number;
   newest: string | null;
   ids: SensorId[];
-  /** NaN where the place is not known. */
+  /** NaN if the location is unknown. */
   x: Float64Array;
   y: Float64Array;
   /** -1 for none. */
@@ -102,17 +102,17 @@ export const frameOf = ({ newest, features }: Latest): Frame => {
   return frame;
 };
 
-/** Why a sensor is left out, in the server's words; none: it is not. */
+/** The server's reasons for excluding a sensor; empty if it is included. */
 export const reasonsOf = (frame: Frame, n: number): string[] =>
   frame.reasons.filter((_, bit) => frame.leftOut[n]! & (1 << bit));
 
-/** Where a sensor is: `null` when it is not in the frame or has no place. */
+/** A sensor's location: `null` if it is not in the frame or has no location. */
 export const placeOf = (frame: Frame, sensor: SensorId): [latitude: number, longitude: number] | null => {
   const n = frame.ids.indexOf(sensor);
   return n < 0 || Number.isNaN(frame.x[n]!) ? null : [latitudeOf(frame.y[n]!), longitudeOf(frame.x[n]!)];
 };
 
-/** What can be handed to another thread instead of being copied. */
+/** The buffers to transfer to another thread instead of copying. */
 export const buffersOf = (frame: Frame): ArrayBufferLike[] =>
   Object.values(frame).flatMap((column) => (ArrayBuffer.isView(column) ? [column.buffer] : []));
 
@@ -123,7 +123,7 @@ export interface View {
   north: number;
 }
 
-/** Where most sensors are, with some room; `null` where none has a place. */
+/** The area of most sensors, with a margin; `null` if none has a location. */
 export const usualView = (frame: Frame): View | null => {
   const [xs, ys] = [frame.x, frame.y].map((column) => column.filter((value) => !Number.isNaN(value)).sort());
   if (xs!.length === 0) return null;
@@ -133,7 +133,7 @@ export const usualView = (frame: Frame): View | null => {
   return { west: view[0]!, south: view[1]!, east: view[2]!, north: view[3]! };
 };
 
-/** Four in five of sorted values, and a quarter more on each side. */
+/** The range of four fifths of sorted values, plus a quarter on each side. */
 const middle = (sorted: Float64Array): [number, number] => {
   const at = (share: number) => sorted[Math.round(share * (sorted.length - 1))]!;
   const [low, high] = [at(0.1), at(0.9)];

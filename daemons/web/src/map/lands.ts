@@ -1,5 +1,5 @@
-// The countries of Natural Earth as rings on the Mercator square: what a worker makes of the
-// files of world-atlas.
+// The countries of Natural Earth as rings on the Mercator square, converted from world-atlas by a
+// worker.
 
 import codes from "i18n-iso-countries/codes.json";
 import { feature } from "topojson-client";
@@ -16,7 +16,7 @@ export interface Ring {
 }
 
 export interface Land {
-  /** ISO 3166 alpha-2, where there is one. */
+  /** ISO 3166 alpha-2, if any. */
   code: string | null;
   name: string;
   rings: Ring[];

@@ -1,4 +1,4 @@
-// Which colour stands for which index.
+// The legend of colours.
 
 import { BANDS, byNumber, type Palette, scale } from "../index-scale";
 import { useWords } from "../texts";

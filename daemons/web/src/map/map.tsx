@@ -1,5 +1,4 @@
-// The map: countries and marks on one canvas, shapes that are drawn on it, and what the
-// pointer is over.
+// The map: countries and marks on one canvas, drawn shapes, and hover details.
 
 import L from "leaflet";
 import "leaflet/dist/leaflet.css";
@@ -45,7 +44,7 @@ const DARK: Inks = {
   halo: "#1b2529",
 };
 
-/** From here on the finer outlines are worth their size. */
+/** Zoom level from which the finer outlines are loaded. */
 const FINE_FROM_ZOOM = 5.5;
 const FURTHEST_ZOOM = 16;
 
@@ -60,7 +59,7 @@ export const MapView = (props: Props) => {
   const { t } = words;
   const element = useRef<HTMLDivElement>(null);
   const parts = useRef<{ map: L.Map; sheet: Sheet; marks: Mark[]; shape: L.Path | null }>(null);
-  // What is painted is always that of the last rendering.
+  // Drawing always uses the last rendering.
   const now = useRef({ props, words });
   now.current = { props, words };
   const [land, setLand] = useState<{ world: World; fine: boolean } | null>(null);
@@ -116,7 +115,7 @@ export const MapView = (props: Props) => {
         north: bounds.getNorth(),
       };
       now.current.props.onView(view, [center.lat, center.lng, map.getZoom()]);
-      // The coarse ones first: they are there at once.
+      // The coarse outlines first: they load fast.
       const fine = landNow.current !== null && map.getZoom() >= FINE_FROM_ZOOM;
       if (landNow.current && landNow.current.fine >= fine) return;
       world(fine).then(
@@ -163,7 +162,7 @@ export const MapView = (props: Props) => {
       resized.disconnect();
       map.remove();
     };
-    // The map is made once; what changes reaches it by the effects below.
+    // The map is created once; changes are applied by the effects below.
   }, []);
 
   const fitted = useRef(false);
@@ -236,7 +235,7 @@ export const MapView = (props: Props) => {
   );
 };
 
-/** Shows one sensor; of several goes nearer, or shows the highest where it cannot. */
+/** Shows one sensor; for several, zooms in, or shows the highest if that is not possible. */
 const open = (map: L.Map, { sensors }: Mark, { frame, onChoose }: Props) => {
   if (sensors.length === 1) return onChoose(frame!.ids[sensors[0]!]!);
   const places = sensors.map((n) => [latitudeOf(frame!.y[n]!), longitudeOf(frame!.x[n]!)] as [number, number]);
@@ -257,7 +256,7 @@ const placeOfSought = (map: L.Map, sought: Sought, frame: Frame | null): Place =
   return [...sought.at, zoomAmongNeighbours(frame, sought, [width, height], map.getZoom())];
 };
 
-/** How many sensors there are, where none of them has a place. */
+/** The number of sensors, if none of them has a location. */
 const unplacedOf = (frame: Frame): number | null =>
   frame.length > 0 && frame.x.every(Number.isNaN) ? frame.length : null;
 
@@ -293,7 +292,7 @@ const shapeOf = (selection: Selection): L.Path | null => {
   return null;
 };
 
-/** A box that is dragged over the map; Escape leaves drawing, whatever it is. */
+/** A box dragged over the map; Escape cancels any drawing. */
 const useDrawing = (
   element: { current: HTMLDivElement | null },
   parts: { current: { map: L.Map } | null },
@@ -351,7 +350,7 @@ const boxText = (bounds: L.LatLngBounds) =>
     north: bounds.getNorth(),
   });
 
-/** A view as the API takes a box: within the world, to some ten metres. */
+/** A view as a box for the API: within the world, to about ten metres. */
 export const boxOf = ({ west, south, east, north }: View) => {
   const clamp = (value: number, most: number) => Math.max(-most, Math.min(most, value)).toFixed(4);
   return [clamp(west, 180), clamp(south, 90), clamp(east, 180), clamp(north, 90)].join(",");

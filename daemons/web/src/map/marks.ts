@@ -1,4 +1,4 @@
-// What stands on the map: a sensor by itself, or several of one cell together.
+// The marks on the map: single sensors, or several sensors of one cell.
 
 import { colourOf, type Palette } from "../index-scale";
 import type { Frame } from "./frame";
@@ -12,15 +12,14 @@ export interface Mark {
   radius: number;
   /** Numbers in the frame. */
   sensors: number[];
-  /** The median index of those that the server does not leave out; `null` where there are none. */
+  /** The median index of the included sensors; `null` if there are none. */
   index: number | null;
 }
 
-/** Pixels of a cell's side. Cells lie on the Mercator square, so that they stay as they are
- * while the map is moved. */
+/** The side of a cell in pixels. Cells are fixed on the Mercator square, so that they are stable while the map is moved. */
 const CELL = 46;
 
-/** From here on every sensor stands by itself. */
+/** Zoom level from which every sensor has its own mark. */
 const SINGLE_FROM_ZOOM = 12;
 
 export const marksOf = (frame: Frame, window: Window, zoom: number, chosen: SensorId | null): Mark[] => {
@@ -50,12 +49,12 @@ export const marksOf = (frame: Frame, window: Window, zoom: number, chosen: Sens
     const radius = Math.max(usual, index === null ? 0 : 3 + 3.2 * String(index).length);
     return { x, y, radius, sensors, index };
   });
-  // The chosen one and the worst last, so that nothing hides them.
+  // The selected and the worst ones last, so that they are on top.
   const rank = (mark: Mark) => (mark.sensors.some((n) => frame.ids[n] === chosen) ? Infinity : (mark.index ?? -1));
   return marks.sort((a, b) => rank(a) - rank(b));
 };
 
-/** The lower of the two middle ones, where there are two. */
+/** The lower of the two middle values for an even number. */
 export const median = (frame: Frame, sensors: number[]): number | null => {
   if (room.length < sensors.length) room = new Int32Array(sensors.length * 2);
   let count = 0;

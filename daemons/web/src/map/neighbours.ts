@@ -1,20 +1,20 @@
-// How near the map goes to a sensor: so near that a handful of others is still around it.
+// The zoom level for showing a sensor: as close as possible with a handful of neighbours visible.
 
 import type { SensorId } from "../sensor-id";
 import { type Frame, mercatorX, mercatorY } from "./frame";
 
-/** So many others are to be seen, or as many as there are. */
+/** The number of neighbours to show, or all if there are fewer. */
 const NEIGHBOURS = 5;
 
 const NEAREST_ZOOM = 13;
 
-/** What is not on the map by then is no neighbour. */
+/** The lowest zoom level: sensors not visible there are not neighbours. */
 const FURTHEST_ZOOM = 9;
 
 /** The map's zooms are multiples of this. */
 export const ZOOM_STEP = 0.5;
 
-/** Nearer to the map's edge, in pixels, a mark may be cut. */
+/** Minimum distance in pixels from the map's edge, so that marks are not clipped. */
 const MARGIN = 24;
 
 /** The side of the Mercator square at zoom 0, in pixels. */
@@ -43,7 +43,7 @@ export const zoomAmongNeighbours = (
     if (frame.ids[n] === sensor) continue;
     const scale = Math.min(halfWidth / Math.abs(frame.x[n]! - x), halfHeight / Math.abs(frame.y[n]! - y));
     const zoom = Math.log2(scale / SQUARE);
-    // Without a place it is NaN.
+    // NaN without a location.
     if (zoom >= FURTHEST_ZOOM) zooms.push(zoom);
   }
   if (zooms.length === 0) return nearest;

@@ -11,7 +11,7 @@ export const HOME: Place = [50.5, 10, 5];
 export const isSamePlace = (a: Place, b: Place) =>
   a[2] === b[2] && Math.abs(a[0] - b[0]) < 1e-6 && Math.abs(a[1] - b[1]) < 1e-6;
 
-/** Where a sensor stood when it was last heard of. */
+/** A sensor's location in its newest reading. */
 export interface Located {
   sensor: SensorId;
   place: [latitude: number, longitude: number] | null;

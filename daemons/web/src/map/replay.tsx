@@ -1,4 +1,4 @@
-// The map of earlier moments: a slider over the chosen dates, one frame for each step.
+// Playback: a slider over the chosen dates, with one frame per step.
 
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { isAborted, latest } from "../api";
@@ -13,7 +13,7 @@ interface Props {
   /** Milliseconds; `null`: the newest readings. */
   moment: number | null;
   onMoment: (moment: number | null) => void;
-  /** The map of the moment; `null` until it is there, or when it cannot be loaded. */
+  /** The frame at that time; `null` until it is loaded, or if it cannot be loaded. */
   onFrame: (frame: Frame | null, failed: boolean) => void;
 }
 
@@ -35,7 +35,7 @@ export const Replay = ({ selection, state, moment, onMoment, onFrame }: Props) =
   const step = usable ? stepOf(until - from) : HOUR;
   const steps = usable ? Math.ceil((until - from) / step) : 0;
   const timeOf = (number: number) => Math.min(until, from + number * step);
-  // A moment of a link may lie outside the dates: then it is shown all the same.
+  // The time of a link may be outside the dates; it is shown all the same.
   const at = moment === null || !usable ? steps : Math.max(0, Math.min(steps, Math.round((moment - from) / step)));
   const next = moment === null || moment < from || moment >= until ? from : timeOf(Math.floor((moment - from) / step) + 1);
 
@@ -111,7 +111,7 @@ export const Replay = ({ selection, state, moment, onMoment, onFrame }: Props) =
   );
 };
 
-/** What was known at a moment: the newest of each sensor in the day before. */
+/** The state at a time: the newest reading of each sensor in the preceding day. */
 const load = async (query: string, moment: number, signal: AbortSignal): Promise<Frame> => {
   const asked = new URLSearchParams(query);
   asked.set("startDate", new Date(moment - 24 * HOUR).toISOString());

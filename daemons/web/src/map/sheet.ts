@@ -1,5 +1,4 @@
-// A Leaflet layer that is one canvas: painted anew when the map has moved, scaled while it
-// zooms.
+// A Leaflet layer with one canvas: redrawn when the map has moved, scaled while it zooms.
 
 import L from "leaflet";
 import type { Window } from "./world";
@@ -12,7 +11,7 @@ export interface Sheet extends L.Layer {
   toCanvas(point: L.Point): L.Point;
 }
 
-// Leaflet's renderers are its own way to extend it; their members are not in its types.
+// Leaflet's renderers are its extension mechanism, but their members are not in its types.
 const Renderer = (L.Renderer as any).extend({
   initialize(this: any, paint: Paint) {
     (L.Renderer.prototype as any).initialize.call(this, { padding: 0.25 });

@@ -1,5 +1,5 @@
-// Where the map goes: to the place of a link, to a sensor that was chosen elsewhere than on the
-// map, or to where the sensors are.
+// The map's target: the location of a link, a sensor selected outside the map, or the area of the
+// sensors.
 
 import { useEffect, useState } from "preact/hooks";
 import type { Address, Tab } from "../address";
@@ -11,9 +11,9 @@ import { HOME, type Located, type Place } from "./place";
 
 export interface Target {
   start: Place;
-  /** Whether to go to where the sensors are, once they are known. */
+  /** Whether to show the area of the sensors, once known. */
   fit: boolean;
-  /** Where to go, or which sensor to show among its neighbours; another object, another move. */
+  /** The location, or the sensor to show with its neighbours; each new object triggers a move. */
   goal: { place: Place } | Sought | null;
   /** For a chosen sensor that the frame does not have. */
   located: Located | null;
@@ -22,9 +22,9 @@ export interface Target {
 interface Steering {
   target: Target;
   goTo: (place: Place) => void;
-  /** Goes to a sensor as soon as it is known where it stands. */
+  /** Moves to a sensor as soon as its location is known. */
   seek: (sensor: SensorId) => void;
-  /** Takes where a sensor stands by its series; `null`: nobody knows. */
+  /** Sets a sensor's location from its series; `null`: unknown. */
   locate: (found: Located | null) => void;
 }
 

@@ -1,4 +1,4 @@
-// The base map: countries of Natural Earth, drawn here, so that no tile server is asked.
+// The base map: countries of Natural Earth, drawn by the page, without a tile server.
 
 import coarseFile from "world-atlas/countries-110m.json?url";
 import fineFile from "world-atlas/countries-50m.json?url";
@@ -77,7 +77,7 @@ export const paintWorld = (
   }
 };
 
-/** Points that fall on the pixel of the one before are left out. */
+/** Points on the same pixel as the previous one are skipped. */
 const trace = (context: CanvasRenderingContext2D, points: Float64Array, window: Window) => {
   const { scale, left, top } = window;
   let [lastX, lastY] = [Number.NaN, Number.NaN];

@@ -1,4 +1,4 @@
-// The form: which readings, as what file; how much that is; and the file itself.
+// The form: the filters, the file options, the estimate, and the download.
 
 import type { Summary } from "../api";
 import type { Palette } from "../index-scale";
@@ -17,7 +17,7 @@ import { Preview } from "./preview";
 
 interface Props {
   summary: Summary | null;
-  /** With dates; `null` while it is not known what they count from. */
+  /** With dates; `null` while their reference time is unknown. */
   selection: Selection | null;
   reachable: boolean;
   palette: Palette;

@@ -1,11 +1,11 @@
-// What everybody who looks at the page has to know, whatever the view.
+// Notices shown in every view.
 
 import type { Readings } from "../readings";
 import { useWords } from "../texts";
 
 interface Props {
   readings: Readings;
-  /** The past is shown, and says so itself. */
+  /** Past readings are shown, which have their own notice. */
   past: boolean;
 }
 

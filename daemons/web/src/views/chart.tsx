@@ -12,7 +12,7 @@ export interface Line {
   /** Light and dark. */
   colour: [string, string];
   dash?: number[];
-  /** Values hold until the next one. */
+  /** Values are constant until the next one. */
   stepped?: boolean;
 }
 
@@ -23,7 +23,7 @@ interface Props {
   lines: Line[];
   dark: boolean;
   palette: Palette;
-  /** Whether the values are indices: then the bands are shaded. */
+  /** Whether the values are index values, with shaded bands. */
   banded: boolean;
 }
 
@@ -68,7 +68,7 @@ export const Chart = ({ label, unit, times, lines, dark, palette, banded }: Prop
             dash: line.dash,
             paths: line.stepped ? uPlot.paths.stepped!({ align: 1 }) : undefined,
             points: { show: times.length < 60, size: 5 },
-            // A gap is where readings are missing, not a line drawn over it.
+            // Missing readings are gaps in the line.
             gaps: (_self, _series, first, last, gaps) => [...gaps, ...silences(chart, times, first, last, gap)],
             value: (_self, value) => (value === null ? "–" : `${number(value, 1)}${unit && ` ${unit}`}`),
           })),
@@ -91,7 +91,7 @@ export const Chart = ({ label, unit, times, lines, dark, palette, banded }: Prop
   return <div class="chart" ref={box} role="img" aria-label={label} />;
 };
 
-/** The day at midnight, else the time. */
+/** The day at midnight, otherwise the time. */
 const axisTimes = (language: string) => {
   const days = new Intl.DateTimeFormat(language, { timeZone: "UTC", day: "numeric", month: "short" });
   return (_self: uPlot, splits: number[]) =>
@@ -119,14 +119,14 @@ const silences = (chart: uPlot, times: number[], first: number, last: number, ga
   return found;
 };
 
-/** All of a short scale; of a long one, up to the end of the band that the values reach. */
+/** The complete range of a short scale; for a long one, up to the end of the highest band reached. */
 const indexRange = (high: number | null): [number, number] => {
   if (byNumber) return [scale.low - 0.5, scale.high! + 0.5];
   const reached = BANDS.find(({ last }) => last !== null && last >= (high ?? 0));
   return [scale.low - 0.5, (reached?.last ?? (high ?? 0) * 1.08) + 0.5];
 };
 
-/** Where bands begin, and the end of a short scale. */
+/** The lower bounds of bands, and the end of a short scale. */
 const indexSplits = (most: number): number[] =>
   BANDS.map(({ first }) => first).filter((first) => first <= most);
 

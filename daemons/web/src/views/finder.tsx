@@ -1,4 +1,4 @@
-// A sensor by its id.
+// The search for a sensor by its id.
 
 import { useState } from "preact/hooks";
 import { readSensorId, type SensorId } from "../sensor-id";

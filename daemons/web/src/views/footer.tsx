@@ -1,4 +1,4 @@
-// The foot of the page: whose data it shows and under which licences, and where there is more.
+// The footer: attribution and licences of the data, and links.
 
 import { scale } from "../index-scale";
 import { useWords } from "../texts";
@@ -19,7 +19,7 @@ export const Footer = () => {
   );
 };
 
-/** Sensor.Community's, where there is no other network: the database's and its contents'. */
+/** Sensor.Community's licences, if there is no other network: of the database and of its contents. */
 const CommunityLicence = () => {
   const { t } = useWords();
   return (
@@ -31,7 +31,7 @@ const CommunityLicence = () => {
   );
 };
 
-/** Those of every network that the server hands out. */
+/** The licences of all networks that the server serves. */
 const Licences = () => {
   const { t } = useWords();
   return (

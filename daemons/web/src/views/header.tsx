@@ -1,4 +1,4 @@
-// The top of the page: its name, how old its readings are, and the settings.
+// The header: the name, the data age, and the settings.
 
 import type { Palette } from "../index-scale";
 import type { Readings } from "../readings";
@@ -7,7 +7,7 @@ import { LANGUAGES, type Language, useWords } from "../texts";
 
 interface Props {
   readings: Readings;
-  /** The moment in the past that is shown, milliseconds; `null`: the newest readings. */
+  /** The past time that is shown, in milliseconds; `null`: the newest readings. */
   moment: number | null;
   settings: Settings;
 }

@@ -1,4 +1,4 @@
-// The list of one's own jobs.
+// The list of this browser's jobs.
 
 import { useEffect, useState } from "preact/hooks";
 import { askAgain, cancel, download, forget, isActive, type Job, refreshEnded, resultOf } from "../jobs";
@@ -91,7 +91,7 @@ const progress = (job: Job, { t, number, bytes }: ReturnType<typeof useWords>): 
   return "";
 };
 
-/** The request in short: what was asked, without names of fields where they go without. */
+/** A short description of the request, mostly without field names. */
 const told = (query: string): string => {
   const fields = new URLSearchParams(query);
   const when = `${fields.get("startDate") ?? ""} – ${fields.get("endDate") ?? ""}`.replaceAll("T", " ");

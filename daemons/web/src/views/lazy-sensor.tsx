@@ -1,4 +1,4 @@
-// The view of a sensor, with its charts: loaded when it is opened, which most visitors never do.
+// The view of a sensor, with its charts; loaded on demand, since most visitors never open it.
 
 import type { ComponentChild } from "preact";
 import { useEffect, useState } from "preact/hooks";
@@ -16,7 +16,7 @@ export const LazySensor = (props: SensorProps) => {
     );
   }, []);
   if (View) return <View {...props} />;
-  // The server is away, or has a newer page by now.
+  // The server is offline, or has a newer version of the page.
   return failed ? (
     <button type="button" onClick={() => location.reload()}>
       {t.retry}

@@ -1,4 +1,4 @@
-// What many readings say together: how often each index, and the countries in order.
+// Statistics of many readings: the distribution of the index, and the ranking of countries.
 
 import { useMemo, useState } from "preact/hooks";
 import type { Frame, View } from "../map/frame";
@@ -9,7 +9,7 @@ import { Finder } from "./finder";
 import type { SensorId } from "../sensor-id";
 import type { Shown } from "../shown";
 
-/** How many there are of each step of the scale. */
+/** The number of readings for each step of the scale. */
 export const Histogram = (props: { counts: number[]; caption: string; palette: Palette }) => {
   const { counts, caption, palette } = props;
   const { t, number, band } = useWords();
@@ -54,7 +54,7 @@ export interface Ranked {
 const FEWEST_SENSORS = 5;
 const SHOWN = 10;
 
-/** By the median index; of equal ones by the median of PM2.5. */
+/** Sorted by the median index, then by the median of PM2.5. */
 export const Ranking = ({ countries, palette }: { countries: Ranked[]; palette: Palette }) => {
   const { t, number, country } = useWords();
   const [all, setAll] = useState(false);
@@ -105,7 +105,7 @@ export const Ranking = ({ countries, palette }: { countries: Ranked[]; palette: 
   );
 };
 
-/** What is in no mean or median, and why; nothing where nothing is left out. */
+/** The readings excluded from means and medians, with the reasons; empty if there are none. */
 export const LeftOut = (props: { count: number; reasons: Record<string, number>; say: (count: string, reasons: string) => string }) => {
   const { t, number } = useWords();
   if (props.count === 0) return null;
@@ -172,7 +172,7 @@ export const Overview = ({ shown: { frame, failed, asOf }, view, palette, onChoo
   );
 };
 
-/** Sensors that the server leaves out are counted, and are in nothing else. */
+/** Excluded sensors are counted, and appear nowhere else. */
 const summed = (frame: Frame, sensors: number[]) => {
   const counts = new Array<number>(scale.steps.length).fill(0);
   const reasons: Record<string, number> = {};
@@ -208,7 +208,7 @@ const summed = (frame: Frame, sensors: number[]) => {
   };
 };
 
-/** The median, as the server has it: between the two middle ones, where there are two. */
+/** The median, as computed by the server: the mean of the two middle values for an even number. */
 const middle = (values: number[]): number | null => {
   if (values.length === 0) return null;
   const sorted = values.toSorted((a, b) => a - b);

@@ -1,4 +1,4 @@
-// The first rows of an answer, in a table that sorts.
+// The first rows of a response, in a sortable table.
 
 import { useEffect, useState } from "preact/hooks";
 import { isAborted, Refusal, rows } from "../api";
@@ -10,7 +10,7 @@ type Row = Record<string, Cell>;
 const ROWS = 50;
 const COLUMNS = ["timestamp", "sensor_id", "loc_country", "P1", "P2", "AQI", "Range", "flags"];
 
-/** `query`: the filters; `null` while they are refused or not known yet. */
+/** `query`: the filters; `null` while they are invalid or not known yet. */
 export const Preview = ({ query, reachable }: { query: string | null; reachable: boolean }) => {
   const { t } = useWords();
   const [found, setFound] = useState<Row[] | { problem: unknown } | null>(null);
@@ -83,7 +83,7 @@ const load = (query: string, signal: AbortSignal): Promise<Row[]> => {
   return rows<Row>(asked, signal);
 };
 
-/** Nothing last, whatever the order. */
+/** Empty values last, in either order. */
 const compare = (a: Cell | undefined, b: Cell | undefined, down: boolean): number => {
   const [x, y] = [shown(a), shown(b)];
   if (x === "" || y === "") return Number(x === "") - Number(y === "");

@@ -12,21 +12,21 @@ import type { SensorId } from "../sensor-id";
 
 export interface SensorProps {
   sensor: SensorId | null;
-  /** What a time is counted back from, milliseconds; `null` while it is not known. */
+  /** The reference time of the time range, in milliseconds; `null` while unknown. */
   newest: number | null;
-  /** The moment in the past that is shown, instead of the newest readings. */
+  /** The past time that is shown instead of the newest readings. */
   moment: number | null;
-  /** The readings are too old to describe the present, all of them. */
+  /** All readings are too old to describe the current air quality. */
   stale: boolean;
   reachable: boolean;
   palette: Palette;
   dark: boolean;
   onFind: (sensor: SensorId) => void;
-  /** Where the sensor is; `null` where nobody knows. */
+  /** The sensor's location; `null` if unknown. */
   onLocated: (found: Located | null) => void;
 }
 
-/** A series, and when it came. */
+/** A series, and the time of its arrival. */
 type Dated = Series & { since: number };
 
 const HOUR = 3_600_000;
@@ -96,7 +96,7 @@ export const SensorView = (props: SensorProps) => {
   );
 };
 
-/** Up to the moment; else up to the last reading, which may be later than most sensors'. */
+/** Up to the shown time; otherwise up to the last reading, which may be later than that of most sensors. */
 const ask = (sensor: SensorId, newest: number, moment: number | null, span: Span): URLSearchParams => {
   const from = Math.max(0, (moment ?? newest) - SPANS[span]);
   const query = new URLSearchParams({ sensor: String(sensor), startDate: new Date(from).toISOString() });
@@ -191,7 +191,7 @@ interface NewestProps {
   palette: Palette;
 }
 
-/** The newest reading: what it means, or why it means nothing for who goes out. */
+/** The newest reading: its rating, or why it has none. */
 const Newest = ({ series: s, past, stale, palette }: NewestProps) => {
   const { t, number, moment, span, band, advice } = useWords();
   const now = useNow(10_000);

@@ -1,4 +1,4 @@
-// Tabs as WAI-ARIA describes them: arrow keys go from one to the next.
+// Tabs according to WAI-ARIA: arrow keys move between them.
 
 import type { ComponentChildren } from "preact";
 import { useRef } from "preact/hooks";

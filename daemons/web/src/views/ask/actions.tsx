@@ -1,16 +1,16 @@
-// What can be done with the request: get the file, take it elsewhere, begin anew.
+// The actions of the form: get the file, copy the request, reset.
 
 import { useState } from "preact/hooks";
 import { useWords } from "../../texts";
 
 interface Props {
-  /** The request, as the API takes it. */
+  /** The request, in the API's format. */
   query: string;
   busy: boolean;
   onReset: () => void;
 }
 
-/** The first button submits the form that it stands in. */
+/** The first button submits the surrounding form. */
 export const Actions = ({ query, busy, onReset }: Props) => {
   const { t } = useWords();
   return (

@@ -1,4 +1,4 @@
-// From where: countries, and a box or the surroundings of a place.
+// The location filters: countries, and a box or a circle.
 
 import type { Summary } from "../../api";
 import { NEAR_KM, type Selection } from "../../selection";
@@ -7,9 +7,9 @@ import { type Draft, Field } from "./field";
 
 interface Props {
   draft: Draft;
-  /** Those that have readings. */
+  /** Countries with readings. */
   countries: Summary["countries"];
-  /** What the map shows, as the API takes a box; `null` while that is not known. */
+  /** The map's view as a box for the API; `null` while unknown. */
   viewAsBox: string | null;
   /** Lets the area be drawn on the map. */
   onDraw: (drawing: "box" | "place") => void;
@@ -37,7 +37,7 @@ export const AreaFields = ({ draft, countries, viewAsBox, onDraw, onFailure }: P
   );
 };
 
-/** A list to add from, and the chosen ones, which a click removes. */
+/** A list to choose from, and the chosen ones, which are removed by a click. */
 const Countries = ({ draft, countries }: Pick<Props, "draft" | "countries">) => {
   const { t, language, number, country } = useWords();
   const { selection, put } = draft;

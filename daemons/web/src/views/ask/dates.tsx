@@ -1,4 +1,4 @@
-// From when: a span that counts from the newest readings, or two dates.
+// The time range: a preset relative to the newest readings, or two dates.
 
 import type { Preset } from "../../selection";
 import { useWords } from "../../texts";

@@ -1,14 +1,14 @@
-// The file itself: received and saved here, or prepared by the server as a job.
+// The file: received and saved by the page, or prepared by the server as a job.
 
 import { useState } from "preact/hooks";
 import { ask, type Estimate, Refusal, Unreachable } from "../../api";
 import { add } from "../../jobs";
 import { reasonOf, useWords, type Words } from "../../texts";
 
-/** A file that is larger, in bytes, is not held in the page's memory: the browser fetches it. */
+/** Maximum size in bytes of a file in the page's memory; larger files are downloaded by the browser. */
 const LARGEST_IN_MEMORY = 64e6;
 
-/** How often the page says how much it has received. */
+/** Interval of progress updates. */
 const PROGRESS_MS = 200;
 
 export interface Message {
@@ -19,7 +19,7 @@ export interface Message {
 interface Outcome {
   /** It became a job. */
   onJob: () => void;
-  /** A field was refused; `null`: none was. */
+  /** A field was invalid; `null`: none. */
   onRefusal: (refusal: Refusal | null) => void;
 }
 
@@ -78,7 +78,7 @@ const fetchFile = async (
   return { text: t.received(name, bytes(file.size)), bad: false };
 };
 
-/** A transfer that breaks off throws: nothing cut is ever saved. */
+/** An aborted transfer throws: a truncated file is never saved. */
 const received = async (answer: Response, onProgress: (bytes: number) => void): Promise<Blob> => {
   const parts: Uint8Array<ArrayBuffer>[] = [];
   let count = 0;

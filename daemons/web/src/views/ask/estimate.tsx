@@ -1,4 +1,4 @@
-// How much that is, before anybody asks for it.
+// The estimated size of the file.
 
 import { useEffect, useState } from "preact/hooks";
 import { estimate, type Estimate, isAborted, Refusal } from "../../api";
@@ -8,17 +8,16 @@ import { FIELDS } from "./field";
 const DEBOUNCE_MS = 350;
 
 export interface Estimated {
-  /** Whether the request has stayed as it is for a moment. */
+  /** Whether the request has been unchanged for a moment (debounced). */
   settled: boolean;
   size: Estimate | null;
-  /** Why there is no estimate, where the request is not to blame. */
+  /** Why there is no estimate, if the request is valid. */
   failure: unknown;
-  /** What the server has against a field. */
+  /** The server's error for a field. */
   refusal: Refusal | null;
 }
 
-/** Asks anew whenever the request has changed and settled. A refusal of the request itself is set
- * from outside. */
+/** Requests an estimate whenever the request has changed and settled. An error of the request itself is set by the caller. */
 export const useEstimate = (query: string, reachable: boolean) => {
   const settled = useSettled(query);
   const [size, setSize] = useState<Estimate | null>(null);
@@ -47,7 +46,7 @@ export const useEstimate = (query: string, reachable: boolean) => {
   return { estimated, setRefusal };
 };
 
-/** A value once it has not changed for a moment; `null` until then. */
+/** A debounced value; `null` until it has settled. */
 const useSettled = (value: string): string | null => {
   const [settled, setSettled] = useState<string | null>(null);
   useEffect(() => {
@@ -58,7 +57,7 @@ const useSettled = (value: string): string | null => {
   return settled;
 };
 
-/** In words; of a refusal only what belongs to no field that is shown. */
+/** The text; for an error only if it does not belong to a visible field. */
 export const EstimateLine = ({ estimated: { size, failure, refusal } }: { estimated: Estimated }) => {
   const { t, number, bytes } = useWords();
   return (

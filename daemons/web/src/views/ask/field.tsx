@@ -1,23 +1,23 @@
-// A field of the form, with what the server has against it.
+// A field of the form, with the server's error for it.
 
 import type { ComponentChildren } from "preact";
 import type { Refusal } from "../../api";
 import type { Selection } from "../../selection";
 
-/** The form as it is being filled in. */
+/** The state of the form. */
 export interface Draft {
   selection: Selection;
   put: (change: Partial<Selection>) => void;
-  /** What the server has against it. */
+  /** The server's error for it. */
   refusal: Refusal | null;
 }
 
-/** What is said against one of these stands beside it, and nowhere else. */
+/** Errors of these fields are shown beside them, and nowhere else. */
 export const FIELDS = ["startDate", "endDate", "minAqi", "maxAqi", "range", "sensorType", "bbox", "near"];
 
 interface Props {
   draft: Draft;
-  /** As the API calls it. */
+  /** The name in the API. */
   name: string;
   label: string;
   children: ComponentChildren;

@@ -1,4 +1,4 @@
-// As what file: its format and its columns.
+// The format and the columns of the file.
 
 import { ALL_COLUMNS, COLUMNS, USUAL_COLUMNS } from "../../columns";
 import { FORMATS, isAll, toggled } from "../../selection";
@@ -34,7 +34,7 @@ export const FileFields = ({ draft: { selection, put } }: { draft: Draft }) => {
   );
 };
 
-/** Single columns. Their names are those of the files, whatever the page's language. */
+/** The column choice. Names are those in the files, in any language of the page. */
 const Columns = ({ chosen, onChange }: { chosen: string[]; onChange: (columns: string[]) => void }) => {
   const { t } = useWords();
   const shown = chosen.length === 0 ? USUAL_COLUMNS : chosen;

@@ -1,4 +1,4 @@
-// Which of them: by the index, and by what kind of sensor they come from.
+// The filters by index and by sensor attributes.
 
 import { useId } from "preact/hooks";
 import { BANDS, scale } from "../../index-scale";

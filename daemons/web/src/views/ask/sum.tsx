@@ -1,4 +1,4 @@
-// What the selected readings say together, once somebody wants to know.
+// Statistics of the selected readings, on demand.
 
 import { useEffect, useState } from "preact/hooks";
 import { tally, type Tally } from "../../api";
@@ -7,7 +7,7 @@ import { reasonOf, useWords } from "../../texts";
 import { Histogram, LeftOut, Ranking } from "../overview";
 
 interface Props {
-  /** The filters, as the API takes them. */
+  /** The filters, in the API's format. */
   query: string;
   palette: Palette;
   usable: boolean;
