@@ -70,7 +70,7 @@ impl fmt::Display for Category {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Severity {
-    /// Nobody needs to change anything.
+    /// No precautions needed.
     Clean,
     /// A few unusually sensitive people may notice it.
     Acceptable,

@@ -14,8 +14,8 @@ use crate::Scale;
 use crate::emulator::Emulator;
 use crate::network::readings;
 
-/// The averages of the report's own design, measured on dynalite with 23,500 items; at the
-/// last two it had handed most requests to its queue.
+/// The averages of the report's design, measured on dynalite with 23,500 items; in the last two
+/// steps most requests went to its queue.
 const REPORT: [(u64, f64); 3] = [(10, 0.67), (100, 3.2), (500, 8.0)];
 
 const DATA: [&str; 6] = [
@@ -31,7 +31,7 @@ const HOUR: &str = r#"{"startDate":"2026-01-30 09:00:00","endDate":"2026-01-30 0
 const DAY: &str =
     r#"{"startDate":"2026-01-30 00:00:00","endDate":"2026-01-30 23:59:59","country":"DE"}"#;
 
-/// A process that ends with its handle.
+/// A process that is ended when its handle is dropped.
 struct Daemon(Child);
 
 impl Drop for Daemon {
@@ -72,7 +72,7 @@ pub(crate) async fn measure(scale: &Scale) {
         Some(line["fields"]["address"].as_str()?.to_owned())
     });
     let base = address.expect("the server listens");
-    // Somebody has to read on, or it stops at a full pipe.
+    // The pipe has to be drained, or the process blocks.
     std::thread::spawn(move || lines.for_each(drop));
     let _server = Daemon(server);
     let _worker = Daemon(airshed(&["worker"]).stderr(Stdio::null()).spawn().unwrap());

@@ -1,7 +1,7 @@
-//! Beside the report: what queries of the table cost, how fast it is written, and how the
-//! server bears the report's load. All on emulators, on this machine.
+//! Compared with the report: the cost of queries, the write rate, and the server under the report's
+//! load. All on emulators, on this machine.
 //!
-//! `cargo bench -p airshed --bench aws`; without `--bench` a small smoke of the same.
+//! `cargo bench -p airshed --bench aws`; without `--bench` a small smoke test.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
 // As the tests of the store call it, of which the network is one.
@@ -17,15 +17,15 @@ mod table;
 
 use tokio::runtime::Runtime;
 
-/// How much is measured.
+/// The extent of the measurement.
 struct Scale {
-    /// Readings a day in the table whose capacity is counted.
+    /// Readings per day in the table whose capacity is counted.
     a_day: u64,
-    /// Items that are put one at a time.
+    /// Number of items that are put individually.
     single_puts: u64,
-    /// Readings that the server answers from.
+    /// Number of readings in the server's store.
     served: u64,
-    /// Requests, and how many at the same time.
+    /// Number of requests, and of concurrent ones.
     load: &'static [(u64, u64)],
 }
 

@@ -1,4 +1,4 @@
-//! The table: capacity units of queries, and readings written a second.
+//! The table: capacity units of queries, and readings written per second.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -53,7 +53,7 @@ pub(crate) async fn measure(scale: &Scale) {
     }
 }
 
-/// Three days of readings, beside the report's way of writing.
+/// Three days of readings, compared with the report's way of writing.
 async fn write(scale: &Scale, name: &str, emulator: &Emulator) -> Arc<DynamoDb> {
     let mut options = DynamoDbOptions::default();
     options.endpoint = Endpoint::Emulator(emulator.url());
@@ -92,7 +92,7 @@ async fn make_report_table(emulator: &Emulator) {
     }
 }
 
-/// What the report puts: its attributes, of the types that it gives them.
+/// The report's item: its attributes, with its types.
 fn report_items(count: u64) -> Vec<Value> {
     let item = |reading: store::Reading| {
         let text = |value: Option<String>| json!({ "S": value.unwrap_or_default() });
@@ -115,8 +115,8 @@ fn report_items(count: u64) -> Vec<Value> {
     readings(0, count).into_iter().map(item).collect()
 }
 
-/// The report's way, by its client, the table of boto3: an item for each call, one after the
-/// other; items a second.
+/// The report's way, with its client, boto3: one item per call, sequentially; returns items per
+/// second.
 fn as_the_report(emulator: &Emulator, count: u64) -> f64 {
     const PUT: &str = "
 import json, sys, time
@@ -142,7 +142,7 @@ print(len(items) / (time.monotonic() - begun))
     String::from_utf8(done.stdout).unwrap().trim().parse().unwrap()
 }
 
-/// The same by a client that does as little as it can, and signs nothing.
+/// The same with a minimal client, without signing.
 async fn one_at_a_time(emulator: &Emulator, count: u64) -> f64 {
     let http = reqwest::Client::new();
     let begun = Instant::now();
@@ -152,7 +152,7 @@ async fn one_at_a_time(emulator: &Emulator, count: u64) -> f64 {
     count as f64 / begun.elapsed().as_secs_f64()
 }
 
-/// What a scan of the whole table consumes, whatever it then throws away.
+/// The consumed capacity of a scan of the whole table, regardless of filters.
 async fn scan(emulator: &Emulator) -> f64 {
     let http = reqwest::Client::new();
     let mut scan = json!({ "TableName": "QualityAirTable", "ReturnConsumedCapacity": "TOTAL", "Select": "COUNT" });

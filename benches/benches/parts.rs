@@ -1,4 +1,4 @@
-//! The parts, each alone: index, feed, put, query, CSV.
+//! Benchmarks of the parts: index, feed, put, query, CSV.
 //!
 //! `cargo bench -p airshed-benches`
 #![allow(missing_docs, clippy::unwrap_used)]
@@ -13,7 +13,7 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use jiff::SignedDuration;
 use store::{Column, Embedded, Memory, Options, Query, Store, View, Window, csv};
 
-/// One exact index by each kind of standard, and many at once.
+/// One exact index by each kind of standard, and in bulk.
 fn index(c: &mut Criterion) {
     let values: Vec<_> = (0..1000)
         .map(|n| Concentration::micrograms(Decimal::new(n * 131 % 12_000, 2)).unwrap())

@@ -1,4 +1,4 @@
-//! What the benchmarks measure with: a month of readings like the network's.
+//! Shared parts of the benchmarks: a month of readings like the network's.
 
 use std::error::Error;
 use std::hint::black_box;
@@ -11,15 +11,15 @@ use airshed::feed;
 use jiff::{SignedDuration, Timestamp};
 use store::{Column, Embedded, Pages, Query, Reading, Store, Window, csv};
 
-/// When the month begins.
+/// The start of the month.
 pub const START: &str = "2026-01-01T00:00:00Z";
 
-/// The time of the month's begin.
+/// The start of the month as a timestamp.
 pub fn start() -> Timestamp {
     START.parse().unwrap_or_default()
 }
 
-/// The simulated feed of a moment.
+/// The simulated feed at a time.
 pub fn feed_file(sensors: usize, moment: Timestamp) -> String {
     Network::new(sensors, 1).feed(moment.as_second())
 }
@@ -32,7 +32,7 @@ pub fn fetch(network: &Network, hour: i64) -> Vec<Reading> {
     feed::parse(file.as_bytes(), Window::Day24, now).map_or_else(|_| Vec::new(), |f| f.readings)
 }
 
-/// Puts hourly fetches of the network into a store; the number of readings.
+/// Puts hourly fetches of the network into a store; returns the number of readings.
 pub async fn fill(store: Arc<dyn Store>, hours: i64) -> Result<u64, store::Error> {
     let network = Network::new(25_000, 1);
     let mut readings = 0;
@@ -44,8 +44,8 @@ pub async fn fill(store: Arc<dyn Store>, hours: i64) -> Result<u64, store::Error
     Ok(readings)
 }
 
-/// Asks a store and prints the answer as CSV, page by page into one buffer, as a
-/// connection takes them; the number of rows and of bytes.
+/// Queries a store and renders the result as CSV, page by page into one buffer, as for a
+/// connection; returns the number of rows and of bytes.
 pub async fn answer(
     store: &Embedded,
     query: &Query,
@@ -75,8 +75,8 @@ pub fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
-/// The instructions of this program with some arguments, counted by callgrind: no noisy
-/// neighbour changes them.
+/// The instructions of this program with some arguments, counted by callgrind: independent of other
+/// load on the machine.
 pub fn counted(arguments: &[&str]) -> Result<f64, Box<dyn Error>> {
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])

@@ -1,4 +1,4 @@
-//! The binary holds the page that `make web` builds, where it has been built.
+//! Embeds the page built by `make web` in the binary, if it was built.
 
 fn main() {
     // `web` when there is no `web/dist` yet: it changes when that is made.

@@ -48,7 +48,7 @@ const CO: Table = bands(Co, EightHours, (Ppm, 1), &[(59, 1), (89, 2), (134, 3), 
 const VISIBILITY: Table =
     bands(Visibility, Hour, (Scattering, 1), &[(14, 1), (29, 2), (59, 3), (179, 4)]);
 
-/// A percentage of a standard; the first 100 points are its line, which goes on.
+/// A percentage of a standard; the line of the first 100 points continues.
 const fn ratio(
     pollutant: Pollutant,
     averaging: Averaging,

@@ -1,13 +1,13 @@
-//! A month of ten million readings: our store beside a plain copy of the same bytes and
-//! beside the engines that one would use otherwise.
+//! A month of ten million readings: the embedded store compared with a plain copy of the same bytes
+//! and with common query engines.
 //!
-//! `cargo run --release -p airshed-benches --bin compare [DIR]` builds the data set in
-//! DIR (kept for the next run; a temporary directory without it), then asks the
-//! queries of a month: fresh (a process that opens the file and asks once; file in the page
-//! cache), cold (just opened), with the default cache (asked before, cache of 256 MiB) and warm
-//! (the whole month asked for once, cache large enough for its text). Where there is a
-//! `python3`, DuckDB, chdb and Polars are installed into DIR and asked four of them, too. Prints
-//! medians, and the ratios to the best of the others.
+//! `cargo run --release -p airshed-benches --bin compare [DIR]` builds the data set in DIR (kept
+//! for the next run; default: a temporary directory), then runs the queries of a month: fresh (a
+//! process that opens the file and queries once; file in the page cache), cold (just opened), with
+//! the default cache (repeated query, cache of 256 MiB) and warm (the whole month queried once,
+//! cache large enough for its text). If `python3` is available, DuckDB, chdb and Polars are
+//! installed into DIR and run four of them, too. Prints medians, and the ratios to the best of the
+//! others.
 #![allow(clippy::print_stdout)]
 
 use std::collections::BTreeMap;
@@ -48,7 +48,7 @@ async fn main() -> Result<(), Failure> {
     print_table(&queries, &ours, &others)
 }
 
-/// What was measured of our store, for one query.
+/// The measurements of the embedded store for one query.
 struct Ours {
     rows: usize,
     bytes: usize,
@@ -58,7 +58,7 @@ struct Ours {
     warm: Duration,
 }
 
-/// What another engine said of one query.
+/// The result of another engine for one query.
 #[derive(Debug, Deserialize)]
 struct Other {
     engine: String,
@@ -85,7 +85,7 @@ async fn describe(path: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// One query in a process of its own: prints microseconds.
+/// One query in a separate process: prints microseconds.
 async fn ask_once(path: &Path, number: usize) -> Result<(), Failure> {
     let queries = queries()?;
     let query = &queries.get(number).ok_or("no such query")?.query;
@@ -96,7 +96,7 @@ async fn ask_once(path: &Path, number: usize) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The median of processes that open the file and ask once, with the opening.
+/// The median of processes that open the file and query once, including the opening.
 fn fresh(path: &Path, number: usize) -> Result<Duration, Failure> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut times = Vec::new();
@@ -271,7 +271,7 @@ async fn build(path: &Path) -> Result<(), Failure> {
 struct Named {
     name: &'static str,
     query: Query,
-    /// The others have no index but ours, and no list of a sensor's readings.
+    /// The other engines have only the stored index, and no index by sensor.
     is_asked_of_all: bool,
 }
 
@@ -310,7 +310,7 @@ fn queries() -> Result<Vec<Named>, Failure> {
     ])
 }
 
-/// Rows, bytes and the median time of an answer that was asked for before.
+/// Rows, bytes and the median time of a repeated query.
 async fn repeated(
     store: &Embedded,
     query: &Query,
@@ -328,7 +328,7 @@ async fn repeated(
     Ok((rows, bytes, median(times)))
 }
 
-/// Rows, bytes and time of an answer.
+/// Rows, bytes and time of a query.
 async fn time(
     store: &Embedded,
     query: &Query,

@@ -1,5 +1,5 @@
-//! The instructions that one index costs, which no noisy neighbour changes: each kind of
-//! standard once by once and in bulk, counted by callgrind.
+//! The instructions per index, counted by callgrind: each kind of standard individually and in
+//! bulk.
 //!
 //! `cargo run --release -p airshed-benches --bin instructions` (needs valgrind)
 #![allow(clippy::print_stdout)]
@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("{:<50} instructions", "");
     let names = SINGLE.map(|(name, _)| name.to_owned()).into_iter();
     for name in names.chain(BULK.map(|(name, _)| format!("bulk, PM10 and PM2.5: {name}"))) {
-        // What the process itself costs is in both, and goes.
+        // The overhead of the process is in both, and cancels out.
         let per_reading =
             (counted(&[&name, "3"])? - counted(&[&name, "1"])?) / 2.0 / f64::from(READINGS);
         println!("{name:<50} {per_reading:>12.2}");

@@ -1,6 +1,6 @@
-//! The instructions that a put of 24,000 rows costs by the days that it spans, counted by
-//! callgrind: into empty days it follows the rows, into days that hold data the blocks that are
-//! rewritten.
+//! The instructions of a put of 24,000 rows by the number of days that it spans, counted by
+//! callgrind: for empty days the cost depends on the rows, for days with data on the rewritten
+//! blocks.
 //!
 //! `cargo run --release -p airshed-benches --bin puts` (needs valgrind)
 #![allow(clippy::print_stdout)]
@@ -14,7 +14,7 @@ use store::{Embedded, Options, Reading, Store, Window};
 
 const ROWS: u64 = 24_000;
 
-/// So many times the instructions of one day may several take: what is asked of the store.
+/// The permitted ratio of instructions for several days to those for one day.
 const EMPTY: (u64, f64) = (365, 3.0);
 const FULL: (u64, f64) = (30, 8.0);
 
@@ -45,8 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     if within { Ok(()) } else { Err("a put over many days costs more than asked".into()) }
 }
 
-/// Fills the days, where they are to be full, and then makes the put, unless it is to be left
-/// out.
+/// Fills the days, if requested, and then executes the put, unless it is to be skipped.
 #[tokio::main(flavor = "current_thread")]
 async fn work(full: bool, days: u64, whole: bool) -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;

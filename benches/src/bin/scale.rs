@@ -1,9 +1,9 @@
-//! The same question to a small store and to a large one: what an answer costs must not
-//! depend on what else is there.
+//! The same query on a small store and on a large one: the cost of a query must not depend on other
+//! data.
 //!
-//! `cargo run --release -p airshed-benches --bin scale [DIR]` builds stores of a million
-//! and of a hundred million readings in DIR (3 GB; kept for the next run), asks both for
-//! one hour in turns, and prints the medians, their ratio, and the memory that it took.
+//! `cargo run --release -p airshed-benches --bin scale [DIR]` builds stores of a million and of a
+//! hundred million readings in DIR (3 GB; kept for the next run), queries both alternately for one
+//! hour, and prints the medians, their ratio, and the memory used.
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;

@@ -1,5 +1,5 @@
-//! How much the load tester itself can ask: small answers of a trivial server, each of the two
-//! on one thread. `cargo run --release -p airshed-benches --bin tester`
+//! The maximum rate of the load tester itself: small responses of a trivial server, each on one
+//! thread. `cargo run --release -p airshed-benches --bin tester`
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::convert::Infallible;

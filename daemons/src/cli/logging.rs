@@ -83,7 +83,7 @@ impl Logging {
             .map_err(|error| format!("--log `{}`: {error}", self.level))?;
         let lines = tracing_subscriber::fmt::layer()
             .with_writer(std::io::stderr)
-            .log_internal_errors(false) // where nobody reads standard error, either
+            .log_internal_errors(false) // a closed standard error is not an error
             .with_ansi(colours());
         let lines = match self.log_format {
             Format::Text => lines.boxed(),

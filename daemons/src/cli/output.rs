@@ -23,7 +23,7 @@ pub(super) struct ReaderGone;
 
 impl fmt::Display for ReaderGone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("nobody reads the output")
+        f.write_str("the reader closed the output")
     }
 }
 

@@ -318,7 +318,7 @@ async fn a_deployment_is_made_used_changed_and_deleted() {
     let (well, text) = run(&["down", "--name", "city", "--yes"]);
     assert!(well && text.contains("The table QualityAirTable and the bucket"), "{text}");
     let (well, text) = run(&["status", "--name", "city"]);
-    assert!(!well && text.contains("there is no deployment city"), "{text}");
+    assert!(!well && text.contains("the deployment city does not exist"), "{text}");
     let kept = on(&endpoint, &[&["server", "--listen", "127.0.0.1:0"], &store]);
     let kept = Daemon::spawn(kept);
     let query = format!("{}/api/query?startDate=2026-02-01&endDate=2026-02-02", kept.base());

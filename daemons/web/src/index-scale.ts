@@ -20,7 +20,7 @@ interface Scale {
   id: string;
   name: string;
   low: number;
-  /** None where it goes on without an end. */
+  /** None if it is open-ended. */
   high: number | null;
   steps: Step[];
   /** The authority's page of advice. */
@@ -64,7 +64,7 @@ export interface Band {
   /** The authority's name, as used in the API. */
   name: string;
   first: number;
-  /** None where it goes on without an end. */
+  /** None if it is open-ended. */
   last: number | null;
   steps: Step[];
 }

@@ -89,7 +89,7 @@ const useLoaded = (): Loaded => {
   return { known, frame, failure, reachable, reload: () => void load() };
 };
 
-/** The time, anew after so many milliseconds; it stands still while nobody needs it. */
+/** The current time, updated at an interval in milliseconds; it pauses while unused. */
 export const useNow = (everyMs: number, running = true): number => {
   const [now, setNow] = useState(Date.now());
   useEffect(() => {

@@ -2,10 +2,9 @@
 //! so only one process succeeds.
 //!
 //! ```text
-//! new/     being written                 nobody looks here
-//! ready/   SENT-RANDOM.RECEIVES          waits to be received
-//! hidden/  SENT-RANDOM.RECEIVES.UNTIL    received; ready again from UNTIL on
-//! dead/    the same once more            given up; no message is given up there
+//! new/     being written                 not visible to receivers ready/   SENT-RANDOM.RECEIVES
+//! waits to be received hidden/  SENT-RANDOM.RECEIVES.UNTIL    received; ready again from UNTIL on
+//! dead/    the same layout               dead letters; messages stay there
 //! ```
 //!
 //! `SENT` and `UNTIL` are nanoseconds since 1970, `RECEIVES` is the number of receives. The receipt

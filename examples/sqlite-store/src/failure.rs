@@ -4,7 +4,7 @@ use std::path::Path;
 use rusqlite::ErrorCode;
 use store::{Error, ErrorKind};
 
-/// Why a call ended. Which file it was, and what was being done, is added once for all calls.
+/// Why a call failed. The file and the operation are added in one place for all calls.
 pub(crate) struct Failure {
     kind: ErrorKind,
     problem: String,
@@ -41,7 +41,7 @@ impl From<rusqlite::Error> for Failure {
                 (ErrorKind::Io, "another process is writing; try again later")
             }
             Some(NotADatabase | DatabaseCorrupt) => {
-                (ErrorKind::Damaged, "it is no database, or a damaged one")
+                (ErrorKind::Damaged, "not a database, or a damaged one")
             }
             Some(PermissionDenied | ReadOnly) => {
                 (ErrorKind::Denied, "this process may not write there; change the permissions")

@@ -39,7 +39,7 @@ impl Sqlite {
     ///
     /// [`Invalid`](ErrorKind::Invalid) for another program's database,
     /// [`TooNew`](ErrorKind::TooNew) for one of a later version of this,
-    /// [`Damaged`](ErrorKind::Damaged) for what is no database.
+    /// [`Damaged`](ErrorKind::Damaged) for a file that is not a database.
     pub async fn open(path: impl Into<PathBuf>) -> Result<Self, Error> {
         let path = path.into();
         blocking(move || {

@@ -13,10 +13,11 @@ use store::{
 use crate::failure::Failure;
 use crate::schema::stored;
 
-/// A page ends once it has so many rows,
+/// A page ends after this many rows,
 const PAGE_ROWS: usize = 16_384;
 
-/// or once so many were looked at, so that a query that finds few does not hold the connection.
+/// or after this many rows were examined, so that a query with few matches does not block the
+/// connection.
 const PAGE_LOOKS: usize = 200_000;
 
 const SECONDS_A_DAY: i64 = 86_400;

@@ -29,13 +29,13 @@ use super::bytes::{Input, damaged};
 use super::day::{DAYS, SECONDS_A_DAY};
 use crate::{Error, Position, Reading, Window};
 
-/// More than any block holds; a length above it is damage, not data.
+/// An upper bound of a block's length; a larger one means damage.
 const MAX_ROWS: usize = 1 << 17;
 
-/// Rows and their stations take less than this, whatever they hold.
+/// An upper bound of the size of rows and their stations.
 const MAX_PLAIN_BYTES: usize = MAX_ROWS * 256;
 
-/// The block of its bytes. Whatever the bytes are, this returns.
+/// Decodes a block. It returns for any input.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Block, Error> {
     let mut input = Input(bytes);
     let length = input.u32()? as usize;
@@ -49,7 +49,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Block, Error> {
     if !readings.windows(2).all(in_order) {
         return Err(damaged("its rows are out of order"));
     }
-    // The index that was written is left alone: earlier versions gave one to more models.
+    // The stored index is ignored: earlier versions computed one for more models.
     Ok(Block::from_sorted(&readings.iter().map(Source::new).collect::<Vec<_>>()))
 }
 
@@ -135,7 +135,7 @@ fn byte_flag(byte: u8) -> Option<bool> {
     }
 }
 
-/// What is left to read, as columns of byte planes.
+/// The rest to read, as columns of byte planes.
 struct Planes<'a>(Input<'a>);
 
 impl<'a> Planes<'a> {

@@ -6,7 +6,7 @@ pub(super) const AT_ONCE: usize = 64;
 
 type Unpack = fn(&[u64], &mut [u64; AT_ONCE]);
 
-/// Unpacks 64 codes of so many bits, at most 64, from as many words.
+/// Unpacks 64 codes of a width of at most 64 bits, from as many words.
 #[inline]
 pub(super) fn unpack(width: u8, words: &[u64], out: &mut [u64; AT_ONCE]) {
     UNPACK[usize::from(width)](words, out);

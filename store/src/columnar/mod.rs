@@ -197,8 +197,8 @@ fn nearest(value: Decimal) -> f64 {
     }
 }
 
-// Writing to a Vec does not fail; what is left is our own mistake, or data beyond what
-// the formats hold.
+// Writing to a Vec cannot fail; the remaining causes are bugs, or data beyond the limits of the
+// formats.
 fn arrow_error(error: ArrowError) -> Error {
     Error::new(ErrorKind::Invalid, "cannot be written as Arrow").because(error)
 }

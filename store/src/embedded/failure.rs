@@ -45,7 +45,7 @@ pub(super) fn storage_error(error: StorageError) -> Error {
 /// Translates errors of the operating system into errors that name the actual cause.
 pub(super) fn file_error(error: io::Error) -> Error {
     let (kind, message) = match error.kind() {
-        // redb's words for what is no file of its, and the system's for one that is cut short.
+        // redb's error for a foreign file, and the system's for a truncated one.
         io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
             return damaged().because(error);
         }

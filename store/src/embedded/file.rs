@@ -412,8 +412,8 @@ pub(super) fn read(database: Opened) -> Result<(State, u64), Error> {
     Ok((State { directory, tables, database }, next_value))
 }
 
-/// Sees to it that there is a file: makes it and its folder where `create` says so. It
-/// appears whole: redb cannot open a file that a power cut left half made.
+/// Ensures that the file exists: creates it and its directory if `create` is set. It is created
+/// atomically, because redb cannot open a file that a power cut left incomplete.
 pub(super) fn ensure(path: &Path, create: bool) -> Result<(), Error> {
     match std::fs::metadata(path) {
         Ok(found) if found.is_dir() => {

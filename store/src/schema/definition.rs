@@ -1,42 +1,42 @@
-//! What a definition of a column says.
+//! Definitions of columns.
 
 use super::{Column, Kind, Origin};
 use crate::standard::Indexed;
 use crate::{Reading, Row, Value};
 
-/// All that is said of a column.
+/// The definition of a column.
 pub(crate) struct Definition {
     pub(crate) column: Column,
     pub(crate) name: &'static str,
     pub(crate) kind: Kind,
     pub(crate) description: &'static str,
     pub(crate) unit: Option<&'static str>,
-    /// A decimal beyond this, or below its negative, is none of the column's.
+    /// The limit of the absolute value of a decimal.
     pub(crate) limit: Option<u32>,
     /// Whether every reading has a value.
     pub(crate) always: bool,
-    /// Of a column of texts.
+    /// The texts of a text column.
     pub(crate) texts: Option<Texts>,
     pub(crate) get: Get,
-    /// How a row of a block tells it, if not by the reading that it is.
+    /// A faster getter on a row of a block, if any; otherwise the row's reading is used.
     pub(crate) of_row: Option<fn(Row<'_>) -> Value>,
     /// The id of its own column in blocks.
     pub(crate) block: Option<u8>,
-    /// Of a stored column alone.
+    /// Only for a stored column.
     pub(crate) set: Option<fn(&mut Reading, Value)>,
     pub(crate) origin: Origin,
 }
 
-/// What a column's value follows from.
+/// The source of a column's value.
 pub(crate) enum Get {
     Reading(fn(&Reading) -> Value),
-    /// Nothing where there is no index.
+    /// No value without an index.
     Index(fn(&Indexed) -> Value),
 }
 
 pub(crate) struct Texts {
     pub(crate) parse: fn(&str) -> Result<Value, String>,
-    /// Those that are known beforehand; a model may be another.
+    /// The known texts; models can have others.
     pub(crate) known: fn() -> Vec<String>,
 }
 
@@ -103,8 +103,7 @@ impl Definition {
         Self { of_row: Some(of_row), ..self }
     }
 
-    /// Blocks keep it, if it is stored, in a column of its own with this id, which no other
-    /// column ever had or will have.
+    /// The id of its separate column in blocks, if it is stored; ids are never reused.
     pub(crate) const fn in_blocks(self, id: u8) -> Self {
         assert!(matches!(self.kind, Kind::Count | Kind::Decimal | Kind::Truth));
         Self { block: Some(id), ..self }

@@ -1,5 +1,5 @@
-//! A sensor on bare metal: readings as text and as floats, the mean of 24 hours, NowCast, two
-//! indices, the concentrations with the same index, and all of it as text.
+//! A bare-metal sensor: readings as text and as floats, the 24-hour mean, NowCast, two indices, the
+//! concentrations with the same index, and all of it formatted as text.
 
 #![no_std]
 #![no_main]

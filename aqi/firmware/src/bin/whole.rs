@@ -1,5 +1,5 @@
-//! Every part of the library in one image: each standard by name and by day, explained, in
-//! bulk and back, every mean, every conversion.
+//! Every function of the library in one image: each standard by name and by day, with explanation,
+//! bulk and inverse, every mean, every conversion.
 
 #![no_std]
 #![no_main]

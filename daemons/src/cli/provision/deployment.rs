@@ -338,7 +338,7 @@ impl Status {
 
 fn nothing(name: &str, deployment: &Deployment) -> String {
     let (account, region) = (deployment.account(), deployment.region());
-    format!("there is no deployment {name} in account {account}, region {region}")
+    format!("the deployment {name} does not exist in account {account}, region {region}")
 }
 
 #[derive(Args)]
