@@ -129,6 +129,11 @@ impl Block {
         })
     }
 
+    /// The table of its stations.
+    pub(crate) fn stations(&self) -> &Arc<Stations> {
+        &self.stations
+    }
+
     pub(crate) fn window(&self, row: usize) -> Window {
         Window::ALL[self.windows.get(row) as usize]
     }

@@ -16,6 +16,7 @@ mod integers;
 mod others;
 mod plan;
 mod row;
+mod scan;
 mod select;
 mod stations;
 #[cfg(test)]
@@ -33,6 +34,7 @@ pub(crate) use self::homes::Homes;
 pub(crate) use self::indexer::Indexer;
 pub(crate) use self::integers::{Numbers, RUN};
 pub use self::row::Row;
+pub(crate) use self::scan::Scanned;
 pub(crate) use self::stations::{Station, Stations};
 
 #[cfg(feature = "conformance")]

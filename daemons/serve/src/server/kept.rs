@@ -8,7 +8,7 @@ use http::HeaderMap;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use sha2::{Digest, Sha256};
-use store::{Error, Format, View};
+use store::{Error, View};
 
 use super::whole::{Effort, Whole};
 use crate::request::Ask;
@@ -81,7 +81,7 @@ impl Kept {
                 text.freeze()
             }
         };
-        let compressed_already = ask.format == Format::Parquet || length < SHORT;
+        let compressed_already = ask.format.name() == "parquet" || length < SHORT;
         let effort = if compressed_already { Effort::None } else { Effort::Some };
         let whole = Whole::new(text, tag.clone(), headers, effort);
         self.0.insert(tag, Arc::new(whole));
