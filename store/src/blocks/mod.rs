@@ -13,6 +13,7 @@ mod frame;
 mod homes;
 mod indexer;
 mod integers;
+mod newest;
 mod others;
 mod plan;
 mod row;
@@ -33,6 +34,7 @@ pub(crate) use self::directory::{Change, Directory, Entry, Item, Load, Tree, des
 pub(crate) use self::homes::Homes;
 pub(crate) use self::indexer::Indexer;
 pub(crate) use self::integers::{Numbers, RUN};
+pub(crate) use self::newest::Newest;
 pub use self::row::Row;
 pub(crate) use self::scan::Scanned;
 pub(crate) use self::stations::{Station, Stations};
