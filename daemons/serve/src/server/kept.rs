@@ -1,6 +1,7 @@
 //! Files that were handed out lately, for clients that ask the same while nothing has changed.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use airshed_common::hexadecimal;
 use bytes::{Bytes, BytesMut};
@@ -13,9 +14,6 @@ use store::{Error, View};
 use super::whole::{Effort, Whole};
 use crate::request::Ask;
 
-/// A file of more bytes is printed anew each time: a few such would leave no room for others.
-const LONGEST: usize = 16 << 20;
-
 /// About so many answers. For more the cache would be in parts, none of which could hold a long one.
 const ANSWERS: usize = 32;
 
@@ -23,7 +21,14 @@ const ANSWERS: usize = 32;
 const SHORT: usize = 1024;
 
 /// The answers, by the tag of their question and of the state of the store.
-pub(super) struct Kept(Cache<String, Arc<Whole>, Weight>);
+pub(super) struct Kept {
+    answers: Cache<String, Arc<Whole>, Weight>,
+    /// A longer file is printed anew each time: a few such would leave no room for others.
+    longest: usize,
+    /// Bytes that may still be collected of answers that are being given: slow clients, however
+    /// many, cost no more.
+    room: Arc<AtomicUsize>,
+}
 
 #[derive(Clone)]
 struct Weight;
@@ -37,13 +42,16 @@ impl Weighter<String, Arc<Whole>> for Weight {
 impl Kept {
     /// Of so many bytes altogether.
     pub(super) fn new(bytes: u64) -> Self {
-        Self(Cache::with_weighter(ANSWERS, bytes, Weight))
+        let answers = Cache::with_weighter(ANSWERS, bytes, Weight);
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        let room = Arc::new(AtomicUsize::new(bytes / 4));
+        Self { answers, longest: bytes / 8, room }
     }
 
     /// The tag of an answer: what is asked and the state that is looked at; `None` where the
     /// store cannot say which that is, or nothing is kept.
     pub(super) async fn tag(&self, ask: &Ask, view: &dyn View) -> Result<Option<String>, Error> {
-        if self.0.capacity() == 0 {
+        if self.answers.capacity() == 0 {
             return Ok(None);
         }
         let wanted = ask.wanted();
@@ -58,7 +66,7 @@ impl Kept {
     }
 
     pub(super) fn get(&self, tag: &str) -> Option<Arc<Whole>> {
-        let found = self.0.get(tag);
+        let found = self.answers.get(tag);
         let outcome = if found.is_some() { "hit" } else { "miss" };
         metrics::counter!("airshed_cache_total", "cache" => "answers", "outcome" => outcome)
             .increment(1);
@@ -67,12 +75,14 @@ impl Kept {
 
     /// Begins to collect an answer.
     pub(super) fn collecting(&self, tag: Option<String>) -> Collecting {
-        Collecting { tag, chunks: Vec::new(), length: 0 }
+        let room = Arc::clone(&self.room);
+        Collecting { tag, chunks: Vec::new(), length: 0, longest: self.longest, room }
     }
 
     /// Keeps an answer that is whole, if it is not too long.
-    pub(super) fn keep(&self, collected: Collecting, ask: &Ask, headers: HeaderMap) {
-        let Collecting { tag: Some(tag), chunks, length } = collected else { return };
+    pub(super) fn keep(&self, mut collected: Collecting, ask: &Ask, headers: HeaderMap) {
+        let (chunks, length) = (std::mem::take(&mut collected.chunks), collected.length);
+        let Some(tag) = collected.tag.take() else { return };
         let text = match <[Bytes; 1]>::try_from(chunks) {
             Ok([whole]) => whole,
             Err(chunks) => {
@@ -84,7 +94,7 @@ impl Kept {
         let compressed_already = ask.format.name() == "parquet" || length < SHORT;
         let effort = if compressed_already { Effort::None } else { Effort::Some };
         let whole = Whole::new(text, tag.clone(), headers, effort);
-        self.0.insert(tag, Arc::new(whole));
+        self.answers.insert(tag, Arc::new(whole));
     }
 }
 
@@ -94,15 +104,34 @@ pub(super) struct Collecting {
     tag: Option<String>,
     chunks: Vec<Bytes>,
     length: usize,
+    longest: usize,
+    room: Arc<AtomicUsize>,
 }
 
 impl Collecting {
     pub(super) fn add(&mut self, chunk: &Bytes) {
-        self.length += chunk.len();
-        if self.length > LONGEST {
-            (self.tag, self.chunks) = (None, Vec::new());
-        } else if self.tag.is_some() {
-            self.chunks.push(chunk.clone());
+        if self.tag.is_none() {
+            return;
         }
+        let taken = |room: usize| room.checked_sub(chunk.len());
+        let fits = self.length + chunk.len() <= self.longest
+            && self.room.fetch_update(Relaxed, Relaxed, taken).is_ok();
+        if fits {
+            self.length += chunk.len();
+            self.chunks.push(chunk.clone());
+        } else {
+            (self.tag, self.chunks) = (None, Vec::new());
+            self.give_back();
+        }
+    }
+
+    fn give_back(&mut self) {
+        self.room.fetch_add(std::mem::take(&mut self.length), Relaxed);
+    }
+}
+
+impl Drop for Collecting {
+    fn drop(&mut self) {
+        self.give_back();
     }
 }
