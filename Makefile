@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: demo test quick house api soak bench interop web web-tests check-tools check-python check-node check-chromium check-prometheus check-curl check fmt clean
+.PHONY: demo test quick house api soak bench interop web web-tests check-tools check-python check-node check-chromium check-prometheus check-curl check-valgrind check fmt clean
 
 # A simulated network, collected, indexed, stored and served on http://127.0.0.1:8501
 demo: check-tools
@@ -11,13 +11,14 @@ demo: check-tools
 
 # All checks, as in CI. The tests of the workspace build the binary that the page's tests use;
 # another selection of packages would compile everything again.
-test: check-tools check-python check-node check-chromium check-prometheus check-curl fmt web check
+test: check-tools check-python check-node check-chromium check-prometheus check-curl check-valgrind fmt web check
 	$(CARGO) test --locked --workspace
 	cd daemons/web && npm test --silent
 	$(CARGO) test --locked --package airshed-aqi --features serde --test serde
 	$(CARGO) test --locked --workspace --bench parts --bench aws
 	$(CARGO) build --locked --workspace --bins
 	$(MAKE) --no-print-directory house
+	$${CARGO_TARGET_DIR:-target}/debug/guards
 	for example in explain_index sensor index_service reanalysis own_store own_server inside_axum; do \
 		$${CARGO_TARGET_DIR:-target}/debug/$$example > /dev/null || exit 1; \
 	done
@@ -130,6 +131,10 @@ check-chromium:
 
 check-prometheus:
 	@tools/ensure.sh "The tests of the metrics need Prometheus" "--no-install-recommends prometheus" tools/has.sh promtool
+
+# Counts instructions, independent of other load on the machine.
+check-valgrind:
+	@tools/ensure.sh "The guards against slow changes need valgrind" valgrind tools/has.sh valgrind
 
 # The README's commands are run unchanged; some tests end processes with kill.
 check-curl:

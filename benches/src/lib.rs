@@ -78,8 +78,17 @@ pub fn milliseconds(time: Duration) -> f64 {
 /// The instructions of this program with some arguments, counted by callgrind: independent of other
 /// load on the machine.
 pub fn counted(arguments: &[&str]) -> Result<f64, Box<dyn Error>> {
-    let output = Command::new("valgrind")
-        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+    counted_in("*", arguments)
+}
+
+/// The same, of the functions alone whose names match a pattern.
+pub fn counted_in(functions: &str, arguments: &[&str]) -> Result<f64, Box<dyn Error>> {
+    let mut command = Command::new("valgrind");
+    command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
+    if functions != "*" {
+        command.arg(format!("--toggle-collect={functions}"));
+    }
+    let output = command
         .arg(std::env::current_exe()?)
         .args(arguments)
         .output()

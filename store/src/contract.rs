@@ -1,11 +1,10 @@
-use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::blocks::{SECONDS_A_DAY, Source, day_and_second};
+use crate::blocks::{Newest, SECONDS_A_DAY, Source, day_and_second};
 use crate::{Block, Country, Error, Impossible, Network, Query, Reading, Row, Sensor, Window};
 
 /// Read access to readings: the current state of a store, or a [snapshot](Store::snapshot).
@@ -41,33 +40,16 @@ pub trait View: Send + Sync + 'static {
     ///
     /// It reads all matching rows: limit the time range of the query.
     async fn latest(&self, query: &Query) -> Result<Page, Error> {
-        let mut newest: HashMap<Sensor, Run> = HashMap::new();
-        let mut after = None;
+        let (mut newest, mut after) = (Newest::default(), None);
         loop {
             let page = self.query(query, after).await?;
-            for run in &page.runs {
-                for row in run.rows.clone() {
-                    let age = |block: &Block, row| {
-                        let row = block.row(row);
-                        (row.timestamp(), row.window())
-                    };
-                    let sensor = run.block.row(row).sensor();
-                    let newer = newest.get(&sensor).is_none_or(|known| {
-                        age(&known.block, known.rows.start) < age(&run.block, row)
-                    });
-                    if newer {
-                        let block = Arc::clone(&run.block);
-                        newest.insert(sensor, Run { block, rows: row..row + 1 });
-                    }
-                }
-            }
+            page.runs.iter().for_each(|run| newest.add(run));
             match page.next {
                 None => break,
                 next => after = next,
             }
         }
-        let mut runs: Vec<_> = newest.into_values().collect();
-        runs.sort_by_cached_key(|run| run.block.position(run.rows.start));
+        let runs = newest.rows();
         Ok(Page { runs, next: None })
     }
 }

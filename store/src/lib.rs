@@ -79,6 +79,7 @@ mod sensor;
 mod sensor_type;
 mod spelling;
 mod standard;
+mod tally;
 mod value;
 
 #[cfg(feature = "conformance")]
@@ -112,4 +113,5 @@ pub use sensor::{BadNetwork, BadSensor, Network, Sensor};
 pub use sensor_type::{BadSensorType, SensorType, SensorTypes};
 pub use spelling::Spelling;
 pub use standard::{AqiStandard, Basis, UnknownStandard, Unregistrable};
+pub use tally::{Reasons, Tallies, Tally, Values};
 pub use value::{ShortText, Value};

@@ -5,6 +5,7 @@ mod format2;
 mod index;
 mod model;
 mod running;
+mod tally;
 
 use std::sync::Arc;
 

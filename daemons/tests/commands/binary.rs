@@ -371,8 +371,9 @@ async fn a_slow_client_costs_the_cache_and_little_more() {
     }
     drop(store);
     let cache_mib = 4;
-    let listen = ["server", "--listen", "127.0.0.1:0", "--cache-mib", "4", "--data", data];
-    let server = Daemon::start(&listen);
+    let memory = ["--cache-mib", "4", "--answers-mib", "4"];
+    let listen = ["server", "--listen", "127.0.0.1:0", "--data", data];
+    let server = Daemon::start(&[&listen[..], &memory].concat());
     let url = format!("{}/api/query?startDate=2000-01-01&endDate=2100-01-01", server.base());
     // What the program itself takes, and a short answer.
     reqwest::get(format!("{url}&limit=1")).await.unwrap().bytes().await.unwrap();

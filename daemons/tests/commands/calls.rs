@@ -246,6 +246,7 @@ const VARIABLES: &[(&str, &str)] = &[
     ("AIRSHED_REDIRECT_FROM", "x"),
     ("AIRSHED_STALE_AFTER", "x"),
     ("AIRSHED_STALL", "0"),
+    ("AIRSHED_ANSWERS_MIB", "many"),
     ("AIRSHED_CORS", "example.org"),
     ("AIRSHED_INDEX", "mars"),
     ("AIRSHED_WORKERS", "0"),

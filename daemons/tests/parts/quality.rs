@@ -371,3 +371,22 @@ async fn a_series_says_whether_its_newest_reading_describes_the_present() {
     assert_eq!(fields(&past), (value!([]), value!(true)));
     assert_eq!(past["ageSeconds"], 25 * 3600 + 300);
 }
+
+#[tokio::test]
+async fn a_short_mean_describes_the_present_for_three_hours() {
+    let rig = Rig::start(Options::default()).await;
+    let minutes = [(Window::Hour, 179), (Window::Hour, 181), (Window::FiveMinutes, 181)];
+    let minutes = minutes.into_iter().chain([(Window::Day24, 181), (Window::Day, 1439)]);
+    let mut readings = Vec::new();
+    for (sensor, (window, minutes)) in (1..).zip(minutes) {
+        let moment = at(NOW) - SignedDuration::from_mins(minutes);
+        let mut reading = Reading::new(sensor, window, moment);
+        (reading.pm10, reading.pm25) = (Some(20.into()), Some(10.into()));
+        readings.push(reading);
+    }
+    rig.store.put(&readings).await.unwrap();
+    for (sensor, old) in [(1, false), (2, true), (3, true), (4, false), (5, false)] {
+        let series = json(rig.get(&format!("/api/series?sensor={sensor}")).await).await;
+        assert_eq!(series["old"], old, "{series}");
+    }
+}

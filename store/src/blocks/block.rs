@@ -129,6 +129,21 @@ impl Block {
         })
     }
 
+    /// Whether it has rows of several countries.
+    pub(crate) fn is_mixed(&self) -> bool {
+        self.countries.len() > 1
+    }
+
+    /// The numbers of the stations of a run.
+    pub(crate) fn stations_of_run(&self, run: usize, numbers: &mut Numbers) {
+        self.station.run(run, &mut numbers.0);
+    }
+
+    /// The table of its stations.
+    pub(crate) fn stations(&self) -> &Arc<Stations> {
+        &self.stations
+    }
+
     pub(crate) fn window(&self, row: usize) -> Window {
         Window::ALL[self.windows.get(row) as usize]
     }

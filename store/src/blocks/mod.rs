@@ -13,9 +13,11 @@ mod frame;
 mod homes;
 mod indexer;
 mod integers;
+mod newest;
 mod others;
 mod plan;
 mod row;
+mod scan;
 mod select;
 mod stations;
 #[cfg(test)]
@@ -32,7 +34,9 @@ pub(crate) use self::directory::{Change, Directory, Entry, Item, Load, Tree, des
 pub(crate) use self::homes::Homes;
 pub(crate) use self::indexer::Indexer;
 pub(crate) use self::integers::{Numbers, RUN};
+pub(crate) use self::newest::Newest;
 pub use self::row::Row;
+pub(crate) use self::scan::Scanned;
 pub(crate) use self::stations::{Station, Stations};
 
 #[cfg(feature = "conformance")]

@@ -1,6 +1,7 @@
 //! A cache of recent responses, for repeated queries while the data is unchanged.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use airshed_common::hexadecimal;
 use bytes::{Bytes, BytesMut};
@@ -8,13 +9,10 @@ use http::HeaderMap;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use sha2::{Digest, Sha256};
-use store::{Error, Format, View};
+use store::{Error, View};
 
 use super::whole::{Effort, Whole};
 use crate::request::Ask;
-
-/// Larger files are not cached: a few of them would evict all others.
-const LONGEST: usize = 16 << 20;
 
 /// Estimated number of entries. With more, the cache would be split into shards too small for a
 /// long response.
@@ -24,7 +22,14 @@ const ANSWERS: usize = 32;
 const SHORT: usize = 1024;
 
 /// The responses, by a tag of the query and of the store's version.
-pub(super) struct Kept(Cache<String, Arc<Whole>, Weight>);
+pub(super) struct Kept {
+    answers: Cache<String, Arc<Whole>, Weight>,
+    /// Longer responses are not cached: a few of them would evict all others.
+    longest: usize,
+    /// The remaining budget in bytes for recording responses in progress, which bounds the cost of
+    /// slow clients.
+    room: Arc<AtomicUsize>,
+}
 
 #[derive(Clone)]
 struct Weight;
@@ -38,13 +43,16 @@ impl Weighter<String, Arc<Whole>> for Weight {
 impl Kept {
     /// A cache of this many bytes in total.
     pub(super) fn new(bytes: u64) -> Self {
-        Self(Cache::with_weighter(ANSWERS, bytes, Weight))
+        let answers = Cache::with_weighter(ANSWERS, bytes, Weight);
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        let room = Arc::new(AtomicUsize::new(bytes / 4));
+        Self { answers, longest: bytes / 8, room }
     }
 
     /// The tag of a response: a hash of the query and the store's version; `None` if the store has
     /// no version, or the cache is disabled.
     pub(super) async fn tag(&self, ask: &Ask, view: &dyn View) -> Result<Option<String>, Error> {
-        if self.0.capacity() == 0 {
+        if self.answers.capacity() == 0 {
             return Ok(None);
         }
         let wanted = ask.wanted();
@@ -59,7 +67,7 @@ impl Kept {
     }
 
     pub(super) fn get(&self, tag: &str) -> Option<Arc<Whole>> {
-        let found = self.0.get(tag);
+        let found = self.answers.get(tag);
         let outcome = if found.is_some() { "hit" } else { "miss" };
         metrics::counter!("airshed_cache_total", "cache" => "answers", "outcome" => outcome)
             .increment(1);
@@ -68,12 +76,14 @@ impl Kept {
 
     /// Starts to record a response.
     pub(super) fn collecting(&self, tag: Option<String>) -> Collecting {
-        Collecting { tag, chunks: Vec::new(), length: 0 }
+        let room = Arc::clone(&self.room);
+        Collecting { tag, chunks: Vec::new(), length: 0, longest: self.longest, room }
     }
 
     /// Caches a complete response, if it is not too long.
-    pub(super) fn keep(&self, collected: Collecting, ask: &Ask, headers: HeaderMap) {
-        let Collecting { tag: Some(tag), chunks, length } = collected else { return };
+    pub(super) fn keep(&self, mut collected: Collecting, ask: &Ask, headers: HeaderMap) {
+        let (chunks, length) = (std::mem::take(&mut collected.chunks), collected.length);
+        let Some(tag) = collected.tag.take() else { return };
         let text = match <[Bytes; 1]>::try_from(chunks) {
             Ok([whole]) => whole,
             Err(chunks) => {
@@ -82,10 +92,10 @@ impl Kept {
                 text.freeze()
             }
         };
-        let compressed_already = ask.format == Format::Parquet || length < SHORT;
+        let compressed_already = ask.format.name() == "parquet" || length < SHORT;
         let effort = if compressed_already { Effort::None } else { Effort::Some };
         let whole = Whole::new(text, tag.clone(), headers, effort);
-        self.0.insert(tag, Arc::new(whole));
+        self.answers.insert(tag, Arc::new(whole));
     }
 }
 
@@ -95,15 +105,34 @@ pub(super) struct Collecting {
     tag: Option<String>,
     chunks: Vec<Bytes>,
     length: usize,
+    longest: usize,
+    room: Arc<AtomicUsize>,
 }
 
 impl Collecting {
     pub(super) fn add(&mut self, chunk: &Bytes) {
-        self.length += chunk.len();
-        if self.length > LONGEST {
-            (self.tag, self.chunks) = (None, Vec::new());
-        } else if self.tag.is_some() {
-            self.chunks.push(chunk.clone());
+        if self.tag.is_none() {
+            return;
         }
+        let taken = |room: usize| room.checked_sub(chunk.len());
+        let fits = self.length + chunk.len() <= self.longest
+            && self.room.fetch_update(Relaxed, Relaxed, taken).is_ok();
+        if fits {
+            self.length += chunk.len();
+            self.chunks.push(chunk.clone());
+        } else {
+            (self.tag, self.chunks) = (None, Vec::new());
+            self.give_back();
+        }
+    }
+
+    fn give_back(&mut self) {
+        self.room.fetch_add(std::mem::take(&mut self.length), Relaxed);
+    }
+}
+
+impl Drop for Collecting {
+    fn drop(&mut self) {
+        self.give_back();
     }
 }

@@ -18,13 +18,12 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Response};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
-use store::{AqiStandard, Flags, LeftOut, Network, Page, Quality, Reading, Summary};
+use store::{AqiStandard, Flags, LeftOut, Network, Page, Quality, Reading, Reasons, Summary};
 use tokio::time::Instant;
 
 use super::answer::{Answer, full, sensor_id, set};
 use super::filters::Chosen;
 use super::problem::Problem;
-use super::tally::Reasons;
 use super::whole::{Effort, Whole, in_background};
 use super::{Shared, filters};
 
@@ -207,8 +206,8 @@ impl Collection {
         if let Some(newest) = last.map(|last| last.min(moment)) {
             let _ = write!(text, "\"newest\":\"{newest}\",");
         }
-        let Reasons { readings, by_name } = &reasons;
-        let by_name = serde_json::to_string(by_name).unwrap_or_default(); // names and numbers
+        let readings = reasons.readings();
+        let by_name = serde_json::to_string(&reasons.by_name()).unwrap_or_default(); // names and numbers
         let attribution = serde_json::Value::from(standard.credit(attribution));
         let _ = write!(
             text,

@@ -4,20 +4,21 @@
 //! A sensor is silent if its newest reading is more than 24 hours older than the present, or, if
 //! the selection has an end, than that end or the bulk of the readings, whichever is earlier.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::time::Duration;
 
+use airshed_common::reason;
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use store::{Country, Flags, LeftOut, Pages, Quality, Query, Sensor, Summary, View};
+use store::{Country, Flags, LeftOut, Pages, Quality, Query, Sensor, Summary, Tallies, View};
 use tokio::time::Instant;
 
 use super::Shared;
 use super::answer::{Answer, json as respond_json};
 use super::filters::{self, Chosen};
 use super::problem::Problem;
-use super::tally::Tally;
+use super::tally;
 
 /// The default range of a selection.
 const SPAN: SignedDuration = SignedDuration::from_hours(24);
@@ -35,7 +36,9 @@ pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answe
     if query.is_some_and(|query| !query.is_empty()) {
         body["selection"] = selection(shared, &summary, query).await?;
     }
-    Ok(respond_json(StatusCode::OK, &body))
+    let mut answer = respond_json(StatusCode::OK, &body);
+    shared.server.set_licences(&mut answer, &everything);
+    Ok(answer)
 }
 
 /// What is stored, and the data age.
@@ -74,40 +77,33 @@ async fn selection(
     let begun = Instant::now();
     let view = ask.view_of(store.snapshot().await?);
     let heard = heard(view.as_ref(), &ask.query, silence_at).await?;
-    let mut countries: BTreeMap<Option<Country>, Tally> = BTreeMap::new();
+    let mut tallies = Tallies::new(standard, quality, heard, silence_at);
     // Readings excluded for a flag are read, too, to count them.
     let mut pages = Pages::of_view(view, ask.query.clone());
     let mut counted_until: Option<Timestamp> = None;
     while let Some(page) = pages.next().await.transpose()? {
-        for row in page.rows() {
-            let reading = row.reading();
-            let left_out = match quality {
-                Quality::All => LeftOut::default(),
-                Quality::Plausible => {
-                    let heard = heard.get(&reading.sensor).unwrap_or(&reading.timestamp);
-                    LeftOut::of(&reading, *heard, silence_at)
-                }
-            };
-            let index = row.index_by(standard).map(aqi::Index::place);
-            countries.entry(reading.country).or_default().add(&reading, index, left_out);
-        }
+        let added = tokio::task::spawn_blocking(move || {
+            tallies.add(&page);
+            (tallies, page)
+        });
+        let failed = |panic| Problem::Internal { log: reason(&panic), transient: false };
+        let (added, page) = added.await.map_err(failed)?;
+        tallies = added;
         if begun.elapsed() > LONGEST && page.next.is_some() {
             counted_until = page.rows().last().map(|row| row.timestamp());
             break;
         }
-        tokio::task::yield_now().await; // a page takes milliseconds
     }
-    let mut all = Tally::default();
-    countries.values().for_each(|tally| all.merge(tally));
-    let described: Vec<_> = countries
+    let described: Vec<_> = tallies
+        .countries()
         .iter()
         .map(|(country, tally)| {
-            let mut described = tally.describe(standard);
+            let mut described = tally::described(tally, standard);
             described["country"] = text(*country);
             described
         })
         .collect();
-    let mut selection = all.describe(standard);
+    let mut selection = tally::described(&tallies.all(), standard);
     selection["from"] = json!(ask.query.from);
     selection["until"] = json!(ask.query.until);
     selection["index"] = standard.to_string().into();
