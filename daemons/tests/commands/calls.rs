@@ -435,7 +435,7 @@ fn one_rule_of_exit_codes_for_refused_rows() {
     let once = collect("file:data.1h.json");
     assert_eq!(once.status.code(), Some(1));
     assert!(
-        said(&once).contains("given up") && !said(&once).contains("schedule"),
+        said(&once).contains("giving up") && !said(&once).contains("schedule"),
         "{}",
         said(&once)
     );

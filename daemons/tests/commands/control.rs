@@ -177,8 +177,9 @@ fn what_is_not_ours_at_the_place_of_the_socket_stays() {
     symlink("../precious", home.at("data/airshed.sock")).unwrap();
     let serve = ["serve", "--feed", "file:data.24h.json", "--listen", "127.0.0.1:0"];
     let server = Daemon::spawn(home.command(&serve));
-    let warning =
-        server.wait_for("commands on the store have to wait until this process has exited");
+    let warning = server.wait_for(
+        "no control socket: commands on the store have to wait until this process has exited",
+    );
     assert!(warning["reason"].as_str().unwrap().contains("is not a socket"), "{warning}");
     server.wait_for("feed collected");
     let failed = home.run(EXPORT);
@@ -520,7 +521,7 @@ fn an_import_that_is_interrupted_can_be_done_again() {
     assert!(killed.unwrap().success());
     let done = child.wait_with_output().unwrap();
     assert_eq!(done.status.code(), Some(130));
-    assert!(said(&done).contains("can be imported again"), "{}", said(&done));
+    assert!(said(&done).contains("import the same files again"), "{}", said(&done));
     drop(input);
     assert!(home.import(&rows).status.success());
     let all = text(&home.run(&["export", "--columns", "sensor_id"])).lines().count();

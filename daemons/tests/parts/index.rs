@@ -96,7 +96,7 @@ fn refusals_name_the_trouble() {
         ("uk_daqi", "PM1.0=12", "no pollutant `PM1.0`; it has PM2.5, PM10"),
         ("uk_daqi", "PM1O=12", "did you mean PM10?"),
         ("uk_daqi", "CO=5", "it has PM2.5, PM10, O3, NO2, SO2"),
-        ("uk_daqi", "PM10/24=12", "averaging `24`: give 15min"),
+        ("uk_daqi", "PM10/24=12", "averaging `24`: expected 15min"),
         ("us_aqii", "PM10=5", "did you mean us_aqi?"),
         ("daqi", "PM10=5", "did you mean uk_daqi?"),
         ("", "PM10=5", "unknown standard ``: expected one of uk_daqi"),

@@ -466,7 +466,7 @@ async fn a_finished_job_is_deleted_with_its_file_or_refuses_with_the_reason() {
     assert_eq!(rig.get(&job).await.status(), 410);
     let again = delete(&job).await;
     assert_eq!(again.status(), 409);
-    assert!(json(again).await["detail"].as_str().unwrap().contains("expired already"));
+    assert!(json(again).await["detail"].as_str().unwrap().contains("already expired"));
     let next = location(&rig.get_as_job(ALL).await);
     assert_ne!(next, job, "the query was forgotten");
     // Asked for by two, it stays for both.

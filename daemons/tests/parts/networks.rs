@@ -88,7 +88,7 @@ async fn readings_whose_terms_nobody_knows_stay_in_the_store() {
             assert_eq!(refused.status(), 400, "{path}");
             let reason = refused.text().await.unwrap();
             assert!(
-                reason.contains("networks (sensor.community, my-school, simulated)"),
+                reason.contains("network of this server (sensor.community, my-school, simulated)"),
                 "{reason}"
             );
         }

@@ -222,7 +222,7 @@ fn what_is_wrong_is_refused_by_its_field() {
         (
             format!(r#"{{{WHEN},"decimal":"comma","delimiter":"comma"}}"#),
             "delimiter",
-            "a decimal comma needs",
+            "a decimal comma requires",
         ),
         (format!(r#"{{{WHEN},"":""}}"#), "", "unknown"),
         ("[]".to_owned(), "body", "not a JSON object"),
