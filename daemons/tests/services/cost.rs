@@ -207,7 +207,7 @@ fn a_budget_is_kept_by_what_the_answer_names() {
     let ways = answered["ways"].as_array().unwrap();
     let knobs: Vec<_> = ways.iter().map(|way| way["knob"].as_str().unwrap()).collect();
     for (knob, begins) in
-        knobs.iter().zip(["retention", "schedule", "capacity", "workers", "these"])
+        knobs.iter().zip(["retention", "schedule", "capacity", "workers", "all of these"])
     {
         assert!(knob.starts_with(begins), "{knobs:?}");
     }

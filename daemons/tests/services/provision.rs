@@ -335,7 +335,7 @@ async fn a_deployment_is_made_used_changed_and_deleted() {
         assert!(text.contains(&format!("deleted: {gone}")), "{text}");
     }
     let (well, text) = said(&on(&endpoint, &[&["worker"], &store, &jobs]).output().unwrap());
-    assert!(!well && text.contains("there is no "), "{text}");
+    assert!(!well && text.contains("does not exist"), "{text}");
 }
 
 #[tokio::test]
