@@ -61,7 +61,7 @@ impl Whole {
 
     /// The response in the client's preferred encoding, or `304`.
     pub(super) async fn respond(&self, asked: &HeaderMap) -> Result<Answer, Problem> {
-        if is_known(&self.tag, asked) {
+        if is_known(&self.tag, asked) || tags_in(asked).any(|tag| tag == "*") {
             return Ok(unchanged(&self.tag, self.headers.clone()));
         }
         let (encoding, body) = match encoding(asked).filter(|_| self.effort != Effort::None) {
@@ -100,10 +100,17 @@ impl Whole {
 
 /// Whether the client has the response with this tag.
 pub(super) fn is_known(tag: &str, asked: &HeaderMap) -> bool {
-    let known = asked.get_all(IF_NONE_MATCH).iter().filter_map(|tags| tags.to_str().ok());
-    let bare = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
-    let mut known = known.flat_map(|tags| tags.split(',')).map(bare);
-    known.any(|known| known == "*" || known == bare(tag))
+    tags_in(asked).any(|known| known == bare(tag))
+}
+
+/// The tags of `If-None-Match`; `*` is that of any answer that exists.
+fn tags_in(asked: &HeaderMap) -> impl Iterator<Item = &str> {
+    let tags = asked.get_all(IF_NONE_MATCH).iter().filter_map(|tags| tags.to_str().ok());
+    tags.flat_map(|tags| tags.split(',')).map(bare)
+}
+
+fn bare(tag: &str) -> &str {
+    tag.trim().trim_start_matches("W/")
 }
 
 /// The `304` response.
