@@ -25,7 +25,8 @@ use tracing::{info, warn};
 use super::logging::Logging;
 use super::metrics::{Measuring, MetricsFlags};
 use super::networks::NetworkFlags;
-use super::settings::{FeedFlags, HttpFlags, JobFlags, StoreFlags, WorkerFlags, collector};
+use super::settings::{FeedFlags, HttpFlags, JobFlags, WorkerFlags, collector};
+use super::store_flags::StoreFlags;
 use super::target::Target;
 use super::tasks::Tasks;
 use super::{Failure, bad_call, stop_on_signals, wall_clock};
@@ -206,7 +207,9 @@ impl Collect {
         let mut tasks = Tasks::new(stop.clone());
         let destination: Box<dyn Destination> = if self.once {
             // A single collection is an ordinary command.
-            let target = Target::of_collection(&self.store, self.feed.keep()).await?;
+            let target =
+                Target::of_collection(&self.store, self.feed.keep(), self.networks.networks())
+                    .await?;
             measuring.watch(&mut tasks, target.opened().await.as_ref(), None, &clock);
             Box::new(target)
         } else {

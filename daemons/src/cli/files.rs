@@ -16,7 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::logging::Logging;
 use super::networks::NetworkFlags;
 use super::output::{Output, say};
-use super::settings::{Access, Reached, StoreFlags};
+use super::store_flags::{Access, Reached, StoreFlags};
 use super::target::Target;
 use super::{Failure, bad_call, wall_clock};
 

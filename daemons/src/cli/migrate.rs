@@ -7,7 +7,7 @@ use store::Migration;
 
 use super::files::bar;
 use super::output::say;
-use super::settings::{Access, Reached, StoreFlags};
+use super::store_flags::{Access, Reached, StoreFlags};
 use super::{Failure, bad_call};
 
 #[derive(Args)]

@@ -14,6 +14,7 @@ mod output;
 #[cfg(feature = "aws")]
 mod provision;
 mod settings;
+mod store_flags;
 mod target;
 mod tasks;
 #[cfg(feature = "otlp")]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use airshed::control::{self, Client, ClientError};
+use airshed::networks::Networks;
 use airshed::{Destination, reason};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -11,7 +12,7 @@ use tokio::sync::Mutex;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::Failure;
-use super::settings::{Access, Reached, StoreFlags};
+use super::store_flags::{Access, Reached, StoreFlags};
 
 /// A store that is opened directly, or used through the process that has it open. If that process
 /// exits meanwhile, the store is opened directly.
@@ -21,6 +22,8 @@ pub(super) struct Target {
     keep: Option<SignedDuration>,
     /// The name of this process in the status of the control socket.
     daemon: &'static str,
+    /// Whose data other commands find in it.
+    networks: Arc<Networks>,
     way: Mutex<Way>,
 }
 
@@ -41,22 +44,38 @@ enum Call<'a> {
 }
 
 impl Target {
-    /// Opens the store if it exists.
+    /// Of an import: the store is opened if it exists, else created with its first reading.
     pub(super) async fn of_import(flags: &StoreFlags) -> Result<Self, Failure> {
-        let way = match flags.is_there() {
-            true => reach(flags, None, "import").await?,
-            false => Way::Unknown,
-        };
-        Ok(Self { flags: flags.clone(), keep: None, daemon: "import", way: Mutex::new(way) })
+        let target = Self::new(flags, None, "import", Arc::default());
+        if flags.is_there() {
+            target.open().await?;
+        }
+        Ok(target)
     }
 
-    /// Opens or creates the store.
+    /// Of a single collection: the store is opened or created.
     pub(super) async fn of_collection(
         flags: &StoreFlags,
         keep: Option<SignedDuration>,
+        networks: Arc<Networks>,
     ) -> Result<Self, Failure> {
-        let way = Mutex::new(reach(flags, keep, "collect").await?);
-        Ok(Self { flags: flags.clone(), keep, daemon: "collect", way })
+        let target = Self::new(flags, keep, "collect", networks);
+        target.open().await?;
+        Ok(target)
+    }
+
+    fn new(
+        flags: &StoreFlags,
+        keep: Option<SignedDuration>,
+        daemon: &'static str,
+        networks: Arc<Networks>,
+    ) -> Self {
+        Self { flags: flags.clone(), keep, daemon, networks, way: Mutex::new(Way::Unknown) }
+    }
+
+    async fn open(&self) -> Result<(), Failure> {
+        *self.way.lock().await = self.reach().await?;
+        Ok(())
     }
 
     /// The store, if this process has it open.
@@ -72,8 +91,7 @@ impl Target {
         let mut again = true;
         loop {
             if matches!(*way, Way::Unknown) {
-                let reached = Box::pin(reach(&self.flags, self.keep, self.daemon));
-                *way = reached.await.map_err(unreachable)?;
+                *way = Box::pin(self.reach()).await.map_err(not_reached)?;
             }
             match &mut *way {
                 Way::Unknown => {}
@@ -88,28 +106,24 @@ impl Target {
             }
         }
     }
-}
 
-async fn reach(
-    flags: &StoreFlags,
-    keep: Option<SignedDuration>,
-    daemon: &'static str,
-) -> Result<Way, Failure> {
-    Ok(match flags.reach_to_keep(keep, Access::Make).await? {
-        Reached::Held(client) => {
-            tracing::info!("another process has the store open: putting readings through it");
-            Way::Held(client)
-        }
-        Reached::Opened(store) => {
-            let stop = CancellationToken::new();
-            if let Some(socket) = flags.socket() {
-                let (shared, networks) = (Arc::clone(&store), Arc::default());
-                let parts = control::Parts { store: shared, networks, daemon };
-                tokio::spawn(control::run(parts, socket, stop.clone()));
+    async fn reach(&self) -> Result<Way, Failure> {
+        Ok(match self.flags.reach_to_keep(self.keep, Access::Make).await? {
+            Reached::Held(client) => {
+                tracing::info!("another process has the store open: putting readings through it");
+                Way::Held(client)
             }
-            Way::Opened(store, stop.drop_guard())
-        }
-    })
+            Reached::Opened(store) => {
+                let stop = CancellationToken::new();
+                if let Some(socket) = self.flags.socket() {
+                    let (store, networks) = (Arc::clone(&store), Arc::clone(&self.networks));
+                    let parts = control::Parts { store, networks, daemon: self.daemon };
+                    tokio::spawn(control::run(parts, socket, stop.clone()));
+                }
+                Way::Opened(store, stop.drop_guard())
+            }
+        })
+    }
 }
 
 async fn on_store(store: &dyn Store, call: Call<'_>) -> Result<u64, Error> {
@@ -128,7 +142,7 @@ async fn through(client: &mut Client, call: Call<'_>) -> Result<u64, ClientError
     }
 }
 
-fn unreachable(failure: Failure) -> Error {
+fn not_reached(failure: Failure) -> Error {
     Error::new(ErrorKind::Io, reason(failure.as_ref()))
 }
 

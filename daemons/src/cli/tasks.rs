@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use super::Failure;
-use super::settings::StoreFlags;
+use super::store_flags::StoreFlags;
 
 /// Daemons that run and stop together.
 pub(super) struct Tasks {
