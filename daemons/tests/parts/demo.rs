@@ -45,3 +45,35 @@ fn the_network_is_the_same_for_the_same_moment_and_as_large_and_odd_as_the_real_
     let sensors: BTreeSet<_> = feed.readings.iter().map(|r| r.sensor).collect();
     assert_eq!(sensors.len(), feed.readings.len());
 }
+
+/// Consecutive files share 23 of 24 hours: a value changes by little, and the ids are those of the
+/// operator, numbered as reports come.
+#[test]
+fn the_simulated_values_are_running_means_and_ids_grow_with_time() {
+    let network = Network::new(2_000, 1);
+    let noon = at("2026-02-01T12:00:00Z");
+    let feeds: Vec<_> = (0..8)
+        .map(|hour| noon + jiff::SignedDuration::from_hours(hour))
+        .map(|moment| {
+            let file = network.feed(moment.as_second());
+            parse(file.as_bytes(), Window::Day24, moment).unwrap().readings
+        })
+        .collect();
+    let mut ids = BTreeSet::new();
+    for (before, after) in feeds.iter().zip(&feeds[1..]) {
+        let newest = before.iter().filter_map(|r| r.measurement).max();
+        let oldest = after.iter().filter_map(|r| r.measurement).min();
+        assert!(newest < oldest, "{newest:?} {oldest:?}");
+        let known: BTreeMap<_, _> = before.iter().map(|r| (r.sensor, r)).collect();
+        for reading in after.iter().filter(|reading| reading.flags().is_empty()) {
+            let (Some(new), Some(old)) = (reading.pm25, known[&reading.sensor].pm25) else {
+                continue;
+            };
+            let ratio = new / old;
+            assert!(ratio > "0.75".parse().unwrap() && ratio < "1.35".parse().unwrap(), "{ratio}");
+        }
+    }
+    for reading in feeds.iter().flatten() {
+        assert!(ids.insert(reading.measurement), "{:?} twice", reading.measurement);
+    }
+}

@@ -2,7 +2,9 @@
 //!
 //! Everything is computed by hashing from a seed and the requested time; there is no state. The
 //! shares of countries are roughly the real network's; the anomalies are those that `feed.rs` has
-//! to handle, at about the rates seen in real files.
+//! to handle, at about the rates seen in real files; each lasts for a UTC day. The values are true
+//! running means: those of the 24 hours before the requested time, so that consecutive files differ
+//! little.
 
 use std::f64::consts::TAU;
 use std::fmt::Write;
@@ -30,7 +32,17 @@ struct Sensor {
     indoor: bool,
     /// Mean PM2.5 of the place in µg/m³.
     level: f64,
+    /// It reports when the seconds since 1970 leave this remainder by [`PERIOD`].
+    phase: i64,
+    /// Its place among all sensors in the order of their reports.
+    turn: u64,
 }
+
+/// Seconds between two reports of a sensor.
+const PERIOD: i64 = 145;
+
+const HOUR: i64 = 3600;
+const DAY: i64 = 24 * HOUR;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Kind {
@@ -95,6 +107,9 @@ impl Network {
             station += 1;
         }
         network.sensors.truncate(sensors);
+        let mut in_turn: Vec<_> = network.sensors.iter_mut().collect();
+        in_turn.sort_by_key(|sensor| (sensor.phase, sensor.id));
+        (0..).zip(in_turn).for_each(|(turn, sensor)| sensor.turn = turn);
         network
     }
 
@@ -131,6 +146,8 @@ impl Network {
             exact: draw(8) < 0.3,
             indoor: draw(9) < 0.06,
             level: 3.0 + 14.0 * draw(10).powi(2) + regional_level(country),
+            phase: (draw(12) * PERIOD as f64) as i64,
+            turn: 0, // once all are there
         };
         let climate = match draw(11) {
             ..0.55 => Some(Kind::Climate { type_id: 9, name: "DHT22" }),
@@ -144,11 +161,15 @@ impl Network {
 
     fn write_record(&self, json: &mut String, sensor: &Sensor, moment: i64) {
         let draw = |what: u64| unit(hash([self.seed, sensor.id, moment as u64, what]));
-        let quirk = draw(20);
+        let day = moment.div_euclid(DAY) as u64;
+        let of_day = |what: u64| unit(hash([self.seed, sensor.id, day, what]));
+        let quirk = of_day(20);
         // Each sensor reports at its own second; the mean ends with its last report.
-        let seconds = moment - 5 - (draw(21) * 145.0) as i64;
+        let seconds = last_report(sensor, moment - 5);
         let timestamp = Timestamp::from_second(seconds).unwrap_or_default();
-        let record = 20_000_000_000 + (moment / 300) as u64 * 100_000 + sensor.id;
+        // The id of the first report of the window: those of the network are numbered as they come.
+        let round = last_report(sensor, moment - DAY).div_euclid(PERIOD) + 1;
+        let record = round.max(0) as u64 * self.sensors.len() as u64 + sensor.turn;
         let (type_id, name, maker) = match sensor.kind {
             Kind::Particulates { type_id, name, maker } => (type_id, name, maker),
             Kind::Counts => (1, "PPD42NS", "Shinyei"),
@@ -186,7 +207,7 @@ impl Network {
                 ("humidity", format!("{:.2}", 45.0 + 50.0 * draw(23))),
             ],
             _ => {
-                let (pm10, pm25) = self.particulates(sensor, seconds, quirk, draw(24));
+                let (pm10, pm25) = self.particulates(sensor, seconds, quirk, of_day(25));
                 [("P1", pm10), ("P2", pm25)]
             }
         };
@@ -223,24 +244,40 @@ impl Network {
             let counts = 200.0 + 9000.0 * noise * noise;
             return (format!("{counts:.2}"), format!("{:.2}", counts * 0.7));
         }
-        let day = seconds as f64 / 86_400.0;
-        let rhythm =
-            1.0 + 0.18 * (TAU * (day - 0.3)).sin() + 0.1 * (TAU * 2.0 * (day - 0.08)).sin();
-        let weather = self.weather(sensor.country, day);
-        let pm25 = sensor.level * rhythm * weather * (0.8 + 0.4 * noise);
+        let pm25 = self.mean(sensor, seconds);
         let share = 1.25 + 0.9 * unit(hash([self.seed, sensor.id, 30]));
         (format!("{:.2}", pm25 * share), format!("{pm25:.2}"))
     }
 
-    /// Clean and hazy periods alternate in a country, about three days each.
-    fn weather(&self, country: usize, day: f64) -> f64 {
+    /// PM2.5 averaged over the 24 hours before a time.
+    fn mean(&self, sensor: &Sensor, end: i64) -> f64 {
+        let (last, part) = (end.div_euclid(HOUR), end.rem_euclid(HOUR) as f64 / HOUR as f64);
+        let of_hour = |hour: i64| {
+            let noise = 0.6 + 0.8 * unit(hash([self.seed, sensor.id, hour as u64, 24]));
+            self.weather(sensor.country, hour) * noise
+        };
+        let whole: f64 = (last - 23..last).map(of_hour).sum();
+        sensor.level * (whole + of_hour(last - 24) * (1.0 - part) + of_hour(last) * part) / 24.0
+    }
+
+    /// Clean and hazy periods alternate in a country, about three days each, with mornings and
+    /// evenings of more traffic.
+    fn weather(&self, country: usize, hour: i64) -> f64 {
+        let day = hour as f64 / 24.0;
+        let rhythm =
+            1.0 + 0.18 * (TAU * (day - 0.3)).sin() + 0.1 * (TAU * 2.0 * (day - 0.08)).sin();
         let step = day / 3.0;
         let drawn = |n: f64| {
             0.45 + 2.6 * unit(hash([self.seed, country as u64, n as i64 as u64, 40])).powi(3)
         };
         let (before, after, part) = (drawn(step.floor()), drawn(step.floor() + 1.0), step.fract());
-        before + (after - before) * part
+        (before + (after - before) * part) * rhythm
     }
+}
+
+/// The time of a sensor's last report up to a time.
+fn last_report(sensor: &Sensor, until: i64) -> i64 {
+    until - (until - sensor.phase).rem_euclid(PERIOD)
 }
 
 /// Additional pollution of regions that burn more coal and wood.
