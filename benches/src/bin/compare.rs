@@ -5,12 +5,12 @@
 //! for the next run; default: a temporary directory), then runs the queries of a month: fresh (a
 //! process that opens the file and queries once; file in the page cache), cold (just opened), with
 //! the default cache (repeated query, cache of 256 MiB) and warm (the whole month queried once,
-//! cache large enough for its text). If `python3` is available, DuckDB, chdb and Polars are
+//! cache large enough for its text). A summary is the statistics of the rows, without a file. If `python3` is available, DuckDB, chdb and Polars are
 //! installed into DIR and run four of them, too. Prints medians, and the ratios to the best of the
 //! others.
 #![allow(clippy::print_stdout)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
 use std::fs::File;
 use std::hint::black_box;
@@ -23,7 +23,9 @@ use airshed_benches::{answer, fill, median, milliseconds, start};
 use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::json;
-use store::{AqiStandard, Column, Embedded, Encoder, Format, Options, Pages, Query, View};
+use store::{
+    AqiStandard, Column, Embedded, Encoder, Format, Options, Pages, Quality, Query, Tallies, View,
+};
 
 /// Hours of the simulated network in the data set: some 13,000 readings each.
 const HOURS: i64 = 768;
@@ -88,10 +90,10 @@ async fn describe(path: &Path) -> Result<(), Failure> {
 /// One query in a separate process: prints microseconds.
 async fn ask_once(path: &Path, number: usize) -> Result<(), Failure> {
     let queries = queries()?;
-    let query = &queries.get(number).ok_or("no such query")?.query;
+    let named = queries.get(number).ok_or("no such query")?;
     let begun = Instant::now();
     let store = Embedded::open(path, Options::default())?;
-    answer(&store, query, &mut Vec::new()).await?;
+    named.answer(&store, &mut Vec::new()).await?;
     println!("{}", begun.elapsed().as_micros());
     Ok(())
 }
@@ -112,28 +114,28 @@ fn fresh(path: &Path, number: usize) -> Result<Duration, Failure> {
 async fn ask_ours(path: &Path, queries: &[Named]) -> Result<Vec<Ours>, Failure> {
     let mut text = Vec::new();
     let mut colds = Vec::new();
-    for (number, Named { query, .. }) in queries.iter().enumerate() {
+    for (number, named) in queries.iter().enumerate() {
         let fresh = fresh(path, number)?;
         let mut cold = Vec::new();
         for _ in 0..7 {
             let store = Embedded::open(path, Options::default())?;
-            cold.push(time(&store, query, &mut text).await?.2);
+            cold.push(time(&store, named, &mut text).await?.2);
         }
         colds.push((fresh, median(cold)));
     }
     let with_default = Embedded::open(path, Options::default())?;
     let mut defaults = Vec::new();
-    for Named { query, .. } in queries {
-        defaults.push(repeated(&with_default, query, &mut text).await?.2);
+    for named in queries {
+        defaults.push(repeated(&with_default, named, &mut text).await?.2);
     }
     drop(with_default);
     let mut options = Options::default();
     options.cache_bytes = 8 << 30;
     let warmed = Embedded::open(path, options)?;
-    time(&warmed, &Query::everything(), &mut text).await?;
+    answer(&warmed, &Query::everything(), &mut text).await?;
     let mut ours = Vec::new();
-    for ((Named { query, .. }, (fresh, cold)), default) in queries.iter().zip(colds).zip(defaults) {
-        let (rows, bytes, warm) = repeated(&warmed, query, &mut text).await?;
+    for ((named, (fresh, cold)), default) in queries.iter().zip(colds).zip(defaults) {
+        let (rows, bytes, warm) = repeated(&warmed, named, &mut text).await?;
         ours.push(Ours { rows, bytes, fresh, cold, default, warm });
     }
     Ok(ours)
@@ -273,6 +275,27 @@ struct Named {
     query: Query,
     /// The other engines have only the stored index, and no index by sensor.
     is_asked_of_all: bool,
+    is_summary: bool,
+}
+
+impl Named {
+    /// The numbers of rows and of bytes of its CSV; a summary has no bytes.
+    async fn answer(
+        &self,
+        store: &Embedded,
+        text: &mut Vec<u8>,
+    ) -> Result<(usize, usize), store::Error> {
+        if !self.is_summary {
+            return answer(store, &self.query, text).await;
+        }
+        let Query { standard, until, .. } = self.query;
+        let mut tallies = Tallies::new(standard, Quality::All, HashMap::new(), until);
+        let mut pages = Pages::new(Arc::new(store.clone()), self.query.clone());
+        while let Some(page) = pages.next().await.transpose()? {
+            tallies.add(&page);
+        }
+        Ok((black_box(&tallies).all().readings() as usize, 0))
+    }
 }
 
 fn queries() -> Result<Vec<Named>, Failure> {
@@ -287,7 +310,7 @@ fn queries() -> Result<Vec<Named>, Failure> {
     let mut high = Query::new(start() - SignedDuration::from_hours(1), end(HOURS));
     high.indices = Some((9, 10));
     let mut month = Query::new(start() - SignedDuration::from_hours(1), end(HOURS));
-    month.countries = germany;
+    month.countries = germany.clone();
     let us: AqiStandard = "us_aqi:2024".parse()?;
     let mut hour_us = hour.clone();
     hour_us.standard = us;
@@ -296,30 +319,33 @@ fn queries() -> Result<Vec<Named>, Failure> {
     let mut month_us = month.clone();
     month_us.standard = us;
     let mut week = Query::new(start() + SignedDuration::from_hours(9 * 24), end(16 * 24));
+    let mut german_week = week.clone();
     week.sensors = vec![1000.into()];
-    let ours_alone = |name, query| Named { name, query, is_asked_of_all: false };
-    let of_all = |name, query| Named { name, query, is_asked_of_all: true };
+    german_week.countries = germany;
+    let named = |name, query| Named { name, query, is_asked_of_all: false, is_summary: false };
+    let of_all = |name, query| Named { is_asked_of_all: true, ..named(name, query) };
     Ok(vec![
         of_all("one hour, DE, Low", hour),
         of_all("one day, DE", day),
         of_all("month, AQI ≥ 9", high),
         of_all("month, DE", month),
-        ours_alone("one hour, DE, US AQI up to 100", hour_us),
-        ours_alone("month, DE, by the US AQI", month_us),
-        ours_alone("a sensor's week", week),
+        named("one hour, DE, US AQI up to 100", hour_us),
+        named("month, DE, by the US AQI", month_us),
+        named("a sensor's week", week),
+        Named { is_summary: true, ..named("a week's summary, DE", german_week) },
     ])
 }
 
 /// Rows, bytes and the median time of a repeated query.
 async fn repeated(
     store: &Embedded,
-    query: &Query,
+    named: &Named,
     text: &mut Vec<u8>,
 ) -> Result<(usize, usize, Duration), Failure> {
     let mut times = Vec::new();
     let (mut rows, mut bytes) = (0, 0);
     for round in 0..13 {
-        let (asked_rows, asked_bytes, took) = time(store, query, text).await?;
+        let (asked_rows, asked_bytes, took) = time(store, named, text).await?;
         (rows, bytes) = (asked_rows, asked_bytes);
         if round >= 3 {
             times.push(took);
@@ -331,11 +357,11 @@ async fn repeated(
 /// Rows, bytes and time of a query.
 async fn time(
     store: &Embedded,
-    query: &Query,
+    named: &Named,
     text: &mut Vec<u8>,
 ) -> Result<(usize, usize, Duration), Failure> {
     let begun = Instant::now();
-    let (rows, bytes) = answer(store, query, text).await?;
+    let (rows, bytes) = named.answer(store, text).await?;
     Ok((rows, bytes, begun.elapsed()))
 }
 
