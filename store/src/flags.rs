@@ -1,20 +1,24 @@
 use aqi::Decimal;
 
-use crate::SensorType;
 use crate::blocks::{Cell, Short, Station};
+use crate::{SensorType, Window};
 
 /// Quality flags of a reading. Doubtful readings are kept and flagged.
+///
+/// Most are derived from the reading. Those of the samples behind a mean are found when the mean is
+/// made, and stored with it ([`Reading::stored_flags`](crate::Reading::stored_flags)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Flags(u16);
+pub struct Flags(u32);
 
 impl Flags {
     /// No flags.
     pub const NONE: Self = Self(0);
     /// `P1` and `P2` are particle counts, not µg/m³ (PPD42NS); there is no index.
     pub const COUNTS: Self = Self(1);
-    /// At or above the official map's validity limits: PM10 1900, PM2.5 900 µg/m³.
+    /// A value, or one of its samples, is at or above the official map's validity limits: PM10 1900,
+    /// PM2.5 900 µg/m³.
     pub const SATURATED: Self = Self(1 << 1);
-    /// A value is exactly zero: usually a failed fan.
+    /// A value is exactly zero, or 5 % of the samples are: usually a failed fan.
     pub const ZERO: Self = Self(1 << 2);
     /// A value is negative, which is impossible for a concentration; it has no index.
     pub const NEGATIVE: Self = Self(1 << 3);
@@ -27,6 +31,17 @@ impl Flags {
     pub const UNKNOWN_TYPE: Self = Self(1 << 6);
     /// The coordinates are 0, 0: a point in the ocean, never a real location.
     pub const NULL_ISLAND: Self = Self(1 << 7);
+    /// Less than 75 % of the period was measured ([`Window::least_hours`]); there is no index.
+    pub const LOW_CAPTURE: Self = Self(1 << 8);
+    /// 24 samples or more are in runs of six or more equal ones. Stored.
+    pub const STUCK: Self = Self(1 << 9);
+    /// A sample is above five times the median of the eleven around it, and by more than 50 (PM10)
+    /// or 25 (PM2.5) µg/m³ above it. Stored.
+    pub const SPIKE: Self = Self(1 << 10);
+    /// PM2.5 is below a fifth of PM10, which is at least 16.5 µg/m³.
+    pub const COARSE: Self = Self(1 << 11);
+    /// Only one of PM10 and PM2.5 is present.
+    pub const ONE_POLLUTANT: Self = Self(1 << 12);
 
     /// The flags excluded by [`Quality::Plausible`](crate::Quality::Plausible).
     pub const IMPLAUSIBLE: Self = Self(
@@ -36,11 +51,13 @@ impl Flags {
             | Self::NEGATIVE.0
             | Self::DUMMY_LOCATION.0
             | Self::UNKNOWN_TYPE.0
-            | Self::NULL_ISLAND.0,
+            | Self::NULL_ISLAND.0
+            | Self::LOW_CAPTURE.0
+            | Self::STUCK.0,
     );
 
     /// The flags and their names in CSV.
-    pub const NAMES: [(Self, &'static str); 8] = [
+    pub const NAMES: [(Self, &'static str); 13] = [
         (Self::COUNTS, "counts"),
         (Self::SATURATED, "saturated"),
         (Self::ZERO, "zero"),
@@ -49,6 +66,11 @@ impl Flags {
         (Self::DUMMY_LOCATION, "dummy_location"),
         (Self::UNKNOWN_TYPE, "unknown_type"),
         (Self::NULL_ISLAND, "null_island"),
+        (Self::LOW_CAPTURE, "low_capture"),
+        (Self::STUCK, "stuck"),
+        (Self::SPIKE, "spike"),
+        (Self::COARSE, "coarse"),
+        (Self::ONE_POLLUTANT, "one_pollutant"),
     ];
 
     /// Whether every flag of `other` is set.
@@ -90,6 +112,23 @@ impl Flags {
     pub(crate) fn of(station: &Station, pm10: Option<Decimal>, pm25: Option<Decimal>) -> Self {
         let cell = |value: Option<Decimal>| value.map_or(Cell::Absent, Cell::Long);
         Self::with_values(Self::of_station(station), [cell(pm10), cell(pm25)])
+    }
+
+    /// The flag of a mean over so many valid hours.
+    pub(crate) fn of_capture(window: Window, hours: Option<u32>) -> Self {
+        match (window.least_hours(), hours) {
+            (Some(least), Some(hours)) if hours < least => Self::LOW_CAPTURE,
+            _ => Self::NONE,
+        }
+    }
+
+    /// As it is in blocks: flags of later versions are kept, without a name.
+    pub(crate) fn from_bits(bits: u32) -> Self {
+        Self(bits)
+    }
+
+    pub(crate) fn bits(self) -> u32 {
+        self.0
     }
 
     /// The flags of everything that a sensor measures at its location.
@@ -140,6 +179,25 @@ impl Flags {
             (ten, small) => small.decimal() > ten.decimal(),
         };
         set(Self::INVERTED, inverted);
+        let is_absent = |cell: Cell| matches!(cell, Cell::Absent);
+        set(Self::ONE_POLLUTANT, is_absent(pm10) != is_absent(pm25));
+        set(Self::COARSE, is_coarse(pm10, pm25));
         flags
     }
+}
+
+/// Whether PM2.5 is below a fifth of PM10, which is at least 16.5 µg/m³.
+#[inline]
+fn is_coarse(pm10: Cell, pm25: Cell) -> bool {
+    if let (Cell::Short(ten), Cell::Short(small)) = (pm10, pm25)
+        && ten.places == small.places
+        && let Some(one) = 10u64.checked_pow(ten.places)
+        && let (Some(least), Some(twice)) = (one.checked_mul(33), ten.digits.checked_mul(2))
+        && let Some(five) = small.digits.checked_mul(5)
+    {
+        return !ten.negative && twice >= least && (small.negative || five < ten.digits);
+    }
+    let (Some(ten), Some(small)) = (pm10.decimal(), pm25.decimal()) else { return false };
+    let least = Decimal::new(165, 1);
+    ten >= least && ten.checked_div(Decimal::from(5)).is_some_and(|fifth| small < fifth)
 }

@@ -49,6 +49,8 @@ pub struct Reading {
     pub hours: Option<u32>,
     /// The number of samples in the mean.
     pub samples: Option<u32>,
+    /// The flags that were found when the mean was made, from what went into it.
+    pub stored_flags: Flags,
 }
 
 impl Reading {
@@ -71,34 +73,40 @@ impl Reading {
             exact: None,
             hours: None,
             samples: None,
+            stored_flags: Flags::NONE,
         }
     }
 
     /// The particulate-matter DAQI: the higher of PM10's and PM2.5's. None for
-    /// [models](SensorType::measures_particulates) that are not known to measure it, and if no
-    /// value is a valid concentration. A reading without a model is trusted, since it comes from a
+    /// [models](SensorType::measures_particulates) that are not known to measure it, if no value is
+    /// a valid concentration, and of a mean of [low capture](Flags::LOW_CAPTURE). A reading without a model is trusted, since it comes from a
     /// file without that column; readings of the feed always have one, possibly
     /// [`UNKNOWN`](SensorType::UNKNOWN).
     pub fn index(&self) -> Option<Index> {
-        if self.sensor_type.is_some_and(|kind| !kind.measures_particulates()) {
+        if !self.can_have_index() {
             return None;
         }
         let concentration = |value: Option<Decimal>| Concentration::micrograms(value?).ok();
         daqi::of_particulates(concentration(self.pm10), concentration(self.pm25)).ok()?
     }
 
-    /// The index by a standard; none for models without an [`index`](Self::index).
+    /// The index by a standard; none for readings without an [`index`](Self::index).
     pub fn index_by(&self, standard: AqiStandard) -> Option<aqi::Index> {
         self.indexed(standard).map(|indexed| indexed.index)
     }
 
     pub(crate) fn indexed(&self, standard: AqiStandard) -> Option<Indexed> {
         let Self { pm10, pm25, window, .. } = *self;
-        if self.sensor_type.is_some_and(|kind| !kind.measures_particulates()) {
+        if !self.can_have_index() {
             return None;
         }
         let index = standard.index(pm10, pm25, window)?;
         Some(Indexed { standard, index, pm10, pm25, window })
+    }
+
+    fn can_have_index(&self) -> bool {
+        self.sensor_type.is_none_or(|kind| kind.measures_particulates())
+            && !self.flags_of_mean().contains(Flags::LOW_CAPTURE)
     }
 
     /// The band of the index.
@@ -108,7 +116,11 @@ impl Reading {
 
     /// The quality flags of the reading.
     pub fn flags(&self) -> Flags {
-        Flags::of(&Station::of(self), self.pm10, self.pm25)
+        Flags::of(&Station::of(self), self.pm10, self.pm25).union(self.flags_of_mean())
+    }
+
+    fn flags_of_mean(&self) -> Flags {
+        Flags::of_capture(self.window, self.hours).union(self.stored_flags)
     }
 
     /// Whether a store accepts the reading.
@@ -161,6 +173,16 @@ impl Window {
 
     /// The averaging periods of stored means, from the shortest to the longest.
     pub const KEPT: [Self; 4] = [Self::FiveMinutes, Self::Hour, Self::Day24, Self::Day];
+
+    /// The number of [hours](Reading::hours) that a valid mean has at least, 75 % of the period: 18
+    /// of 24, or 9 of the twelve five-minute slots of an hour (Directive 2008/50/EC, annex XI).
+    pub const fn least_hours(self) -> Option<u32> {
+        match self {
+            Self::Hour => Some(9),
+            Self::Day24 | Self::Day => Some(18),
+            Self::FiveMinutes | Self::NowCast => None,
+        }
+    }
 
     /// `5min`, `1h`, `24h`, `day` or `nowcast`.
     pub const fn name(self) -> &'static str {

@@ -58,6 +58,8 @@ impl RunningMean {
         reading.pm10 = self.of(&series.pm10);
         reading.pm25 = self.of(&series.pm25);
         let looked_at = MOST - self.hours() as usize..;
+        let flags = series.flags[looked_at.clone()].iter();
+        reading.stored_flags = flags.fold(Flags::NONE, |all, flags| all.union(*flags));
         let there = series.pm10[looked_at.clone()].iter().zip(&series.pm25[looked_at]);
         let there = there.filter(|(pm10, pm25)| pm10.is_some() || pm25.is_some()).count();
         (reading.hours, reading.samples) = (u32::try_from(there).ok(), None);
@@ -69,7 +71,7 @@ impl RunningMean {
         let hours = hours.map(|value| Concentration::micrograms(value?).ok());
         let mean = match self {
             Self::NowCast => nowcast(hours.last_chunk()?),
-            Self::Day24 => mean::mean(&hours, 18),
+            Self::Day24 => mean::mean(&hours, Window::Day24.least_hours()?),
         };
         // Truncated, not rounded, so that no breakpoint of a table is crossed.
         Some(mean.ok()?.value().trunc_with_scale(6).normalize())
@@ -110,7 +112,7 @@ impl std::error::Error for UnknownRunningMean {}
 /// - Only hours in the same country count, and of several that end within the same hour only the
 ///   last. An hour with a flag of [`Flags::IMPLAUSIBLE`] counts as missing.
 /// - Without sufficient data capture there is no row. [`hours`](Reading::hours) is the number of
-///   hours used.
+///   hours used, and the stored flags are those of any of them.
 /// - The values have at most six decimals.
 ///
 /// ```
@@ -169,6 +171,8 @@ struct Series {
     newest: i64,
     pm10: [Option<Decimal>; MOST],
     pm25: [Option<Decimal>; MOST],
+    /// The stored flags of plausible hours.
+    flags: [Flags; MOST],
 }
 
 impl<V: View + ?Sized> RunningMeans<V> {
@@ -219,17 +223,21 @@ fn take_in<'a>(hours: &'a mut Hours, row: &Row<'_>) -> &'a Series {
         newest: number,
         pm10: [None; MOST],
         pm25: [None; MOST],
+        flags: [Flags::NONE; MOST],
     });
     let passed = usize::try_from(number - series.newest).unwrap_or_default();
     for values in [&mut series.pm10, &mut series.pm25] {
         values.rotate_left(passed.min(MOST));
         values[MOST - passed.min(MOST)..].fill(None);
     }
+    series.flags.rotate_left(passed.min(MOST));
+    series.flags[MOST - passed.min(MOST)..].fill(Flags::NONE);
     series.newest = number;
     let plausible = !row.flags().intersects(Flags::IMPLAUSIBLE);
     let value = |cell: Option<Decimal>| cell.filter(|_| plausible);
     series.pm10[MOST - 1] = value(row.pm10().decimal());
     series.pm25[MOST - 1] = value(row.pm25().decimal());
+    series.flags[MOST - 1] = if plausible { row.reading().stored_flags } else { Flags::NONE };
     series
 }
 

@@ -65,6 +65,8 @@ pub enum Column {
     Dominant,
     /// `network`: the sensor's network.
     Network,
+    /// `stored_flags`: those of the flags that were found when the mean was made.
+    StoredFlags,
 }
 
 /// In the order of the variants, which is also the order in files with all columns.
@@ -236,9 +238,17 @@ static DEFINITIONS: [Definition; COLUMNS] = [
         |text| parsed(text).map(Value::Network),
         || vec![Network::SENSOR_COMMUNITY.to_string()],
     ),
+    Definition::stored(
+        Column::StoredFlags,
+        ("stored_flags", Kind::Flags, "the flags found in what went into the mean, part of flags"),
+        |reading| Value::Flags(reading.stored_flags),
+        |reading, value| reading.stored_flags = value.flags(),
+    )
+    .always()
+    .in_blocks(11),
 ];
 
-const COLUMNS: usize = Column::Network as usize + 1;
+const COLUMNS: usize = Column::StoredFlags as usize + 1;
 
 /// The kind of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -412,7 +412,8 @@ impl<'a> Known<'a> {
         let moment = self.midnight + i64::from(row.second);
         let now = self.now;
         let OfStation { flags, indoor, silent, .. } = *self.station(row.station);
-        let flags = flags.with_values(row.values).intersection(Flags::IMPLAUSIBLE);
+        let flags = flags.with_values(row.values).union(row.flags_of_mean);
+        let flags = flags.intersection(Flags::IMPLAUSIBLE);
         let silent = silent.unwrap_or_else(|| {
             let moment = Timestamp::from_second(moment).unwrap_or(now);
             now.duration_since(moment) > LeftOut::SILENCE

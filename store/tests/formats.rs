@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use airshed_store::csv::{Delimiter, Dialect};
 use airshed_store::{
-    ATTRIBUTION, AqiStandard, Column, Encoder, Format, Kind, Memory, Origin, Pages, Query, Reading,
-    Spelling, Store, View, Window, conformance,
+    ATTRIBUTION, AqiStandard, Column, Encoder, Flags, Format, Kind, Memory, Origin, Pages, Query,
+    Reading, Spelling, Store, View, Window, conformance,
 };
 use aqi::Decimal;
 use proptest::prelude::*;
@@ -32,6 +32,7 @@ fn berlin() -> Reading {
         country: Some("DE".parse().unwrap()),
         indoor: Some(false),
         hours: Some(23),
+        stored_flags: Flags::SPIKE,
         samples: Some(540),
         ..Reading::new(28842, Window::Day24, "2020-06-11T09:40:41Z".parse().unwrap())
     }
@@ -65,21 +66,21 @@ async fn golden_files() {
     let cases = [
         (
             Format::Csv(Dialect::USUAL),
-            "id,timestamp,P1,P2,loc_id,loc_lat,loc_long,loc_alt,loc_country,AQI,Range,sensor_id,sensor_type,window,indoor,exact_location,flags,hours,samples,AQI_text,index_basis,dominant,network\n\
-             ,2020-06-11T09:40:42Z,,0,,,,,,1,Low,7,,1h,,,zero,,,1,indicative,PM2.5,sensor.community\n\
-             7500000001,2020-06-11T09:40:41Z,51.30,20.5,11,52.520,-13.405,34.8,DE,4,Moderate,28842,SDS011,24h,0,,dummy_location,23,540,4,defined,PM10,sensor.community\n",
+            "id,timestamp,P1,P2,loc_id,loc_lat,loc_long,loc_alt,loc_country,AQI,Range,sensor_id,sensor_type,window,indoor,exact_location,flags,hours,samples,AQI_text,index_basis,dominant,network,stored_flags\n\
+             ,2020-06-11T09:40:42Z,,0,,,,,,1,Low,7,,1h,,,zero one_pollutant,,,1,indicative,PM2.5,sensor.community,\n\
+             7500000001,2020-06-11T09:40:41Z,51.30,20.5,11,52.520,-13.405,34.8,DE,4,Moderate,28842,SDS011,24h,0,,dummy_location spike,23,540,4,defined,PM10,sensor.community,spike\n",
         ),
         (
             Format::Csv(Dialect::new(Delimiter::Semicolon).with_decimal_comma().unwrap()),
-            "id;timestamp;P1;P2;loc_id;loc_lat;loc_long;loc_alt;loc_country;AQI;Range;sensor_id;sensor_type;window;indoor;exact_location;flags;hours;samples;AQI_text;index_basis;dominant;network\n\
-             ;2020-06-11T09:40:42Z;;0;;;;;;1;Low;7;;1h;;;zero;;;1;indicative;PM2.5;sensor.community\n\
-             7500000001;2020-06-11T09:40:41Z;51,30;20,5;11;52,520;-13,405;34,8;DE;4;Moderate;28842;SDS011;24h;0;;dummy_location;23;540;4;defined;PM10;sensor.community\n",
+            "id;timestamp;P1;P2;loc_id;loc_lat;loc_long;loc_alt;loc_country;AQI;Range;sensor_id;sensor_type;window;indoor;exact_location;flags;hours;samples;AQI_text;index_basis;dominant;network;stored_flags\n\
+             ;2020-06-11T09:40:42Z;;0;;;;;;1;Low;7;;1h;;;zero one_pollutant;;;1;indicative;PM2.5;sensor.community;\n\
+             7500000001;2020-06-11T09:40:41Z;51,30;20,5;11;52,520;-13,405;34,8;DE;4;Moderate;28842;SDS011;24h;0;;dummy_location spike;23;540;4;defined;PM10;sensor.community;spike\n",
         ),
         (
             Format::Json(Spelling::Usual),
             "[\n\
-             {\"id\":null,\"timestamp\":\"2020-06-11T09:40:42Z\",\"P1\":null,\"P2\":0,\"loc_id\":null,\"loc_lat\":null,\"loc_long\":null,\"loc_alt\":null,\"loc_country\":null,\"AQI\":1,\"Range\":\"Low\",\"sensor_id\":7,\"sensor_type\":null,\"window\":\"1h\",\"indoor\":null,\"exact_location\":null,\"flags\":[\"zero\"],\"hours\":null,\"samples\":null,\"AQI_text\":\"1\",\"index_basis\":\"indicative\",\"dominant\":\"PM2.5\",\"network\":\"sensor.community\"},\n\
-             {\"id\":7500000001,\"timestamp\":\"2020-06-11T09:40:41Z\",\"P1\":51.30,\"P2\":20.5,\"loc_id\":11,\"loc_lat\":52.520,\"loc_long\":-13.405,\"loc_alt\":34.8,\"loc_country\":\"DE\",\"AQI\":4,\"Range\":\"Moderate\",\"sensor_id\":28842,\"sensor_type\":\"SDS011\",\"window\":\"24h\",\"indoor\":false,\"exact_location\":null,\"flags\":[\"dummy_location\"],\"hours\":23,\"samples\":540,\"AQI_text\":\"4\",\"index_basis\":\"defined\",\"dominant\":\"PM10\",\"network\":\"sensor.community\"}\n\
+             {\"id\":null,\"timestamp\":\"2020-06-11T09:40:42Z\",\"P1\":null,\"P2\":0,\"loc_id\":null,\"loc_lat\":null,\"loc_long\":null,\"loc_alt\":null,\"loc_country\":null,\"AQI\":1,\"Range\":\"Low\",\"sensor_id\":7,\"sensor_type\":null,\"window\":\"1h\",\"indoor\":null,\"exact_location\":null,\"flags\":[\"zero\",\"one_pollutant\"],\"hours\":null,\"samples\":null,\"AQI_text\":\"1\",\"index_basis\":\"indicative\",\"dominant\":\"PM2.5\",\"network\":\"sensor.community\",\"stored_flags\":[]},\n\
+             {\"id\":7500000001,\"timestamp\":\"2020-06-11T09:40:41Z\",\"P1\":51.30,\"P2\":20.5,\"loc_id\":11,\"loc_lat\":52.520,\"loc_long\":-13.405,\"loc_alt\":34.8,\"loc_country\":\"DE\",\"AQI\":4,\"Range\":\"Moderate\",\"sensor_id\":28842,\"sensor_type\":\"SDS011\",\"window\":\"24h\",\"indoor\":false,\"exact_location\":null,\"flags\":[\"dummy_location\",\"spike\"],\"hours\":23,\"samples\":540,\"AQI_text\":\"4\",\"index_basis\":\"defined\",\"dominant\":\"PM10\",\"network\":\"sensor.community\",\"stored_flags\":[\"spike\"]}\n\
              ]\n",
         ),
     ];
@@ -106,14 +107,14 @@ async fn golden_files() {
     let some = [Column::Timestamp, Column::Aqi, Column::Latitude, Column::Flags];
     assert_eq!(
         text(&readings, Format::NdJson(Spelling::Usual), &some).await,
-        "{\"timestamp\":\"2020-06-11T09:40:42Z\",\"AQI\":1,\"loc_lat\":null,\"flags\":[\"zero\"]}\n\
-         {\"timestamp\":\"2020-06-11T09:40:41Z\",\"AQI\":4,\"loc_lat\":52.520,\"flags\":[\"dummy_location\"]}\n"
+        "{\"timestamp\":\"2020-06-11T09:40:42Z\",\"AQI\":1,\"loc_lat\":null,\"flags\":[\"zero\",\"one_pollutant\"]}\n\
+         {\"timestamp\":\"2020-06-11T09:40:41Z\",\"AQI\":4,\"loc_lat\":52.520,\"flags\":[\"dummy_location\",\"spike\"]}\n"
     );
     assert_eq!(
         text(&readings, Format::GeoJson, &some).await,
         "{\"type\":\"FeatureCollection\",\"attribution\":\"Sensor.Community contributors, Open Database License (ODbL) 1.0; index: UK Daily Air Quality Index, computed by Airshed\",\"features\":[\n\
-         {\"type\":\"Feature\",\"geometry\":null,\"properties\":{\"timestamp\":\"2020-06-11T09:40:42Z\",\"AQI\":1,\"flags\":[\"zero\"]}},\n\
-         {\"type\":\"Feature\",\"geometry\":{\"type\":\"Point\",\"coordinates\":[-13.405,52.520]},\"properties\":{\"timestamp\":\"2020-06-11T09:40:41Z\",\"AQI\":4,\"flags\":[\"dummy_location\"]}}\n\
+         {\"type\":\"Feature\",\"geometry\":null,\"properties\":{\"timestamp\":\"2020-06-11T09:40:42Z\",\"AQI\":1,\"flags\":[\"zero\",\"one_pollutant\"]}},\n\
+         {\"type\":\"Feature\",\"geometry\":{\"type\":\"Point\",\"coordinates\":[-13.405,52.520]},\"properties\":{\"timestamp\":\"2020-06-11T09:40:41Z\",\"AQI\":4,\"flags\":[\"dummy_location\",\"spike\"]}}\n\
          ]}\n"
     );
 }

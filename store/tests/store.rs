@@ -1,6 +1,7 @@
 //! Both stores against the contract and against the obvious model; CSV there and back.
 #![allow(clippy::unwrap_used)]
 
+mod flags;
 mod format2;
 mod index;
 mod model;

@@ -389,11 +389,14 @@ fn a_network_goes_with_its_readings_and_a_list_of_models_holds_for_all_of_them()
     collect("without", &[]);
     for data in ["with", "without"] {
         let now = export(data, &columns);
-        assert_eq!(now, "sensor_id,AQI,flags\n1,,unknown_type\n2,4,\n", "{data}");
+        assert_eq!(
+            now, "sensor_id,AQI,flags\n1,,unknown_type one_pollutant\n2,4,one_pollutant\n",
+            "{data}"
+        );
         let low = export(data, &[&columns[..], &["--min-aqi", "2"]].concat());
-        assert_eq!(low, "sensor_id,AQI,flags\n2,4,\n", "{data}");
+        assert_eq!(low, "sensor_id,AQI,flags\n2,4,one_pollutant\n", "{data}");
         let named = export(data, &[&columns[..], &with].concat());
-        assert_eq!(named, "sensor_id,AQI,flags\n1,4,\n2,4,\n", "{data}");
+        assert_eq!(named, "sensor_id,AQI,flags\n1,4,one_pollutant\n2,4,one_pollutant\n", "{data}");
         let low = export(data, &[&columns[..], &with, &["--min-aqi", "2"]].concat());
         assert_eq!(low, named, "{data}");
     }

@@ -14,8 +14,17 @@ use store::{Country, Reading, Window};
 
 use super::support::{NOW, Options, Rig, at, json};
 
-const IMPLAUSIBLE: [&str; 7] =
-    ["counts", "saturated", "zero", "negative", "dummy_location", "unknown_type", "null_island"];
+const IMPLAUSIBLE: [&str; 9] = [
+    "counts",
+    "saturated",
+    "zero",
+    "negative",
+    "dummy_location",
+    "unknown_type",
+    "null_island",
+    "low_capture",
+    "stuck",
+];
 
 /// Long before any reading here, until after the last.
 const ALL_TIME: &str = "/api/summary?startDate=2025-01-01&endDate=2026-12-31";

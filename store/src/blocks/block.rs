@@ -15,7 +15,7 @@ use super::others::Other;
 use super::row::Row;
 use super::stations::Stations;
 use crate::csv::BlockText;
-use crate::{Country, Error, Flags, Position, Window};
+use crate::{Column, Country, Error, Flags, Position, Window};
 
 /// An upper bound of the rows of a block; a larger number means damage.
 const MAX_ROWS: usize = 1 << 17;
@@ -169,7 +169,8 @@ impl Block {
                 for row in run * RUN..self.len().min(run * RUN + RUN) {
                     let of_station = self.stations.flags(numbers[row % RUN] as usize);
                     let cells = [self.pm10.in_run(&pm10, row), self.pm25.in_run(&pm25, row)];
-                    if Flags::with_values(of_station, cells).intersects(Flags::IMPLAUSIBLE) {
+                    let flags = Flags::with_values(of_station, cells);
+                    if flags.union(self.flags_of_mean(row)).intersects(Flags::IMPLAUSIBLE) {
                         found.push(row as u32); // a block's rows are few
                     }
                 }
@@ -178,6 +179,20 @@ impl Block {
         });
         let before = |row: usize| all.partition_point(|one| (*one as usize) < row);
         before(rows.end) - before(rows.start)
+    }
+
+    /// The flags of a row that follow neither from its values nor from its station: the stored ones
+    /// and that of its data capture.
+    #[inline]
+    pub(crate) fn flags_of_mean(&self, row: usize) -> Flags {
+        if self.others.is_empty() {
+            return Flags::NONE;
+        }
+        self.row(row).other(Column::StoredFlags).flags().union(self.flags_of_capture(row))
+    }
+
+    fn flags_of_capture(&self, row: usize) -> Flags {
+        Flags::of_capture(self.window(row), self.row(row).other(Column::Hours).count())
     }
 
     /// A bit for each index that occurs; bit 0 for rows without one.
@@ -300,6 +315,7 @@ impl Block {
         };
         block.check()?;
         block.follow_models();
+        block.follow_capture();
         Ok(block)
     }
 
@@ -315,6 +331,23 @@ impl Block {
                 let now = self.row(row).reading().index().map_or(0, |index| index.get().into());
                 differ |= now != *index;
                 *index = now;
+            }
+        }
+        if differ {
+            self.indices = Integers::of(&indices);
+        }
+    }
+
+    /// Means of low capture have no index, which earlier versions gave them.
+    fn follow_capture(&mut self) {
+        if !self.others.iter().any(|other| other.column() == Some(Column::Hours)) {
+            return;
+        }
+        let mut indices = self.indices.numbers(self.rows, 0);
+        let mut differ = false;
+        for (row, index) in indices.iter_mut().enumerate() {
+            if *index != 0 && !self.flags_of_capture(row).is_empty() {
+                (*index, differ) = (0, true);
             }
         }
         if differ {

@@ -12,7 +12,7 @@ use super::integers::{ABSENT, Integers, Numbers, RUN};
 use super::others::Other;
 use super::stations::{Numbering, Station, Stations};
 use crate::csv::BlockText;
-use crate::{Column, Country, Kind, Reading, Value};
+use crate::{Column, Country, Flags, Kind, Reading, Value};
 
 /// The source of a row of a new block.
 #[derive(Debug, Clone, Copy)]
@@ -213,7 +213,8 @@ fn others_of(rows: &[Source<'_>]) -> Vec<Other> {
             }
             Source::New(reading, _) => {
                 for (id, column) in Column::in_blocks() {
-                    if reading.value(column) != Value::Nothing {
+                    if ![Value::Nothing, Value::Flags(Flags::NONE)].contains(&reading.value(column))
+                    {
                         add(id, 0, column.kind() == Kind::Decimal);
                     }
                 }
@@ -245,5 +246,10 @@ fn value_of(source: &Source<'_>, id: u8, column: Option<Column>) -> Value {
 }
 
 fn number_of(value: Value) -> u64 {
-    value.whole().or_else(|| value.truth().map(u64::from)).unwrap_or(ABSENT)
+    match value {
+        Value::Whole(number) => number,
+        Value::Truth(truth) => truth.into(),
+        Value::Flags(flags) if !flags.is_empty() => flags.bits().into(),
+        _ => ABSENT,
+    }
 }

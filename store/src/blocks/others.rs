@@ -8,7 +8,7 @@ use super::decimals::Decimals;
 use super::frame::{self, Writer, encoding, newer};
 use super::integers::Integers;
 use super::stations::some;
-use crate::{Column, Error, Kind, Value};
+use crate::{Column, Error, Flags, Kind, Value};
 
 #[derive(Debug)]
 pub(super) struct Other {
@@ -99,6 +99,11 @@ impl Other {
             Values::Integers(column) => {
                 match (some(column.get(row)), self.column.map(Column::kind)) {
                     (Some(number), Some(Kind::Truth)) => Value::Truth(number != 0),
+                    // Checked to be below 2^32.
+                    (Some(number), Some(Kind::Flags)) => {
+                        Value::Flags(Flags::from_bits(number as u32))
+                    }
+                    (None, Some(Kind::Flags)) => Value::Flags(Flags::NONE),
                     (number, _) => number.into(),
                 }
             }

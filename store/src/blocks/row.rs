@@ -7,7 +7,7 @@ use super::decimals::Cell;
 use super::stations::{Stations, some};
 use crate::standard::Indexed;
 use crate::{
-    AqiStandard, Block, Column, Country, Flags, Reading, Sensor, SensorType, Value, Window,
+    AqiStandard, Block, Column, Country, Flags, Kind, Reading, Sensor, SensorType, Value, Window,
 };
 
 /// One row of a block.
@@ -64,6 +64,7 @@ impl<'a> Row<'a> {
     pub fn flags(&self) -> Flags {
         let (stations, number) = self.station();
         Flags::with_values(stations.flags(number), [self.pm10(), self.pm25()])
+            .union(self.block.flags_of_mean(self.row))
     }
 
     /// The end of the averaging period, UTC.
@@ -102,7 +103,11 @@ impl<'a> Row<'a> {
     /// The value of an additional column of the block.
     pub(crate) fn other(&self, column: Column) -> Value {
         let other = self.block.others.iter().find(|other| other.column() == Some(column));
-        other.map_or(Value::Nothing, |other| other.value(self.row))
+        match other {
+            Some(other) => other.value(self.row),
+            None if column.kind() == Kind::Flags => Value::Flags(Flags::NONE),
+            None => Value::Nothing,
+        }
     }
 
     pub(crate) fn country(&self) -> Option<Country> {

@@ -6,7 +6,7 @@ use super::block::Block;
 use super::decimals::{Cell, Run as DecimalRun};
 use super::indexer::Indexer;
 use super::integers::{Numbers, RUN};
-use crate::{AqiStandard, Country};
+use crate::{AqiStandard, Country, Flags};
 
 /// The values of a row for statistics.
 pub(crate) struct Scanned {
@@ -18,6 +18,8 @@ pub(crate) struct Scanned {
     pub(crate) values: [Cell; 2],
     /// The number in the column `AQI`.
     pub(crate) index: Option<u32>,
+    /// The flags that follow neither from the values nor from the station.
+    pub(crate) flags_of_mean: Flags,
 }
 
 impl Block {
@@ -45,6 +47,7 @@ impl Block {
                     second: seconds.0[row - first] as u32, // below a day
                     values: [self.pm10.in_run(&pm10, row), self.pm25.in_run(&pm25, row)],
                     index: (place > 0).then(|| Indexer::number_at(standard, place)),
+                    flags_of_mean: self.flags_of_mean(row),
                 });
             }
         }

@@ -248,3 +248,20 @@ proptest! {
         });
     }
 }
+
+/// Earlier versions gave an index to means of low capture.
+#[test]
+fn a_block_of_an_earlier_version_has_no_index_of_low_capture() {
+    let hours = |hours: u32| {
+        let moment = format!("2026-02-01T{hours:02}:00:00Z").parse().unwrap();
+        let mut reading = Reading::new(7, crate::Window::Day24, moment);
+        (reading.pm10, reading.hours) = (Some(51.into()), Some(hours));
+        reading
+    };
+    let mut block = block_of(&[hours(17), hours(18)]);
+    block.indices = Integers::of(&[4, 4]);
+    let read = Block::decode(&block.encode(), None).unwrap();
+    let indices: Vec<_> = (0..2).map(|row| read.row(row).index().map(|i| i.get())).collect();
+    assert_eq!(indices, [None, Some(4)]);
+    assert_eq!(read.row(0).index(), read.row(0).reading().index());
+}

@@ -112,6 +112,9 @@ pub fn any_reading() -> impl Strategy<Value = Reading> {
                     let value = match column.kind() {
                         Kind::Decimal => decimal.into(),
                         Kind::Truth => number.map(|number| number % 2 == 0).into(),
+                        Kind::Flags => crate::Value::Flags(Flags::from_bits(
+                            number.unwrap_or(0) & ((1 << Flags::NAMES.len()) - 1),
+                        )),
                         _ => number.map(u64::from).into(),
                     };
                     reading.set(column, value);

@@ -64,12 +64,13 @@ fn is_attribute(column: Column) -> bool {
 
 fn attribute(column: Column, value: Value) -> Option<AttributeValue> {
     match value {
-        Value::Nothing | Value::Flags(_) => None,
+        Value::Nothing => None,
+        Value::Flags(flags) if flags.is_empty() => None,
         Value::Whole(id) if column.kind() == Kind::Id => Some(text(id.to_string())),
         Value::Whole(whole) => Some(number(whole)),
         Value::Decimal(decimal) => Some(text(decimal.to_string())),
         Value::Truth(truth) => Some(AttributeValue::Bool(truth)),
-        Value::Timestamp(moment) => Some(text(moment.to_string())),
+        Value::Timestamp(_) | Value::Flags(_) => Some(text(value.to_string())),
         value => value.text().map(text),
     }
 }

@@ -11,7 +11,8 @@ use jiff::tz::TimeZone;
 
 use super::{FieldError, ImportedRow, Place, RowError};
 use crate::{
-    AqiStandard, Column, Country, Kind, Network, Origin, Reading, Sensor, SensorType, Value, Window,
+    AqiStandard, Column, Country, Flags, Kind, Network, Origin, Reading, Sensor, SensorType, Value,
+    Window,
 };
 
 /// The columns of a reading's identity.
@@ -148,7 +149,12 @@ impl<'a> Cells<'a> {
                 None => column.parse_text(text),
             },
             Kind::Text => column.parse_text(text),
-            Kind::Timestamp | Kind::Flags => Err("not read from files".to_owned()),
+            Kind::Flags => {
+                let mut flags = text.split_whitespace().map(Flags::from_name);
+                let flags = flags.try_fold(Flags::NONE, |all, flag| Some(all.union(flag?)));
+                flags.map(Value::Flags).ok_or_else(|| "not names of flags".to_owned())
+            }
+            Kind::Timestamp => Err("not read from files".to_owned()),
         }
     }
 

@@ -105,7 +105,7 @@ impl Definition {
 
     /// The id of its separate column in blocks, if it is stored; ids are never reused.
     pub(crate) const fn in_blocks(self, id: u8) -> Self {
-        assert!(matches!(self.kind, Kind::Count | Kind::Decimal | Kind::Truth));
+        assert!(matches!(self.kind, Kind::Count | Kind::Decimal | Kind::Truth | Kind::Flags));
         Self { block: Some(id), ..self }
     }
 

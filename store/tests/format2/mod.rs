@@ -69,7 +69,7 @@ async fn puts_and_deletions_take_it_over_block_by_block() {
     reading.country = Some("DE".parse().unwrap());
     store.put(&[reading]).await.unwrap();
     let mut rows: Vec<_> = EXPORT.lines().map(str::to_owned).collect();
-    let new = ",2020-06-12T12:00:00Z,1.50,,,,,,DE,1,Low,77000,,1h,,,";
+    let new = ",2020-06-12T12:00:00Z,1.50,,,,,,DE,1,Low,77000,,1h,,,one_pollutant";
     let place = rows.iter().rposition(|row| row.contains(",2020-06-12T") && row.contains(",DE,"));
     rows.insert(place.unwrap() + 1, new.to_owned());
     let expected = rows.join("\n") + "\n";

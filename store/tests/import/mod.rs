@@ -300,7 +300,7 @@ fn what_follows_from_the_values_is_not_taken_from_the_file() {
         assert_eq!(found.differs, differs, "{cells}");
         assert_eq!(found.reading.index().map(|index| index.get()), Some(1));
     }
-    let moderate = row("7,24h,2026-11-26T20:19:33Z,51,4,,,,4,Medium,,").unwrap();
+    let moderate = row("7,24h,2026-11-26T20:19:33Z,51,4,,,,4,Medium,,coarse").unwrap();
     assert_eq!(moderate.differs, None);
     // What a table makes of a text that looks like a number, where a row has none.
     for (text, differs) in

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use airshed_store::conformance::{self, any_reading, any_standard};
 use airshed_store::csv::{self, Dialect};
 use airshed_store::{
-    AqiStandard, Column, Encoder, Format, Memory, Query, Reading, Store, Value, View, Window,
+    AqiStandard, Column, Encoder, Flags, Format, Memory, Query, Reading, Store, Value, View, Window,
 };
 use aqi::{Averaging, Concentration, Index, Pollutant, Sample};
 use proptest::prelude::*;
@@ -22,6 +22,9 @@ fn obvious(reading: &Reading, standard: AqiStandard) -> Option<u32> {
         Window::Day24 | Window::Day => Some(Averaging::Day),
         Window::FiveMinutes | Window::NowCast => None, // no store has the second
     };
+    if reading.flags().contains(Flags::LOW_CAPTURE) {
+        return None;
+    }
     let values = [(Pollutant::Pm10, reading.pm10), (Pollutant::Pm25, reading.pm25)];
     let samples = values.into_iter().filter_map(|(pollutant, value)| {
         let known: Vec<_> = standard.standard().averagings(pollutant).collect();

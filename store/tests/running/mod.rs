@@ -40,6 +40,10 @@ fn reading(place: usize, (second, window, country, pm10, pm25): One) -> Reading 
     reading.country = Some(country.parse().unwrap());
     reading.pm10 = pm10.or(pm25.xor(Some(0))).map(|value| Decimal::new(value, 1));
     reading.pm25 = pm25.map(|value| Decimal::new(value * 12, 2)); // saturated from 999.9 on
+    reading.hours = (place % 9 == 0).then_some(place as u32 % 12); // often too few
+    if place % 11 == 0 {
+        reading.stored_flags = if place % 2 == 0 { Flags::SPIKE } else { Flags::STUCK };
+    }
     reading
 }
 
@@ -78,7 +82,10 @@ fn obvious(of: &[Reading], at: &Reading, mean: RunningMean) -> Option<Reading> {
     let there = hours.iter().flatten().count() as u32;
     let known = pm10.is_some() || pm25.is_some();
     let window = mean.window();
-    known.then(|| Reading { window, pm10, pm25, hours: Some(there), samples: None, ..at.clone() })
+    let used = hours.iter().flatten().map(|hour| hour.stored_flags);
+    let stored_flags = used.fold(Flags::NONE, Flags::union);
+    let (hours, samples) = (Some(there), None);
+    known.then(|| Reading { window, pm10, pm25, hours, samples, stored_flags, ..at.clone() })
 }
 
 proptest! {
