@@ -27,6 +27,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::objects::Objects;
@@ -45,6 +46,9 @@ const PART: usize = 16 << 20;
 /// The pauses between attempts to change a record double from the first to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// How long an equal query waits for a job that is starting.
+const STARTS_WITHIN: Duration = Duration::from_secs(1);
 
 /// Concurrent part uploads, so that a job holds at most three parts in memory.
 const PARTS_AT_ONCE: usize = 2;
@@ -77,8 +81,8 @@ pub struct Job {
     pub updated: Timestamp,
     /// The number of attempts.
     pub attempts: u32,
-    /// The [version](store::View::version) of the readings that its result is computed from, once a
-    /// worker has started.
+    /// The [state](crate::request::Ask::state_of) of the readings that its result is computed from,
+    /// once a worker has started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made_from: Option<String>,
     /// The HTTP request that created it.
@@ -234,11 +238,11 @@ impl Jobs {
     }
 
     /// A job whose result equals that of the query now: it is queued, or running or recently done
-    /// on readings of this version. A version of `None` equals no other.
+    /// on readings in this state. A state of `None` equals no other.
     pub async fn same(
         &self,
         query: &Map<String, Value>,
-        version: Option<&str>,
+        state: Option<&str>,
     ) -> Result<Option<Job>, JobsError> {
         if !self.fresh_for.is_positive() {
             return Ok(None);
@@ -246,9 +250,20 @@ impl Jobs {
         let Some((named, _)) = self.read(&query_path(query)).await? else { return Ok(None) };
         let id = std::str::from_utf8(&named).ok().and_then(|id| id.parse().ok());
         let Some(id) = id else { return Ok(None) };
-        let job = self.get(id).await?.filter(|job| job.query == *query);
+        let mut job = self.get(id).await?.filter(|job| job.query == *query);
+        // Its worker is about to record what it is computed from.
+        let begun = Instant::now();
+        let is_starting =
+            |job: &Job| matches!(job.state, State::Running { .. }) && job.made_from.is_none();
+        while state.is_some()
+            && job.as_ref().is_some_and(is_starting)
+            && begun.elapsed() < STARTS_WITHIN
+        {
+            tokio::time::sleep(STARTS_WITHIN / 50).await;
+            job = self.get(id).await?;
+        }
         Ok(job.filter(|job| {
-            let unchanged = version.is_some() && job.made_from.as_deref() == version;
+            let unchanged = state.is_some() && job.made_from.as_deref() == state;
             let age = (self.clock)().duration_since(job.updated);
             match job.state {
                 State::Queued => true,

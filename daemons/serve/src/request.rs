@@ -11,9 +11,11 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
+use airshed_common::hexadecimal;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 use store::{
     AqiStandard, Column, Encoder, Flags, Format, Network, Pages, Quality, Query, RunningMean,
     RunningMeans, View,
@@ -238,6 +240,21 @@ impl Ask {
         let mut wanted = self.query.clone();
         wanted.without = wanted.without.union(self.quality.unwrap_or(Quality::All).without());
         wanted
+    }
+
+    /// The state of a view that the result depends on: the [version](View::version) of its readings,
+    /// and what the query means given its networks (see [`at_home_in`](Self::at_home_in)). `None`
+    /// if the view has no versions.
+    pub async fn state_of(&self, view: &dyn View) -> Result<Option<String>, store::Error> {
+        let wanted = self.wanted();
+        let Some(version) = view.version(wanted.from, wanted.until).await? else {
+            return Ok(None);
+        };
+        let networks = wanted.networks.iter().map(ToString::to_string);
+        let sensors = wanted.sensors.iter().map(ToString::to_string);
+        let meant: Vec<_> = networks.chain(sensors).chain([self.home.to_string()]).collect();
+        let digest = hexadecimal(&Sha256::digest(meant.join(",")));
+        Ok(Some(format!("{version}-{}", &digest[..16])))
     }
 
     /// The view to query: the given one, or running means over its hours.

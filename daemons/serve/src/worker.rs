@@ -192,6 +192,15 @@ async fn pause(stop: &CancellationToken) {
     }
 }
 
+/// What a job is computed from.
+struct Looked {
+    /// The request, restricted to the networks that are served.
+    ask: Ask,
+    view: Arc<dyn View>,
+    /// See [`Job::made_from`].
+    state: Option<String>,
+}
+
 impl Worker {
     async fn handle(&self, delivery: &Delivery, stop: &CancellationToken) {
         let requests = &self.queues.requests;
@@ -256,6 +265,14 @@ impl Worker {
         }
     }
 
+    /// A snapshot, its version, and the query on its networks.
+    async fn look(&self, ask: Ask) -> Result<Looked, Stopped> {
+        let view = self.store.snapshot().await?;
+        let ask = readable(self.networks.restrict(ask, &view.networks().await?))?;
+        let state = ask.state_of(ask.view_of(Arc::clone(&view)).as_ref()).await?;
+        Ok(Looked { ask, view, state })
+    }
+
     async fn execute(
         &self,
         job: &mut Job,
@@ -263,15 +280,15 @@ impl Worker {
         stop: &CancellationToken,
     ) -> Result<(), Stopped> {
         let ask = readable(Ask::from_object(job.query.clone()))?;
+        let running = || State::Running { rows: 0, estimate: None };
+        // An attempt is recorded before anything can go wrong with it.
         job.made_from = None;
-        *job = self.jobs.update(job, State::Running { rows: 0, estimate: None }).await?;
-        // Read the version first, so that a change before the pages are read makes it outdated. It
-        // is stored with the next change of the record.
-        let view = self.store.snapshot().await?;
-        let ask = readable(self.networks.restrict(ask, &view.networks().await?))?;
-        let wanted = ask.wanted();
-        let looked_at = ask.view_of(Arc::clone(&view));
-        job.made_from = looked_at.version(wanted.from, wanted.until).await?;
+        *job = self.jobs.update(job, running()).await?;
+        let Looked { ask, view, state } = self.look(ask).await?;
+        if state.is_some() {
+            job.made_from = state;
+            *job = self.jobs.update(job, running()).await?;
+        }
         debug!(id = %job.id, attempts = job.attempts, "job begun");
 
         let mut writer = self.jobs.result_writer(job);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use airshed::jobs::{Jobs, State};
+use airshed::networks::Networks;
 use airshed::objects::Objects;
 use airshed::request::Defaults;
 use airshed::sweeper::Sweeper;
@@ -333,18 +334,35 @@ async fn equal_queries_share_a_job_while_its_result_is_fresh() {
     assert_eq!(json(again).await["status"], "done");
 
     // Not one that is no longer fresh, nor one that failed.
-    let query =
-        Defaults::default().form(ALL.split_once('?').unwrap().1.as_bytes()).unwrap().to_object();
+    let ask = Defaults::default().form(ALL.split_once('?').unwrap().1.as_bytes()).unwrap();
+    let query = ask.to_object();
     let id = first.rsplit('/').next().unwrap().parse().unwrap();
     let job = rig.jobs.get(id).await.unwrap().unwrap();
-    let version = rig.store.version(at("2026-01-01T00:00:00Z"), at("2026-01-31T23:59:59Z"));
-    let version = version.await.unwrap();
-    let same = async || rig.jobs.same(&query, version.as_deref()).await.unwrap();
+    let ask = Networks::default().restrict(ask, &rig.store.networks().await.unwrap()).unwrap();
+    let state = ask.state_of(rig.store.snapshot().await.unwrap().as_ref()).await.unwrap();
+    let same = async || rig.jobs.same(&query, state.as_deref()).await.unwrap();
     assert_eq!(same().await.as_ref(), Some(&job));
     assert_eq!(rig.jobs.same(&query, None).await.unwrap(), None, "an unknown version is like none");
     rig.jobs.fail(&job, "for a test", true).await.unwrap();
     assert_eq!(same().await, None);
     assert_ne!(location(&rig.get_as_job(ALL).await), first);
+}
+
+/// From the moment that a worker has it.
+#[tokio::test]
+async fn equal_queries_share_a_job_that_is_running() {
+    let fresh_for = SignedDuration::from_mins(10);
+    let rig = Rig::start(Options { fresh_for, ..Options::default() }).await;
+    rig.store.put(&readings(100_000)).await.unwrap();
+    let mut jobs = std::collections::BTreeSet::new();
+    loop {
+        let answer = rig.get_as_job(&format!("{ALL}&columns=all")).await;
+        jobs.insert(location(&answer));
+        if json(answer).await["state"] == "done" {
+            break;
+        }
+    }
+    assert_eq!(jobs.len(), 1, "{jobs:?}");
 }
 
 #[tokio::test]

@@ -3,10 +3,11 @@
 use std::io::Read;
 use std::sync::Arc;
 
+use airshed::networks::{Networks, Terms};
 use proptest::prelude::*;
 use reqwest::StatusCode;
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, ETAG, IF_NONE_MATCH};
-use store::{Memory, Reading, Store, Window};
+use store::{Memory, Network, Reading, Store, Window};
 
 use super::support::{Options, Rig, at, readings};
 
@@ -115,7 +116,8 @@ fn no_answer_is_older_than_what_it_is_of() {
     let step = prop_oneof![
         2 => (0..40u64, 0..3i64).prop_map(|(sensor, day)| (0, sensor, day)),
         1 => (0..3i64).prop_map(|day| (1, 0, day)),
-        6 => (0..4u64, 0..3i64).prop_map(|(question, encoding)| (2, question, encoding)),
+        1 => (0..3i64).prop_map(|day| (3, 0, day)),
+        8 => (0..6u64, 0..3i64).prop_map(|(question, encoding)| (2, question, encoding)),
     ];
     let steps = proptest::collection::vec(step, 1..60);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -124,21 +126,34 @@ fn no_answer_is_older_than_what_it_is_of() {
     proptest!(config, |(steps in steps)| {
         runtime.block_on(async {
             let store: Arc<dyn Store> = Arc::new(Memory::new());
-            let keeps = Rig::start(Options { store: Arc::clone(&store), ..Options::default() }).await;
-            let other = Options { store: Arc::clone(&store), kept_answers: 0, ..Options::default() };
+            let networks = Arc::new(Networks::default().with("my-school".parse().unwrap(), Terms::new("My school", None)));
+            let options = || Options { store: Arc::clone(&store), networks: Arc::clone(&networks), ..Options::default() };
+            let keeps = Rig::start(options()).await;
+            let other = Options { kept_answers: 0, ..options() };
             let forgets = Rig::start(other).await;
+            let mut network = "my-school".parse().unwrap();
             for (number, (kind, one, two)) in (1i64..).zip(steps) {
                 let day = at("2026-01-10T00:00:00Z") + jiff::SignedDuration::from_hours(24 * two);
                 match kind {
                     0 => {
                         let mut reading = Reading::new(one, Window::Hour, day);
                         reading.pm25 = Some(number.into());
+                        reading.sensor.network = network;
                         reading.country = Some(["DE", "FR"][one as usize % 2].parse().unwrap());
                         store.put(&[reading]).await.unwrap();
                     }
                     1 => drop(store.delete_before(day).await.unwrap()),
+                    // What a number of a sensor means depends on the networks that are there.
+                    3 => network = Network::SENSOR_COMMUNITY,
                     _ => {
-                        let filter = ["", "&country=DE", "&minAqi=3", "&quality=plausible"][one as usize];
+                        let filter = [
+                            "",
+                            "&country=DE",
+                            "&minAqi=3",
+                            "&quality=plausible",
+                            "&sensor=6&columns=sensor_id,network,P2",
+                            "&sensor=6&network=my-school",
+                        ][one as usize];
                         let path = format!("{ALL}{filter}");
                         let encoding = ["identity", "gzip", "zstd"][two as usize];
                         let [kept, anew] = [&keeps, &forgets].map(|rig| ask(rig, &path, encoding));
@@ -155,4 +170,56 @@ fn no_answer_is_older_than_what_it_is_of() {
             forgets.stop.cancel();
         });
     });
+}
+
+/// The encoding that a client prefers, by RFC 9110: of a response that is computed, and of a cached
+/// one.
+#[tokio::test]
+async fn a_client_gets_the_encoding_that_it_prefers_the_first_time_and_later() {
+    let rig = Rig::start(Options::default()).await;
+    rig.store.put(&readings(3000)).await.unwrap();
+    let preferences = [
+        ("zstd;q=0.1, gzip;q=1", Some("gzip")),
+        ("gzip, zstd", Some("zstd")),
+        ("gzip;q=0.1, identity;q=1", None),
+        ("GZIP;Q=0.5", Some("gzip")),
+        ("gzip;Q=0", None),
+        ("gzip;q=abc", None),
+        ("x-gzip", Some("gzip")),
+        ("*", Some("gzip")),
+        ("*;q=0", None),
+        ("identity;q=0, br", None),
+        ("", None),
+    ];
+    for (number, (accepted, expected)) in preferences.into_iter().enumerate() {
+        let path = format!("{ALL}&limit={}", 2000 + number);
+        for turn in ["computed", "cached"] {
+            let answer = ask(&rig, &path, accepted).await;
+            assert_eq!(answer.status(), 200, "{accepted}, {turn}");
+            let given = answer.headers().get(CONTENT_ENCODING).map(|e| e.to_str().unwrap());
+            assert_eq!(given, expected, "{accepted}, {turn}");
+            let rows = body(answer).await.iter().filter(|byte| **byte == b'\n').count();
+            assert_eq!(rows, 2001 + number);
+        }
+    }
+}
+
+#[tokio::test]
+async fn tags_are_compared_whole() {
+    let rig = Rig::start(Options::default()).await;
+    rig.store.put(&readings(100)).await.unwrap();
+    let tag = rig.get(ALL).await.headers()[ETAG].to_str().unwrap().to_owned();
+    let opaque = tag.trim_start_matches("W/");
+    let known =
+        [opaque.to_owned(), format!("\"a,b\", {tag}"), format!("\"*\",{opaque}"), "*".into()];
+    let unknown = [format!("W/{tag}"), "\"x,*,y\"".into(), opaque.replace('"', ""), "\"\"".into()];
+    for (tags, status) in known.map(|t| (t, 304)).into_iter().chain(unknown.map(|t| (t, 200))) {
+        let request = rig.http.get(format!("{}{ALL}", rig.base)).header(IF_NONE_MATCH, &tags);
+        assert_eq!(request.send().await.unwrap().status(), status, "{tags}");
+    }
+    // With POST it does not ask for a file that the client has.
+    let request = rig.http.post(format!("{}/api/query", rig.base)).header(IF_NONE_MATCH, &tag);
+    let request = request.header("content-type", "application/x-www-form-urlencoded");
+    let request = request.body("startDate=2026-01-01&endDate=2026-01-31");
+    assert_eq!(request.send().await.unwrap().status(), StatusCode::OK);
 }

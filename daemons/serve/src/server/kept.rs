@@ -55,13 +55,9 @@ impl Kept {
         if self.answers.capacity() == 0 {
             return Ok(None);
         }
-        let wanted = ask.wanted();
-        let Some(version) = view.version(wanted.from, wanted.until).await? else {
-            return Ok(None);
-        };
+        let Some(state) = ask.state_of(view).await? else { return Ok(None) };
         let question = serde_json::to_string(&ask.to_object()).unwrap_or_default(); // plain JSON
-        let networks: Vec<_> = wanted.networks.iter().map(|network| network.as_str()).collect();
-        let all = [env!("CARGO_PKG_VERSION"), &version, &networks.join(","), &question];
+        let all = [env!("CARGO_PKG_VERSION"), &state, &question];
         let digest = Sha256::digest(all.join("\n"));
         Ok(Some(format!("W/\"{}\"", &hexadecimal(&digest)[..32])))
     }

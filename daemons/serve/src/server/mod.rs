@@ -7,6 +7,7 @@
 
 mod admission;
 mod answer;
+mod encoding;
 mod estimate;
 mod events;
 mod file;
@@ -280,6 +281,7 @@ where
     Ok(ServiceBuilder::new()
         .map_response(|answer: Response<_>| answer.map(answer::Counted))
         .layer(cors)
+        .map_request(encoding::settle)
         .map_response(answer::weaken_tag_of_encoded)
         .layer(compression())
         .service(handler))

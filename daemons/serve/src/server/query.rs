@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use airshed_common::reason;
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER, TRAILER};
+use http::header::{CONTENT_TYPE, IF_NONE_MATCH, LOCATION, RETRY_AFTER, TRAILER};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::channel::{Channel, Sender};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -48,7 +48,10 @@ pub(super) async fn answer(
     if shared.stop.is_cancelled() {
         return Err(Problem::Stopping);
     }
-    let headers = request.headers().clone();
+    let mut headers = request.headers().clone();
+    if request.method() == Method::POST {
+        headers.remove(IF_NONE_MATCH); // whose meaning there is another
+    }
     let ask = read(request, &shared.server.defaults()).await?;
     let ask = shared.server.restrict(ask).await?;
     if prefers_a_job(&headers) && shared.server.desk.is_some() {
@@ -339,11 +342,10 @@ async fn take_in(shared: Arc<Shared>, ask: Ask, origin: Origin) -> Result<Job, P
     let turn = shared.turns.of(key);
     let _turn = turn.lock().await;
     // If the lookup takes too long, a separate job is created.
-    let wanted = ask.wanted();
     let view = ask.view_of(Arc::clone(&shared.server.store) as Arc<dyn View>);
-    let version = timeout(VERSION_WITHIN, view.version(wanted.from, wanted.until));
-    let version = version.await.ok().and_then(Result::ok).flatten();
-    if let Some(job) = desk.jobs.same(&query, version.as_deref()).await?
+    let state = timeout(VERSION_WITHIN, ask.state_of(view.as_ref()));
+    let state = state.await.ok().and_then(Result::ok).flatten();
+    if let Some(job) = desk.jobs.same(&query, state.as_deref()).await?
         && let Some(job) = desk.jobs.share(&job).await?
     {
         metrics::counter!("airshed_queries_total", "path" => "same job").increment(1);

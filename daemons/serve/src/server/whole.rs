@@ -6,13 +6,12 @@ use airshed_common::reason;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use http::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, ETAG, IF_NONE_MATCH, VARY,
-};
+use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, ETAG, IF_NONE_MATCH, VARY};
 use http::{HeaderMap, Response, StatusCode};
 use tokio::sync::OnceCell;
 
 use super::answer::{Answer, full, set};
+use super::encoding;
 use super::problem::Problem;
 
 /// A response; each compressed form is created when it is first requested.
@@ -32,6 +31,8 @@ pub(super) struct Whole {
 pub(super) enum Effort {
     /// None: already compressed, or too short.
     None,
+    /// The least: it is replaced soon.
+    Least,
     /// Low: it may be requested a few times.
     Some,
     /// High: every visitor requests it.
@@ -40,13 +41,25 @@ pub(super) enum Effort {
 
 impl Effort {
     fn gzip(self) -> Compression {
-        if self == Self::Most { Compression::best() } else { Compression::default() }
+        match self {
+            Self::Most => Compression::best(),
+            Self::Some => Compression::default(),
+            Self::Least | Self::None => Compression::fast(),
+        }
     }
 
     fn zstd(self) -> i32 {
-        if self == Self::Most { 12 } else { 7 }
+        match self {
+            Self::Most => 12,
+            Self::Some => 7,
+            Self::Least | Self::None => 1,
+        }
     }
 }
+
+/// Memory of a cached response beside its text and its key, in bytes: headers, tag, the entry of the
+/// cache.
+const ENTRY: usize = 2 << 10;
 
 impl Whole {
     pub(super) fn new(text: Bytes, tag: String, headers: HeaderMap, effort: Effort) -> Self {
@@ -54,17 +67,24 @@ impl Whole {
         Self { text, tag, headers, effort, gzip, zstd }
     }
 
-    /// Approximate size in memory in bytes: with its two compressed forms about a quarter more.
+    /// The same response, compressed with another effort.
+    pub(super) fn with(&self, effort: Effort) -> Self {
+        Self::new(self.text.clone(), self.tag.clone(), self.headers.clone(), effort)
+    }
+
+    /// Approximate size in memory in bytes: with its two compressed forms about a quarter more than
+    /// its text.
     pub(super) fn bytes(&self) -> usize {
-        self.text.len() + self.text.len() / 4
+        ENTRY + self.text.len() + self.text.len() / 4
     }
 
     /// The response in the client's preferred encoding, or `304`.
     pub(super) async fn respond(&self, asked: &HeaderMap) -> Result<Answer, Problem> {
-        if is_known(&self.tag, asked) || tags_in(asked).any(|tag| tag == "*") {
+        if is_known(&self.tag, asked) || is_star(asked) {
             return Ok(unchanged(&self.tag, self.headers.clone()));
         }
-        let (encoding, body) = match encoding(asked).filter(|_| self.effort != Effort::None) {
+        let (encoding, body) = match encoding::chosen(asked).filter(|_| self.effort != Effort::None)
+        {
             Some("zstd") => (Some("zstd"), self.zstd().await?.clone()),
             Some(gzip) => (Some(gzip), self.gzip().await?.clone()),
             None => (None, self.text.clone()),
@@ -100,17 +120,31 @@ impl Whole {
 
 /// Whether the client has the response with this tag.
 pub(super) fn is_known(tag: &str, asked: &HeaderMap) -> bool {
-    tags_in(asked).any(|known| known == bare(tag))
+    tags_in(asked).any(|known| known == opaque(tag))
 }
 
-/// The tags of `If-None-Match`; `*` is that of any answer that exists.
+/// Whether the client asks for a response only if there is none.
+fn is_star(asked: &HeaderMap) -> bool {
+    asked.get_all(IF_NONE_MATCH).iter().any(|tags| tags.as_bytes().trim_ascii() == b"*")
+}
+
+/// The opaque parts of the tags in `If-None-Match`: `"one", W/"two"`.
 fn tags_in(asked: &HeaderMap) -> impl Iterator<Item = &str> {
     let tags = asked.get_all(IF_NONE_MATCH).iter().filter_map(|tags| tags.to_str().ok());
-    tags.flat_map(|tags| tags.split(',')).map(bare)
+    tags.flat_map(|tags| {
+        let mut rest = tags;
+        std::iter::from_fn(move || {
+            rest = rest.trim_start_matches([' ', '\t', ',']);
+            let quoted = rest.strip_prefix("W/").unwrap_or(rest).strip_prefix('"')?;
+            let (tag, after) = quoted.split_once('"')?;
+            rest = after;
+            Some(tag)
+        })
+    })
 }
 
-fn bare(tag: &str) -> &str {
-    tag.trim().trim_start_matches("W/")
+fn opaque(tag: &str) -> &str {
+    tag.trim_start_matches("W/").trim_matches('"')
 }
 
 /// The `304` response.
@@ -137,19 +171,4 @@ pub(super) async fn in_background(
 ) -> Result<Bytes, Problem> {
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|panic| Problem::Internal { log: reason(&panic), transient: false })
-}
-
-/// The most compact supported encoding that the client accepts.
-fn encoding(headers: &HeaderMap) -> Option<&'static str> {
-    let offers = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|offer| offer.to_str().ok());
-    let accepted: Vec<_> = offers
-        .flat_map(|offer| offer.split(','))
-        .filter_map(|offer| {
-            let (name, weight) = offer.split_once(';').unwrap_or((offer, ""));
-            let weight = weight.trim().strip_prefix("q=").map(str::parse::<f32>);
-            let refused = matches!(weight, Some(Ok(weight)) if weight <= 0.0);
-            (!refused).then(|| name.trim().to_ascii_lowercase())
-        })
-        .collect();
-    ["zstd", "gzip"].into_iter().find(|name| accepted.iter().any(|accepted| accepted == name))
 }
