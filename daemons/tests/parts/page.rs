@@ -458,3 +458,24 @@ async fn a_worker_that_panics_is_replaced_and_its_job_done() {
     assert!(matches!(done.state, State::Done { rows: 3, .. }), "{done:?}");
     assert_eq!(done.attempts, 2);
 }
+
+/// A reading that replaces another changes no count, and shows all the same.
+#[tokio::test]
+async fn latest_shows_a_correction() {
+    let rig = Rig::start(Options::default()).await;
+    let mut reading = readings(1).remove(0);
+    reading.pm10 = Some(11.into());
+    rig.store.put(&[reading.clone()]).await.unwrap();
+    let shown = async || {
+        let latest = json(rig.get("/api/latest").await).await;
+        latest["features"][0]["properties"]["P1"].as_f64().unwrap()
+    };
+    assert_eq!(shown().await, 11.0);
+    reading.pm10 = Some(77.into());
+    rig.store.put(&[reading]).await.unwrap();
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while shown().await != 77.0 {
+        assert!(std::time::Instant::now() < deadline, "the earlier value");
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+}

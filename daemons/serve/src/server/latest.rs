@@ -1,14 +1,15 @@
 //! `/api/latest`: the newest reading of every sensor as GeoJSON, precomputed.
 //!
-//! A response is computed and compressed once, and reused while the readings are unchanged. When
-//! the store's summary has changed, clients get the stale response while a new one is computed, at
-//! most every five seconds (stale-while-revalidate), so no client waits after a collection. A
-//! response older than ten minutes is always recomputed, since readings that replace others do not
-//! change the summary.
+//! A response is computed and compressed once, and reused while the readings are unchanged; one that
+//! is requested repeatedly is compressed well. When
+//! the store has changed, clients get the stale response while a new one is computed, at most every
+//! five seconds (stale-while-revalidate), so no client waits after a collection. A response older
+//! than ten minutes is always recomputed, since in a store without versions readings that replace
+//! others change nothing that can be seen.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use airshed_common::hexadecimal;
@@ -17,8 +18,10 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Response};
 use jiff::{SignedDuration, Timestamp};
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
 use sha2::{Digest, Sha256};
-use store::{AqiStandard, Flags, LeftOut, Network, Page, Quality, Reading, Reasons, Summary};
+use store::{AqiStandard, Flags, LeftOut, Network, Page, Quality, Reading, Reasons, Summary, View};
 use tokio::time::Instant;
 
 use super::answer::{Answer, full, sensor_id, set};
@@ -35,48 +38,48 @@ const LONGEST: Duration = Duration::from_secs(600);
 
 /// Maximum size of the precomputed responses in bytes, including compressed ones: about ten of the
 /// whole network.
-const ROOM: usize = 64 << 20;
+const ROOM: u64 = 64 << 20;
+
+/// Estimated number of responses; see `kept`.
+const ANSWERS: usize = 32;
 
 /// Decimals of coordinates (11 m) and of concentrations: the resolution of a map.
 const PLACE_DECIMALS: u32 = 4;
 const VALUE_DECIMALS: u32 = 1;
 
-/// The precomputed responses, most recently used last.
-#[derive(Default)]
-pub(super) struct Latest(Mutex<Vec<(String, Arc<Made>)>>);
+/// The precomputed responses.
+pub(super) struct Latest(Cache<String, Arc<Made>, Weight>);
+
+#[derive(Clone)]
+struct Weight;
+
+impl Weighter<String, Arc<Made>> for Weight {
+    fn weight(&self, key: &String, made: &Arc<Made>) -> u64 {
+        (key.len() + made.whole.bytes()) as u64
+    }
+}
+
+impl Default for Latest {
+    fn default() -> Self {
+        Self(Cache::with_weighter(ANSWERS, ROOM, Weight))
+    }
+}
 
 struct Made {
     whole: Whole,
-    /// The store's summary when it was computed.
-    summary: Summary,
+    /// The store's summary and state when it was computed.
+    of: Of,
     moment: Timestamp,
     since: Instant,
     refreshing: AtomicBool,
 }
 
-impl Latest {
-    fn kept(&self) -> MutexGuard<'_, Vec<(String, Arc<Made>)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn get(&self, key: &str) -> Option<Arc<Made>> {
-        let mut kept = self.kept();
-        let at = kept.iter().position(|(known, _)| known == key)?;
-        let found = kept.remove(at);
-        let made = Arc::clone(&found.1);
-        kept.push(found);
-        Some(made)
-    }
-
-    fn keep(&self, key: String, made: Arc<Made>) {
-        let mut kept = self.kept();
-        kept.retain(|(known, _)| *known != key);
-        kept.push((key, made));
-        let bytes = |(_, made): &(String, Arc<Made>)| made.whole.bytes();
-        while kept.len() > 1 && kept.iter().map(bytes).sum::<usize>() > ROOM {
-            kept.remove(0);
-        }
-    }
+/// What a response depends on: it is outdated when this changes.
+#[derive(Clone, PartialEq)]
+struct Of {
+    summary: Summary,
+    /// See [`Ask::state_of`](crate::request::Ask::state_of); `None` if the store has no versions.
+    state: Option<String>,
 }
 
 pub(super) async fn answer(
@@ -86,33 +89,28 @@ pub(super) async fn answer(
 ) -> Result<Answer, Problem> {
     let summary = shared.server.store.summary().await?;
     let chosen = filters::read(shared, &summary, query, SPAN).await?;
+    let view = chosen.ask.view_of(Arc::clone(&shared.server.store) as Arc<dyn View>);
+    let of = Of { summary, state: chosen.ask.state_of(view.as_ref()).await? };
     let key = serde_json::to_string(&chosen.ask.to_object()).unwrap_or_default(); // plain JSON
-    let made = match shared.latest.get(&key) {
+    let made = match shared.latest.0.get(&key) {
         Some(made) if made.since.elapsed() < LONGEST => {
-            let changed = made.summary != summary || made.moment != chosen.moment;
+            let changed = made.of != of || made.moment != chosen.moment;
             let outdated = changed && made.since.elapsed() >= FRESH;
             if outdated && !made.refreshing.swap(true, Ordering::Relaxed) {
-                tokio::spawn(refresh(Arc::clone(shared), key, chosen, summary, Arc::clone(&made)));
+                tokio::spawn(refresh(Arc::clone(shared), key, chosen, of, Arc::clone(&made)));
             }
             made
         }
-        _ => make_in_turn(shared, key, chosen, summary).await?,
+        _ => make_in_turn(shared, key, chosen, of).await?,
     };
     made.whole.respond(headers).await
 }
 
-async fn refresh(
-    shared: Arc<Shared>,
-    key: String,
-    chosen: Chosen,
-    summary: Summary,
-    old: Arc<Made>,
-) {
-    match make(&shared, &chosen, summary).await {
+async fn refresh(shared: Arc<Shared>, key: String, chosen: Chosen, of: Of, old: Arc<Made>) {
+    match make(&shared, &chosen, of, Effort::Least).await {
         Ok(made) => {
-            // Compressed in advance, in the usual encoding.
-            let _ = made.whole.zstd().await;
-            shared.latest.keep(key, made);
+            shared.latest.0.insert(key.clone(), Arc::clone(&made));
+            improve(&shared, key, &made).await;
         }
         Err(problem) => {
             tracing::warn!(?problem, "cannot update the latest readings");
@@ -123,25 +121,41 @@ async fn refresh(
 
 /// Single flight: of concurrent equal requests, one computes the response.
 async fn make_in_turn(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     key: String,
     chosen: Chosen,
-    summary: Summary,
+    of: Of,
 ) -> Result<Arc<Made>, Problem> {
     let turn = shared.turns.of(format!("latest {key}"));
     let _turn = turn.lock().await;
-    if let Some(made) = shared.latest.get(&key).filter(|made| made.since.elapsed() < FRESH) {
+    if let Some(made) = shared.latest.0.get(&key).filter(|made| made.since.elapsed() < FRESH) {
         return Ok(made);
     }
-    let made = make(shared, &chosen, summary).await?;
-    shared.latest.keep(key, Arc::clone(&made));
+    let made = make(shared, &chosen, of, Effort::Some).await?;
+    shared.latest.0.insert(key, Arc::clone(&made));
     Ok(made)
+}
+
+/// Replaces a response by the same one, compressed well.
+async fn improve(shared: &Shared, key: String, made: &Arc<Made>) {
+    let whole = made.whole.with(Effort::Most);
+    if whole.zstd().await.is_err() || whole.gzip().await.is_err() {
+        return;
+    }
+    let is_kept = |now: Arc<Made>| Arc::ptr_eq(&now, made);
+    if shared.latest.0.get(&key).is_some_and(is_kept) {
+        let Made { of, moment, since, .. } = &**made;
+        let (of, moment, since) = (of.clone(), *moment, *since);
+        let refreshing = AtomicBool::new(made.refreshing.load(Ordering::Relaxed));
+        shared.latest.0.insert(key, Arc::new(Made { whole, of, moment, since, refreshing }));
+    }
 }
 
 async fn make(
     shared: &Shared,
     Chosen { ask, moment, silence_at }: &Chosen,
-    summary: Summary,
+    of: Of,
+    effort: Effort,
 ) -> Result<Arc<Made>, Problem> {
     let _place = shared.room.aside().await?;
     let (since, moment) = (Instant::now(), *moment);
@@ -153,7 +167,7 @@ async fn make(
         home: ask.home,
         attribution: shared.server.networks.attribution(&ask.query),
     };
-    let view = ask.view_of(Arc::clone(&shared.server.store) as Arc<dyn store::View>);
+    let view = ask.view_of(Arc::clone(&shared.server.store) as Arc<dyn View>);
     let page = view.latest(&ask.query).await?;
     let text = in_background(move || collection.write(&page).into()).await?;
     let mut head = Response::new(full(Bytes::new()));
@@ -162,8 +176,8 @@ async fn make(
     let headers = std::mem::take(head.headers_mut());
     let tag = format!("W/\"{}\"", &hexadecimal(&Sha256::digest(&text))[..32]);
     Ok(Arc::new(Made {
-        whole: Whole::new(text, tag, headers, Effort::Most),
-        summary,
+        whole: Whole::new(text, tag, headers, effort),
+        of,
         moment,
         since,
         refreshing: AtomicBool::new(false),
