@@ -47,6 +47,8 @@ impl Imported {
 pub struct ImportError {
     /// The result until then, which is stored.
     pub imported: Imported,
+    /// Whether the store failed: its last batch may be stored nevertheless.
+    pub of_store: bool,
     /// The error of the file or of the store.
     #[source]
     pub error: Box<dyn std::error::Error + Send + Sync>,
@@ -94,15 +96,15 @@ pub async fn import<E: Into<Box<dyn std::error::Error + Send + Sync>>>(
         if !batch.is_empty()
             && let Err(error) = put(&batch).await
         {
-            return Err(ImportError { imported, error: error.into() });
+            return Err(ImportError { imported, of_store: true, error: error.into() });
         }
         imported.add(&of_batch);
         progress(bytes.load(Relaxed));
     }
     match reading.await {
         Ok(Ok(others)) => Ok(Imported { others, ..imported }),
-        Ok(Err(error)) => Err(ImportError { imported, error: error.into() }),
-        Err(panic) => Err(ImportError { imported, error: store::import::unreadable(panic).into() }),
+        Ok(Err(error)) => failed(imported, error),
+        Err(panic) => failed(imported, store::import::unreadable(panic)),
     }
 }
 
@@ -114,6 +116,10 @@ impl Imported {
         self.fields_left_out += other.fields_left_out;
         self.differing += other.differing;
     }
+}
+
+fn failed(imported: Imported, error: store::Error) -> Result<Imported, ImportError> {
+    Err(ImportError { imported, of_store: false, error: error.into() })
 }
 
 type Chunk = Vec<Result<ImportedRow, RowError>>;

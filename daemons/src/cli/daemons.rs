@@ -205,13 +205,15 @@ impl Collect {
         }
         let measuring = self.metrics.start("collect").await?;
         let mut tasks = Tasks::new(stop.clone());
+        let mut target = None;
         let destination: Box<dyn Destination> = if self.once {
             // A single collection is an ordinary command.
-            let target =
+            let target = target.insert(
                 Target::of_collection(&self.store, self.feed.keep(), self.networks.networks())
-                    .await?;
+                    .await?,
+            );
             measuring.watch(&mut tasks, target.opened().await.as_ref(), None, &clock);
-            Box::new(target)
+            Box::new(target.clone())
         } else {
             let store = self.store.open_to_keep(self.feed.keep()).await?;
             measuring.watch(&mut tasks, Some(&store), None, &clock);
@@ -220,8 +222,9 @@ impl Collect {
         };
         let slack = self.store.deletion_slack();
         let mut collector = self.feed.collector(destination, clock, Arc::default(), slack)?;
-        if self.once {
+        if let Some(target) = target {
             let collected = collector.collect_patiently(None, &stop).await;
+            target.close().await;
             stop.cancel();
             tasks.run().await?;
             // Every feed has records that cannot be stored; they are counted in the log.

@@ -20,6 +20,9 @@ use super::store_flags::{Access, Reached, StoreFlags};
 use super::target::Target;
 use super::{Failure, bad_call, wall_clock};
 
+/// How often an export begins anew when the process that has the store open has exited.
+const RESTARTS: u32 = 3;
+
 /// Maximum number of refused rows that are printed individually.
 const SHOWN: u64 = 20;
 
@@ -53,7 +56,10 @@ impl Import {
         let target = Target::of_import(&self.store).await?;
         let rules = Rules { strict: self.strict, network: self.network };
         tokio::select! {
-            done = import_all(inputs, rules, &target) => done,
+            done = import_all(inputs, rules, &target) => {
+                target.close().await;
+                done
+            }
             code = interrupted() => {
                 say("airshed: interrupted; the batches before that are stored; import the same \
                      files again to continue");
@@ -114,6 +120,7 @@ async fn import_all(
         let imported = imported.map_err(|failure| {
             let before = failure.imported.stored;
             let stored = match before {
+                0 if failure.of_store => "no reading of it is known to be stored".to_owned(),
                 0 => "no reading of it was stored".to_owned(),
                 _ => format!("{before} readings before that were stored"),
             };
@@ -242,7 +249,7 @@ impl Export {
         let ask = control::export_request(&fields).map_err(|bad| {
             bad_call(format!("--{}: {}", flag_of(&bad.field), in_flags(bad.reason)))
         })?;
-        let store = self.store.reach(Access::Read).await?;
+        let mut store = self.store.reach(Access::Read).await?;
         let own_settings = self.networks.are_given() || self.store.names_models();
         if own_settings && matches!(store, Reached::Held(_)) {
             say("airshed: another process has the store open; its own --network-terms and \
@@ -250,23 +257,32 @@ impl Export {
         }
         let mut output = Output::open("output", self.output.as_deref())?;
         let bar = bar(0, "{spinner} {human_pos} rows {elapsed}", "");
-        let rows = match store {
-            Reached::Opened(store) => {
-                let networks = self.networks.networks();
-                let present = store.networks().await?;
-                let ask = ask.at_home_in(&present);
-                let encoder = ask.encoder(&networks.attribution_of_copy(&ask.query, &present))?;
-                let progress = |rows| bar.set_position(rows);
-                let pages = ask.pages_of(store.snapshot().await?);
-                match transfer::export(pages, encoder, &mut output, progress).await {
-                    Err(ExportError::Write(error)) => return Err(output.failure(error)),
-                    rows => rows?,
+        let mut again = RESTARTS;
+        let rows = loop {
+            match store {
+                Reached::Opened(store) => {
+                    let networks = self.networks.networks();
+                    let present = store.networks().await?;
+                    let ask = ask.at_home_in(&present);
+                    let words = networks.attribution_of_copy(&ask.query, &present);
+                    let progress = |rows| bar.set_position(rows);
+                    let pages = ask.pages_of(store.snapshot().await?);
+                    match transfer::export(pages, ask.encoder(&words)?, &mut output, progress).await
+                    {
+                        Err(ExportError::Write(error)) => return Err(output.failure(error)),
+                        rows => break rows?,
+                    }
                 }
+                Reached::Held(mut client) => match client.export(&fields, &mut output).await {
+                    // The process that had the store open has exited.
+                    Err(failure) if failure.has_ended() && again > 0 && output.restart()? => {
+                        again -= 1;
+                        store = self.store.reach(Access::Read).await?;
+                    }
+                    Err(ClientError::Write(error)) => return Err(output.failure(error)),
+                    rows => break rows?,
+                },
             }
-            Reached::Held(mut client) => match client.export(&fields, &mut output).await {
-                Err(ClientError::Write(error)) => return Err(output.failure(error)),
-                rows => rows?,
-            },
         };
         output.finish()?;
         bar.finish_and_clear();

@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::fs::{self, File, Permissions};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Seek, Write};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::fs::{PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
@@ -106,6 +106,16 @@ impl Output {
             Err(error) => Err(error),
         };
         opened.map_err(|error| cannot_write(&named, &error))
+    }
+
+    /// Discards what was written, if nobody has seen it.
+    pub(super) fn restart(&mut self) -> io::Result<bool> {
+        let Self::Whole { writer, .. } = self else { return Ok(false) };
+        writer.flush()?;
+        let file = writer.get_mut().as_file_mut();
+        file.set_len(0)?;
+        file.rewind()?;
+        Ok(true)
     }
 
     /// Flushes everything and moves the file into place.

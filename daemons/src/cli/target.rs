@@ -1,6 +1,7 @@
 //! The target of a command's puts.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use airshed::control::{self, Client, ClientError};
 use airshed::networks::Networks;
@@ -9,14 +10,26 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use store::{Error, ErrorKind, Reading, Store};
 use tokio::sync::Mutex;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::Failure;
 use super::store_flags::{Access, Reached, StoreFlags};
 
+/// How long a call is repeated while the process that has the store open exits: longer than it takes
+/// to release its lock.
+const PATIENCE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// How long this process waits, when it is done, for the commands of others.
+const DRAIN: Duration = Duration::from_secs(60);
+
 /// A store that is opened directly, or used through the process that has it open. If that process
 /// exits meanwhile, the store is opened directly.
-pub(super) struct Target {
+#[derive(Clone)]
+pub(super) struct Target(Arc<Inner>);
+
+struct Inner {
     flags: StoreFlags,
     /// The retention period of the readings.
     keep: Option<SignedDuration>,
@@ -25,13 +38,16 @@ pub(super) struct Target {
     /// Whose data other commands find in it.
     networks: Arc<Networks>,
     way: Mutex<Way>,
+    /// The commands of other processes on the store that this one has open.
+    commands: TaskTracker,
+    stop: CancellationToken,
 }
 
 enum Way {
     /// Not opened yet: a new store is created only with its first reading.
     Unknown,
-    /// A store opened by this process, and its control socket for other commands.
-    Opened(Arc<dyn Store>, #[expect(dead_code, reason = "stops when dropped")] DropGuard),
+    /// A store opened by this process.
+    Opened(Arc<dyn Store>),
     /// A store opened by another process.
     Held(Client),
 }
@@ -70,36 +86,49 @@ impl Target {
         daemon: &'static str,
         networks: Arc<Networks>,
     ) -> Self {
-        Self { flags: flags.clone(), keep, daemon, networks, way: Mutex::new(Way::Unknown) }
+        let (way, commands, stop) =
+            (Mutex::new(Way::Unknown), TaskTracker::new(), CancellationToken::new());
+        Self(Arc::new(Inner { flags: flags.clone(), keep, daemon, networks, way, commands, stop }))
     }
 
     async fn open(&self) -> Result<(), Failure> {
-        *self.way.lock().await = self.reach().await?;
+        *self.0.way.lock().await = self.0.reach().await?;
         Ok(())
+    }
+
+    /// Ends the control socket, when the commands that use it are done.
+    pub(super) async fn close(&self) {
+        self.0.stop.cancel();
+        self.0.commands.close();
+        self.0.commands.wait().await;
     }
 
     /// The store, if this process has it open.
     pub(super) async fn opened(&self) -> Option<Arc<dyn Store>> {
-        match &*self.way.lock().await {
-            Way::Opened(store, _) => Some(Arc::clone(store)),
+        match &*self.0.way.lock().await {
+            Way::Opened(store) => Some(Arc::clone(store)),
             _ => None,
         }
     }
+}
 
+impl Inner {
     async fn call(&self, call: Call<'_>) -> Result<u64, Error> {
         let mut way = self.way.lock().await;
-        let mut again = true;
+        let begun = Instant::now();
         loop {
             if matches!(*way, Way::Unknown) {
                 *way = Box::pin(self.reach()).await.map_err(not_reached)?;
             }
             match &mut *way {
                 Way::Unknown => {}
-                Way::Opened(store, _) => return on_store(store.as_ref(), call).await,
+                Way::Opened(store) => return on_store(store.as_ref(), call).await,
                 Way::Held(client) => match through(client, call).await {
                     // Puts are idempotent, so repeating a completed one is harmless.
-                    Err(failure) if again && failure.has_ended() => {
-                        (*way, again) = (Way::Unknown, false);
+                    Err(failure) if failure.has_ended() && begun.elapsed() < PATIENCE => {
+                        *way = Way::Unknown;
+                        // A process that is being killed holds lock and socket a moment longer.
+                        tokio::time::sleep(PAUSE).await;
                     }
                     done => return done.map_err(failed),
                 },
@@ -114,13 +143,13 @@ impl Target {
                 Way::Held(client)
             }
             Reached::Opened(store) => {
-                let stop = CancellationToken::new();
                 if let Some(socket) = self.flags.socket() {
                     let (store, networks) = (Arc::clone(&store), Arc::clone(&self.networks));
-                    let parts = control::Parts { store, networks, daemon: self.daemon };
-                    tokio::spawn(control::run(parts, socket, stop.clone()));
+                    let parts =
+                        control::Parts { store, networks, daemon: self.daemon, drain: DRAIN };
+                    self.commands.spawn(control::run(parts, socket, self.stop.clone()));
                 }
-                Way::Opened(store, stop.drop_guard())
+                Way::Opened(store)
             }
         })
     }
@@ -153,14 +182,14 @@ fn failed(error: ClientError) -> Error {
 #[async_trait]
 impl Destination for Target {
     async fn put(&self, batch: &[Reading]) -> Result<(), Error> {
-        self.call(Call::Put(batch)).await.map(drop)
+        self.0.call(Call::Put(batch)).await.map(drop)
     }
 
     async fn delete_before(&self, moment: Timestamp) -> Result<u64, Error> {
-        self.call(Call::DeleteBefore(moment)).await
+        self.0.call(Call::DeleteBefore(moment)).await
     }
 
     async fn readings(&self) -> Result<u64, Error> {
-        self.call(Call::Readings).await
+        self.0.call(Call::Readings).await
     }
 }

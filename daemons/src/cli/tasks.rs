@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use airshed::networks::Networks;
 use airshed::{control, reason};
@@ -13,6 +14,9 @@ use tracing::{error, info};
 
 use super::Failure;
 use super::store_flags::StoreFlags;
+
+/// How long a daemon that stops waits for commands on its store.
+const DRAIN: Duration = Duration::from_secs(8);
 
 /// Daemons that run and stop together.
 pub(super) struct Tasks {
@@ -46,7 +50,7 @@ impl Tasks {
     ) {
         if let Some(socket) = flags.socket() {
             let (store, networks) = (Arc::clone(store), Arc::clone(networks));
-            let parts = control::Parts { store, networks, daemon };
+            let parts = control::Parts { store, networks, daemon, drain: DRAIN };
             self.add("control", control::run(parts, socket, self.stop.clone()));
         }
     }

@@ -32,20 +32,19 @@ pub struct Parts {
     pub networks: Arc<Networks>,
     /// The name of this daemon, for display.
     pub daemon: &'static str,
+    /// How long open responses are drained at shutdown.
+    pub drain: Duration,
 }
 
 /// Maximum size of an import request in bytes: about ten times that of a batch.
 const LARGEST_IMPORT: usize = 64 << 20;
-
-/// How long open responses are drained at shutdown.
-const DRAIN: Duration = Duration::from_secs(8);
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type Answer = Response<UnsyncBoxBody<Bytes, BoxError>>;
 
 /// Serves commands on the store until stopped.
 pub async fn run(parts: Parts, socket: Socket, stop: CancellationToken) {
-    let parts = Arc::new(parts);
+    let (drain, parts) = (parts.drain, Arc::new(parts));
     let graceful = GracefulShutdown::new();
     loop {
         let stream = tokio::select! {
@@ -76,7 +75,7 @@ pub async fn run(parts: Parts, socket: Socket, stop: CancellationToken) {
         });
     }
     drop(socket);
-    if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
+    if tokio::time::timeout(drain, graceful.shutdown()).await.is_err() {
         warn!("aborting commands that were still running");
     }
 }

@@ -1,12 +1,14 @@
 //! The program as its users drive it: calls, files, signals, kills. Nothing has to be installed.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod answers;
 mod binary;
 mod calls;
 mod control;
 #[path = "../support/daemon.rs"]
 mod daemon;
 mod durability;
+mod imports;
 mod loadtest;
 #[path = "../support/mod.rs"]
 mod support;
