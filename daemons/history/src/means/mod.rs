@@ -1,0 +1,328 @@
+//! The rule by which samples become means.
+//!
+//! - A **slot** is five minutes from a full five minutes of UTC on, without their end; its mean is
+//!   that of its samples. An **hour** is the mean of its slots, valid with 9 or more of 12. A
+//!   **day** (a UTC calendar day) and **24 h** that end at a full hour are the mean of their valid
+//!   hours, valid with 18 or more of 24. Each pollutant is counted for itself.
+//! - Where one pollutant is valid and the other is not, a mean has only the valid one. Where neither
+//!   is, it has what there is, and is of [low capture](Mean::low_capture): of an hour the mean of
+//!   its slots, of a day and 24 h that of the valid hours. A day and 24 h without any valid hour
+//!   have no mean, which is [counted](Means::without_mean).
+//! - There is an hour wherever there is a sample, and 24 h wherever the last of its hours has one:
+//!   a sensor that has ended gets no more means.
+//! - A mean is an exact fraction, cut towards zero to six decimals of a µg/m³, so that it never
+//!   crosses a limit with fewer decimals. Floating point is nowhere.
+//! - Samples of the same second and the same values are one. Different ones in the same second
+//!   both count: some sensors have two streams. The order in which samples come does not matter.
+//! - The neighbours of a sample, for [runs and medians](SampleFlags), are those of its UTC day, in
+//!   order of time, and of the values within a second. The flags of an hour, a day and 24 h count
+//!   the samples in it that have a flag, also those of hours that are not valid; so they depend on
+//!   nothing but the days of the window, and are the same when a day is read before the next.
+//!
+//! [`DaySamples`] takes the samples of one sensor and day, and returns its [`Means`].
+
+mod exact;
+mod flags;
+mod hour;
+
+use aqi::Decimal;
+use store::{SensorType, Window};
+
+use crate::Fixed;
+
+pub use flags::SampleFlags;
+use hour::{HOUR, Hour};
+
+/// The number of slots that makes an hour valid, of 12.
+pub const VALID_SLOTS: u32 = 9;
+
+/// The number of valid hours that makes a day or 24 h valid, of 24.
+pub const VALID_HOURS: u32 = 18;
+
+const DAY_HOURS: i64 = 24;
+
+/// What a sensor measured at a moment; 24 bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Sample {
+    /// UTC seconds since 1970.
+    pub second: i64,
+    /// PM10 and PM2.5, in µg/m³; temperature in °C and humidity in % for [climate](ClimateHour).
+    pub values: [Option<Fixed>; 2],
+}
+
+/// What the values of a sensor are, as far as flags depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// µg/m³ with decimals: zero is a sign of a failed fan.
+    Decimals,
+    /// Whole µg/m³ (HPM and the PMS family): zero is clean air.
+    WholeNumbers,
+    /// Numbers of particles (PPD42NS): limits in µg/m³ say nothing, so there are no flags.
+    Counts,
+}
+
+impl Source {
+    /// By the model. The values are not asked: a failed fan's zeros are whole numbers too.
+    pub fn of(model: SensorType) -> Self {
+        let starts = |family: &str| {
+            let start = model.as_str().get(..family.len());
+            start.is_some_and(|start| start.eq_ignore_ascii_case(family))
+        };
+        match () {
+            () if model.counts_particles() => Self::Counts,
+            () if starts("HPM") || starts("PMS") => Self::WholeNumbers,
+            () => Self::Decimals,
+        }
+    }
+}
+
+/// The samples of one sensor in one UTC day, in any order.
+///
+/// ```
+/// use airshed_history::{DaySamples, Fixed, Sample, Source};
+/// use store::Window;
+///
+/// let mut samples = DaySamples::new(0); // 1970-01-01
+/// for minute in 0..50 {
+///     let values = [Fixed::parse(b"20.5").ok(), Fixed::parse(b"8").ok()];
+///     assert!(samples.add(Sample { second: 60 * minute, values }));
+/// }
+/// let means = samples.means(None, Source::Decimals).means;
+/// let hour = &means[0];
+/// assert_eq!((hour.window, hour.end, hour.hours, hour.samples), (Window::Hour, 3600, 10, 50));
+/// assert_eq!(hour.values[0], Some("20.5".parse()?));
+/// assert!(!hour.low_capture() && means[1].window == Window::Day && means[1].low_capture());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct DaySamples {
+    /// UTC seconds since 1970.
+    midnight: i64,
+    samples: Vec<Sample>,
+}
+
+impl DaySamples {
+    /// Of the day with a number, counted from 1 January 1970.
+    pub fn new(day: i32) -> Self {
+        Self { midnight: i64::from(day) * DAY_HOURS * HOUR, samples: Vec::new() }
+    }
+
+    /// Adds a sample. False, and nothing is added, if it is of another day or has no value.
+    #[inline]
+    pub fn add(&mut self, sample: Sample) -> bool {
+        let is_of_day =
+            (0..DAY_HOURS * HOUR).contains(&sample.second.saturating_sub(self.midnight));
+        let is_added = is_of_day && sample.values.iter().any(Option::is_some);
+        if is_added {
+            self.samples.push(sample);
+        }
+        is_added
+    }
+
+    /// Whether it has no sample.
+    pub fn is_empty(&self) -> bool {
+        self.samples.is_empty()
+    }
+
+    /// The hours, the day, and, if the hours of the day before are given
+    /// ([`Hours::default`] where there are none), the 24 h that end within the day.
+    pub fn means(self, before: Option<&Hours>, source: Source) -> Means {
+        let midnight = self.midnight;
+        let Ordered { samples, repeated, collided } = self.ordered();
+        let hours = hour::hours_of(&samples);
+        let mut means =
+            Means { samples: samples.len() as u64, repeated, collided, ..Means::default() };
+        means.means.extend(hours.iter().map(|hour| of_hour(hour, source)));
+        let first = midnight.div_euclid(HOUR);
+        let windows = before.map(|before| {
+            let known = before.0.iter().filter(|hour| hour.number < first);
+            known.chain(&hours).collect::<Vec<_>>()
+        });
+        let all: Vec<_> = hours.iter().collect();
+        let day = (!all.is_empty()).then_some((Window::Day, first + DAY_HOURS, &*all));
+        let windows = windows.as_deref().unwrap_or_default();
+        let day24 = hours.iter().map(|last| {
+            let from = windows.partition_point(|hour| hour.number <= last.number - DAY_HOURS);
+            let until = windows.partition_point(|hour| hour.number <= last.number);
+            (Window::Day24, last.number + 1, windows.get(from..until).unwrap_or_default())
+        });
+        for (window, end, hours) in day.into_iter().chain(day24.filter(|_| before.is_some())) {
+            match of_hours(window, end, hours, source) {
+                Some(mean) => means.means.push(mean),
+                None => means.without_mean += 1,
+            }
+        }
+        let next = hours.into_iter().filter(|hour| hour.number > first);
+        means.hours = Hours(next.collect());
+        means
+    }
+
+    /// The hours of a sensor of temperature and humidity.
+    pub fn climate(self) -> Vec<ClimateHour> {
+        let hours = hour::hours_of(&self.ordered().samples);
+        let climate = hours.iter().map(|hour| {
+            let mean = of_hour(hour, Source::Counts);
+            let [temperature, humidity] = mean.values;
+            let Mean { end, hours: slots, samples, .. } = mean;
+            ClimateHour { end, temperature, humidity, slots, samples }
+        });
+        climate.collect()
+    }
+
+    fn ordered(self) -> Ordered {
+        let mut samples = self.samples;
+        samples.sort_unstable();
+        let all = samples.len();
+        samples.dedup();
+        let seconds = samples.chunk_by(|one, next| one.second == next.second).count();
+        Ordered {
+            repeated: (all - samples.len()) as u64,
+            collided: (samples.len() - seconds) as u64,
+            samples,
+        }
+    }
+}
+
+/// Samples in order of time, none of them twice.
+struct Ordered {
+    samples: Vec<Sample>,
+    repeated: u64,
+    collided: u64,
+}
+
+/// The last 23 hours of a day, which the 24 h that end within the next day need.
+#[derive(Debug, Clone, Default)]
+pub struct Hours(Vec<Hour>);
+
+impl Hours {
+    /// Whether no hour is known.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// The means of a sensor's day.
+#[derive(Debug, Clone, Default)]
+pub struct Means {
+    /// The hours, then the day, then the 24 h, each in order of time.
+    pub means: Vec<Mean>,
+    /// For the next day's [`DaySamples::means`].
+    pub hours: Hours,
+    /// Different samples.
+    pub samples: u64,
+    /// Samples that were there before, with the same second and the same values; they count once.
+    pub repeated: u64,
+    /// Samples in a second that has another one with other values; both count.
+    pub collided: u64,
+    /// Days and 24 h that have samples and no valid hour.
+    pub without_mean: u64,
+}
+
+/// One mean of one sensor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mean {
+    /// An hour, a day or 24 h.
+    pub window: Window,
+    /// The end of the window: UTC seconds since 1970.
+    pub end: i64,
+    /// PM10 and PM2.5 in µg/m³, cut to six decimals; at least one is there.
+    pub values: [Option<Decimal>; 2],
+    /// Data capture: the valid hours in the mean, of an hour its slots; of the pollutants that are
+    /// given, the larger number.
+    pub hours: u32,
+    /// The samples of which at least one value went into the mean: of an hour those in its slots,
+    /// otherwise those of the valid hours.
+    pub samples: u32,
+    /// What its samples say.
+    pub flags: SampleFlags,
+}
+
+impl Mean {
+    /// Whether neither pollutant is valid: it has concentrations, and is worth no index.
+    pub fn low_capture(&self) -> bool {
+        self.hours < if self.window == Window::Hour { VALID_SLOTS } else { VALID_HOURS }
+    }
+}
+
+/// One hour of a sensor of temperature and humidity, by the same slots and data capture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClimateHour {
+    /// The end of the hour: UTC seconds since 1970.
+    pub end: i64,
+    /// In °C, cut to six decimals.
+    pub temperature: Option<Decimal>,
+    /// Relative humidity in %, cut to six decimals.
+    pub humidity: Option<Decimal>,
+    /// The slots in the mean; of the values that are given, the larger number.
+    pub slots: u32,
+    /// The samples in the mean.
+    pub samples: u32,
+}
+
+/// Which of two pollutants a mean has, by the data capture of each; none if there is nothing.
+fn given(capture: [u32; 2], needed: u32) -> Option<[bool; 2]> {
+    let valid = capture.map(|there| there >= needed);
+    let some = if valid == [false, false] { capture.map(|there| there > 0) } else { valid };
+    (some != [false, false]).then_some(some)
+}
+
+fn of_hour(hour: &Hour, source: Source) -> Mean {
+    let slots = hour.parts.each_ref().map(|part| part.slots);
+    // Every sample has a value, so there is something.
+    let given = given(slots, VALID_SLOTS).unwrap_or_default();
+    let hours = [hour];
+    mean_of(Window::Hour, hour.number + 1, &hours, given, slots, source, |_| true)
+}
+
+fn of_hours(window: Window, end: i64, hours: &[&Hour], source: Source) -> Option<Mean> {
+    let valid = [0, 1].map(|pollutant| {
+        hours.iter().filter(|hour| hour.parts[pollutant].is_valid()).count() as u32 // at most 24
+    });
+    let given = given(valid, VALID_HOURS)?;
+    Some(mean_of(window, end, hours, given, valid, source, hour::Part::is_valid))
+}
+
+/// The mean of the parts of hours that count, with the pollutants that are given.
+fn mean_of(
+    window: Window,
+    end: i64,
+    hours: &[&Hour],
+    given: [bool; 2],
+    capture: [u32; 2],
+    source: Source,
+    counts: impl Fn(&hour::Part) -> bool + Copy,
+) -> Mean {
+    let value = |pollutant: usize| {
+        let parts = hours.iter().map(move |hour| &hour.parts[pollutant]);
+        let parts = parts.filter(move |part| part.slots > 0 && counts(part));
+        let number = parts.clone().count() as u64;
+        // From 10⁻⁹ µg/m³ to 10⁻⁶.
+        let cut = exact::cut(parts.flat_map(hour::Part::mean), number.max(1) * 1000);
+        // At most 9·10¹⁵, like the samples.
+        Decimal::new(i64::try_from(cut).unwrap_or_default(), 6).normalize()
+    };
+    let samples = hours.iter().map(|hour| {
+        let [pm10, pm25] = [0, 1].map(|n| given[n] && counts(&hour.parts[n]));
+        match (pm10, pm25) {
+            (true, true) => hour.with_any,
+            (true, false) => hour.parts[0].samples,
+            (false, true) => hour.parts[1].samples,
+            (false, false) => 0,
+        }
+    });
+    let mut signs = flags::Signs::default();
+    hours.iter().for_each(|hour| signs.add(&hour.signs));
+    let captures = capture.into_iter().zip(given).filter(|(_, is_given)| *is_given);
+    Mean {
+        window,
+        end: end.saturating_mul(HOUR),
+        values: [0, 1].map(|pollutant| given[pollutant].then(|| value(pollutant))),
+        hours: captures.map(|(there, _)| there).max().unwrap_or_default(),
+        samples: u32::try_from(samples.sum::<u64>()).unwrap_or(u32::MAX),
+        flags: match source {
+            Source::Decimals => signs.flags(true),
+            Source::WholeNumbers => signs.flags(false),
+            Source::Counts => SampleFlags::NONE,
+        },
+    }
+}
