@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use aqi::Decimal;
-use csv::{ByteRecord, ErrorKind as CsvErrorKind, ReaderBuilder};
+use csv::{ByteRecord, ErrorKind as CsvErrorKind, ReaderBuilder, Terminator};
 use store::SensorType;
 
 use super::cell::{self, Clock};
@@ -33,6 +33,10 @@ const VALUES: [&str; 4] = ["P1", "P2", "temperature", "humidity"];
 impl Columns {
     fn of(header: &ByteRecord) -> Result<Self, Error> {
         let names: Vec<_> = header.iter().map(cell::plain).collect();
+        if names.iter().any(|name| name.contains(&b'\r')) {
+            let message = "lines that end with a carriage return alone: save it with line feeds";
+            return Err(Error::new(ErrorKind::Invalid, message));
+        }
         let find = |wanted: &str| {
             names.iter().position(|name| name.eq_ignore_ascii_case(wanted.as_bytes()))
         };
@@ -64,27 +68,44 @@ pub(super) fn read(
     let mut builder = ReaderBuilder::new();
     // A quote must not join lines, or an odd one hides all rows after it.
     builder.has_headers(false).flexible(true).delimiter(b';').quoting(false);
-    let mut csv = builder.buffer_capacity(1 << 16).from_reader(Bounded { input, since_line: 0 });
+    // A line break after the last line, so that each line has one.
+    let input = Bounded { input, since_line: 0 }.chain(&b"\n"[..]);
+    let mut csv = builder.terminator(Terminator::Any(b'\n')).from_reader(input);
     let mut record = ByteRecord::new();
-    if !csv.read_byte_record(&mut record).map_err(broken)? {
-        return Err(Error::new(ErrorKind::Invalid, "an empty file"));
+    loop {
+        if !csv.read_byte_record(&mut record).map_err(broken)? {
+            return Err(Error::new(ErrorKind::Invalid, "an empty file"));
+        }
+        if !is_blank(&record) {
+            break;
+        }
     }
     let columns = Columns::of(&record)?;
     let has_values = columns.values.iter().any(Option::is_some);
     let mut reader = Reader { columns, file, known: Known::default(), clock: Clock::default() };
     while csv.read_byte_record(&mut record).map_err(broken)? {
+        if is_blank(&record) {
+            continue;
+        }
         report.rows += 1;
         if !has_values {
             report.passed_over += 1;
             continue;
         }
-        if let Some(row) = reader.row(&record, report)
+        // The reader is in the next line.
+        let line = csv.position().line().saturating_sub(1);
+        if let Some(row) = reader.row(&record, line, report)
             && each(row).is_break()
         {
             return Ok(ControlFlow::Break(()));
         }
     }
     Ok(ControlFlow::Continue(()))
+}
+
+/// Of an empty line, also with a carriage return or other white space.
+fn is_blank(record: &ByteRecord) -> bool {
+    record.len() <= 1 && record.as_slice().trim_ascii().is_empty()
 }
 
 struct Reader<'a> {
@@ -96,8 +117,13 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     /// The row, if it is kept; it is counted either way.
-    fn row<'s>(&'s mut self, record: &ByteRecord, report: &mut Report) -> Option<Row<'s>> {
-        let place = Place { file: self.file, record };
+    fn row<'s>(
+        &'s mut self,
+        record: &ByteRecord,
+        line: u64,
+        report: &mut Report,
+    ) -> Option<Row<'s>> {
+        let place = Place { file: self.file, record, line };
         let columns = &self.columns;
         if record.as_slice().contains(&b'"') && record.iter().any(cell::is_torn) {
             report.refused += 1;
@@ -148,6 +174,8 @@ impl Reader<'_> {
 struct Place<'a> {
     file: &'a File,
     record: &'a ByteRecord,
+    /// From 1.
+    line: u64,
 }
 
 impl Place<'_> {
@@ -155,7 +183,7 @@ impl Place<'_> {
         report.note(reason, || Note {
             reason,
             member: self.file.member.clone(),
-            line: self.record.position().map(csv::Position::line),
+            line: Some(self.line),
             text: text(),
         });
     }
@@ -275,7 +303,7 @@ impl<R: Read> Read for Bounded<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.input.read(buffer)?;
         let new = buffer.get(..read).unwrap_or_default();
-        match new.iter().rposition(|byte| matches!(byte, b'\n' | b'\r')) {
+        match new.iter().rposition(|byte| *byte == b'\n') {
             Some(end) => self.since_line = read - end,
             None => self.since_line += read,
         }

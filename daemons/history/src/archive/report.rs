@@ -12,7 +12,7 @@ const NAMED: u64 = 5;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Report {
-    /// The lines after the header of each file, without empty ones.
+    /// The lines after the header of each file, without blank ones.
     pub rows: u64,
     /// Passed on.
     pub kept: u64,
