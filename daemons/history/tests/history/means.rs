@@ -324,9 +324,9 @@ fn a_spike_is_above_five_medians_and_by_more_than_its_limit() {
 #[test]
 fn a_run_across_hours_counts_in_both() {
     let mut samples: Vec<_> = (0..48).map(|n| sample(150 * n, &format!("{n}.5"), "1")).collect();
-    for n in 0..48 {
+    for (n, sample) in samples.iter_mut().enumerate() {
         if n != 20 {
-            samples[n].values = [value("7"), value("1")];
+            sample.values = [value("7"), value("1")];
         }
     }
     // Hour 0 has 20 and, to its end, 3 in a run that goes on; hour 1 has 24.
