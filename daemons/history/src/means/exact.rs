@@ -89,7 +89,7 @@ fn cut_wide(terms: impl Iterator<Item = Term>, divisor: u64) -> i128 {
 }
 
 /// An unsigned integer of any size: words from the lowest to the highest, which is not zero.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 struct Wide(Vec<u64>);
 
 impl Wide {
@@ -145,5 +145,71 @@ impl Wide {
     fn cmp(&self, other: &Self) -> Ordering {
         let from_highest = || self.0.iter().rev().cmp(other.0.iter().rev());
         self.0.len().cmp(&other.0.len()).then_with(from_highest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use num_bigint::BigInt;
+    use num_rational::BigRational;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn word() -> impl Strategy<Value = u64> {
+        prop_oneof![Just(0), Just(1), Just(u64::MAX), Just(u64::MAX - 1), any::<u64>()]
+    }
+
+    fn wide() -> impl Strategy<Value = Wide> {
+        let words = prop::collection::vec(word(), 0..5);
+        words.prop_map(|words| {
+            let mut wide = Wide(words);
+            wide.shorten();
+            wide
+        })
+    }
+
+    fn big(wide: &Wide) -> BigInt {
+        let words = wide.0.iter().rev();
+        words.fold(BigInt::from(0), |number, word| (number << 64) + BigInt::from(*word))
+    }
+
+    /// Numerators like those of 2^32 samples, and denominators of thirds that make a whole.
+    fn terms() -> impl Strategy<Value = Vec<Term>> {
+        let most = 1i128 << 95;
+        let numerator = prop_oneof![-9i128..9, -most..most, Just(most), Just(-most)];
+        let denominator = prop_oneof![1u64..7, 1..1000u64, 1..MOST, Just(MOST - 1)];
+        prop::collection::vec((numerator, denominator), 0..20)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 4096, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_sum_is_cut_as_a_rational(terms in terms(), divisor in prop_oneof![1u64..4, 1..24_001u64]) {
+            let rationals = terms.iter().map(|(numerator, denominator)| {
+                BigRational::new(BigInt::from(*numerator), BigInt::from(*denominator))
+            });
+            let sum = rationals.sum::<BigRational>() / BigRational::from_integer(divisor.into());
+            let expected = i128::try_from(sum.to_integer()).unwrap(); // towards zero
+            prop_assert_eq!(cut(terms.iter().copied(), divisor), expected);
+            prop_assert_eq!(cut_wide(terms.iter().copied(), divisor), expected);
+            let (one, other) = terms.split_at(terms.len() / 2);
+            let sums = [Sum::of(one), Sum::of(other)];
+            prop_assert_eq!(cut(sums.iter().flat_map(|sum| sum.terms().iter().copied()), divisor), expected);
+        }
+
+        #[test]
+        fn wide_integers_are_integers(one in wide(), other in wide(), by in word()) {
+            let mut sum = one.clone();
+            sum.add(&other);
+            prop_assert_eq!(big(&sum), big(&one) + big(&other));
+            sum.subtract(&one);
+            prop_assert_eq!(&sum.0, &other.0);
+            prop_assert_eq!(one.cmp(&other), big(&one).cmp(&big(&other)));
+            let mut product = one.clone();
+            product.multiply(by);
+            prop_assert_eq!(big(&product), big(&one) * BigInt::from(by));
+        }
     }
 }

@@ -232,6 +232,15 @@ fn a_sensor_that_has_ended_has_no_more_means() {
     let few: Vec<_> = (0..8).map(|n| sample(300 * n, "1", "1")).collect();
     let means = means_of(&few, 1, Source::Decimals).remove(0);
     assert_eq!((means.means.len(), means.without_mean), (1, 2)); // the hour; neither day nor 24 h
+    // Hours that are not of the day before are not taken for it.
+    let full: Vec<_> = (0..600).map(|n| sample(100 * n, "1", "1")).collect();
+    let hours = means_of(&full, 1, Source::Decimals).remove(0).hours;
+    let again = |before: &Hours| {
+        let mut samples = DaySamples::new(0);
+        full.iter().for_each(|sample| assert!(samples.add(*sample)));
+        samples.means(Some(before), Source::Decimals).means
+    };
+    assert_eq!(again(&hours), again(&Hours::default()));
     // Without the day before, nobody asked for 24 h.
     let mut samples = DaySamples::new(0);
     assert!(samples.add(sample(0, "1", "")));
