@@ -174,12 +174,13 @@ mod tests {
         words.fold(BigInt::from(0), |number, word| (number << 64) + BigInt::from(*word))
     }
 
-    /// Numerators like those of 2^32 samples, and denominators of thirds that make a whole.
+    /// Numerators like those of 2^32 samples; and small ones, which make whole numbers.
     fn terms() -> impl Strategy<Value = Vec<Term>> {
         let most = 1i128 << 95;
         let numerator = prop_oneof![-9i128..9, -most..most, Just(most), Just(-most)];
         let denominator = prop_oneof![1u64..7, 1..1000u64, 1..MOST, Just(MOST - 1)];
-        prop::collection::vec((numerator, denominator), 0..20)
+        let any = prop::collection::vec((numerator, denominator), 0..20);
+        prop_oneof![any, prop::collection::vec((-9i128..9, 1u64..5), 0..6)]
     }
 
     proptest! {
