@@ -34,7 +34,7 @@ impl Columns {
     fn of(header: &ByteRecord) -> Result<Self, Error> {
         let names: Vec<_> = header.iter().map(cell::plain).collect();
         if names.iter().any(|name| name.contains(&b'\r')) {
-            let message = "lines that end with a carriage return alone: save it with line feeds";
+            let message = "lines end with a carriage return only: save the file with line feeds";
             return Err(Error::new(ErrorKind::Invalid, message));
         }
         let find = |wanted: &str| {
@@ -42,9 +42,9 @@ impl Columns {
         };
         let needed = |name: &str| {
             find(name).ok_or_else(|| {
-                let line = shown(header.as_slice());
+                let line = shown(&header.iter().collect::<Vec<_>>().join(&b';'));
                 let message = format!(
-                    "not a file of the archive: no column {name} between `;` in the first line, `{line}`"
+                    "not an archive file: no column {name} in the `;`-separated header `{line}`"
                 );
                 Error::new(ErrorKind::Invalid, message)
             })
@@ -127,7 +127,7 @@ impl Reader<'_> {
         let columns = &self.columns;
         if record.as_slice().contains(&b'"') && record.iter().any(cell::is_torn) {
             report.refused += 1;
-            place.note(report, Reason::BadQuotes, || "a quote that is not closed".to_owned());
+            place.note(report, Reason::BadQuotes, || "unbalanced quote".to_owned());
             return None;
         }
         let required = |at: usize| cell::plain(record.get(at).unwrap_or_default());

@@ -1,25 +1,26 @@
-//! The rule by which samples become means.
+//! Averages the samples of one sensor.
 //!
-//! - A **slot** is five minutes from a full five minutes of UTC on, without their end; its mean is
-//!   that of its samples. An **hour** is the mean of its slots, valid with 9 or more of 12. A
-//!   **day** (a UTC calendar day) and **24 h** that end at a full hour are the mean of their valid
-//!   hours, valid with 18 or more of 24. Each pollutant is counted for itself.
-//! - Where one pollutant is valid and the other is not, a mean has only the valid one. Where neither
-//!   is, it has what there is, and is of [low capture](Mean::low_capture): of an hour the mean of
-//!   its slots, of a day and 24 h that of the valid hours. A day and 24 h without any valid hour
-//!   have no mean, which is [counted](Means::without_mean).
-//! - There is an hour wherever there is a sample, and 24 h wherever the last of its hours has one:
-//!   a sensor that has ended gets no more means.
-//! - A mean is an exact fraction, cut towards zero to six decimals of a µg/m³, so that it never
-//!   crosses a limit with fewer decimals. Floating point is nowhere.
-//! - Samples of the same second and the same values are one. Different ones in the same second
-//!   both count: some sensors have two streams. The order in which samples come does not matter.
-//! - The neighbours of a sample, for [runs and medians](SampleFlags), are those of its UTC day, in
-//!   order of time, and of the values within a second. The flags of an hour, a day and 24 h count
-//!   the samples in it that have a flag, also those of hours that are not valid; so they depend on
-//!   nothing but the days of the window, and are the same when a day is read before the next.
+//! - A **slot** is the five-minute interval \[t, t + 300 s), aligned to UTC; its mean is that of
+//!   its samples. An **hour** is the mean of its slots, valid with 9 or more of 12. A **day** (UTC
+//!   calendar day) and a **24 h** mean (ending at a full hour) are the mean of their valid hours,
+//!   valid with 18 or more of 24.
+//! - Data capture is judged per pollutant. If only one pollutant is valid, the mean has only that
+//!   one. If neither is, the mean has low [capture](Mean::low_capture): an hour is the mean of the
+//!   available slots, a day or 24 h mean that of the valid hours. Without a valid hour there is no
+//!   day or 24 h mean; these are [counted](Means::without_mean).
+//! - Every hour with a sample has a mean, and a 24 h mean ends with every such hour: a sensor that
+//!   has stopped reporting gets no further 24 h means.
+//! - A mean is an exact fraction, truncated to six decimals of a µg/m³, so it never crosses a limit
+//!   with fewer decimals. No floating-point numbers are used.
+//! - Samples with the same second and values count once. Different samples of the same second both
+//!   count: some sensors have two streams. The order of the samples does not matter.
+//! - Runs and medians ([`SampleFlags`]) are computed within a UTC day, in order of time and, within
+//!   a second, of the values. A sample's neighbours may thus be in another hour, but not in another
+//!   day. Hours, days and 24 h means count the marked samples within them, including those in
+//!   invalid hours. A day's flags are therefore the same whether or not the next day is known, and
+//!   the 24 h mean that ends at midnight has the flags of the day.
 //!
-//! [`DaySamples`] takes the samples of one sensor and day, and returns its [`Means`].
+//! [`DaySamples`] collects the samples of a sensor and day, and returns its [`Means`].
 
 mod exact;
 mod flags;

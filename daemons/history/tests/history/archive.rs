@@ -193,7 +193,7 @@ fn what_is_not_of_the_archive_is_said() {
         (b"\x7fELF\x00\x01", "binary data, not CSV"),
         (
             b"sensor_id;timestamp;P1\r1;2020-01-01T00:00:00;5\r",
-            "lines that end with a carriage return alone: save it with line feeds",
+            "lines end with a carriage return only: save the file with line feeds",
         ),
         (b"PAR1\x15\x00", "a Parquet file, not CSV"),
         (&utf16, "text in UTF-16, not UTF-8"),
@@ -202,13 +202,12 @@ fn what_is_not_of_the_archive_is_said() {
         (&deep, "a file that is compressed too many times"),
         (
             b"sensor_id,timestamp,P1\n1,2020-01-01T00:00:00,5\n",
-            "not a file of the archive: no column sensor_id between `;` in the first line, \
+            "not an archive file: no column sensor_id in the `;`-separated header \
              `sensor_id,timestamp,P1`",
         ),
         (
             b"sensor_id;P1\n",
-            "not a file of the archive: no column timestamp between `;` in the first line, \
-             `sensor_idP1`",
+            "not an archive file: no column timestamp in the `;`-separated header `sensor_id;P1`",
         ),
     ] {
         let error = refused(bytes);
