@@ -1,4 +1,4 @@
-//! The rows of a day and its readings.
+//! Rows of one day in, readings out.
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -13,9 +13,9 @@ use crate::Error;
 use crate::archive::{self, Report, Row, Station};
 use crate::means::{ClimateHour, DaySamples, Hours, Mean, Means, Sample, SampleFlags, Source};
 
-/// What all sensors measured in one UTC day: rows of any number of files and sensors, in any order.
+/// Collects the rows of one UTC day, of any number of files and sensors, in any order.
 ///
-/// A sensor takes 24 bytes a sample, some 15 KB for a usual day.
+/// It needs 24 bytes per sample, some 15 KB per sensor (up to twice that while it grows).
 #[derive(Debug)]
 pub struct Day {
     /// Days since 1970.
@@ -96,8 +96,8 @@ impl Day {
         true
     }
 
-    /// The readings. For those of 24 hours, it needs the hours of the day before
-    /// ([`Carried::default`] where there are none), and leaves those of this day there.
+    /// The readings. Those of 24 hours are computed only if `carried` is given: the hours of the
+    /// previous day ([`Carried::default`] if there are none), which are replaced by this day's.
     pub fn finish(mut self, carried: Option<&mut Carried>) -> Readings {
         self.sensors.sort_unstable_by_key(|sensor| sensor.id);
         let mut all = Readings { other_days: self.other_days, ..Readings::default() };
@@ -157,28 +157,28 @@ fn reading(id: u64, mean: &Mean, station: &Station) -> Option<(Reading, SampleFl
     Some((reading, mean.flags))
 }
 
-/// The hours of all sensors that the next day's means over 24 hours need: some 3 KB a sensor.
+/// The hours of all sensors that the next day's 24 h means need: some 5 KB per sensor.
 #[derive(Debug, Default)]
 pub struct Carried(HashMap<u64, Hours>);
 
-/// What a [`Day`] becomes.
+/// The readings of a [`Day`], and counts.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Readings {
-    /// By sensor, then `1h`, `day` and `24h`, each in order of time. What describes the sensor is
-    /// that of its last sample in the window.
+    /// By sensor, then `1h`, `day` and `24h`, each in order of time. The sensor's attributes
+    /// are those of the last sample in the window.
     pub readings: Vec<(Reading, SampleFlags)>,
     /// Temperature and humidity, by sensor and time.
     pub climate: Vec<Climate>,
     /// Different samples of particulates: `samples` and `repeated` are all of the day.
     pub samples: u64,
-    /// Samples of particulates that were there before, with the same second and values.
+    /// Repeated samples of particulates, with the same second and values.
     pub repeated: u64,
-    /// Samples of particulates in a second that has another one with other values; both count.
+    /// Samples of particulates beyond the first in the same second, with other values; all count.
     pub collided: u64,
     /// Days and 24 hours with samples of particulates, but without a valid hour.
     pub without_mean: u64,
-    /// Rows of other days, which were left out.
+    /// Rows of other days, left out.
     pub other_days: u64,
 }
 
@@ -187,7 +187,7 @@ pub struct Readings {
 pub struct Climate {
     /// The sensor, which is another one than that of particulate matter in the same place.
     pub sensor: Sensor,
-    /// What describes it, at the last sample of the hour.
+    /// Its attributes at the last sample of the hour.
     pub station: Arc<Station>,
     /// Its mean.
     pub hour: ClimateHour,

@@ -1,16 +1,17 @@
 //! Reads the files of Sensor.Community's archive (<https://archive.sensor.community>).
 //!
-//! - One file a sensor and day, `2021-02-14_sds011_sensor_41201.csv`; older ones compressed with
-//!   gzip; one zip archive a type and month. What a file is, is found by its content.
-//! - `;` between cells, `.` in numbers, a header line; other types of sensors have other columns.
-//!   Names decide, in any order: `sensor_id` and `timestamp` have to be there; `sensor_type`,
-//!   `location`, `lat`, `lon`, `P1` (PM10), `P2` (PM2.5), `temperature` and `humidity` are read;
-//!   all others are passed over.
-//! - A row is a line: a damaged one never takes others with it. Cells can be quoted, but not
+//! - There is one file per sensor and day, such as `2021-02-14_sds011_sensor_41201.csv`, compressed
+//!   with gzip for older years, and one zip archive per sensor type and month. The format is
+//!   detected from the content.
+//! - CSV with `;` as separator, `.` as decimal point and a header. Sensor types differ in their
+//!   columns, which are found by name, in any order: `sensor_id` and `timestamp` are required;
+//!   `sensor_type`, `location`, `lat`, `lon`, `P1` (PM10), `P2` (PM2.5), `temperature` and
+//!   `humidity` are read; all others are ignored.
+//! - Each line is a row, so a damaged one never affects others. Cells may be quoted, but cannot
 //!   contain a `;` or a line break.
-//! - Whether a sensor is indoors is known from the name of its file alone.
+//! - Whether a sensor is indoors is known only from the file name.
 //!
-//! [`read`] passes each [`Row`] on, and adds to a [`Report`] what was not passed on, and why.
+//! [`read`] passes on each [`Row`] and counts in a [`Report`] what it left out, and why.
 
 mod cell;
 mod line;
@@ -33,7 +34,7 @@ pub use report::{Note, Reason, Report};
 pub struct Row<'a> {
     /// The number of the sensor, at most 2^63 - 1.
     pub sensor: u64,
-    /// What describes the sensor: the same `Arc` as in the row before, if it is the same.
+    /// The sensor's attributes; the same `Arc` as in the previous row if they are the same.
     pub station: &'a Arc<Station>,
     /// UTC seconds since 1970; a fraction of a second is cut.
     pub second: i64,
@@ -44,7 +45,7 @@ pub struct Row<'a> {
     pub climate: [Option<Fixed>; 2],
 }
 
-/// What describes a sensor.
+/// The attributes of a sensor.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Station {
     /// The model; [`SensorType::UNKNOWN`] where it is missing, [`SensorType::UNREADABLE`] where it
@@ -56,20 +57,18 @@ pub struct Station {
     pub latitude: Option<Decimal>,
     /// Degrees east (WGS 84).
     pub longitude: Option<Decimal>,
-    /// Whether the sensor is indoors; unknown where the file's name does not say which sensor it
-    /// has.
+    /// Whether the sensor is indoors; unknown if the file is not named like one of the archive.
     pub indoor: Option<bool>,
 }
 
-/// Reads a file row by row, until it ends or `each` breaks off. Its name, or its path or URL, says
-/// whether the sensor is indoors; the names of the files in a zip archive count as well.
+/// Reads a file row by row until its end, or until `each` returns `Break`. `name` is the file's
+/// name, path or URL, which tells whether the sensor is indoors, as do the names of files in a zip
+/// archive.
 ///
-/// Rows without P1, P2, temperature and humidity are not passed on, and neither are those without
-/// a readable sensor or timestamp: the report has their number. It is added to, so one report may
-/// be of several files.
+/// Rows without a value, or without a valid sensor or timestamp, are not passed on but counted. The
+/// counts are added to `report`, so one report can cover several files.
 ///
-/// [`Invalid`](crate::ErrorKind::Invalid) if it is not a file of the archive,
-/// [`Damaged`](crate::ErrorKind::Damaged) if it is damaged or truncated, and
+/// [`Invalid`](crate::ErrorKind::Invalid) if it is not an archive file, [`Damaged`](crate::ErrorKind::Damaged) if it is damaged or truncated, and
 /// [`Io`](crate::ErrorKind::Io) on a read error, after the preceding rows were passed on. In a zip
 /// archive, files that are not of the archive are left out and reported, unless none is.
 ///

@@ -1,4 +1,4 @@
-//! What of a file was not passed on, and why.
+//! Counts what was left out of a file, and why.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,24 +7,25 @@ use std::sync::Arc;
 /// The maximum number of [notes](Report::notes) of one reason.
 const NAMED: u64 = 5;
 
-/// What became of the rows. Each is one of four:
+/// Counts of rows:
 /// `rows = kept + without_values + passed_over + refused`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Report {
-    /// The lines after the header of each file, without blank ones.
+    /// Lines after the header, except blank ones.
     pub rows: u64,
     /// Passed on.
     pub kept: u64,
-    /// In files that have columns for values, but with none in this row.
+    /// Rows without a readable value.
     pub without_values: u64,
-    /// In files without a column for P1, P2, temperature and humidity, such as those of noise.
+    /// Rows of files without a column of P1, P2, temperature or humidity, such as those of noise
+    /// sensors.
     pub passed_over: u64,
-    /// Without a readable sensor or timestamp, or with an odd quote.
+    /// Rows with an invalid sensor or timestamp, or an unbalanced quote.
     pub refused: u64,
-    /// How often something was left out, by reason: of a row kept a value, say.
+    /// How often something was left out (a row, a value, an attribute), by reason.
     pub reasons: BTreeMap<Reason, u64>,
-    /// The first five of each reason.
+    /// The first five for each reason.
     pub notes: Vec<Note>,
 }
 
@@ -42,23 +43,23 @@ impl Report {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Reason {
-    /// The row: its sensor is not an integer up to 2^63 - 1.
+    /// Row: the sensor id is not an integer up to 2^63 - 1.
     BadSensor,
-    /// The row: its timestamp is not one.
+    /// Row: the timestamp is invalid.
     BadTimestamp,
-    /// The row: a quote is not closed in its cell, so its columns are not known.
+    /// Row: a cell has an unbalanced quote, so the columns may be shifted.
     BadQuotes,
-    /// The value: the cell is empty.
+    /// Value: the cell is empty.
     Empty,
-    /// The value: the row ends before its cell.
+    /// Value: the row ends before its cell.
     NoCell,
-    /// The value: the text is not a number (`nan`, `unavailable`, `%.1f`).
+    /// Value: the text is not a number (`nan`, `unavailable`, `%.1f`).
     NotANumber,
-    /// The value: it is beyond ±9·10⁹.
+    /// Value: it is beyond ±9·10⁹.
     TooLarge,
-    /// What describes the sensor: not a type, a location, or degrees.
+    /// Attribute: an invalid sensor type, location, latitude or longitude.
     BadStation,
-    /// A file within a zip archive: it is not of the archive.
+    /// A member of a zip archive that is not an archive file.
     BadMember,
 }
 
@@ -67,11 +68,11 @@ pub enum Reason {
 pub struct Note {
     /// Why.
     pub reason: Reason,
-    /// The file within a zip archive.
+    /// The member of a zip archive.
     pub member: Option<Arc<str>>,
     /// The line, from 1; none if it is about the whole file.
     pub line: Option<u64>,
-    /// What it is about, and the first characters of the text.
+    /// A description with the first characters of the text.
     pub text: String,
 }
 

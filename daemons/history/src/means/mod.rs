@@ -51,19 +51,19 @@ pub struct Sample {
     pub values: [Option<Fixed>; 2],
 }
 
-/// What the values of a sensor are, as far as flags depend on it.
+/// The kind of a sensor's values, on which flags depend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Source {
     /// µg/m³ with decimals: zero is a sign of a failed fan.
     Decimals,
     /// Whole µg/m³ (HPM and the PMS family): zero is clean air.
     WholeNumbers,
-    /// Numbers of particles (PPD42NS): limits in µg/m³ say nothing, so there are no flags.
+    /// Particle counts (PPD42NS): limits in µg/m³ do not apply, so there are no flags.
     Counts,
 }
 
 impl Source {
-    /// By the model. The values are not asked: a failed fan's zeros are whole numbers too.
+    /// By model. It cannot be told from the values: the zeros of a failed fan are whole numbers too.
     pub fn of(model: SensorType) -> Self {
         let starts = |family: &str| {
             let start = model.as_str().get(..family.len());
@@ -125,8 +125,8 @@ impl DaySamples {
         self.samples.is_empty()
     }
 
-    /// The hours, the day, and, if the hours of the day before are given
-    /// ([`Hours::default`] where there are none), the 24 h that end within the day.
+    /// The means of the hours and the day; and, if the hours of the previous day are given
+    /// ([`Hours::default`] if there are none), the 24 h means that end within the day.
     pub fn means(self, before: Option<&Hours>, source: Source) -> Means {
         let midnight = self.midnight;
         let Ordered { samples, repeated, collided } = self.ordered();
@@ -211,9 +211,9 @@ pub struct Means {
     pub hours: Hours,
     /// Different samples.
     pub samples: u64,
-    /// Samples that were there before, with the same second and the same values; they count once.
+    /// Repeated samples, with the same second and values; they count once.
     pub repeated: u64,
-    /// Samples in a second that has another one with other values; both count.
+    /// Samples beyond the first in the same second, with other values; all count.
     pub collided: u64,
     /// Days and 24 h that have samples and no valid hour.
     pub without_mean: u64,
@@ -228,18 +228,18 @@ pub struct Mean {
     pub end: i64,
     /// PM10 and PM2.5 in µg/m³, cut to six decimals; at least one is there.
     pub values: [Option<Decimal>; 2],
-    /// Data capture: the valid hours in the mean, of an hour its slots; of the pollutants that are
-    /// given, the larger number.
+    /// Data capture: the number of valid hours, or of slots for an hour; the larger one of the
+    /// pollutants given in `values`.
     pub hours: u32,
-    /// The samples of which at least one value went into the mean: of an hour those in its slots,
-    /// otherwise those of the valid hours.
+    /// The number of samples with at least one value that went into the mean: those of all slots
+    /// for an hour, of the valid hours otherwise.
     pub samples: u32,
-    /// What its samples say.
+    /// The quality flags from its samples.
     pub flags: SampleFlags,
 }
 
 impl Mean {
-    /// Whether neither pollutant is valid: it has concentrations, and is worth no index.
+    /// Whether neither pollutant is valid: there are concentrations, but no index should be given.
     pub fn low_capture(&self) -> bool {
         self.hours < if self.window == Window::Hour { VALID_SLOTS } else { VALID_HOURS }
     }
