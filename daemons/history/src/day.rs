@@ -42,8 +42,7 @@ struct OfSensor {
 impl Day {
     /// Without rows.
     pub fn new(date: Date) -> Self {
-        // A date's years are -9999 to 9999.
-        let number = Date::constant(1970, 1, 1).until(date).map_or(0, |span| span.get_days());
+        let number = number_of(date);
         Self { number, sensors: Vec::new(), places: HashMap::new(), last: 0, other_days: 0 }
     }
 
@@ -97,12 +96,11 @@ impl Day {
     }
 
     /// The readings. Those of 24 hours are computed only if `carried` is given: the hours of the
-    /// previous day ([`Carried::default`] if there are none), which are replaced by this day's.
-    pub fn finish(mut self, carried: Option<&mut Carried>) -> Readings {
+    /// previous day ([`Carried::default`] if there are none). Those of the sensors that have rows
+    /// are replaced by this day's, so a day can also be read in parts, a file or a sensor each.
+    pub fn finish(mut self, mut carried: Option<&mut Carried>) -> Readings {
         self.sensors.sort_unstable_by_key(|sensor| sensor.id);
         let mut all = Readings { other_days: self.other_days, ..Readings::default() };
-        let before = carried.as_deref();
-        let mut next = HashMap::new();
         for sensor in self.sensors {
             let OfSensor { id, particulates, climate, stations } = sensor;
             let station_at = |end: i64| {
@@ -113,18 +111,18 @@ impl Day {
             let Some(model) = station_at(i64::from(self.number + 1) * 86_400) else { continue };
             let source = Source::of(model.sensor_type);
             if !particulates.is_empty() {
-                let none = Hours::default();
-                let before = before.map(|before| before.0.get(&id).unwrap_or(&none));
+                let before = carried.as_deref_mut();
+                let before = before.map(|carried| carried.0.remove(&id).unwrap_or_default());
                 let Means { means, hours, samples, repeated, collided, without_mean } =
-                    particulates.means(before, source);
+                    particulates.means(before.as_ref(), source);
                 let reading = |mean: &Mean| reading(id, mean, station_at(mean.end)?);
                 all.readings.extend(means.iter().filter_map(reading));
                 all.samples += samples;
                 all.repeated += repeated;
                 all.collided += collided;
                 all.without_mean += without_mean;
-                if !hours.is_empty() {
-                    next.insert(id, hours);
+                if let Some(carried) = carried.as_deref_mut() {
+                    carried.0.insert(id, hours);
                 }
             }
             all.climate.extend(climate.climate().into_iter().filter_map(|hour| {
@@ -132,11 +130,14 @@ impl Day {
                 Some(Climate { sensor: id.into(), station, hour })
             }));
         }
-        if let Some(carried) = carried {
-            carried.0 = next;
-        }
         all
     }
+}
+
+/// Days since 1970.
+fn number_of(date: Date) -> i32 {
+    // A date's years are -9999 to 9999.
+    Date::constant(1970, 1, 1).until(date).map_or(0, |span| span.get_days())
 }
 
 /// None for the end of a day after the last one that a timestamp can have.
@@ -157,9 +158,28 @@ fn reading(id: u64, mean: &Mean, station: &Station) -> Option<(Reading, SampleFl
     Some((reading, mean.flags))
 }
 
-/// The hours of all sensors that the next day's 24 h means need: some 5 KB per sensor.
+/// The hours that the next day's 24 h means need: some 5 KB per sensor. Hours that are too old are
+/// not used, but kept until they are [forgotten](Self::forget) or their sensor has new ones.
 #[derive(Debug, Default)]
 pub struct Carried(HashMap<u64, Hours>);
+
+impl Carried {
+    /// Removes what the means of a day and of later days do not need.
+    pub fn forget(&mut self, before: Date) {
+        let first = i64::from(number_of(before)) * HOURS as i64; // 24
+        self.0.retain(|_, hours| hours.newest().is_some_and(|hour| hour > first - HOURS as i64));
+    }
+
+    /// The number of sensors.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is no sensor.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
 
 /// The readings of a [`Day`], and counts.
 #[derive(Debug, Clone, Default)]

@@ -200,6 +200,11 @@ impl Hours {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+
+    /// The newest, in hours since 1970.
+    pub(crate) fn newest(&self) -> Option<i64> {
+        self.0.last().map(|hour| hour.number)
+    }
 }
 
 /// The means of a sensor's day.

@@ -90,6 +90,31 @@ fn hours_are_carried_from_one_day_to_the_next() {
 }
 
 #[test]
+fn a_day_in_parts_is_that_day() {
+    let rows = |sensor: &str, date: Date| {
+        let rows = (0..400).map(|n| row(sensor, "SDS011", 1, 3 * n, "20;10")).collect::<String>();
+        format!("{HEADER}{rows}").replace("2018-02-03", &date.to_string())
+    };
+    let (mut whole, mut parts) = (Carried::default(), Carried::default());
+    for date in [DATE, DATE.tomorrow().unwrap()] {
+        let file = |sensor| rows(sensor, date);
+        let (mut all, mut of_parts) = (Day::new(date), Vec::new());
+        for sensor in ["7", "8"] {
+            all.read(file(sensor).as_bytes(), "", &mut Report::default()).unwrap();
+            let mut part = Day::new(date);
+            part.read(file(sensor).as_bytes(), "", &mut Report::default()).unwrap();
+            of_parts.extend(part.finish(Some(&mut parts)).readings);
+        }
+        assert_eq!(all.finish(Some(&mut whole)).readings, of_parts);
+    }
+    // The last hours, in the evening of the second day, are needed on the third and no more.
+    for (days, sensors) in [(1, 2), (2, 2), (3, 0)] {
+        whole.forget(DATE.saturating_add(jiff::Span::new().days(days)));
+        assert_eq!((whole.len(), whole.is_empty()), (sensors, sensors == 0));
+    }
+}
+
+#[test]
 fn two_streams_both_count_and_repetition_does_not() {
     let stream =
         [row("71001", "SPS30", 1, 0, "9.6;5.4"), row("71001", "SPS30", 1, 0, "4.0;3.8")].concat();
