@@ -1,0 +1,89 @@
+//! Counts what was left out of a file, and why.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// The maximum number of [notes](Report::notes) of one reason.
+const NAMED: u64 = 5;
+
+/// Counts of rows:
+/// `rows = kept + without_values + passed_over + refused`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Report {
+    /// Lines after the header, except blank ones.
+    pub rows: u64,
+    /// Passed on.
+    pub kept: u64,
+    /// Rows without a readable value.
+    pub without_values: u64,
+    /// Rows of files without a column of P1, P2, temperature or humidity, such as those of noise
+    /// sensors.
+    pub passed_over: u64,
+    /// Rows with an invalid sensor or timestamp, or an unbalanced quote.
+    pub refused: u64,
+    /// How often something was left out (a row, a value, an attribute), by reason.
+    pub reasons: BTreeMap<Reason, u64>,
+    /// The first five for each reason.
+    pub notes: Vec<Note>,
+}
+
+impl Report {
+    pub(super) fn note(&mut self, reason: Reason, note: impl FnOnce() -> Note) {
+        let count = self.reasons.entry(reason).or_default();
+        *count += 1;
+        if *count <= NAMED {
+            self.notes.push(note());
+        }
+    }
+}
+
+/// Why something was left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Reason {
+    /// Row: the sensor id is not an integer up to 2^63 - 1.
+    BadSensor,
+    /// Row: the timestamp is invalid.
+    BadTimestamp,
+    /// Row: a cell has an unbalanced quote, so the columns may be shifted.
+    BadQuotes,
+    /// Value: the cell is empty.
+    Empty,
+    /// Value: the row ends before its cell.
+    NoCell,
+    /// Value: the text is not a number (`nan`, `unavailable`, `%.1f`).
+    NotANumber,
+    /// Value: it is beyond ±9·10⁹.
+    TooLarge,
+    /// Attribute: an invalid sensor type, location, latitude or longitude.
+    BadStation,
+    /// A member of a zip archive that is not an archive file.
+    BadMember,
+}
+
+/// Something that was left out, for humans.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// Why.
+    pub reason: Reason,
+    /// The member of a zip archive.
+    pub member: Option<Arc<str>>,
+    /// The line, from 1; none if it is about the whole file.
+    pub line: Option<u64>,
+    /// A description with the first characters of the text.
+    pub text: String,
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.member, self.line) {
+            (Some(member), Some(line)) => write!(f, "{member}, line {line}: ")?,
+            (Some(member), None) => write!(f, "{member}: ")?,
+            (None, Some(line)) => write!(f, "line {line}: ")?,
+            (None, None) => {}
+        }
+        f.write_str(&self.text)
+    }
+}

@@ -1,0 +1,185 @@
+//! Decompresses a file, by its content.
+
+use std::io::{self, Cursor, Read, Seek};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use zip::ZipArchive;
+use zip::read::{ZipFile, read_zipfile_from_stream};
+use zip::result::ZipError;
+
+use super::{Note, Reason, Report, Row, indoor, line};
+use crate::{Error, ErrorKind};
+
+/// Maximum nesting of compressed files.
+const DEEPEST: usize = 4;
+
+/// Number of bytes examined to detect the format.
+const HEAD_BYTES: u64 = 16 << 10;
+
+/// What is known of a file before it is read.
+#[derive(Debug, Clone)]
+pub(super) struct File {
+    /// Its name within a zip archive.
+    pub(super) member: Option<Arc<str>>,
+    pub(super) indoor: Option<bool>,
+}
+
+type Each<'a> = &'a mut dyn FnMut(Row<'_>) -> ControlFlow<()>;
+
+pub(super) fn read(
+    mut input: &mut dyn Read,
+    file: &File,
+    depth: usize,
+    report: &mut Report,
+    each: Each<'_>,
+) -> Result<ControlFlow<()>, Error> {
+    let mut head = Vec::new();
+    (&mut input).take(HEAD_BYTES).read_to_end(&mut head).map_err(Error::of_io)?;
+    let starts = |magic: &[u8]| head.starts_with(magic);
+    let other = |what: &str| Err(Error::new(ErrorKind::Invalid, what));
+    let is_packed = [&b"\x1f\x8b"[..], b"PK\x03\x04", b"\x28\xb5\x2f\xfd"].into_iter().any(starts);
+    if is_packed && depth >= DEEPEST {
+        return other("a file that is compressed too many times");
+    }
+    match () {
+        () if starts(b"\x1f\x8b") => {
+            let mut decoder = flate2::read::MultiGzDecoder::new(Cursor::new(head).chain(input));
+            read(&mut decoder, file, depth + 1, report, each)
+        }
+        () if starts(b"\x28\xb5\x2f\xfd") => {
+            let decoder = zstd::stream::read::Decoder::new(Cursor::new(head).chain(input));
+            read(&mut decoder.map_err(Error::of_io)?, file, depth + 1, report, each)
+        }
+        () if starts(b"PK\x03\x04") => {
+            // Bit 3 of the flags: the length of a member stands after it.
+            let is_unknown_length = head.get(6).is_some_and(|flags| flags & 8 != 0);
+            let mut input = Cursor::new(head).chain(input);
+            let mut members = Members { outer: file, depth, read: 0, refused: None, report, each };
+            match is_unknown_length {
+                true => members.read_seekable(&mut input),
+                false => members.read_stream(&mut input),
+            }
+        }
+        () if starts(b"PK\x05\x06") => other("an empty zip archive"),
+        () if starts(b"PAR1") => other("a Parquet file, not CSV"),
+        () if starts(b"\xff\xfe") || starts(b"\xfe\xff") => other("text in UTF-16, not UTF-8"),
+        () => {
+            let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&head);
+            if let Some(what) = not_csv(text) {
+                return other(what);
+            }
+            line::read(Cursor::new(text).chain(input), file, report, each)
+        }
+    }
+}
+
+/// What a text is, if it is not CSV.
+fn not_csv(text: &[u8]) -> Option<&'static str> {
+    let text = text.trim_ascii_start();
+    let first_line = text.split(|byte| matches!(byte, b'\n' | b'\r')).next().unwrap_or_default();
+    match text.first() {
+        None => Some("an empty file"),
+        Some(b'<') => {
+            let start = text[..text.len().min(1024)].to_ascii_lowercase();
+            let has = |tag: &[u8]| start.windows(tag.len()).any(|found| found == tag);
+            let is_page = has(b"<html") || has(b"<!doctype html") || has(b"<body");
+            Some(if is_page { "a page of HTML, not CSV" } else { "XML, not CSV" })
+        }
+        Some(b'[' | b'{') => Some("JSON, not CSV"),
+        Some(_) => {
+            let is_control = |byte: &u8| byte.is_ascii_control() && *byte != b'\t';
+            first_line.iter().any(is_control).then_some("binary data, not CSV")
+        }
+    }
+}
+
+/// Reads the members of a zip archive.
+struct Members<'a, 'e> {
+    outer: &'a File,
+    depth: usize,
+    /// Members that are files of the archive.
+    read: usize,
+    /// Why the first of the others is not.
+    refused: Option<Error>,
+    report: &'a mut Report,
+    each: &'a mut (dyn FnMut(Row<'_>) -> ControlFlow<()> + 'e),
+}
+
+impl Members<'_, '_> {
+    /// One after the other, so that a truncated archive is read up to its end.
+    fn read_stream(&mut self, input: &mut dyn Read) -> Result<ControlFlow<()>, Error> {
+        let mut input = input;
+        while let Some(mut member) = read_zipfile_from_stream(&mut input).map_err(broken)? {
+            if self.read_member(&mut member)?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+            // What the reader of its text did not want; the next member begins after it.
+            io::copy(&mut member, &mut io::sink()).map_err(Error::of_io)?;
+        }
+        self.finish()
+    }
+
+    /// By the directory at the end, on disk.
+    fn read_seekable(&mut self, input: &mut dyn Read) -> Result<ControlFlow<()>, Error> {
+        let mut spooled = tempfile::tempfile().map_err(|error| {
+            Error::new(ErrorKind::Io, "cannot create a temporary file for a zip archive")
+                .because(error)
+        })?;
+        io::copy(input, &mut spooled).and_then(|_| spooled.rewind()).map_err(Error::of_io)?;
+        let mut archive = ZipArchive::new(spooled).map_err(broken)?;
+        for number in 0..archive.len() {
+            let mut member = archive.by_index(number).map_err(broken)?;
+            if self.read_member(&mut member)?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        self.finish()
+    }
+
+    fn read_member<R: Read + ?Sized>(
+        &mut self,
+        member: &mut ZipFile<'_, R>,
+    ) -> Result<ControlFlow<()>, Error> {
+        let name = String::from_utf8_lossy(member.name_raw()).into_owned();
+        // Metadata that macOS adds to archives.
+        if !member.is_file() || name.starts_with("__MACOSX/") {
+            return Ok(ControlFlow::Continue(()));
+        }
+        let file =
+            File { indoor: indoor(&name).or(self.outer.indoor), member: Some(Arc::from(name)) };
+        match read(member, &file, self.depth + 1, self.report, self.each) {
+            Err(error) if error.kind() == ErrorKind::Invalid => {
+                let reason = Reason::BadMember;
+                let text = error.to_string();
+                self.report.note(reason, || Note { reason, member: file.member, line: None, text });
+                self.refused.get_or_insert(error);
+                Ok(ControlFlow::Continue(()))
+            }
+            read => {
+                self.read += usize::from(read.is_ok());
+                read
+            }
+        }
+    }
+
+    fn finish(&mut self) -> Result<ControlFlow<()>, Error> {
+        match self.refused.take() {
+            Some(error) if self.read == 0 => Err(error),
+            None if self.read == 0 => {
+                Err(Error::new(ErrorKind::Invalid, "a zip archive without a file"))
+            }
+            _ => Ok(ControlFlow::Continue(())),
+        }
+    }
+}
+
+fn broken(error: ZipError) -> Error {
+    match error {
+        ZipError::Io(error) => Error::of_io(error),
+        error => {
+            let message = "a damaged, truncated or unsupported zip archive";
+            Error::new(ErrorKind::Damaged, message).because(error)
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! The rule for means beside a naive model, files of the archive whole and damaged, and both
+//! together.
+#![allow(clippy::unwrap_used)]
+
+mod archive;
+mod day;
+mod fixed;
+mod means;
+mod model;
+
+use proptest::test_runner::Config;
+
+/// So many cases, or as many times that as the environment asks for more than is usual.
+fn cases(number: u32) -> Config {
+    let config = Config::default();
+    Config { cases: number * config.cases.div_ceil(256), ..config }
+}
