@@ -11,7 +11,7 @@ use store::{Reading, Sensor};
 
 use crate::Error;
 use crate::archive::{self, Report, Row, Station};
-use crate::means::{ClimateHour, DaySamples, Hours, Mean, Means, Sample, SampleFlags, Source};
+use crate::means::{ClimateHour, DaySamples, Hours, Mean, Means, Sample, Source};
 
 /// Collects the rows of one UTC day, of any number of files and sensors, in any order.
 ///
@@ -141,9 +141,9 @@ fn number_of(date: Date) -> i32 {
 }
 
 /// None for the end of a day after the last one that a timestamp can have.
-fn reading(id: u64, mean: &Mean, station: &Station) -> Option<(Reading, SampleFlags)> {
+fn reading(id: u64, mean: &Mean, station: &Station) -> Option<Reading> {
     let [pm10, pm25] = mean.values;
-    let reading = Reading {
+    Some(Reading {
         pm10,
         pm25,
         sensor_type: Some(station.sensor_type),
@@ -153,9 +153,9 @@ fn reading(id: u64, mean: &Mean, station: &Station) -> Option<(Reading, SampleFl
         indoor: station.indoor,
         hours: Some(mean.hours),
         samples: Some(mean.samples),
+        stored_flags: mean.flags,
         ..Reading::new(id, mean.window, Timestamp::from_second(mean.end).ok()?)
-    };
-    Some((reading, mean.flags))
+    })
 }
 
 /// The hours that the next day's 24 h means need: some 5 KB per sensor. Hours that are too old are
@@ -187,7 +187,7 @@ impl Carried {
 pub struct Readings {
     /// By sensor, then `1h`, `day` and `24h`, each in order of time. The sensor's attributes
     /// are those of the last sample in the window.
-    pub readings: Vec<(Reading, SampleFlags)>,
+    pub readings: Vec<Reading>,
     /// Temperature and humidity, by sensor and time.
     pub climate: Vec<Climate>,
     /// Different samples of particulates: `samples` and `repeated` are all of the day.

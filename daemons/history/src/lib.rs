@@ -2,7 +2,7 @@
 //!
 //! ```
 //! use airshed_history::archive::Report;
-//! use airshed_history::{Carried, Day, SampleFlags};
+//! use airshed_history::{Carried, Day};
 //! use store::Window;
 //!
 //! let mut file = "sensor_id;sensor_type;location;lat;lon;timestamp;P1;P2\n".to_owned();
@@ -16,20 +16,20 @@
 //!
 //! let mut carried = Carried::default(); // nothing of the day before
 //! let readings = day.finish(Some(&mut carried)).readings;
-//! let windows: Vec<_> = readings.iter().map(|(reading, _)| reading.window).collect();
+//! let windows: Vec<_> = readings.iter().map(|reading| reading.window).collect();
 //! assert_eq!(windows, [Window::Hour, Window::Day, Window::Day24]);
-//! let (hour, flags) = &readings[0];
+//! let hour = &readings[0];
 //! assert_eq!((hour.pm10, hour.pm25), (Some("29.5".parse()?), Some("9.87".parse()?)));
 //! assert_eq!((hour.hours, hour.samples), (Some(12), Some(60))); // five-minute slots, and samples
 //! assert_eq!(hour.timestamp.to_string(), "2021-02-14T01:00:00Z"); // the end
-//! assert!(flags.is_empty());
+//! assert!(hour.flags().is_empty());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! - [`archive::read`] reads a file of the archive, packed or not, and passes on each
 //!   [`Row`](archive::Row); [`archive::Report`] says what became of the others.
 //! - [`Day`] takes the rows of a UTC day, of any number of sensors and in any order, and returns
-//!   [`Readings`]: `store::Reading`s of `1h`, `day` and `24h`, each with its [`SampleFlags`], and
+//!   [`Readings`]: `store::Reading`s of `1h`, `day` and `24h`, each with the flags of its samples, and
 //!   hours of temperature and humidity. [`Carried`] takes the hours from one day to the next.
 //! - [`DaySamples`] is the rule alone, for the [`Sample`]s of one sensor: slots, hours, days, data
 //!   capture and flags, described at its module, [`means`]. [`Fixed`] is a value of a sample.
@@ -48,4 +48,4 @@ pub mod means;
 pub use day::{Carried, Climate, Day, Readings};
 pub use error::{Error, ErrorKind};
 pub use fixed::{Fixed, NotFixed};
-pub use means::{ClimateHour, DaySamples, Hours, Mean, Means, Sample, SampleFlags, Source};
+pub use means::{ClimateHour, DaySamples, Hours, Mean, Means, Sample, Source};

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use airshed_history::archive::{Report, Station};
-use airshed_history::{Carried, Climate, Day, SampleFlags};
+use airshed_history::{Carried, Climate, Day};
 use aqi::Decimal;
 use jiff::civil::Date;
 use store::Reading;
@@ -56,9 +56,9 @@ fn every_sensor_day_is_as_an_independent_script_finds_it() {
         let readings = day.finish(Some(&mut carried));
         assert_eq!(readings.other_days, 0);
         without += readings.without_mean;
-        for (reading, flags) in &readings.readings {
+        for reading in &readings.readings {
             reading.check().unwrap();
-            ours.push(line_of(reading, *flags));
+            ours.push(line_of(reading));
         }
         ours.extend(readings.climate.iter().map(climate_line));
     }
@@ -73,7 +73,7 @@ fn every_sensor_day_is_as_an_independent_script_finds_it() {
     assert_eq!((report.refused, report.passed_over), (0, 0), "{:?}", report.notes);
 }
 
-fn line_of(reading: &Reading, flags: SampleFlags) -> String {
+fn line_of(reading: &Reading) -> String {
     let value = |value: Option<Decimal>| value.map(|value| value.to_string()).unwrap_or_default();
     format!(
         "{} {} {} {} {} {} {} {} {} {} {} {}",
@@ -84,8 +84,8 @@ fn line_of(reading: &Reading, flags: SampleFlags) -> String {
         value(reading.pm25),
         reading.hours.unwrap(),
         reading.samples.unwrap(),
-        flags.names().collect::<Vec<_>>().join(","),
-        reading.index().unwrap().get(),
+        reading.stored_flags.names().collect::<Vec<_>>().join(","),
+        reading.index().map_or("-".to_owned(), |index| index.get().to_string()),
         reading.location.unwrap(),
         reading.latitude.unwrap(),
         reading.longitude.unwrap(),

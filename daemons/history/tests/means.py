@@ -108,7 +108,7 @@ def line(sensor, window, end, hours, need, is_valid, names):
                  "spike": spike}
         out.append(",".join(name for name, is_set in flags.items() if is_set))
         index = max(1 + sum(means[n] >= Fraction(limit) for limit in LIMITS[n].split()) for n in given)
-        out.append(str(index))
+        out.append(str(index) if max(capture.values()) >= need else "-")
     return " ".join([*out, *hours[-1]["station"]])
 
 

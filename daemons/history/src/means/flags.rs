@@ -1,56 +1,8 @@
 //! What samples say about a mean that the mean itself does not.
 
+use store::Flags;
+
 use super::Sample;
-
-/// Quality flags of a mean that come from its samples.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct SampleFlags(u8);
-
-impl SampleFlags {
-    /// No flags.
-    pub const NONE: Self = Self(0);
-    /// A sample is at or above the official map's validity limits: PM10 1900, PM2.5 900 µg/m³.
-    pub const SATURATED: Self = Self(1);
-    /// 5 % of the samples or more have a value that is zero. Not for
-    /// [whole numbers](super::Source::WholeNumbers), of which zero is an ordinary one.
-    pub const ZERO: Self = Self(1 << 1);
-    /// 24 samples or more are part of runs of 6 or more in which all samples are equal in both
-    /// pollutants.
-    pub const STUCK: Self = Self(1 << 2);
-    /// A sample is above 5 times the median of the 11 around it, and more than 50 (PM10) or 25
-    /// (PM2.5) µg/m³ above that median.
-    pub const SPIKE: Self = Self(1 << 3);
-
-    /// The flags and their names.
-    pub const NAMES: [(Self, &'static str); 4] = [
-        (Self::SATURATED, "saturated"),
-        (Self::ZERO, "zero"),
-        (Self::STUCK, "stuck"),
-        (Self::SPIKE, "spike"),
-    ];
-
-    /// Whether every flag of `other` is set.
-    pub fn contains(self, other: Self) -> bool {
-        self.0 & other.0 == other.0
-    }
-
-    /// The union of both.
-    #[must_use]
-    pub fn union(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
-    /// Whether no flag is set.
-    pub fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
-    /// The names of the flags that are set.
-    pub fn names(self) -> impl Iterator<Item = &'static str> {
-        let set = Self::NAMES.into_iter().filter(move |(flag, _)| self.contains(*flag));
-        set.map(|(_, name)| name)
-    }
-}
 
 /// 10⁻⁹ µg/m³ in one.
 const ONE: i64 = 1_000_000_000;
@@ -89,16 +41,16 @@ impl Signs {
         self.spike |= other.spike;
     }
 
-    pub(super) fn flags(&self, zero_is_a_fault: bool) -> SampleFlags {
+    pub(super) fn flags(&self, zero_is_a_fault: bool) -> Flags {
         let is_zero = zero_is_a_fault && self.zeros > 0 && self.zeros * 20 >= self.samples;
         let when = [
-            (SampleFlags::SATURATED, self.saturated),
-            (SampleFlags::ZERO, is_zero),
-            (SampleFlags::STUCK, self.in_runs >= STUCK),
-            (SampleFlags::SPIKE, self.spike),
+            (Flags::SATURATED, self.saturated),
+            (Flags::ZERO, is_zero),
+            (Flags::STUCK, self.in_runs >= STUCK),
+            (Flags::SPIKE, self.spike),
         ];
         let set = when.into_iter().filter(|(_, is_set)| *is_set);
-        set.fold(SampleFlags::NONE, |flags, (flag, _)| flags.union(flag))
+        set.fold(Flags::NONE, |flags, (flag, _)| flags.union(flag))
     }
 }
 

@@ -14,7 +14,7 @@
 //!   with fewer decimals. No floating-point numbers are used.
 //! - Samples with the same second and values count once. Different samples of the same second both
 //!   count: some sensors have two streams. The order of the samples does not matter.
-//! - Runs and medians ([`SampleFlags`]) are computed within a UTC day, in order of time and, within
+//! - Runs and medians ([`Flags::STUCK`], [`Flags::SPIKE`]) are computed within a UTC day, in order of time and, within
 //!   a second, of the values. A sample's neighbours may thus be in another hour, but not in another
 //!   day. Hours, days and 24 h means count the marked samples within them, including those in
 //!   invalid hours. A day's flags are therefore the same whether or not the next day is known, and
@@ -27,18 +27,17 @@ mod flags;
 mod hour;
 
 use aqi::Decimal;
-use store::{SensorType, Window};
+use store::{Flags, SensorType, Window};
 
 use crate::Fixed;
 
-pub use flags::SampleFlags;
 use hour::{HOUR, Hour};
 
 /// The number of slots that makes an hour valid, of 12.
-pub const VALID_SLOTS: u32 = 9;
+const VALID_SLOTS: u32 = Window::Hour.least_hours().expect("a mean of slots");
 
 /// The number of valid hours that makes a day or 24 h valid, of 24.
-pub const VALID_HOURS: u32 = 18;
+const VALID_HOURS: u32 = Window::Day.least_hours().expect("a mean of hours");
 
 const DAY_HOURS: i64 = 24;
 
@@ -240,7 +239,7 @@ pub struct Mean {
     /// for an hour, of the valid hours otherwise.
     pub samples: u32,
     /// The quality flags from its samples.
-    pub flags: SampleFlags,
+    pub flags: Flags,
 }
 
 impl Mean {
@@ -328,7 +327,7 @@ fn mean_of(
         flags: match source {
             Source::Decimals => signs.flags(true),
             Source::WholeNumbers => signs.flags(false),
-            Source::Counts => SampleFlags::NONE,
+            Source::Counts => Flags::NONE,
         },
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use airshed_history::archive::{Report, read};
-use airshed_history::{Carried, Day, Readings, SampleFlags};
+use airshed_history::{Carried, Day, Readings};
 use aqi::Decimal;
 use jiff::civil::{Date, date};
 use proptest::prelude::*;
@@ -28,8 +28,8 @@ fn day_of(files: &[(&str, String)], carried: Option<&mut Carried>) -> Readings {
     day.finish(carried)
 }
 
-fn the(window: Window, readings: &Readings) -> Vec<&(Reading, SampleFlags)> {
-    readings.readings.iter().filter(|(reading, _)| reading.window == window).collect()
+fn the(window: Window, readings: &Readings) -> Vec<&Reading> {
+    readings.readings.iter().filter(|reading| reading.window == window).collect()
 }
 
 fn decimal(text: &str) -> Option<Decimal> {
@@ -49,18 +49,18 @@ fn a_reading_has_the_station_of_its_last_sample() {
     let readings = day_of(&files, Some(&mut Carried::default()));
     let at = |window| {
         let of = the(window, &readings);
-        of.iter().map(|(r, _)| (r.location.unwrap(), r.indoor.unwrap())).collect::<Vec<_>>()
+        of.iter().map(|r| (r.location.unwrap(), r.indoor.unwrap())).collect::<Vec<_>>()
     };
     assert_eq!(at(Window::Hour), [(1, false), (2, true), (2, true)]);
     assert_eq!(at(Window::Day), [(2, true)]);
     assert_eq!(at(Window::Day24), at(Window::Hour));
-    for (reading, _) in &readings.readings {
+    for reading in &readings.readings {
         reading.check().unwrap();
         assert_eq!((reading.pm10, reading.pm25), (decimal("20"), decimal("10")));
         assert_eq!((reading.latitude, reading.longitude), (decimal("57.135"), decimal("-2.083")));
         assert_eq!((reading.country, reading.exact, reading.measurement), (None, None, None));
     }
-    let (day, _) = the(Window::Day, &readings)[0];
+    let day = the(Window::Day, &readings)[0];
     assert_eq!(day.timestamp.to_string(), "2018-02-04T00:00:00Z");
     assert_eq!((day.hours, day.samples), (Some(3), Some(180)));
 }
@@ -80,7 +80,7 @@ fn hours_are_carried_from_one_day_to_the_next() {
         let file = format!("{HEADER}{}", full(from, until, date));
         of.read(file.as_bytes(), "", &mut Report::default()).unwrap();
         let readings = of.finish(Some(&mut carried));
-        windows.extend(the(Window::Day24, &readings).iter().map(|(r, _)| r.hours.unwrap()));
+        windows.extend(the(Window::Day24, &readings).iter().map(|r| r.hours.unwrap()));
     }
     let growing: Vec<_> = (1..=24).chain([24; 6]).chain([1]).collect();
     assert_eq!(windows, growing);
@@ -120,7 +120,7 @@ fn two_streams_both_count_and_repetition_does_not() {
         [row("71001", "SPS30", 1, 0, "9.6;5.4"), row("71001", "SPS30", 1, 0, "4.0;3.8")].concat();
     let readings = day_of(&[("", stream.clone()), ("", stream)], None);
     assert_eq!((readings.samples, readings.repeated, readings.collided), (2, 2, 1));
-    let [(hour, _)] = the(Window::Hour, &readings)[..] else { panic!("not one hour") };
+    let [hour] = the(Window::Hour, &readings)[..] else { panic!("not one hour") };
     assert_eq!((hour.pm10, hour.pm25, hour.samples), (decimal("6.8"), decimal("4.6"), Some(2)));
     assert_eq!(readings.without_mean, 1); // the day
 }
@@ -130,9 +130,9 @@ fn counters_have_no_flags_of_concentrations() {
     let rows = |model| (0..60).map(|n| row("5", model, 1, n, "1900;0")).collect::<String>();
     let flags = |model| {
         let readings = day_of(&[("", rows(model))], None);
-        let (reading, flags) = readings.readings[0].clone();
+        let reading = readings.readings[0].clone();
         (
-            flags.names().collect::<Vec<_>>(),
+            reading.stored_flags.names().collect::<Vec<_>>(),
             reading.index(),
             reading.flags().contains(Flags::COUNTS),
         )
@@ -178,7 +178,7 @@ fn the_first_and_the_last_days_are_days() {
         let file = file.replace("2018-02-03", &date.to_string());
         day.read(file.as_bytes(), "", &mut Report::default()).unwrap();
         let readings = day.finish(Some(&mut Carried::default())).readings;
-        readings.iter().for_each(|(reading, _)| reading.check().unwrap());
+        readings.iter().for_each(|reading| reading.check().unwrap());
         assert_eq!(readings.len(), rows / 2, "{date}"); // an hour; no hour is valid
     }
 }
@@ -213,7 +213,7 @@ proptest! {
         prop_assert_eq!(&once.readings, &again.readings);
         prop_assert_eq!((once.samples, once.collided, once.without_mean), (again.samples, again.collided, again.without_mean));
         prop_assert_eq!(again.samples + again.repeated, shuffled.len() as u64);
-        for (reading, _) in &once.readings {
+        for reading in &once.readings {
             prop_assert!(reading.check().is_ok());
         }
     }

@@ -1,8 +1,8 @@
 //! The rule for means and flags.
 
-use airshed_history::{DaySamples, Fixed, Hours, Mean, Means, Sample, SampleFlags, Source};
+use airshed_history::{DaySamples, Fixed, Hours, Mean, Means, Sample, Source};
 use proptest::prelude::*;
-use store::Window;
+use store::{Flags, Window};
 
 use super::model::Model;
 
@@ -307,7 +307,7 @@ fn a_spike_is_above_five_medians_and_by_more_than_its_limit() {
         let samples: Vec<_> = (0..20)
             .map(|n| sample(150 * n as i64, if n == at { value } else { around }, ""))
             .collect();
-        day_of(&samples)[0].flags.contains(SampleFlags::SPIKE)
+        day_of(&samples)[0].flags.contains(Flags::SPIKE)
     };
     assert!(!series("12.5", 9, "62.5") && series("12.5", 9, "62.51")); // five times, and 50 above
     assert!(!series("2", 9, "52") && series("2", 9, "52.01"));
@@ -327,7 +327,7 @@ fn a_spike_is_above_five_medians_and_by_more_than_its_limit() {
         sample(110, "3", "1"),
         sample(115, "3", "1"),
     ]);
-    assert!(day_of(&samples)[0].flags.contains(SampleFlags::SPIKE));
+    assert!(day_of(&samples)[0].flags.contains(Flags::SPIKE));
 }
 
 #[test]
@@ -340,9 +340,9 @@ fn a_run_across_hours_counts_in_both() {
     }
     // Hour 0 has 20 and, to its end, 3 in a run that goes on; hour 1 has 24.
     let flags: Vec<_> = day_of(&samples).iter().map(|mean| mean.flags).collect();
-    assert_eq!(flags[..2], [SampleFlags::NONE, SampleFlags::STUCK]);
+    assert_eq!(flags[..2], [Flags::NONE, Flags::STUCK]);
     samples[20].values = [value("7"), value("1")];
-    assert_eq!(day_of(&samples)[0].flags, SampleFlags::STUCK);
+    assert_eq!(day_of(&samples)[0].flags, Flags::STUCK);
 }
 
 #[test]

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use airshed_history::{Fixed, Mean, Sample, SampleFlags, Source};
+use airshed_history::{Fixed, Mean, Sample, Source};
 use aqi::Decimal;
 use num_bigint::BigInt;
 use num_rational::BigRational;
-use store::Window;
+use store::{Flags, Window};
 
 const NANO: i64 = 1_000_000_000;
 
@@ -89,20 +89,20 @@ impl Model {
         })
     }
 
-    fn flags(&self, hours: &[&Hour]) -> SampleFlags {
+    fn flags(&self, hours: &[&Hour]) -> Flags {
         let samples = hours.iter().map(|hour| hour.samples.len()).sum::<usize>();
         let zeros = hours.iter().map(|hour| hour.signs.0).sum::<usize>();
         let set = [
-            (SampleFlags::SATURATED, hours.iter().any(|hour| hour.signs.2)),
+            (Flags::SATURATED, hours.iter().any(|hour| hour.signs.2)),
             (
-                SampleFlags::ZERO,
+                Flags::ZERO,
                 self.source == Source::Decimals && zeros > 0 && zeros * 100 >= samples * 5,
             ),
-            (SampleFlags::STUCK, hours.iter().map(|hour| hour.signs.1).sum::<usize>() >= 24),
-            (SampleFlags::SPIKE, hours.iter().any(|hour| hour.signs.3)),
+            (Flags::STUCK, hours.iter().map(|hour| hour.signs.1).sum::<usize>() >= 24),
+            (Flags::SPIKE, hours.iter().any(|hour| hour.signs.3)),
         ];
         let set = set.into_iter().filter(|(_, is_set)| *is_set && self.source != Source::Counts);
-        set.fold(SampleFlags::NONE, |flags, (flag, _)| flags.union(flag))
+        set.fold(Flags::NONE, |flags, (flag, _)| flags.union(flag))
     }
 }
 
