@@ -23,6 +23,8 @@ pub mod transfer;
 pub use airshed_common::{Clock, feed_status, reason};
 #[cfg(feature = "aws")]
 pub use airshed_deploy::{cost, provision};
+#[cfg(feature = "backfill")]
+pub use airshed_ingest::backfill;
 pub use airshed_ingest::{Destination, collector, demo, feed, schedule, source};
 #[cfg(feature = "loadtest")]
 pub use airshed_loadtest as loadtest;

@@ -1,10 +1,13 @@
 //! Collecting readings: [`source`] fetches the feed, [`feed`] parses it, [`collector`] puts its
-//! readings into a [`Destination`], usually a [`store::Store`], on a [`schedule`]. [`demo`]
-//! simulates the network for use without internet access.
+//! readings into a [`Destination`], usually a [`store::Store`], on a [`schedule`]; with the feature
+//! `backfill`, `backfill` puts past readings from the archive there. [`demo`] simulates the network
+//! for use without internet access.
 //!
 //! Out of scope: queries, jobs and AWS. Other crates read the state of the feed from
 //! [`airshed_common::feed_status`].
 
+#[cfg(feature = "backfill")]
+pub mod backfill;
 pub mod collector;
 pub mod demo;
 mod destination;

@@ -179,20 +179,25 @@ pub enum Fetched {
     Unchanged,
 }
 
+/// A client that identifies itself and, as the operator requires, a contact.
+pub(crate) fn client(contact: Option<&str>) -> Result<Client, reqwest::Error> {
+    let version = env!("CARGO_PKG_VERSION");
+    let agent = match contact {
+        Some(contact) => format!("airshed/{version} ({contact})"),
+        None => format!("airshed/{version}"),
+    };
+    Client::builder()
+        .user_agent(agent)
+        .connect_timeout(Duration::from_secs(10))
+        .read_timeout(Duration::from_secs(30))
+        .timeout(Duration::from_secs(300))
+        .build()
+}
+
 impl Fetcher {
     /// A fetcher that identifies itself and, as the operator requires, a contact.
     pub fn new(source: Source, contact: Option<&str>) -> Result<Self, reqwest::Error> {
-        let version = env!("CARGO_PKG_VERSION");
-        let agent = match contact {
-            Some(contact) => format!("airshed/{version} ({contact})"),
-            None => format!("airshed/{version}"),
-        };
-        let client = Client::builder()
-            .user_agent(agent)
-            .connect_timeout(Duration::from_secs(10))
-            .read_timeout(Duration::from_secs(30))
-            .timeout(Duration::from_secs(300))
-            .build()?;
+        let client = client(contact)?;
         Ok(Self { source, client, validators: HeaderMap::new() })
     }
 

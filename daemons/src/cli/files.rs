@@ -86,7 +86,7 @@ fn open(path: &Path) -> Result<Input, Failure> {
 }
 
 /// Ctrl-C, SIGTERM or SIGHUP, and its exit code.
-async fn interrupted() -> io::Result<ExitCode> {
+pub(super) async fn interrupted() -> io::Result<ExitCode> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hang_up = signal(SignalKind::hangup())?;

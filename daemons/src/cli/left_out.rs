@@ -2,13 +2,15 @@
 
 #[cfg(not(feature = "aws"))]
 pub(super) const AWS: &str = "this airshed was built without AWS (feature `aws`)";
+#[cfg(not(feature = "backfill"))]
+pub(super) const BACKFILL: &str = "this airshed was built without the archive (feature `backfill`)";
 #[cfg(not(feature = "loadtest"))]
 pub(super) const LOADTEST: &str = "this airshed was built without load tests (feature `loadtest`)";
 #[cfg(not(feature = "otlp"))]
 const OTLP: &str = "this airshed was built without OpenTelemetry (feature `otlp`)";
 
 /// A command that was left out; accepts any arguments.
-#[cfg(not(all(feature = "aws", feature = "loadtest")))]
+#[cfg(not(all(feature = "aws", feature = "backfill", feature = "loadtest")))]
 #[derive(clap::Args)]
 pub(super) struct LeftOut {
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]

@@ -1,3 +1,5 @@
+#[cfg(feature = "backfill")]
+mod backfill;
 #[cfg(feature = "aws")]
 mod cost;
 mod daemons;
@@ -30,7 +32,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-#[cfg(not(all(feature = "aws", feature = "loadtest")))]
+#[cfg(not(all(feature = "aws", feature = "backfill", feature = "loadtest")))]
 use left_out::LeftOut;
 #[cfg(not(feature = "otlp"))]
 use left_out::traces;
@@ -67,6 +69,16 @@ enum Command {
     Worker(daemons::Working),
     /// Import readings from files (all columns) into a store.
     Import(files::Import),
+    /// Store past readings from Sensor.Community's archive, averaged from its samples.
+    ///
+    /// Interrupted, the same command continues where it stopped.
+    ///
+    /// Example: airshed backfill --from 2026-01-01 --to 2026-01-31 --contact you@example.org
+    #[cfg(feature = "backfill")]
+    Backfill(backfill::Backfill),
+    #[cfg(not(feature = "backfill"))]
+    #[command(hide = true)]
+    Backfill(LeftOut),
     /// Export readings from a store to a file.
     Export(files::Export),
     /// Convert a store's file to the format of this version at once, instead of gradually.
@@ -141,6 +153,10 @@ pub(crate) fn main() -> ExitCode {
             Command::Server(server) => server.run().await,
             Command::Worker(worker) => worker.run().await,
             Command::Import(import) => import.run().await,
+            #[cfg(feature = "backfill")]
+            Command::Backfill(backfill) => backfill.run().await,
+            #[cfg(not(feature = "backfill"))]
+            Command::Backfill(_) => Err(bad_call(left_out::BACKFILL)),
             Command::Export(export) => export.run().await,
             Command::Migrate(migrate) => migrate.run().await,
             #[cfg(feature = "loadtest")]

@@ -100,18 +100,7 @@ pub(super) struct FeedFlags {
 impl FeedFlags {
     /// Checked before anything is created: whether these flags permit fetching the feed.
     pub(super) fn check(&self) -> Result<(), Failure> {
-        if self.feed.needs_contact() && self.contact().is_none() {
-            return Err(bad_call(
-                "the feed's operator requires a contact: set --contact (or AIRSHED_CONTACT) to \
-                 your e-mail address or URL",
-            ));
-        }
-        if self.contact().is_some_and(|contact| !is_header_text(contact)) {
-            return Err(bad_call(
-                "--contact is sent in a header: it must be one line of ASCII, such as \
-                 you@example.org or https://example.org/air",
-            ));
-        }
+        check_contact(&self.feed, self.contact.as_deref(), "the feed's operator")?;
         window_of(&self.feed, self.window).map(drop)
     }
 
@@ -161,6 +150,28 @@ impl FeedFlags {
         let days = Some(self.keep_readings).filter(|days| *days > 0);
         days.map(|days| SignedDuration::from_hours(24 * i64::from(days)))
     }
+}
+
+/// Whether a source can be fetched with a contact.
+pub(super) fn check_contact(
+    source: &Source,
+    contact: Option<&str>,
+    operator: &str,
+) -> Result<(), Failure> {
+    let contact = contact.filter(|contact| !contact.trim().is_empty());
+    if source.needs_contact() && contact.is_none() {
+        return Err(bad_call(format!(
+            "{operator} requires a contact: set --contact (or AIRSHED_CONTACT) to your e-mail \
+             address or URL"
+        )));
+    }
+    if contact.is_some_and(|contact| !is_header_text(contact)) {
+        return Err(bad_call(
+            "--contact is sent in a header: it must be one line of ASCII, such as \
+             you@example.org or https://example.org/air",
+        ));
+    }
+    Ok(())
 }
 
 fn is_header_text(text: &str) -> bool {

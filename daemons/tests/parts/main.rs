@@ -2,6 +2,7 @@
 //! free ports. Nothing has to be installed.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod backfill;
 mod collector;
 mod demo;
 mod events;

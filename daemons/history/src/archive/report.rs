@@ -30,6 +30,32 @@ pub struct Report {
 }
 
 impl Report {
+    /// Names the file in its notes, unless they name a file of a zip archive.
+    pub fn name(&mut self, name: &str) {
+        for note in &mut self.notes {
+            note.member.get_or_insert_with(|| Arc::from(name));
+        }
+    }
+
+    /// Adds the counts of other files.
+    pub fn merge(&mut self, other: Self) {
+        let Self { rows, kept, without_values, passed_over, refused, reasons, notes } = other;
+        self.rows += rows;
+        self.kept += kept;
+        self.without_values += without_values;
+        self.passed_over += passed_over;
+        self.refused += refused;
+        for (reason, count) in reasons {
+            *self.reasons.entry(reason).or_default() += count;
+        }
+        for note in notes {
+            let known = self.notes.iter().filter(|known| known.reason == note.reason).count();
+            if (known as u64) < NAMED {
+                self.notes.push(note);
+            }
+        }
+    }
+
     pub(super) fn note(&mut self, reason: Reason, note: impl FnOnce() -> Note) {
         let count = self.reasons.entry(reason).or_default();
         *count += 1;
@@ -68,7 +94,7 @@ pub enum Reason {
 pub struct Note {
     /// Why.
     pub reason: Reason,
-    /// The member of a zip archive.
+    /// The file: the member of a zip archive, or the [named](Report::name) one.
     pub member: Option<Arc<str>>,
     /// The line, from 1; none if it is about the whole file.
     pub line: Option<u64>,

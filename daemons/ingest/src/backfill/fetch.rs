@@ -1,0 +1,131 @@
+//! Fetches files of the archive: one after the other, over one connection, with pauses.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::civil::Date;
+use reqwest::header::RETRY_AFTER;
+use reqwest::{Client, StatusCode, Url};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::archive::{Files, Named, names_in};
+
+/// Longer than any file of a day.
+const MOST_BYTES: usize = 256 << 20;
+
+/// Attempts for a file, and the first pause between them, which doubles.
+const ATTEMPTS: u32 = 4;
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(120);
+
+/// A client of the archive's server.
+pub(super) struct Fetcher {
+    base: Url,
+    client: Client,
+    pause: Duration,
+    next: Instant,
+}
+
+/// The files of a day: the address of their folder, and their names.
+pub(super) type Listed = (Url, Vec<Named>);
+
+/// Why a file could not be fetched.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FetchError {
+    #[error("the server answered {0}")]
+    Status(StatusCode),
+    #[error("no complete response")]
+    Transport(#[source] reqwest::Error),
+    #[error("it is larger than {MOST_BYTES} bytes")]
+    TooLarge,
+    #[error("`{0}` is not a name")]
+    Name(String),
+}
+
+impl Fetcher {
+    pub(super) fn new(
+        base: &Url,
+        contact: Option<&str>,
+        pause: Duration,
+    ) -> Result<Self, reqwest::Error> {
+        let client = crate::source::client(contact)?;
+        let mut base = base.clone();
+        if !base.path().ends_with('/') {
+            base.set_path(&format!("{}/", base.path()));
+        }
+        Ok(Self { base, client, pause, next: Instant::now() })
+    }
+
+    /// The files of a day: in the folder of the day or, of earlier years, below that of the year.
+    /// `None` if there is neither.
+    pub(super) async fn list(
+        &mut self,
+        date: Date,
+        files: &Files,
+    ) -> Result<Option<Listed>, FetchError> {
+        for folder in [format!("{date}/"), format!("{}/{date}/", date.year())] {
+            let url = self.join(&self.base.clone(), &folder)?;
+            match self.get(&url).await {
+                Ok(listing) => {
+                    let names = names_in(&String::from_utf8_lossy(&listing), date, files);
+                    return Ok(Some((url, names)));
+                }
+                Err(FetchError::Status(StatusCode::NOT_FOUND)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    pub(super) async fn file(&mut self, folder: &Url, name: &str) -> Result<Bytes, FetchError> {
+        let url = self.join(folder, name)?;
+        self.get(&url).await
+    }
+
+    fn join(&self, base: &Url, name: &str) -> Result<Url, FetchError> {
+        base.join(name).map_err(|_| FetchError::Name(name.to_owned()))
+    }
+
+    async fn get(&mut self, url: &Url) -> Result<Bytes, FetchError> {
+        let (mut attempt, mut pause) = (1, FIRST_PAUSE);
+        loop {
+            sleep_until(self.next).await;
+            self.next = Instant::now() + self.pause;
+            let (error, wished) = match self.try_once(url).await {
+                Ok(bytes) => return Ok(bytes),
+                Err(failed) => failed,
+            };
+            let may_pass = match &error {
+                FetchError::Status(status) => {
+                    status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS
+                }
+                FetchError::Transport(_) => true,
+                FetchError::TooLarge | FetchError::Name(_) => false,
+            };
+            if !may_pass || attempt == ATTEMPTS {
+                return Err(error);
+            }
+            sleep(wished.unwrap_or(pause).min(LONGEST_PAUSE)).await;
+            (attempt, pause) = (attempt + 1, pause * 2);
+        }
+    }
+
+    /// On failure also the pause that the server wishes.
+    async fn try_once(&self, url: &Url) -> Result<Bytes, (FetchError, Option<Duration>)> {
+        let transport = |error: reqwest::Error| (FetchError::Transport(error.without_url()), None);
+        let mut response = self.client.get(url.clone()).send().await.map_err(transport)?;
+        if response.status() != StatusCode::OK {
+            let wished = response.headers().get(RETRY_AFTER);
+            let seconds = wished.and_then(|wished| wished.to_str().ok()?.parse().ok());
+            return Err((FetchError::Status(response.status()), seconds.map(Duration::from_secs)));
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(transport)? {
+            if body.len() + chunk.len() > MOST_BYTES {
+                return Err((FetchError::TooLarge, None));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body.into())
+    }
+}

@@ -1,0 +1,405 @@
+//! Past readings from the archive: its files, day by day, as means in a store.
+//!
+//! A day is fetched, averaged ([`airshed_history`]) and put in the order of rows; then it is
+//! recorded as done. Killed anywhere, a backfill continues with the days that are not recorded;
+//! since the same samples give the same readings, the result is that of an uninterrupted one.
+
+mod archive;
+mod fetch;
+mod place;
+mod read;
+mod record;
+mod spool;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use airshed_history::archive::Report;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+use store::{Area, Country, Network, Position, Query, Reading, Sensor, Window};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use self::archive::{Found, Span};
+use self::fetch::Fetcher;
+use self::place::Places;
+use self::read::{Data, Input, OfDay, Threads};
+use self::record::Record;
+use self::spool::{Spool, number_of};
+use crate::Destination;
+
+pub use archive::{Archive, Files, PUBLIC};
+
+/// Readings per put.
+const BATCH: usize = 25_000;
+
+/// A backfill.
+#[derive(Debug, Clone)]
+pub struct Backfill {
+    /// Where the files are.
+    pub archive: Archive,
+    /// The first and the last day.
+    pub days: RangeInclusive<Date>,
+    /// Which files are read.
+    pub files: Files,
+    /// The countries that are stored, by the place of the sensor; empty: all.
+    pub countries: Vec<Country>,
+    /// Only sensors here.
+    pub area: Option<Area>,
+    /// The averaging periods: any of `1h`, `24h` and `day`.
+    pub windows: Vec<Window>,
+    /// The sensors' network.
+    pub network: Network,
+    /// The folder of the record of what is done.
+    pub folder: PathBuf,
+    /// The contact that the archive's operator is given.
+    pub contact: Option<String>,
+    /// The time between two requests.
+    pub pause: Duration,
+}
+
+/// What a backfill did.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Backfilled {
+    /// Days that are done now, of those that were not before.
+    pub days: u64,
+    /// Days for which the archive has no file.
+    pub without_files: u64,
+    /// Files.
+    pub files: u64,
+    /// What became of their rows.
+    pub report: Report,
+    /// Rows of days other than their file's, left out.
+    pub other_days: u64,
+    /// Repeated samples.
+    pub repeated: u64,
+    /// Readings stored.
+    pub readings: u64,
+    /// The files that could not be read, or not to their end, and why. Those that could not be
+    /// fetched are tried again the next time, together with their day.
+    pub failed: Vec<(String, String)>,
+}
+
+/// What is happening, for a display.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub enum Step {
+    /// A day with so many files begins.
+    Day(Date, usize),
+    /// A file was fetched or opened.
+    File,
+    /// The day's readings are stored.
+    Stored(u64),
+}
+
+/// Why a backfill stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum BackfillError {
+    /// The archive cannot be reached, or a folder cannot be listed.
+    #[error("the archive cannot be listed")]
+    List(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A temporary file, or the record of what is done.
+    #[error("a file of the backfill itself")]
+    Local(#[from] io::Error),
+    /// The store failed.
+    #[error("the store failed")]
+    Store(#[from] store::Error),
+    /// A thread panicked.
+    #[error("a file could not be read")]
+    Thread(#[from] tokio::task::JoinError),
+}
+
+/// Runs a backfill until it is done or stopped; days after yesterday are left out, since they are
+/// not over. `now` is the present; `shown` is called as it goes.
+pub async fn run(
+    backfill: &Backfill,
+    destination: &dyn Destination,
+    now: Timestamp,
+    shown: &(dyn Fn(Step) + Sync),
+    stop: &CancellationToken,
+) -> Result<Backfilled, BackfillError> {
+    let yesterday = TimeZone::UTC.to_datetime(now).date().saturating_sub(1.day());
+    let last = yesterday.min(*backfill.days.end());
+    let days = *backfill.days.start()..=last;
+    let mut run = Run {
+        backfill,
+        destination,
+        shown,
+        source: Source::of(backfill)?,
+        record: Record::open(backfill.record_path(), backfill.what()),
+        threads: Threads::new(backfill.is_running()),
+        places: Places::new(),
+        spooled: None,
+        complete: true,
+        done: Backfilled::default(),
+    };
+    let mut before = None;
+    for date in days.start().series(1.day()).take_while(|date| *date <= last) {
+        if stop.is_cancelled() {
+            break;
+        }
+        if run.record.has(date) {
+            before = None;
+            continue;
+        }
+        // Its first 24 h means need the hours of the day before.
+        let day_before = date.saturating_sub(1.day());
+        if backfill.is_running() && before != Some(day_before) {
+            run.threads = Threads::new(true);
+            run.read(day_before).await?;
+        }
+        run.day(date).await?;
+        before = Some(date);
+    }
+    Ok(run.done)
+}
+
+impl Backfill {
+    /// What a record of progress is of, so that another backfill does not take it for its own.
+    fn what(&self) -> String {
+        let Self { archive, files, countries, area, windows, network, .. } = self;
+        format!("{archive:?} {files:?} {countries:?} {area:?} {windows:?} {network}")
+    }
+
+    /// Whether means need hours of the day before.
+    fn is_running(&self) -> bool {
+        self.windows.contains(&Window::Day24)
+    }
+
+    fn wanted(&self) -> Query {
+        let mut wanted = Query::everything();
+        wanted.countries.clone_from(&self.countries);
+        (wanted.area, wanted.windows) = (self.area, self.windows.clone());
+        let of_network = |id: &u64| Sensor { network: self.network, id: *id };
+        wanted.sensors = self.files.sensors.iter().map(of_network).collect();
+        wanted
+    }
+
+    fn record_path(&self) -> PathBuf {
+        use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+        let hasher = BuildHasherDefault::<DefaultHasher>::default();
+        self.folder.join(format!("backfill-{:016x}.json", hasher.hash_one(self.what())))
+    }
+}
+
+/// Where the files of a day come from.
+enum Source {
+    Server(Fetcher),
+    Folders(Found),
+}
+
+impl Source {
+    fn of(backfill: &Backfill) -> Result<Self, BackfillError> {
+        Ok(match &backfill.archive {
+            Archive::Url(url) => {
+                let contact = backfill.contact.as_deref();
+                let fetcher = Fetcher::new(url, contact, backfill.pause);
+                Self::Server(fetcher.map_err(|error| BackfillError::List(error.into()))?)
+            }
+            Archive::Paths(paths) => {
+                let found = archive::list(paths, &backfill.files);
+                Self::Folders(found.map_err(|error| BackfillError::List(error.into()))?)
+            }
+        })
+    }
+}
+
+/// The files of several days, split by day.
+struct Spooled {
+    /// The folder is removed when this is dropped.
+    _spool: Spool,
+    files: BTreeMap<i64, Vec<(u64, PathBuf)>>,
+    /// The month, or all.
+    of: Option<Date>,
+}
+
+struct Run<'a> {
+    backfill: &'a Backfill,
+    destination: &'a dyn Destination,
+    shown: &'a (dyn Fn(Step) + Sync),
+    source: Source,
+    record: Record,
+    threads: Threads,
+    places: Places,
+    spooled: Option<Spooled>,
+    /// Whether all files of the last day could be fetched.
+    complete: bool,
+    done: Backfilled,
+}
+
+/// The files of a day, read.
+struct ReadDay {
+    found: OfDay,
+    files: u64,
+    /// Whether all files could be fetched.
+    complete: bool,
+}
+
+impl Run<'_> {
+    /// Reads, stores and records a day.
+    async fn day(&mut self, date: Date) -> Result<(), BackfillError> {
+        let begun = std::time::Instant::now();
+        let before_complete = self.complete;
+        let Some(ReadDay { found, files, complete }) = self.read(date).await? else {
+            self.done.without_files += 1;
+            return Ok(());
+        };
+        let rows = found.report.rows;
+        let readings = self.chosen(found.readings);
+        for batch in readings.chunks(BATCH) {
+            self.destination.put(batch).await?;
+            (self.shown)(Step::Stored(batch.len() as u64));
+        }
+        // Its 24 h means lack hours of the day before if files of that could not be fetched.
+        if complete && (before_complete || !self.backfill.is_running()) {
+            self.record.add(date)?;
+        }
+        info!(
+            %date, files, rows, readings = readings.len(), failed = found.failed.len(),
+            seconds = begun.elapsed().as_secs_f64(), "day backfilled",
+        );
+        self.done.days += 1;
+        self.done.files += files;
+        self.done.report.merge(found.report);
+        self.done.other_days += found.other_days;
+        self.done.repeated += found.repeated;
+        self.done.readings += readings.len() as u64;
+        for (name, why) in &found.failed {
+            warn!(%name, %why, "a file of the archive could not be read");
+        }
+        self.done.failed.extend(found.failed);
+        Ok(())
+    }
+
+    /// Reads the files of a day; `None` if there are none.
+    async fn read(&mut self, date: Date) -> Result<Option<ReadDay>, BackfillError> {
+        self.spool_for(date).await?;
+        let parts = self.spooled.as_ref().and_then(|spooled| spooled.files.get(&number_of(date)));
+        let parts = parts.cloned().unwrap_or_default();
+        let started = self.threads.start(date, parts.is_empty());
+        let (mut files, mut unfetched) = (parts.len() as u64, Vec::new());
+        for (part, path) in parts {
+            let name = path.to_string_lossy().into_owned();
+            started.read(Input { name, data: Data::Path(path), sensor: part }).await;
+        }
+        match &mut self.source {
+            Source::Folders(found) => {
+                let of_day = found.by_day.get(&date).map(Vec::as_slice).unwrap_or_default();
+                (self.shown)(Step::Day(date, of_day.len()));
+                for (named, path) in of_day {
+                    let name = path.display().to_string();
+                    let sensor = named.sensor.unwrap_or_default();
+                    started.read(Input { name, data: Data::Path(path.clone()), sensor }).await;
+                    (self.shown)(Step::File);
+                }
+                files += of_day.len() as u64;
+            }
+            Source::Server(fetcher) => {
+                let listed = fetcher.list(date, &self.backfill.files).await;
+                let listed = listed.map_err(|error| BackfillError::List(error.into()))?;
+                let (folder, names) = listed.map_or((None, Vec::new()), |(f, n)| (Some(f), n));
+                (self.shown)(Step::Day(date, names.len()));
+                for named in names {
+                    let Some(folder) = &folder else { break };
+                    match fetcher.file(folder, &named.name).await {
+                        Ok(bytes) => {
+                            let (name, sensor) = (named.name, named.sensor.unwrap_or_default());
+                            started.read(Input { name, data: Data::Bytes(bytes), sensor }).await;
+                            files += 1;
+                        }
+                        Err(error) => {
+                            unfetched.push((named.name, airshed_common::reason(&error)));
+                        }
+                    }
+                    (self.shown)(Step::File);
+                }
+            }
+        }
+        let mut found = self.threads.finish(started).await?;
+        let complete = unfetched.is_empty();
+        self.complete = complete;
+        if files == 0 && complete {
+            return Ok(None);
+        }
+        found.failed.append(&mut unfetched);
+        Ok(Some(ReadDay { found, files, complete }))
+    }
+
+    /// Splits the files of a day's month, and those whose names have no date, by day.
+    async fn spool_for(&mut self, date: Date) -> Result<(), BackfillError> {
+        let Source::Folders(Found { others, .. }) = &self.source else { return Ok(()) };
+        let month = date.first_of_month();
+        let undated = others.iter().any(|(named, _)| named.span == Span::Unknown);
+        // All of an undated file's days are split at once.
+        let of = (!undated).then_some(month);
+        if others.is_empty() || self.spooled.as_ref().is_some_and(|spooled| spooled.of == of) {
+            return Ok(());
+        }
+        let first = self.backfill.days.start().saturating_sub(1.day());
+        let days = match of {
+            Some(month) => month..=month.last_of_month(),
+            None => first..=*self.backfill.days.end(),
+        };
+        let is_wanted = |span: Span| match span {
+            Span::Month(other) => of.is_none_or(|month| month == other),
+            Span::Unknown | Span::Day(_) => true,
+        };
+        let wanted = others.iter().filter(|(named, _)| is_wanted(named.span));
+        let paths: Vec<_> = wanted.map(|(_, path)| path.clone()).collect();
+        self.spooled = None; // its files are removed first
+        let split = tokio::task::spawn_blocking(move || split(&days, paths));
+        let Split { spool, files, report, failed, read } = split.await??;
+        self.done.files += read;
+        // Rows that are passed on are counted by day.
+        let mut left_out = report;
+        left_out.rows -= std::mem::take(&mut left_out.kept);
+        self.done.report.merge(left_out);
+        self.done.other_days += spool.others;
+        self.done.failed.extend(failed);
+        self.spooled = Some(Spooled { _spool: spool, files, of });
+        Ok(())
+    }
+
+    /// The readings that are wanted, with network and country, in the order of rows.
+    fn chosen(&mut self, readings: Vec<Reading>) -> Vec<Reading> {
+        let (places, network) = (&mut self.places, self.backfill.network);
+        let wanted = self.backfill.wanted();
+        let placed = readings.into_iter().map(|mut reading| {
+            reading.sensor.network = network;
+            if let (Some(latitude), Some(longitude)) = (reading.latitude, reading.longitude) {
+                reading.country = places.country(latitude, longitude);
+            }
+            reading
+        });
+        let mut chosen: Vec<_> = placed.filter(|reading| wanted.matches(reading)).collect();
+        chosen.sort_by_cached_key(Position::of);
+        chosen
+    }
+}
+
+struct Split {
+    spool: Spool,
+    files: BTreeMap<i64, Vec<(u64, PathBuf)>>,
+    report: Report,
+    failed: Vec<(String, String)>,
+    read: u64,
+}
+
+fn split(days: &RangeInclusive<Date>, paths: Vec<PathBuf>) -> io::Result<Split> {
+    let (mut report, mut failed, mut read) = (Report::default(), Vec::new(), 0);
+    let mut spool = Spool::new(days)?;
+    for path in paths {
+        read += 1;
+        if let Err(error) = spool.add(&path, &mut report)? {
+            failed.push((path.display().to_string(), airshed_common::reason(&error)));
+        }
+    }
+    let files = spool.finish()?;
+    Ok(Split { spool, files, report, failed, read })
+}

@@ -1,0 +1,152 @@
+//! Reads the files of a day on several threads.
+
+use std::fs::File;
+use std::path::PathBuf;
+
+use airshed_common::reason;
+use airshed_history::archive::Report;
+use airshed_history::{Carried, Day, Error, Readings};
+use bytes::Bytes;
+use jiff::civil::Date;
+use store::Reading;
+use tokio::sync::mpsc;
+use tokio::task::{JoinError, JoinHandle};
+
+use super::spool::PARTS;
+
+/// Files that wait for a thread.
+const WAITING: usize = 16;
+
+/// A file to read.
+pub(super) struct Input {
+    pub(super) name: String,
+    pub(super) data: Data,
+    /// The sensor in its name, or a number that is equal modulo [`PARTS`] for all of its sensors.
+    pub(super) sensor: u64,
+}
+
+pub(super) enum Data {
+    Path(PathBuf),
+    Bytes(Bytes),
+}
+
+/// The threads; each has its sensors, and keeps their hours from one day to the next.
+pub(super) struct Threads {
+    carried: Vec<Carried>,
+    /// Whether 24 h means are wanted.
+    running: bool,
+}
+
+/// What the files of a day have.
+#[derive(Default)]
+pub(super) struct OfDay {
+    pub(super) readings: Vec<Reading>,
+    pub(super) report: Report,
+    /// Rows of other days.
+    pub(super) other_days: u64,
+    /// Repeated samples.
+    pub(super) repeated: u64,
+    /// The files that could not be read, or not to their end, and why.
+    pub(super) failed: Vec<(String, String)>,
+}
+
+impl Threads {
+    pub(super) fn new(running: bool) -> Self {
+        let all = std::thread::available_parallelism().map_or(1, usize::from);
+        // A power of two, so that a part's sensors have one thread.
+        let count = (1..=PARTS as usize).rev().find(|n| n.is_power_of_two() && *n <= all);
+        Self { carried: (0..count.unwrap_or(1)).map(|_| Carried::default()).collect(), running }
+    }
+
+    /// Starts a day. `apart`: the files of a sensor come together, so that only one sensor at a
+    /// time is in memory.
+    pub(super) fn start(&mut self, date: Date, apart: bool) -> Started {
+        let threads = self.carried.drain(..).map(|carried| {
+            let (sender, inputs) = mpsc::channel(WAITING);
+            let thread =
+                Thread { date, apart, carried, running: self.running, found: OfDay::default() };
+            (sender, tokio::task::spawn_blocking(move || thread.run(inputs)))
+        });
+        Started(threads.collect())
+    }
+
+    /// Ends a day.
+    pub(super) async fn finish(&mut self, started: Started) -> Result<OfDay, JoinError> {
+        let mut all = OfDay::default();
+        for (sender, thread) in started.0 {
+            drop(sender);
+            let (carried, mut found) = thread.await?;
+            self.carried.push(carried);
+            all.readings.append(&mut found.readings);
+            all.report.merge(found.report);
+            all.other_days += found.other_days;
+            all.repeated += found.repeated;
+            all.failed.append(&mut found.failed);
+        }
+        Ok(all)
+    }
+}
+
+/// The running threads of a day.
+pub(super) struct Started(Vec<Running>);
+
+type Running = (mpsc::Sender<Input>, JoinHandle<(Carried, OfDay)>);
+
+impl Started {
+    /// Gives a file to the thread of its sensor.
+    pub(super) async fn read(&self, input: Input) {
+        let number = (input.sensor % PARTS) as usize % self.0.len().max(1);
+        if let Some((thread, _)) = self.0.get(number) {
+            // It ends before its inputs only by a panic, which `finish` reports.
+            let _ = thread.send(input).await;
+        }
+    }
+}
+
+struct Thread {
+    date: Date,
+    apart: bool,
+    carried: Carried,
+    running: bool,
+    found: OfDay,
+}
+
+impl Thread {
+    fn run(mut self, mut inputs: mpsc::Receiver<Input>) -> (Carried, OfDay) {
+        let (mut day, mut of) = (Day::new(self.date), None);
+        while let Some(Input { name, data, sensor }) = inputs.blocking_recv() {
+            if self.apart && of.is_some_and(|of| of != sensor) {
+                self.end(std::mem::replace(&mut day, Day::new(self.date)));
+            }
+            of = Some(sensor);
+            let mut report = Report::default();
+            let read = match data {
+                Data::Bytes(bytes) => day.read(&*bytes, &name, &mut report).map_err(shown),
+                Data::Path(path) => match File::open(&path) {
+                    Ok(file) => day.read(file, &name, &mut report).map_err(shown),
+                    Err(error) => Err(error.to_string()),
+                },
+            };
+            report.name(&name);
+            self.found.report.merge(report);
+            if let Err(why) = read {
+                self.found.failed.push((name, why));
+            }
+        }
+        self.end(day);
+        self.carried.forget(self.date);
+        (self.carried, self.found)
+    }
+
+    fn end(&mut self, day: Day) {
+        let Readings { mut readings, repeated, other_days, .. } =
+            day.finish(self.running.then_some(&mut self.carried));
+        self.found.readings.append(&mut readings);
+        self.found.repeated += repeated;
+        self.found.other_days += other_days;
+    }
+}
+
+fn shown(error: Error) -> String {
+    reason(&error)
+}

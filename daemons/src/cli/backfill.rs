@@ -1,0 +1,214 @@
+//! `backfill`: past readings from the archive.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use airshed::backfill::{self, Archive, Backfilled, Files, PUBLIC, Step};
+use airshed::control;
+use airshed::source::Source;
+use clap::Args;
+use indicatif::ProgressBar;
+use jiff::civil::Date;
+use store::{Network, Window};
+use tokio_util::sync::CancellationToken;
+
+use super::files::{self, interrupted};
+use super::logging::Logging;
+use super::output::say;
+use super::settings::check_contact;
+use super::store_flags::StoreFlags;
+use super::target::Target;
+use super::{Failure, bad_call, wall_clock};
+
+/// Maximum number of files that are named at the end.
+const SHOWN: usize = 20;
+
+#[derive(Args)]
+pub(super) struct Backfill {
+    /// The archive's URL or that of a mirror, or folders and files: of days (CSV, also with gzip), or
+    /// of months (zip) [default: https://archive.sensor.community/]
+    #[arg(value_name = "SOURCE")]
+    sources: Vec<String>,
+    /// First day (UTC).
+    #[arg(long, value_name = "DATE")]
+    from: Date,
+    /// Last day (UTC), at the latest yesterday.
+    #[arg(long, value_name = "DATE")]
+    to: Date,
+    /// Averaging periods: 1h (hours), day (UTC days) and 24h (24 hours, ending with each hour).
+    #[arg(long, value_name = "WINDOWS", value_delimiter = ',', default_value = "day,1h")]
+    window: Vec<Window>,
+    /// Sensor types as in the names of the archive's files, such as sds011,sps30
+    /// [default: all that measure or count particles]
+    #[arg(long = "type", value_name = "TYPES", value_delimiter = ',')]
+    types: Vec<String>,
+    /// Sensor ids.
+    #[arg(long, value_name = "IDS", value_delimiter = ',')]
+    sensor: Vec<u64>,
+    /// Countries, such as DE,FR, by the coordinates of the sensor.
+    #[arg(long)]
+    country: Option<String>,
+    /// Only within west,south,east,north, in degrees.
+    #[arg(long, visible_alias = "box", allow_hyphen_values = true)]
+    bbox: Option<String>,
+    /// Only within latitude,longitude,kilometres.
+    #[arg(long, allow_hyphen_values = true)]
+    near: Option<String>,
+    /// Network of the sensors.
+    #[arg(long, default_value_t, value_name = "NAME")]
+    network: Network,
+    /// Contact e-mail or URL for the User-Agent header; Sensor.Community requires one.
+    #[arg(long, env = "AIRSHED_CONTACT")]
+    contact: Option<String>,
+    /// Maximum number of requests per second, one at a time.
+    #[arg(long, value_name = "NUMBER", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rate: u32,
+    #[command(flatten)]
+    store: StoreFlags,
+    #[command(flatten)]
+    logging: Logging,
+}
+
+impl Backfill {
+    pub(super) async fn run(self) -> Result<ExitCode, Failure> {
+        let backfill = self.checked()?;
+        let _exporting = self.logging.start("backfill")?;
+        let target = Target::of_import(&self.store).await?;
+        let bar = files::bar(1, "{msg} {bar:30} {pos}/{len} files, {per_sec}, {eta} left", "");
+        let shown = |step: Step| show(&bar, step);
+        let (now, stop) = (wall_clock()(), CancellationToken::new());
+        tokio::select! {
+            done = backfill::run(&backfill, &target, now, &shown, &stop) => {
+                target.close().await;
+                bar.finish_and_clear();
+                Ok(said(&done?))
+            }
+            code = interrupted() => {
+                bar.finish_and_clear();
+                say("airshed: interrupted; run the same command again to continue");
+                Ok(code?)
+            }
+        }
+    }
+
+    fn checked(&self) -> Result<backfill::Backfill, Failure> {
+        if self.from > self.to {
+            return Err(bad_call("--from is after --to"));
+        }
+        let kept = [Window::Hour, Window::Day24, Window::Day];
+        if let Some(other) = self.window.iter().find(|window| !kept.contains(window)) {
+            return Err(bad_call(format!(
+                "--window: {other} cannot be backfilled; 1h, 24h and day can"
+            )));
+        }
+        let ask = self.filters()?;
+        let mut windows = self.window.clone();
+        windows.sort_unstable();
+        windows.dedup();
+        let lower = |name: &String| name.trim().to_ascii_lowercase();
+        Ok(backfill::Backfill {
+            archive: self.archive()?,
+            days: self.from..=self.to,
+            files: Files {
+                types: self.types.iter().map(lower).collect(),
+                sensors: self.sensor.clone(),
+            },
+            countries: ask.query.countries,
+            area: ask.query.area,
+            windows,
+            network: self.network,
+            folder: self.folder(),
+            contact: self.contact.clone(),
+            pause: Duration::from_secs(1) / self.rate,
+        })
+    }
+
+    /// By the rules of the HTTP API.
+    fn filters(&self) -> Result<airshed::request::Ask, Failure> {
+        let given = [("country", &self.country), ("bbox", &self.bbox), ("near", &self.near)];
+        let mut fields = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in given {
+            if let Some(value) = value {
+                fields.append_pair(name, value);
+            }
+        }
+        let ask = control::export_request(&fields.finish());
+        ask.map_err(|bad| bad_call(format!("--{}: {}", bad.field, bad.reason)))
+    }
+
+    fn archive(&self) -> Result<Archive, Failure> {
+        let is_url = |text: &str| text.starts_with("http://") || text.starts_with("https://");
+        let url = match self.sources.as_slice() {
+            [] => PUBLIC,
+            [one] if is_url(one) => one,
+            several if several.iter().any(|source| is_url(source)) => {
+                return Err(bad_call("SOURCE is one URL, or files and folders"));
+            }
+            paths => return Ok(Archive::Paths(paths.iter().map(PathBuf::from).collect())),
+        };
+        let source: Source = url.parse().map_err(|_| bad_call("SOURCE is not a URL"))?;
+        check_contact(&source, self.contact.as_deref(), "the archive's operator")?;
+        match source {
+            Source::Url(url) => Ok(Archive::Url(url)),
+            Source::File(path) => Ok(Archive::Paths(vec![path])),
+        }
+    }
+
+    /// Beside the store's file, if it has one.
+    fn folder(&self) -> PathBuf {
+        let file = self.store.file();
+        let folder = file.as_ref().and_then(|file| file.parent());
+        folder.map_or_else(|| self.store.data.clone(), PathBuf::from)
+    }
+}
+
+fn show(bar: &ProgressBar, step: Step) {
+    match step {
+        Step::Day(date, files) => {
+            bar.set_message(date.to_string());
+            bar.set_length(files as u64);
+            bar.reset();
+        }
+        Step::File => bar.inc(1),
+        _ => {}
+    }
+}
+
+/// The summary; a failure if a file could not be read.
+fn said(done: &Backfilled) -> ExitCode {
+    let Backfilled {
+        days,
+        without_files,
+        files,
+        report,
+        other_days,
+        repeated,
+        readings,
+        failed,
+        ..
+    } = done;
+    say(format_args!(
+        "{days} days, {files} files, {} rows: {} averaged, {} without a value, {} of other \
+         sensors, {} refused, {other_days} of other days; {repeated} samples were repeated; \
+         {readings} readings stored",
+        report.rows,
+        report.kept - other_days,
+        report.without_values,
+        report.passed_over,
+        report.refused,
+    ));
+    for note in report.notes.iter().take(SHOWN) {
+        say(format_args!("{note}"));
+    }
+    if *without_files > 0 {
+        say(format_args!("{without_files} days have no files"));
+    }
+    for (name, why) in failed.iter().take(SHOWN) {
+        say(format_args!("{name}: {why}"));
+    }
+    if failed.len() > SHOWN {
+        say(format_args!("and {} more files that could not be read", failed.len() - SHOWN));
+    }
+    if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

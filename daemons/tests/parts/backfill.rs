@@ -1,0 +1,451 @@
+//! Past readings from an archive: folders, servers, interruptions.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use airshed::Destination;
+use airshed::backfill::{self, Archive, Backfill, Backfilled, Files, Step};
+use airshed_history::archive::Report;
+use airshed_history::{Carried, Day};
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use jiff::civil::{Date, date};
+use jiff::{Timestamp, ToSpan};
+use store::{Memory, Network, Pages, Query, Reading, Store, Window};
+use tokio_util::sync::CancellationToken;
+
+use super::support::at;
+
+const FIRST: Date = date(2021, 2, 13);
+
+/// A simulated file of the archive: a sample every 150 s, with gaps.
+fn file(sensor: u64, day: Date) -> String {
+    let mut text =
+        "sensor_id;sensor_type;location;lat;lon;timestamp;P1;durP1;ratioP1;P2;durP2;ratioP2\n"
+            .to_owned();
+    let (latitude, longitude) =
+        if sensor % 2 == 0 { ("52.520", "13.405") } else { ("48.857", "2.352") };
+    let number = u64::from(day.day().unsigned_abs());
+    for sample in 0..576 {
+        let second = sample * 150 + sensor % 7;
+        let drawn = (sensor * 31 + number * 17 + sample * sample) % 397;
+        if (sensor + sample / 60 + number) % 11 == 0 {
+            continue;
+        }
+        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+        text += &format!(
+            "{sensor};SDS011;{};{latitude};{longitude};{day}T{hour:02}:{minute:02}:{second:02};{}.{:02};;;{}.5;;\n",
+            sensor + 1000,
+            drawn / 4,
+            drawn % 100,
+            drawn / 9,
+        );
+    }
+    text
+}
+
+fn name(sensor: u64, day: Date) -> String {
+    format!("{day}_sds011_sensor_{sensor}.csv")
+}
+
+fn days(count: i64) -> Vec<Date> {
+    (0..count).map(|n| FIRST.checked_add(n.days()).unwrap()).collect()
+}
+
+fn plan(archive: Archive, folder: &Path, count: i64) -> Backfill {
+    let last = *days(count).last().unwrap();
+    Backfill {
+        archive,
+        days: FIRST..=last,
+        files: Files::default(),
+        countries: Vec::new(),
+        area: None,
+        windows: vec![Window::Hour, Window::Day24, Window::Day],
+        network: Network::SENSOR_COMMUNITY,
+        folder: folder.to_owned(),
+        contact: None,
+        pause: Duration::ZERO,
+    }
+}
+
+fn store() -> Arc<dyn Store> {
+    Arc::new(Memory::new())
+}
+
+async fn run(plan: &Backfill, store: &Arc<dyn Store>) -> Backfilled {
+    let now = at("2026-02-01T12:00:00Z");
+    backfill::run(plan, store, now, &|_| {}, &CancellationToken::new()).await.unwrap()
+}
+
+async fn all(store: &Arc<dyn Store>) -> Vec<Reading> {
+    let mut pages = Pages::new(Arc::clone(store), Query::everything());
+    let mut readings = Vec::new();
+    while let Some(page) = pages.next().await {
+        readings.extend(page.unwrap().rows().map(|row| row.reading()));
+    }
+    readings
+}
+
+/// The readings of files by the rule alone, a whole day at once.
+fn expected(files: &[(u64, Date, String)]) -> Vec<Reading> {
+    let dates: BTreeSet<Date> = files.iter().map(|(_, date, _)| *date).collect();
+    let mut carried = Carried::default();
+    let mut readings = Vec::new();
+    for of in dates {
+        let mut day = Day::new(of);
+        for (sensor, date, text) in files {
+            if *date == of {
+                let name = name(*sensor, *date);
+                day.read(text.as_bytes(), &name, &mut Report::default()).unwrap();
+            }
+        }
+        readings.extend(day.finish(Some(&mut carried)).readings);
+    }
+    for reading in &mut readings {
+        let country = if reading.sensor.id % 2 == 0 { "DE" } else { "FR" };
+        reading.country = Some(country.parse().unwrap());
+    }
+    readings
+}
+
+fn same(mut stored: Vec<Reading>, mut expected: Vec<Reading>) {
+    let place = |reading: &Reading| (reading.sensor, reading.window, reading.timestamp);
+    stored.sort_by_key(place);
+    expected.sort_by_key(place);
+    assert_eq!(stored.len(), expected.len());
+    for (stored, expected) in stored.iter().zip(&expected) {
+        assert_eq!(stored, expected);
+    }
+}
+
+fn simulated(sensors: u64, count: i64) -> Vec<(u64, Date, String)> {
+    let each = |date: Date| (1..=sensors).map(move |sensor| (sensor, date, file(sensor, date)));
+    days(count).into_iter().flat_map(each).collect()
+}
+
+fn zipped(members: &[(String, String)]) -> Vec<u8> {
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, text) in members {
+        zip.start_file(name.as_str(), zip::write::SimpleFileOptions::default()).unwrap();
+        zip.write_all(text.as_bytes()).unwrap();
+    }
+    zip.finish().unwrap().into_inner()
+}
+
+fn gzipped(text: &str) -> Vec<u8> {
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(text.as_bytes()).unwrap();
+    gzip.finish().unwrap()
+}
+
+/// Days in folders, compressed, a month in one file, and one that has no date in its name.
+#[tokio::test]
+async fn files_in_any_form_are_the_same_readings() {
+    let files = simulated(9, 3);
+    let expected = expected(&files);
+    let rows: usize = files.iter().map(|(.., text)| text.lines().count() - 1).sum();
+    let whole = |files: &[(u64, Date, String)]| {
+        let mut text = files[0].2.lines().next().unwrap().to_owned() + "\n";
+        files
+            .iter()
+            .for_each(|(.., of)| of.lines().skip(1).for_each(|row| text += &format!("{row}\n")));
+        text
+    };
+    for form in ["by day", "packed", "month", "undated", "mixed"] {
+        let folder = tempfile::tempdir().unwrap();
+        let put = |path: &str, bytes: &[u8]| {
+            let path = folder.path().join("archive").join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
+        };
+        match form {
+            "by day" => files.iter().for_each(|(sensor, date, text)| {
+                put(&format!("{date}/{}", name(*sensor, *date)), text.as_bytes());
+            }),
+            "packed" => files.iter().for_each(|(sensor, date, text)| {
+                put(&format!("2021/{date}/{}.gz", name(*sensor, *date)), &gzipped(text));
+            }),
+            "month" => {
+                let members = [("2021-02_sds011.csv".to_owned(), whole(&files))];
+                put("csv_per_month/2021-02/2021-02_sds011.zip", &zipped(&members));
+                put("csv_per_month/2021-03/2021-03_sds011.zip", b"not asked for");
+            }
+            "undated" => put("everything.csv", whole(&files).as_bytes()),
+            // Each sensor's rows in both.
+            _ => {
+                let (some, others) = files.split_at(files.len() / 2);
+                put("2021-02_sds011.csv", whole(some).as_bytes());
+                others
+                    .iter()
+                    .for_each(|(sensor, date, text)| put(&name(*sensor, *date), text.as_bytes()));
+                let (sensor, date, text) = &some[0];
+                put(&name(*sensor, *date), text.as_bytes());
+            }
+        }
+        put("2021-02-14_bme280_sensor_7.csv", b"of another type, not even opened");
+        put(".hidden.csv", b"x");
+        let store = store();
+        let plan = plan(Archive::Paths(vec![folder.path().join("archive")]), folder.path(), 3);
+        let done = run(&plan, &store).await;
+        assert_eq!(done.failed, [], "{form}");
+        let again = if form == "mixed" { files[0].2.lines().count() as u64 - 1 } else { 0 };
+        assert_eq!(done.report.rows, rows as u64 + again, "{form}");
+        assert_eq!((done.report.kept, done.repeated), (rows as u64 + again, again), "{form}");
+        assert_eq!(done.readings, expected.len() as u64, "{form}");
+        let mut stored = all(&store).await;
+        let mut expected = expected.clone();
+        // Only the names of files of one sensor say whether it is indoors.
+        if !["by day", "packed"].contains(&form) {
+            stored.iter_mut().chain(&mut expected).for_each(|reading| reading.indoor = None);
+        }
+        same(stored, expected);
+        // Done is done.
+        let nothing = run(&plan, &store).await;
+        assert_eq!((nothing.days, nothing.files, nothing.readings), (0, 0, 0), "{form}");
+    }
+}
+
+#[tokio::test]
+async fn damaged_files_are_named_and_stop_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = folder.path().join("archive");
+    fs::create_dir(&archive).unwrap();
+    let files = simulated(4, 2);
+    for (sensor, date, text) in &files {
+        fs::write(archive.join(name(*sensor, *date)), text).unwrap();
+    }
+    let cut = gzipped(&file(5, FIRST));
+    for (name, bytes) in [
+        ("2021-02-13_sds011_sensor_5.csv.gz", &cut[..cut.len() / 2]),
+        ("2021-02-13_sds011_sensor_6.csv", b"<html>Gone</html>"),
+        ("2021-02-14_sds011_sensor_7.csv", b"\x00\xff\xfe"),
+        ("2021-02-14_sds011_sensor_8.csv", b""),
+    ] {
+        fs::write(archive.join(name), bytes).unwrap();
+    }
+    let store = store();
+    let done = run(&plan(Archive::Paths(vec![archive]), folder.path(), 2), &store).await;
+    let failed: BTreeSet<_> =
+        done.failed.iter().map(|(name, _)| name.rsplit('_').next().unwrap()).collect();
+    assert_eq!(failed, BTreeSet::from(["5.csv.gz", "6.csv", "7.csv", "8.csv"]));
+    let mut stored = all(&store).await;
+    stored.retain(|reading| reading.sensor.id < 5); // of 5 there is what could be read
+    same(stored, expected(&files));
+}
+
+/// Stopped after any number of days, and killed within one: the same readings in the end.
+#[tokio::test]
+async fn a_backfill_that_is_interrupted_continues() {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = folder.path().join("archive");
+    fs::create_dir(&archive).unwrap();
+    let files = simulated(3, 5);
+    for (sensor, date, text) in &files {
+        fs::write(archive.join(name(*sensor, *date)), text).unwrap();
+    }
+    let plan = plan(Archive::Paths(vec![archive]), folder.path(), 5);
+    let store = store();
+    let (mut done_days, mut lost) = (0, false);
+    for _ in 0..20 {
+        let stop = CancellationToken::new();
+        let shown = |step: Step| {
+            if let Step::Stored(_) = step {
+                stop.cancel();
+            }
+        };
+        let now = at("2026-02-01T12:00:00Z");
+        done_days += backfill::run(&plan, &store, now, &shown, &stop).await.unwrap().days;
+        if done_days == 5 {
+            break;
+        }
+        // The last record is lost, as if the process had been killed before it.
+        if done_days == 3 && !lost {
+            lost = true;
+            let record = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+            let record =
+                record.filter(|path| path.extension().is_some_and(|e| e == "json")).next().unwrap();
+            let text = fs::read_to_string(&record).unwrap();
+            fs::write(&record, text.replace(",\"2021-02-15\"", "")).unwrap();
+            done_days -= 1;
+        }
+    }
+    assert_eq!(done_days, 5);
+    same(all(&store).await, expected(&files));
+}
+
+/// Only what is asked for, and nothing of a day that is not over.
+#[tokio::test]
+async fn filters_choose_files_and_readings() {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = folder.path().join("archive");
+    fs::create_dir(&archive).unwrap();
+    let files = simulated(6, 2);
+    for (sensor, date, text) in &files {
+        fs::write(archive.join(name(*sensor, *date)), text).unwrap();
+    }
+    let everything = expected(&files);
+    let base = plan(Archive::Paths(vec![archive]), folder.path(), 2);
+    let only = |wanted: fn(&Reading) -> bool| -> Vec<Reading> {
+        everything.iter().filter(|reading| wanted(reading)).cloned().collect()
+    };
+    let asked = async |plan: Backfill| {
+        let store = store();
+        let done = run(&plan, &store).await;
+        (all(&store).await, done)
+    };
+    let (stored, _) =
+        asked(Backfill { countries: vec!["FR".parse().unwrap()], ..base.clone() }).await;
+    same(stored, only(|reading| reading.sensor.id % 2 == 1));
+    let berlin = store::Area::Circle { latitude: 52.5, longitude: 13.4, kilometres: 20.0 };
+    let (stored, _) = asked(Backfill { area: Some(berlin), ..base.clone() }).await;
+    same(stored, only(|reading| reading.sensor.id % 2 == 0));
+    let (stored, _) = asked(Backfill { windows: vec![Window::Day], ..base.clone() }).await;
+    same(stored, only(|reading| reading.window == Window::Day));
+    let sensors = Files { sensors: vec![2, 3], ..Files::default() };
+    let (stored, done) = asked(Backfill { files: sensors, ..base.clone() }).await;
+    same(stored, only(|reading| [2, 3].contains(&reading.sensor.id)));
+    assert_eq!(done.files, 4);
+    let types = Files { types: vec!["sps30".to_owned()], ..Files::default() };
+    let (stored, done) = asked(Backfill { files: types, ..base.clone() }).await;
+    assert_eq!((stored.len(), done.files, done.without_files), (0, 0, 2));
+
+    let store = store();
+    let during = at("2021-02-14T18:00:00Z");
+    let done =
+        backfill::run(&base, &store, during, &|_| {}, &CancellationToken::new()).await.unwrap();
+    assert_eq!(done.days, 1);
+    assert!(all(&store).await.iter().all(|reading| reading.timestamp <= during));
+}
+
+/// A server like the archive's.
+struct Server {
+    base: String,
+    asked: Arc<Mutex<Vec<String>>>,
+    at_once: Arc<AtomicUsize>,
+    /// Paths that fail so many times.
+    failing: Arc<Mutex<BTreeMap<String, usize>>>,
+}
+
+impl Server {
+    async fn start(files: BTreeMap<String, String>) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}/mirror/", listener.local_addr().unwrap());
+        let (files, asked) = (Arc::new(files), Arc::<Mutex<Vec<String>>>::default());
+        let (at_once, failing) =
+            (Arc::<AtomicUsize>::default(), Arc::<Mutex<BTreeMap<String, usize>>>::default());
+        let server = Self {
+            base,
+            asked: Arc::clone(&asked),
+            at_once: Arc::clone(&at_once),
+            failing: Arc::clone(&failing),
+        };
+        tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                at_once.fetch_add(1, Relaxed);
+                let (files, asked, failing) =
+                    (Arc::clone(&files), Arc::clone(&asked), Arc::clone(&failing));
+                let service = service_fn(move |request: http::Request<hyper::body::Incoming>| {
+                    let path = request.uri().path().to_owned();
+                    let agent = request.headers()["user-agent"].to_str().unwrap().to_owned();
+                    asked.lock().unwrap().push(format!("{path} {agent}"));
+                    let fails = failing.lock().unwrap().get_mut(&path).is_some_and(|left| {
+                        let fails = *left > 0;
+                        *left = left.saturating_sub(1);
+                        fails
+                    });
+                    let answer = match files.get(&path) {
+                        _ if fails => http::Response::builder()
+                            .status(503)
+                            .header("retry-after", "0")
+                            .body(Full::new(Bytes::new())),
+                        Some(text) => {
+                            http::Response::builder().body(Full::new(Bytes::from(text.clone())))
+                        }
+                        None => http::Response::builder()
+                            .status(404)
+                            .body(Full::new(Bytes::from_static(b"<html>404</html>"))),
+                    };
+                    async move { Ok::<_, std::convert::Infallible>(answer.unwrap()) }
+                });
+                tokio::spawn(
+                    hyper::server::conn::http1::Builder::new()
+                        .serve_connection(TokioIo::new(stream), service),
+                );
+            }
+        });
+        server
+    }
+}
+
+/// Recent days have a folder of their own, earlier ones one below their year.
+fn served(files: &[(u64, Date, String)]) -> BTreeMap<String, String> {
+    let mut paths = BTreeMap::new();
+    for (sensor, date, text) in files {
+        let folder = match *date == FIRST {
+            true => format!("/mirror/{}/{date}/", date.year()),
+            false => format!("/mirror/{date}/"),
+        };
+        let name = name(*sensor, *date);
+        let listing: &mut String = paths.entry(folder.clone()).or_insert_with(|| {
+            "<a href=\"../\">..</a> <a href='/etc/passwd'>no</a> <a href=\"2021-02-14_bme280_sensor_7.csv\">x</a>".to_owned()
+        });
+        *listing += &format!("<tr><td><a href=\"{name}\">{name}</a></td></tr>\n");
+        paths.insert(format!("{folder}{name}"), text.clone());
+    }
+    paths
+}
+
+#[tokio::test]
+async fn a_server_is_asked_politely_and_again_where_it_failed() {
+    let files = simulated(3, 3);
+    let server = Server::start(served(&files)).await;
+    let folder = tempfile::tempdir().unwrap();
+    let archive = Archive::Url(server.base.parse().unwrap());
+    let mut plan = plan(archive, folder.path(), 4); // of the last day there is nothing
+    plan.contact = Some("me@example.org".to_owned());
+    let lost = format!("/mirror/2021-02-14/{}", name(2, date(2021, 2, 14)));
+    let passing = format!("/mirror/2021-02-15/{}", name(1, date(2021, 2, 15)));
+    server.failing.lock().unwrap().extend([(lost, 4), (passing, 1)]);
+    let store = store();
+    let done = run(&plan, &store).await;
+    assert_eq!((done.days, done.without_files, done.files), (3, 1, 8));
+    let failed: Vec<_> = done.failed.iter().map(|(name, why)| format!("{name}: {why}")).collect();
+    assert_eq!(
+        failed,
+        ["2021-02-14_sds011_sensor_2.csv: the server answered 503 Service Unavailable"]
+    );
+    let asked = std::mem::take(&mut *server.asked.lock().unwrap());
+    assert!(asked.iter().all(|line| line.ends_with("(me@example.org)")), "{asked:?}");
+    assert!(
+        !asked.iter().any(|line| line.contains("bme280") || line.contains("passwd")),
+        "{asked:?}"
+    );
+    assert_eq!(server.at_once.load(Relaxed), 1, "one connection");
+
+    // The day that lacks a file is done again, and the next, whose 24 h means need its hours.
+    let done = run(&plan, &store).await;
+    assert_eq!((done.days, done.without_files), (2, 1));
+    assert_eq!(done.failed, []);
+    same(all(&store).await, expected(&files));
+    assert_eq!(run(&plan, &store).await.days, 0);
+
+    // A server that is not there is no archive without files.
+    let mut gone = plan.clone();
+    gone.archive = Archive::Url("http://127.0.0.1:9/".parse().unwrap());
+    let now = Timestamp::now();
+    let stop = CancellationToken::new();
+    let error = tokio::time::timeout(
+        Duration::from_secs(60),
+        backfill::run(&gone, &store as &dyn Destination, now, &|_| {}, &stop),
+    );
+    let error = error.await.unwrap().unwrap_err();
+    assert_eq!(error.to_string(), "the archive cannot be listed");
+}
