@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod answers;
+mod backfill;
 mod binary;
 mod calls;
 mod control;

@@ -1,0 +1,104 @@
+//! `airshed backfill` as its users run it: killed, and beside a server.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use super::daemon::{Daemon, airshed, text};
+use super::support::feed_of;
+
+const DAYS: u32 = 10;
+
+/// A folder with the files of a few sensors.
+fn archive(folder: &Path) {
+    for day in 1..=DAYS {
+        let of_day = folder.join(format!("archive/2021-02-{day:02}"));
+        fs::create_dir_all(&of_day).unwrap();
+        for sensor in 1..=5 {
+            let mut rows = "sensor_id;sensor_type;location;lat;lon;timestamp;P1;P2\n".to_owned();
+            for sample in (0..576).filter(|sample| (sample / 24 + sensor + day) % 9 > 0) {
+                let (hour, minute, second) =
+                    (sample / 24, sample * 150 / 60 % 60, sample * 150 % 60);
+                let value = (sensor * 7 + sample * day) % 90;
+                rows += &format!(
+                    "{sensor};SDS011;9;50.1;8.7;2021-02-{day:02}T{hour:02}:{minute:02}:{second:02};{value}.25;{}\n",
+                    value / 2
+                );
+            }
+            fs::write(of_day.join(format!("2021-02-{day:02}_sds011_sensor_{sensor}.csv")), rows)
+                .unwrap();
+        }
+    }
+}
+
+fn backfill(folder: &Path, data: &str) -> Command {
+    let mut command =
+        airshed(&["backfill", "archive", "--from", "2021-02-01", "--to", "2021-02-28"]);
+    command.args(["--window", "1h,24h,day", "--data", data]).current_dir(folder);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    command
+}
+
+fn export(folder: &Path, data: &str) -> String {
+    let done = airshed(&["export", "--data", data]).current_dir(folder).output().unwrap();
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    String::from_utf8(done.stdout).unwrap()
+}
+
+/// `AIRSHED_KILLS` says how often (make soak: 200).
+#[test]
+fn a_killed_backfill_continues_and_ends_with_the_same_readings() {
+    let kills: u64 = std::env::var("AIRSHED_KILLS").map_or(8, |kills| kills.parse().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    archive(path);
+    let whole = backfill(path, "whole").output().unwrap();
+    assert!(whole.status.success(), "{}", text(&whole.stderr));
+    let said = text(&whole.stderr);
+    assert!(
+        said.contains("10 days, 50 files, ") && said.contains("18 days have no files"),
+        "{said}"
+    );
+    let whole = export(path, "whole");
+    assert!(whole.lines().count() as u32 > DAYS * 5 * 40, "{}", whole.lines().count());
+    let mut killed = 0;
+    for kill in 0..kills {
+        if killed == 0 {
+            let _ = fs::remove_dir_all(path.join("data"));
+        }
+        let mut child = backfill(path, "data").spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(5 + kill * 37 % 400));
+        child.kill().unwrap();
+        killed += 1;
+        // A few kills for each backfill.
+        let is_last = killed == 4 || kill + 1 == kills;
+        child.wait().unwrap();
+        if is_last {
+            let done = backfill(path, "data").output().unwrap();
+            assert!(done.status.success(), "kill {kill}: {}", text(&done.stderr));
+            assert!(export(path, "data") == whole, "kill {kill}");
+            killed = 0;
+        }
+    }
+}
+
+/// Through the server's socket, while it collects.
+#[test]
+fn a_backfill_beside_a_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    archive(path);
+    assert!(backfill(path, "whole").output().unwrap().status.success());
+    fs::write(path.join("data.24h.json"), feed_of(100..103, "2026-02-01 11:00:00")).unwrap();
+    let mut serve = airshed(&["serve", "--feed", "file:data.24h.json", "--listen", "127.0.0.1:0"]);
+    serve.args(["--schedule", "* * * * * *"]).current_dir(path).stdin(Stdio::null());
+    let server = Daemon::spawn(serve);
+    server.wait_for("feed collected");
+    let done = backfill(path, "data").output().unwrap();
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    let rows = export(path, "data");
+    let past: Vec<_> = rows.lines().filter(|row| !row.contains(",2026-")).collect();
+    assert_eq!(past, export(path, "whole").lines().collect::<Vec<_>>());
+    assert_eq!(rows.lines().count(), past.len() + 3);
+}
