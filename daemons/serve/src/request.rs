@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use store::{
     AqiStandard, Column, Encoder, Flags, Format, Network, Pages, Quality, Query, RunningMean,
-    RunningMeans, View,
+    RunningMeans, View, Window,
 };
 
 pub(crate) use self::bounds::whole;
@@ -119,6 +119,8 @@ pub struct Defaults {
     pub index: AqiStandard,
     /// The dates; `None`: they are required.
     pub dates: Option<Dates>,
+    /// The averaging period; `None`: all.
+    pub window: Option<Window>,
 }
 
 impl Defaults {
@@ -304,6 +306,16 @@ impl Ask {
             None if !is_of_report => fields.push(("index".to_owned(), defaults.index.to_string())),
             None => {} // the report uses the UK's
         }
+        // So may the averaging period be. One that is computed, or that the index is defined for, is
+        // not a matter of the default.
+        let is_settled = fields.iter().any(|(field, value)| match field.as_str() {
+            "window" | "mean" => true,
+            "strict" => read_flag(value) == Ok(true),
+            _ => false,
+        });
+        if let Some(window) = defaults.window.filter(|_| !is_settled) {
+            fields.push(("window".to_owned(), window.to_string()));
+        }
         // An explicit default is the same query as an omitted one.
         let default = AqiStandard::DEFAULT.to_string();
         fields.retain(|(field, value)| field != "index" || *value != default);
@@ -351,7 +363,10 @@ impl Ask {
         let by_number = given.values("sensor").flat_map(|value| value.split(','));
         let by_number = by_number.filter_map(|text| whole(text.trim())).collect();
         query.sensor_types = given.list("sensorType", parsed)?.into();
-        query.windows = given.list("window", parsed)?;
+        query.windows = match given.values("window").next() {
+            Some("all") => Vec::new(),
+            _ => given.list("window", parsed)?,
+        };
         let mean: Option<RunningMean> = given.one("mean", parsed)?;
         given.only_over_hours(&mut query, mean)?;
         if given.one("strict", read_flag)? == Some(true) {

@@ -52,9 +52,10 @@ pub(super) struct Serve {
 }
 
 impl Serve {
-    pub(super) async fn run(self) -> Result<ExitCode, Failure> {
+    pub(super) async fn run(mut self) -> Result<ExitCode, Failure> {
         let _exporting = self.logging.start("serve")?;
         self.feed.check()?;
+        self.http.answers_with(self.feed.window()?);
         let measuring = self.metrics.start("serve").await?;
         let (stop, clock) = (stop_on_signals()?, wall_clock());
         let listener = self.http.listen().await?;

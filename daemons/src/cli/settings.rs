@@ -101,7 +101,12 @@ impl FeedFlags {
     /// Checked before anything is created: whether these flags permit fetching the feed.
     pub(super) fn check(&self) -> Result<(), Failure> {
         check_contact(&self.feed, self.contact.as_deref(), "the feed's operator")?;
-        window_of(&self.feed, self.window).map(drop)
+        self.window().map(drop)
+    }
+
+    /// The averaging period of the feed's values.
+    pub(super) fn window(&self) -> Result<Window, Failure> {
+        window_of(&self.feed, self.window)
     }
 
     /// Checked before anything is created: whether a feed that is a file can be read.
@@ -282,9 +287,18 @@ pub(super) struct HttpFlags {
     /// Default air-quality index: ID[:VERSION[:VARIANT]], as listed by `airshed index --list`.
     #[arg(long, env = "AIRSHED_INDEX", default_value_t, value_name = "STANDARD")]
     index: AqiStandard,
+    /// Averaging period of responses to requests that name none: 5min, 1h, 24h or day
+    /// [default: the feed's, or 24h]
+    #[arg(long, env = "AIRSHED_DEFAULT_WINDOW", value_name = "WINDOW")]
+    default_window: Option<Window>,
 }
 
 impl HttpFlags {
+    /// The averaging period of the feed is the default, unless another one is given.
+    pub(super) fn answers_with(&mut self, feed: Window) {
+        self.default_window.get_or_insert(feed);
+    }
+
     pub(super) async fn listen(&self) -> Result<TcpListener, Failure> {
         let listener = listen_on(&self.listen).await.map_err(|error| {
             format!("cannot listen on {}: {error}; choose another --listen", self.listen)
@@ -321,7 +335,20 @@ impl HttpFlags {
         };
         let cors = self.cors()?;
         let (index, feed, events) = (self.index, None, None);
-        Ok(Server { store, desk, feed, events, watch, clock, limits, cors, networks, index })
+        let window = Some(self.default_window.unwrap_or(Window::Day24));
+        Ok(Server {
+            store,
+            desk,
+            feed,
+            events,
+            watch,
+            clock,
+            limits,
+            cors,
+            networks,
+            index,
+            window,
+        })
     }
 
     fn cors(&self) -> Result<CorsOrigins, Failure> {

@@ -31,12 +31,12 @@ fn file(sensor: u64, day: Date) -> String {
         "sensor_id;sensor_type;location;lat;lon;timestamp;P1;durP1;ratioP1;P2;durP2;ratioP2\n"
             .to_owned();
     let (latitude, longitude) =
-        if sensor % 2 == 0 { ("52.520", "13.405") } else { ("48.857", "2.352") };
+        if sensor.is_multiple_of(2) { ("52.520", "13.405") } else { ("48.857", "2.352") };
     let number = u64::from(day.day().unsigned_abs());
     for sample in 0..576 {
         let second = sample * 150 + sensor % 7;
         let drawn = (sensor * 31 + number * 17 + sample * sample) % 397;
-        if (sensor + sample / 60 + number) % 11 == 0 {
+        if (sensor + sample / 60 + number).is_multiple_of(11) {
             continue;
         }
         let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
@@ -269,8 +269,8 @@ async fn a_backfill_that_is_interrupted_continues() {
         if done_days == 3 && !lost {
             lost = true;
             let record = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
-            let record =
-                record.filter(|path| path.extension().is_some_and(|e| e == "json")).next().unwrap();
+            let mut record =
+                record.find(|path| path.extension().is_some_and(|e| e == "json")).unwrap();
             let text = fs::read_to_string(&record).unwrap();
             fs::write(&record, text.replace(",\"2021-02-15\"", "")).unwrap();
             done_days -= 1;

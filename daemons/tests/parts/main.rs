@@ -19,3 +19,4 @@ mod request;
 mod standards;
 #[path = "../support/mod.rs"]
 mod support;
+mod windows;

@@ -131,7 +131,7 @@ fn however_the_index_is_written_the_question_is_the_same() {
     // The default need not be named, and the report has it whatever the deployment's is.
     let plain = Defaults::default().form(WHEN.as_bytes()).unwrap().to_object();
     assert_eq!(written("UK_DAQI"), plain);
-    let deployed = Defaults { index: us(), dates: None };
+    let deployed = Defaults { index: us(), ..Defaults::default() };
     let report = deployed.form(format!("{WHEN}&dialect=report").as_bytes()).unwrap();
     assert_eq!(report.query.standard, AqiStandard::DEFAULT);
     let json = br#"{"startDate":"2026-02-01"}"#;

@@ -92,6 +92,7 @@ pub(super) struct Options {
     pub collects: bool,
     pub networks: Arc<Networks>,
     pub index: store::AqiStandard,
+    pub window: Option<store::Window>,
 }
 
 impl Default for Options {
@@ -111,6 +112,7 @@ impl Default for Options {
             collects: true,
             networks: Arc::default(),
             index: store::AqiStandard::DEFAULT,
+            window: None,
         }
     }
 }
@@ -150,6 +152,7 @@ impl Rig {
             cors: CorsOrigins::Any,
             networks: Arc::clone(&options.networks),
             index: options.index,
+            window: options.window,
         };
         let server = tokio::spawn(run(server, listener, stop.clone()));
         if options.workers > 0 {

@@ -36,6 +36,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         cors: CorsOrigins::Any,
         networks: Arc::default(), // Sensor.Community's data, with its terms
         index: store::AqiStandard::DEFAULT,
+        window: None, // of any averaging period
     };
     let running = tokio::spawn(server::run(parts, listener, stop.clone()));
 

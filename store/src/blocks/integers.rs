@@ -70,6 +70,14 @@ impl Integers {
     }
 
     #[inline]
+    /// The number of all rows, if it is the same.
+    pub(crate) fn constant(&self) -> Option<u64> {
+        match self {
+            Self::Constant(value) => Some(*value),
+            _ => None,
+        }
+    }
+
     pub(crate) fn get(&self, row: usize) -> u64 {
         match self {
             Self::Constant(value) => *value,

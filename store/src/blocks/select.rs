@@ -7,7 +7,7 @@ use super::day::{SECONDS_A_DAY, whole_seconds_up};
 use super::indexer::Indexer;
 use super::integers::{Numbers, RUN};
 use super::stations::Stations;
-use crate::{Flags, Position, Query};
+use crate::{Flags, Position, Query, Window};
 
 impl Stations {
     /// Whether each station matches; `None` if the query does not filter by station.
@@ -45,7 +45,13 @@ impl Block {
         if stations.as_ref().is_some_and(|stations| !stations.contains(&true)) {
             return Vec::new();
         }
-        let by_row = !query.windows.is_empty() || query.without != Flags::NONE;
+        // Most blocks have one averaging period, which a query usually names.
+        let only = self.windows.constant().map(|number| Window::ALL[number as usize]);
+        if only.is_some_and(|only| !query.windows.is_empty() && !query.windows.contains(&only)) {
+            return Vec::new();
+        }
+        let by_window = !query.windows.is_empty() && only.is_none();
+        let by_row = by_window || query.without != Flags::NONE;
         let mut runs = Runs::default();
         for span in self.time_spans(query, after) {
             if accepted.is_none() && stations.is_none() && !by_row {

@@ -44,7 +44,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use jiff::SignedDuration;
 use queue::Queues;
-use store::{AqiStandard, Query, Store};
+use store::{AqiStandard, Query, Store, Window};
 use tokio::net::TcpListener;
 use tokio::runtime::TryCurrentError;
 use tokio::sync::broadcast;
@@ -94,11 +94,13 @@ pub struct Server {
     pub networks: Arc<Networks>,
     /// The default air-quality index.
     pub index: AqiStandard,
+    /// The averaging period of responses, unless a request names one; `None`: any.
+    pub window: Option<Window>,
 }
 
 impl Server {
     fn defaults(&self) -> Defaults {
-        Defaults { index: self.index, dates: None }
+        Defaults { index: self.index, dates: None, window: self.window }
     }
 
     /// A request restricted to served networks.

@@ -4,6 +4,7 @@ use airshed_common::reason;
 use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
 use serde_json::json;
+use store::Window;
 
 use super::answer::{Answer, respond, set};
 use super::html;
@@ -31,7 +32,10 @@ pub(super) enum Problem {
     /// The body did not come in time.
     TooSlow,
     /// The query is valid, but nothing matches.
-    NoData,
+    NoData {
+        /// The averaging periods of readings that match otherwise.
+        others: Vec<Window>,
+    },
     /// The path does not exist.
     NoSuchPath,
     /// The path exists, but does not support the method.
@@ -128,8 +132,17 @@ impl Problem {
                 "Request timeout",
                 "The request's body did not arrive in time.".to_owned(),
             ),
-            Self::NoData => {
-                (StatusCode::NOT_FOUND, "no-data", "No data", "No data found.".to_owned())
+            Self::NoData { others } => {
+                let names = others.iter().map(|window| window.name()).collect::<Vec<_>>();
+                let detail = match names.as_slice() {
+                    [] => "No data found.".to_owned(),
+                    [first, ..] => format!(
+                        "No data found. There are readings averaged over {}; window={first} \
+                         requests them.",
+                        names.join(", ")
+                    ),
+                };
+                (StatusCode::NOT_FOUND, "no-data", "No data", detail)
             }
             Self::NoSuchPath => (
                 StatusCode::NOT_FOUND,

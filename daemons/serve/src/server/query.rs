@@ -1,5 +1,6 @@
 //! `/api/query`: a direct response while there is capacity, a job with an id beyond that.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -160,7 +161,10 @@ async fn directly(
     let mut given = Given { begun: Instant::now(), rows: 0, doubtful: 0 };
     let mut kept = shared.kept.collecting(tag.clone());
     let mut pages = ask.pages_in(Arc::clone(&view));
-    let mut first = pages.next().await.ok_or(Problem::NoData)??;
+    let mut first = match pages.next().await {
+        Some(page) => page?,
+        None => return Err(no_data(&ask, &view).await),
+    };
     let rows = match first.next {
         None => {
             let (doubtful, truncated) = (first.implausible() as u64, pages.has_more().await?);
@@ -169,8 +173,11 @@ async fn directly(
         Some(_) => {
             // Counts page by page, then starts over: one page at a time in memory.
             let counted = look_ahead(pages, first).await?;
-            pages = ask.pages_in(view);
-            first = pages.next().await.ok_or(Problem::NoData)??;
+            pages = ask.pages_in(Arc::clone(&view));
+            first = match pages.next().await {
+                Some(page) => page?,
+                None => return Err(no_data(&ask, &view).await),
+            };
             counted
         }
     };
@@ -254,6 +261,19 @@ impl Out<'_> {
             Err(_) => Err("client write timed out".into()),
         }
     }
+}
+
+/// Nothing matches; maybe only for the averaging period, which a request need not name.
+async fn no_data(ask: &Ask, view: &Arc<dyn View>) -> Problem {
+    let mut wider = ask.wanted();
+    if wider.windows.is_empty() || ask.mean.is_some() {
+        return Problem::NoData { others: Vec::new() };
+    }
+    wider.windows.clear();
+    let page = Pages::of_view(Arc::clone(view), wider).next().await;
+    let rows = page.and_then(Result::ok);
+    let there = rows.iter().flat_map(|page| page.rows().map(|row| row.window()));
+    Problem::NoData { others: there.collect::<BTreeSet<_>>().into_iter().collect() }
 }
 
 /// Sends a response page by page; returns its row counts, unless the client disconnected. An error

@@ -42,7 +42,7 @@ pub(super) async fn answer(
         State::Expired => Err(Problem::Expired),
         State::Cancelled { .. } => Err(Problem::Cancelled),
         State::Failed { reason, retryable, .. } => Err(Problem::Failed { reason, retryable }),
-        State::Done { rows: 0, .. } => Err(Problem::NoData),
+        State::Done { rows: 0, .. } => Err(Problem::NoData { others: Vec::new() }),
         State::Done { bytes, ref sha256, doubtful, truncated, .. } => {
             let (tag, rows) = (format!("\"{sha256}\""), Rows { doubtful, truncated });
             file(shared, desk, &job, bytes, &tag, &rows).await

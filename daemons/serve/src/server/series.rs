@@ -82,7 +82,9 @@ pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answe
     readings.truncate(MOST);
     // A sensor that moved across a border appears in two places in the row order.
     readings.sort_by_key(|reading| reading.timestamp);
-    let Some(last) = readings.last().cloned() else { return Err(Problem::NoData) };
+    let Some(last) = readings.last().cloned() else {
+        return Err(Problem::NoData { others: Vec::new() });
+    };
     let windows: BTreeSet<Window> = readings.iter().map(|reading| reading.window).collect();
     readings.retain(|reading| reading.window == last.window);
     let left_out = LeftOut::of(&last, last.timestamp, silence_at);

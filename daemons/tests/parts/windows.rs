@@ -1,0 +1,77 @@
+//! An answer never mixes averaging periods unless asked.
+
+use std::collections::BTreeSet;
+
+use jiff::SignedDuration;
+use store::{Reading, Window};
+
+use super::support::{Options, Rig, at, json, location};
+
+const ALL: &str = "/api/query?startDate=2026-01-01&endDate=2026-01-31&columns=window,P1";
+
+/// Hours of a day, with the 24 hours up to each, and the day.
+fn readings(windows: &[Window]) -> Vec<Reading> {
+    let reading = |(window, hour): (Window, i64)| {
+        let moment = at("2026-01-10T00:00:00Z") + SignedDuration::from_hours(hour);
+        let mut reading = Reading::new(7, window, moment);
+        reading.pm10 = Some(hour.into());
+        reading.pm25 = Some(hour.into());
+        reading
+    };
+    let each = windows.iter().flat_map(|window| match window {
+        Window::Day => vec![(Window::Day, 24)],
+        window => (1..=24).map(|hour| (*window, hour)).collect(),
+    });
+    each.map(reading).collect()
+}
+
+async fn windows_of(rig: &Rig, path: &str) -> (BTreeSet<String>, usize) {
+    let text = rig.get(path).await.text().await.unwrap();
+    let rows: Vec<_> = text.lines().skip(1).collect();
+    let windows = rows.iter().map(|row| row.split(',').next().unwrap().to_owned());
+    (windows.collect(), rows.len())
+}
+
+fn only(window: &str) -> BTreeSet<String> {
+    BTreeSet::from([window.to_owned()])
+}
+
+#[tokio::test]
+async fn the_deployment_s_averaging_period_is_the_default() {
+    let window = Some(Window::Day24);
+    let rig = Rig::start(Options { window, ..Options::default() }).await;
+    rig.store.put(&readings(&[Window::Hour, Window::Day24, Window::Day])).await.unwrap();
+    assert_eq!(windows_of(&rig, ALL).await, (only("24h"), 24));
+    assert_eq!(windows_of(&rig, &format!("{ALL}&window=1h")).await, (only("1h"), 24));
+    assert_eq!(windows_of(&rig, &format!("{ALL}&window=day")).await, (only("day"), 1));
+    assert_eq!(windows_of(&rig, &format!("{ALL}&window=all")).await.1, 49);
+    assert_eq!(windows_of(&rig, &format!("{ALL}&window=1h,day")).await.1, 25);
+    // The index says what it is defined for, and a mean what it is computed from.
+    assert_eq!(windows_of(&rig, &format!("{ALL}&strict=true")).await.1, 25);
+    assert_eq!(windows_of(&rig, &format!("{ALL}&strict=false")).await.1, 24);
+    assert_eq!(windows_of(&rig, &format!("{ALL}&mean=24h")).await, (only("24h"), 7));
+    // The same as a job, by a worker that has another default.
+    let job = location(&rig.get_as_job(ALL).await);
+    assert_eq!(windows_of(&rig, &format!("{job}?wait=30")).await, (only("24h"), 24));
+
+    let series = json(rig.get("/api/series?sensor=7&endDate=2026-01-31").await).await;
+    assert_eq!(series["windows"], serde_json::json!(["24h"]), "{series}");
+    let summary = json(rig.get("/api/summary?startDate=2026-01-01&endDate=2026-01-31").await).await;
+    assert_eq!(summary["selection"]["readings"], 24);
+}
+
+#[tokio::test]
+async fn a_store_that_has_only_others_says_which() {
+    let window = Some(Window::Day24);
+    let rig = Rig::start(Options { window, ..Options::default() }).await;
+    rig.store.put(&readings(&[Window::Hour, Window::Day])).await.unwrap();
+    let nothing = rig.get(ALL).await;
+    assert_eq!(nothing.status(), 404);
+    let detail = json(nothing).await["detail"].as_str().unwrap().to_owned();
+    assert_eq!(
+        detail,
+        "No data found. There are readings averaged over 1h, day; window=1h requests them."
+    );
+    let nothing = rig.get(&format!("{ALL}&minAqi=9")).await;
+    assert_eq!(json(nothing).await["detail"], "No data found.");
+}
