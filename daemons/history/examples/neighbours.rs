@@ -69,8 +69,8 @@ fn simulated(
 ) -> Result<Reading, Box<dyn Error>> {
     let (north, east) = match random.below(10) {
         0..7 => {
-            // The product makes the first cities large: the first one has some 400 sensors.
-            let number = random.below(500) * random.below(500) / 500;
+            // The product makes the first cities large: of 15,000 sensors the first has some 500.
+            let number = random.below(500) * random.below(500) * random.below(500) / 250_000;
             let (north, east) = cities.get(number as usize).copied().unwrap_or_default();
             (north + random.below(150) as i64, east + random.below(220) as i64)
         }

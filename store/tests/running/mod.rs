@@ -40,9 +40,9 @@ fn reading(place: usize, (second, window, country, pm10, pm25): One) -> Reading 
     reading.country = Some(country.parse().unwrap());
     reading.pm10 = pm10.or(pm25.xor(Some(0))).map(|value| Decimal::new(value, 1));
     reading.pm25 = pm25.map(|value| Decimal::new(value * 12, 2)); // saturated from 999.9 on
-    reading.hours = (place % 9 == 0).then_some(place as u32 % 12); // often too few
-    if place % 11 == 0 {
-        reading.stored_flags = if place % 2 == 0 { Flags::SPIKE } else { Flags::STUCK };
+    reading.hours = place.is_multiple_of(9).then_some(place as u32 % 12); // often too few
+    if place.is_multiple_of(11) {
+        reading.stored_flags = if place.is_multiple_of(2) { Flags::SPIKE } else { Flags::STUCK };
     }
     reading
 }
