@@ -42,6 +42,13 @@ impl Flags {
     pub const COARSE: Self = Self(1 << 11);
     /// Only one of PM10 and PM2.5 is present.
     pub const ONE_POLLUTANT: Self = Self(1 << 12);
+    /// A value is above twice the median of three or more other outdoor sensors within 10 km at the
+    /// same time: `(c + 1) / (N + 1)` above 2. Only of models whose limits are known. Stored.
+    pub const ABOVE_NEIGHBOURS: Self = Self(1 << 13);
+    /// A value is below half of that median: `(c + 1) / (N + 1)` below ½. Stored.
+    pub const BELOW_NEIGHBOURS: Self = Self(1 << 14);
+    /// There are fewer than three such sensors. Stored.
+    pub const NO_NEIGHBOURS: Self = Self(1 << 15);
 
     /// The flags excluded by [`Quality::Plausible`](crate::Quality::Plausible).
     pub const IMPLAUSIBLE: Self = Self(
@@ -53,11 +60,12 @@ impl Flags {
             | Self::UNKNOWN_TYPE.0
             | Self::NULL_ISLAND.0
             | Self::LOW_CAPTURE.0
-            | Self::STUCK.0,
+            | Self::STUCK.0
+            | Self::ABOVE_NEIGHBOURS.0,
     );
 
     /// The flags and their names in CSV.
-    pub const NAMES: [(Self, &'static str); 13] = [
+    pub const NAMES: [(Self, &'static str); 16] = [
         (Self::COUNTS, "counts"),
         (Self::SATURATED, "saturated"),
         (Self::ZERO, "zero"),
@@ -71,6 +79,9 @@ impl Flags {
         (Self::SPIKE, "spike"),
         (Self::COARSE, "coarse"),
         (Self::ONE_POLLUTANT, "one_pollutant"),
+        (Self::ABOVE_NEIGHBOURS, "above_neighbours"),
+        (Self::BELOW_NEIGHBOURS, "below_neighbours"),
+        (Self::NO_NEIGHBOURS, "no_neighbours"),
     ];
 
     /// Whether every flag of `other` is set.
@@ -91,6 +102,11 @@ impl Flags {
     /// Whether no flag is set.
     pub fn is_empty(self) -> bool {
         self.0 == 0
+    }
+
+    /// The flags without those of `other`.
+    pub fn difference(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
     }
 
     /// The names of the flags that are set.

@@ -71,6 +71,7 @@ mod open;
 mod pages;
 mod quality;
 mod query;
+mod range;
 mod reading;
 mod retry;
 mod running;

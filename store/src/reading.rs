@@ -6,6 +6,7 @@ use aqi::{Concentration, Decimal, daqi};
 use jiff::Timestamp;
 
 use crate::blocks::{Station, timestamp_problem};
+use crate::range::Bound;
 use crate::standard::Indexed;
 use crate::{AqiStandard, Column, Country, Flags, Sensor, SensorType};
 
@@ -95,13 +96,35 @@ impl Reading {
         self.indexed(standard).map(|indexed| indexed.index)
     }
 
+    /// The range of the index by a standard: the indices of the lowest and the highest concentrations
+    /// that were measured beside readings like this one, `(c + 1) · factor − 1` with `c` in µg/m³. None
+    /// without an index, and for models that were not measured: so far all but the SDS011.
+    ///
+    /// The SDS011's factors, 0.47 and 3.2 for PM10 and 0.77 and 2.9 for PM2.5, are from daily means in
+    /// Aberdeen, 2017–2018. On later days there, and in Sofia in 2017/18, the official index was within
+    /// the range on 98.2 % and 99.6 % of days, official PM10 on 94 % and 98 %, PM2.5 on 95 %.
+    ///
+    /// ```
+    /// use airshed_store::{AqiStandard, Reading, Window};
+    ///
+    /// let mut reading = Reading::new(7, Window::Day24, "2020-06-11T09:40:41Z".parse().unwrap());
+    /// reading.pm25 = Some("20".parse().unwrap());
+    /// reading.sensor_type = Some("SDS011".parse().unwrap());
+    /// let (low, high) = reading.range_by(AqiStandard::DEFAULT).unwrap(); // 15.17 and 59.9 µg/m³
+    /// assert_eq!((low.place(), high.place()), (2, 8));
+    /// ```
+    pub fn range_by(&self, standard: AqiStandard) -> Option<(aqi::Index, aqi::Index)> {
+        let indexed = self.indexed(standard)?;
+        Some((indexed.bound(Bound::Low)?, indexed.bound(Bound::High)?))
+    }
+
     pub(crate) fn indexed(&self, standard: AqiStandard) -> Option<Indexed> {
-        let Self { pm10, pm25, window, .. } = *self;
+        let Self { pm10, pm25, window, sensor_type, .. } = *self;
         if !self.can_have_index() {
             return None;
         }
         let index = standard.index(pm10, pm25, window)?;
-        Some(Indexed { standard, index, pm10, pm25, window })
+        Some(Indexed { standard, index, pm10, pm25, window, sensor_type })
     }
 
     fn can_have_index(&self) -> bool {

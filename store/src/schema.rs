@@ -10,9 +10,10 @@ mod definition;
 use std::fmt;
 use std::str::FromStr;
 
-use aqi::Decimal;
+use aqi::{Decimal, Index};
 
 use self::definition::{Definition, Get};
+use crate::range::Bound;
 use crate::{AqiStandard, Country, Flags, Network, Reading, Row, SensorType, Value, Window};
 
 /// A column of CSV, Parquet and Arrow files, and a member of JSON objects.
@@ -67,6 +68,14 @@ pub enum Column {
     Network,
     /// `stored_flags`: those of the flags that were found when the mean was made.
     StoredFlags,
+    /// `AQI_P1`: the sub-index of PM10.
+    AqiP1,
+    /// `AQI_P2`: the sub-index of PM2.5.
+    AqiP2,
+    /// `AQI_low`: the low end of the [range](Reading::range_by) of the index.
+    AqiLow,
+    /// `AQI_high`: its high end.
+    AqiHigh,
 }
 
 /// In the order of the variants, which is also the order in files with all columns.
@@ -246,9 +255,29 @@ static DEFINITIONS: [Definition; COLUMNS] = [
     )
     .always()
     .in_blocks(11),
+    Definition::of_index(
+        Column::AqiP1,
+        ("AQI_P1", Kind::Index, "the sub-index of PM10, as an integer"),
+        |indexed| place(indexed.of_pm10()),
+    ),
+    Definition::of_index(
+        Column::AqiP2,
+        ("AQI_P2", Kind::Index, "the sub-index of PM2.5, as an integer"),
+        |indexed| place(indexed.of_pm25()),
+    ),
+    Definition::of_index(
+        Column::AqiLow,
+        ("AQI_low", Kind::Index, "low end of the index's range, of models with a measured one"),
+        |indexed| place(indexed.bound(Bound::Low)),
+    ),
+    Definition::of_index(
+        Column::AqiHigh,
+        ("AQI_high", Kind::Index, "high end of the index's range, of models with a measured one"),
+        |indexed| place(indexed.bound(Bound::High)),
+    ),
 ];
 
-const COLUMNS: usize = Column::StoredFlags as usize + 1;
+const COLUMNS: usize = Column::AqiHigh as usize + 1;
 
 /// The kind of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -495,6 +524,10 @@ impl Row<'_> {
             (None, None, Get::Reading(get)) => get(&self.reading()),
         }
     }
+}
+
+fn place(index: Option<Index>) -> Value {
+    index.map(|index| u64::from(index.place())).into()
 }
 
 fn parsed<T: FromStr<Err: fmt::Display>>(text: &str) -> Result<T, String> {

@@ -10,7 +10,7 @@ use aqi::standards::ALL;
 use aqi::{Averaging, Category, Concentration, Decimal, Index, Pollutant, Rule, Sample, Standard};
 
 use crate::value::ShortText;
-use crate::{Value, Window};
+use crate::{SensorType, Value, Window};
 
 /// An air-quality index that can be computed from particulate matter alone: a standard of [`aqi`]
 /// in one version, variant and policy.
@@ -152,7 +152,13 @@ impl AqiStandard {
         }
     }
 
-    fn of_one(self, pollutant: Pollutant, value: Option<Decimal>, window: Window) -> Option<Index> {
+    /// The sub-index of one pollutant.
+    pub(crate) fn of_one(
+        self,
+        pollutant: Pollutant,
+        value: Option<Decimal>,
+        window: Window,
+    ) -> Option<Index> {
         let sample = self.sample(pollutant, value, window)?;
         self.standard().sub_index(&sample).ok().map(|sub_index| sub_index.index())
     }
@@ -370,6 +376,7 @@ pub(crate) struct Indexed {
     pub(crate) pm10: Option<Decimal>,
     pub(crate) pm25: Option<Decimal>,
     pub(crate) window: Window,
+    pub(crate) sensor_type: Option<SensorType>,
 }
 
 impl Indexed {
@@ -391,6 +398,16 @@ impl Indexed {
             (_, Some(_)) => Some("PM2.5 PM10"),
             (one, None) => Some(one.name()),
         }
+    }
+
+    /// The sub-index of PM10.
+    pub(crate) fn of_pm10(&self) -> Option<Index> {
+        self.standard.of_one(Pollutant::Pm10, self.pm10, self.window)
+    }
+
+    /// The sub-index of PM2.5.
+    pub(crate) fn of_pm25(&self) -> Option<Index> {
+        self.standard.of_one(Pollutant::Pm25, self.pm25, self.window)
     }
 
     pub(crate) fn basis(&self) -> Basis {

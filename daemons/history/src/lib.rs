@@ -33,9 +33,10 @@
 //!   hours of temperature and humidity. [`Carried`] takes the hours from one day to the next.
 //! - [`DaySamples`] is the rule alone, for the [`Sample`]s of one sensor: slots, hours, days, data
 //!   capture and flags, described at its module, [`means`]. [`Fixed`] is a value of a sample.
+//! - [`neighbours::flag`] compares readings of one time with those of the sensors around them.
 //!
 //! The same samples make the same readings, whatever their order and however often they come.
-//! Means are exact: there are no floating-point numbers.
+//! Means are exact: there are no floating-point numbers but those of places.
 //!
 //! Out of scope: fetching files, and storing readings.
 
@@ -44,6 +45,7 @@ mod day;
 mod error;
 mod fixed;
 pub mod means;
+pub mod neighbours;
 
 pub use day::{Carried, Climate, Day, Readings};
 pub use error::{Error, ErrorKind};

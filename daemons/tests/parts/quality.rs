@@ -14,7 +14,7 @@ use store::{Country, Reading, Window};
 
 use super::support::{NOW, Options, Rig, at, json};
 
-const IMPLAUSIBLE: [&str; 9] = [
+const IMPLAUSIBLE: [&str; 10] = [
     "counts",
     "saturated",
     "zero",
@@ -24,6 +24,7 @@ const IMPLAUSIBLE: [&str; 9] = [
     "null_island",
     "low_capture",
     "stuck",
+    "above_neighbours",
 ];
 
 /// Long before any reading here, until after the last.

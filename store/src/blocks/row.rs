@@ -41,7 +41,7 @@ impl<'a> Row<'a> {
             true => usual.into(),
             false => standard.index(pm10, pm25, window)?,
         };
-        Some(Indexed { standard, index, pm10, pm25, window })
+        Some(Indexed { standard, index, pm10, pm25, window, sensor_type: self.sensor_type() })
     }
 
     /// The band of the index.

@@ -7,13 +7,21 @@ use airshed_store::csv::{self, Dialect};
 use airshed_store::{
     AqiStandard, Column, Encoder, Flags, Format, Memory, Query, Reading, Store, Value, View, Window,
 };
-use aqi::{Averaging, Concentration, Index, Pollutant, Sample};
+use aqi::{Averaging, Concentration, Decimal, Index, Pollutant, Sample};
 use proptest::prelude::*;
 
 use super::block_on;
 
 /// The index as `aqi` gives it for the values one by one, the worst of them.
 fn obvious(reading: &Reading, standard: AqiStandard) -> Option<u32> {
+    obvious_of(reading, [reading.pm10, reading.pm25], standard)
+}
+
+fn obvious_of(
+    reading: &Reading,
+    values: [Option<Decimal>; 2],
+    standard: AqiStandard,
+) -> Option<u32> {
     if reading.sensor_type.is_some_and(|kind| !kind.measures_particulates()) {
         return None;
     }
@@ -25,8 +33,8 @@ fn obvious(reading: &Reading, standard: AqiStandard) -> Option<u32> {
     if reading.flags().contains(Flags::LOW_CAPTURE) {
         return None;
     }
-    let values = [(Pollutant::Pm10, reading.pm10), (Pollutant::Pm25, reading.pm25)];
-    let samples = values.into_iter().filter_map(|(pollutant, value)| {
+    let values = [Pollutant::Pm10, Pollutant::Pm25].into_iter().zip(values);
+    let samples = values.filter_map(|(pollutant, value)| {
         let known: Vec<_> = standard.standard().averagings(pollutant).collect();
         let averaging = own.filter(|own| known.contains(own)).or(known.first().copied())?;
         Some(Sample::new(pollutant, averaging, Concentration::micrograms(value?).ok()?))
@@ -59,6 +67,66 @@ proptest! {
             let usual = reading.index().map(|index| u64::from(index.get()));
             prop_assert_eq!(usual, number);
         }
+    }
+
+    #[test]
+    fn sub_indices_and_the_range_are_indices_of_other_concentrations(
+        mut reading in any_reading(),
+        tenths in proptest::option::of((0i64..9000, 0i64..9000)),
+        standard in any_standard(),
+    ) {
+        if let Some((pm10, pm25)) = tenths {
+            (reading.pm10, reading.pm25) = (Some(Decimal::new(pm10, 1)), Some(Decimal::new(pm25, 1)));
+            reading.sensor_type = "SDS011".parse().ok();
+            (reading.hours, reading.stored_flags) = (None, Flags::NONE);
+        }
+        let number = |column| reading.value_by(column, standard).whole();
+        let index = number(Column::Aqi);
+        let [ten, small] = [[reading.pm10, None], [None, reading.pm25]]
+            .map(|values| obvious_of(&reading, values, standard).map(u64::from));
+        prop_assert_eq!([number(Column::AqiP1), number(Column::AqiP2)], [ten, small]);
+        match standard.standard().rule {
+            aqi::Rule::Worst => prop_assert_eq!(ten.max(small), index),
+            _ => prop_assert!(ten.max(small) <= index),
+        }
+
+        let (low, high) = (number(Column::AqiLow), number(Column::AqiHigh));
+        let is_measured =
+            reading.sensor_type.is_some_and(|kind| kind.to_string().eq_ignore_ascii_case("SDS011"));
+        prop_assert_eq!(low.is_some(), is_measured && index.is_some());
+        prop_assert_eq!(high.is_some(), low.is_some());
+        if let Some(low) = low {
+            prop_assert!(Some(low) <= index && index <= high);
+        }
+        let range = reading.range_by(standard);
+        let places = range.map(|(low, high)| (u64::from(low.place()), u64::from(high.place())));
+        prop_assert_eq!(places, low.zip(high));
+        // In integers; the own value stands for one that the standard discards.
+        if let Some((pm10, pm25)) = tenths {
+            let end = |value: i64, factor: i64, pollutant: usize| {
+                let thousandths = ((value + 10) * factor - 1000).max(0);
+                let mut values = [None, None];
+                values[pollutant] = Some(Decimal::new(thousandths, 3));
+                let is_rated = obvious_of(&reading, values, standard).is_some();
+                if is_rated { values[pollutant] } else { Some(Decimal::new(value, 1)) }
+            };
+            let lowest = [end(pm10, 47, 0), end(pm25, 77, 1)];
+            let highest = [end(pm10, 320, 0), end(pm25, 290, 1)];
+            let ends = [lowest, highest].map(|values| obvious_of(&reading, values, standard));
+            prop_assert_eq!(ends.map(|end| end.map(u64::from)), [low, high]);
+        }
+
+        block_on(async {
+            let store = Memory::new();
+            store.put(std::slice::from_ref(&reading)).await.unwrap();
+            let page = store.query(&Query::everything(), None).await.unwrap();
+            let row = page.rows().next().unwrap();
+            for column in Column::ALL {
+                let (of_row, of_reading) =
+                    (row.value_by(*column, standard), reading.value_by(*column, standard));
+                assert_eq!(of_row.to_string(), of_reading.to_string(), "{column:?}");
+            }
+        });
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod day;
 mod fixed;
 mod means;
 mod model;
+mod neighbours;
 
 use proptest::test_runner::Config;
 
