@@ -115,10 +115,18 @@ impl Target {
 impl Inner {
     async fn call(&self, call: Call<'_>) -> Result<u64, Error> {
         let mut way = self.way.lock().await;
-        let begun = Instant::now();
+        let (begun, mut has_ended) = (Instant::now(), false);
         loop {
             if matches!(*way, Way::Unknown) {
-                *way = Box::pin(self.reach()).await.map_err(not_reached)?;
+                match Box::pin(self.reach()).await {
+                    Ok(reached) => *way = reached,
+                    // A process that is being killed still holds the lock, but answers nobody.
+                    Err(_) if has_ended && begun.elapsed() < PATIENCE => {
+                        tokio::time::sleep(PAUSE).await;
+                        continue;
+                    }
+                    Err(failure) => return Err(not_reached(failure)),
+                }
             }
             match &mut *way {
                 Way::Unknown => {}
@@ -126,8 +134,7 @@ impl Inner {
                 Way::Held(client) => match through(client, call).await {
                     // Puts are idempotent, so repeating a completed one is harmless.
                     Err(failure) if failure.has_ended() && begun.elapsed() < PATIENCE => {
-                        *way = Way::Unknown;
-                        // A process that is being killed holds lock and socket a moment longer.
+                        (*way, has_ended) = (Way::Unknown, true);
                         tokio::time::sleep(PAUSE).await;
                     }
                     done => return done.map_err(failed),

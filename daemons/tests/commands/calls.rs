@@ -248,6 +248,7 @@ const VARIABLES: &[(&str, &str)] = &[
     ("AIRSHED_STALL", "0"),
     ("AIRSHED_ANSWERS_MIB", "many"),
     ("AIRSHED_CORS", "example.org"),
+    ("AIRSHED_DEFAULT_WINDOW", "week"),
     ("AIRSHED_INDEX", "mars"),
     ("AIRSHED_WORKERS", "0"),
     ("AIRSHED_WORKER_SILENCE", "0"),

@@ -11,14 +11,14 @@ use std::time::Duration;
 use airshed::Destination;
 use airshed::backfill::{self, Archive, Backfill, Backfilled, Files, Step};
 use airshed_history::archive::Report;
-use airshed_history::{Carried, Day};
+use airshed_history::{Carried, Day, neighbours};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use jiff::civil::{Date, date};
 use jiff::{Timestamp, ToSpan};
-use store::{Memory, Network, Pages, Query, Reading, Store, Window};
+use store::{Flags, Memory, Network, Pages, Query, Reading, Store, Window};
 use tokio_util::sync::CancellationToken;
 
 use super::support::at;
@@ -106,7 +106,9 @@ fn expected(files: &[(u64, Date, String)]) -> Vec<Reading> {
                 day.read(text.as_bytes(), &name, &mut Report::default()).unwrap();
             }
         }
-        readings.extend(day.finish(Some(&mut carried)).readings);
+        let mut of_day = day.finish(Some(&mut carried)).readings;
+        neighbours::flag(&mut of_day);
+        readings.extend(of_day);
     }
     for reading in &mut readings {
         let country = if reading.sensor.id % 2 == 0 { "DE" } else { "FR" };
@@ -268,9 +270,9 @@ async fn a_backfill_that_is_interrupted_continues() {
         // The last record is lost, as if the process had been killed before it.
         if done_days == 3 && !lost {
             lost = true;
-            let record = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
             let mut record =
-                record.find(|path| path.extension().is_some_and(|e| e == "json")).unwrap();
+                fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+            let record = record.find(|path| path.extension().is_some_and(|e| e == "json")).unwrap();
             let text = fs::read_to_string(&record).unwrap();
             fs::write(&record, text.replace(",\"2021-02-15\"", "")).unwrap();
             done_days -= 1;
@@ -310,7 +312,11 @@ async fn filters_choose_files_and_readings() {
     same(stored, only(|reading| reading.window == Window::Day));
     let sensors = Files { sensors: vec![2, 3], ..Files::default() };
     let (stored, done) = asked(Backfill { files: sensors, ..base.clone() }).await;
-    same(stored, only(|reading| [2, 3].contains(&reading.sensor.id)));
+    // Of some sensors alone it is not known what their neighbours measured.
+    let mut two = only(|reading| [2, 3].contains(&reading.sensor.id));
+    assert!(two.iter().any(|reading| reading.flags().contains(Flags::NO_NEIGHBOURS)));
+    two.iter_mut().for_each(|reading| reading.stored_flags = Flags::NONE);
+    same(stored, two);
     assert_eq!(done.files, 4);
     let types = Files { types: vec!["sps30".to_owned()], ..Files::default() };
     let (stored, done) = asked(Backfill { files: types, ..base.clone() }).await;

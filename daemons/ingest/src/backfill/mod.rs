@@ -18,6 +18,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use airshed_history::archive::Report;
+use airshed_history::neighbours;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
@@ -251,7 +252,8 @@ impl Run<'_> {
             return Ok(());
         };
         let rows = found.report.rows;
-        let readings = self.chosen(found.readings);
+        let readings = self.beside_neighbours(found.readings).await?;
+        let readings = self.chosen(readings);
         for batch in readings.chunks(BATCH) {
             self.destination.put(batch).await?;
             (self.shown)(Step::Stored(batch.len() as u64));
@@ -364,6 +366,23 @@ impl Run<'_> {
         self.done.failed.extend(failed);
         self.spooled = Some(Spooled { _spool: spool, files, of });
         Ok(())
+    }
+
+    /// With the flags of sensors that differ from those around them, if all sensors were read.
+    async fn beside_neighbours(
+        &self,
+        mut readings: Vec<Reading>,
+    ) -> Result<Vec<Reading>, BackfillError> {
+        let Backfill { files, windows, .. } = self.backfill;
+        readings.retain(|reading| windows.contains(&reading.window));
+        if *files != Files::default() {
+            return Ok(readings);
+        }
+        let flagged = tokio::task::spawn_blocking(move || {
+            neighbours::flag(&mut readings);
+            readings
+        });
+        Ok(flagged.await?)
     }
 
     /// The readings that are wanted, with network and country, in the order of rows.
