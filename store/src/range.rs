@@ -1,9 +1,9 @@
-//! The range of an index: the indices of the lowest and of the highest concentration that a sensor's
-//! reading is compatible with.
+//! The range of an index: the indices of two concentrations, a low and a high one, between which the
+//! true one is on most days.
 //!
 //! The concentrations are `(c + 1) · factor − 1`, with `c` in µg/m³ and the factors of the sensor's
-//! model in [`FACTORS`]; below zero they are zero. The addition of 1 µg/m³ widens the range of clean
-//! air, where a factor alone would leave nothing.
+//! model in [`FACTORS`]; below zero they are zero. The addition of 1 µg/m³ widens the range of
+//! clean air, where a factor alone would leave nothing.
 
 use aqi::{Decimal, Index, Pollutant};
 
@@ -28,11 +28,11 @@ struct Factors {
 ///
 /// **SDS011**: daily means in Aberdeen beside the city's official stations, 2017 to August 2018. On
 /// later days there, and in Sofia in 2017/18 (sensors pooled by neighbourhood), the range held the
-/// official index on 98.2 % and 99.6 % of days, the official concentration of PM10 on 94 % and 98 %,
-/// and that of PM2.5 on 95 %. Its mean width was 2.5 and 3.5 indices of the DAQI. For other averaging
-/// periods, and for single sensors in heavily polluted air, nothing is proven. The sensor misses the dry
-/// coarse dust of summer: official PM10 in Sofia from April to September was 2.03 (1.16 to 3.27) times
-/// the sensors'.
+/// official index on 98.2 % and 99.6 % of days, the official concentration of PM10 on 94 % and
+/// 98 %, and that of PM2.5 on 95 %. Its mean width was 2.5 and 3.5 indices of the DAQI. For other
+/// averaging periods, and for single sensors in heavily polluted air, nothing is proven. The sensor
+/// misses the dry coarse dust of summer: official PM10 in Sofia from April to September was 2.03
+/// (1.16 to 3.27) times the sensors'.
 static FACTORS: [Factors; 1] = [Factors {
     model: "SDS011",
     pm10: [hundredths(47), hundredths(320)],
