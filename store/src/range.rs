@@ -46,15 +46,16 @@ const fn hundredths(number: u32) -> Decimal {
 impl Indexed {
     /// One end of the range, by the same standard; none for a model without factors.
     ///
-    /// If the standard does not rate a concentration there, as implausibly high, the reading's own
+    /// A concentration that the standard does not rate, as negative or implausibly high, has no
+    /// part in the index, and none here. If only the one at the end is too high, the reading's own
     /// is in its place.
     pub(crate) fn bound(&self, bound: Bound) -> Option<Index> {
         let factors = factors_of(self.sensor_type?)?;
         let concentration = |pollutant, value: Option<Decimal>, factors: [Decimal; 2]| {
-            let own = value?;
-            let there = scaled(own, factors[bound as usize]).filter(|there| {
-                self.standard.of_one(pollutant, Some(*there), self.window).is_some()
-            });
+            let is_rated =
+                |value| self.standard.of_one(pollutant, Some(value), self.window).is_some();
+            let own = value.filter(|own| is_rated(*own))?;
+            let there = scaled(own, factors[bound as usize]).filter(|there| is_rated(*there));
             Some(there.unwrap_or(own))
         };
         let pm10 = concentration(Pollutant::Pm10, self.pm10, factors.pm10);
@@ -67,11 +68,8 @@ fn factors_of(model: SensorType) -> Option<&'static Factors> {
     FACTORS.iter().find(|known| model.as_str().eq_ignore_ascii_case(known.model))
 }
 
-/// None for a value that is not a concentration, below zero, and for a number that does not fit.
+/// None for a number that does not fit.
 fn scaled(value: Decimal, factor: Decimal) -> Option<Decimal> {
-    if value < Decimal::ZERO {
-        return None;
-    }
     let product = value.checked_add(Decimal::ONE)?.checked_mul(factor)?;
     Some((product - Decimal::ONE).max(Decimal::ZERO))
 }
