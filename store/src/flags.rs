@@ -42,12 +42,13 @@ impl Flags {
     pub const COARSE: Self = Self(1 << 11);
     /// Only one of PM10 and PM2.5 is present.
     pub const ONE_POLLUTANT: Self = Self(1 << 12);
-    /// A value is above twice the median of three or more other outdoor sensors within 10 km at the
-    /// same time: `(c + 1) / (N + 1)` above 2. Only of models whose limits are known. Stored.
+    /// A value c is above twice that of the neighbours: `(c + 1) / (N + 1)` is above 2, where N is
+    /// the median of three or more other outdoor sensors within 10 km, for the same period. Only of
+    /// models whose limits are known: the SDS011. Stored.
     pub const ABOVE_NEIGHBOURS: Self = Self(1 << 13);
-    /// A value is below half of that median: `(c + 1) / (N + 1)` below ½. Stored.
+    /// A value is below half that of the neighbours: `(c + 1) / (N + 1)` is below ½. Stored.
     pub const BELOW_NEIGHBOURS: Self = Self(1 << 14);
-    /// There are fewer than three such sensors. Stored.
+    /// There are fewer than three such sensors, for each pollutant of the reading. Stored.
     pub const NO_NEIGHBOURS: Self = Self(1 << 15);
 
     /// The flags excluded by [`Quality::Plausible`](crate::Quality::Plausible).

@@ -1,9 +1,9 @@
-//! The range of an index: the indices of the lowest and of the highest concentration that a sensor's
-//! reading is compatible with.
+//! The range of an index: the indices of two concentrations, a low and a high one, between which the
+//! true one is on most days.
 //!
 //! The concentrations are `(c + 1) · factor − 1`, with `c` in µg/m³ and the factors of the sensor's
-//! model in [`FACTORS`]; below zero they are zero. The addition of 1 µg/m³ widens the range of clean
-//! air, where a factor alone would leave nothing.
+//! model in [`FACTORS`]; below zero they are zero. The addition of 1 µg/m³ widens the range of
+//! clean air, where a factor alone would leave nothing.
 
 use aqi::{Decimal, Index, Pollutant};
 
@@ -28,11 +28,11 @@ struct Factors {
 ///
 /// **SDS011**: daily means in Aberdeen beside the city's official stations, 2017 to August 2018. On
 /// later days there, and in Sofia in 2017/18 (sensors pooled by neighbourhood), the range held the
-/// official index on 98.2 % and 99.6 % of days, the official concentration of PM10 on 94 % and 98 %,
-/// and that of PM2.5 on 95 %. Its mean width was 2.5 and 3.5 indices of the DAQI. For other averaging
-/// periods, and for single sensors in heavily polluted air, nothing is proven. The sensor misses the dry
-/// coarse dust of summer: official PM10 in Sofia from April to September was 2.03 (1.16 to 3.27) times
-/// the sensors'.
+/// official index on 98.2 % and 99.6 % of days, the official concentration of PM10 on 94 % and
+/// 98 %, and that of PM2.5 on 95 %. Its mean width was 2.5 and 3.5 indices of the DAQI. For other
+/// averaging periods, and for single sensors in heavily polluted air, nothing is proven. The sensor
+/// misses the dry coarse dust of summer: official PM10 in Sofia from April to September was 2.03
+/// (1.16 to 3.27) times the sensors'.
 static FACTORS: [Factors; 1] = [Factors {
     model: "SDS011",
     pm10: [hundredths(47), hundredths(320)],
@@ -46,15 +46,16 @@ const fn hundredths(number: u32) -> Decimal {
 impl Indexed {
     /// One end of the range, by the same standard; none for a model without factors.
     ///
-    /// If the standard does not rate a concentration there, as implausibly high, the reading's own
+    /// A concentration that the standard does not rate, as negative or implausibly high, has no
+    /// part in the index, and none here. If only the one at the end is too high, the reading's own
     /// is in its place.
     pub(crate) fn bound(&self, bound: Bound) -> Option<Index> {
         let factors = factors_of(self.sensor_type?)?;
         let concentration = |pollutant, value: Option<Decimal>, factors: [Decimal; 2]| {
-            let own = value?;
-            let there = scaled(own, factors[bound as usize]).filter(|there| {
-                self.standard.of_one(pollutant, Some(*there), self.window).is_some()
-            });
+            let is_rated =
+                |value| self.standard.of_one(pollutant, Some(value), self.window).is_some();
+            let own = value.filter(|own| is_rated(*own))?;
+            let there = scaled(own, factors[bound as usize]).filter(|there| is_rated(*there));
             Some(there.unwrap_or(own))
         };
         let pm10 = concentration(Pollutant::Pm10, self.pm10, factors.pm10);
@@ -67,11 +68,8 @@ fn factors_of(model: SensorType) -> Option<&'static Factors> {
     FACTORS.iter().find(|known| model.as_str().eq_ignore_ascii_case(known.model))
 }
 
-/// None for a value that is not a concentration, below zero, and for a number that does not fit.
+/// None for a number that does not fit.
 fn scaled(value: Decimal, factor: Decimal) -> Option<Decimal> {
-    if value < Decimal::ZERO {
-        return None;
-    }
     let product = value.checked_add(Decimal::ONE)?.checked_mul(factor)?;
     Some((product - Decimal::ONE).max(Decimal::ZERO))
 }

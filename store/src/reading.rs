@@ -96,13 +96,15 @@ impl Reading {
         self.indexed(standard).map(|indexed| indexed.index)
     }
 
-    /// The range of the index by a standard: the indices of the lowest and the highest concentrations
-    /// that were measured beside readings like this one, `(c + 1) · factor − 1` with `c` in µg/m³. None
-    /// without an index, and for models that were not measured: so far all but the SDS011.
+    /// The range of the index by a standard: the indices of the concentrations
+    /// `(c + 1) · factor − 1`, with `c` in µg/m³ and a low and a high factor of the sensor's model.
+    /// None without an index, and for models whose factors were not measured: so far all but the
+    /// SDS011.
     ///
-    /// The SDS011's factors, 0.47 and 3.2 for PM10 and 0.77 and 2.9 for PM2.5, are from daily means in
-    /// Aberdeen, 2017–2018. On later days there, and in Sofia in 2017/18, the official index was within
-    /// the range on 98.2 % and 99.6 % of days, official PM10 on 94 % and 98 %, PM2.5 on 95 %.
+    /// The SDS011's factors, 0.47 and 3.2 for PM10 and 0.77 and 2.9 for PM2.5, are from daily means
+    /// in Aberdeen, 2017–2018. On later days there, and in Sofia in 2017/18, the official index was
+    /// within the range on 98.2 % and 99.6 % of days, official PM10 on 94 % and 98 %, PM2.5 on
+    /// 95 %.
     ///
     /// ```
     /// use airshed_store::{AqiStandard, Reading, Window};

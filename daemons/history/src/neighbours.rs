@@ -1,18 +1,19 @@
 //! Flags of readings that differ from those of the sensors around them.
 //!
-//! The neighbours of a reading are the plausible readings of *other* outdoor sensors within 10 km (great
-//! circle) of the same averaging period and time. With three or more of them that have PM10, or
-//! PM2.5, N is the median of their values, and c the reading's own, in µg/m³:
+//! The neighbours of a reading are the plausible readings of *other* outdoor sensors within 10 km
+//! (great circle) of the same averaging period and time. With three or more of them that have PM10,
+//! or PM2.5, N is the median of their values, and c the reading's own, in µg/m³:
 //!
 //! | flag | when |
 //! | --- | --- |
-//! | [`Flags::ABOVE_NEIGHBOURS`] | `(c + 1) / (N + 1)` is above the limit of the model, of either pollutant |
-//! | [`Flags::BELOW_NEIGHBOURS`] | it is below the limit |
+//! | [`Flags::ABOVE_NEIGHBOURS`] | `(c + 1) / (N + 1)` is above the model's limit, for PM10 or PM2.5 |
+//! | [`Flags::BELOW_NEIGHBOURS`] | it is below the model's limit |
 //! | [`Flags::NO_NEIGHBOURS`] | there are fewer than three for each pollutant that the reading has |
 //!
 //! - A sensor is outdoors unless it is known to be indoors. A neighbour may be of any model and
 //!   network. It is plausible if it has none of the flags of [`Flags::IMPLAUSIBLE`] by itself:
-//!   [`Flags::ABOVE_NEIGHBOURS`] does not count, so no flag follows from another one of this module.
+//!   [`Flags::ABOVE_NEIGHBOURS`] does not count, so no flag follows from another one of this
+//!   module.
 //! - A reading may have both of the first two flags, one by each pollutant. Models without limits
 //!   have neither: so far there are only those of the SDS011.
 //! - A reading without coordinates is not compared, and has none of the flags.
@@ -40,8 +41,8 @@ struct Limits {
     below: i128,
 }
 
-/// The models whose limits are known: the SDS011's are 2 and ½. Those of another model will be the 1st
-/// and the 99th percentile of its own ratio.
+/// The models whose limits are known: the SDS011's are 2 and ½. Those of another model will be the
+/// 1st and the 99th percentile of its own ratio.
 static LIMITS: [Limits; 1] = [Limits { model: "SDS011", above: 200, below: 50 }];
 
 /// Sets the three flags in the [`stored_flags`](Reading::stored_flags) of each reading, and removes

@@ -101,14 +101,19 @@ proptest! {
         let range = reading.range_by(standard);
         let places = range.map(|(low, high)| (u64::from(low.place()), u64::from(high.place())));
         prop_assert_eq!(places, low.zip(high));
-        // In integers; the own value stands for one that the standard discards.
+        // In integers. The own value stands for one that the standard discards, and has no part if
+        // it is itself discarded.
         if let Some((pm10, pm25)) = tenths {
             let end = |value: i64, factor: i64, pollutant: usize| {
                 let thousandths = ((value + 10) * factor - 1000).max(0);
-                let mut values = [None, None];
-                values[pollutant] = Some(Decimal::new(thousandths, 3));
-                let is_rated = obvious_of(&reading, values, standard).is_some();
-                if is_rated { values[pollutant] } else { Some(Decimal::new(value, 1)) }
+                let own = Decimal::new(value, 1);
+                let is_rated = |value: &Decimal| {
+                    let mut values = [None, None];
+                    values[pollutant] = Some(*value);
+                    obvious_of(&reading, values, standard).is_some()
+                };
+                let there = Some(Decimal::new(thousandths, 3)).filter(is_rated);
+                Some(own).filter(is_rated).map(|own| there.unwrap_or(own))
             };
             let lowest = [end(pm10, 47, 0), end(pm25, 77, 1)];
             let highest = [end(pm10, 320, 0), end(pm25, 290, 1)];

@@ -1,8 +1,8 @@
 //! Places on the Earth within 10 km of each other.
 //!
-//! The grid is in space: its cells are cubes with an edge of 10 km, so that the neighbours of a place are
-//! in its cell and the 26 around, also at the poles and at the 180th meridian. Places are sorted by
-//! cell; three cells above each other are then one range.
+//! The grid is in space: its cells are cubes with an edge of 10 km, so that the neighbours of a
+//! place are in its cell and the 26 around, also at the poles and at the 180th meridian. Places are
+//! sorted by cell; three cells above each other are then one range.
 
 use std::ops::Range;
 
@@ -14,8 +14,9 @@ const KILOMETRES: f64 = 10.0;
 /// The mean radius R1 of the GRS 80 ellipsoid, as of a circle in queries (`store::Area`).
 const EARTH_RADIUS_KILOMETRES: f64 = 6371.0088;
 
-/// The straight line between the ends of a great circle's arc of 10 km, in radii of the Earth: twice
-/// the sine of half the angle, by the first terms of its series, which are exact to the last bit here.
+/// The straight line between the ends of a great circle's arc of 10 km, in radii of the Earth:
+/// twice the sine of half the angle, by the first terms of its series, which are exact to the last
+/// bit here.
 const CHORD: f64 = {
     let half = KILOMETRES / EARTH_RADIUS_KILOMETRES / 2.0;
     let square = half * half;
