@@ -153,6 +153,8 @@ fn a_collection_opens_the_store_itself_when_the_process_that_held_it_has_ended()
         collecting.wait_for("another process has the store open: putting readings through it");
         // The feed comes when the holder has ended.
         let (mut asking, _) = feed.accept().unwrap();
+        // An answer before the request would be an error.
+        assert!(asking.read(&mut [0; 4096]).unwrap() > 0);
         server.signal(signal);
         server.child.wait().unwrap();
         let sensor = if signal == "-KILL" { 4..5 } else { 5..6 };

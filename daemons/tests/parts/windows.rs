@@ -54,7 +54,8 @@ async fn the_deployment_s_averaging_period_is_the_default() {
     let job = location(&rig.get_as_job(ALL).await);
     assert_eq!(windows_of(&rig, &format!("{job}?wait=30")).await, (only("24h"), 24));
 
-    let series = json(rig.get("/api/series?sensor=7&startDate=2026-01-01&endDate=2026-01-31").await).await;
+    let series =
+        json(rig.get("/api/series?sensor=7&startDate=2026-01-01&endDate=2026-01-31").await).await;
     assert_eq!(series["windows"], serde_json::json!(["24h"]), "{series}");
     let summary = json(rig.get("/api/summary?startDate=2026-01-01&endDate=2026-01-31").await).await;
     assert_eq!(summary["selection"]["readings"], 24);
