@@ -88,10 +88,10 @@ SOAK_SECONDS ?= 300
 soak: check-tools check-python check-node check-chromium web
 	tools/seams.sh
 	AIRSHED_LOAD=100000 $(CARGO) test --locked --release --package airshed --test commands -- holds_without --nocapture
-	AIRSHED_KILLS=200 $(CARGO) test --locked --package airshed --test commands --test services -- durability workers_are_killed
+	AIRSHED_KILLS=200 $(CARGO) test --locked --package airshed --test commands --test services -- durability workers_are_killed killed_backfill
 	PROPTEST_CASES=20000 $(CARGO) test --locked --release --package airshed-aqi --package airshed-store --package airshed-fuzz
 	$(CARGO) test --locked --package airshed --no-default-features --test embedded
-	for feature in aws columnar import loadtest otlp; do \
+	for feature in aws backfill columnar import loadtest otlp; do \
 		$(CARGO) clippy --locked --package airshed --no-default-features --features $$feature -- -D warnings || exit 1; \
 	done
 	$(CARGO) build --locked --release --package airshed
