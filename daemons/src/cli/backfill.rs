@@ -2,15 +2,17 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use airshed::backfill::{self, Archive, Backfilled, Files, PUBLIC, Step};
-use airshed::control;
 use airshed::source::Source;
+use airshed::{Clock, control, reason};
 use clap::Args;
 use indicatif::ProgressBar;
+use jiff::ToSpan;
 use jiff::civil::Date;
-use store::{Network, Window};
+use store::{Network, Store, Window};
 use tokio_util::sync::CancellationToken;
 
 use super::files::{self, interrupted};
@@ -28,7 +30,7 @@ const SHOWN: usize = 20;
 pub(super) struct Backfill {
     /// The archive's URL or that of a mirror, or folders and files: of days (CSV, also with gzip), or
     /// of months (zip) [default: https://archive.sensor.community/]
-    #[arg(value_name = "SOURCE")]
+    #[arg(value_name = "SOURCE", value_parser = source)]
     sources: Vec<String>,
     /// First day (UTC).
     #[arg(long, value_name = "DATE")]
@@ -108,7 +110,7 @@ impl Backfill {
         windows.dedup();
         let lower = |name: &String| name.trim().to_ascii_lowercase();
         Ok(backfill::Backfill {
-            archive: self.archive()?,
+            archive: archive(&self.sources, self.contact.as_deref())?,
             days: self.from..=self.to,
             files: Files {
                 types: self.types.iter().map(lower).collect(),
@@ -118,7 +120,7 @@ impl Backfill {
             area: ask.query.area,
             windows,
             network: self.network,
-            folder: self.folder(),
+            folder: folder_of(&self.store),
             contact: self.contact.clone(),
             pause: Duration::from_secs(1) / self.rate,
         })
@@ -136,31 +138,40 @@ impl Backfill {
         let ask = control::export_request(&fields.finish());
         ask.map_err(|bad| bad_call(format!("--{}: {}", bad.field, bad.reason)))
     }
+}
 
-    fn archive(&self) -> Result<Archive, Failure> {
-        let is_url = |text: &str| text.starts_with("http://") || text.starts_with("https://");
-        let url = match self.sources.as_slice() {
-            [] => PUBLIC,
-            [one] if is_url(one) => one,
-            several if several.iter().any(|source| is_url(source)) => {
-                return Err(bad_call("SOURCE is one URL, or files and folders"));
-            }
-            paths => return Ok(Archive::Paths(paths.iter().map(PathBuf::from).collect())),
-        };
-        let source: Source = url.parse().map_err(|_| bad_call("SOURCE is not a URL"))?;
-        check_contact(&source, self.contact.as_deref(), "the archive's operator")?;
-        match source {
-            Source::Url(url) => Ok(Archive::Url(url)),
-            Source::File(path) => Ok(Archive::Paths(vec![path])),
+fn archive(sources: &[String], contact: Option<&str>) -> Result<Archive, Failure> {
+    let is_url = |text: &str| text.starts_with("http://") || text.starts_with("https://");
+    let url = match sources {
+        [] => PUBLIC,
+        [one] if is_url(one) => one,
+        several if several.iter().any(|source| is_url(source)) => {
+            return Err(bad_call("the archive is one URL, or files and folders"));
         }
+        paths => return Ok(Archive::Paths(paths.iter().map(PathBuf::from).collect())),
+    };
+    let source: Source = url.parse().map_err(|_| bad_call("the archive is not a URL"))?;
+    check_contact(&source, contact, "the archive's operator")?;
+    match source {
+        Source::Url(url) => Ok(Archive::Url(url)),
+        Source::File(path) => Ok(Archive::Paths(vec![path])),
     }
+}
 
-    /// Beside the store's file, if it has one.
-    fn folder(&self) -> PathBuf {
-        let file = self.store.file();
-        let folder = file.as_ref().and_then(|file| file.parent());
-        folder.map_or_else(|| self.store.data.clone(), PathBuf::from)
+/// A source as it is typed, if it can be one.
+fn source(text: &str) -> Result<String, String> {
+    let is_url = text.starts_with("http:") || text.starts_with("https:");
+    match text.trim().is_empty() || is_url && text.parse::<Source>().is_err() {
+        true => Err("neither a URL nor a folder".to_owned()),
+        false => Ok(text.to_owned()),
     }
+}
+
+/// The folder of the record of what is done: beside the store's file, if it has one.
+fn folder_of(flags: &StoreFlags) -> PathBuf {
+    let file = flags.file();
+    let folder = file.as_ref().and_then(|file| file.parent());
+    folder.map_or_else(|| flags.data.clone(), PathBuf::from)
 }
 
 fn show(bar: &ProgressBar, step: Step) {
@@ -211,4 +222,77 @@ fn said(done: &Backfilled) -> ExitCode {
         say(format_args!("and {} more files that could not be read", failed.len() - SHOWN));
     }
     if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// What `serve` fills in by itself.
+#[derive(Args)]
+pub(super) struct CatchUpFlags {
+    /// Also store the means of this many past days from the archive (1h, 24h and day), once for each
+    /// day: what was missed while this was not running; 0: none
+    #[arg(long, env = "AIRSHED_CATCH_UP", value_name = "DAYS", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=4000))]
+    catch_up: u16,
+    /// The archive for --catch-up: its URL or that of a mirror, or a folder.
+    #[arg(long, env = "AIRSHED_ARCHIVE", value_name = "SOURCE", default_value = PUBLIC, value_parser = source)]
+    archive: String,
+}
+
+/// How often it is checked whether the archive has another day.
+const CHECKED: Duration = Duration::from_secs(3600);
+
+impl CatchUpFlags {
+    /// Checked before anything is created.
+    pub(super) fn check(&self, contact: Option<&str>) -> Result<(), Failure> {
+        match self.catch_up {
+            0 => Ok(()),
+            _ => archive(std::slice::from_ref(&self.archive), contact).map(drop),
+        }
+    }
+
+    /// Runs until stopped, if days are to be caught up with.
+    pub(super) fn task(
+        &self,
+        store: Arc<dyn Store>,
+        flags: &StoreFlags,
+        network: Network,
+        contact: Option<&str>,
+        clock: Clock,
+        stop: CancellationToken,
+    ) -> Result<Option<impl Future<Output = ()> + Send + use<>>, Failure> {
+        if self.catch_up == 0 {
+            return Ok(None);
+        }
+        let mut backfill = backfill::Backfill {
+            archive: archive(std::slice::from_ref(&self.archive), contact)?,
+            days: Date::MIN..=Date::MIN, // set each time
+            files: Files::default(),
+            countries: Vec::new(),
+            area: None,
+            windows: vec![Window::Hour, Window::Day24, Window::Day],
+            network,
+            folder: folder_of(flags),
+            contact: contact.map(str::to_owned),
+            pause: Duration::from_secs(1) / 4,
+        };
+        let before = i64::from(self.catch_up) - 1;
+        Ok(Some(async move {
+            while !stop.is_cancelled() {
+                let now = clock();
+                let last = backfill.last_day(now);
+                backfill.days = last.saturating_sub(before.days())..=last;
+                match backfill::run(&backfill, &store, now, &|_| {}, &stop).await {
+                    Ok(done) if done.days > 0 => {
+                        tracing::info!(days = done.days, readings = done.readings, "caught up");
+                    }
+                    Ok(_) => {}
+                    Err(error) => {
+                        tracing::warn!(reason = reason(&error), "cannot catch up; trying again");
+                    }
+                }
+                tokio::select! {
+                    () = tokio::time::sleep(CHECKED) => {}
+                    () = stop.cancelled() => {}
+                }
+            }
+        }))
+    }
 }

@@ -22,6 +22,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+#[cfg(feature = "backfill")]
+use super::backfill::CatchUpFlags;
 use super::logging::Logging;
 use super::metrics::{Measuring, MetricsFlags};
 use super::networks::NetworkFlags;
@@ -39,6 +41,9 @@ pub(super) struct Serve {
     store: StoreFlags,
     #[command(flatten)]
     feed: FeedFlags,
+    #[cfg(feature = "backfill")]
+    #[command(flatten)]
+    catch_up: CatchUpFlags,
     #[command(flatten)]
     jobs: JobFlags,
     #[command(flatten)]
@@ -56,6 +61,8 @@ impl Serve {
         let _exporting = self.logging.start("serve")?;
         self.feed.check()?;
         self.http.answers_with(self.feed.window()?);
+        #[cfg(feature = "backfill")]
+        self.catch_up.check(self.feed.contact())?;
         let measuring = self.metrics.start("serve").await?;
         let (stop, clock) = (stop_on_signals()?, wall_clock());
         let listener = self.http.listen().await?;
@@ -73,6 +80,14 @@ impl Serve {
         let daemons = Inside { jobs: &self.jobs, http: &self.http, worker: &self.worker };
         parts.serve_and_work(&mut tasks, &self.store, daemons, measuring, listener).await?;
         tasks.add_control(&self.store, &parts.store, &parts.networks, "serve");
+        #[cfg(feature = "backfill")]
+        {
+            let (store, clock) = (Arc::clone(&parts.store), parts.clock.clone());
+            let (network, contact) = (self.feed.network(), self.feed.contact());
+            let catch_up = &self.catch_up;
+            let task = catch_up.task(store, &self.store, network, contact, clock, stop.clone())?;
+            task.into_iter().for_each(|task| tasks.add("catch-up", task));
+        }
         let (schedule, spread) = self.feed.times();
         tasks.add("collector", collector::run(collector, schedule, spread, stop));
         tasks.run().await

@@ -146,7 +146,13 @@ impl FeedFlags {
         Ok(collector)
     }
 
-    fn contact(&self) -> Option<&str> {
+    /// The network of the feed's sensors.
+    #[cfg(feature = "backfill")]
+    pub(super) fn network(&self) -> Network {
+        self.feed_network
+    }
+
+    pub(super) fn contact(&self) -> Option<&str> {
         self.contact.as_deref().filter(|contact| !contact.trim().is_empty())
     }
 

@@ -102,3 +102,32 @@ fn a_backfill_beside_a_server() {
     assert_eq!(past, export(path, "whole").lines().collect::<Vec<_>>());
     assert_eq!(rows.lines().count(), past.len() + 3);
 }
+
+/// What was missed while it was not running, each day once.
+#[test]
+fn a_server_catches_up_by_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    archive(path);
+    assert!(backfill(path, "whole").output().unwrap().status.success());
+    fs::write(path.join("data.24h.json"), "[]").unwrap();
+    let serve = || {
+        let mut serve = airshed(&["serve", "--feed", "file:data.24h.json"]);
+        serve.args(["--listen", "127.0.0.1:0", "--catch-up", "4000", "--archive", "archive"]);
+        serve.current_dir(path).stdin(Stdio::null());
+        Daemon::spawn(serve)
+    };
+    let mut server = serve();
+    assert_eq!(server.wait_for("caught up")["days"], DAYS);
+    assert!(export(path, "data") == export(path, "whole"));
+    server.signal("-TERM");
+    assert!(server.child.wait().unwrap().success());
+    // A day that came since.
+    let before = path.join("archive/2021-02-10");
+    let later = path.join("archive/2021-02-11");
+    fs::create_dir(&later).unwrap();
+    let name = |day: u32| format!("2021-02-{day}_sds011_sensor_1.csv");
+    let rows = fs::read_to_string(before.join(name(10))).unwrap();
+    fs::write(later.join(name(11)), rows.replace("2021-02-10T", "2021-02-11T")).unwrap();
+    assert_eq!(serve().wait_for("caught up")["days"], 1);
+}

@@ -248,6 +248,8 @@ const VARIABLES: &[(&str, &str)] = &[
     ("AIRSHED_STALL", "0"),
     ("AIRSHED_ANSWERS_MIB", "many"),
     ("AIRSHED_CORS", "example.org"),
+    ("AIRSHED_ARCHIVE", "http://"),
+    ("AIRSHED_CATCH_UP", "many"),
     ("AIRSHED_DEFAULT_WINDOW", "week"),
     ("AIRSHED_INDEX", "mars"),
     ("AIRSHED_WORKERS", "0"),

@@ -21,7 +21,7 @@ use airshed_history::archive::Report;
 use airshed_history::neighbours;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan};
+use jiff::{SignedDuration, Timestamp, ToSpan};
 use store::{Area, Country, Network, Position, Query, Reading, Sensor, Window};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -116,8 +116,8 @@ pub enum BackfillError {
     Thread(#[from] tokio::task::JoinError),
 }
 
-/// Runs a backfill until it is done or stopped; days after yesterday are left out, since they are
-/// not over. `now` is the present; `shown` is called as it goes.
+/// Runs a backfill until it is done or stopped. Days after [`Backfill::last_day`] are left out, since
+/// they are not complete. `now` is the present; `shown` is called as it goes.
 pub async fn run(
     backfill: &Backfill,
     destination: &dyn Destination,
@@ -125,8 +125,7 @@ pub async fn run(
     shown: &(dyn Fn(Step) + Sync),
     stop: &CancellationToken,
 ) -> Result<Backfilled, BackfillError> {
-    let yesterday = TimeZone::UTC.to_datetime(now).date().saturating_sub(1.day());
-    let last = yesterday.min(*backfill.days.end());
+    let last = backfill.last_day(now).min(*backfill.days.end());
     let days = *backfill.days.start()..=last;
     let mut run = Run {
         backfill,
@@ -162,6 +161,17 @@ pub async fn run(
 }
 
 impl Backfill {
+    /// The last day that is complete: yesterday, or on a server, which gets a day's files in the
+    /// morning of the next, until nine o'clock (UTC) the day before.
+    pub fn last_day(&self, now: Timestamp) -> Date {
+        let delay = match self.archive {
+            Archive::Url(_) => SignedDuration::from_hours(9),
+            Archive::Paths(_) => SignedDuration::ZERO,
+        };
+        let then = now.saturating_sub(delay).unwrap_or(now);
+        TimeZone::UTC.to_datetime(then).date().saturating_sub(1.day())
+    }
+
     /// What a record of progress is of, so that another backfill does not take it for its own.
     fn what(&self) -> String {
         let Self { archive, files, countries, area, windows, network, .. } = self;
