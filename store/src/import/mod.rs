@@ -194,7 +194,8 @@ pub(crate) fn columns_of<'a>(
         IDENTITY.into_iter().filter(|column| !has(*column)).map(Column::name).collect();
     let is = |name: &str| names.clone().any(|other| other.trim() == name);
     if !missing.is_empty() && has(Column::SensorId) && is("lat") && is("lon") {
-        let archive = "an archive file of Sensor.Community, which is not supported yet";
+        let archive =
+            "an archive file of Sensor.Community, whose samples `airshed backfill` averages";
         return Err(invalid(archive.to_owned()));
     }
     if !has(Column::P1) && !has(Column::P2) {

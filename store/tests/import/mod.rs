@@ -412,7 +412,7 @@ fn what_is_no_file_of_readings_is_named() {
         (b"redb\x1a\x0a\xa9\x0d\x0a", "a store, not an export: export from it"),
         (b"Dear all,\nplease find the readings", "text without columns, which begins with"),
         (b"No data found.", "text without columns, which begins with `No data found.`"),
-        (archive, "an archive file of Sensor.Community, which is not supported yet"),
+        (archive, "an archive file of Sensor.Community, whose samples `airshed backfill` averages"),
         (&packed, "an archive file of Sensor.Community"),
         (weather, "an archive file of Sensor.Community"),
         (feed, "a feed file of Sensor.Community, which is collected, not imported"),
