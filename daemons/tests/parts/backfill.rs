@@ -75,7 +75,7 @@ fn plan(archive: Archive, folder: &Path, count: i64) -> Backfill {
     }
 }
 
-fn store() -> Arc<dyn Store> {
+fn empty() -> Arc<dyn Store> {
     Arc::new(Memory::new())
 }
 
@@ -193,7 +193,7 @@ async fn files_in_any_form_are_the_same_readings() {
         }
         put("2021-02-14_bme280_sensor_7.csv", b"of another type, not even opened");
         put(".hidden.csv", b"x");
-        let store = store();
+        let store = empty();
         let plan = plan(Archive::Paths(vec![folder.path().join("archive")]), folder.path(), 3);
         let done = run(&plan, &store).await;
         assert_eq!(done.failed, [], "{form}");
@@ -211,6 +211,8 @@ async fn files_in_any_form_are_the_same_readings() {
         // Done is done.
         let nothing = run(&plan, &store).await;
         assert_eq!((nothing.days, nothing.files, nothing.readings), (0, 0, 0), "{form}");
+        // But not in another store.
+        assert_eq!(run(&plan, &empty()).await.readings, done.readings, "{form}");
     }
 }
 
@@ -232,7 +234,7 @@ async fn damaged_files_are_named_and_stop_nothing() {
     ] {
         fs::write(archive.join(name), bytes).unwrap();
     }
-    let store = store();
+    let store = empty();
     let done = run(&plan(Archive::Paths(vec![archive]), folder.path(), 2), &store).await;
     let failed: BTreeSet<_> =
         done.failed.iter().map(|(name, _)| name.rsplit('_').next().unwrap()).collect();
@@ -253,7 +255,7 @@ async fn a_backfill_that_is_interrupted_continues() {
         fs::write(archive.join(name(*sensor, *date)), text).unwrap();
     }
     let plan = plan(Archive::Paths(vec![archive]), folder.path(), 5);
-    let store = store();
+    let store = empty();
     let (mut done_days, mut lost) = (0, false);
     for _ in 0..20 {
         let stop = CancellationToken::new();
@@ -298,7 +300,7 @@ async fn filters_choose_files_and_readings() {
         everything.iter().filter(|reading| wanted(reading)).cloned().collect()
     };
     let asked = async |plan: Backfill| {
-        let store = store();
+        let store = empty();
         let done = run(&plan, &store).await;
         (all(&store).await, done)
     };
@@ -322,7 +324,7 @@ async fn filters_choose_files_and_readings() {
     let (stored, done) = asked(Backfill { files: types, ..base.clone() }).await;
     assert_eq!((stored.len(), done.files, done.without_files), (0, 0, 2));
 
-    let store = store();
+    let store = empty();
     let during = at("2021-02-14T18:00:00Z");
     let done =
         backfill::run(&base, &store, during, &|_| {}, &CancellationToken::new()).await.unwrap();
@@ -420,7 +422,7 @@ async fn a_server_is_asked_politely_and_again_where_it_failed() {
     let lost = format!("/mirror/2021-02-14/{}", name(2, date(2021, 2, 14)));
     let passing = format!("/mirror/2021-02-15/{}", name(1, date(2021, 2, 15)));
     server.failing.lock().unwrap().extend([(lost, 4), (passing, 1)]);
-    let store = store();
+    let store = empty();
     let done = run(&plan, &store).await;
     assert_eq!((done.days, done.without_files, done.files), (3, 1, 8));
     let failed: Vec<_> = done.failed.iter().map(|(name, why)| format!("{name}: {why}")).collect();

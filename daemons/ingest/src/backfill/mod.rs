@@ -139,6 +139,10 @@ pub async fn run(
         complete: true,
         done: Backfilled::default(),
     };
+    // The store may have been deleted since.
+    if !run.record.is_empty() && destination.readings().await? == 0 {
+        run.record.forget();
+    }
     let mut before = None;
     for date in days.start().series(1.day()).take_while(|date| *date <= last) {
         if stop.is_cancelled() {

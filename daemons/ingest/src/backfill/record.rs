@@ -12,12 +12,12 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug)]
 pub(super) struct Record {
     path: PathBuf,
-    pub(super) done: Done,
+    done: Done,
 }
 
 /// The days whose readings are stored.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Done {
+struct Done {
     /// What is backfilled, for people.
     what: String,
     /// Their dates.
@@ -32,6 +32,15 @@ impl Record {
         let read = read.and_then(|text| serde_json::from_slice::<Done>(&text).ok());
         let done = read.filter(|done| done.what == what);
         Self { path, done: done.unwrap_or_else(|| Done { what, ..Done::default() }) }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.done.days.is_empty()
+    }
+
+    /// Nothing is done: the store is empty.
+    pub(super) fn forget(&mut self) {
+        self.done.days.clear();
     }
 
     pub(super) fn has(&self, date: Date) -> bool {
