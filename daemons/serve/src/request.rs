@@ -308,12 +308,17 @@ impl Ask {
         }
         // So may the averaging period be. One that is computed, or that the index is defined for, is
         // not a matter of the default.
-        let is_settled = fields.iter().any(|(field, value)| match field.as_str() {
-            "window" | "mean" => true,
-            "strict" => read_flag(value) == Ok(true),
-            _ => false,
-        });
-        if let Some(window) = defaults.window.filter(|_| !is_settled) {
+        let index = fields.iter().find(|(field, _)| field == "index");
+        let standard = index.and_then(|(_, name)| name.parse::<AqiStandard>().ok());
+        let is_defined = |window| standard.unwrap_or_default().windows().any(|one| one == window);
+        let is_settled = |window| {
+            fields.iter().any(|(field, value)| match field.as_str() {
+                "window" | "mean" => true,
+                "strict" => read_flag(value) == Ok(true) && !is_defined(window),
+                _ => false,
+            })
+        };
+        if let Some(window) = defaults.window.filter(|window| !is_settled(*window)) {
             fields.push(("window".to_owned(), window.to_string()));
         }
         // An explicit default is the same query as an omitted one.
@@ -363,8 +368,9 @@ impl Ask {
         let by_number = given.values("sensor").flat_map(|value| value.split(','));
         let by_number = by_number.filter_map(|text| whole(text.trim())).collect();
         query.sensor_types = given.list("sensorType", parsed)?.into();
-        query.windows = match given.values("window").next() {
-            Some("all") => Vec::new(),
+        let windows: Vec<_> = given.values("window").collect();
+        query.windows = match windows.as_slice() {
+            ["all"] => Vec::new(),
             _ => given.list("window", parsed)?,
         };
         let mean: Option<RunningMean> = given.one("mean", parsed)?;

@@ -23,6 +23,9 @@ use super::store_flags::StoreFlags;
 use super::target::Target;
 use super::{Failure, bad_call, wall_clock};
 
+/// Readings before this are refused everywhere.
+const BEGAN: Date = Date::constant(2015, 1, 1);
+
 /// Maximum number of files that are named at the end.
 const SHOWN: usize = 20;
 
@@ -30,7 +33,7 @@ const SHOWN: usize = 20;
 pub(super) struct Backfill {
     /// The archive's URL or that of a mirror, or folders and files: of days (CSV, also with gzip), or
     /// of months (zip) [default: https://archive.sensor.community/]
-    #[arg(value_name = "SOURCE", value_parser = source)]
+    #[arg(value_name = "SOURCE", env = "AIRSHED_ARCHIVE", value_parser = source)]
     sources: Vec<String>,
     /// First day (UTC).
     #[arg(long, value_name = "DATE")]
@@ -95,6 +98,9 @@ impl Backfill {
     }
 
     fn checked(&self) -> Result<backfill::Backfill, Failure> {
+        if self.from < BEGAN {
+            return Err(bad_call(format!("--from: the network began in {}", BEGAN.year())));
+        }
         if self.from > self.to {
             return Err(bad_call("--from is after --to"));
         }
@@ -120,7 +126,7 @@ impl Backfill {
             area: ask.query.area,
             windows,
             network: self.network,
-            folder: folder_of(&self.store),
+            record: record_of(&self.store),
             contact: self.contact.clone(),
             pause: Duration::from_secs(1) / self.rate,
         })
@@ -167,11 +173,19 @@ fn source(text: &str) -> Result<String, String> {
     }
 }
 
-/// The folder of the record of what is done: beside the store's file, if it has one.
-fn folder_of(flags: &StoreFlags) -> PathBuf {
-    let file = flags.file();
-    let folder = file.as_ref().and_then(|file| file.parent());
-    folder.map_or_else(|| flags.data.clone(), PathBuf::from)
+/// Where it is recorded what is done, beside the store's file, and in which store; nowhere if the
+/// store is in memory.
+fn record_of(flags: &StoreFlags) -> Option<(PathBuf, String)> {
+    let folder = match flags.file() {
+        Some(file) => file.parent().map_or_else(PathBuf::new, PathBuf::from),
+        None if flags.is_table() => flags.data.clone(),
+        None => return None,
+    };
+    let store = match (&flags.store, flags.file()) {
+        (_, Some(file)) => file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        (url, None) => url.clone().unwrap_or_default(),
+    };
+    Some((folder, store))
 }
 
 fn show(bar: &ProgressBar, step: Step) {
@@ -253,7 +267,6 @@ impl CatchUpFlags {
         &self,
         store: Arc<dyn Store>,
         flags: &StoreFlags,
-        network: Network,
         contact: Option<&str>,
         clock: Clock,
         stop: CancellationToken,
@@ -268,22 +281,37 @@ impl CatchUpFlags {
             countries: Vec::new(),
             area: None,
             windows: vec![Window::Hour, Window::Day24, Window::Day],
-            network,
-            folder: folder_of(flags),
+            network: Network::SENSOR_COMMUNITY,
+            record: record_of(flags),
             contact: contact.map(str::to_owned),
             pause: Duration::from_secs(1) / 4,
         };
         let before = i64::from(self.catch_up) - 1;
+        let mut checked = None;
         Ok(Some(async move {
             while !stop.is_cancelled() {
                 let now = clock();
                 let last = backfill.last_day(now);
-                backfill.days = last.saturating_sub(before.days())..=last;
-                match backfill::run(&backfill, &store, now, &|_| {}, &stop).await {
-                    Ok(done) if done.days > 0 => {
-                        tracing::info!(days = done.days, readings = done.readings, "caught up");
+                // Once a day: files that cannot be read are not asked for every hour.
+                if checked == Some(last) {
+                    tokio::select! {
+                        () = tokio::time::sleep(CHECKED) => continue,
+                        () = stop.cancelled() => return,
                     }
-                    Ok(_) => {}
+                }
+                backfill.days = last.saturating_sub(before.days())..=last;
+                // A day that is not finished is done again.
+                let run = tokio::select! {
+                    run = backfill::run(&backfill, &store, now, &|_| {}, &stop) => run,
+                    () = stop.cancelled() => return,
+                };
+                match run {
+                    Ok(done) => {
+                        checked = Some(last);
+                        if done.days > 0 {
+                            tracing::info!(days = done.days, readings = done.readings, "caught up");
+                        }
+                    }
                     Err(error) => {
                         tracing::warn!(reason = reason(&error), "cannot catch up; trying again");
                     }

@@ -83,9 +83,9 @@ impl Serve {
         #[cfg(feature = "backfill")]
         {
             let (store, clock) = (Arc::clone(&parts.store), parts.clock.clone());
-            let (network, contact) = (self.feed.network(), self.feed.contact());
+            let contact = self.feed.contact();
             let catch_up = &self.catch_up;
-            let task = catch_up.task(store, &self.store, network, contact, clock, stop.clone())?;
+            let task = catch_up.task(store, &self.store, contact, clock, stop.clone())?;
             task.into_iter().for_each(|task| tasks.add("catch-up", task));
         }
         let (schedule, spread) = self.feed.times();

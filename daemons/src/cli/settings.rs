@@ -146,12 +146,6 @@ impl FeedFlags {
         Ok(collector)
     }
 
-    /// The network of the feed's sensors.
-    #[cfg(feature = "backfill")]
-    pub(super) fn network(&self) -> Network {
-        self.feed_network
-    }
-
     pub(super) fn contact(&self) -> Option<&str> {
         self.contact.as_deref().filter(|contact| !contact.trim().is_empty())
     }

@@ -69,7 +69,7 @@ fn plan(archive: Archive, folder: &Path, count: i64) -> Backfill {
         area: None,
         windows: vec![Window::Hour, Window::Day24, Window::Day],
         network: Network::SENSOR_COMMUNITY,
-        folder: folder.to_owned(),
+        record: Some((folder.to_owned(), "a store".to_owned())),
         contact: None,
         pause: Duration::ZERO,
     }
@@ -193,6 +193,7 @@ async fn files_in_any_form_are_the_same_readings() {
         }
         put("2021-02-14_bme280_sensor_7.csv", b"of another type, not even opened");
         put(".hidden.csv", b"x");
+        put("README.txt", b"of no interest");
         let store = empty();
         let plan = plan(Archive::Paths(vec![folder.path().join("archive")]), folder.path(), 3);
         let done = run(&plan, &store).await;
@@ -403,9 +404,13 @@ fn served(files: &[(u64, Date, String)]) -> BTreeMap<String, String> {
         };
         let name = name(*sensor, *date);
         let listing: &mut String = paths.entry(folder.clone()).or_insert_with(|| {
-            "<a href=\"../\">..</a> <a href='/etc/passwd'>no</a> <a href=\"2021-02-14_bme280_sensor_7.csv\">x</a>".to_owned()
+            "<a href=\"../\">..</a> <A HREF='/etc/passwd'>no</A> <a href=2021-02-14_bme280_sensor_7.csv>x</a>".to_owned()
         });
-        *listing += &format!("<tr><td><a href=\"{name}\">{name}</a></td></tr>\n");
+        *listing += &match sensor % 3 {
+            0 => format!("<tr><td><a href=\"{name}\">{name}</a></td></tr>\n"),
+            1 => format!("<A HREF='{name}'>{name}</A>\n"),
+            _ => format!("<a href={name}>{name}</a>\n"),
+        };
         paths.insert(format!("{folder}{name}"), text.clone());
     }
     paths
@@ -456,4 +461,118 @@ async fn a_server_is_asked_politely_and_again_where_it_failed() {
     );
     let error = error.await.unwrap().unwrap_err();
     assert_eq!(error.to_string(), "the archive cannot be listed");
+}
+
+/// What a day lacks is done again with it, once it can be read.
+#[tokio::test]
+async fn a_day_with_a_file_that_cannot_be_read_is_not_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = folder.path().join("archive");
+    fs::create_dir(&archive).unwrap();
+    let files = simulated(3, 3);
+    for (sensor, date, text) in &files {
+        fs::write(archive.join(name(*sensor, *date)), text).unwrap();
+    }
+    let odd = archive.join(name(2, date(2021, 2, 14)));
+    fs::write(&odd, "<html>later</html>").unwrap();
+    std::os::unix::fs::symlink("nowhere.csv", archive.join("dangling.csv")).unwrap();
+    let fifo = archive.join("2021-02-13_sds011_sensor_9.csv");
+    let made = std::process::Command::new("mkfifo").arg(&fifo).status().unwrap();
+    assert!(made.success());
+    let plan = plan(Archive::Paths(vec![archive.clone()]), folder.path(), 3);
+    let store = empty();
+    let done = run(&plan, &store).await;
+    let failed: Vec<_> =
+        done.failed.iter().map(|(name, _)| name.rsplit('/').next().unwrap()).collect();
+    assert_eq!(
+        failed,
+        ["2021-02-13_sds011_sensor_9.csv", "dangling.csv", "2021-02-14_sds011_sensor_2.csv"]
+    );
+    assert_eq!(done.days, 3);
+    fs::write(&odd, &files[4].2).unwrap();
+    fs::remove_file(fifo).unwrap();
+    fs::remove_file(archive.join("dangling.csv")).unwrap();
+    let done = run(&plan, &store).await;
+    assert_eq!((done.days, done.failed.len()), (2, 0), "and the next day, for its 24 h means");
+    same(all(&store).await, expected(&files));
+    assert_eq!(run(&plan, &store).await.days, 0);
+}
+
+/// The name of a file need not say which sensors it has.
+#[tokio::test]
+async fn the_rows_of_a_sensor_come_together_from_wherever_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = folder.path().join("archive");
+    fs::create_dir(&archive).unwrap();
+    let files = simulated(4, 1);
+    for (sensor, date, text) in &files {
+        let lines: Vec<_> = text.lines().collect();
+        let (head, rows) = (lines[0], &lines[1..]);
+        let (one, other) = rows.split_at(rows.len() / 3);
+        let part = |rows: &[&str]| format!("{head}\n{}\n", rows.join("\n"));
+        fs::write(archive.join(name(*sensor, *date)), part(one)).unwrap();
+        let copy = format!("{date}_sds011_sensor_{sensor} (1).csv");
+        fs::write(
+            archive.join(if sensor % 2 == 0 { copy } else { format!("{date}_{sensor}.csv") }),
+            part(other),
+        )
+        .unwrap();
+    }
+    let store = empty();
+    let mut plan = plan(Archive::Paths(vec![archive]), folder.path(), 1);
+    plan.files.types = vec!["sds011".to_owned(), "1".to_owned(), "3".to_owned()];
+    let done = run(&plan, &store).await;
+    assert_eq!(done.failed, []);
+    let (mut stored, mut expected) = (all(&store).await, expected(&files));
+    for reading in stored.iter_mut().chain(&mut expected) {
+        // Of chosen types the neighbours are not known.
+        (reading.indoor, reading.stored_flags) = (None, Flags::NONE);
+    }
+    same(stored, expected);
+}
+
+/// A record is of one store and one archive, however that is named.
+#[tokio::test]
+async fn what_is_done_is_done_in_one_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = folder.path().join("archive");
+    fs::create_dir(&archive).unwrap();
+    for (sensor, date, text) in &simulated(1, 2) {
+        fs::write(archive.join(name(*sensor, *date)), text).unwrap();
+    }
+    let named = plan(Archive::Paths(vec![archive.clone()]), folder.path(), 2);
+    let store = empty();
+    assert_eq!(run(&named, &store).await.days, 2);
+    let otherwise = folder.path().join("./archive/../archive");
+    let same = Backfill { archive: Archive::Paths(vec![otherwise]), ..named.clone() };
+    assert_eq!(run(&same, &store).await.days, 0);
+    let record = Some((folder.path().to_owned(), "another store".to_owned()));
+    assert_eq!(run(&Backfill { record, ..named.clone() }, &store).await.days, 2);
+    let unrecorded = Backfill { record: None, ..named };
+    assert_eq!(run(&unrecorded, &store).await.days, 2);
+    assert_eq!(run(&unrecorded, &store).await.days, 2);
+}
+
+/// More days in a file than are asked for: every row is counted.
+#[tokio::test]
+async fn rows_of_other_days_are_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("undated.csv");
+    let files = simulated(2, 4);
+    let head = files[0].2.lines().next().unwrap();
+    let rows: Vec<_> = files.iter().flat_map(|(.., text)| text.lines().skip(1)).collect();
+    fs::write(&path, format!("{head}\n{}\n", rows.join("\n"))).unwrap();
+    let mut plan = plan(Archive::Paths(vec![path]), folder.path(), 4);
+    plan.days = date(2021, 2, 15)..=date(2021, 2, 15);
+    for windows in [vec![Window::Day], vec![Window::Day, Window::Day24]] {
+        plan.windows = windows;
+        let store = empty();
+        let done = run(&plan, &store).await;
+        assert_eq!(done.report.rows, rows.len() as u64);
+        assert_eq!(done.report.kept, rows.len() as u64);
+        let of_day = rows.iter().filter(|row| row.contains("2021-02-15T")).count();
+        assert_eq!(done.other_days, (rows.len() - of_day) as u64);
+        let days = all(&store).await.into_iter().filter(|reading| reading.window == Window::Day);
+        assert_eq!(days.count(), 2);
+    }
 }

@@ -47,7 +47,10 @@ async fn the_deployment_s_averaging_period_is_the_default() {
     assert_eq!(windows_of(&rig, &format!("{ALL}&window=all")).await.1, 49);
     assert_eq!(windows_of(&rig, &format!("{ALL}&window=1h,day")).await.1, 25);
     // The index says what it is defined for, and a mean what it is computed from.
-    assert_eq!(windows_of(&rig, &format!("{ALL}&strict=true")).await.1, 25);
+    assert_eq!(windows_of(&rig, &format!("{ALL}&strict=true")).await, (only("24h"), 24));
+    for several in ["all,day", "all&window=day", "day&window=all"] {
+        assert_eq!(rig.get(&format!("{ALL}&window={several}")).await.status(), 400, "{several}");
+    }
     assert_eq!(windows_of(&rig, &format!("{ALL}&strict=false")).await.1, 24);
     assert_eq!(windows_of(&rig, &format!("{ALL}&mean=24h")).await, (only("24h"), 7));
     // The same as a job, by a worker that has another default.

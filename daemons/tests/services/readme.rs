@@ -2,6 +2,7 @@
 //! emulator of AWS, or a folder of its own. Ports are free ones instead of 8501.
 
 use std::collections::HashMap;
+use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
@@ -80,7 +81,7 @@ fn runs_until_ready(line: &str, mut command: Command, ready: &str) {
 }
 
 /// Each of these starts is run by one of the tests below.
-const RUN: [&str; 12] = [
+const RUN: [&str; 13] = [
     "curl -G http://127.0.0.1:8501/api/query ",
     "airshed serve --contact ",
     "airshed cost ",
@@ -93,6 +94,7 @@ const RUN: [&str; 12] = [
     "airshed worker",
     "airshed loadtest http://127.0.0.1:8501 ",
     "airshed index ",
+    "airshed backfill ",
 ];
 const FILES: [&str; 2] = ["airshed export ", "airshed import "];
 
@@ -103,6 +105,23 @@ fn every_line_is_run_by_a_test() {
     for Line { text, .. } in lines {
         let known = RUN.iter().chain(&FILES).any(|start| text.starts_with(start));
         assert!(known, "no test here runs `{text}`");
+    }
+}
+
+/// From a folder in the place of the network's archive.
+#[test]
+fn past_readings() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = "sensor_id;sensor_type;location;lat;lon;timestamp;P1;P2\n\
+                7;SDS011;9;50.1;8.7;2026-01-05T10:00:01;8.25;4\n";
+    fs::create_dir(folder.path().join("archive")).unwrap();
+    fs::write(folder.path().join("archive/2026-01-05_sds011_sensor_7.csv"), rows).unwrap();
+    let lines = beginning_with(&["airshed backfill "]);
+    assert_eq!(lines.len(), 1);
+    for Line { text, .. } in lines {
+        let done = ends_well(&text, shell(&text, folder.path()).env("AIRSHED_ARCHIVE", "archive"));
+        let said = String::from_utf8_lossy(&done.stderr).into_owned();
+        assert!(said.contains("1 days, 1 files, 1 rows: 1 averaged"), "{said}");
     }
 }
 

@@ -20,6 +20,9 @@ pub enum Archive {
     Paths(Vec<PathBuf>),
 }
 
+/// The extensions of files.
+const ENDINGS: [&str; 4] = ["gz", "zst", "zip", "csv"];
+
 /// What a file's name says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Named {
@@ -65,7 +68,7 @@ impl Named {
     /// `2021-02-14_sds011_sensor_41201_indoor.csv.gz`, `2021-02_sds011.zip`, or any other name.
     pub(super) fn of(name: &str) -> Self {
         let lower = name.to_ascii_lowercase();
-        let stem = ["gz", "zst", "zip", "csv", "txt"].iter().fold(lower.as_str(), |stem, end| {
+        let stem = ENDINGS.iter().fold(lower.as_str(), |stem, end| {
             stem.strip_suffix(end).and_then(|stem| stem.strip_suffix('.')).unwrap_or(stem)
         });
         let stem = stem.strip_suffix(".csv").unwrap_or(stem);
@@ -90,17 +93,24 @@ impl Named {
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub(super) by_day: BTreeMap<Date, Vec<(Named, PathBuf)>>,
-    /// Of months, or without a date in their name; those in order of time first.
+    /// Of months, of several sensors, or without a date in their name.
     pub(super) others: Vec<(Named, PathBuf)>,
+    /// What could not be listed, and why.
+    pub(super) failed: Vec<(String, String)>,
 }
 
-/// Lists files and folders at any depth. Hidden files and folders are left out.
+/// Lists files and folders at any depth. Hidden files and folders are left out, and in folders files
+/// that are not named like CSV or compressed files.
 pub(super) fn list(paths: &[PathBuf], files: &Files) -> io::Result<Found> {
     let mut found = Found::default();
     for path in paths {
-        add(path, files, &mut found).map_err(|error| {
+        let about = |error: io::Error| {
             io::Error::new(error.kind(), format!("cannot list {}: {error}", path.display()))
-        })?;
+        };
+        match std::fs::metadata(path).map_err(about)?.is_dir() {
+            true => add_folder(path, files, &mut found).map_err(about)?,
+            false => add_file(path, files, &mut found),
+        }
     }
     // Whichever order the file system has.
     found.by_day.values_mut().for_each(|of_day| {
@@ -110,40 +120,70 @@ pub(super) fn list(paths: &[PathBuf], files: &Files) -> io::Result<Found> {
     Ok(found)
 }
 
-fn add(path: &Path, files: &Files, found: &mut Found) -> io::Result<()> {
-    if std::fs::metadata(path)?.is_dir() {
-        let mut within = std::fs::read_dir(path)?.collect::<io::Result<Vec<_>>>()?;
-        within.sort_by_key(std::fs::DirEntry::file_name);
-        for entry in within {
-            let is_hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
-            // A link to a folder could lead in a circle.
-            let is_linked_folder = entry.file_type()?.is_symlink() && entry.path().is_dir();
-            if !is_hidden && !is_linked_folder {
-                add(&entry.path(), files, found)?;
-            }
+fn add_folder(path: &Path, files: &Files, found: &mut Found) -> io::Result<()> {
+    let mut within = std::fs::read_dir(path)?.collect::<io::Result<Vec<_>>>()?;
+    within.sort_by_key(std::fs::DirEntry::file_name);
+    for entry in within {
+        let (path, name) = (entry.path(), entry.file_name());
+        if name.as_encoded_bytes().starts_with(b".") {
+            continue;
         }
-        return Ok(());
-    }
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let named = Named::of(&name);
-    if files.wants(&named) {
-        match named.span {
-            Span::Day(date) => found.by_day.entry(date).or_default().push((named, path.to_owned())),
-            Span::Month(_) | Span::Unknown => found.others.push((named, path.to_owned())),
+        // A link to a folder could lead in a circle.
+        let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+        let listed = match std::fs::metadata(&path) {
+            Ok(about) if about.is_dir() && is_link => Ok(()),
+            Ok(about) if about.is_dir() => add_folder(&path, files, found),
+            Ok(_) if !is_named_like_one(&path) => Ok(()),
+            // Reading a pipe could take for ever.
+            Ok(about) if !about.is_file() => Err(io::Error::other("it is not a regular file")),
+            Ok(_) => {
+                add_file(&path, files, found);
+                Ok(())
+            }
+            Err(error) => Err(error),
+        };
+        if let Err(error) = listed {
+            found.failed.push((path.display().to_string(), error.to_string()));
         }
     }
     Ok(())
 }
 
+fn is_named_like_one(path: &Path) -> bool {
+    let extension = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    ENDINGS.contains(&extension.as_str())
+}
+
+fn add_file(path: &Path, files: &Files, found: &mut Found) {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let named = Named::of(&name);
+    if files.wants(&named) {
+        match named.span {
+            Span::Day(date) if named.sensor.is_some() => {
+                found.by_day.entry(date).or_default().push((named, path.to_owned()));
+            }
+            _ => found.others.push((named, path.to_owned())),
+        }
+    }
+}
+
 /// The files of a day that a server's listing links to: their names, in the order of sensors. Only
 /// the last part of a link counts.
 pub(super) fn names_in(listing: &str, date: Date, files: &Files) -> Vec<Named> {
-    let links = listing.split("href=").skip(1).filter_map(|rest| {
-        let quote = rest.chars().next().filter(|quote| ['"', '\''].contains(quote))?;
-        rest.get(1..)?.split(quote).next()
+    // ASCII: the same places in both.
+    let lower = listing.to_ascii_lowercase();
+    let places = lower.match_indices("href=").map(|(at, found)| at + found.len());
+    let links = places.filter_map(|at| {
+        let rest = listing.get(at..)?;
+        match rest.chars().next()? {
+            quote @ ('"' | '\'') => rest.get(1..)?.split(quote).next(),
+            _ => rest.split([' ', '>']).next(),
+        }
     });
     let names = links.filter_map(|link| link.split(['?', '#']).next()?.rsplit('/').next());
-    let named = names.map(Named::of).filter(|named| named.span == Span::Day(date));
+    let named = names
+        .map(Named::of)
+        .filter(|named| named.span == Span::Day(date) && named.sensor.is_some());
     let mut named: Vec<_> = named.filter(|named| files.wants(named)).collect();
     named.sort_by(|a, b| (a.sensor, &a.name).cmp(&(b.sensor, &b.name)));
     named.dedup();

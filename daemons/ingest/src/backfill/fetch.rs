@@ -42,6 +42,13 @@ pub(super) enum FetchError {
     Name(String),
 }
 
+impl FetchError {
+    /// Whether the server refuses this client, so that further requests are of no use.
+    pub(super) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Status(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN))
+    }
+}
+
 impl Fetcher {
     pub(super) fn new(
         base: &Url,
@@ -66,9 +73,9 @@ impl Fetcher {
         for folder in [format!("{date}/"), format!("{}/{date}/", date.year())] {
             let url = self.join(&self.base.clone(), &folder)?;
             match self.get(&url).await {
-                Ok(listing) => {
+                Ok((listing, from)) => {
                     let names = names_in(&String::from_utf8_lossy(&listing), date, files);
-                    return Ok(Some((url, names)));
+                    return Ok(Some((from, names)));
                 }
                 Err(FetchError::Status(StatusCode::NOT_FOUND)) => {}
                 Err(error) => return Err(error),
@@ -79,20 +86,21 @@ impl Fetcher {
 
     pub(super) async fn file(&mut self, folder: &Url, name: &str) -> Result<Bytes, FetchError> {
         let url = self.join(folder, name)?;
-        self.get(&url).await
+        Ok(self.get(&url).await?.0)
     }
 
     fn join(&self, base: &Url, name: &str) -> Result<Url, FetchError> {
         base.join(name).map_err(|_| FetchError::Name(name.to_owned()))
     }
 
-    async fn get(&mut self, url: &Url) -> Result<Bytes, FetchError> {
+    /// The body, and the address that it came from in the end.
+    async fn get(&mut self, url: &Url) -> Result<(Bytes, Url), FetchError> {
         let (mut attempt, mut pause) = (1, FIRST_PAUSE);
         loop {
             sleep_until(self.next).await;
             self.next = Instant::now() + self.pause;
             let (error, wished) = match self.try_once(url).await {
-                Ok(bytes) => return Ok(bytes),
+                Ok(found) => return Ok(found),
                 Err(failed) => failed,
             };
             let may_pass = match &error {
@@ -102,16 +110,17 @@ impl Fetcher {
                 FetchError::Transport(_) => true,
                 FetchError::TooLarge | FetchError::Name(_) => false,
             };
-            if !may_pass || attempt == ATTEMPTS {
+            let pause_now = wished.unwrap_or(pause);
+            if !may_pass || attempt == ATTEMPTS || pause_now > LONGEST_PAUSE {
                 return Err(error);
             }
-            sleep(wished.unwrap_or(pause).min(LONGEST_PAUSE)).await;
+            sleep(pause_now).await;
             (attempt, pause) = (attempt + 1, pause * 2);
         }
     }
 
     /// On failure also the pause that the server wishes.
-    async fn try_once(&self, url: &Url) -> Result<Bytes, (FetchError, Option<Duration>)> {
+    async fn try_once(&self, url: &Url) -> Result<(Bytes, Url), (FetchError, Option<Duration>)> {
         let transport = |error: reqwest::Error| (FetchError::Transport(error.without_url()), None);
         let mut response = self.client.get(url.clone()).send().await.map_err(transport)?;
         if response.status() != StatusCode::OK {
@@ -119,13 +128,13 @@ impl Fetcher {
             let seconds = wished.and_then(|wished| wished.to_str().ok()?.parse().ok());
             return Err((FetchError::Status(response.status()), seconds.map(Duration::from_secs)));
         }
-        let mut body = Vec::new();
+        let (mut body, from) = (Vec::new(), response.url().clone());
         while let Some(chunk) = response.chunk().await.map_err(transport)? {
             if body.len() + chunk.len() > MOST_BYTES {
                 return Err((FetchError::TooLarge, None));
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(body.into())
+        Ok((body.into(), from))
     }
 }

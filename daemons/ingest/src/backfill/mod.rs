@@ -12,6 +12,7 @@ mod record;
 mod spool;
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -56,8 +57,9 @@ pub struct Backfill {
     pub windows: Vec<Window>,
     /// The sensors' network.
     pub network: Network,
-    /// The folder of the record of what is done.
-    pub folder: PathBuf,
+    /// The folder of the record of what is done, and what the store is called there; `None`: all
+    /// days are done each time.
+    pub record: Option<(PathBuf, String)>,
     /// The contact that the archive's operator is given.
     pub contact: Option<String>,
     /// The time between two requests.
@@ -82,8 +84,8 @@ pub struct Backfilled {
     pub repeated: u64,
     /// Readings stored.
     pub readings: u64,
-    /// The files that could not be read, or not to their end, and why. Those that could not be
-    /// fetched are tried again the next time, together with their day.
+    /// The files that could not be read, or not to their end, and why. They are tried again the next
+    /// time, together with their day.
     pub failed: Vec<(String, String)>,
 }
 
@@ -143,6 +145,9 @@ pub async fn run(
     if !run.record.is_empty() && destination.readings().await? == 0 {
         run.record.forget();
     }
+    if let Source::Folders(found) = &mut run.source {
+        run.done.failed.append(&mut found.failed);
+    }
     let mut before = None;
     for date in days.start().series(1.day()).take_while(|date| *date <= last) {
         if stop.is_cancelled() {
@@ -179,7 +184,17 @@ impl Backfill {
     /// What a record of progress is of, so that another backfill does not take it for its own.
     fn what(&self) -> String {
         let Self { archive, files, countries, area, windows, network, .. } = self;
-        format!("{archive:?} {files:?} {countries:?} {area:?} {windows:?} {network}")
+        let archive = match archive {
+            Archive::Url(url) => url.to_string(),
+            // Wherever they are named from.
+            Archive::Paths(paths) => {
+                let whole = paths.iter().map(|path| path.canonicalize());
+                let whole = whole.zip(paths).map(|(whole, path)| whole.unwrap_or(path.clone()));
+                format!("{:?}", whole.collect::<Vec<_>>())
+            }
+        };
+        let store = self.record.as_ref().map(|(_, store)| store);
+        format!("{archive} {files:?} {countries:?} {area:?} {windows:?} {network} {store:?}")
     }
 
     /// Whether means need hours of the day before.
@@ -196,10 +211,11 @@ impl Backfill {
         wanted
     }
 
-    fn record_path(&self) -> PathBuf {
+    fn record_path(&self) -> Option<PathBuf> {
         use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
         let hasher = BuildHasherDefault::<DefaultHasher>::default();
-        self.folder.join(format!("backfill-{:016x}.json", hasher.hash_one(self.what())))
+        let (folder, _) = self.record.as_ref()?;
+        Some(folder.join(format!("backfill-{:016x}.json", hasher.hash_one(self.what()))))
     }
 }
 
@@ -243,7 +259,7 @@ struct Run<'a> {
     threads: Threads,
     places: Places,
     spooled: Option<Spooled>,
-    /// Whether all files of the last day could be fetched.
+    /// Whether all files of the last day could be read.
     complete: bool,
     done: Backfilled,
 }
@@ -252,7 +268,7 @@ struct Run<'a> {
 struct ReadDay {
     found: OfDay,
     files: u64,
-    /// Whether all files could be fetched.
+    /// Whether all files could be read.
     complete: bool,
 }
 
@@ -272,7 +288,7 @@ impl Run<'_> {
             self.destination.put(batch).await?;
             (self.shown)(Step::Stored(batch.len() as u64));
         }
-        // Its 24 h means lack hours of the day before if files of that could not be fetched.
+        // Its 24 h means lack hours of the day before if files of that could not be read.
         if complete && (before_complete || !self.backfill.is_running()) {
             self.record.add(date)?;
         }
@@ -302,7 +318,7 @@ impl Run<'_> {
         let (mut files, mut unfetched) = (parts.len() as u64, Vec::new());
         for (part, path) in parts {
             let name = path.to_string_lossy().into_owned();
-            started.read(Input { name, data: Data::Path(path), sensor: part }).await;
+            started.read(Input { name, data: Data::Spooled(path), sensor: part }).await;
         }
         match &mut self.source {
             Source::Folders(found) => {
@@ -329,6 +345,9 @@ impl Run<'_> {
                             started.read(Input { name, data: Data::Bytes(bytes), sensor }).await;
                             files += 1;
                         }
+                        Err(error) if error.is_refusal() => {
+                            return Err(BackfillError::List(error.into()));
+                        }
                         Err(error) => {
                             unfetched.push((named.name, airshed_common::reason(&error)));
                         }
@@ -338,12 +357,12 @@ impl Run<'_> {
             }
         }
         let mut found = self.threads.finish(started).await?;
-        let complete = unfetched.is_empty();
+        found.failed.append(&mut unfetched);
+        let complete = found.failed.is_empty();
         self.complete = complete;
         if files == 0 && complete {
             return Ok(None);
         }
-        found.failed.append(&mut unfetched);
         Ok(Some(ReadDay { found, files, complete }))
     }
 
@@ -357,24 +376,26 @@ impl Run<'_> {
         if others.is_empty() || self.spooled.as_ref().is_some_and(|spooled| spooled.of == of) {
             return Ok(());
         }
-        let first = self.backfill.days.start().saturating_sub(1.day());
-        let days = match of {
-            Some(month) => month..=month.last_of_month(),
-            None => first..=*self.backfill.days.end(),
-        };
+        let wanted = self.backfill.days.clone();
+        let mut days = wanted.start().saturating_sub(1.day())..=*wanted.end();
+        if let Some(month) = of {
+            days = month.max(*days.start())..=month.last_of_month().min(*days.end());
+        }
         let is_wanted = |span: Span| match span {
             Span::Month(other) => of.is_none_or(|month| month == other),
-            Span::Unknown | Span::Day(_) => true,
+            Span::Day(date) => of.is_none_or(|month| month == date.first_of_month()),
+            Span::Unknown => true,
         };
-        let wanted = others.iter().filter(|(named, _)| is_wanted(named.span));
-        let paths: Vec<_> = wanted.map(|(_, path)| path.clone()).collect();
+        let of_days = others.iter().filter(|(named, _)| is_wanted(named.span));
+        let paths: Vec<_> = of_days.map(|(_, path)| path.clone()).collect();
         self.spooled = None; // its files are removed first
-        let split = tokio::task::spawn_blocking(move || split(&days, paths));
+        let split = tokio::task::spawn_blocking(move || split(&days, &wanted, paths));
         let Split { spool, files, report, failed, read } = split.await??;
         self.done.files += read;
         // Rows that are passed on are counted by day.
         let mut left_out = report;
-        left_out.rows -= std::mem::take(&mut left_out.kept);
+        left_out.rows -= left_out.kept - spool.others;
+        left_out.kept = spool.others;
         self.done.report.merge(left_out);
         self.done.other_days += spool.others;
         self.done.failed.extend(failed);
@@ -424,13 +445,23 @@ struct Split {
     read: u64,
 }
 
-fn split(days: &RangeInclusive<Date>, paths: Vec<PathBuf>) -> io::Result<Split> {
+fn split(
+    days: &RangeInclusive<Date>,
+    wanted: &RangeInclusive<Date>,
+    paths: Vec<PathBuf>,
+) -> io::Result<Split> {
     let (mut report, mut failed, mut read) = (Report::default(), Vec::new(), 0);
-    let mut spool = Spool::new(days)?;
+    let mut spool = Spool::new(days, wanted)?;
     for path in paths {
         read += 1;
-        if let Err(error) = spool.add(&path, &mut report)? {
-            failed.push((path.display().to_string(), airshed_common::reason(&error)));
+        let name = || path.display().to_string();
+        match File::open(&path) {
+            Err(error) => failed.push((name(), error.to_string())),
+            Ok(file) => {
+                if let Err(error) = spool.add(file, &name(), &mut report)? {
+                    failed.push((name(), airshed_common::reason(&error)));
+                }
+            }
         }
     }
     let files = spool.finish()?;

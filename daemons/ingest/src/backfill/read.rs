@@ -27,6 +27,8 @@ pub(super) struct Input {
 
 pub(super) enum Data {
     Path(PathBuf),
+    /// Of the spool: what its rows lacked was noted when they were split.
+    Spooled(PathBuf),
     Bytes(Bytes),
 }
 
@@ -120,14 +122,19 @@ impl Thread {
             }
             of = Some(sensor);
             let mut report = Report::default();
+            let is_spooled = matches!(data, Data::Spooled(_));
             let read = match data {
                 Data::Bytes(bytes) => day.read(&*bytes, &name, &mut report).map_err(shown),
-                Data::Path(path) => match File::open(&path) {
+                Data::Path(path) | Data::Spooled(path) => match File::open(&path) {
                     Ok(file) => day.read(file, &name, &mut report).map_err(shown),
                     Err(error) => Err(error.to_string()),
                 },
             };
             report.name(&name);
+            if is_spooled {
+                report.reasons.clear();
+                report.notes.clear();
+            }
             self.found.report.merge(report);
             if let Err(why) = read {
                 self.found.failed.push((name, why));

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 /// A file beside the store.
 #[derive(Debug)]
 pub(super) struct Record {
-    path: PathBuf,
+    /// `None`: nothing is remembered.
+    path: Option<PathBuf>,
     done: Done,
 }
 
@@ -27,8 +28,8 @@ struct Done {
 impl Record {
     /// The record at a path; an empty one if there is none, or if it cannot be read: then
     /// everything is done again, which changes nothing.
-    pub(super) fn open(path: PathBuf, what: String) -> Self {
-        let read = std::fs::read(&path).ok();
+    pub(super) fn open(path: Option<PathBuf>, what: String) -> Self {
+        let read = path.as_ref().and_then(|path| std::fs::read(path).ok());
         let read = read.and_then(|text| serde_json::from_slice::<Done>(&text).ok());
         let done = read.filter(|done| done.what == what);
         Self { path, done: done.unwrap_or_else(|| Done { what, ..Done::default() }) }
@@ -50,12 +51,13 @@ impl Record {
     /// Records a day, durably.
     pub(super) fn add(&mut self, date: Date) -> io::Result<()> {
         self.done.days.insert(date);
-        let folder = self.path.parent().unwrap_or(Path::new("."));
+        let Some(path) = &self.path else { return Ok(()) };
+        let folder = path.parent().unwrap_or(Path::new("."));
         std::fs::create_dir_all(folder)?;
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
         file.write_all(&serde_json::to_vec(&self.done)?)?;
         file.as_file().sync_all()?;
-        file.persist(&self.path).map_err(|error| error.error)?;
+        file.persist(path).map_err(|error| error.error)?;
         File::open(folder)?.sync_all()
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::ops::{ControlFlow, RangeInclusive};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use airshed_history::Fixed;
 use airshed_history::archive::{self, Report, Row};
@@ -26,30 +26,35 @@ pub(super) struct Spool {
     folder: TempDir,
     open: HashMap<(i64, u64, Option<bool>), BufWriter<File>>,
     days: RangeInclusive<i64>,
-    /// Rows of other days.
+    wanted: RangeInclusive<i64>,
+    /// Rows of days that are not wanted.
     pub(super) others: u64,
     failed: Option<io::Error>,
 }
 
 impl Spool {
-    /// For the rows of some days.
-    pub(super) fn new(days: &RangeInclusive<Date>) -> io::Result<Self> {
-        let days = number_of(*days.start())..=number_of(*days.end());
+    /// For the rows of some days, not all of which have to be wanted.
+    pub(super) fn new(
+        days: &RangeInclusive<Date>,
+        wanted: &RangeInclusive<Date>,
+    ) -> io::Result<Self> {
+        let numbers =
+            |days: &RangeInclusive<Date>| number_of(*days.start())..=number_of(*days.end());
+        let (days, wanted) = (numbers(days), numbers(wanted));
         let folder = tempfile::Builder::new().prefix("airshed-backfill-").tempdir()?;
-        Ok(Self { folder, open: HashMap::new(), days, others: 0, failed: None })
+        Ok(Self { folder, open: HashMap::new(), days, wanted, others: 0, failed: None })
     }
 
     /// Adds the rows of a file; those before a damaged part are added.
     pub(super) fn add(
         &mut self,
-        path: &Path,
+        input: File,
+        name: &str,
         report: &mut Report,
     ) -> io::Result<Result<(), airshed_history::Error>> {
-        let name = path.to_string_lossy().into_owned();
         let mut of_file = Report::default();
-        let input = File::open(path)?;
-        let read = archive::read(input, &name, &mut of_file, &mut |row| self.add_row(&row));
-        of_file.name(&name);
+        let read = archive::read(input, name, &mut of_file, &mut |row| self.add_row(&row));
+        of_file.name(name);
         report.merge(of_file);
         match self.failed.take() {
             Some(error) => Err(error),
@@ -59,8 +64,8 @@ impl Spool {
 
     fn add_row(&mut self, row: &Row<'_>) -> ControlFlow<()> {
         let day = row.second.div_euclid(86_400);
+        self.others += u64::from(!self.wanted.contains(&day));
         if !self.days.contains(&day) {
-            self.others += 1;
             return ControlFlow::Continue(());
         }
         match self.write(day, row) {
