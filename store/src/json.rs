@@ -4,6 +4,7 @@
 //! `null`; `indoor` and `exact_location` are `true` or `false`, `flags` an array of names.
 
 use crate::csv::cell::{Date, date_of, write_decimal, write_number, write_timestamp};
+use crate::schema::Values;
 use crate::{AqiStandard, Column, Page, Row, Spelling, Value};
 
 /// Calls for every row of a page, with its number in the page and its day's date.
@@ -33,13 +34,14 @@ pub(crate) fn write_object(
     columns: &[Column],
     style: Style,
 ) {
+    let values = row.values_by(style.standard);
     for (number, column) in columns.iter().enumerate() {
         out.push(if number == 0 { b'{' } else { b',' });
         out.push(b'"');
         out.extend_from_slice(column.name().as_bytes());
         out.extend_from_slice(b"\":");
         let start = out.len();
-        write_value(out, row, date, *column, style);
+        write_value(out, &values, date, *column, style.spelling);
         if out.len() == start {
             out.extend_from_slice(b"null");
         }
@@ -51,9 +53,14 @@ pub(crate) fn write_object(
 }
 
 /// Appends the value of a column, or nothing if it has none.
-fn write_value(out: &mut Vec<u8>, row: Row<'_>, date: &Date, column: Column, style: Style) {
-    let Style { spelling, standard } = style;
-    match row.value_by(column, standard) {
+fn write_value(
+    out: &mut Vec<u8>,
+    values: &Values<'_>,
+    date: &Date,
+    column: Column,
+    spelling: Spelling,
+) {
+    match values.value(column) {
         Value::Nothing => {}
         Value::Whole(number) => write_number(out, Some(number)),
         Value::Decimal(number) => write_decimal(out, Some(number), b'.'),
@@ -61,7 +68,7 @@ fn write_value(out: &mut Vec<u8>, row: Row<'_>, date: &Date, column: Column, sty
         Value::Truth(false) => out.extend_from_slice(b"false"),
         Value::Timestamp(_) => {
             out.push(b'"');
-            write_timestamp(out, date, row.second(), spelling);
+            write_timestamp(out, date, values.row.second(), spelling);
             out.push(b'"');
         }
         Value::Flags(flags) => {

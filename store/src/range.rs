@@ -51,6 +51,17 @@ impl Indexed {
     /// is in its place.
     pub(crate) fn bound(&self, bound: Bound) -> Option<Index> {
         let factors = factors_of(self.sensor_type?)?;
+        if self.standard.standard().rule == aqi::Rule::Worst {
+            // The worse of both, each looked up once or twice.
+            let one = |pollutant, value: Option<Decimal>, factors: [Decimal; 2]| {
+                let index = |value| self.standard.of_one(pollutant, Some(value), self.window);
+                let own = index(value?)?;
+                Some(scaled(value?, factors[bound as usize]).and_then(index).unwrap_or(own))
+            };
+            let pm10 = one(Pollutant::Pm10, self.pm10, factors.pm10);
+            let pm25 = one(Pollutant::Pm25, self.pm25, factors.pm25);
+            return pm10.max(pm25);
+        }
         let concentration = |pollutant, value: Option<Decimal>, factors: [Decimal; 2]| {
             let is_rated =
                 |value| self.standard.of_one(pollutant, Some(value), self.window).is_some();

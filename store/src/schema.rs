@@ -7,6 +7,7 @@
 
 mod definition;
 
+use std::cell::OnceCell;
 use std::fmt;
 use std::str::FromStr;
 
@@ -14,6 +15,7 @@ use aqi::{Decimal, Index};
 
 use self::definition::{Definition, Get};
 use crate::range::Bound;
+use crate::standard::Indexed;
 use crate::{AqiStandard, Country, Flags, Network, Reading, Row, SensorType, Value, Window};
 
 /// A column of CSV, Parquet and Arrow files, and a member of JSON objects.
@@ -506,7 +508,7 @@ impl Reading {
     }
 }
 
-impl Row<'_> {
+impl<'a> Row<'a> {
     /// The value of a column for the row.
     pub fn value(&self, column: Column) -> Value {
         self.value_by(column, AqiStandard::DEFAULT)
@@ -514,14 +516,33 @@ impl Row<'_> {
 
     /// The same, by another standard if the column depends on the index.
     pub fn value_by(&self, column: Column, standard: AqiStandard) -> Value {
+        self.values_by(standard).value(column)
+    }
+
+    /// The values of several columns.
+    pub(crate) fn values_by(self, standard: AqiStandard) -> Values<'a> {
+        Values { row: self, standard, indexed: OnceCell::new() }
+    }
+}
+
+/// The values of a row; its index is computed once for all columns.
+pub(crate) struct Values<'a> {
+    pub(crate) row: Row<'a>,
+    standard: AqiStandard,
+    indexed: OnceCell<Option<Indexed>>,
+}
+
+impl Values<'_> {
+    pub(crate) fn value(&self, column: Column) -> Value {
         let Definition { of_row, block, get, .. } = column.definition();
         match (of_row, block, get) {
-            (Some(of_row), ..) => of_row(*self),
-            (None, Some(_), _) => self.other(column),
+            (Some(of_row), ..) => of_row(self.row),
+            (None, Some(_), _) => self.row.other(column),
             (None, None, Get::Index(get)) => {
-                self.indexed(standard).map_or(Value::Nothing, |it| get(&it))
+                let indexed = self.indexed.get_or_init(|| self.row.indexed(self.standard));
+                indexed.as_ref().map_or(Value::Nothing, get)
             }
-            (None, None, Get::Reading(get)) => get(&self.reading()),
+            (None, None, Get::Reading(get)) => get(&self.row.reading()),
         }
     }
 }

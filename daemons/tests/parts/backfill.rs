@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -132,6 +132,16 @@ fn simulated(sensors: u64, count: i64) -> Vec<(u64, Date, String)> {
     days(count).into_iter().flat_map(each).collect()
 }
 
+/// A folder with the files.
+fn written(folder: &tempfile::TempDir, files: &[(u64, Date, String)]) -> PathBuf {
+    let archive = folder.path().join("archive");
+    fs::create_dir(&archive).unwrap();
+    for (sensor, date, text) in files {
+        fs::write(archive.join(name(*sensor, *date)), text).unwrap();
+    }
+    archive
+}
+
 fn zipped(members: &[(String, String)]) -> Vec<u8> {
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     for (name, text) in members {
@@ -220,12 +230,8 @@ async fn files_in_any_form_are_the_same_readings() {
 #[tokio::test]
 async fn damaged_files_are_named_and_stop_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let archive = folder.path().join("archive");
-    fs::create_dir(&archive).unwrap();
     let files = simulated(4, 2);
-    for (sensor, date, text) in &files {
-        fs::write(archive.join(name(*sensor, *date)), text).unwrap();
-    }
+    let archive = written(&folder, &files);
     let cut = gzipped(&file(5, FIRST));
     for (name, bytes) in [
         ("2021-02-13_sds011_sensor_5.csv.gz", &cut[..cut.len() / 2]),
@@ -249,12 +255,8 @@ async fn damaged_files_are_named_and_stop_nothing() {
 #[tokio::test]
 async fn a_backfill_that_is_interrupted_continues() {
     let folder = tempfile::tempdir().unwrap();
-    let archive = folder.path().join("archive");
-    fs::create_dir(&archive).unwrap();
     let files = simulated(3, 5);
-    for (sensor, date, text) in &files {
-        fs::write(archive.join(name(*sensor, *date)), text).unwrap();
-    }
+    let archive = written(&folder, &files);
     let plan = plan(Archive::Paths(vec![archive]), folder.path(), 5);
     let store = empty();
     let (mut done_days, mut lost) = (0, false);
@@ -289,12 +291,8 @@ async fn a_backfill_that_is_interrupted_continues() {
 #[tokio::test]
 async fn filters_choose_files_and_readings() {
     let folder = tempfile::tempdir().unwrap();
-    let archive = folder.path().join("archive");
-    fs::create_dir(&archive).unwrap();
     let files = simulated(6, 2);
-    for (sensor, date, text) in &files {
-        fs::write(archive.join(name(*sensor, *date)), text).unwrap();
-    }
+    let archive = written(&folder, &files);
     let everything = expected(&files);
     let base = plan(Archive::Paths(vec![archive]), folder.path(), 2);
     let only = |wanted: fn(&Reading) -> bool| -> Vec<Reading> {
@@ -467,12 +465,8 @@ async fn a_server_is_asked_politely_and_again_where_it_failed() {
 #[tokio::test]
 async fn a_day_with_a_file_that_cannot_be_read_is_not_done() {
     let folder = tempfile::tempdir().unwrap();
-    let archive = folder.path().join("archive");
-    fs::create_dir(&archive).unwrap();
     let files = simulated(3, 3);
-    for (sensor, date, text) in &files {
-        fs::write(archive.join(name(*sensor, *date)), text).unwrap();
-    }
+    let archive = written(&folder, &files);
     let odd = archive.join(name(2, date(2021, 2, 14)));
     fs::write(&odd, "<html>later</html>").unwrap();
     std::os::unix::fs::symlink("nowhere.csv", archive.join("dangling.csv")).unwrap();
@@ -495,6 +489,29 @@ async fn a_day_with_a_file_that_cannot_be_read_is_not_done() {
     let done = run(&plan, &store).await;
     assert_eq!((done.days, done.failed.len()), (2, 0), "and the next day, for its 24 h means");
     same(all(&store).await, expected(&files));
+    assert_eq!(run(&plan, &store).await.days, 0);
+}
+
+/// The same for a file of several days.
+#[tokio::test]
+async fn a_month_that_cannot_be_read_to_its_end_is_not_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("2021-02_sds011.csv.gz");
+    let files = simulated(2, 3);
+    let head = files[0].2.lines().next().unwrap();
+    let rows: Vec<_> = files.iter().flat_map(|(.., text)| text.lines().skip(1)).collect();
+    let whole = gzipped(&format!("{head}\n{}\n", rows.join("\n")));
+    fs::write(&path, &whole[..whole.len() - 100]).unwrap();
+    let plan = plan(Archive::Paths(vec![path.clone()]), folder.path(), 3);
+    let store = empty();
+    let done = run(&plan, &store).await;
+    assert_eq!((done.days, done.failed.len()), (3, 1));
+    fs::write(&path, &whole).unwrap();
+    let done = run(&plan, &store).await;
+    assert_eq!((done.days, done.failed.len()), (3, 0));
+    let (mut stored, mut expected) = (all(&store).await, expected(&files));
+    stored.iter_mut().chain(&mut expected).for_each(|reading| reading.indoor = None);
+    same(stored, expected);
     assert_eq!(run(&plan, &store).await.days, 0);
 }
 
@@ -535,11 +552,7 @@ async fn the_rows_of_a_sensor_come_together_from_wherever_they_are() {
 #[tokio::test]
 async fn what_is_done_is_done_in_one_store() {
     let folder = tempfile::tempdir().unwrap();
-    let archive = folder.path().join("archive");
-    fs::create_dir(&archive).unwrap();
-    for (sensor, date, text) in &simulated(1, 2) {
-        fs::write(archive.join(name(*sensor, *date)), text).unwrap();
-    }
+    let archive = written(&folder, &simulated(1, 2));
     let named = plan(Archive::Paths(vec![archive.clone()]), folder.path(), 2);
     let store = empty();
     assert_eq!(run(&named, &store).await.days, 2);

@@ -5,25 +5,25 @@ use jiff::Timestamp;
 
 use super::Dialect;
 use crate::blocks::SECONDS_A_DAY;
-use crate::{AqiStandard, Column, Flags, Row, Spelling, Value};
+use crate::schema::Values;
+use crate::{Column, Flags, Spelling, Value};
 
 /// The cell of a row; `date` is the [`date_of`] its day.
 #[inline]
 pub(super) fn write_cell(
     out: &mut Vec<u8>,
-    row: Row<'_>,
+    values: &Values<'_>,
     date: &Date,
     column: Column,
     dialect: Dialect,
-    standard: AqiStandard,
 ) {
     let Dialect { decimal_point, spelling, .. } = dialect;
-    match row.value_by(column, standard) {
+    match values.value(column) {
         Value::Nothing => {}
         Value::Whole(number) => write_number(out, Some(number)),
         Value::Decimal(number) => write_decimal(out, Some(number), decimal_point),
         Value::Truth(truth) => out.push(b'0' + u8::from(truth)),
-        Value::Timestamp(_) => write_timestamp(out, date, row.second(), spelling),
+        Value::Timestamp(_) => write_timestamp(out, date, values.row.second(), spelling),
         Value::Flags(flags) => write_flags(out, flags),
         Value::Word(word) => out.extend_from_slice(spelling.of_word(word).as_bytes()),
         text => out.extend_from_slice(text.text().unwrap_or_default().as_bytes()),

@@ -139,11 +139,12 @@ impl Cells<'_> {
     /// The cells, with delimiters between.
     fn write(self, out: &mut Vec<u8>, row: Row<'_>, date: &Date) {
         let Self { columns, dialect, standard } = self;
+        let values = row.values_by(standard);
         for (number, column) in columns.iter().enumerate() {
             if number > 0 {
                 out.push(dialect.delimiter);
             }
-            write_cell(out, row, date, *column, dialect, standard);
+            write_cell(out, &values, date, *column, dialect);
         }
     }
 }

@@ -248,6 +248,8 @@ struct Spooled {
     files: BTreeMap<i64, Vec<(u64, PathBuf)>>,
     /// The month, or all.
     of: Option<Date>,
+    /// Whether all files could be read.
+    complete: bool,
 }
 
 struct Run<'a> {
@@ -358,9 +360,10 @@ impl Run<'_> {
         }
         let mut found = self.threads.finish(started).await?;
         found.failed.append(&mut unfetched);
-        let complete = found.failed.is_empty();
+        let is_split = self.spooled.as_ref().is_none_or(|spooled| spooled.complete);
+        let complete = found.failed.is_empty() && is_split;
         self.complete = complete;
-        if files == 0 && complete {
+        if files == 0 && found.failed.is_empty() {
             return Ok(None);
         }
         Ok(Some(ReadDay { found, files, complete }))
@@ -398,8 +401,9 @@ impl Run<'_> {
         left_out.kept = spool.others;
         self.done.report.merge(left_out);
         self.done.other_days += spool.others;
+        let complete = failed.is_empty();
         self.done.failed.extend(failed);
-        self.spooled = Some(Spooled { _spool: spool, files, of });
+        self.spooled = Some(Spooled { _spool: spool, files, of, complete });
         Ok(())
     }
 
