@@ -35,7 +35,7 @@ test("under overload", async (t) => {
   // Equal queries share a job: each test asks for something of its own.
   // No room at all: every query becomes a job. One worker, so that jobs wait for each other.
   const data = folder(t);
-  await importRows(data, 800_000);
+  await importRows(data, 500_000);
   const { address } = await serve(
     t, "serve", "--data", data, "--feed", `file:${data}/data.24h.json`, "--listen", "127.0.0.1:0",
     "--in-flight", "0", "--workers", "1", "--silence", "3",
