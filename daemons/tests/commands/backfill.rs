@@ -10,6 +10,8 @@ use super::support::feed_of;
 
 const DAYS: u32 = 10;
 
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// A folder with the files of a few sensors.
 fn archive(folder: &Path) {
     for day in 1..=DAYS {
@@ -67,13 +69,18 @@ fn a_killed_backfill_continues_and_ends_with_the_same_readings() {
         if killed == 0 {
             let _ = fs::remove_dir_all(path.join("data"));
         }
-        let mut child = backfill(path, "data").spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(5 + kill * 37 % 400));
-        child.kill().unwrap();
+        // While it starts, or in the day after so many.
+        let mut daemon = Daemon::spawn(backfill(path, "data"));
+        for _ in 0..kill % 5 {
+            if daemon.wait_within(&["day backfilled"], PATIENCE).is_none() {
+                break; // it was the last
+            }
+        }
+        daemon.child.kill().unwrap();
         killed += 1;
         // A few kills for each backfill.
         let is_last = killed == 4 || kill + 1 == kills;
-        child.wait().unwrap();
+        daemon.child.wait().unwrap();
         if is_last {
             let done = backfill(path, "data").output().unwrap();
             assert!(done.status.success(), "kill {kill}: {}", text(&done.stderr));

@@ -58,7 +58,7 @@ impl Files {
                 kind.measures_particulates() || kind.counts_particles()
             }),
         };
-        // A file whose name says nothing is read; its rows say it.
+        // A file without a type or a sensor in its name is read: its rows have them.
         named.sensor_type.as_deref().is_none_or(has_type)
             && named.sensor.is_none_or(|id| self.sensors.is_empty() || self.sensors.contains(&id))
     }
@@ -71,7 +71,6 @@ impl Named {
         let stem = ENDINGS.iter().fold(lower.as_str(), |stem, end| {
             stem.strip_suffix(end).and_then(|stem| stem.strip_suffix('.')).unwrap_or(stem)
         });
-        let stem = stem.strip_suffix(".csv").unwrap_or(stem);
         let unknown =
             Self { name: name.to_owned(), span: Span::Unknown, sensor_type: None, sensor: None };
         let Some((date, rest)) = stem.split_once('_') else { return unknown };

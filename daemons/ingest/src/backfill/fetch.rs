@@ -71,7 +71,7 @@ impl Fetcher {
         files: &Files,
     ) -> Result<Option<Listed>, FetchError> {
         for folder in [format!("{date}/"), format!("{}/{date}/", date.year())] {
-            let url = self.join(&self.base.clone(), &folder)?;
+            let url = joined(&self.base, &folder)?;
             match self.get(&url).await {
                 Ok((listing, from)) => {
                     let names = names_in(&String::from_utf8_lossy(&listing), date, files);
@@ -85,12 +85,8 @@ impl Fetcher {
     }
 
     pub(super) async fn file(&mut self, folder: &Url, name: &str) -> Result<Bytes, FetchError> {
-        let url = self.join(folder, name)?;
+        let url = joined(folder, name)?;
         Ok(self.get(&url).await?.0)
-    }
-
-    fn join(&self, base: &Url, name: &str) -> Result<Url, FetchError> {
-        base.join(name).map_err(|_| FetchError::Name(name.to_owned()))
     }
 
     /// The body, and the address that it came from in the end.
@@ -137,4 +133,8 @@ impl Fetcher {
         }
         Ok((body.into(), from))
     }
+}
+
+fn joined(base: &Url, name: &str) -> Result<Url, FetchError> {
+    base.join(name).map_err(|_| FetchError::Name(name.to_owned()))
 }
