@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::blocks::{SECONDS_A_DAY, day_and_second};
 use crate::{
-    Country, Error, ErrorKind, Flags, Network, Page, Position, Query, Reading, Row, Sensor,
+    Column, Country, Error, ErrorKind, Flags, Network, Page, Position, Query, Reading, Row, Sensor,
     Summary, View, Window,
 };
 
@@ -237,7 +237,10 @@ fn take_in<'a>(hours: &'a mut Hours, row: &Row<'_>) -> &'a Series {
     let value = |cell: Option<Decimal>| cell.filter(|_| plausible);
     series.pm10[MOST - 1] = value(row.pm10().decimal());
     series.pm25[MOST - 1] = value(row.pm25().decimal());
-    series.flags[MOST - 1] = if plausible { row.reading().stored_flags } else { Flags::NONE };
+    series.flags[MOST - 1] = match plausible {
+        true => row.other(Column::StoredFlags).flags(),
+        false => Flags::NONE,
+    };
     series
 }
 
