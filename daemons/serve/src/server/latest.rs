@@ -1,9 +1,8 @@
 //! `/api/latest`: the newest reading of every sensor as GeoJSON, precomputed.
 //!
-//! A response is computed and compressed once, and reused while the readings are unchanged; one that
-//! is requested repeatedly is compressed well. When
-//! the store has changed, clients get the stale response while a new one is computed, at most every
-//! five seconds (stale-while-revalidate), so no client waits after a collection. A response older
+//! A response is computed and compressed once, and reused while the readings are unchanged. When the
+//! store has changed, clients get the stale response while a new one is computed and compressed, at
+//! most every five seconds (stale-while-revalidate), so no client waits after a collection. A response older
 //! than ten minutes is always recomputed, since in a store without versions readings that replace
 //! others change nothing that can be seen.
 
@@ -106,12 +105,16 @@ pub(super) async fn answer(
     made.whole.respond(headers).await
 }
 
+/// Clients get the stale response until the new one is compressed.
 async fn refresh(shared: Arc<Shared>, key: String, chosen: Chosen, of: Of, old: Arc<Made>) {
-    match make(&shared, &chosen, of, Effort::Least).await {
-        Ok(made) => {
-            shared.latest.0.insert(key.clone(), Arc::clone(&made));
-            improve(&shared, key, &made).await;
-        }
+    let made = async {
+        let made = make(&shared, &chosen, of, Effort::Most).await?;
+        made.whole.gzip().await?;
+        made.whole.zstd().await?;
+        Ok::<_, Problem>(made)
+    };
+    match made.await {
+        Ok(made) => shared.latest.0.insert(key, made),
         Err(problem) => {
             tracing::warn!(?problem, "cannot update the latest readings");
             old.refreshing.store(false, Ordering::Relaxed);
@@ -134,21 +137,6 @@ async fn make_in_turn(
     let made = make(shared, &chosen, of, Effort::Some).await?;
     shared.latest.0.insert(key, Arc::clone(&made));
     Ok(made)
-}
-
-/// Replaces a response by the same one, compressed well.
-async fn improve(shared: &Shared, key: String, made: &Arc<Made>) {
-    let whole = made.whole.with(Effort::Most);
-    if whole.zstd().await.is_err() || whole.gzip().await.is_err() {
-        return;
-    }
-    let is_kept = |now: Arc<Made>| Arc::ptr_eq(&now, made);
-    if shared.latest.0.get(&key).is_some_and(is_kept) {
-        let Made { of, moment, since, .. } = &**made;
-        let (of, moment, since) = (of.clone(), *moment, *since);
-        let refreshing = AtomicBool::new(made.refreshing.load(Ordering::Relaxed));
-        shared.latest.0.insert(key, Arc::new(Made { whole, of, moment, since, refreshing }));
-    }
 }
 
 async fn make(

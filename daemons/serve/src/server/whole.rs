@@ -31,8 +31,6 @@ pub(super) struct Whole {
 pub(super) enum Effort {
     /// None: already compressed, or too short.
     None,
-    /// The least: it is replaced soon.
-    Least,
     /// Low: it may be requested a few times.
     Some,
     /// High: every visitor requests it.
@@ -44,7 +42,7 @@ impl Effort {
         match self {
             Self::Most => Compression::best(),
             Self::Some => Compression::default(),
-            Self::Least | Self::None => Compression::fast(),
+            Self::None => Compression::fast(),
         }
     }
 
@@ -52,7 +50,7 @@ impl Effort {
         match self {
             Self::Most => 12,
             Self::Some => 7,
-            Self::Least | Self::None => 1,
+            Self::None => 1,
         }
     }
 }
@@ -65,11 +63,6 @@ impl Whole {
     pub(super) fn new(text: Bytes, tag: String, headers: HeaderMap, effort: Effort) -> Self {
         let (gzip, zstd) = Default::default();
         Self { text, tag, headers, effort, gzip, zstd }
-    }
-
-    /// The same response, compressed with another effort.
-    pub(super) fn with(&self, effort: Effort) -> Self {
-        Self::new(self.text.clone(), self.tag.clone(), self.headers.clone(), effort)
     }
 
     /// Approximate size in memory in bytes: with its two compressed forms about a quarter more than
