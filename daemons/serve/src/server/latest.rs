@@ -108,7 +108,7 @@ pub(super) async fn answer(
 /// Clients get the stale response until the new one is compressed.
 async fn refresh(shared: Arc<Shared>, key: String, chosen: Chosen, of: Of, old: Arc<Made>) {
     let made = async {
-        let made = make(&shared, &chosen, of, Effort::Most).await?;
+        let made = make(&shared, &chosen, of).await?;
         made.whole.gzip().await?;
         made.whole.zstd().await?;
         Ok::<_, Problem>(made)
@@ -134,7 +134,7 @@ async fn make_in_turn(
     if let Some(made) = shared.latest.0.get(&key).filter(|made| made.since.elapsed() < FRESH) {
         return Ok(made);
     }
-    let made = make(shared, &chosen, of, Effort::Some).await?;
+    let made = make(shared, &chosen, of).await?;
     shared.latest.0.insert(key, Arc::clone(&made));
     Ok(made)
 }
@@ -143,7 +143,6 @@ async fn make(
     shared: &Shared,
     Chosen { ask, moment, silence_at }: &Chosen,
     of: Of,
-    effort: Effort,
 ) -> Result<Arc<Made>, Problem> {
     let _place = shared.room.aside().await?;
     let (since, moment) = (Instant::now(), *moment);
@@ -164,7 +163,7 @@ async fn make(
     let headers = std::mem::take(head.headers_mut());
     let tag = format!("W/\"{}\"", &hexadecimal(&Sha256::digest(&text))[..32]);
     Ok(Arc::new(Made {
-        whole: Whole::new(text, tag, headers, effort),
+        whole: Whole::new(text, tag, headers, Effort::Most),
         of,
         moment,
         since,
