@@ -157,6 +157,12 @@ impl Position {
         Self { day, country, second: u32::MAX, sensor: Sensor::LAST, window: Window::Day }
     }
 
+    /// The position before every reading of a day.
+    pub(crate) fn start_of(day: i32) -> Self {
+        let (sensor, window) = (Sensor::default(), Window::FiveMinutes);
+        Self { day, country: None, second: 0, sensor, window }
+    }
+
     /// Seconds since 1970, UTC.
     pub(crate) fn timestamp_second(&self) -> i64 {
         i64::from(self.day) * SECONDS_A_DAY + i64::from(self.second)

@@ -50,6 +50,8 @@ impl Flags {
     pub const BELOW_NEIGHBOURS: Self = Self(1 << 14);
     /// There are fewer than three such sensors, for each pollutant of the reading. Stored.
     pub const NO_NEIGHBOURS: Self = Self(1 << 15);
+    /// The relative humidity at the location was 90 % or more. Stored.
+    pub const HUMID: Self = Self(1 << 16);
 
     /// The flags excluded by [`Quality::Plausible`](crate::Quality::Plausible).
     pub const IMPLAUSIBLE: Self = Self(
@@ -66,7 +68,7 @@ impl Flags {
     );
 
     /// The flags and their names in CSV.
-    pub const NAMES: [(Self, &'static str); 16] = [
+    pub const NAMES: [(Self, &'static str); 17] = [
         (Self::COUNTS, "counts"),
         (Self::SATURATED, "saturated"),
         (Self::ZERO, "zero"),
@@ -83,6 +85,7 @@ impl Flags {
         (Self::ABOVE_NEIGHBOURS, "above_neighbours"),
         (Self::BELOW_NEIGHBOURS, "below_neighbours"),
         (Self::NO_NEIGHBOURS, "no_neighbours"),
+        (Self::HUMID, "humid"),
     ];
 
     /// Whether every flag of `other` is set.

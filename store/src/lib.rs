@@ -64,6 +64,7 @@ mod format;
 mod geojson;
 pub mod import;
 mod json;
+mod local_days;
 mod memory;
 mod metered;
 mod notifying;
@@ -99,6 +100,9 @@ pub use flags::Flags;
 pub use format::{ATTRIBUTION, Encoder, Format, LICENCE, UnknownFormat};
 /// The timestamps of readings and queries.
 pub use jiff::Timestamp;
+/// The time zone of [`LocalDays`].
+pub use jiff::tz::TimeZone;
+pub use local_days::LocalDays;
 pub use memory::Memory;
 pub use metered::Metered;
 pub use notifying::Notifying;

@@ -17,11 +17,14 @@ pub struct Query {
     pub until: Timestamp,
     /// Only these countries. A reading without a country is in none of them.
     pub countries: Vec<Country>,
-    /// The air-quality index of the two filters below.
+    /// The air-quality index of the three filters below.
     pub standard: AqiStandard,
     /// Only index values from the first to the second, both inclusive, as in the column `AQI`.
     /// Readings without an index are excluded.
     pub indices: Option<(u32, u32)>,
+    /// Only readings the low end of whose [range](Reading::range_by) is at least this, as in the
+    /// column `AQI_low`. Readings without a range are excluded.
+    pub least_low: Option<u32>,
     /// Only these bands of the standard. A reading without an index is in none of them.
     pub bands: Vec<&'static Category>,
     /// Only sensors of these networks.
@@ -50,6 +53,7 @@ impl Query {
             countries: Vec::new(),
             standard: AqiStandard::DEFAULT,
             indices: None,
+            least_low: None,
             bands: Vec::new(),
             networks: Vec::new(),
             sensors: Vec::new(),
@@ -78,6 +82,7 @@ impl Query {
             && (sensor_types.is_empty()
                 || reading.sensor_type.is_some_and(|kind| sensor_types.contains(&kind)))
             && area.is_none_or(|area| area.contains_place(reading.latitude, reading.longitude))
+            && self.accepts_low(|| reading.range_by(self.standard).map(|(low, _)| low.place()))
             && self.accepts_index(|| reading.index_by(self.standard).map(aqi::Index::place))
             && !reading.flags().intersects(self.without)
     }
@@ -110,6 +115,11 @@ impl Query {
     /// Whether it filters by index.
     pub(crate) fn asks_for_indices(&self) -> bool {
         self.indices.is_some() || !self.bands.is_empty()
+    }
+
+    /// Whether the low end of a range matches.
+    pub(crate) fn accepts_low(&self, number: impl FnOnce() -> Option<u32>) -> bool {
+        self.least_low.is_none_or(|least| number().is_some_and(|number| number >= least))
     }
 
     fn accepts_index(&self, number: impl FnOnce() -> Option<u32>) -> bool {

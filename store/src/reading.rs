@@ -52,6 +52,10 @@ pub struct Reading {
     pub samples: Option<u32>,
     /// The flags that were found when the mean was made, from what went into it.
     pub stored_flags: Flags,
+    /// The air temperature at the location in °C, a mean over the same period.
+    pub temperature: Option<Decimal>,
+    /// The relative humidity of the air at the location in %, a mean over the same period.
+    pub humidity: Option<Decimal>,
 }
 
 impl Reading {
@@ -75,6 +79,8 @@ impl Reading {
             hours: None,
             samples: None,
             stored_flags: Flags::NONE,
+            temperature: None,
+            humidity: None,
         }
     }
 

@@ -78,6 +78,10 @@ pub enum Column {
     AqiLow,
     /// `AQI_high`: its high end.
     AqiHigh,
+    /// `temperature`: the air temperature in °C.
+    Temperature,
+    /// `humidity`: the relative humidity of the air in %.
+    Humidity,
 }
 
 /// In the order of the variants, which is also the order in files with all columns.
@@ -277,9 +281,25 @@ static DEFINITIONS: [Definition; COLUMNS] = [
         ("AQI_high", Kind::Index, "high end of the index's range, of models with a measured one"),
         |indexed| place(indexed.bound(Bound::High)),
     ),
+    Definition::stored(
+        Column::Temperature,
+        ("temperature", Kind::Decimal, "air temperature at the location, not of the sensor itself"),
+        |reading| reading.temperature.into(),
+        |reading, value| reading.temperature = value.decimal(),
+    )
+    .in_unit("°C")
+    .in_blocks(12),
+    Definition::stored(
+        Column::Humidity,
+        ("humidity", Kind::Decimal, "relative humidity of the air at the location"),
+        |reading| reading.humidity.into(),
+        |reading, value| reading.humidity = value.decimal(),
+    )
+    .in_unit("%")
+    .in_blocks(13),
 ];
 
-const COLUMNS: usize = Column::AqiHigh as usize + 1;
+const COLUMNS: usize = Column::Humidity as usize + 1;
 
 /// The kind of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

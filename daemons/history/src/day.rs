@@ -135,7 +135,7 @@ impl Day {
 }
 
 /// Days since 1970.
-fn number_of(date: Date) -> i32 {
+pub(crate) fn number_of(date: Date) -> i32 {
     // A date's years are -9999 to 9999.
     Date::constant(1970, 1, 1).until(date).map_or(0, |span| span.get_days())
 }

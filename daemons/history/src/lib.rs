@@ -33,6 +33,7 @@
 //!   hours of temperature and humidity. [`Carried`] takes the hours from one day to the next.
 //! - [`DaySamples`] is the rule alone, for the [`Sample`]s of one sensor: slots, hours, days, data
 //!   capture and flags, described at its module, [`means`]. [`Fixed`] is a value of a sample.
+//! - [`climate::Locations`] sets temperature and humidity beside particulates.
 //! - [`neighbours::flag`] compares readings of one time with those of the sensors around them.
 //!
 //! The same samples make the same readings, whatever their order and however often they come.
@@ -41,6 +42,7 @@
 //! Out of scope: fetching files, and storing readings.
 
 pub mod archive;
+pub mod climate;
 mod day;
 mod error;
 mod fixed;

@@ -17,18 +17,18 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use store::{
-    AqiStandard, Column, Encoder, Flags, Format, Network, Pages, Quality, Query, RunningMean,
-    RunningMeans, View, Window,
+    AqiStandard, Column, Encoder, Flags, Format, LocalDays, Network, Pages, Quality, Query,
+    RunningMean, RunningMeans, TimeZone, View, Window,
 };
 
 pub(crate) use self::bounds::whole;
-use self::bounds::{End, read_index, read_moment};
+use self::bounds::{Calendar, End, read_index, read_moment, read_zone};
 use self::file_name::filter_names;
 use self::given::{Given, parsed, read_flag};
 use self::members::Members;
 
 /// The fields that a request can have.
-pub const FIELDS: [&str; 25] = [
+pub const FIELDS: [&str; 27] = [
     "startDate",
     "endDate",
     "index",
@@ -37,6 +37,7 @@ pub const FIELDS: [&str; 25] = [
     "range",
     "minAqi",
     "maxAqi",
+    "alarm",
     "columns",
     "format",
     "dialect",
@@ -48,6 +49,7 @@ pub const FIELDS: [&str; 25] = [
     "sensorType",
     "window",
     "mean",
+    "tz",
     "indoor",
     "bbox",
     "near",
@@ -69,6 +71,8 @@ pub struct Ask {
     pub format: Format,
     /// The running mean that replaces 1-hour means.
     pub mean: Option<RunningMean>,
+    /// The time zone of calendar days, and of dates in the request; `None`: UTC.
+    pub zone: Option<TimeZone>,
     /// The maximum number of rows.
     pub limit: Option<u64>,
     /// The network of sensors given by number only; see [`at_home_in`](Self::at_home_in).
@@ -259,11 +263,14 @@ impl Ask {
         Ok(Some(format!("{version}-{}", &digest[..16])))
     }
 
-    /// The view to query: the given one, or running means over its hours.
+    /// The view to query: the given one, or means over its hours.
     pub fn view_of(&self, view: Arc<dyn View>) -> Arc<dyn View> {
-        match self.mean {
-            Some(mean) => Arc::new(RunningMeans::new(view, mean)),
-            None => view,
+        match (self.mean, &self.zone) {
+            (Some(mean), _) => Arc::new(RunningMeans::new(view, mean)),
+            (None, Some(zone)) if self.query.windows == [Window::Day] => {
+                Arc::new(LocalDays::new(view, zone.clone()))
+            }
+            (None, _) => view,
         }
     }
 
@@ -324,9 +331,21 @@ impl Ask {
         // An explicit default is the same query as an omitted one.
         let default = AqiStandard::DEFAULT.to_string();
         fields.retain(|(field, value)| field != "index" || *value != default);
+        if let Some((_, name)) = fields.iter_mut().find(|(field, _)| field == "tz")
+            && let Ok(Some(known)) = read_zone(name).as_ref().map(TimeZone::iana_name)
+        {
+            *name = known.to_owned();
+        }
+        fields.retain(|(field, name)| field != "tz" || name != "UTC");
         let given = Given(&fields);
-        let from = given.one("startDate", |text| read_moment(text, End::Lower))?;
-        let until = given.one("endDate", |text| read_moment(text, End::Upper))?;
+        let zone = given.one("tz", read_zone)?;
+        let windows = given.windows()?;
+        let calendar = Calendar {
+            zone: zone.clone().unwrap_or(TimeZone::UTC),
+            of_days: windows == [Window::Day],
+        };
+        let from = given.one("startDate", |text| read_moment(text, End::Lower, &calendar))?;
+        let until = given.one("endDate", |text| read_moment(text, End::Upper, &calendar))?;
         let missing = |field| BadRequest::new(field, "missing");
         let (until, from) = match defaults.dates {
             Some(dates) => {
@@ -356,6 +375,14 @@ impl Ask {
         if let Some((low, high)) = query.indices.filter(|(low, high)| low > high) {
             return Err(BadRequest::new("minAqi", format!("{low} is above maxAqi {high}")));
         }
+        let confirmed = given.one("alarm", |text| match text {
+            "confirmed" => Ok(()),
+            _ => Err("expected confirmed".to_owned()),
+        })?;
+        if confirmed.is_some() {
+            let missing = || BadRequest::new("alarm", "alarm=confirmed also needs minAqi");
+            query.least_low = Some(lowest.ok_or_else(missing)?.unwrap_or(ends.0));
+        }
         query.countries = given.list("country", parsed)?;
         query.bands = given.list("range", |text| {
             query.standard.category(text).ok_or_else(|| ranges(query.standard))
@@ -368,15 +395,14 @@ impl Ask {
         let by_number = given.values("sensor").flat_map(|value| value.split(','));
         let by_number = by_number.filter_map(|text| whole(text.trim())).collect();
         query.sensor_types = given.list("sensorType", parsed)?.into();
-        let windows: Vec<_> = given.values("window").collect();
-        query.windows = match windows.as_slice() {
-            ["all"] => Vec::new(),
-            _ => given.list("window", parsed)?,
-        };
+        query.windows = windows;
         let mean: Option<RunningMean> = given.one("mean", parsed)?;
         given.only_over_hours(&mut query, mean)?;
         if given.one("strict", read_flag)? == Some(true) {
             given.only_defined(&mut query)?;
+        }
+        if zone.is_some() {
+            given.only_local_days(&query)?;
         }
         query.indoor = given.one("indoor", read_flag)?;
         query.area = given.area()?;
@@ -405,7 +431,7 @@ impl Ask {
         })?;
         let quality = given.one("quality", parsed)?;
         let home = Network::default();
-        Ok(Self { query, quality, columns, format, mean, limit, home, by_number, fields })
+        Ok(Self { query, quality, columns, format, mean, zone, limit, home, by_number, fields })
     }
 }
 

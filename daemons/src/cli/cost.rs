@@ -38,6 +38,10 @@ pub(super) struct Cost {
     /// Retention period of readings in days.
     #[arg(long, default_value_t = 365, value_name = "DAYS", help_heading = "The work")]
     keep_readings: u32,
+    /// Days of past readings that `airshed backfill` puts within the month: hours and days of every
+    /// sensor.
+    #[arg(long, default_value_t = 0, value_name = "DAYS", help_heading = "The work")]
+    backfilled_days: u32,
     /// Retention period of results in hours.
     #[arg(long, default_value_t = 24, value_name = "HOURS", help_heading = "The work")]
     keep_results: u32,
@@ -189,6 +193,7 @@ impl Cost {
             rows: self.rows as f64,
             jobs: self.jobs / 100.0,
             kept_days: self.keep_readings.into(),
+            backfilled_days: self.backfilled_days.into(),
             kept_result_hours: self.keep_results.into(),
             capacity,
             servers: self.servers,

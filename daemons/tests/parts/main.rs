@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod backfill;
+mod climate;
 mod collector;
 mod demo;
 mod events;
@@ -16,6 +17,7 @@ mod networks;
 mod page;
 mod quality;
 mod request;
+mod series;
 mod standards;
 #[path = "../support/mod.rs"]
 mod support;

@@ -224,7 +224,8 @@ async fn a_series_is_one_sensors_readings() {
     assert_eq!(series["AQI"], value!(indices));
     assert_eq!(series["window"], "24h");
     assert_eq!(series["windows"], value!(["1h", "24h"]));
-    assert_eq!(series["complete"], true);
+    assert_eq!(series["intervalSeconds"], value!(null));
+    assert!(series.get("readings").is_none());
     assert_eq!(series["location"]["latitude"], value!(50.123456));
     let other = json(rig.get("/api/series?sensor=4&window=1h").await).await;
     assert_eq!(other["P1"], value!([3]));

@@ -112,6 +112,10 @@ fn one_bound_of_the_index_is_enough() {
         assert_eq!(bad.field, field, "{wrong}");
         assert!(bad.reason.contains("from 1 to 10"), "{bad}");
     }
+    let confirmed = query(&format!(r#"{{{WHEN},"minAqi":4,"alarm":"confirmed"}}"#));
+    assert_eq!((confirmed.indices.map(|(low, _)| low), confirmed.least_low), (Some(4), Some(4)));
+    let all = query(&format!(r#"{{{WHEN},"minAqi":1,"alarm":"confirmed"}}"#));
+    assert_eq!((all.indices, all.least_low), (None, Some(1)));
     let (low, high) =
         query(&format!(r#"{{{WHEN},"minAqi":4.0,"maxAqi":"7.00"}}"#)).indices.unwrap();
     assert_eq!((low, high), (4, 7));
@@ -211,6 +215,9 @@ fn what_is_wrong_is_refused_by_its_field() {
         (format!(r#"{{{WHEN},"sensor":"-1"}}"#), "sensor", ""),
         (format!(r#"{{{WHEN},"window":"2h"}}"#), "window", "5min"),
         (format!(r#"{{{WHEN},"indoor":"maybe"}}"#), "indoor", "true or false"),
+        (format!(r#"{{{WHEN},"alarm":"confirmed"}}"#), "alarm", "needs minAqi"),
+        (format!(r#"{{{WHEN},"alarm":"all","minAqi":7}}"#), "alarm", "expected confirmed"),
+        (format!(r#"{{{WHEN},"tz":"Berlin"}}"#), "tz", "IANA"),
         (format!(r#"{{{WHEN},"county":"DE"}}"#), "county", "unknown"),
         (format!(r#"{{{WHEN},"country":"DE","country":"FR"}}"#), "country", "more than once"),
         (format!(r#"{{{WHEN},"format":"xlsx"}}"#), "format", "the formats are csv, json"),

@@ -79,3 +79,60 @@ async fn a_store_that_has_only_others_says_which() {
     let nothing = rig.get(&format!("{ALL}&minAqi=9")).await;
     assert_eq!(json(nothing).await["detail"], "No data found.");
 }
+
+/// The cells of the only row.
+async fn row_of(rig: &Rig, path: &str) -> String {
+    let text = rig.get(path).await.text().await.unwrap();
+    let [_, row] = text.lines().collect::<Vec<_>>()[..] else { panic!("{path}: {text}") };
+    row.to_owned()
+}
+
+#[tokio::test]
+async fn days_are_also_those_of_a_time_zone() {
+    let rig = Rig::start(Options::default()).await;
+    rig.store.put(&readings(&[Window::Hour, Window::Day24, Window::Day])).await.unwrap();
+    let day = "/api/query?startDate=2026-01-10&endDate=2026-01-10&window=day\
+               &columns=timestamp,P1,hours,flags,window";
+    // A date is that of the mean, whose timestamp is the next midnight.
+    assert_eq!(row_of(&rig, day).await, "2026-01-11T00:00:00Z,24,,,day");
+    let berlin = format!("{day}&tz=Europe/Berlin");
+    let in_berlin = "2026-01-10T23:00:00Z,12,23,,day"; // of the hours 1 to 23
+    assert_eq!(row_of(&rig, &berlin).await, in_berlin);
+    assert_eq!(row_of(&rig, &format!("{day}&tz=europe/berlin")).await, in_berlin);
+    assert_eq!(row_of(&rig, &format!("{day}&tz=UTC")).await, "2026-01-11T00:00:00Z,24,,,day");
+    // The rest of the hours is too little of the next day, for which there is no index.
+    let next = berlin.replace("2026-01-10", "2026-01-11");
+    assert_eq!(row_of(&rig, &next).await, "2026-01-11T23:00:00Z,24,1,low_capture,day");
+    assert_eq!(rig.get(&format!("{next}&minAqi=1")).await.status(), 404);
+    // As a job, whose file says the same.
+    let job = location(&rig.get_as_job(&berlin).await);
+    assert_eq!(row_of(&rig, &format!("{job}?wait=30")).await, in_berlin);
+    let series = json(
+        rig.get(
+            "/api/series?sensor=7&startDate=2026-01-01&endDate=2026-01-31\
+                               &window=day&tz=Europe/Berlin",
+        )
+        .await,
+    )
+    .await;
+    assert_eq!(series["P1"], serde_json::json!([12, 24]), "{series}");
+
+    // Dates, and times without an offset, are in the zone; others are not.
+    let hours = "/api/query?window=1h&columns=timestamp&tz=America/New_York&startDate";
+    let text = rig.get(&format!("{hours}=2026-01-09&endDate=2026-01-09")).await.text().await;
+    let text = text.unwrap();
+    let rows: Vec<_> = text.lines().skip(1).collect();
+    assert_eq!((rows.len(), rows[0], rows[3]), (4, "2026-01-10T01:00:00Z", "2026-01-10T04:00:00Z"));
+    let one = format!("{hours}=2026-01-10T05:00&endDate=2026-01-10T05:59:59");
+    assert_eq!(row_of(&rig, &one).await, "2026-01-10T10:00:00Z");
+    let one = format!("{hours}=2026-01-10T05:00Z&endDate=2026-01-10T05:59:59Z");
+    assert_eq!(row_of(&rig, &one).await, "2026-01-10T05:00:00Z");
+
+    for refused in
+        ["tz=Europe/Berlim&window=day", "tz=Europe/Berlin", "tz=Europe/Berlin&window=day,1h"]
+    {
+        let answer = rig.get(&format!("{ALL}&{refused}")).await;
+        assert_eq!(answer.status(), 400, "{refused}");
+        assert_eq!(json(answer).await["field"], "tz", "{refused}");
+    }
+}

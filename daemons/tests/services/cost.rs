@@ -220,3 +220,24 @@ fn a_budget_is_kept_by_what_the_answer_names() {
     let (within, _) = answer(&["--budget", "100000"]);
     assert!(within);
 }
+
+#[test]
+fn a_backfill_has_its_lines() {
+    let of = |more: &[&str]| {
+        let always = ["--sensors", "1000", "--free-tier", "none"];
+        cost(&[&always, more].concat())["ours"].clone()
+    };
+    let put = |bill: &Value| quantity(bill, "dynamodb_write_unit", |_| true);
+    let stored = |bill: &Value| quantity(bill, "dynamodb_gb_month", |_| true);
+    let (without, with) = (of(&[]), of(&["--backfilled-days", "30"]));
+    let readings = 1000.0 * 30.0 * 25.0;
+    assert_eq!(put(&with) - put(&without), readings * 2.0);
+    assert!(stored(&with) > stored(&without));
+    // Provisioned capacity is paid for in any case; what it costs is time.
+    let provisioned = of(&["--backfilled-days", "30", "--capacity", "50,50"]);
+    assert_eq!(put(&provisioned), 0.0);
+    let lines = provisioned["charges"].as_array().unwrap();
+    let line = lines.iter().find(|line| line["what"] == "table: backfilled readings put, once");
+    let formula = line.unwrap()["formula"].as_str().unwrap();
+    assert!(formula.ends_with("in 4.17 hours"), "{formula}");
+}

@@ -55,7 +55,7 @@ export interface Series {
   until: string;
   window: string;
   windows: string[];
-  complete: boolean;
+  newest: { timestamp: number; P1: number | null; P2: number | null; AQI: number | null };
   /** Whether the newest index is defined for its averaging period: defined or indicative. */
   basis: string | null;
   dominant: string[];
@@ -66,6 +66,8 @@ export interface Series {
   ageSeconds: number;
   /** Whether it is too old to describe the current air quality. */
   old: boolean;
+  /** Seconds of an interval, whose means these are; null: each point is a reading. */
+  intervalSeconds: number | null;
   timestamp: number[];
   P1: (number | null)[];
   P2: (number | null)[];

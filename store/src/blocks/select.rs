@@ -7,6 +7,7 @@ use super::day::{SECONDS_A_DAY, whole_seconds_up};
 use super::indexer::Indexer;
 use super::integers::{Numbers, RUN};
 use super::stations::Stations;
+use crate::range::Bound;
 use crate::{Flags, Position, Query, Window};
 
 impl Stations {
@@ -51,7 +52,7 @@ impl Block {
             return Vec::new();
         }
         let by_window = !query.windows.is_empty() && only.is_none();
-        let by_row = by_window || query.without != Flags::NONE;
+        let by_row = by_window || query.without != Flags::NONE || query.least_low.is_some();
         let mut runs = Runs::default();
         for span in self.time_spans(query, after) {
             if accepted.is_none() && stations.is_none() && !by_row {
@@ -94,6 +95,9 @@ impl Block {
     fn row_passes(&self, row: usize, query: &Query) -> bool {
         (query.windows.is_empty() || query.windows.contains(&self.window(row)))
             && (query.without == Flags::NONE || !self.row(row).flags().intersects(query.without))
+            && query.accepts_low(|| {
+                self.row(row).indexed(query.standard)?.bound(Bound::Low).map(aqi::Index::place)
+            })
     }
 
     /// The rows after a position of the query's countries and time range; no range is empty.

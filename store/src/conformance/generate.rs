@@ -34,6 +34,7 @@ pub fn query() -> impl Strategy<Value = Query> {
             proptest::option::of(any_area()),
             proptest::option::of(proptest::sample::select(Flags::NAMES.to_vec())),
             proptest::option::of(any_network()),
+            proptest::option::weighted(0.1, 0..9u32),
         ),
     )
         .prop_map(|((from, until, countries), index, sensors, window, rest)| Query {
@@ -52,6 +53,7 @@ pub fn query() -> impl Strategy<Value = Query> {
             sensor_types: models(if rest.1 { &["SDS011"] } else { &[] }),
             indoor: rest.0,
             area: rest.2,
+            least_low: rest.5,
             without: rest.3.map_or(Flags::default(), |(flag, _)| flag),
             ..Query::new(at(from.min(until)), at(from.max(until)))
         })

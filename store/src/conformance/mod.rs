@@ -365,6 +365,10 @@ impl Model {
                 && query.indices.is_none_or(|(low, high)| {
                     number.is_some_and(|number| low <= number && number <= high)
                 })
+                && query.least_low.is_none_or(|least| {
+                    let range = reading.range_by(query.standard);
+                    range.is_some_and(|(low, _)| low.place() >= least)
+                })
                 && in_list(
                     query.bands.is_empty(),
                     query.bands.iter().any(|wanted| Some(*wanted) == band),

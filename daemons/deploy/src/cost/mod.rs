@@ -34,6 +34,8 @@ pub struct Work {
     pub jobs: f64,
     /// Retention period of readings in days.
     pub kept_days: f64,
+    /// Days of past readings that are backfilled within the month.
+    pub backfilled_days: f64,
     /// Retention period of results in hours.
     pub kept_result_hours: f64,
     /// Capacity mode of the table.

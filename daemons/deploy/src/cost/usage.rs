@@ -34,6 +34,8 @@ const ROW_BYTES: f64 = 72.0;
 const READ_UNIT: f64 = 4096.0;
 /// Readings per batch.
 const BATCH: f64 = 25_000.0;
+/// Means of a sensor and a backfilled day: 24 hours and the day.
+const MEANS_OF_A_DAY: f64 = 25.0;
 /// Number of days read to determine the data age.
 const DAYS_HEARD: f64 = 8.0;
 
@@ -98,6 +100,7 @@ fn n(number: f64) -> String {
 pub fn ours(work: &Work) -> Vec<Line> {
     let mut lines = table(work);
     lines.extend(storage(work));
+    lines.extend(backfill(work));
     lines.extend(queues(work));
     lines.extend(results(work));
     lines.extend(machines(work, work.machines(), &work.instance));
@@ -223,6 +226,34 @@ fn storage(work: &Work) -> Vec<Line> {
     vec![
         line("table: storage", "dynamodb_gb_month", gigabytes, formula),
         line("table: backup", "dynamodb_backup_gb_month", gigabytes / 2.0, backup),
+    ]
+}
+
+/// Past readings, put once: hours and a day of each sensor.
+fn backfill(work: &Work) -> Vec<Line> {
+    if work.backfilled_days == 0.0 {
+        return Vec::new();
+    }
+    let readings = work.sensors * work.backfilled_days * MEANS_OF_A_DAY;
+    let shown = format!(
+        "{} sensors × {} days × {MEANS_OF_A_DAY} means",
+        n(work.sensors),
+        n(work.backfilled_days)
+    );
+    let (units, how) = match work.capacity {
+        Capacity::OnDemand => (readings * 2.0, format!("{shown} × 2 (table and index)")),
+        Capacity::Provisioned { write, .. } => {
+            let hours = readings / write / 3600.0;
+            (0.0, format!("{shown} within the provisioned capacity, in {} hours", n(hours)))
+        }
+    };
+    let gigabytes = readings * 2.0 * (ITEM_BYTES + STORED_BYTES_MORE) / GB;
+    let stored = format!("{shown} × 2 × {} bytes", n(ITEM_BYTES + STORED_BYTES_MORE));
+    let backup = "the backfilled readings without their index".to_owned();
+    vec![
+        line("table: backfilled readings put, once", "dynamodb_write_unit", units, how),
+        line("table: storage of backfilled readings", "dynamodb_gb_month", gigabytes, stored),
+        line("table: their backup", "dynamodb_backup_gb_month", gigabytes / 2.0, backup),
     ]
 }
 

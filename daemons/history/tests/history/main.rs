@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod archive;
+mod climate;
 mod day;
 mod fixed;
 mod means;

@@ -19,6 +19,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use airshed_history::archive::Report;
+use airshed_history::climate::Locations;
 use airshed_history::neighbours;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -137,6 +138,7 @@ pub async fn run(
         record: Record::open(backfill.record_path(), backfill.what()),
         threads: Threads::new(backfill.is_running()),
         places: Places::new(),
+        climate: Locations::default(),
         spooled: None,
         complete: true,
         done: Backfilled::default(),
@@ -161,6 +163,7 @@ pub async fn run(
         let day_before = date.saturating_sub(1.day());
         if backfill.is_running() && before != Some(day_before) {
             run.threads = Threads::new(true);
+            run.climate = Locations::default();
             run.read(day_before).await?;
         }
         run.day(date).await?;
@@ -260,6 +263,8 @@ struct Run<'a> {
     record: Record,
     threads: Threads,
     places: Places,
+    /// Of the day and the day before.
+    climate: Locations,
     spooled: Option<Spooled>,
     /// Whether all files of the last day could be read.
     complete: bool,
@@ -284,7 +289,8 @@ impl Run<'_> {
             return Ok(());
         };
         let rows = found.report.rows;
-        let readings = self.beside_neighbours(found.readings).await?;
+        let mut readings = self.beside_neighbours(found.readings).await?;
+        self.climate.set(&mut readings);
         let readings = self.chosen(readings);
         for batch in readings.chunks(BATCH) {
             self.destination.put(batch).await?;
@@ -359,6 +365,8 @@ impl Run<'_> {
             }
         }
         let mut found = self.threads.finish(started).await?;
+        self.climate.forget(date);
+        self.climate.add(&std::mem::take(&mut found.climate));
         found.failed.append(&mut unfetched);
         let is_split = self.spooled.as_ref().is_none_or(|spooled| spooled.complete);
         let complete = found.failed.is_empty() && is_split;

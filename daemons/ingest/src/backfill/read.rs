@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use airshed_common::reason;
 use airshed_history::archive::Report;
-use airshed_history::{Carried, Day, Error, Readings};
+use airshed_history::{Carried, Climate, Day, Error, Readings};
 use bytes::Bytes;
 use jiff::civil::Date;
 use store::Reading;
@@ -43,6 +43,7 @@ pub(super) struct Threads {
 #[derive(Default)]
 pub(super) struct OfDay {
     pub(super) readings: Vec<Reading>,
+    pub(super) climate: Vec<Climate>,
     pub(super) report: Report,
     /// Rows of other days.
     pub(super) other_days: u64,
@@ -80,6 +81,7 @@ impl Threads {
             let (carried, mut found) = thread.await?;
             self.carried.push(carried);
             all.readings.append(&mut found.readings);
+            all.climate.append(&mut found.climate);
             all.report.merge(found.report);
             all.other_days += found.other_days;
             all.repeated += found.repeated;
@@ -146,9 +148,10 @@ impl Thread {
     }
 
     fn end(&mut self, day: Day) {
-        let Readings { mut readings, repeated, other_days, .. } =
+        let Readings { mut readings, mut climate, repeated, other_days, .. } =
             day.finish(self.running.then_some(&mut self.carried));
         self.found.readings.append(&mut readings);
+        self.found.climate.append(&mut climate);
         self.found.repeated += repeated;
         self.found.other_days += other_days;
     }

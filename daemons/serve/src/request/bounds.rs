@@ -1,8 +1,8 @@
 //! The bounds of a query: its first and last timestamp, its lowest and highest index.
 
-use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, ToSpan};
 
 /// Which bound.
 #[derive(Clone, Copy, PartialEq)]
@@ -11,23 +11,68 @@ pub(super) enum End {
     Upper,
 }
 
-/// `2020-06-11 09:40:41` or RFC 3339; UTC if no offset is given. A date without a time is the whole
-/// day: its first second as a lower bound, its last as an upper one. A time of the year 9999 beyond
-/// the last representable timestamp is that timestamp.
-pub(super) fn read_moment(text: &str, end: End) -> Result<Timestamp, String> {
-    let utc = |civil: DateTime| match TimeZone::UTC.to_timestamp(civil) {
-        Ok(moment) => Some(moment),
-        Err(_) => (civil > DateTime::constant(9999, 1, 1, 0, 0, 0, 0)).then_some(Timestamp::MAX),
-    };
+/// How a bound of the timestamps is read.
+pub(super) struct Calendar {
+    /// The time zone of dates and of times without an offset.
+    pub(super) zone: TimeZone,
+    /// Whether readings are means of calendar days, whose timestamp is the next midnight.
+    pub(super) of_days: bool,
+}
+
+impl Calendar {
+    fn at(&self, civil: DateTime) -> Option<Timestamp> {
+        let moment = self.zone.to_timestamp(civil).ok();
+        moment.or_else(|| is_late(civil).then_some(Timestamp::MAX))
+    }
+
+    fn start_of(&self, date: Date) -> Option<Timestamp> {
+        let midnight = date.at(0, 0, 0, 0);
+        let start = midnight.to_zoned_datetime(self.zone.clone()).and_then(|zoned| zoned.start_of_day());
+        let start = start.map(|zoned| zoned.timestamp()).ok();
+        start.or_else(|| is_late(midnight).then_some(Timestamp::MAX))
+    }
+
+    /// The first or last second of a day; for [means of days](Self::of_days), of the timestamps of
+    /// its mean.
+    fn date(&self, date: Date, end: End) -> Option<Timestamp> {
+        let second = SignedDuration::from_secs(1);
+        let start = || self.start_of(date);
+        let last = || {
+            let next = date.checked_add(1.day()).ok().and_then(|next| self.start_of(next));
+            match next.filter(|next| *next < Timestamp::MAX) {
+                None => is_late(date.at(0, 0, 0, 0)).then_some(Timestamp::MAX),
+                Some(next) => next.checked_sub(second).ok(),
+            }
+        };
+        let moment = match end {
+            End::Lower => start(),
+            End::Upper => last(),
+        };
+        let later = |moment: Timestamp| moment.saturating_add(second).unwrap_or(Timestamp::MAX);
+        if self.of_days { moment.map(later) } else { moment }
+    }
+}
+
+/// Whether a time that is beyond the last timestamp is so by less than a year.
+fn is_late(civil: DateTime) -> bool {
+    civil > DateTime::constant(9999, 1, 1, 0, 0, 0, 0)
+}
+
+/// `2020-06-11 09:40:41` or RFC 3339; in the calendar's zone if no offset is given. A date without
+/// a time is the whole day: its first second as a lower bound, its last as an upper one. A time of
+/// the year 9999 beyond the last representable timestamp is that timestamp.
+pub(super) fn read_moment(text: &str, end: End, calendar: &Calendar) -> Result<Timestamp, String> {
     let timestamp = || text.parse::<Timestamp>().ok();
     let date = || {
         let date: Date = text.parse().ok().filter(|_| text.len() == "2020-06-11".len())?;
-        utc(match end {
-            End::Lower => date.at(0, 0, 0, 0),
-            End::Upper => date.at(23, 59, 59, 0),
-        })
+        calendar.date(date, end)
     };
-    let civil = || utc(text.trim_end_matches(['Z', 'z']).parse().ok()?);
+    let civil = || {
+        let utc = text.strip_suffix(['Z', 'z']);
+        let in_utc = Calendar { zone: TimeZone::UTC, of_days: false };
+        let calendar = if utc.is_some() { &in_utc } else { calendar };
+        calendar.at(utc.unwrap_or(text).parse().ok()?)
+    };
     timestamp().or_else(date).or_else(civil).ok_or_else(|| {
         // `+` is a space in a query string.
         let offset = text.rsplit_once(' ').filter(|(before, _)| before.contains(':'));
@@ -37,6 +82,14 @@ pub(super) fn read_moment(text: &str, end: End) -> Result<Timestamp, String> {
             }
             None => "not a date such as 2020-06-11 09:40:41 or 2020-06-11T09:40:41Z (UTC)".into(),
         }
+    })
+}
+
+/// A time zone by its name in the IANA database, of which jiff has a copy: the same on every machine.
+pub(super) fn read_zone(text: &str) -> Result<TimeZone, String> {
+    TimeZone::get(text).map_err(|_| {
+        "not a time zone; expected a name of the IANA time zone database, such as Europe/Berlin"
+            .to_owned()
     })
 }
 

@@ -22,6 +22,7 @@ pub(super) fn filter_names(query: &Query) -> Vec<String> {
             (low, u32::MAX) => format!("aqi{low}on"),
             (low, high) => format!("aqi{low}to{high}"),
         }),
+        query.least_low.map(|_| "confirmed".to_owned()),
         name_list(&query.sensors, "sensor", "sensors"),
         name_list(&query.sensor_types.iter().collect::<Vec<_>>(), "", "types"),
         name_list(&query.windows, "", "windows"),

@@ -112,6 +112,26 @@ impl<'a> Given<'a> {
         }))
     }
 
+    /// The averaging periods; empty: all.
+    pub(super) fn windows(self) -> Result<Vec<Window>, BadRequest> {
+        match self.values("window").collect::<Vec<_>>().as_slice() {
+            ["all"] => Ok(Vec::new()),
+            _ => self.list("window", parsed),
+        }
+    }
+
+    /// The days of a time zone are computed from hours, so they cannot be returned together with
+    /// stored means.
+    pub(super) fn only_local_days(self, query: &Query) -> Result<(), BadRequest> {
+        let of_days = query.windows.is_empty() || query.windows.contains(&Window::Day);
+        if of_days && query.windows != [Window::Day] {
+            let reason = "days in a time zone are computed from hours and cannot be returned with \
+                          other averaging periods; use one, such as window=day or window=1h";
+            return Err(BadRequest::new("tz", reason));
+        }
+        Ok(())
+    }
+
     /// Running means have a fixed averaging period.
     pub(super) fn only_over_hours(
         self,

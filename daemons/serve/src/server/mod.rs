@@ -63,6 +63,7 @@ pub use self::answer::BoxError;
 use self::file::Rows;
 use self::kept::Kept;
 use self::latest::Latest;
+use self::series::Series;
 use crate::events::Events;
 use crate::freshness::Freshness;
 use crate::jobs::Jobs;
@@ -193,6 +194,7 @@ struct Shared {
     turns: Turns,
     latest: Latest,
     kept: Kept,
+    series: Series,
     freshness: Freshness,
     ended: broadcast::Sender<Uuid>,
     /// The state of the store, if no collector checks it.
@@ -266,6 +268,7 @@ where
         room,
         turns: Turns::default(),
         latest: Latest::default(),
+        series: Series::default(),
         kept,
         freshness,
         ended,

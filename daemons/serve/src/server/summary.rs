@@ -128,7 +128,8 @@ async fn heard(
     }
     let mut recent = query.clone();
     recent.from = since;
-    (recent.indices, recent.indoor, recent.without) = (None, None, Flags::NONE);
+    (recent.indices, recent.least_low) = (None, None);
+    (recent.indoor, recent.without) = (None, Flags::NONE);
     recent.bands.clear();
     let page = view.latest(&recent).await?;
     Ok(page.rows().map(|row| (row.reading().sensor, row.timestamp())).collect())

@@ -33,6 +33,9 @@ const HOUR = 3_600_000;
 const SPANS = { day: 24 * HOUR, week: 7 * 24 * HOUR, month: 30 * 24 * HOUR, all: Infinity };
 type Span = keyof typeof SPANS;
 
+/** More than a chart has pixels; a week of five-minute readings has 2,016. */
+const POINTS = 2_500;
+
 export const SensorView = (props: SensorProps) => {
   const { sensor, newest, moment, stale, reachable, palette, dark, onFind, onLocated } = props;
   const { t } = useWords();
@@ -99,7 +102,8 @@ export const SensorView = (props: SensorProps) => {
 /** Up to the shown time; otherwise up to the last reading, which may be later than that of most sensors. */
 const ask = (sensor: SensorId, newest: number, moment: number | null, span: Span): URLSearchParams => {
   const from = Math.max(0, (moment ?? newest) - SPANS[span]);
-  const query = new URLSearchParams({ sensor: String(sensor), startDate: new Date(from).toISOString() });
+  const startDate = new Date(from).toISOString();
+  const query = new URLSearchParams({ sensor: String(sensor), startDate, points: String(POINTS) });
   if (moment !== null) query.set("endDate", new Date(moment).toISOString());
   return query;
 };
@@ -140,10 +144,10 @@ const Found = ({ series: s, moment: past, stale, palette, dark }: FoundProps) =>
   const value = (value: number | null | undefined) => (typeof value === "number" ? number(value, 1) : "–");
   return (
     <>
-      {s.complete && <Newest series={s} past={past !== null} stale={stale} palette={palette} />}
+      <Newest series={s} past={past !== null} stale={stale} palette={palette} />
       <Chart label={t.concentrations} unit="µg/m³" times={s.timestamp} lines={concentrations} dark={dark} palette={palette} banded={false} />
       <Chart label={t.indexOverTime} unit="" times={s.timestamp} lines={indices} dark={dark} palette={palette} banded={true} />
-      {!s.complete && <p class="note">{t.seriesCut}</p>}
+      {s.intervalSeconds !== null && <p class="note">{t.seriesThinned(words.span(s.intervalSeconds))}</p>}
       <Facts series={s} />
       <p>
         <a class="button" href={`/api/query?${download}`} download>
@@ -195,13 +199,12 @@ interface NewestProps {
 const Newest = ({ series: s, past, stale, palette }: NewestProps) => {
   const { t, number, moment, span, band, advice } = useWords();
   const now = useNow(10_000);
-  const last = s.timestamp.length - 1;
-  const when = moment(s.timestamp[last]! * 1000);
+  const when = moment(s.newest.timestamp * 1000);
   const age = span(s.ageSeconds + Math.max(0, now - s.since) / 1000);
   const silent = s.leftOut.includes("silent");
   const old = silent || (!past && (s.old || stale));
   const doubts = s.leftOut.filter((reason) => reason !== "silent");
-  const index = doubts.length === 0 && !old ? (s.AQI[last] ?? null) : null;
+  const index = doubts.length === 0 && !old ? s.newest.AQI : null;
   const [fill, ink] = colourOf(index, palette);
   const value = (value: number | null | undefined) => (typeof value === "number" ? number(value, 1) : "–");
   return (
@@ -211,7 +214,7 @@ const Newest = ({ series: s, past, stale, palette }: NewestProps) => {
           <strong>{index ?? "–"}</strong> {index === null ? t.noVerdict : band(index)}
         </p>
         <p>
-          PM10 <strong>{value(s.P1[last])}</strong> · PM2.5 <strong>{value(s.P2[last])}</strong> µg/m³
+          PM10 <strong>{value(s.newest.P1)}</strong> · PM2.5 <strong>{value(s.newest.P2)}</strong> µg/m³
           <br />
           <span class="note">{when}</span>
         </p>
@@ -258,12 +261,16 @@ const Facts = ({ series: s }: { series: Series }) => {
           <dd>{s.dominant.length > 1 ? t.both : s.dominant[0]}</dd>
         </>
       )}
-      <dt>{t.completeness}</dt>
-      <dd>
-        {gap > 0
-          ? t.complete(percent(have / expected), number(have), number(expected), span(gap))
-          : t.completeOne}
-      </dd>
+      {s.intervalSeconds === null && (
+        <>
+          <dt>{t.completeness}</dt>
+          <dd>
+            {gap > 0
+              ? t.complete(percent(have / expected), number(have), number(expected), span(gap))
+              : t.completeOne}
+          </dd>
+        </>
+      )}
       <dt>{t.place}</dt>
       <dd>
         {country(s.location.country)}

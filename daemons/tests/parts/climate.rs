@@ -1,0 +1,86 @@
+//! Temperature and humidity of backfilled days.
+
+use std::fs;
+use std::sync::Arc;
+use std::time::Duration;
+
+use airshed::backfill::{self, Archive, Backfill, Files};
+use jiff::civil::date;
+use serde_json::json as value;
+use store::{Network, Store, Window};
+use tokio_util::sync::CancellationToken;
+
+use super::support::{Options, Rig, at, json};
+
+/// A file of the archive: a sample every two and a half minutes.
+fn file(sensor: u64, model: &str, columns: &str, values: impl Fn(u64) -> String) -> String {
+    let mut text = format!("sensor_id;sensor_type;location;lat;lon;timestamp;{columns}\n");
+    for sample in 0..576 {
+        let (hour, minute, second) = (sample / 24, sample * 5 / 2 % 60, sample % 2 * 30);
+        let values = values(hour);
+        text += &format!(
+            "{sensor};{model};500;52.52;13.405;2021-02-13T{hour:02}:{minute:02}:{second:02};{values}\n"
+        );
+    }
+    text
+}
+
+#[tokio::test]
+async fn temperature_and_humidity_stand_beside_the_particulates_of_their_location() {
+    let folder = tempfile::tempdir().unwrap();
+    let particulates = file(1, "SDS011", "P1;P2", |hour| format!("{};{}", 10 + hour, 5 + hour));
+    // Warmer by a degree each hour; humid in the last six hours.
+    let climate = |hour: u64| format!("{}.5;{}", hour as i64 - 4, if hour < 18 { 80 } else { 96 });
+    let climate = file(2, "BME280", "temperature;humidity", climate);
+    fs::write(folder.path().join("2021-02-13_sds011_sensor_1.csv"), particulates).unwrap();
+    fs::write(folder.path().join("2021-02-13_bme280_sensor_2.csv"), climate).unwrap();
+    let plan = Backfill {
+        archive: Archive::Paths(vec![folder.path().to_owned()]),
+        days: date(2021, 2, 13)..=date(2021, 2, 13),
+        files: Files::default(),
+        countries: Vec::new(),
+        area: None,
+        windows: vec![Window::Hour, Window::Day],
+        network: Network::SENSOR_COMMUNITY,
+        record: None,
+        contact: None,
+        pause: Duration::ZERO,
+    };
+    let rig = Rig::start(Options::default()).await;
+    let store = Arc::clone(&rig.store) as Arc<dyn Store>;
+    let now = at("2026-02-01T12:00:00Z");
+    let done = backfill::run(&plan, &store, now, &|_| {}, &CancellationToken::new()).await.unwrap();
+    assert_eq!((done.files, done.readings), (2, 25), "the climate sensor has no readings itself");
+
+    let query = "/api/query?startDate=2021-02-13&endDate=2021-02-14&sensor=1\
+                 &columns=timestamp,P1,temperature,humidity,flags";
+    let text = rig.get(&format!("{query}&window=1h")).await.text().await.unwrap();
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines[1], "2021-02-13T01:00:00Z,10,-3.5,80,stuck no_neighbours");
+    assert_eq!(lines[24], "2021-02-14T00:00:00Z,33,19.5,96,stuck no_neighbours humid");
+    let text = rig.get(&format!("{query}&window=day")).await.text().await.unwrap();
+    let mean = (-4..20).map(|degrees| f64::from(degrees) + 0.5).sum::<f64>() / 24.0;
+    assert_eq!(
+        text.lines().nth(1).unwrap(),
+        format!("2021-02-14T00:00:00Z,21.5,{mean},84,stuck no_neighbours")
+    );
+    assert_eq!(
+        rig.get(&format!("{query}&window=1h&without=humid"))
+            .await
+            .text()
+            .await
+            .unwrap()
+            .lines()
+            .count(),
+        19
+    );
+
+    let series = "/api/series?startDate=2021-02-13&endDate=2021-02-14&sensor=1";
+    let hours = json(rig.get(&format!("{series}&window=1h")).await).await;
+    assert_eq!((&hours["temperature"][0], &hours["humidity"][23]), (&value!(-3.5), &value!(96)));
+    let means = json(rig.get(&format!("{series}&window=1h&points=2")).await).await;
+    assert_eq!(means["temperature"].as_array().unwrap().len(), 2, "{means}");
+    let temperature = means["temperature"][0].as_f64().unwrap();
+    let hours = means["readings"][0].as_i64().unwrap();
+    assert_eq!(temperature, (0..hours).map(|hour| hour as f64 - 3.5).sum::<f64>() / hours as f64);
+}
