@@ -10,14 +10,18 @@ demo: check-tools
 	$(CARGO) run --profile demo --locked --package airshed --no-default-features --features columnar -- demo
 
 # All checks, as in CI. The tests of the workspace build the binary that the page's tests use;
-# another selection of packages would compile everything again.
+# another selection of packages would compile everything again. The house is checked while they wait
+# for emulators.
 test: check-tools check-python check-node check-chromium check-prometheus check-curl check-valgrind fmt web check
-	$(CARGO) test --locked --workspace
+	$(CARGO) test --locked --workspace --no-run
+	@mkdir -p $${CARGO_TARGET_DIR:-target}; log=$${CARGO_TARGET_DIR:-target}/house.log; \
+	echo "meanwhile: make house, see $$log"; $(MAKE) --no-print-directory house > $$log 2>&1 & house=$$!; \
+	$(CARGO) test --locked --workspace; tests=$$?; \
+	wait $$house; house=$$?; cat $${CARGO_TARGET_DIR:-target}/house.log; test $$tests = 0 -a $$house = 0
 	cd daemons/web && npm test --silent
 	$(CARGO) test --locked --package airshed-aqi --features serde --test serde
 	$(CARGO) test --locked --workspace --bench parts --bench aws
 	$(CARGO) build --locked --workspace --bins
-	$(MAKE) --no-print-directory house
 	$${CARGO_TARGET_DIR:-target}/debug/guards
 	for example in explain_index sensor index_service reanalysis own_store own_server inside_axum; do \
 		$${CARGO_TARGET_DIR:-target}/debug/$$example > /dev/null || exit 1; \

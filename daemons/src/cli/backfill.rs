@@ -45,7 +45,7 @@ pub(super) struct Backfill {
     #[arg(long, value_name = "WINDOWS", value_delimiter = ',', default_value = "day,1h")]
     window: Vec<Window>,
     /// Sensor types as in the names of the archive's files, such as sds011,sps30
-    /// [default: all that measure or count particles]
+    /// [default: all that measure or count particles, or measure temperature and humidity]
     #[arg(long = "type", value_name = "TYPES", value_delimiter = ',')]
     types: Vec<String>,
     /// Sensor ids.

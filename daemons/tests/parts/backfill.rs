@@ -201,7 +201,7 @@ async fn files_in_any_form_are_the_same_readings() {
                 put(&name(*sensor, *date), text.as_bytes());
             }
         }
-        put("2021-02-14_bme280_sensor_7.csv", b"of another type, not even opened");
+        put("2021-02-14_bmp180_sensor_7.csv", b"of another type, not even opened");
         put(".hidden.csv", b"x");
         put("README.txt", b"of no interest");
         let store = empty();
@@ -402,7 +402,7 @@ fn served(files: &[(u64, Date, String)]) -> BTreeMap<String, String> {
         };
         let name = name(*sensor, *date);
         let listing: &mut String = paths.entry(folder.clone()).or_insert_with(|| {
-            "<a href=\"../\">..</a> <A HREF='/etc/passwd'>no</A> <a href=2021-02-14_bme280_sensor_7.csv>x</a>".to_owned()
+            "<a href=\"../\">..</a> <A HREF='/etc/passwd'>no</A> <a href=2021-02-14_bmp180_sensor_7.csv>x</a>".to_owned()
         });
         *listing += &match sensor % 3 {
             0 => format!("<tr><td><a href=\"{name}\">{name}</a></td></tr>\n"),
@@ -436,7 +436,7 @@ async fn a_server_is_asked_politely_and_again_where_it_failed() {
     let asked = std::mem::take(&mut *server.asked.lock().unwrap());
     assert!(asked.iter().all(|line| line.ends_with("(me@example.org)")), "{asked:?}");
     assert!(
-        !asked.iter().any(|line| line.contains("bme280") || line.contains("passwd")),
+        !asked.iter().any(|line| line.contains("bmp180") || line.contains("passwd")),
         "{asked:?}"
     );
     assert_eq!(server.at_once.load(Relaxed), 1, "one connection");

@@ -30,7 +30,7 @@ async fn temperature_and_humidity_stand_beside_the_particulates_of_their_locatio
     let folder = tempfile::tempdir().unwrap();
     let particulates = file(1, "SDS011", "P1;P2", |hour| format!("{};{}", 10 + hour, 5 + hour));
     // Warmer by a degree each hour; humid in the last six hours.
-    let climate = |hour: u64| format!("{}.5;{}", hour as i64 - 4, if hour < 18 { 80 } else { 96 });
+    let climate = |hour: u64| format!("{};{}", hour as i64 - 4, if hour < 18 { 80 } else { 96 });
     let climate = file(2, "BME280", "temperature;humidity", climate);
     fs::write(folder.path().join("2021-02-13_sds011_sensor_1.csv"), particulates).unwrap();
     fs::write(folder.path().join("2021-02-13_bme280_sensor_2.csv"), climate).unwrap();
@@ -56,13 +56,12 @@ async fn temperature_and_humidity_stand_beside_the_particulates_of_their_locatio
                  &columns=timestamp,P1,temperature,humidity,flags";
     let text = rig.get(&format!("{query}&window=1h")).await.text().await.unwrap();
     let lines: Vec<_> = text.lines().collect();
-    assert_eq!(lines[1], "2021-02-13T01:00:00Z,10,-3.5,80,stuck no_neighbours");
-    assert_eq!(lines[24], "2021-02-14T00:00:00Z,33,19.5,96,stuck no_neighbours humid");
+    assert_eq!(lines[1], "2021-02-13T01:00:00Z,10,-4,80,stuck no_neighbours");
+    assert_eq!(lines[24], "2021-02-14T00:00:00Z,33,19,96,stuck no_neighbours humid");
     let text = rig.get(&format!("{query}&window=day")).await.text().await.unwrap();
-    let mean = (-4..20).map(|degrees| f64::from(degrees) + 0.5).sum::<f64>() / 24.0;
     assert_eq!(
         text.lines().nth(1).unwrap(),
-        format!("2021-02-14T00:00:00Z,21.5,{mean},84,stuck no_neighbours")
+        "2021-02-14T00:00:00Z,21.5,7.5,84,stuck no_neighbours"
     );
     assert_eq!(
         rig.get(&format!("{query}&window=1h&without=humid"))
@@ -77,10 +76,10 @@ async fn temperature_and_humidity_stand_beside_the_particulates_of_their_locatio
 
     let series = "/api/series?startDate=2021-02-13&endDate=2021-02-14&sensor=1";
     let hours = json(rig.get(&format!("{series}&window=1h")).await).await;
-    assert_eq!((&hours["temperature"][0], &hours["humidity"][23]), (&value!(-3.5), &value!(96)));
+    assert_eq!((&hours["temperature"][0], &hours["humidity"][23]), (&value!(-4), &value!(96)));
     let means = json(rig.get(&format!("{series}&window=1h&points=2")).await).await;
     assert_eq!(means["temperature"].as_array().unwrap().len(), 2, "{means}");
     let temperature = means["temperature"][0].as_f64().unwrap();
     let hours = means["readings"][0].as_i64().unwrap();
-    assert_eq!(temperature, (0..hours).map(|hour| hour as f64 - 3.5).sum::<f64>() / hours as f64);
+    assert_eq!(temperature, (0..hours).map(|hour| hour as f64 - 4.0).sum::<f64>() / hours as f64);
 }

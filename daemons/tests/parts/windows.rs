@@ -103,7 +103,7 @@ async fn days_are_also_those_of_a_time_zone() {
     // The rest of the hours is too little of the next day, for which there is no index.
     let next = berlin.replace("2026-01-10", "2026-01-11");
     assert_eq!(row_of(&rig, &next).await, "2026-01-11T23:00:00Z,24,1,low_capture,day");
-    assert_eq!(rig.get(&format!("{next}&minAqi=1")).await.status(), 404);
+    assert_eq!(rig.get(&format!("{next}&minAqi=2")).await.status(), 404);
     // As a job, whose file says the same.
     let job = location(&rig.get_as_job(&berlin).await);
     assert_eq!(row_of(&rig, &format!("{job}?wait=30")).await, in_berlin);

@@ -44,18 +44,23 @@ pub(super) enum Span {
 /// Which files are read.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Files {
-    /// Types as in the names of files, in lower case; empty: those that measure or count particles.
+    /// Types as in the names of files, in lower case; empty: those that measure or count particles,
+    /// or measure temperature and humidity.
     pub types: Vec<String>,
     /// Sensors; empty: all.
     pub sensors: Vec<u64>,
 }
+
+/// The families of sensors that measure temperature and humidity, in lower case.
+const CLIMATE: [&str; 4] = ["bme280", "dht22", "htu21d", "sht"];
 
 impl Files {
     pub(super) fn wants(&self, named: &Named) -> bool {
         let has_type = |name: &str| match self.types.is_empty() {
             false => self.types.iter().any(|wanted| wanted == name),
             true => name.parse().is_ok_and(|kind: SensorType| {
-                kind.measures_particulates() || kind.counts_particles()
+                let measures_climate = CLIMATE.iter().any(|family| name.starts_with(family));
+                kind.measures_particulates() || kind.counts_particles() || measures_climate
             }),
         };
         // A file without a type or a sensor in its name is read: its rows have them.

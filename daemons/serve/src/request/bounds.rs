@@ -27,7 +27,8 @@ impl Calendar {
 
     fn start_of(&self, date: Date) -> Option<Timestamp> {
         let midnight = date.at(0, 0, 0, 0);
-        let start = midnight.to_zoned_datetime(self.zone.clone()).and_then(|zoned| zoned.start_of_day());
+        let start =
+            midnight.to_zoned_datetime(self.zone.clone()).and_then(|zoned| zoned.start_of_day());
         let start = start.map(|zoned| zoned.timestamp()).ok();
         start.or_else(|| is_late(midnight).then_some(Timestamp::MAX))
     }
