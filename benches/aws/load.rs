@@ -122,10 +122,10 @@ async fn rows(stored: &[store::Reading], query: Query, columns: &[Column]) -> Ve
     let store = Memory::new();
     store.put(stored).await.unwrap();
     let mut file = Vec::new();
-    csv::write_header(&mut file, columns, csv::Dialect::USUAL);
+    csv::write_header(&mut file, columns, csv::Dialect::DEFAULT);
     let mut pages = store::Pages::new(Arc::new(store), query);
     while let Some(page) = pages.next().await {
-        csv::write_page(&mut file, &page.unwrap(), columns, csv::Dialect::USUAL);
+        csv::write_page(&mut file, &page.unwrap(), columns, csv::Dialect::DEFAULT);
     }
     file
 }

@@ -105,7 +105,7 @@ fn stores(c: &mut Criterion) {
             let (mut text, mut after) = (Vec::new(), None);
             loop {
                 let page = embedded.query(query, after).await.unwrap();
-                csv::write_page(&mut text, &page, Column::DEFAULT, csv::Dialect::USUAL);
+                csv::write_page(&mut text, &page, Column::DEFAULT, csv::Dialect::DEFAULT);
                 after = page.next;
                 if after.is_none() {
                     return text.len() as u64;

@@ -56,7 +56,7 @@ pub async fn answer(
     while let Some(page) = pages.next().await {
         let page = page?;
         text.clear();
-        let (columns, dialect) = (Column::DEFAULT, csv::Dialect::USUAL);
+        let (columns, dialect) = (Column::DEFAULT, csv::Dialect::DEFAULT);
         csv::write_page_by(text, &page, columns, dialect, query.standard);
         rows += page.len();
         bytes += black_box(&*text).len();
@@ -93,8 +93,8 @@ pub fn counted_in(functions: &str, arguments: &[&str]) -> Result<f64, Box<dyn Er
         .args(arguments)
         .output()
         .map_err(|error| format!("valgrind (Debian: apt-get install valgrind): {error}"))?;
-    let said = String::from_utf8(output.stderr)?;
-    let count = said.lines().find_map(|line| line.split_once("Collected : "));
-    let (_, count) = count.ok_or_else(|| format!("callgrind counted nothing: {said}"))?;
+    let message = String::from_utf8(output.stderr)?;
+    let count = message.lines().find_map(|line| line.split_once("Collected : "));
+    let (_, count) = count.ok_or_else(|| format!("callgrind counted nothing: {message}"))?;
     Ok(count.trim().parse()?)
 }

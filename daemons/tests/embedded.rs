@@ -27,13 +27,13 @@ fn airshed(folder: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-fn said(output: &Output) -> String {
+fn message(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 fn ends_well(folder: &Path, arguments: &[&str]) -> String {
     let output = airshed(folder, arguments).output().unwrap();
-    assert!(output.status.success(), "{arguments:?}: {}", said(&output));
+    assert!(output.status.success(), "{arguments:?}: {}", message(&output));
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -56,8 +56,8 @@ fn what_was_left_out_is_said_and_nothing_is_made() {
         (&["export", "--format", "parquet"], "the formats are csv, json, ndjson, geojson"),
     ] {
         let output = airshed(folder.path(), arguments).output().unwrap();
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", said(&output));
-        assert!(said(&output).contains(says), "{arguments:?}: {}", said(&output));
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", message(&output));
+        assert!(message(&output).contains(says), "{arguments:?}: {}", message(&output));
     }
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     let help = ends_well(folder.path(), &["--help"]);
@@ -80,9 +80,9 @@ fn readings_are_collected_exported_and_imported() {
     for (name, content) in [("all.json", json.as_bytes()), ("all.gz", b"\x1f\x8b\x08\0")] {
         std::fs::write(here.join(name), content).unwrap();
         let output = airshed(here, &["import", name]).output().unwrap();
-        assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+        assert_eq!(output.status.code(), Some(1), "{}", message(&output));
         let says = "not CSV; this build supports no other formats (feature `import`)";
-        assert!(said(&output).contains(says), "{}", said(&output));
+        assert!(message(&output).contains(says), "{}", message(&output));
     }
 }
 

@@ -74,7 +74,7 @@ impl Channel {
     fn take(&self, max: usize, visibility: Duration) -> (Vec<Delivery>, Option<Instant>) {
         let now = Instant::now();
         let mut state = self.state();
-        self.uncover(&mut state, now);
+        self.requeue_expired(&mut state, now);
         let mut taken = Vec::new();
         while taken.len() < max
             && let Some(mut message) = state.ready.pop_front()
@@ -93,7 +93,7 @@ impl Channel {
     }
 
     /// Messages whose visibility timeout has passed become ready again, or dead letters.
-    fn uncover(&self, state: &mut State, now: Instant) {
+    fn requeue_expired(&self, state: &mut State, now: Instant) {
         let mut due: Vec<_> = state.hidden.extract_if(|_, hidden| hidden.until <= now).collect();
         due.sort_unstable_by_key(|(number, _)| *number);
         for (_, Hidden { message, .. }) in due {
@@ -176,7 +176,7 @@ impl Queue for Channel {
     async fn depth(&self) -> Result<Depth, Error> {
         let now = Instant::now();
         let mut state = self.state();
-        self.uncover(&mut state, now);
+        self.requeue_expired(&mut state, now);
         let oldest = state.ready.iter().map(|message| now - message.sent).max();
         Ok(Depth { waiting: state.ready.len(), hidden: state.hidden.len(), oldest })
     }

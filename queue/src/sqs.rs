@@ -269,8 +269,8 @@ impl Sqs {
             let failures = call(left.clone()).await;
             let failures = failures.map_err(|error| failed(&self.0.name, operation, error))?;
             if let Some(refused) = failures.iter().find(|failure| failure.sender_fault()) {
-                let said = refused.message().unwrap_or_else(|| refused.code());
-                let message = format!("SQS refused {operation} on {}: {said}", self.0.name);
+                let message = refused.message().unwrap_or_else(|| refused.code());
+                let message = format!("SQS refused {operation} on {}: {message}", self.0.name);
                 return Err(Error::new(ErrorKind::Invalid, message));
             }
             left.retain(|(at, _)| failures.iter().any(|failure| failure.id() == at.to_string()));
@@ -377,8 +377,8 @@ const EXPIRED: [&str; 4] = [
 fn is_expired<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
     match error.code() {
         Some("InvalidParameterValue") => {
-            let said = error.message().unwrap_or_default().to_ascii_lowercase();
-            said.contains("receipt handle has expired")
+            let message = error.message().unwrap_or_default().to_ascii_lowercase();
+            message.contains("receipt handle has expired")
         }
         code => code.is_some_and(|code| EXPIRED.contains(&code)),
     }
@@ -400,7 +400,7 @@ where
     if error.code().is_some_and(|code| MISSING.contains(&code)) {
         return missing(name);
     }
-    let message = error.message().map(|said| format!(": {said}")).unwrap_or_default();
+    let message = error.message().map(|message| format!(": {message}")).unwrap_or_default();
     match error.code() {
         Some(code) => {
             let message =

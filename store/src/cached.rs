@@ -16,7 +16,7 @@ use quick_cache::sync::Cache;
 use tokio::time::Instant;
 
 use crate::blocks::{self, day_and_second};
-use crate::csv::BlockText;
+use crate::csv::CsvCache;
 use crate::{
     AqiStandard, Block, Error, Migration, Network, Page, Position, Query, Reading, Store, Summary,
     View,
@@ -128,7 +128,7 @@ impl quick_cache::Weighter<Key, Kept> for Weight {
             // Blocks shared by several pages are counted for each: an overestimate.
             Answer::Page(page) => {
                 let different = page.runs.chunk_by(|a, b| Arc::ptr_eq(&a.block, &b.block));
-                let text = |block: &Block| block.len() * BlockText::TYPICAL_ROW_BYTES;
+                let text = |block: &Block| block.len() * CsvCache::TYPICAL_ROW_BYTES;
                 let blocks = different.map(|runs| &runs[0].block);
                 let blocks = blocks.map(|block| block.memory_bytes() + text(block));
                 blocks.sum::<usize>() + size_of_val(page.runs.as_slice())

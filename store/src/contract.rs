@@ -173,7 +173,7 @@ impl Position {
 #[derive(Debug, Clone, Default)]
 pub struct Page {
     /// The matching rows.
-    pub runs: Vec<Run>,
+    pub runs: Vec<RowRange>,
     /// Where to continue; `None` after the last page.
     pub next: Option<Position>,
 }
@@ -215,7 +215,7 @@ impl Page {
         let rows: Vec<_> = last_of_each.copied().collect();
         let runs = rows.chunk_by(|(a, _), (b, _)| a.day == b.day).map(|of_day| {
             let sources: Vec<_> = of_day.iter().map(|(_, reading)| Source::new(reading)).collect();
-            Run { block: Arc::new(Block::from_sorted(&sources)), rows: 0..sources.len() }
+            RowRange { block: Arc::new(Block::from_sorted(&sources)), rows: 0..sources.len() }
         });
         Self { runs: runs.collect(), next }
     }
@@ -255,7 +255,7 @@ impl Page {
 
 /// Adjacent rows of a block.
 #[derive(Debug, Clone)]
-pub struct Run {
+pub struct RowRange {
     /// The columns.
     pub block: Arc<Block>,
     /// The rows in them; never empty.

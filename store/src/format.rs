@@ -37,9 +37,9 @@ pub enum Format {
 impl Format {
     /// Every format, in its default dialect.
     pub const ALL: &[Self] = &[
-        Self::Csv(Dialect::USUAL),
-        Self::Json(Spelling::Usual),
-        Self::NdJson(Spelling::Usual),
+        Self::Csv(Dialect::DEFAULT),
+        Self::Json(Spelling::Default),
+        Self::NdJson(Spelling::Default),
         Self::GeoJson,
         #[cfg(feature = "columnar")]
         Self::Parquet,

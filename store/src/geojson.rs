@@ -15,7 +15,7 @@ pub(crate) fn write_feature(
     properties: &[Column],
     standard: AqiStandard,
 ) {
-    let style = Style { spelling: Spelling::Usual, standard };
+    let style = Style { spelling: Spelling::Default, standard };
     out.extend_from_slice(br#"{"type":"Feature","geometry":"#);
     match (row.longitude(), row.latitude()) {
         (Some(longitude), Some(latitude)) => {

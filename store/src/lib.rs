@@ -92,7 +92,7 @@ pub use aqi::Decimal;
 pub use area::Area;
 pub use blocks::{Block, Row};
 pub use cached::{CacheOptions, Cached};
-pub use contract::{Migration, Page, Position, Run, Store, Summary, View};
+pub use contract::{Migration, Page, Position, RowRange, Store, Summary, View};
 pub use country::{Country, UnknownCountry};
 pub use embedded::{Embedded, Options};
 pub use error::{Error, ErrorKind};

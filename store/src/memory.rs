@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::blocks::{Change, Directory, Homes, Item, Load, Stations};
+use crate::blocks::{Change, Directory, Item, Load, SensorCountries, Stations};
 use crate::{
     Block, Error, ErrorKind, Network, Page, Position, Query, Reading, Store, Summary, View,
 };
@@ -12,7 +12,7 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Memory {
     state: RwLock<State>,
-    writer: Mutex<Homes>,
+    writer: Mutex<SensorCountries>,
 }
 
 type State = Directory<Place>;
@@ -84,9 +84,9 @@ impl View for Memory {
 #[async_trait]
 impl Store for Memory {
     async fn put(&self, batch: &[Reading]) -> Result<(), Error> {
-        let mut homes = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sensor_countries = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let state = self.state();
-        let changes = state.plan_put(batch, &mut homes, &Here)?;
+        let changes = state.plan_put(batch, &mut sensor_countries, &Here)?;
         self.change(state, changes);
         Ok(())
     }

@@ -205,7 +205,7 @@ impl<V: View + ?Sized> RunningMeans<V> {
         loop {
             let page = self.inner.query(&wanted, after).await?;
             for row in page.rows() {
-                take_in(&mut hours, &row);
+                add_hour(&mut hours, &row);
             }
             after = page.next;
             if after.is_none() {
@@ -216,7 +216,7 @@ impl<V: View + ?Sized> RunningMeans<V> {
 }
 
 /// Adds an hour; returns the sensor's hours up to it.
-fn take_in<'a>(hours: &'a mut Hours, row: &Row<'_>) -> &'a Series {
+fn add_hour<'a>(hours: &'a mut Hours, row: &Row<'_>) -> &'a Series {
     // A mean that ends within an hour, as in the feed, belongs to that hour.
     let number = (row.timestamp().as_second() + 3599).div_euclid(3600);
     let series = hours.entry((row.sensor(), row.country())).or_insert_with(|| Series {
@@ -281,7 +281,7 @@ impl<V: View + ?Sized> View for RunningMeans<V> {
             let of_page = tokio::task::spawn_blocking(move || {
                 let mut means = Vec::new();
                 for row in page.rows() {
-                    let mean = mean.in_place_of(&row, take_in(&mut hours, &row));
+                    let mean = mean.in_place_of(&row, add_hour(&mut hours, &row));
                     let mean = mean.filter(|mean| query.matches(mean));
                     means
                         .extend(mean.filter(|mean| after.is_none_or(|at| Position::of(mean) > at)));

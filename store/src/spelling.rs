@@ -3,7 +3,7 @@
 pub enum Spelling {
     /// `2026-11-26T20:19:33Z`, and the bands as the index names them.
     #[default]
-    Usual,
+    Default,
     /// `2026-11-26 20:19:33` in UTC, which spreadsheets recognise as a date and a time.
     Spreadsheet,
     /// The same, with the band `Medium` instead of `Moderate`, as the report's clients expect.
@@ -14,7 +14,7 @@ impl Spelling {
     /// The separator between date and time, and what follows the time.
     pub(crate) const fn of_time(self) -> (u8, &'static [u8]) {
         match self {
-            Self::Usual => (b'T', b"Z"),
+            Self::Default => (b'T', b"Z"),
             Self::Spreadsheet | Self::Report => (b' ', b""),
         }
     }

@@ -162,8 +162,8 @@ async fn an_item_has_the_reports_attributes_and_what_is_none_is_named() {
         put.send().await.unwrap();
         let error = store.query(&Query::everything(), None).await.err().unwrap();
         assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
-        let said = error.to_string();
-        assert!(said.contains(attribute) && said.contains(value), "{said}");
+        let message = error.to_string();
+        assert!(message.contains(attribute) && message.contains(value), "{message}");
         let delete = client.delete_item().table_name("Table");
         let delete = delete.key("day_country", other["day_country"].clone());
         delete.key("time_sensor", other["time_sensor"].clone()).send().await.unwrap();

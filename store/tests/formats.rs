@@ -65,7 +65,7 @@ async fn golden_files() {
     let readings = [berlin(), bare()];
     let cases = [
         (
-            Format::Csv(Dialect::USUAL),
+            Format::Csv(Dialect::DEFAULT),
             "id,timestamp,P1,P2,loc_id,loc_lat,loc_long,loc_alt,loc_country,AQI,Range,sensor_id,sensor_type,window,indoor,exact_location,flags,hours,samples,AQI_text,index_basis,dominant,network,stored_flags,AQI_P1,AQI_P2,AQI_low,AQI_high\n\
              ,2020-06-11T09:40:42Z,,0,,,,,,1,Low,7,,1h,,,zero one_pollutant,,,1,indicative,PM2.5,sensor.community,,,1,,\n\
              7500000001,2020-06-11T09:40:41Z,51.30,20.5,11,52.520,-13.405,34.8,DE,4,Moderate,28842,SDS011,24h,0,,dummy_location spike,23,540,4,defined,PM10,sensor.community,spike,4,2,2,10\n",
@@ -77,7 +77,7 @@ async fn golden_files() {
              7500000001;2020-06-11T09:40:41Z;51,30;20,5;11;52,520;-13,405;34,8;DE;4;Moderate;28842;SDS011;24h;0;;dummy_location spike;23;540;4;defined;PM10;sensor.community;spike;4;2;2;10\n",
         ),
         (
-            Format::Json(Spelling::Usual),
+            Format::Json(Spelling::Default),
             "[\n\
              {\"id\":null,\"timestamp\":\"2020-06-11T09:40:42Z\",\"P1\":null,\"P2\":0,\"loc_id\":null,\"loc_lat\":null,\"loc_long\":null,\"loc_alt\":null,\"loc_country\":null,\"AQI\":1,\"Range\":\"Low\",\"sensor_id\":7,\"sensor_type\":null,\"window\":\"1h\",\"indoor\":null,\"exact_location\":null,\"flags\":[\"zero\",\"one_pollutant\"],\"hours\":null,\"samples\":null,\"AQI_text\":\"1\",\"index_basis\":\"indicative\",\"dominant\":\"PM2.5\",\"network\":\"sensor.community\",\"stored_flags\":[],\"AQI_P1\":null,\"AQI_P2\":1,\"AQI_low\":null,\"AQI_high\":null},\n\
              {\"id\":7500000001,\"timestamp\":\"2020-06-11T09:40:41Z\",\"P1\":51.30,\"P2\":20.5,\"loc_id\":11,\"loc_lat\":52.520,\"loc_long\":-13.405,\"loc_alt\":34.8,\"loc_country\":\"DE\",\"AQI\":4,\"Range\":\"Moderate\",\"sensor_id\":28842,\"sensor_type\":\"SDS011\",\"window\":\"24h\",\"indoor\":false,\"exact_location\":null,\"flags\":[\"dummy_location\",\"spike\"],\"hours\":23,\"samples\":540,\"AQI_text\":\"4\",\"index_basis\":\"defined\",\"dominant\":\"PM10\",\"network\":\"sensor.community\",\"stored_flags\":[\"spike\"],\"AQI_P1\":4,\"AQI_P2\":2,\"AQI_low\":2,\"AQI_high\":10}\n\
@@ -93,7 +93,7 @@ async fn golden_files() {
             "timestamp;Range\n2020-06-11 09:40:42;Low\n2020-06-11 09:40:41;Moderate\n",
         ),
         (
-            Format::Csv(Dialect::USUAL.with_spelling(Spelling::Report)),
+            Format::Csv(Dialect::DEFAULT.with_spelling(Spelling::Report)),
             "timestamp,Range\n2020-06-11 09:40:42,Low\n2020-06-11 09:40:41,Medium\n",
         ),
         (
@@ -106,7 +106,7 @@ async fn golden_files() {
     }
     let some = [Column::Timestamp, Column::Aqi, Column::Latitude, Column::Flags];
     assert_eq!(
-        text(&readings, Format::NdJson(Spelling::Usual), &some).await,
+        text(&readings, Format::NdJson(Spelling::Default), &some).await,
         "{\"timestamp\":\"2020-06-11T09:40:42Z\",\"AQI\":1,\"loc_lat\":null,\"flags\":[\"zero\",\"one_pollutant\"]}\n\
          {\"timestamp\":\"2020-06-11T09:40:41Z\",\"AQI\":4,\"loc_lat\":52.520,\"flags\":[\"dummy_location\",\"spike\"]}\n"
     );
@@ -124,8 +124,8 @@ async fn an_answer_without_rows_is_a_whole_file_too() {
     let columns = [Column::Aqi, Column::P1];
     let marked = Dialect::new(Delimiter::Tab).with_byte_order_mark();
     assert_eq!(text(&[], Format::Csv(marked), &columns).await, "\u{feff}AQI\tP1\n");
-    assert_eq!(text(&[], Format::NdJson(Spelling::Usual), &columns).await, "");
-    for format in [Format::Json(Spelling::Usual), Format::GeoJson] {
+    assert_eq!(text(&[], Format::NdJson(Spelling::Default), &columns).await, "");
+    for format in [Format::Json(Spelling::Default), Format::GeoJson] {
         let file = text(&[], format, &columns).await;
         assert!(serde_json::from_str::<serde_json::Value>(&file).is_ok(), "{file}");
     }
@@ -136,7 +136,7 @@ async fn an_answer_without_rows_is_a_whole_file_too() {
 
 #[test]
 fn a_decimal_comma_cannot_stand_between_commas() {
-    assert_eq!(Dialect::USUAL.with_decimal_comma(), None);
+    assert_eq!(Dialect::DEFAULT.with_decimal_comma(), None);
     assert!(Dialect::new(Delimiter::Tab).with_decimal_comma().is_some());
 }
 
@@ -241,9 +241,9 @@ proptest! {
     fn json_says_what_csv_says(readings in conformance::readings()) {
         block_on(async {
             let cells = cells(&readings).await;
-            let array = text(&readings, Format::Json(Spelling::Usual), Column::ALL).await;
+            let array = text(&readings, Format::Json(Spelling::Default), Column::ALL).await;
             let objects: Vec<Object<'_>> = serde_json::from_str(&array).unwrap();
-            let lines = text(&readings, Format::NdJson(Spelling::Usual), Column::ALL).await;
+            let lines = text(&readings, Format::NdJson(Spelling::Default), Column::ALL).await;
             let lines: Vec<Object<'_>> =
                 lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
             assert_eq!((objects.len(), lines.len()), (cells.len(), cells.len()));
@@ -385,7 +385,8 @@ async fn a_spreadsheet_finds_dates_and_numbers() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     let german = Dialect::new(Delimiter::Semicolon).with_decimal_comma().unwrap();
-    for (dialect, filter) in [(german, "59,34,76,1,,1031"), (Dialect::USUAL, "44,34,76,1,,1033")] {
+    for (dialect, filter) in [(german, "59,34,76,1,,1031"), (Dialect::DEFAULT, "44,34,76,1,,1033")]
+    {
         let dialect = dialect.with_byte_order_mark().with_spelling(Spelling::Spreadsheet);
         let columns = [Column::Id, Column::Timestamp, Column::P1, Column::Range];
         let csv = encode(&[berlin()], Format::Csv(dialect), &columns).await;
@@ -426,8 +427,8 @@ async fn a_cut_parquet_or_arrow_file_is_refused() {
             _ => "import sys, pyarrow.feather as f; f.read_table(sys.argv[1])",
         };
         let run = Command::new(python()).args(["-c", read]).arg(&path).output().unwrap();
-        let said = String::from_utf8_lossy(&run.stderr);
-        assert!(said.contains("ArrowInvalid"), "{said}");
+        let message = String::from_utf8_lossy(&run.stderr);
+        assert!(message.contains("ArrowInvalid"), "{message}");
     }
 }
 

@@ -190,7 +190,7 @@ proptest! {
             let print = async |query: &Query| {
                 let mut text = Vec::new();
                 let page = store.query(query, None).await.unwrap();
-                csv::write_page(&mut text, &page, Column::DEFAULT, Dialect::USUAL);
+                csv::write_page(&mut text, &page, Column::DEFAULT, Dialect::DEFAULT);
                 text
             };
             let alone = print(&query).await;
@@ -200,7 +200,7 @@ proptest! {
             let all: Vec<_> = Column::DEFAULT.iter().copied().chain([Column::Flags]).collect();
             let mut with_flags = Vec::new();
             let page = store.query(&query, None).await.unwrap();
-            csv::write_page(&mut with_flags, &page, &all, Dialect::USUAL);
+            csv::write_page(&mut with_flags, &page, &all, Dialect::DEFAULT);
             let lines = with_flags.split_inclusive(|byte| *byte == b'\n');
             let without = lines.flat_map(|line| {
                 let end = line.iter().rposition(|byte| *byte == b',').unwrap();
@@ -246,7 +246,7 @@ proptest! {
             let (store, copy) = (Memory::new(), Memory::new());
             store.put(&batch).await.unwrap();
             let text = csv_of(&store, &Query::everything(), Column::ALL).await;
-            let rows = csv::Rows::new(text.as_slice()).unwrap().map(|row| row.unwrap());
+            let rows = csv::CsvReader::new(text.as_slice()).unwrap().map(|row| row.unwrap());
             let rows: Vec<_> = rows
                 .map(|row| {
                     assert_eq!((row.left_out, row.differs), (vec![], None));

@@ -131,12 +131,12 @@ fn guarded_put(data: &Data) -> usize {
 
 #[inline(never)]
 fn guarded_csv(data: &Data) -> usize {
-    written(data, &an_hour(), Format::Csv(Dialect::USUAL))
+    written(data, &an_hour(), Format::Csv(Dialect::DEFAULT))
 }
 
 #[inline(never)]
 fn guarded_ndjson(data: &Data) -> usize {
-    written(data, &an_hour(), Format::NdJson(Spelling::Usual))
+    written(data, &an_hour(), Format::NdJson(Spelling::Default))
 }
 
 #[inline(never)]
@@ -150,7 +150,7 @@ fn guarded_high(data: &Data) -> usize {
 fn guarded_us(data: &Data) -> usize {
     let mut query = Query::everything();
     query.standard = "us_aqi:2024".parse().unwrap_or_default();
-    written(data, &query, Format::Csv(Dialect::USUAL))
+    written(data, &query, Format::Csv(Dialect::DEFAULT))
 }
 
 #[inline(never)]

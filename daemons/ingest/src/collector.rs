@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
 use crate::destination::Destination;
-use crate::feed::{self, BrokenFeed, Feed, Remark, RemarkKind};
+use crate::feed::{self, BrokenFeed, Diagnostic, DiagnosticKind, Feed};
 use crate::schedule::{Schedule, Spread};
 use crate::source::{Fetch, FetchError, Fetched, Source};
 
@@ -314,7 +314,7 @@ impl Collector {
             put?;
             batch.iter().for_each(log_stored);
         }
-        parsed.remarks.iter().for_each(log_remark);
+        parsed.diagnostics.iter().for_each(log_diagnostic);
         self.fetcher.keep(validators);
         self.succeeded("ok", start);
         let collected = count(&parsed);
@@ -348,7 +348,7 @@ impl Collector {
 
 /// Whether the file can be a current feed.
 fn check(feed: &Feed, now: Timestamp) -> Result<(), CollectError> {
-    let refused = feed.count(RemarkKind::Refused);
+    let refused = feed.count(DiagnosticKind::Refused);
     let records = feed.readings.len() + refused;
     if feed.records == 0 {
         return Err(CollectError::Empty);
@@ -356,9 +356,10 @@ fn check(feed: &Feed, now: Timestamp) -> Result<(), CollectError> {
     if feed.ahead > records / 2 {
         return Err(CollectError::Clock { ahead: feed.ahead, records, now });
     }
-    let first = feed.remarks.iter().find(|remark| remark.kind == RemarkKind::Refused);
+    let first =
+        feed.diagnostics.iter().find(|diagnostic| diagnostic.kind == DiagnosticKind::Refused);
     match first.filter(|_| feed.readings.is_empty()) {
-        Some(Remark { reason, .. }) => {
+        Some(Diagnostic { reason, .. }) => {
             Err(CollectError::Refused { refused, reason: reason.to_string(), now })
         }
         None => Ok(()),
@@ -369,12 +370,12 @@ fn count(feed: &Feed) -> Collected {
     let collected = Collected {
         records: feed.records,
         kept: feed.readings.len(),
-        collided: feed.count(RemarkKind::Collided),
+        collided: feed.count(DiagnosticKind::Collided),
         indexed: feed.readings.iter().filter(|reading| reading.index().is_some()).count(),
-        skipped: feed.count(RemarkKind::Skipped),
-        refused: feed.count(RemarkKind::Refused),
-        fields_left_out: feed.count(RemarkKind::FieldLeftOut),
-        corrected: feed.count(RemarkKind::Corrected),
+        skipped: feed.count(DiagnosticKind::Skipped),
+        refused: feed.count(DiagnosticKind::Refused),
+        fields_left_out: feed.count(DiagnosticKind::FieldLeftOut),
+        corrected: feed.count(DiagnosticKind::Corrected),
     };
     let outcomes = [
         ("stored", collected.kept),
@@ -399,13 +400,13 @@ fn log_stored(reading: &Reading) {
     );
 }
 
-fn log_remark(remark: &Remark) {
-    let Remark { record, id, kind, reason } = remark;
+fn log_diagnostic(diagnostic: &Diagnostic) {
+    let Diagnostic { record, id, kind, reason } = diagnostic;
     match kind {
-        RemarkKind::Skipped => debug!(id, record, %reason, "skipped"),
-        RemarkKind::Refused => debug!(id, record, %reason, "refused"),
-        RemarkKind::Collided => debug!(id, record, %reason, "collided"),
-        RemarkKind::FieldLeftOut => debug!(id, record, %reason, "kept without a field"),
-        RemarkKind::Corrected => debug!(id, record, %reason, "corrected"),
+        DiagnosticKind::Skipped => debug!(id, record, %reason, "skipped"),
+        DiagnosticKind::Refused => debug!(id, record, %reason, "refused"),
+        DiagnosticKind::Collided => debug!(id, record, %reason, "collided"),
+        DiagnosticKind::FieldLeftOut => debug!(id, record, %reason, "kept without a field"),
+        DiagnosticKind::Corrected => debug!(id, record, %reason, "corrected"),
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The format is the operator's (`feinstaub-api`) as observed: numbers come as strings or numbers,
 //! almost any field can be missing, `P1` is PM10 and `P2` is PM2.5. A record, or part of one, that
-//! cannot be read is left out and reported as a [`Remark`]; a file that is not one complete JSON
+//! cannot be read is left out and reported as a [`Diagnostic`]; a file that is not one complete JSON
 //! array is refused as a whole, since it may be truncated.
 //!
 //! Every record is counted once: it is kept, [collided](RemarkKind::Collided),
@@ -34,32 +34,32 @@ pub struct Feed {
     /// The number of refused records dated in the future.
     pub ahead: usize,
     /// What was left out, and why.
-    pub remarks: Vec<Remark>,
+    pub diagnostics: Vec<Diagnostic>,
 }
 
 impl Feed {
     /// The number of remarks of one kind.
-    pub fn count(&self, kind: RemarkKind) -> usize {
-        self.remarks.iter().filter(|remark| remark.kind == kind).count()
+    pub fn count(&self, kind: DiagnosticKind) -> usize {
+        self.diagnostics.iter().filter(|diagnostic| diagnostic.kind == kind).count()
     }
 }
 
 /// Why a record, or a field of it, was left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Remark {
+pub struct Diagnostic {
     /// The record's index in the file, from 0.
     pub record: usize,
     /// The record's id, if any.
     pub id: Option<u64>,
     /// What was left out.
-    pub kind: RemarkKind,
+    pub kind: DiagnosticKind,
     /// Why.
     pub reason: Cow<'static, str>,
 }
 
 /// What was left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum RemarkKind {
+pub enum DiagnosticKind {
     /// The record: it has no P1 or P2.
     Skipped,
     /// The record: it is unreadable or implausible.
@@ -338,7 +338,7 @@ fn values<'a>(part: &'a RawValue, left_out: &mut Vec<String>) -> Vec<Object<Data
 }
 
 /// The kind of a remark, and its reason.
-type Why = (RemarkKind, String);
+type Why = (DiagnosticKind, String);
 
 /// The state of parsing.
 struct Reader {
@@ -356,7 +356,7 @@ impl Reader {
         match read {
             Ok((record, left_out)) => self.take(record, left_out),
             Err(error) => {
-                self.remark(None, RemarkKind::Refused, error.to_string());
+                self.diagnostic(None, DiagnosticKind::Refused, error.to_string());
                 self.feed.records += 1;
             }
         }
@@ -365,11 +365,13 @@ impl Reader {
     fn take(&mut self, record: Record<'_>, left_out: Vec<String>) {
         let id = read(record.id);
         match self.reading(record, left_out) {
-            Ok((reading, remarks)) => {
-                remarks.into_iter().for_each(|(kind, reason)| self.remark(id, kind, reason));
+            Ok((reading, diagnostics)) => {
+                diagnostics
+                    .into_iter()
+                    .for_each(|(kind, reason)| self.diagnostic(id, kind, reason));
                 self.keep(id, reading);
             }
-            Err((kind, reason)) => self.remark(id, kind, reason),
+            Err((kind, reason)) => self.diagnostic(id, kind, reason),
         }
         self.feed.records += 1;
     }
@@ -389,14 +391,19 @@ impl Reader {
                     "sensor {sensor} has two readings of {timestamp}: this replaces record {earlier}"
                 );
                 *kept = reading;
-                self.remark(id, RemarkKind::Collided, reason);
+                self.diagnostic(id, DiagnosticKind::Collided, reason);
             }
         }
     }
 
-    fn remark(&mut self, id: Option<u64>, kind: RemarkKind, reason: impl Into<Cow<'static, str>>) {
+    fn diagnostic(
+        &mut self,
+        id: Option<u64>,
+        kind: DiagnosticKind,
+        reason: impl Into<Cow<'static, str>>,
+    ) {
         let (record, reason) = (self.feed.records, reason.into());
-        self.feed.remarks.push(Remark { record, id, kind, reason });
+        self.feed.diagnostics.push(Diagnostic { record, id, kind, reason });
     }
 
     /// The reading of a record with what was left out or corrected, or why there is no reading.
@@ -405,17 +412,17 @@ impl Reader {
         record: Record<'_>,
         left_out: Vec<String>,
     ) -> Result<(Reading, Vec<Why>), Why> {
-        let refused = |reason: &str| Err((RemarkKind::Refused, reason.to_owned()));
-        let left_out = left_out.into_iter().map(|reason| (RemarkKind::FieldLeftOut, reason));
-        let mut remarks: Vec<_> = left_out.collect();
+        let refused = |reason: &str| Err((DiagnosticKind::Refused, reason.to_owned()));
+        let left_out = left_out.into_iter().map(|reason| (DiagnosticKind::FieldLeftOut, reason));
+        let mut diagnostics: Vec<_> = left_out.collect();
         let values = record.sensordatavalues.unwrap_or_default();
-        let pm10 = particulates(&values, PM10, &mut remarks);
-        let pm25 = particulates(&values, PM25, &mut remarks);
+        let pm10 = particulates(&values, PM10, &mut diagnostics);
+        let pm25 = particulates(&values, PM25, &mut diagnostics);
         if pm10.is_none() && pm25.is_none() {
-            let unreadable = remarks.into_iter().map(|(_, reason)| reason).collect::<Vec<_>>();
+            let unreadable = diagnostics.into_iter().map(|(_, reason)| reason).collect::<Vec<_>>();
             return match unreadable.is_empty() {
-                true => Err((RemarkKind::Skipped, "no P1 or P2".to_owned())),
-                false => Err((RemarkKind::Refused, unreadable.join("; "))),
+                true => Err((DiagnosticKind::Skipped, "no P1 or P2".to_owned())),
+                false => Err((DiagnosticKind::Refused, unreadable.join("; "))),
             };
         }
         let Object(sensor) = record.sensor.unwrap_or_default();
@@ -439,7 +446,7 @@ impl Reader {
         let mut left_out = Vec::new();
         let degrees =
             |limit: u32| move |text: &str| decimal(text).filter(|d| d.abs() <= limit.into());
-        let country = country(location.country, &mut remarks);
+        let country = country(location.country, &mut diagnostics);
         let reading = Reading {
             measurement: optional("id", record.id, id, &mut left_out),
             pm10,
@@ -455,19 +462,20 @@ impl Reader {
             exact: optional("exact_location", location.exact_location, truth, &mut left_out),
             ..Reading::new(sensor_id, self.window, timestamp)
         };
-        remarks.extend(left_out.into_iter().map(|reason| (RemarkKind::FieldLeftOut, reason)));
+        diagnostics
+            .extend(left_out.into_iter().map(|reason| (DiagnosticKind::FieldLeftOut, reason)));
         match reading.check() {
-            Ok(()) => Ok((reading, remarks)),
+            Ok(()) => Ok((reading, diagnostics)),
             Err(impossible) => refused(&impossible.to_string()),
         }
     }
 }
 
 /// The country of a non-ISO code that is in use.
-fn country(part: Option<&RawValue>, remarks: &mut Vec<Why>) -> Option<store::Country> {
+fn country(part: Option<&RawValue>, diagnostics: &mut Vec<Why>) -> Option<store::Country> {
     let text = part.and_then(scalar)?;
     let country = store::Country::of_other_code(text.trim())?;
-    remarks.push((RemarkKind::Corrected, format!("country `{text}` read as {country}")));
+    diagnostics.push((DiagnosticKind::Corrected, format!("country `{text}` read as {country}")));
     Some(country)
 }
 
@@ -519,7 +527,7 @@ fn parsed<T: std::str::FromStr>(text: &str) -> Option<T> {
 fn particulates(
     values: &[Object<DataValue<'_>>],
     kind: &str,
-    remarks: &mut Vec<Why>,
+    diagnostics: &mut Vec<Why>,
 ) -> Option<Decimal> {
     let mut found = None;
     let values = values.iter().map(|Object(value)| value);
@@ -536,7 +544,7 @@ fn particulates(
             (Some(_), Some(first)) => format!("duplicate {kind} `{}`: kept {first}", shown()),
             (None, _) => format!("{kind} `{}` is not a number", shown()),
         };
-        remarks.push((RemarkKind::FieldLeftOut, reason));
+        diagnostics.push((DiagnosticKind::FieldLeftOut, reason));
     }
     found
 }

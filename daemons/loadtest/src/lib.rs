@@ -283,9 +283,9 @@ async fn take(
     loop {
         tokio::select! {
             ended = clients.join_next() => if ended.is_none() { break },
-            _ = tick.tick() => recorder.tell(progress),
+            _ = tick.tick() => recorder.report(progress),
         }
     }
-    recorder.tell(progress);
+    recorder.report(progress);
     recorder.measured()
 }

@@ -144,7 +144,7 @@ impl Recorder {
         }
     }
 
-    pub(super) fn tell(&self, progress: &impl Fn(&Progress<'_>)) {
+    pub(super) fn report(&self, progress: &impl Fn(&Progress<'_>)) {
         let counts = self.counts();
         let errors = counts.errors.values().sum();
         progress(&Progress {

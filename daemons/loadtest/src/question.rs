@@ -40,7 +40,7 @@ struct Estimate {
 /// has no rows, the nearest query that has.
 pub async fn default_question(target: &Target) -> Result<Map<String, Value>, NoQuestion> {
     let client = reqwest::Client::new();
-    let ask = Ask { client, target: target.to_string() };
+    let ask = QueryRequest { client, target: target.to_string() };
     let summary: Summary = ask.get("/api/summary").await?;
     let most = summary.countries.iter().max_by_key(|country| country.readings);
     let Some((newest, most)) = summary.newest.zip(most) else {
@@ -61,12 +61,12 @@ pub async fn default_question(target: &Target) -> Result<Map<String, Value>, NoQ
     Err(NoQuestion::Empty(target.to_string()))
 }
 
-struct Ask {
+struct QueryRequest {
     client: reqwest::Client,
     target: String,
 }
 
-impl Ask {
+impl QueryRequest {
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, NoQuestion> {
         let read = async {
             let answer = self.client.get(format!("{}{path}", self.target)).send().await?;

@@ -31,7 +31,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::objects::Objects;
-use crate::trace::Origin;
+use crate::trace::RequestContext;
 
 /// How long the record of an expired job is kept.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -73,7 +73,7 @@ pub struct Job {
     /// Its state.
     #[serde(flatten)]
     pub state: State,
-    /// The request, as returned by [`Ask::to_object`](crate::request::Ask::to_object).
+    /// The request, as returned by [`QueryRequest::to_object`](crate::request::Ask::to_object).
     pub query: Map<String, Value>,
     /// When it was created.
     pub created: Timestamp,
@@ -87,7 +87,7 @@ pub struct Job {
     pub made_from: Option<String>,
     /// The HTTP request that created it.
     #[serde(flatten)]
-    pub origin: Origin,
+    pub origin: RequestContext,
     /// The version of the record that this was read from or written to.
     #[serde(skip)]
     pub version: Option<UpdateVersion>,
@@ -205,7 +205,7 @@ impl Jobs {
     pub async fn create(
         &self,
         query: Map<String, Value>,
-        origin: Origin,
+        origin: RequestContext,
     ) -> Result<Job, JobsError> {
         let now = (self.clock)();
         let (id, state) = (Uuid::new_v4(), State::Queued);
@@ -239,7 +239,7 @@ impl Jobs {
 
     /// A job whose result equals that of the query now: it is queued, or running or recently done
     /// on readings in this state. A state of `None` equals no other.
-    pub async fn same(
+    pub async fn find_by_query(
         &self,
         query: &Map<String, Value>,
         state: Option<&str>,
@@ -275,7 +275,7 @@ impl Jobs {
     }
 
     /// Makes the job visible to [`same`](Self::same).
-    pub async fn offer(&self, job: &Job) -> Result<(), JobsError> {
+    pub async fn publish(&self, job: &Job) -> Result<(), JobsError> {
         if !self.fresh_for.is_positive() {
             return Ok(());
         }
@@ -344,7 +344,7 @@ impl Jobs {
     }
 
     /// Adds another requester to the job; `None` if it was cancelled meanwhile.
-    pub async fn share(&self, job: &Job) -> Result<Option<Job>, JobsError> {
+    pub async fn add_requester(&self, job: &Job) -> Result<Option<Job>, JobsError> {
         let path = shared_path(job.id);
         if self.read(&path).await?.is_none() {
             let put = self.objects.put(&path, PutPayload::new()).await;
@@ -397,7 +397,7 @@ impl Jobs {
     }
 
     /// The time since a job's record changed.
-    pub fn silence(&self, job: &Job) -> SignedDuration {
+    pub fn without_progress(&self, job: &Job) -> SignedDuration {
         (self.clock)().duration_since(job.updated)
     }
 
@@ -443,14 +443,14 @@ impl Jobs {
 
     /// A presigned URL of the result, whose response has these headers; `None` if the store does
     /// not support presigned URLs.
-    pub async fn link(
+    pub async fn presign(
         &self,
         job: &Job,
         media_type: &str,
         disposition: &str,
     ) -> Result<Option<HeaderValue>, JobsError> {
         let path = result_path(job.id, job.attempts);
-        let link = self.objects.link(&path, media_type, disposition).await.transpose();
+        let link = self.objects.presign(&path, media_type, disposition).await.transpose();
         link.map_err(|source| JobsError { path, source })
     }
 

@@ -2,21 +2,21 @@
 
 use uuid::Uuid;
 
-use crate::trace::Origin;
+use crate::trace::RequestContext;
 
 /// The body of a message on the request queue: the job, and the request that created it.
-pub fn of(id: Uuid, origin: &Origin) -> String {
-    let mut said = serde_json::json!({ "id": id });
-    if let (Some(said), Ok(serde_json::Value::Object(origin))) =
-        (said.as_object_mut(), serde_json::to_value(origin))
+pub fn of(id: Uuid, origin: &RequestContext) -> String {
+    let mut message = serde_json::json!({ "id": id });
+    if let (Some(message), Ok(serde_json::Value::Object(origin))) =
+        (message.as_object_mut(), serde_json::to_value(origin))
     {
-        said.extend(origin);
+        message.extend(origin);
     }
-    said.to_string()
+    message.to_string()
 }
 
 /// The request of a message; without an id if the message has none.
-pub(crate) fn origin_in(message: &str) -> Origin {
+pub(crate) fn origin_in(message: &str) -> RequestContext {
     serde_json::from_str(message).unwrap_or_default()
 }
 

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use store::{Network, Query};
 
-use crate::request::{Ask, BadRequest};
+use crate::request::{BadRequest, QueryRequest};
 
 /// The terms of a network's data.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,23 +117,27 @@ impl Networks {
     }
 
     /// A request restricted to these networks; `present` are the networks with stored readings.
-    pub fn restrict(&self, mut ask: Ask, present: &[Network]) -> Result<Ask, BadRequest> {
-        ask = ask.at_home_in(present);
+    pub fn restrict(
+        &self,
+        mut request: QueryRequest,
+        present: &[Network],
+    ) -> Result<QueryRequest, BadRequest> {
+        request = request.at_home_in(present);
         let known = || self.0.keys().map(Network::as_str).collect::<Vec<_>>().join(", ");
         let missing = |network: &&Network| !self.0.contains_key(network);
-        if let Some(other) = ask.query.networks.iter().find(missing) {
+        if let Some(other) = request.query.networks.iter().find(missing) {
             let reason = format!("`{other}` is not a network of this server ({})", known());
             return Err(BadRequest::new("network", reason));
         }
-        let of_sensors = ask.query.sensors.iter().map(|sensor| &sensor.network);
+        let of_sensors = request.query.sensors.iter().map(|sensor| &sensor.network);
         if let Some(other) = of_sensors.into_iter().find(missing) {
             let reason = format!("`{other}` is not a network of this server ({})", known());
             return Err(BadRequest::new("sensor", reason));
         }
-        if ask.query.networks.is_empty() {
-            ask.query.networks = self.among(present);
+        if request.query.networks.is_empty() {
+            request.query.networks = self.among(present);
         }
-        Ok(ask)
+        Ok(request)
     }
 }
 

@@ -4,8 +4,8 @@
 
 mod bounds;
 mod file_name;
-mod given;
 mod members;
+mod raw;
 
 use std::collections::HashSet;
 use std::fmt;
@@ -24,8 +24,8 @@ use store::{
 pub(crate) use self::bounds::whole;
 use self::bounds::{Calendar, End, read_index, read_moment, read_zone};
 use self::file_name::filter_names;
-use self::given::{Given, parsed, read_flag};
 use self::members::Members;
+use self::raw::{RawFields, parsed, read_flag};
 
 /// The fields that a request can have.
 pub const FIELDS: [&str; 27] = [
@@ -60,7 +60,7 @@ pub const FIELDS: [&str; 27] = [
 
 /// A parsed request.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Ask {
+pub struct QueryRequest {
     /// The filters.
     pub query: Query,
     /// Which readings to include; each kind of response has its own default.
@@ -130,7 +130,7 @@ pub struct Defaults {
 impl Defaults {
     /// A request from a JSON object. Lists may be arrays, numbers may be strings. An `id` is
     /// ignored, as by the report's server, whose clients send one.
-    pub fn json(&self, body: &[u8]) -> Result<Ask, BadRequest> {
+    pub fn json(&self, body: &[u8]) -> Result<QueryRequest, BadRequest> {
         let not_an_object =
             |e: serde_json::Error| BadRequest::new("body", format!("not a JSON object: {e}"));
         let Members(members) = serde_json::from_slice(body).map_err(not_an_object)?;
@@ -147,25 +147,25 @@ impl Defaults {
                 fields.push((name.clone(), literal(&name, value)?));
             }
         }
-        Ask::from_fields(fields, self)
+        QueryRequest::from_fields(fields, self)
     }
 
     /// A request from a form in a body. An `id` is ignored, as in JSON.
-    pub fn form_body(&self, text: &[u8]) -> Result<Ask, BadRequest> {
+    pub fn form_body(&self, text: &[u8]) -> Result<QueryRequest, BadRequest> {
         let pairs = form_urlencoded::parse(text).filter(|(name, _)| name != "id");
         let fields = pairs.map(|(name, value)| (name.into_owned(), value.into_owned()));
-        Ask::from_fields(fields, self)
+        QueryRequest::from_fields(fields, self)
     }
 
     /// A request from a query string.
-    pub fn form(&self, text: &[u8]) -> Result<Ask, BadRequest> {
+    pub fn form(&self, text: &[u8]) -> Result<QueryRequest, BadRequest> {
         let pairs = form_urlencoded::parse(text);
         let fields = pairs.map(|(name, value)| (name.into_owned(), value.into_owned()));
-        Ask::from_fields(fields, self)
+        QueryRequest::from_fields(fields, self)
     }
 }
 
-impl Ask {
+impl QueryRequest {
     /// Parses the result of [`to_object`](Self::to_object).
     pub fn from_object(object: Map<String, Value>) -> Result<Self, BadRequest> {
         let mut fields = Vec::new();
@@ -337,15 +337,15 @@ impl Ask {
             *name = known.to_owned();
         }
         fields.retain(|(field, name)| field != "tz" || name != "UTC");
-        let given = Given(&fields);
-        let zone = given.one("tz", read_zone)?;
-        let windows = given.windows()?;
+        let raw = RawFields(&fields);
+        let zone = raw.one("tz", read_zone)?;
+        let windows = raw.windows()?;
         let calendar = Calendar {
             zone: zone.clone().unwrap_or(TimeZone::UTC),
             of_days: windows == [Window::Day],
         };
-        let from = given.one("startDate", |text| read_moment(text, End::Lower, &calendar))?;
-        let until = given.one("endDate", |text| read_moment(text, End::Upper, &calendar))?;
+        let from = raw.one("startDate", |text| read_moment(text, End::Lower, &calendar))?;
+        let until = raw.one("endDate", |text| read_moment(text, End::Upper, &calendar))?;
         let missing = |field| BadRequest::new(field, "missing");
         let (until, from) = match defaults.dates {
             Some(dates) => {
@@ -364,10 +364,10 @@ impl Ask {
             return Err(BadRequest::new("endDate", format!("{until} is before startDate {from}")));
         }
         let mut query = Query::new(from, until);
-        query.standard = given.one("index", parsed)?.unwrap_or_default();
+        query.standard = raw.one("index", parsed)?.unwrap_or_default();
         let ends = query.standard.numbers();
-        let lowest = given.one("minAqi", |text| read_index(text, End::Lower, ends))?;
-        let highest = given.one("maxAqi", |text| read_index(text, End::Upper, ends))?;
+        let lowest = raw.one("minAqi", |text| read_index(text, End::Lower, ends))?;
+        let highest = raw.one("maxAqi", |text| read_index(text, End::Upper, ends))?;
         query.indices = match (lowest.flatten(), highest.flatten()) {
             (None, None) => None,
             (low, high) => Some((low.unwrap_or(ends.0), high.or(ends.1).unwrap_or(u32::MAX))),
@@ -375,7 +375,7 @@ impl Ask {
         if let Some((low, high)) = query.indices.filter(|(low, high)| low > high) {
             return Err(BadRequest::new("minAqi", format!("{low} is above maxAqi {high}")));
         }
-        let confirmed = given.one("alarm", |text| match text {
+        let confirmed = raw.one("alarm", |text| match text {
             "confirmed" => Ok(()),
             _ => Err("expected confirmed".to_owned()),
         })?;
@@ -383,53 +383,53 @@ impl Ask {
             let missing = || BadRequest::new("alarm", "alarm=confirmed also needs minAqi");
             query.least_low = Some(lowest.ok_or_else(missing)?.unwrap_or(ends.0));
         }
-        query.countries = given.list("country", parsed)?;
-        query.bands = given.list("range", |text| {
+        query.countries = raw.list("country", parsed)?;
+        query.bands = raw.list("range", |text| {
             query.standard.category(text).ok_or_else(|| ranges(query.standard))
         })?;
-        query.networks = given.list("network", parsed)?;
-        query.sensors = given.list("sensor", |text| match whole(text) {
+        query.networks = raw.list("network", parsed)?;
+        query.sensors = raw.list("sensor", |text| match whole(text) {
             Some(id) => Ok(id.into()),
             None => parsed(text),
         })?;
-        let by_number = given.values("sensor").flat_map(|value| value.split(','));
+        let by_number = raw.values("sensor").flat_map(|value| value.split(','));
         let by_number = by_number.filter_map(|text| whole(text.trim())).collect();
-        query.sensor_types = given.list("sensorType", parsed)?.into();
+        query.sensor_types = raw.list("sensorType", parsed)?.into();
         query.windows = windows;
-        let mean: Option<RunningMean> = given.one("mean", parsed)?;
-        given.only_over_hours(&mut query, mean)?;
-        if given.one("strict", read_flag)? == Some(true) {
-            given.only_defined(&mut query)?;
+        let mean: Option<RunningMean> = raw.one("mean", parsed)?;
+        raw.only_over_hours(&mut query, mean)?;
+        if raw.one("strict", read_flag)? == Some(true) {
+            raw.only_defined(&mut query)?;
         }
         if zone.is_some() {
-            given.only_local_days(&query)?;
+            raw.only_local_days(&query)?;
         }
-        query.indoor = given.one("indoor", read_flag)?;
-        query.area = given.area()?;
-        let flags = given.list("without", |text| {
+        query.indoor = raw.one("indoor", read_flag)?;
+        query.area = raw.area()?;
+        let flags = raw.list("without", |text| {
             let names = Flags::NAMES.map(|(_, name)| name).join(", ");
             Flags::from_name(text).ok_or_else(|| format!("the flags are {names}"))
         })?;
         query.without = flags.into_iter().fold(Flags::default(), Flags::union);
-        let columns = match given.values("columns").next() {
+        let columns = match raw.values("columns").next() {
             None => Column::DEFAULT.to_vec(),
             Some("all") => Column::ALL.to_vec(),
-            Some(_) => given.list("columns", parsed)?,
+            Some(_) => raw.list("columns", parsed)?,
         };
         let mut seen = HashSet::new();
         if let Some(twice) = columns.iter().find(|column| !seen.insert(**column)) {
             return Err(BadRequest::new("columns", format!("{} is given twice", twice.name())));
         }
-        let format = given.format()?;
+        let format = raw.format()?;
         if is_of_report && query.standard != AqiStandard::DEFAULT {
             let reason = "dialect=report always has the UK's index, as the report does";
             return Err(BadRequest::new("index", reason));
         }
-        let limit = given.one("limit", |text| {
+        let limit = raw.one("limit", |text| {
             let rows = whole(text).filter(|rows| *rows > 0);
             rows.ok_or_else(|| "expected a number of rows, at least 1".to_owned())
         })?;
-        let quality = given.one("quality", parsed)?;
+        let quality = raw.one("quality", parsed)?;
         let home = Network::default();
         Ok(Self { query, quality, columns, format, mean, zone, limit, home, by_number, fields })
     }

@@ -119,12 +119,12 @@ impl Sweeper {
                 self.known.insert(job.id, Known { state, created, later });
             }
         }
-        self.tell(now);
+        self.report(now);
         Ok(())
     }
 
     /// Sets the gauges: the number of jobs in each state, and the age of the oldest.
-    fn tell(&self, now: Timestamp) {
+    fn report(&self, now: Timestamp) {
         for state in ["queued", "running", "done", "failed", "cancelled", "expired"] {
             let created = self.known.values().filter(|known| known.state == state);
             let created: Vec<_> = created.map(|known| known.created).collect();
@@ -141,7 +141,7 @@ impl Sweeper {
             State::Running { .. } => RUNNING_SILENT,
             _ => QUEUED_SILENT,
         };
-        if self.jobs.silence(job) < patience {
+        if self.jobs.without_progress(job) < patience {
             return Ok(None);
         }
         if self.jobs.is_overdue(job) {

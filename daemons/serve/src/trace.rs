@@ -17,7 +17,7 @@ const LONGEST: usize = 128;
 
 /// The context of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Origin {
+pub struct RequestContext {
     /// Its id, which is in every log line about it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub request: String,
@@ -26,7 +26,7 @@ pub struct Origin {
     pub traceparent: Option<String>,
 }
 
-impl Origin {
+impl RequestContext {
     /// The context of a request with these headers: with the client's id, or a new one.
     pub fn of(headers: &HeaderMap) -> Self {
         let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());

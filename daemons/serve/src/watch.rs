@@ -30,13 +30,13 @@ const LOOK_HOLDS: Duration = Duration::from_secs(30);
 const EMF_EVERY: Duration = Duration::from_secs(60);
 
 /// Timeout of sampling before an export to CloudWatch.
-const LONGEST_LOOK: Duration = Duration::from_secs(3);
+const LONGEST_SAMPLE: Duration = Duration::from_secs(3);
 
 /// The content type of `/metrics`: Prometheus' text format.
 pub(crate) const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// The gauges that are sampled at each scrape.
-pub struct Watch {
+pub struct GaugeSampler {
     metrics: PrometheusHandle,
     store: Option<(Arc<dyn Store>, Freshness)>,
     queues: Option<Queues>,
@@ -44,7 +44,7 @@ pub struct Watch {
     looked_at_queues: Mutex<Option<Instant>>,
 }
 
-impl Watch {
+impl GaugeSampler {
     /// A sampler of a store and of queues; each is optional, if another process samples it.
     pub fn new(
         metrics: PrometheusHandle,
@@ -59,11 +59,11 @@ impl Watch {
 
     /// All metrics in Prometheus' text format. A gauge that cannot be sampled keeps its last value.
     pub async fn text(&self) -> String {
-        self.look().await;
+        self.sample().await;
         self.metrics.render()
     }
 
-    async fn look(&self) {
+    async fn sample(&self) {
         look_at_process();
         if let Some((store, freshness)) = &self.store
             && let Err(error) = self.look_at_store(store.as_ref(), freshness).await
@@ -117,8 +117,8 @@ impl Watch {
 
 /// Exports to CloudWatch every minute, and once more when stopped. `print` is called with each
 /// line.
-pub async fn tell_cloudwatch(
-    watch: Arc<Watch>,
+pub async fn report_to_cloudwatch(
+    watch: Arc<GaugeSampler>,
     emf: Emf,
     print: impl Fn(&str),
     stop: CancellationToken,
@@ -131,7 +131,7 @@ pub async fn tell_cloudwatch(
             () = stop.cancelled() => true,
         };
         // A slow sample must not delay shutdown.
-        let _ = timeout(LONGEST_LOOK, watch.look()).await;
+        let _ = timeout(LONGEST_SAMPLE, watch.sample()).await;
         emf.lines((watch.clock)()).iter().for_each(|line| print(line));
         if stopping {
             return;
@@ -140,7 +140,7 @@ pub async fn tell_cloudwatch(
 }
 
 /// Serves `/metrics` and `/healthz`, for a daemon without a server or on a private address.
-pub async fn serve(watch: Arc<Watch>, listener: TcpListener, stop: CancellationToken) {
+pub async fn serve(watch: Arc<GaugeSampler>, listener: TcpListener, stop: CancellationToken) {
     loop {
         let stream = tokio::select! {
             accepted = listener.accept() => match accepted {
@@ -170,7 +170,7 @@ pub async fn serve(watch: Arc<Watch>, listener: TcpListener, stop: CancellationT
 }
 
 async fn answer(
-    watch: Arc<Watch>,
+    watch: Arc<GaugeSampler>,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let reads = [Method::GET, Method::HEAD].contains(request.method());

@@ -25,8 +25,8 @@ use uuid::Uuid;
 use crate::jobs::{Job, Jobs, JobsError, State};
 use crate::message;
 use crate::networks::Networks;
-use crate::request::{Ask, BadRequest};
-use crate::trace::Origin;
+use crate::request::{BadRequest, QueryRequest};
+use crate::trace::RequestContext;
 
 /// Maximum number of attempts of a job.
 const MAX_ATTEMPTS: u32 = 5;
@@ -55,13 +55,13 @@ pub struct Worker {
     /// Maximum number of concurrent jobs.
     pub concurrency: usize,
     /// The heartbeat timeout, after which a job is requeued.
-    pub silence: Duration,
+    pub heartbeat_timeout: Duration,
     /// The networks and their terms.
     pub networks: Arc<Networks>,
 }
 
 /// The default heartbeat timeout.
-pub const SILENCE: Duration = Duration::from_secs(30);
+pub const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Processes jobs until stopped; then requeues unfinished ones.
 pub async fn run(worker: Worker, stop: CancellationToken) {
@@ -71,7 +71,7 @@ pub async fn run(worker: Worker, stop: CancellationToken) {
         let (worker, stop) = (worker.clone(), stop.clone());
         tasks.spawn(again_after_panic(move || work(worker.clone(), stop.clone())));
     }
-    tasks.spawn(again_after_panic(move || bury(worker.clone(), stop.clone())));
+    tasks.spawn(again_after_panic(move || drain_dead_letters(worker.clone(), stop.clone())));
     while tasks.join_next().await.is_some() {}
 }
 
@@ -90,15 +90,15 @@ fn died() -> String {
 }
 
 /// Why an attempt of a job ended early.
-enum Stopped {
+enum JobError {
     /// Permanent: a retry cannot help.
-    ForGood(Failure),
+    Permanent(Failure),
     /// Transient: a retry may help.
-    ForNow(Failure),
+    Transient(Failure),
     /// The worker is shutting down.
-    HandedBack,
+    Requeued,
     /// Another worker has the message now.
-    TakenAway,
+    LeaseLost,
 }
 
 /// A failure: a message for the client, and one for the log (with paths and messages of services).
@@ -117,20 +117,20 @@ const STORE_UNAVAILABLE: &str = "The store of readings was unavailable.";
 const STORE_DAMAGED: &str = "Some of the stored readings cannot be read.";
 const RESULTS_UNAVAILABLE: &str = "The store of results was unavailable.";
 
-impl From<JobsError> for Stopped {
+impl From<JobsError> for JobError {
     fn from(error: JobsError) -> Self {
         match error.is_conflict() {
-            true => Self::TakenAway,
-            false => Self::ForNow(Failure::new(RESULTS_UNAVAILABLE, &error)),
+            true => Self::LeaseLost,
+            false => Self::Transient(Failure::new(RESULTS_UNAVAILABLE, &error)),
         }
     }
 }
 
-impl From<store::Error> for Stopped {
+impl From<store::Error> for JobError {
     fn from(error: store::Error) -> Self {
         match error.is_transient() {
-            true => Self::ForNow(Failure::new(STORE_UNAVAILABLE, &error)),
-            false => Self::ForGood(Failure::new(STORE_DAMAGED, &error)),
+            true => Self::Transient(Failure::new(STORE_UNAVAILABLE, &error)),
+            false => Self::Permanent(Failure::new(STORE_DAMAGED, &error)),
         }
     }
 }
@@ -139,7 +139,7 @@ async fn work(worker: Worker, stop: CancellationToken) {
     let requests = &worker.queues.requests;
     while !stop.is_cancelled() {
         let received = tokio::select! {
-            received = requests.receive(1, worker.silence, WAIT) => received,
+            received = requests.receive(1, worker.heartbeat_timeout, WAIT) => received,
             () = stop.cancelled() => return,
         };
         match received {
@@ -160,11 +160,11 @@ async fn work(worker: Worker, stop: CancellationToken) {
 }
 
 /// Fails or requeues the jobs of dead letters.
-async fn bury(worker: Worker, stop: CancellationToken) {
+async fn drain_dead_letters(worker: Worker, stop: CancellationToken) {
     let dead = &worker.queues.dead_requests;
     while !stop.is_cancelled() {
         let received = tokio::select! {
-            received = dead.receive(10, worker.silence, WAIT) => received,
+            received = dead.receive(10, worker.heartbeat_timeout, WAIT) => received,
             () = stop.cancelled() => return,
         };
         let Ok(deliveries) = received else {
@@ -173,7 +173,7 @@ async fn bury(worker: Worker, stop: CancellationToken) {
         };
         for delivery in deliveries {
             let span = error_span!("job", request = message::origin_in(&delivery.body).request);
-            match worker.bury_one(&delivery).instrument(span).await {
+            match worker.take_dead_letter(&delivery).instrument(span).await {
                 Ok(true) => drop(dead.ack(&delivery.receipt).await),
                 Ok(false) => drop(dead.extend(&delivery.receipt, DEAD_LOOK).await),
                 Err(error) => {
@@ -193,9 +193,9 @@ async fn pause(stop: &CancellationToken) {
 }
 
 /// What a job is computed from.
-struct Looked {
+struct Prepared {
     /// The request, restricted to the networks that are served.
-    ask: Ask,
+    request: QueryRequest,
     view: Arc<dyn View>,
     /// See [`Job::made_from`].
     state: Option<String>,
@@ -239,23 +239,23 @@ impl Worker {
                 info!(%id, state = job.state.name(), attempts = job.attempts, "job done");
                 self.finish(delivery, id).await;
             }
-            Err(Stopped::ForGood(why)) => self.give_up(&job, delivery, &why, false).await,
-            Err(Stopped::ForNow(why)) if job.attempts >= MAX_ATTEMPTS => {
+            Err(JobError::Permanent(why)) => self.give_up(&job, delivery, &why, false).await,
+            Err(JobError::Transient(why)) if job.attempts >= MAX_ATTEMPTS => {
                 self.give_up(&job, delivery, &why, true).await;
             }
-            Err(Stopped::ForNow(why)) => {
+            Err(JobError::Transient(why)) => {
                 let why = why.log;
                 warn!(%id, why, attempts = job.attempts, "job interrupted; retrying");
                 let _ = self.jobs.update(&job, State::Queued).await;
                 let _ = requests.extend(&delivery.receipt, PAUSE).await;
             }
-            Err(Stopped::HandedBack) => {
+            Err(JobError::Requeued) => {
                 info!(%id, "shutting down; job requeued");
                 let handed_back = Job { attempts: job.attempts - 1, ..job };
                 let _ = self.jobs.update(&handed_back, State::Queued).await;
                 let _ = requests.extend(&delivery.receipt, Duration::ZERO).await;
             }
-            Err(Stopped::TakenAway) => match self.jobs.get(id).await {
+            Err(JobError::LeaseLost) => match self.jobs.get(id).await {
                 Ok(Some(Job { state, .. })) if state.is_final() => {
                     info!(%id, state = state.name(), "job ended elsewhere");
                     self.finish(delivery, id).await;
@@ -266,11 +266,11 @@ impl Worker {
     }
 
     /// A snapshot, its version, and the query on its networks.
-    async fn look(&self, ask: Ask) -> Result<Looked, Stopped> {
+    async fn prepare(&self, request: QueryRequest) -> Result<Prepared, JobError> {
         let view = self.store.snapshot().await?;
-        let ask = readable(self.networks.restrict(ask, &view.networks().await?))?;
-        let state = ask.state_of(ask.view_of(Arc::clone(&view)).as_ref()).await?;
-        Ok(Looked { ask, view, state })
+        let request = readable(self.networks.restrict(request, &view.networks().await?))?;
+        let state = request.state_of(request.view_of(Arc::clone(&view)).as_ref()).await?;
+        Ok(Prepared { request, view, state })
     }
 
     async fn execute(
@@ -278,13 +278,13 @@ impl Worker {
         job: &mut Job,
         delivery: &Delivery,
         stop: &CancellationToken,
-    ) -> Result<(), Stopped> {
-        let ask = readable(Ask::from_object(job.query.clone()))?;
+    ) -> Result<(), JobError> {
+        let request = readable(QueryRequest::from_object(job.query.clone()))?;
         let running = || State::Running { rows: 0, estimate: None };
         // An attempt is recorded before anything can go wrong with it.
         job.made_from = None;
         *job = self.jobs.update(job, running()).await?;
-        let Looked { ask, view, state } = self.look(ask).await?;
+        let Prepared { request, view, state } = self.prepare(request).await?;
         if state.is_some() {
             job.made_from = state;
             *job = self.jobs.update(job, running()).await?;
@@ -293,10 +293,10 @@ impl Worker {
 
         let mut writer = self.jobs.result_writer(job);
         let progress = Progress::default();
-        let writing = self.write_result(&mut writer, &ask, view, &progress);
-        let written = self.write_alive(writing, &ask, job, delivery, stop, &progress).await;
+        let writing = self.write_result(&mut writer, &request, view, &progress);
+        let written = self.write_alive(writing, &request, job, delivery, stop, &progress).await;
         let ended = match written {
-            Ok(state) => self.jobs.update(job, state).await.map_err(Stopped::from),
+            Ok(state) => self.jobs.update(job, state).await.map_err(JobError::from),
             Err(stopped) => {
                 // A writer that is closing cannot be aborted; its file is deleted below.
                 if !progress.closing.load(Relaxed) {
@@ -327,38 +327,39 @@ impl Worker {
     /// Writes the result, and sends a heartbeat every few seconds, however long a page takes.
     async fn write_alive(
         &self,
-        writing: impl Future<Output = Result<State, Stopped>>,
-        ask: &Ask,
+        writing: impl Future<Output = Result<State, JobError>>,
+        request: &QueryRequest,
         job: &mut Job,
         delivery: &Delivery,
         stop: &CancellationToken,
         progress: &Progress,
-    ) -> Result<State, Stopped> {
+    ) -> Result<State, JobError> {
         let mut writing = pin!(writing);
         let mut estimate = None;
         loop {
             tokio::select! {
                 written = &mut writing => return written,
-                () = stop.cancelled() => return Err(Stopped::HandedBack),
-                () = tokio::time::sleep(self.silence / HEARTBEATS) => {}
+                () = stop.cancelled() => return Err(JobError::Requeued),
+                () = tokio::time::sleep(self.heartbeat_timeout / HEARTBEATS) => {}
             }
             // Awaited outside of the select: a progress update that is dropped half way could still
             // be applied, with an unknown version.
-            let extended = self.queues.requests.extend(&delivery.receipt, self.silence).await;
+            let extended =
+                self.queues.requests.extend(&delivery.receipt, self.heartbeat_timeout).await;
             match extended {
                 Err(error) if error.kind() == queue::ErrorKind::Expired => {
-                    return Err(Stopped::TakenAway);
+                    return Err(JobError::LeaseLost);
                 }
                 Err(error) => debug!(id = %job.id, reason = reason(&error), "not extended"),
                 Ok(()) => {}
             }
             if estimate.is_none() {
-                estimate = self.store.summary().await.ok().map(|all| all.estimate(&ask.query));
+                estimate = self.store.summary().await.ok().map(|all| all.estimate(&request.query));
             }
             let state = State::Running { rows: progress.rows.load(Relaxed), estimate };
             match self.jobs.update(job, state).await {
                 Ok(now) => *job = now,
-                Err(error) if error.is_conflict() => return Err(Stopped::TakenAway),
+                Err(error) if error.is_conflict() => return Err(JobError::LeaseLost),
                 Err(error) => debug!(id = %job.id, reason = reason(&error), "not recorded"),
             }
         }
@@ -367,14 +368,14 @@ impl Worker {
     async fn write_result(
         &self,
         writer: &mut BufWriter,
-        ask: &Ask,
+        request: &QueryRequest,
         view: Arc<dyn View>,
         progress: &Progress,
-    ) -> Result<State, Stopped> {
-        let mut encoder = ask.encoder(&self.networks.attribution(&ask.query))?;
+    ) -> Result<State, JobError> {
+        let mut encoder = request.encoder(&self.networks.attribution(&request.query))?;
         let mut file = ResultFile { writer, hash: Sha256::new(), bytes: 0 };
         let (mut text, mut doubtful) = (Vec::new(), 0);
-        let mut pages = ask.pages_of(view);
+        let mut pages = request.pages_of(view);
         while let Some(page) = pages.next().await.transpose()? {
             encoder.page(&mut text, &page)?;
             progress.rows.fetch_add(page.len() as u64, Relaxed);
@@ -399,7 +400,7 @@ impl Worker {
     }
 
     /// Whether the dead letter can be deleted.
-    async fn bury_one(&self, delivery: &Delivery) -> Result<bool, JobsError> {
+    async fn take_dead_letter(&self, delivery: &Delivery) -> Result<bool, JobsError> {
         let Some(id) = message::id_in(&delivery.body) else {
             warn!(body = delivery.body, "a dead letter that names no job");
             return Ok(false);
@@ -414,21 +415,23 @@ impl Worker {
         if !job.state.is_final() {
             warn!(%id, "job failed: its workers crashed or stopped sending heartbeats");
             self.jobs.fail(&job, &died(), true).await?;
-            self.tell(id).await;
+            self.notify(id).await;
         }
         Ok(job.state == State::Expired)
     }
 
     async fn finish(&self, delivery: &Delivery, id: Uuid) {
-        self.tell(id).await;
+        self.notify(id).await;
         if let Err(error) = self.queues.requests.ack(&delivery.receipt).await {
             debug!(%id, reason = reason(&error), "not acknowledged; it will be redelivered");
         }
     }
 
     /// Wakes requests that wait for the job. They also poll, at longer intervals.
-    async fn tell(&self, id: Uuid) {
-        if let Err(error) = self.queues.responses.send(&message::of(id, &Origin::default())).await {
+    async fn notify(&self, id: Uuid) {
+        if let Err(error) =
+            self.queues.responses.send(&message::of(id, &RequestContext::default())).await
+        {
             debug!(%id, reason = reason(&error), "cannot publish the job's completion");
         }
     }
@@ -449,26 +452,26 @@ struct ResultFile<'a> {
 }
 
 impl ResultFile<'_> {
-    async fn take(&mut self, text: &mut Vec<u8>) -> Result<(), Stopped> {
+    async fn take(&mut self, text: &mut Vec<u8>) -> Result<(), JobError> {
         self.bytes += text.len() as u64;
         self.hash.update(&text);
         let written = self.writer.write_all(text).await;
         text.clear();
-        written.map_err(|error| Stopped::ForNow(Failure::new(RESULTS_UNAVAILABLE, &error)))
+        written.map_err(|error| JobError::Transient(Failure::new(RESULTS_UNAVAILABLE, &error)))
     }
 
     /// The length and the SHA-256 of the whole file.
-    async fn close(self) -> Result<(u64, String), Stopped> {
+    async fn close(self) -> Result<(u64, String), JobError> {
         let closed = self.writer.shutdown().await;
-        closed.map_err(|error| Stopped::ForNow(Failure::new(RESULTS_UNAVAILABLE, &error)))?;
+        closed.map_err(|error| JobError::Transient(Failure::new(RESULTS_UNAVAILABLE, &error)))?;
         Ok((self.bytes, hexadecimal(&self.hash.finalize())))
     }
 }
 
 /// A request that cannot be parsed is a permanent failure.
-fn readable(ask: Result<Ask, BadRequest>) -> Result<Ask, Stopped> {
-    ask.map_err(|error| {
+fn readable(request: Result<QueryRequest, BadRequest>) -> Result<QueryRequest, JobError> {
+    request.map_err(|error| {
         let why = format!("The request cannot be read: {error}.");
-        Stopped::ForGood(Failure { public: why.clone(), log: why })
+        JobError::Permanent(Failure { public: why.clone(), log: why })
     })
 }

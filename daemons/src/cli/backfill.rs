@@ -87,7 +87,7 @@ impl Backfill {
             done = backfill::run(&backfill, &target, now, &shown, &stop) => {
                 target.close().await;
                 bar.finish_and_clear();
-                Ok(said(&done?))
+                Ok(message(&done?))
             }
             code = interrupted() => {
                 bar.finish_and_clear();
@@ -133,7 +133,7 @@ impl Backfill {
     }
 
     /// By the rules of the HTTP API.
-    fn filters(&self) -> Result<airshed::request::Ask, Failure> {
+    fn filters(&self) -> Result<airshed::request::QueryRequest, Failure> {
         let given = [("country", &self.country), ("bbox", &self.bbox), ("near", &self.near)];
         let mut fields = form_urlencoded::Serializer::new(String::new());
         for (name, value) in given {
@@ -201,7 +201,7 @@ fn show(bar: &ProgressBar, step: Step) {
 }
 
 /// The summary; a failure if a file could not be read.
-fn said(done: &Backfilled) -> ExitCode {
+fn message(done: &Backfilled) -> ExitCode {
     let Backfilled {
         days,
         without_files,

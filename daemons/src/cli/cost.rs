@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use airshed::cost::{
-    Bill, Capacity, Counters, FreeTier, PRICES, Prices, Way, Work, usage, ways_under,
+    Bill, Capacity, Counters, FreeTier, PRICES, Prices, Saving, Work, savings_for, usage,
 };
 use airshed::schedule::Schedule;
 use clap::{Args, ValueEnum};
@@ -162,10 +162,10 @@ impl Cost {
             ours: bill(lines.clone(), free)?,
             first_year: bill(lines, FreeTier::FirstYear)?.total,
             report: bill(usage::of_report(&work), free)?,
-            ways: match self.budget {
+            savings: match self.budget {
                 None => Vec::new(),
                 Some(budget) => {
-                    ways_under(budget, &work, |work| Ok(bill(usage::ours(work), free)?.total))?
+                    savings_for(budget, &work, |work| Ok(bill(usage::ours(work), free)?.total))?
                 }
             },
         };
@@ -216,7 +216,7 @@ impl Cost {
             "firstYearTotal": answer.first_year,
             "report": answer.report,
             "budget": self.budget,
-            "ways": answer.ways,
+            "savings": answer.savings,
         });
         format!("{body:#}\n")
     }
@@ -286,11 +286,12 @@ impl Cost {
                     writeln!(text, "Over the budget of {budget:.2} USD. {over}")?
                 }
             }
-            for Way { knob, total, enough } in answer.ways.iter().filter(|_| ours > budget) {
+            for Saving { setting, total, enough } in answer.savings.iter().filter(|_| ours > budget)
+            {
                 let verdict = if *enough { "enough" } else { "not enough" };
-                writeln!(text, "  {total:>10.2} USD  {verdict:<10}  {knob}")?;
+                writeln!(text, "  {total:>10.2} USD  {verdict:<10}  {setting}")?;
             }
-            if answer.ways.last().is_some_and(|all| !all.enough) {
+            if answer.savings.last().is_some_and(|all| !all.enough) {
                 writeln!(
                     text,
                     "Most of the remaining cost is machines: `airshed serve` runs everything on \
@@ -307,7 +308,7 @@ struct Answer {
     ours: Bill,
     first_year: f64,
     report: Bill,
-    ways: Vec<Way>,
+    savings: Vec<Saving>,
 }
 
 fn charges(text: &mut String, bill: &Bill) -> std::fmt::Result {

@@ -10,7 +10,7 @@ use airshed::events::Events;
 use airshed::feed_status::FeedStatus;
 use airshed::networks::Networks;
 use airshed::schedule::{Schedule, Spread};
-use airshed::server::{self, Desk};
+use airshed::server::{self, JobBackend};
 use airshed::source::Source;
 use airshed::sweeper::{self, Sweeper};
 use airshed::worker;
@@ -67,12 +67,12 @@ impl Serve {
         let (stop, clock) = (stop_on_signals()?, wall_clock());
         let listener = self.http.listen().await?;
         let store = self.store.open_to_keep(self.feed.keep()).await?;
-        let (store, events) = telling(store);
+        let (store, events) = notifying(store);
         let has_readings = store.summary().await?.extent.is_some();
         let status = Arc::new(FeedStatus::starting(has_readings));
-        let slack = self.store.deletion_slack();
+        let grace = self.store.deletion_grace();
         let kept = Box::new(Arc::clone(&store));
-        let collector = self.feed.collector(kept, clock.clone(), Arc::clone(&status), slack)?;
+        let collector = self.feed.collector(kept, clock.clone(), Arc::clone(&status), grace)?;
         let mut tasks = Tasks::new(stop.clone());
         let networks = self.networks.networks();
         self.feed.warn_of_unknown_terms(&networks);
@@ -138,7 +138,7 @@ impl Demo {
         let temporary = tempfile::Builder::new().prefix("airshed-demo-").tempdir()?;
         let data = self.store.data.unwrap_or_else(|| temporary.path().to_owned());
         let store = StoreFlags::in_folder(data);
-        let (opened, events) = telling(store.open().await?);
+        let (opened, events) = notifying(store.open().await?);
         let parts = Parts {
             store: opened,
             clock: clock.clone(),
@@ -236,8 +236,8 @@ impl Collect {
             tasks.add_control(&self.store, &store, &self.networks.networks(), "collect");
             Box::new(store)
         };
-        let slack = self.store.deletion_slack();
-        let mut collector = self.feed.collector(destination, clock, Arc::default(), slack)?;
+        let grace = self.store.deletion_grace();
+        let mut collector = self.feed.collector(destination, clock, Arc::default(), grace)?;
         if let Some(target) = target {
             let collected = collector.collect_patiently(None, &stop).await;
             target.close().await;
@@ -277,9 +277,9 @@ impl Serving {
         let listener = self.http.listen().await?;
         let store = self.store.open().await?;
         let queues = self.jobs.queues().await?;
-        let desk = if queues.shared {
+        let job_backend = if queues.shared {
             let jobs = self.jobs.jobs(&self.store.data, clock.clone(), false).await?;
-            Some(Desk { jobs, queues })
+            Some(JobBackend { jobs, queues })
         } else {
             warn!(
                 "the queue channel: has no worker in this process: queries beyond --in-flight \
@@ -288,16 +288,16 @@ impl Serving {
             None
         };
         let mut tasks = Tasks::new(stop.clone());
-        if let Some(desk) = &desk {
-            let requests = Arc::clone(&desk.queues.requests);
-            let sweeper = Sweeper::new(desk.jobs.clone(), requests);
+        if let Some(job_backend) = &job_backend {
+            let requests = Arc::clone(&job_backend.queues.requests);
+            let sweeper = Sweeper::new(job_backend.jobs.clone(), requests);
             tasks.add("sweeper", sweeper::run(sweeper, stop.clone()));
         }
-        let queues = desk.as_ref().map(|desk| &desk.queues);
+        let queues = job_backend.as_ref().map(|job_backend| &job_backend.queues);
         let watch = measuring.watch(&mut tasks, Some(&store), queues, &clock);
         let networks = self.networks.networks();
         tasks.add_control(&self.store, &store, &networks, "server");
-        let server = self.http.server(&self.store, store, desk, watch, clock, networks)?;
+        let server = self.http.server(&self.store, store, job_backend, watch, clock, networks)?;
         HttpFlags::announce(&listener)?;
         tasks.add("server", server::run(server, listener, stop));
         tasks.run().await
@@ -354,7 +354,7 @@ struct Parts {
 }
 
 /// A store that publishes an event for every put.
-fn telling(store: Arc<dyn Store>) -> (Arc<dyn Store>, Events) {
+fn notifying(store: Arc<dyn Store>) -> (Arc<dyn Store>, Events) {
     let events = Events::default();
     let hook = events.clone();
     (Arc::new(Notifying::new(store, move |readings| hook.stored(readings))), events)
@@ -386,14 +386,14 @@ impl Parts {
                 info!(jobs = resumed, "resuming jobs interrupted by the last shutdown");
             }
         }
-        let desk = Desk { jobs: jobs.clone(), queues: queues.clone() };
+        let job_backend = JobBackend { jobs: jobs.clone(), queues: queues.clone() };
         let flags = store;
         let store = Arc::clone(&self.store);
         let watch = measuring.watch(tasks, Some(&store), Some(&queues), &self.clock);
         let clock = self.clock.clone();
-        let (shown, desk) = (Arc::clone(&store), Some(desk));
+        let (shown, job_backend) = (Arc::clone(&store), Some(job_backend));
         let networks = Arc::clone(&self.networks);
-        let mut server = http.server(flags, shown, desk, watch, clock, networks)?;
+        let mut server = http.server(flags, shown, job_backend, watch, clock, networks)?;
         server.feed = self.status.clone();
         server.events = Some(self.events.clone());
         HttpFlags::announce(&listener)?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use airshed::Clock;
 use airshed::telemetry::{self, Emf};
-use airshed::watch::{self, Watch};
+use airshed::watch::{self, GaugeSampler};
 use clap::Args;
 use metrics_exporter_prometheus::PrometheusHandle;
 use queue::Queues;
@@ -95,16 +95,16 @@ impl Measuring {
         store: Option<&Arc<dyn Store>>,
         queues: Option<&Queues>,
         clock: &Clock,
-    ) -> Arc<Watch> {
+    ) -> Arc<GaugeSampler> {
         let (store, clock) = (store.cloned(), clock.clone());
-        let watch = Arc::new(Watch::new(self.handle, store, queues.cloned(), clock));
+        let watch = Arc::new(GaugeSampler::new(self.handle, store, queues.cloned(), clock));
         if let Some(emf) = self.emf {
             let print = |line: &str| {
                 // A closed standard output is not an error.
                 let _ = writeln!(std::io::stdout(), "{line}");
             };
             let stop = tasks.stop.clone();
-            tasks.add("emf", watch::tell_cloudwatch(Arc::clone(&watch), emf, print, stop));
+            tasks.add("emf", watch::report_to_cloudwatch(Arc::clone(&watch), emf, print, stop));
         }
         if let Some(listener) = self.listener {
             let stop = tasks.stop.clone();

@@ -12,9 +12,9 @@ use airshed::jobs::Jobs;
 use airshed::networks::Networks;
 use airshed::objects::{Objects, remove_unfinished};
 use airshed::schedule::{Schedule, Spread};
-use airshed::server::{CorsOrigins, Desk, Limits, Server};
+use airshed::server::{CorsOrigins, JobBackend, Limits, Server};
 use airshed::source::{Fetcher, Source};
-use airshed::watch::Watch;
+use airshed::watch::GaugeSampler;
 use airshed::worker::Worker;
 use clap::Args;
 use http::HeaderValue;
@@ -137,12 +137,12 @@ impl FeedFlags {
         destination: Box<dyn Destination>,
         clock: Clock,
         status: Arc<FeedStatus>,
-        slack: SignedDuration,
+        grace: SignedDuration,
     ) -> Result<Collector, Failure> {
         let (feed, contact) = (self.feed.clone(), self.contact());
         let mut collector = collector(feed, self.window, contact, destination, clock, status)?;
         collector.network = self.feed_network;
-        collector.kept_for = self.keep().map(|keep| keep + slack);
+        collector.kept_for = self.keep().map(|keep| keep + grace);
         Ok(collector)
     }
 
@@ -276,7 +276,7 @@ pub(super) struct HttpFlags {
     stale_after: u32,
     /// Write timeout: abort a response when no bytes could be sent for this many seconds.
     #[arg(long, env = "AIRSHED_STALL", default_value_t = 60, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
-    stall: u64,
+    write_timeout: u64,
     /// Cache size for complete responses, also compressed ones, in MiB; they are reused until the
     /// data changes; 0: no cache. Not with dynamodb:, where checking for changes is billed.
     #[arg(long, env = "AIRSHED_ANSWERS_MIB", default_value_t = 64, value_name = "MIB")]
@@ -317,19 +317,19 @@ impl HttpFlags {
         &self,
         flags: &StoreFlags,
         store: Arc<dyn Store>,
-        desk: Option<Desk>,
-        watch: Arc<Watch>,
+        job_backend: Option<JobBackend>,
+        watch: Arc<GaugeSampler>,
         clock: Clock,
         networks: Arc<Networks>,
     ) -> Result<Server, Failure> {
-        let stall = Duration::from_secs(self.stall.max(1));
+        let write_timeout = Duration::from_secs(self.write_timeout.max(1));
         let limits = Limits {
             in_flight: self.in_flight,
             large_in_flight: self.large_in_flight,
             large: self.large,
-            link_from: self.redirect_from.map(|mib| mib.saturating_mul(1 << 20)),
+            redirect_min_bytes: self.redirect_from.map(|mib| mib.saturating_mul(1 << 20)),
             stale_after: SignedDuration::from_hours(self.stale_after.into()),
-            stall,
+            write_timeout,
             kept_answers: if flags.is_table() { 0 } else { u64::from(self.answers_mib) << 20 },
             ..Limits::default()
         };
@@ -338,7 +338,7 @@ impl HttpFlags {
         let window = Some(self.default_window.unwrap_or(Window::Day24));
         Ok(Server {
             store,
-            desk,
+            job_backend,
             feed,
             events,
             watch,
@@ -410,8 +410,8 @@ impl WorkerFlags {
         jobs: Jobs,
         networks: Arc<Networks>,
     ) -> Worker {
-        let silence = Duration::from_secs(self.silence);
+        let heartbeat_timeout = Duration::from_secs(self.silence);
         let concurrency = self.concurrency;
-        Worker { store, queues, jobs, concurrency, silence, networks }
+        Worker { store, queues, jobs, concurrency, heartbeat_timeout, networks }
     }
 }

@@ -44,7 +44,7 @@ impl StoreFlags {
 
     /// Extra time for a store to delete old readings itself, free of charge, before they are
     /// deleted by billed calls.
-    pub(super) fn deletion_slack(&self) -> SignedDuration {
+    pub(super) fn deletion_grace(&self) -> SignedDuration {
         if self.is_table() { SignedDuration::from_hours(7 * 24) } else { SignedDuration::ZERO }
     }
 

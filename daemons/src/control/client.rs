@@ -81,8 +81,10 @@ impl ClientError {
 }
 
 /// A process of another version may omit a member.
-fn number_in(said: &Value, name: &str) -> Result<u64, ClientError> {
-    said[name].as_u64().ok_or_else(|| ClientError::Unknown(format!("its response has no `{name}`")))
+fn number_in(message: &Value, name: &str) -> Result<u64, ClientError> {
+    message[name]
+        .as_u64()
+        .ok_or_else(|| ClientError::Unknown(format!("its response has no `{name}`")))
 }
 
 fn advice(cause: &io::Error) -> &'static str {
@@ -135,7 +137,7 @@ impl Client {
         // Sent as CSV with all columns, which is lossless.
         let memory = Memory::new();
         memory.put(batch).await.map_err(transfer::ExportError::Store)?;
-        let encoder = Encoder::new(Format::Csv(Dialect::USUAL), Column::ALL, "");
+        let encoder = Encoder::new(Format::Csv(Dialect::DEFAULT), Column::ALL, "");
         let encoder = encoder.map_err(transfer::ExportError::Store)?;
         let (mut rows, pages) = (Vec::new(), Pages::new(Arc::new(memory), Query::everything()));
         transfer::export(pages, encoder, &mut rows, |_| {}).await?;
@@ -155,8 +157,8 @@ impl Client {
 
     /// One step of the store's [migration](store::Store::migrate).
     pub async fn migrate(&mut self) -> Result<Migration, ClientError> {
-        let said = self.json(Method::POST, "/v1/migrate").await?;
-        let (left, readings) = (number_in(&said, "left")?, number_in(&said, "readings")?);
+        let message = self.json(Method::POST, "/v1/migrate").await?;
+        let (left, readings) = (number_in(&message, "left")?, number_in(&message, "readings")?);
         Ok(Migration { left, readings })
     }
 
@@ -166,8 +168,8 @@ impl Client {
 
     async fn json(&mut self, method: Method, path: &str) -> Result<Value, ClientError> {
         let answer = self.ask(method, path, Bytes::new()).await?;
-        let said = answer.into_body().collect().await.map_err(|cause| self.broken(cause))?;
-        Ok(serde_json::from_slice(&said.to_bytes()).unwrap_or_default())
+        let message = answer.into_body().collect().await.map_err(|cause| self.broken(cause))?;
+        Ok(serde_json::from_slice(&message.to_bytes()).unwrap_or_default())
     }
 
     async fn ask(
@@ -186,11 +188,11 @@ impl Client {
             return Ok(answer);
         }
         let status = answer.status();
-        let said = answer.into_body().collect().await.map_err(|cause| self.broken(cause))?;
-        let said = String::from_utf8_lossy(&said.to_bytes()).into_owned();
+        let message = answer.into_body().collect().await.map_err(|cause| self.broken(cause))?;
+        let message = String::from_utf8_lossy(&message.to_bytes()).into_owned();
         Err(match status {
-            StatusCode::NOT_FOUND => ClientError::Unknown(said),
-            _ => ClientError::Refused(said),
+            StatusCode::NOT_FOUND => ClientError::Unknown(message),
+            _ => ClientError::Refused(message),
         })
     }
 

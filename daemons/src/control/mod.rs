@@ -22,14 +22,14 @@ pub use client::{Client, ClientError};
 pub use server::{Parts, run};
 pub use socket::{Socket, SocketError, socket_of};
 
-use airshed_serve::request::{Ask, BadRequest, Dates, Defaults};
+use airshed_serve::request::{BadRequest, Dates, Defaults, QueryRequest};
 use http::HeaderName;
 use jiff::{SignedDuration, Timestamp};
 
 const ROWS: HeaderName = HeaderName::from_static("airshed-rows");
 
 /// The query of an export: the fields of a query string, all optional.
-pub fn export_request(fields: &str) -> Result<Ask, BadRequest> {
+pub fn export_request(fields: &str) -> Result<QueryRequest, BadRequest> {
     let (last, newest, span) = (Timestamp::MAX, Timestamp::MAX, SignedDuration::MAX);
     let dates = Some(Dates { last, newest, span });
     Defaults { dates, ..Defaults::default() }.form(fields.as_bytes())

@@ -133,7 +133,7 @@ async fn import(parts: &Parts, body: Incoming) -> Answer {
 }
 
 fn read(csv: &[u8]) -> Result<Vec<Reading>, String> {
-    let rows = store::csv::Rows::new(csv).map_err(|error| reason(&error))?;
+    let rows = store::csv::CsvReader::new(csv).map_err(|error| reason(&error))?;
     rows.map(|row| row.map(|row| row.reading).map_err(|error| error.to_string())).collect()
 }
 
@@ -158,16 +158,16 @@ async fn migrate(parts: &Parts) -> Answer {
 }
 
 async fn export(parts: &Parts, query: &str) -> Answer {
-    let ask = match export_request(query) {
-        Ok(ask) => ask,
+    let request = match export_request(query) {
+        Ok(request) => request,
         Err(bad) => return text(StatusCode::BAD_REQUEST, bad.to_string()),
     };
     let prepared = async {
         let view = parts.store.snapshot().await?;
         let present = view.networks().await?;
-        let ask = ask.clone().at_home_in(&present);
-        let words = parts.networks.attribution_of_copy(&ask.query, &present);
-        Ok::<_, store::Error>((ask.encoder(&words)?, ask.pages_of(view)))
+        let request = request.clone().at_home_in(&present);
+        let words = parts.networks.attribution_of_copy(&request.query, &present);
+        Ok::<_, store::Error>((request.encoder(&words)?, request.pages_of(view)))
     };
     let (encoder, pages) = match prepared.await {
         Ok(prepared) => prepared,
@@ -189,7 +189,7 @@ async fn export(parts: &Parts, query: &str) -> Answer {
     });
     let mut answer = Response::new(body.boxed_unsync());
     let headers = answer.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(ask.format.media_type()));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(request.format.media_type()));
     headers.insert(TRAILER, HeaderValue::from(ROWS));
     answer
 }

@@ -57,10 +57,10 @@ fn a_killed_backfill_continues_and_ends_with_the_same_readings() {
     archive(path);
     let whole = backfill(path, "whole").output().unwrap();
     assert!(whole.status.success(), "{}", text(&whole.stderr));
-    let said = text(&whole.stderr);
+    let message = text(&whole.stderr);
     assert!(
-        said.contains("10 days, 50 files, ") && said.contains("18 days have no files"),
-        "{said}"
+        message.contains("10 days, 50 files, ") && message.contains("18 days have no files"),
+        "{message}"
     );
     let whole = export(path, "whole");
     assert!(whole.lines().count() as u32 > DAYS * 5 * 40, "{}", whole.lines().count());

@@ -81,7 +81,7 @@ async fn demo_shows_a_whole_network_without_one() {
     let location = super::support::location(&queued);
     let result = http.get(format!("{base}{location}?wait=30")).send().await.unwrap();
     let csv = result.text().await.unwrap();
-    let rows = store::csv::Rows::new(csv.as_bytes()).unwrap();
+    let rows = store::csv::CsvReader::new(csv.as_bytes()).unwrap();
     let rows: Vec<_> = rows.map(|row| row.unwrap().reading).collect();
     assert!(rows.len() > 3 * 200, "{}", rows.len());
     let url =
@@ -181,13 +181,16 @@ fn import_says_what_became_of_every_row() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data").to_str().unwrap().to_owned();
     let done = output(&["import", "--log", "debug", "--data", &data, "-"], ROWS);
-    let said = text(&done.stderr);
+    let message = text(&done.stderr);
     assert!(!done.status.success());
-    assert!(said.contains("-: line 6: the reading has neither P1 nor P2; P1: `nan`"), "{said}");
-    assert!(said.contains("-: 5 rows read: 3 stored, 1 collided"), "{said}");
-    assert!(said.contains(", 1 refused; 1 values left out"), "{said}");
-    assert!(said.contains("in 2 rows AQI, Range or flags differed"), "{said}");
-    assert!(said.contains("line 4") && said.contains("P1: `unavailable`"), "{said}");
+    assert!(
+        message.contains("-: line 6: the reading has neither P1 nor P2; P1: `nan`"),
+        "{message}"
+    );
+    assert!(message.contains("-: 5 rows read: 3 stored, 1 collided"), "{message}");
+    assert!(message.contains(", 1 refused; 1 values left out"), "{message}");
+    assert!(message.contains("in 2 rows AQI, Range or flags differed"), "{message}");
+    assert!(message.contains("line 4") && message.contains("P1: `unavailable`"), "{message}");
     let stored = ["export", "--data", &data, "--columns", "sensor_id,P1,P2,AQI"];
     let stored = output(&stored, "");
     // Of two rows of one identity the later is stored; what follows is computed.
@@ -195,10 +198,10 @@ fn import_says_what_became_of_every_row() {
 
     let strict = folder.path().join("strict").to_str().unwrap().to_owned();
     let done = output(&["import", "--strict", "--data", &strict, "-"], ROWS);
-    let said = text(&done.stderr);
-    assert!(said.contains("-: line 4: flags does not follow from P1 and P2"), "{said}");
-    assert!(said.contains("-: line 5: AQI does not follow from P1 and P2"), "{said}");
-    assert!(said.contains("-: 5 rows read: 1 stored, 1 collided"), "{said}");
+    let message = text(&done.stderr);
+    assert!(message.contains("-: line 4: flags does not follow from P1 and P2"), "{message}");
+    assert!(message.contains("-: line 5: AQI does not follow from P1 and P2"), "{message}");
+    assert!(message.contains("-: 5 rows read: 1 stored, 1 collided"), "{message}");
 }
 
 #[test]
@@ -234,8 +237,8 @@ fn files_of_every_kind_are_imported_by_their_content() {
     }
     let html = output(&["import", "--data", &path("b"), "-"], "<!doctype html><p>Gone");
     assert!(!html.status.success());
-    let said = text(&html.stderr);
-    assert!(said.contains("-: a page of HTML; no reading of it was stored"), "{said}");
+    let message = text(&html.stderr);
+    assert!(message.contains("-: a page of HTML; no reading of it was stored"), "{message}");
 }
 
 /// A user other than root, for whom permissions count.
@@ -265,9 +268,12 @@ fn what_the_system_forbids_is_called_so() {
                 command.uid(NOBODY).gid(NOBODY);
             }
             let failed = command.output().unwrap();
-            let said = text(&failed.stderr);
+            let message = text(&failed.stderr);
             assert!(!failed.status.success());
-            assert!(said.contains("permission denied") && !said.contains("disk"), "{said}");
+            assert!(
+                message.contains("permission denied") && !message.contains("disk"),
+                "{message}"
+            );
         }
         mode(&at(path), 0o700);
     }

@@ -184,7 +184,7 @@ fn a_wrong_call_names_what_was_typed_and_changes_nothing() {
     put("empty", "");
     put("data.24h.json", &feed_of(1..4, "2026-02-01 11:00:00"));
     let made = run(folder.path(), &["import", "--data", "store", "rows.csv"]);
-    assert!(made.status.success(), "{}", said(&made));
+    assert!(made.status.success(), "{}", message(&made));
     let before = contents(folder.path());
 
     let wrong = WRONG.iter().map(|(call, named)| (*call, *named, 2));
@@ -197,15 +197,15 @@ fn a_wrong_call_names_what_was_typed_and_changes_nothing() {
             scope.spawn(|| {
                 while let Some((call, named, code)) = calls.get(next.fetch_add(1, Relaxed)) {
                     let done = run(folder.path(), call);
-                    let said = said(&done);
+                    let message = message(&done);
                     let right = done.status.code() == Some(*code)
-                        && said.contains(named)
-                        && !said.contains("panicked")
-                        && !said.contains("disk")
+                        && message.contains(named)
+                        && !message.contains("panicked")
+                        && !message.contains("disk")
                         && done.stdout.is_empty();
                     if !right {
                         let code = done.status.code();
-                        let failure = format!("{call:?} for {named}: {code:?}, {said}");
+                        let failure = format!("{call:?} for {named}: {code:?}, {message}");
                         failures.lock().unwrap().push(failure);
                     }
                 }
@@ -271,12 +271,12 @@ fn a_wrong_variable_is_named_instead_of_a_flag_that_nobody_typed() {
     };
     for (variable, wrong) in VARIABLES {
         let done = with(&["serve"], (variable, wrong));
-        let said = said(&done);
-        assert_eq!(done.status.code(), Some(2), "{variable}: {said}");
-        assert!(said.contains(variable), "{variable}: {said}");
+        let message = message(&done);
+        assert_eq!(done.status.code(), Some(2), "{variable}: {message}");
+        assert!(message.contains(variable), "{variable}: {message}");
         // The contact alone may be given either way.
-        let blames = said.lines().next().is_some_and(|line| line.contains("--"));
-        assert!(*variable == "AIRSHED_CONTACT" || !blames, "{variable}: {said}");
+        let blames = message.lines().next().is_some_and(|line| line.contains("--"));
+        assert!(*variable == "AIRSHED_CONTACT" || !blames, "{variable}: {message}");
     }
     let help = airshed(&["serve", "--help"]).output().unwrap();
     let help = String::from_utf8(help.stdout).unwrap();
@@ -290,8 +290,8 @@ fn a_wrong_variable_is_named_instead_of_a_flag_that_nobody_typed() {
         &["serve", "--workers=0"],
         &["serve", "--concurrency", "0"],
     ] {
-        let said = said(&with(typed, ("AIRSHED_WORKERS", "0")));
-        assert!(said.contains("--workers"), "{typed:?}: {said}");
+        let message = message(&with(typed, ("AIRSHED_WORKERS", "0")));
+        assert!(message.contains("--workers"), "{typed:?}: {message}");
     }
 }
 
@@ -315,9 +315,9 @@ fn what_is_no_file_is_named_as_what_it_is() {
         for call in [&["export", "--store", &store][..], &["import", "--store", &store, "rows.csv"]]
         {
             let done = run(folder.path(), call);
-            let said = said(&done);
-            assert_eq!(done.status.code(), Some(1), "{call:?}: {said}");
-            assert!(said.contains(what) && said.contains(name), "{call:?}: {said}");
+            let message = message(&done);
+            assert_eq!(done.status.code(), Some(1), "{call:?}: {message}");
+            assert!(message.contains(what) && message.contains(name), "{call:?}: {message}");
         }
     }
 }
@@ -331,7 +331,7 @@ fn run(folder: &Path, call: &[&str]) -> Output {
     command.current_dir(folder).stdin(Stdio::null()).output().unwrap()
 }
 
-fn said(done: &Output) -> String {
+fn message(done: &Output) -> String {
     String::from_utf8_lossy(&done.stderr).into_owned()
 }
 
@@ -363,11 +363,11 @@ fn a_network_goes_with_its_readings_and_a_list_of_models_holds_for_all_of_them()
     let collect = |data: &str, more: &[&str]| {
         let call = ["collect", "--once", "--feed", "file:data.24h.json", "--data", data];
         let done = run(folder, &[&call[..], more].concat());
-        assert_eq!(done.status.code(), Some(0), "{}", said(&done));
+        assert_eq!(done.status.code(), Some(0), "{}", message(&done));
     };
     let export = |data: &str, more: &[&str]| {
         let done = run(folder, &[&["export", "--data", data][..], more].concat());
-        assert_eq!(done.status.code(), Some(0), "{}", said(&done));
+        assert_eq!(done.status.code(), Some(0), "{}", message(&done));
         String::from_utf8(done.stdout).unwrap()
     };
 
@@ -381,7 +381,7 @@ fn a_network_goes_with_its_readings_and_a_list_of_models_holds_for_all_of_them()
     assert_eq!(file, "");
     let imported =
         run(folder, &["import", "--data", "imported", "--network", "other", "simulated.csv"]);
-    assert_eq!(imported.status.code(), Some(0), "{}", said(&imported));
+    assert_eq!(imported.status.code(), Some(0), "{}", message(&imported));
     let file = export("imported", &["--columns", "network,sensor_id"]);
     assert_eq!(file, "network,sensor_id\nsimulated,1\nsimulated,2\n", "rows say whose they are");
 
@@ -435,17 +435,17 @@ fn one_rule_of_exit_codes_for_refused_rows() {
         (collect("file:data.24h.json"), 0),
         (collect("file:mixed.json"), 0),
     ] {
-        assert_eq!(done.status.code(), Some(code), "{}", said(&done));
+        assert_eq!(done.status.code(), Some(code), "{}", message(&done));
     }
     put("data.1h.json", "[]");
     let once = collect("file:data.1h.json");
     assert_eq!(once.status.code(), Some(1));
     assert!(
-        said(&once).contains("giving up") && !said(&once).contains("schedule"),
+        message(&once).contains("giving up") && !message(&once).contains("schedule"),
         "{}",
-        said(&once)
+        message(&once)
     );
-    assert!(said(&run(folder.path(), &["--help"])).is_empty());
+    assert!(message(&run(folder.path(), &["--help"])).is_empty());
 }
 
 #[test]
@@ -480,8 +480,8 @@ fn whoever_reads_may_stop_reading() {
         let mut command = airshed(call);
         command.current_dir(folder.path()).stdin(input).stdout(writer.try_clone().unwrap());
         let done = command.stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
-        assert_eq!(done.status.code(), Some(0), "{call:?}: {}", said(&done));
-        assert!(done.stderr.is_empty(), "{call:?}: {}", said(&done));
+        assert_eq!(done.status.code(), Some(0), "{call:?}: {}", message(&done));
+        assert!(done.stderr.is_empty(), "{call:?}: {}", message(&done));
         // Nobody reads standard error, either.
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(writer);
         let code = command.status().unwrap().code();
@@ -503,8 +503,8 @@ fn colours_are_for_those_who_want_them() {
         let mut log = airshed(&["collect", "--once", "--feed", "file:data.24h.json"]);
         log.env_remove("NO_COLOR").current_dir(folder.path());
         let log = log.envs(variables.iter().copied()).output().unwrap();
-        assert!(said(&log).contains("feed"), "{}", said(&log));
-        [said(&help).contains('\u{1b}'), said(&log).contains('\u{1b}')]
+        assert!(message(&log).contains("feed"), "{}", message(&log));
+        [message(&help).contains('\u{1b}'), message(&log).contains('\u{1b}')]
     };
     assert_eq!(coloured(&[]), [false, false]);
     assert_eq!(coloured(&[("CLICOLOR_FORCE", "1")]), [true, true]);

@@ -25,7 +25,7 @@ impl Home {
         let home = Self(tempfile::tempdir().unwrap());
         fs::write(home.at("data.24h.json"), feed_of(1..4, "2026-02-01 11:00:00")).unwrap();
         let made = home.run(&["collect", "--once", "--feed", "file:data.24h.json"]);
-        assert!(made.status.success(), "{}", said(&made));
+        assert!(made.status.success(), "{}", message(&made));
         home
     }
 
@@ -64,12 +64,12 @@ impl Home {
     }
 }
 
-fn said(done: &Output) -> String {
+fn message(done: &Output) -> String {
     String::from_utf8_lossy(&done.stderr).into_owned()
 }
 
 fn text(done: &Output) -> String {
-    assert!(done.status.success(), "{}", said(done));
+    assert!(done.status.success(), "{}", message(done));
     String::from_utf8_lossy(&done.stdout).into_owned()
 }
 
@@ -92,16 +92,20 @@ async fn commands_reach_the_process_that_holds_the_store() {
     assert!(parquet > 0);
 
     let imported = home.import(ROW);
-    assert!(said(&imported).contains("rows.csv: 1 rows read: 1 stored"), "{}", said(&imported));
+    assert!(
+        message(&imported).contains("rows.csv: 1 rows read: 1 stored"),
+        "{}",
+        message(&imported)
+    );
     assert!(imported.status.success());
     let refused = home.import(REFUSED);
     assert_eq!(refused.status.code(), Some(1));
-    assert!(said(&refused).contains("0 stored, 1 refused"), "{}", said(&refused));
+    assert!(message(&refused).contains("0 stored, 1 refused"), "{}", message(&refused));
     let after = text(&home.run(EXPORT));
     assert_eq!(after, "sensor_id,P1,P2\n9,51,20.50\n1,51,\n2,51,\n3,51,\n");
     let few = home.run(&["export", "--columns", "sensor_id", "--sensor", "2,9"]);
     assert_eq!(text(&few), "sensor_id\n9\n2\n");
-    assert!(said(&few).contains("2 readings"), "{}", said(&few));
+    assert!(message(&few).contains("2 readings"), "{}", message(&few));
 
     // Killed, it leaves its socket behind, which hinders nobody and is replaced.
     server.signal("-KILL");
@@ -124,20 +128,20 @@ fn a_collection_goes_through_the_process_that_holds_the_store() {
     fs::write(home.at("data.24h.json"), feed_of(4..6, "2026-02-01 11:00:00")).unwrap();
     let collect = ["collect", "--once", "--feed", "file:data.24h.json"];
     let collected = home.run(&collect);
-    assert!(collected.status.success(), "{}", said(&collected));
-    assert!(said(&collected).contains("putting readings through it"), "{}", said(&collected));
+    assert!(collected.status.success(), "{}", message(&collected));
+    assert!(message(&collected).contains("putting readings through it"), "{}", message(&collected));
     let all = "sensor_id,P1,P2\n1,51,\n2,51,\n3,51,\n4,51,\n5,51,\n";
     assert_eq!(text(&home.run(EXPORT)), all);
     // What is too old goes, too: all of it, beside a reading of today.
     let now = jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M:%S").to_string();
     fs::write(home.at("data.24h.json"), feed_of(6..7, &now)).unwrap();
     let collected = home.run(&[&collect[..], &["--keep-readings", "2"]].concat());
-    assert!(collected.status.success(), "{}", said(&collected));
+    assert!(collected.status.success(), "{}", message(&collected));
     assert_eq!(text(&home.run(EXPORT)), "sensor_id,P1,P2\n6,51,\n");
     // A daemon has its store to itself.
     let second = home.run(&["collect", "--feed", "file:data.24h.json"]);
     assert_eq!(second.status.code(), Some(1));
-    assert!(said(&second).contains("stop it first"), "{}", said(&second));
+    assert!(message(&second).contains("stop it first"), "{}", message(&second));
 }
 
 #[test]
@@ -168,7 +172,7 @@ fn a_collection_opens_the_store_itself_when_the_process_that_held_it_has_ended()
 }
 
 fn text_length(done: &Output) -> usize {
-    assert!(done.status.success(), "{}", said(done));
+    assert!(done.status.success(), "{}", message(done));
     done.stdout.len()
 }
 
@@ -186,8 +190,12 @@ fn what_is_not_ours_at_the_place_of_the_socket_stays() {
     server.wait_for("feed collected");
     let failed = home.run(EXPORT);
     assert_eq!(failed.status.code(), Some(1));
-    assert!(said(&failed).contains("another process has the store open"), "{}", said(&failed));
-    assert!(said(&failed).contains("not a socket"), "{}", said(&failed));
+    assert!(
+        message(&failed).contains("another process has the store open"),
+        "{}",
+        message(&failed)
+    );
+    assert!(message(&failed).contains("not a socket"), "{}", message(&failed));
     drop(server);
     assert_eq!(fs::read_to_string(home.at("precious")).unwrap(), "precious");
     assert!(home.at("data/airshed.sock").is_symlink());
@@ -231,7 +239,7 @@ async fn a_client_is_told_what_the_holder_says() {
     assert_eq!(client.export("format=geojson&sensor=100", &mut file).await.unwrap(), 100);
     assert!(String::from_utf8(file).unwrap().contains("somebody's"));
     let refused = client.export("country=ZZ", &mut Vec::new()).await.unwrap_err();
-    assert!(matches!(&refused, ClientError::Refused(said) if said.contains("country: `ZZ`")));
+    assert!(matches!(&refused, ClientError::Refused(message) if message.contains("country: `ZZ`")));
 
     // Other paths, other methods and nonsense, as somebody else's client would send them.
     let mut raw = UnixStream::connect(&path).unwrap();
@@ -306,12 +314,12 @@ fn a_store_that_cannot_be_written_is_exported() {
     fs::write(home.at("rows.csv"), ROW).unwrap();
     let failed = as_other(&["import", "rows.csv"]);
     assert_eq!(failed.status.code(), Some(1));
-    assert!(said(&failed).contains("permission denied"), "{}", said(&failed));
-    assert!(!said(&failed).contains("disk"), "{}", said(&failed));
+    assert!(message(&failed).contains("permission denied"), "{}", message(&failed));
+    assert!(!message(&failed).contains("disk"), "{}", message(&failed));
     mode(&home.at("data/readings.redb"), 0o222);
     let failed = as_other(EXPORT);
     assert_eq!(failed.status.code(), Some(1));
-    assert!(said(&failed).contains("needs read permission"), "{}", said(&failed));
+    assert!(message(&failed).contains("needs read permission"), "{}", message(&failed));
     mode(&home.at("data/readings.redb"), 0o444);
     mode(&home.at("data"), 0o755);
     if is_root {
@@ -319,9 +327,9 @@ fn a_store_that_cannot_be_written_is_exported() {
         let failed = as_other(EXPORT);
         assert_eq!(failed.status.code(), Some(1));
         assert!(
-            said(&failed).contains("only its user and root have permission"),
+            message(&failed).contains("only its user and root have permission"),
             "{}",
-            said(&failed)
+            message(&failed)
         );
     }
 }
@@ -349,7 +357,7 @@ fn an_export_goes_through_what_is_no_regular_file() {
         std::thread::spawn(move || fs::read_to_string(path).unwrap())
     };
     let done = home.run(&to("pipe"));
-    assert!(done.status.success(), "{}", said(&done));
+    assert!(done.status.success(), "{}", message(&done));
     assert_eq!(reader.join().unwrap(), expected);
     assert!(fs::metadata(home.at("pipe")).unwrap().file_type().is_fifo());
     assert!(home.run(&to("/dev/null")).status.success());
@@ -422,7 +430,7 @@ fn an_export_that_ends_early_leaves_the_file_that_was_there() {
     (0..4).for_each(|_| drop(holder.answer_in_part()));
     let failed = child.wait_with_output().unwrap();
     assert_eq!(failed.status.code(), Some(1));
-    assert!(said(&failed).contains("was lost"), "{}", said(&failed));
+    assert!(message(&failed).contains("was lost"), "{}", message(&failed));
     assert_eq!(home.names(), before);
     assert_eq!(fs::read_to_string(home.at("kept.csv")).unwrap(), "before");
 }
@@ -454,7 +462,7 @@ fn what_a_killed_export_left_goes_with_the_next_one() {
     stay.push(".airshed-export-backup".to_owned());
     stay.sort();
     let done = home.run(&["export", "--output", "new.csv"]);
-    assert!(done.status.success(), "{}", said(&done));
+    assert!(done.status.success(), "{}", message(&done));
     let mut left = home.names();
     left.retain(is_unfinished);
     assert_eq!(left, stay);
@@ -473,15 +481,15 @@ fn an_import_says_that_it_waits_for_an_export() {
     fs::write(home.at("rows.csv"), ROW).unwrap();
     let mut import = home.command(&["import", "rows.csv"]);
     let mut import = import.stderr(Stdio::piped()).spawn().unwrap();
-    let mut said = String::new();
+    let mut message = String::new();
     let mut log = BufReader::new(import.stderr.take().unwrap());
-    log.read_line(&mut said).unwrap();
-    assert!(said.contains("another process has the store open"), "{said}");
-    assert!(said.contains("waiting for up to 3 s"), "{said}");
+    log.read_line(&mut message).unwrap();
+    assert!(message.contains("another process has the store open"), "{message}");
+    assert!(message.contains("waiting for up to 3 s"), "{message}");
     export.kill().unwrap();
     export.wait().unwrap();
-    log.read_to_string(&mut said).unwrap();
-    assert!(import.wait().unwrap().success(), "{said}");
+    log.read_to_string(&mut message).unwrap();
+    assert!(import.wait().unwrap().success(), "{message}");
 }
 
 #[test]
@@ -499,7 +507,7 @@ fn head_ends_an_export_quietly() {
         assert!(line.starts_with("id,timestamp"), "{line}");
         let done = child.wait_with_output().unwrap();
         assert_eq!(done.status.code(), Some(0));
-        assert_eq!(said(&done), "");
+        assert_eq!(message(&done), "");
     };
     head(&home);
     let _server = home.serve();
@@ -525,7 +533,7 @@ fn an_import_that_is_interrupted_can_be_done_again() {
     assert!(killed.unwrap().success());
     let done = child.wait_with_output().unwrap();
     assert_eq!(done.status.code(), Some(130));
-    assert!(said(&done).contains("import the same files again"), "{}", said(&done));
+    assert!(message(&done).contains("import the same files again"), "{}", message(&done));
     drop(input);
     assert!(home.import(&rows).status.success());
     let all = text(&home.run(&["export", "--columns", "sensor_id"])).lines().count();
@@ -548,11 +556,15 @@ async fn no_new_store_comes_up_beside_a_process_that_holds_a_deleted_one() {
     ] {
         fs::write(home.at("rows.csv"), ROW).unwrap();
         let done = home.run(arguments);
-        assert_eq!(done.status.code(), Some(1), "{arguments:?}: {}", said(&done));
+        assert_eq!(done.status.code(), Some(1), "{arguments:?}: {}", message(&done));
         assert!(!file.exists(), "{arguments:?}");
     }
     let refused = home.import(ROW);
-    assert!(said(&refused).contains("was deleted, but a running process"), "{}", said(&refused));
+    assert!(
+        message(&refused).contains("was deleted, but a running process"),
+        "{}",
+        message(&refused)
+    );
     server.signal("-KILL");
     server.child.wait().unwrap();
     assert!(home.import(ROW).status.success(), "nobody holds it any more");

@@ -126,7 +126,7 @@ async fn silence_is_a_timeout_and_a_server_that_is_not_there_is_said() {
 }
 
 /// Answers everything at once, but for one stall.
-async fn stalling(at: u32, stall: Duration) -> String {
+async fn stalling(at: u32, write_timeout: Duration) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
@@ -137,7 +137,7 @@ async fn stalling(at: u32, stall: Duration) -> String {
             while stream.read(&mut request).await.is_ok_and(|length| length > 0) {
                 answered += 1;
                 if answered == at {
-                    tokio::time::sleep(stall).await; // what the server does, not a wait for it
+                    tokio::time::sleep(write_timeout).await; // what the server does, not a wait for it
                 }
                 let text = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nP1\n1\n";
                 stream.write_all(text.as_bytes()).await.unwrap();
@@ -220,8 +220,8 @@ async fn a_server_on_embedded_defaults_holds_without_one_error() {
         "loadtest", &base, "--json", "--query", &query, "--steps", &steps, "--idle", &idle,
     ]));
     let done = tester.kill_on_drop(true).output().await.unwrap();
-    let said = String::from_utf8_lossy(&done.stderr);
-    assert!(done.status.success(), "{said} {}", String::from_utf8_lossy(&done.stdout));
+    let message = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "{message} {}", String::from_utf8_lossy(&done.stdout));
     let results: Results = serde_json::from_slice(&done.stdout).unwrap();
     for step in &results.steps {
         eprintln!("{:?}: {:?}, {} by job", step.step, step.times, step.by_job);
@@ -284,14 +284,14 @@ async fn a_report_is_written_whole_or_not_at_all() {
         tester.current_dir(folder.path()).kill_on_drop(true).output().await.unwrap()
     };
     std::fs::write(folder.path().join("report.html"), "before").unwrap();
-    let said = report("report.html").await;
-    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+    let message = report("report.html").await;
+    assert!(message.status.success(), "{}", String::from_utf8_lossy(&message.stderr));
     let html = std::fs::read_to_string(folder.path().join("report.html")).unwrap();
     assert!(html.ends_with("</html>\n") || html.ends_with("</html>"), "{html}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is beside it");
     let failed = report("nowhere/report.html").await;
     assert_eq!(failed.status.code(), Some(1));
-    let said = String::from_utf8_lossy(&failed.stderr);
-    assert!(said.contains("cannot write --report nowhere/report.html"), "{said}");
+    let message = String::from_utf8_lossy(&failed.stderr);
+    assert!(message.contains("cannot write --report nowhere/report.html"), "{message}");
     assert!(report("/dev/full").await.status.code() == Some(1), "a full disk is a failure");
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use airshed::demo::network::Network;
-use airshed::feed::{RemarkKind, parse};
+use airshed::feed::{DiagnosticKind, parse};
 use store::{Flags, Window};
 
 use super::support::at;
@@ -19,11 +19,12 @@ fn the_network_is_the_same_for_the_same_moment_and_as_large_and_odd_as_the_real_
 
     let feed = parse(file.as_bytes(), Window::Day24, at("2026-02-01T12:00:00Z")).unwrap();
     assert_eq!(feed.records, 25_000);
-    let refused = feed.remarks.iter().filter(|remark| remark.kind == RemarkKind::Refused);
-    for remark in refused {
-        assert_eq!(remark.reason, "P1 `` is not a number; P2 `` is not a number");
+    let refused =
+        feed.diagnostics.iter().filter(|diagnostic| diagnostic.kind == DiagnosticKind::Refused);
+    for diagnostic in refused {
+        assert_eq!(diagnostic.reason, "P1 `` is not a number; P2 `` is not a number");
     }
-    assert!(feed.count(RemarkKind::Refused) < 20, "{}", feed.count(RemarkKind::Refused));
+    assert!(feed.count(DiagnosticKind::Refused) < 20, "{}", feed.count(DiagnosticKind::Refused));
     assert!(feed.readings.len() > 12_000, "{}", feed.readings.len());
     let mut countries = BTreeMap::new();
     for reading in &feed.readings {

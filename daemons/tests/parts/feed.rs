@@ -1,6 +1,6 @@
 //! The feed's parser on real files and on what can go wrong.
 
-use airshed::feed::{Feed, RemarkKind, parse};
+use airshed::feed::{DiagnosticKind, Feed, parse};
 use proptest::prelude::*;
 use store::{Flags, Reading, Window};
 
@@ -23,8 +23,8 @@ fn the_days_of_aberdeen() {
     let feed = parse(&file, Window::Day24, at(NOW)).unwrap();
     assert_eq!(feed.records, 1827);
     assert_eq!(feed.readings.len(), 914);
-    assert_eq!(feed.count(RemarkKind::Skipped), 913);
-    assert_eq!(feed.remarks.len(), 913);
+    assert_eq!(feed.count(DiagnosticKind::Skipped), 913);
+    assert_eq!(feed.diagnostics.len(), 913);
     // The DAQI once more, from the values as text: whole number and one more from .5 on.
     let records: Vec<serde_json::Value> = serde_json::from_slice(&file).unwrap();
     let value = |record: &serde_json::Value, kind: &str| -> Option<f64> {
@@ -55,8 +55,8 @@ fn the_network_of_2017() {
     let file = std::fs::read(path).unwrap();
     let feed = parse(&file, Window::FiveMinutes, at(NOW)).unwrap();
     assert_eq!(feed.records, 1218);
-    assert_eq!(feed.readings.len() + feed.count(RemarkKind::Skipped), 1218);
-    assert_eq!((feed.readings.len(), feed.count(RemarkKind::Skipped)), (740, 478));
+    assert_eq!(feed.readings.len() + feed.count(DiagnosticKind::Skipped), 1218);
+    assert_eq!((feed.readings.len(), feed.count(DiagnosticKind::Skipped)), (740, 478));
     let is_counter = |r: &&Reading| r.sensor_type.is_some_and(|kind| kind.counts_particles());
     let counters: Vec<_> = feed.readings.iter().filter(is_counter).collect();
     assert_eq!(counters.len(), 95);
@@ -75,7 +75,7 @@ fn the_modern_schema() {
         return;
     };
     let feed = parse(&std::fs::read(path).unwrap(), Window::Day24, at(NOW)).unwrap();
-    assert_eq!((feed.records, feed.readings.len(), feed.remarks.len()), (2, 2, 0));
+    assert_eq!((feed.records, feed.readings.len(), feed.diagnostics.len()), (2, 2, 0));
     let expected = Reading {
         measurement: Some(757_225_623),
         pm10: Some("5.15".parse().unwrap()),
@@ -119,7 +119,7 @@ fn what_is_no_array_is_refused_where_it_breaks() {
     let depth = 100_000;
     assert_eq!(offset_of_break("[".repeat(depth).as_bytes()), depth);
     let feed = read(&format!("{}{}", "[".repeat(depth), "]".repeat(depth)));
-    assert_eq!((feed.records, feed.count(RemarkKind::Refused)), (1, 1));
+    assert_eq!((feed.records, feed.count(DiagnosticKind::Refused)), (1, 1));
 }
 
 /// A record with some of its text replaced.
@@ -174,7 +174,7 @@ fn fields_may_be_missing_and_doubtful_ones_are_left_out_with_a_remark() {
     ];
     for (from, to) in fine {
         let feed = read(&record(from, to));
-        assert_eq!((feed.readings.len(), feed.remarks.len()), (1, 0), "{from} -> {to}");
+        assert_eq!((feed.readings.len(), feed.diagnostics.len()), (1, 0), "{from} -> {to}");
         assert_eq!(feed.readings[0].timestamp, at("2026-01-31T10:20:30Z"));
     }
     let doubtful = [
@@ -191,11 +191,11 @@ fn fields_may_be_missing_and_doubtful_ones_are_left_out_with_a_remark() {
         (r#""id":5"#, r#""id":"5.5""#, "invalid location id `5.5`"),
         (r#""id":5"#, r#""id":{}"#, "invalid location id `{}`"),
     ];
-    for (from, to, remark) in doubtful {
+    for (from, to, diagnostic) in doubtful {
         let feed = read(&record(from, to));
         assert_eq!(feed.readings.len(), 1, "{to}");
-        assert_eq!(feed.remarks[0].kind, RemarkKind::FieldLeftOut);
-        assert_eq!(feed.remarks[0].reason, remark);
+        assert_eq!(feed.diagnostics[0].kind, DiagnosticKind::FieldLeftOut);
+        assert_eq!(feed.diagnostics[0].reason, diagnostic);
     }
 }
 
@@ -236,12 +236,12 @@ fn a_bad_record_is_refused_alone() {
         let both = format!("{},{}", bad.trim_end_matches(']'), good.trim_start_matches('['));
         let feed = read(&both);
         assert_eq!((feed.records, feed.readings.len()), (2, 1), "{to}");
-        assert_eq!(feed.remarks[0].kind, RemarkKind::Refused);
-        assert_eq!(feed.remarks[0].reason, reason);
+        assert_eq!(feed.diagnostics[0].kind, DiagnosticKind::Refused);
+        assert_eq!(feed.diagnostics[0].reason, reason);
     }
     for bad in ["1", "null", "[]", "\"x\""] {
         let feed = read(&format!("[{bad},{}", good.trim_start_matches('[')));
-        assert_eq!((feed.records, feed.readings.len(), feed.remarks.len()), (2, 1, 1), "{bad}");
+        assert_eq!((feed.records, feed.readings.len(), feed.diagnostics.len()), (2, 1, 1), "{bad}");
     }
 }
 
@@ -252,8 +252,8 @@ fn bytes_that_are_not_utf_8_cost_what_they_stand_in_alone() {
     let both = format!("{},{}", bad.trim_end_matches(']'), good.trim_start_matches('['));
     let latin: Vec<u8> = both.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect();
     let feed = parse(&latin, Window::Day24, super::support::at("2026-02-01T12:00:00Z")).unwrap();
-    assert_eq!((feed.records, feed.readings.len() + feed.remarks.len()), (2, 3), "{feed:?}");
-    assert!(feed.remarks[0].reason.contains("sensor type"), "{feed:?}");
+    assert_eq!((feed.records, feed.readings.len() + feed.diagnostics.len()), (2, 3), "{feed:?}");
+    assert!(feed.diagnostics[0].reason.contains("sensor type"), "{feed:?}");
     // A whole number is one, however it is written.
     let feed = read(&record(r#""sensor":{"id":7,"#, r#""sensor":{"id":"7.0","#));
     assert_eq!(feed.readings[0].sensor, 7.into());
@@ -285,9 +285,9 @@ fn a_bad_part_never_costs_the_good_ones() {
             0,
         ),
     ];
-    for (from, to, remarks) in cases {
+    for (from, to, diagnostics) in cases {
         let feed = read(&record(from, to));
-        assert_eq!((feed.readings.len(), feed.remarks.len()), (1, remarks), "{to}");
+        assert_eq!((feed.readings.len(), feed.diagnostics.len()), (1, diagnostics), "{to}");
         let values = [feed.readings[0].pm10, feed.readings[0].pm25].map(|value| value.unwrap());
         assert_eq!(values.map(|value| value.to_string()), ["20", "5.50"], "{to}");
     }
@@ -336,11 +336,11 @@ fn of_several_records_of_one_identity_each_names_the_one_that_it_replaces() {
     let feed = read(&format!("[{one}]"));
     let kept = feed.readings.clone();
     let feed = read(&format!("[{}]", [one; 4].join(",")));
-    assert_eq!((feed.records, feed.readings, feed.remarks.len()), (4, kept, 3));
-    for (earlier, remark) in feed.remarks.iter().enumerate() {
-        assert_eq!((remark.kind, remark.record), (RemarkKind::Collided, earlier + 1));
+    assert_eq!((feed.records, feed.readings, feed.diagnostics.len()), (4, kept, 3));
+    for (earlier, diagnostic) in feed.diagnostics.iter().enumerate() {
+        assert_eq!((diagnostic.kind, diagnostic.record), (DiagnosticKind::Collided, earlier + 1));
         let named = format!(": this replaces record {earlier}");
-        assert!(remark.reason.ends_with(&named), "{}", remark.reason);
+        assert!(diagnostic.reason.ends_with(&named), "{}", diagnostic.reason);
     }
 }
 
@@ -354,8 +354,8 @@ fn places_that_are_none_are_flagged_and_other_codes_read_as_what_they_mean() {
     for (code, country) in [("UK", "GB"), ("el", "GR")] {
         let feed = read(&record("DE", code));
         assert_eq!(feed.readings[0].country, Some(country.parse().unwrap()));
-        assert_eq!(feed.remarks[0].kind, RemarkKind::Corrected);
-        assert_eq!(feed.remarks[0].reason, format!("country `{code}` read as {country}"));
+        assert_eq!(feed.diagnostics[0].kind, DiagnosticKind::Corrected);
+        assert_eq!(feed.diagnostics[0].reason, format!("country `{code}` read as {country}"));
     }
 }
 
@@ -375,13 +375,13 @@ fn a_value_given_twice_is_named() {
         r#"{"value_type":"P1","value":"99"},{"value_type":"P2""#,
     ));
     assert_eq!(feed.readings[0].pm10.unwrap().to_string(), "20");
-    assert_eq!(feed.remarks[0].reason, "duplicate P1 `99`: kept 20");
+    assert_eq!(feed.diagnostics[0].reason, "duplicate P1 `99`: kept 20");
     let feed = read(&record(
         r#"{"value_type":"P1","value":"20"}"#,
         r#"{"value_type":"P1","value":"?"},{"value_type":"P1","value":"21"}"#,
     ));
     assert_eq!(feed.readings[0].pm10.unwrap().to_string(), "21");
-    assert_eq!(feed.remarks[0].reason, "P1 `?` is not a number");
+    assert_eq!(feed.diagnostics[0].reason, "P1 `?` is not a number");
 }
 
 #[test]
@@ -402,9 +402,12 @@ fn records_without_particulates_are_skipped() {
         let feed = read(&record(from, to));
         assert_eq!((feed.records, feed.readings.len()), (1, 0));
         let given = reason != "no P1 or P2";
-        let kind = if given { RemarkKind::Refused } else { RemarkKind::Skipped };
-        assert_eq!(feed.remarks[0].kind, kind);
-        assert_eq!((feed.remarks[0].id, feed.remarks[0].reason.as_ref()), (Some(9), reason));
+        let kind = if given { DiagnosticKind::Refused } else { DiagnosticKind::Skipped };
+        assert_eq!(feed.diagnostics[0].kind, kind);
+        assert_eq!(
+            (feed.diagnostics[0].id, feed.diagnostics[0].reason.as_ref()),
+            (Some(9), reason)
+        );
     }
 }
 
@@ -422,7 +425,7 @@ proptest! {
         file[place..end].copy_from_slice(&bytes[..end - place]);
         file.truncate(file.len().saturating_sub(cut / 40));
         if let Ok(feed) = parse(&file, Window::Day24, at(NOW)) {
-            let kinds = [RemarkKind::Skipped, RemarkKind::Refused, RemarkKind::Collided];
+            let kinds = [DiagnosticKind::Skipped, DiagnosticKind::Refused, DiagnosticKind::Collided];
             let others: usize = kinds.into_iter().map(|kind| feed.count(kind)).sum();
             prop_assert_eq!(feed.records, feed.readings.len() + others);
         }

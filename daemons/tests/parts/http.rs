@@ -260,9 +260,9 @@ async fn beyond_the_room_queries_become_jobs_and_beyond_the_queue_they_are_refus
 
 #[tokio::test]
 async fn without_workers_within_reach_no_job_is_promised() {
-    let rig = Rig::start(Options { desk: false, in_flight: 0, ..Options::default() }).await;
+    let rig = Rig::start(Options { job_backend: false, in_flight: 0, ..Options::default() }).await;
     assert_eq!(rig.get(ALL).await.status(), 503);
-    let rig = Rig::start(Options { desk: false, ..Options::default() }).await;
+    let rig = Rig::start(Options { job_backend: false, ..Options::default() }).await;
     rig.store.put(&readings(3)).await.unwrap();
     assert_eq!(rig.get_as_job(ALL).await.status(), 200);
 }
@@ -408,7 +408,7 @@ async fn a_client_that_takes_nothing_gives_up_its_place() {
         store: Arc::new(Endless::default()),
         in_flight: 1,
         workers: 0,
-        stall: Duration::from_millis(200),
+        write_timeout: Duration::from_millis(200),
         ..Options::default()
     };
     let rig = Rig::start(options).await;
@@ -429,7 +429,7 @@ async fn a_client_that_takes_nothing_gives_up_its_place() {
 async fn a_client_that_stops_reading_loses_its_connection() {
     let options = Options {
         store: Arc::new(Endless::default()),
-        stall: Duration::from_millis(200),
+        write_timeout: Duration::from_millis(200),
         drain: Duration::from_secs(3600),
         ..Options::default()
     };

@@ -8,7 +8,7 @@ use airshed::networks::Networks;
 use airshed::objects::Objects;
 use airshed::request::Defaults;
 use airshed::sweeper::Sweeper;
-use airshed::trace::Origin;
+use airshed::trace::RequestContext;
 use airshed::{message, worker};
 use async_trait::async_trait;
 use futures::TryStreamExt;
@@ -92,7 +92,7 @@ async fn what_a_stop_interrupted_is_taken_up_again() {
         queues: fresh,
         jobs: rig.jobs.clone(),
         concurrency: 1,
-        silence: worker::SILENCE,
+        heartbeat_timeout: worker::HEARTBEAT_TIMEOUT,
         networks: Arc::default(),
     };
     tokio::spawn(worker::run(worker, rig.stop.clone()));
@@ -103,8 +103,8 @@ async fn what_a_stop_interrupted_is_taken_up_again() {
 async fn a_job_that_cannot_be_done_fails_with_the_reason() {
     let rig = Rig::start(Options::default()).await;
     let unreadable = json!({ "startDate": "once upon a time" }).as_object().unwrap().clone();
-    let job = rig.jobs.create(unreadable, Origin::default()).await.unwrap();
-    rig.queues.requests.send(&message::of(job.id, &Origin::default())).await.unwrap();
+    let job = rig.jobs.create(unreadable, RequestContext::default()).await.unwrap();
+    rig.queues.requests.send(&message::of(job.id, &RequestContext::default())).await.unwrap();
     let answer = rig.get(&format!("/api/results/{}?wait=30", job.id)).await;
     assert_eq!(answer.status(), 500);
     let problem = json(answer).await;
@@ -117,7 +117,7 @@ async fn a_job_that_was_begun_too_often_fails() {
     let rig = Rig::start(Options::default()).await;
     let ask =
         Defaults::default().json(br#"{"startDate":"2026-01-01","endDate":"2026-01-01"}"#).unwrap();
-    let job = rig.jobs.create(ask.to_object(), Origin::default()).await.unwrap();
+    let job = rig.jobs.create(ask.to_object(), RequestContext::default()).await.unwrap();
     let begun = airshed::jobs::Job { attempts: 5, ..job };
     let begun =
         rig.jobs.update(&begun, State::Running { rows: 7, estimate: Some(9) }).await.unwrap();
@@ -125,7 +125,7 @@ async fn a_job_that_was_begun_too_often_fails() {
     assert_eq!((&state["state"], &state["rows"]), (&json!("running"), &json!(7)));
     assert_eq!(state["status"], "processing", "the report's word");
     assert_eq!(state["estimate"], 9);
-    rig.queues.requests.send(&message::of(begun.id, &Origin::default())).await.unwrap();
+    rig.queues.requests.send(&message::of(begun.id, &RequestContext::default())).await.unwrap();
     let answer = rig.get(&format!("/api/results/{}?wait=30", begun.id)).await;
     assert_eq!(answer.status(), 500);
     assert!(json(answer).await["detail"].as_str().unwrap().contains("5 attempts"));
@@ -174,16 +174,16 @@ async fn a_job_that_takes_long_is_begun_once() {
     let queues = queue::open("channel:", 10).await.unwrap();
     let ask =
         Defaults::default().json(br#"{"startDate":"2026-01-01","endDate":"2026-01-01"}"#).unwrap();
-    let job = jobs.create(ask.to_object(), Origin::default()).await.unwrap();
-    queues.requests.send(&message::of(job.id, &Origin::default())).await.unwrap();
-    let (store, silence) = (Arc::new(store), worker::SILENCE);
+    let job = jobs.create(ask.to_object(), RequestContext::default()).await.unwrap();
+    queues.requests.send(&message::of(job.id, &RequestContext::default())).await.unwrap();
+    let (store, heartbeat_timeout) = (Arc::new(store), worker::HEARTBEAT_TIMEOUT);
     let jobs_of_worker = jobs.clone();
     let worker = worker::Worker {
         store,
         queues,
         jobs: jobs_of_worker,
         concurrency: 3,
-        silence,
+        heartbeat_timeout,
         networks: Arc::default(),
     };
     let stop = tokio_util::sync::CancellationToken::new();
@@ -202,21 +202,22 @@ async fn a_job_that_takes_long_is_begun_once() {
 #[tokio::test]
 async fn a_dead_letter_fails_its_job_and_nonsense_harms_nobody() {
     let rig = Rig::start(Options::default()).await;
-    let job = rig.jobs.create(serde_json::Map::new(), Origin::default()).await.unwrap();
+    let job = rig.jobs.create(serde_json::Map::new(), RequestContext::default()).await.unwrap();
     let begun = airshed::jobs::Job { attempts: 5, ..job };
     let job = rig.jobs.update(&begun, State::Running { rows: 0, estimate: None }).await.unwrap();
     for body in [
         "nonsense",
         "{}",
-        &message::of(Uuid::new_v4(), &Origin::default()),
-        &message::of(job.id, &Origin::default()),
+        &message::of(Uuid::new_v4(), &RequestContext::default()),
+        &message::of(job.id, &RequestContext::default()),
     ] {
         rig.queues.dead_requests.send(body).await.unwrap();
     }
     let answer = rig.get(&format!("/api/results/{}?wait=30", job.id)).await;
     assert_eq!(answer.status(), 500);
     assert_eq!(json(answer).await["retryable"], true);
-    for body in ["nonsense", "{\"id\":7}", &message::of(Uuid::new_v4(), &Origin::default())] {
+    for body in ["nonsense", "{\"id\":7}", &message::of(Uuid::new_v4(), &RequestContext::default())]
+    {
         rig.queues.requests.send(body).await.unwrap();
     }
     rig.store.put(&readings(3)).await.unwrap();
@@ -240,8 +241,8 @@ async fn sweep(jobs: &Jobs) -> Queues {
 async fn results_expire_are_remembered_as_such_and_forgotten_in_the_end() {
     let objects = in_memory();
     let first = at_time(&objects, "2026-02-01T12:00:00Z").fresh_for(SignedDuration::from_hours(1));
-    let job = first.create(serde_json::Map::new(), Origin::default()).await.unwrap();
-    first.offer(&job).await.unwrap();
+    let job = first.create(serde_json::Map::new(), RequestContext::default()).await.unwrap();
+    first.publish(&job).await.unwrap();
     let (sha256, expires) = (String::new(), first.expiry());
     let state = State::Done { rows: 1, doubtful: 0, truncated: false, bytes: 5, sha256, expires };
     let job = first.update(&airshed::jobs::Job { attempts: 2, ..job }, state).await.unwrap();
@@ -271,8 +272,8 @@ async fn results_expire_are_remembered_as_such_and_forgotten_in_the_end() {
 async fn a_job_that_everybody_forgot_is_sent_again_and_fails_in_the_end() {
     let objects = in_memory();
     let asked = at_time(&objects, "2026-02-01T12:00:00Z");
-    let queued = asked.create(serde_json::Map::new(), Origin::default()).await.unwrap();
-    let running = asked.create(serde_json::Map::new(), Origin::default()).await.unwrap();
+    let queued = asked.create(serde_json::Map::new(), RequestContext::default()).await.unwrap();
+    let running = asked.create(serde_json::Map::new(), RequestContext::default()).await.unwrap();
     let state = State::Running { rows: 0, estimate: None };
     asked.update(&running, state).await.unwrap();
     let sent = async |text: &'static str| {
@@ -324,7 +325,7 @@ async fn equal_queries_share_a_job_while_its_result_is_fresh() {
         queues: rig.queues.clone(),
         jobs: rig.jobs.clone(),
         concurrency: 1,
-        silence: worker::SILENCE,
+        heartbeat_timeout: worker::HEARTBEAT_TIMEOUT,
         networks: Arc::default(),
     };
     tokio::spawn(worker::run(worker, rig.stop.clone()));
@@ -340,9 +341,13 @@ async fn equal_queries_share_a_job_while_its_result_is_fresh() {
     let job = rig.jobs.get(id).await.unwrap().unwrap();
     let ask = Networks::default().restrict(ask, &rig.store.networks().await.unwrap()).unwrap();
     let state = ask.state_of(rig.store.snapshot().await.unwrap().as_ref()).await.unwrap();
-    let same = async || rig.jobs.same(&query, state.as_deref()).await.unwrap();
+    let same = async || rig.jobs.find_by_query(&query, state.as_deref()).await.unwrap();
     assert_eq!(same().await.as_ref(), Some(&job));
-    assert_eq!(rig.jobs.same(&query, None).await.unwrap(), None, "an unknown version is like none");
+    assert_eq!(
+        rig.jobs.find_by_query(&query, None).await.unwrap(),
+        None,
+        "an unknown version is like none"
+    );
     rig.jobs.fail(&job, "for a test", true).await.unwrap();
     assert_eq!(same().await, None);
     assert_ne!(location(&rig.get_as_job(ALL).await), first);
@@ -385,7 +390,7 @@ async fn beyond_the_room_for_large_queries_they_become_jobs() {
 #[tokio::test]
 async fn an_expired_result_is_gone() {
     let rig = Rig::start(Options::default()).await;
-    let job = rig.jobs.create(serde_json::Map::new(), Origin::default()).await.unwrap();
+    let job = rig.jobs.create(serde_json::Map::new(), RequestContext::default()).await.unwrap();
     rig.jobs.update(&job, State::Expired).await.unwrap();
     assert_eq!(rig.get(&format!("/api/results/{}", job.id)).await.status(), 410);
 }
@@ -397,7 +402,7 @@ enum Step {
     Put(u64, i64, u32),
     DeleteBefore(i64),
     /// As a job, for the days from one to another.
-    Ask(i64, i64),
+    QueryRequest(i64, i64),
     DeleteJob,
 }
 
@@ -406,7 +411,7 @@ fn steps() -> impl proptest::strategy::Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         3 => (1u64..5, 0i64..4, 1u32..90).prop_map(|(sensors, day, value)| Step::Put(sensors, day, value)),
         1 => (0i64..4).prop_map(Step::DeleteBefore),
-        5 => (0i64..4, 0i64..4).prop_map(|(a, b)| Step::Ask(a.min(b), a.max(b))),
+        5 => (0i64..4, 0i64..4).prop_map(|(a, b)| Step::QueryRequest(a.min(b), a.max(b))),
         1 => Just(Step::DeleteJob),
     ];
     proptest::collection::vec(step, 10..30)
@@ -442,7 +447,7 @@ fn a_job_has_the_rows_of_now_whatever_was_asked_before() {
                     Step::DeleteBefore(of_day) => {
                         rig.store.delete_before(day(of_day)).await.unwrap();
                     }
-                    Step::Ask(from, until) => {
+                    Step::QueryRequest(from, until) => {
                         let path = format!(
                             "/api/query?startDate={}&endDate={}",
                             day(from),
@@ -534,7 +539,7 @@ async fn one_object_that_cannot_be_deleted_ends_no_sweep() {
     let jobs = at_time(&objects, "2026-02-01T12:00:00Z");
     let mut expired = Vec::new();
     for _ in 0..3 {
-        let job = jobs.create(serde_json::Map::new(), Origin::default()).await.unwrap();
+        let job = jobs.create(serde_json::Map::new(), RequestContext::default()).await.unwrap();
         let job = airshed::jobs::Job { attempts: 1, ..job };
         expired.push(jobs.update(&job, State::Expired).await.unwrap());
     }

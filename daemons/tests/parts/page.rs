@@ -18,7 +18,7 @@ use store::{
 };
 
 use super::support::{Options, Rig, at, clock, json, location, readings};
-use airshed::trace::Origin;
+use airshed::trace::RequestContext;
 
 /// Fifty sensors in three countries over two days, some in two windows, one without a place.
 fn network() -> Vec<Reading> {
@@ -395,7 +395,7 @@ async fn in_a_directory_too_a_record_only_changes_over_the_one_that_was_read() {
     let jobs = Jobs::new(objects, clock(), SignedDuration::from_hours(24));
     let ask =
         Defaults::default().json(br#"{"startDate":"2026-01-01","endDate":"2026-01-01"}"#).unwrap();
-    let job = jobs.create(ask.to_object(), Origin::default()).await.unwrap();
+    let job = jobs.create(ask.to_object(), RequestContext::default()).await.unwrap();
     let running = State::Running { rows: 1, estimate: None };
     let begun = jobs.update(&job, running.clone()).await.unwrap();
     let cancelled = jobs.cancel(job.id).await.unwrap();
@@ -447,8 +447,12 @@ async fn a_worker_that_panics_is_replaced_and_its_job_done() {
     let rig = Rig::start(Options { store, ..Options::default() }).await;
     let ask =
         Defaults::default().json(br#"{"startDate":"2026-01-01","endDate":"2026-01-31"}"#).unwrap();
-    let job = rig.jobs.create(ask.to_object(), Origin::default()).await.unwrap();
-    rig.queues.requests.send(&airshed::message::of(job.id, &Origin::default())).await.unwrap();
+    let job = rig.jobs.create(ask.to_object(), RequestContext::default()).await.unwrap();
+    rig.queues
+        .requests
+        .send(&airshed::message::of(job.id, &RequestContext::default()))
+        .await
+        .unwrap();
     let done = loop {
         let job = rig.jobs.get(job.id).await.unwrap().unwrap();
         if job.state.is_final() {

@@ -117,7 +117,7 @@ fn as_f64(decimal: aqi::Decimal) -> f64 {
 }
 
 /// What each answer says of the good sensors alone, and of the data's age.
-async fn said(rig: &Rig) -> (Value, Value, Value) {
+async fn message(rig: &Rig) -> (Value, Value, Value) {
     let summary = json(rig.get(ALL_TIME).await).await;
     let latest = json(rig.get("/api/latest").await).await;
     let mut features = latest["features"].as_array().unwrap().clone();
@@ -173,7 +173,7 @@ fn one_reading_never_decides_for_a_mean_an_age_or_another_sensor() {
     let moment = at(NOW) - SignedDuration::from_mins(5);
     let many = COUNTRIES.len().min(250);
     let all: Vec<_> = (0..many as u64).flat_map(|n| good(n, moment)).collect();
-    let before = runtime.block_on(async { said(&rig(&all).await).await });
+    let before = runtime.block_on(async { message(&rig(&all).await).await });
     let cases = 10_000_u32.div_ceil(many as u32);
     let mut runner = TestRunner::new(Config { cases, ..Config::default() });
     let outcome = runner.run(&vec(any_record(10), many), |mut records| {
@@ -183,7 +183,7 @@ fn one_reading_never_decides_for_a_mean_an_age_or_another_sensor() {
         }
         let together: Vec<_> = all.iter().chain(&records).cloned().collect();
         let (selection, age, features) =
-            runtime.block_on(async { said(&rig(&together).await).await });
+            runtime.block_on(async { message(&rig(&together).await).await });
         let countries = selection["countries"].as_array().unwrap();
         for (n, record) in (0..).zip(&records) {
             let name = record.country.unwrap();
@@ -203,14 +203,14 @@ fn one_reading_among_ten_decides_nothing() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let moment = at(NOW) - SignedDuration::from_hours(30);
     let all: Vec<_> = good(0, moment).collect();
-    let before = runtime.block_on(async { said(&rig(&all).await).await });
+    let before = runtime.block_on(async { message(&rig(&all).await).await });
     assert_eq!(before.1[2], true, "they are stale");
     let mut runner = TestRunner::new(Config { cases: 100, ..Config::default() });
     let outcome = runner.run(&any_record(23 * 60), |record| {
         let record = Reading { country: Some(COUNTRIES[0]), ..record };
         let together: Vec<_> = all.iter().chain([&record]).cloned().collect();
         let (selection, age, features) =
-            runtime.block_on(async { said(&rig(&together).await).await });
+            runtime.block_on(async { message(&rig(&together).await).await });
         check_country(&selection["countries"][0], &record, 0, moment);
         prop_assert_eq!(&age, &before.1);
         prop_assert_eq!(&features, &before.2);

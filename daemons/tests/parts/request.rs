@@ -1,6 +1,6 @@
 //! Requests: what is understood, and what is refused by which field.
 
-use airshed::request::{Ask, Defaults, FIELDS};
+use airshed::request::{Defaults, FIELDS, QueryRequest};
 use proptest::prelude::*;
 use store::csv::{Delimiter, Dialect};
 use store::{AqiStandard, Area, Column, Flags, Format, Query, Spelling};
@@ -66,7 +66,7 @@ fn json_form_and_query_string_say_the_same() {
     assert_eq!(form.file_name(), name);
     // What a job record keeps is the same request.
     for ask in [json, form] {
-        let again = Ask::from_object(ask.to_object()).unwrap();
+        let again = QueryRequest::from_object(ask.to_object()).unwrap();
         assert_eq!((&again.query, &again.columns), (&ask.query, &ask.columns));
     }
 }
@@ -251,14 +251,14 @@ fn what_is_wrong_is_refused_by_its_field() {
 fn the_format_and_its_dialect() {
     let format =
         |more: &str| Defaults::default().json(format!("{{{WHEN}{more}}}").as_bytes()).unwrap();
-    assert_eq!(format("").format, Format::Csv(Dialect::USUAL));
+    assert_eq!(format("").format, Format::Csv(Dialect::DEFAULT));
     assert_eq!(format(r#","format":"geojson""#).format, Format::GeoJson);
     let semicolons = Dialect::new(Delimiter::Semicolon).with_decimal_comma().unwrap();
     let spreadsheet = format(r#","decimal":"comma","bom":true"#);
     let semicolons = semicolons.with_byte_order_mark().with_spelling(Spelling::Spreadsheet);
     assert_eq!(spreadsheet.format, Format::Csv(semicolons));
     assert_eq!(format(r#","dialect":"spreadsheet""#).format, Format::Csv(semicolons));
-    let points = Dialect::USUAL.with_byte_order_mark().with_spelling(Spelling::Spreadsheet);
+    let points = Dialect::DEFAULT.with_byte_order_mark().with_spelling(Spelling::Spreadsheet);
     for commas in [r#""decimal":"point""#, r#""delimiter":"comma""#] {
         let format = format(&format!(r#","dialect":"spreadsheet",{commas}"#)).format;
         assert_eq!(format, Format::Csv(points), "{commas}");
@@ -267,7 +267,7 @@ fn the_format_and_its_dialect() {
     let lines = format(r#","dialect":"report","format":"ndjson""#);
     assert_eq!(lines.format, Format::NdJson(Spelling::Report));
     let csv = format(r#","dialect":"report","format":"csv""#);
-    assert_eq!(csv.format, Format::Csv(Dialect::USUAL.with_spelling(Spelling::Report)));
+    assert_eq!(csv.format, Format::Csv(Dialect::DEFAULT.with_spelling(Spelling::Report)));
     let tabs = format(r#","delimiter":"tab","decimal":"point","format":"csv""#);
     assert_eq!(tabs.format, Format::Csv(Dialect::new(Delimiter::Tab)));
     assert!(format(r#","format":"parquet""#).file_name().ends_with(".parquet"));
@@ -309,7 +309,7 @@ proptest! {
             "without": "counts,saturated,zero,negative", "window": "5min,1h,24h,day",
         });
         let serde_json::Value::Object(ask) = ask else { unreachable!() };
-        let name = Ask::from_object(ask).unwrap().file_name();
+        let name = QueryRequest::from_object(ask).unwrap().file_name();
         prop_assert!(name.len() <= 220, "{}", name);
         prop_assert!(name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)), "{}", name);
     }
@@ -322,8 +322,8 @@ proptest! {
         let _ = Defaults::default().json(&bytes);
         let _ = Defaults::default().form(&bytes);
         let object = values.iter().map(|(f, v)| (FIELDS[*f].to_owned(), v.clone().into())).collect();
-        if let Ok(ask) = Ask::from_object(object) {
-            let again = Ask::from_object(ask.to_object()).unwrap();
+        if let Ok(ask) = QueryRequest::from_object(object) {
+            let again = QueryRequest::from_object(ask.to_object()).unwrap();
             prop_assert_eq!((again.format, again.columns), (ask.format, ask.columns));
             prop_assert_eq!(again.query, ask.query);
         }

@@ -35,9 +35,9 @@ async fn as_csv(count: usize) -> Vec<u8> {
     let store = store::Memory::new();
     store.put(&readings(count)).await.unwrap();
     let mut file = Vec::new();
-    csv::write_header(&mut file, Column::ALL, csv::Dialect::USUAL);
+    csv::write_header(&mut file, Column::ALL, csv::Dialect::DEFAULT);
     let page = store.query(&Query::everything(), None).await.unwrap();
-    csv::write_page(&mut file, &page, Column::ALL, csv::Dialect::USUAL);
+    csv::write_page(&mut file, &page, Column::ALL, csv::Dialect::DEFAULT);
     file
 }
 
@@ -184,9 +184,12 @@ async fn processes_share_a_table_queues_and_a_bucket() {
     let refused = |what: &str| {
         for daemon in ["server", "worker"] {
             let ended = on(&emulator.url(), &[&[daemon], &shared]).output().unwrap();
-            let said = String::from_utf8(ended.stderr).unwrap();
+            let message = String::from_utf8(ended.stderr).unwrap();
             assert!(!ended.status.success());
-            assert!(said.contains("airshed provision tables") && said.contains(what), "{said}");
+            assert!(
+                message.contains("airshed provision tables") && message.contains(what),
+                "{message}"
+            );
         }
     };
     refused("");
@@ -209,8 +212,8 @@ async fn processes_share_a_table_queues_and_a_bucket() {
 
     let mut nowhere = on(&emulator.url(), &[&["worker"], &shared]);
     nowhere.env_remove("AWS_REGION").env("AWS_EC2_METADATA_DISABLED", "true");
-    let said = String::from_utf8(nowhere.output().unwrap().stderr).unwrap();
-    assert!(said.contains("set AWS_REGION"), "{said}");
+    let message = String::from_utf8(nowhere.output().unwrap().stderr).unwrap();
+    assert!(message.contains("set AWS_REGION"), "{message}");
 
     let listen = ["--listen", "127.0.0.1:0", "--cache-seconds", "2"];
     let server = Daemon::spawn(on(&emulator.url(), &[&["server"], &shared, &listen]));

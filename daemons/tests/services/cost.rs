@@ -175,8 +175,8 @@ fn prices_can_be_replaced_and_what_is_wrong_with_them_is_said() {
 
     let refused = |arguments: &[&str], part: &str| {
         let done = airshed(&[&["cost"], arguments].concat()).output().unwrap();
-        let said = String::from_utf8(done.stderr).unwrap();
-        assert!(!done.status.success() && said.contains(part), "{arguments:?}: {said}");
+        let message = String::from_utf8(done.stderr).unwrap();
+        assert!(!done.status.success() && message.contains(part), "{arguments:?}: {message}");
     };
     refused(
         &["--region", "mars-1"],
@@ -204,8 +204,8 @@ fn a_budget_is_kept_by_what_the_answer_names() {
     };
     let (within, answered) = answer(&["--budget", "150"]);
     assert!(!within, "an exit code that a script can ask for");
-    let ways = answered["ways"].as_array().unwrap();
-    let knobs: Vec<_> = ways.iter().map(|way| way["knob"].as_str().unwrap()).collect();
+    let ways = answered["savings"].as_array().unwrap();
+    let knobs: Vec<_> = ways.iter().map(|way| way["setting"].as_str().unwrap()).collect();
     for (knob, begins) in
         knobs.iter().zip(["retention", "schedule", "capacity", "workers", "all of these"])
     {

@@ -46,8 +46,8 @@ fn of_type<'a>(template: &'a Value, kind: &str) -> Vec<(&'a str, &'a Value)> {
 #[test]
 fn cloudformations_linter_has_nothing_to_say() {
     let linted = Command::new(emulator::python("cfn-lint")).arg(template_path()).output().unwrap();
-    let said = String::from_utf8_lossy(&linted.stdout);
-    assert!(linted.status.success() && said.trim().is_empty(), "{said}");
+    let message = String::from_utf8_lossy(&linted.stdout);
+    assert!(linted.status.success() && message.trim().is_empty(), "{message}");
 }
 
 #[test]
@@ -242,7 +242,7 @@ fn provision(endpoint: &str, arguments: &[&str]) -> Output {
     on(endpoint, &[&["provision"], arguments]).output().unwrap()
 }
 
-fn said(output: &Output) -> (bool, String) {
+fn message(output: &Output) -> (bool, String) {
     let both = [&output.stdout[..], &output.stderr[..]].concat();
     (output.status.success(), String::from_utf8(both).unwrap())
 }
@@ -253,7 +253,7 @@ async fn a_deployment_is_made_used_changed_and_deleted() {
     const UP: [&str; 6] = ["up", "--name", "city", "--contact", "x@example.org", "--balancer"];
     let emulator = Emulator::ministack();
     let endpoint = emulator.url();
-    let run = |arguments: &[&str]| said(&provision(&endpoint, arguments));
+    let run = |arguments: &[&str]| message(&provision(&endpoint, arguments));
 
     let (well, text) = run(&UP);
     assert!(well, "{text}");
@@ -334,7 +334,7 @@ async fn a_deployment_is_made_used_changed_and_deleted() {
     for gone in ["table QualityAirTable", "bucket city-results-", "bucket city-artefacts-"] {
         assert!(text.contains(&format!("deleted: {gone}")), "{text}");
     }
-    let (well, text) = said(&on(&endpoint, &[&["worker"], &store, &jobs]).output().unwrap());
+    let (well, text) = message(&on(&endpoint, &[&["worker"], &store, &jobs]).output().unwrap());
     assert!(!well && text.contains("does not exist"), "{text}");
 }
 
@@ -344,7 +344,7 @@ async fn what_cloudformation_refuses_is_said_in_its_words() {
     let endpoint = emulator.url();
     let up = |more: &[&str]| {
         let always = ["up", "--contact", "x@example.org", "--balancer"];
-        said(&provision(&endpoint, &[&always[..], more].concat()))
+        message(&provision(&endpoint, &[&always[..], more].concat()))
     };
     // What CloudFormation refuses at once: the emulator knows no budgets.
     let (well, text) = up(&["--email", "x@example.org", "--budget", "5"]);
@@ -433,7 +433,7 @@ async fn a_stack_that_cannot_be_made_is_told_step_by_step() {
     let emulator = Emulator::ministack();
     let (url, calls) = failing_cloudformation().await;
     let mut up = on(&emulator.url(), &[&["provision", "up", "--name", "city", "--contact", "x"]]);
-    let (well, text) = said(&up.env("AWS_ENDPOINT_URL_CLOUDFORMATION", url).output().unwrap());
+    let (well, text) = message(&up.env("AWS_ENDPOINT_URL_CLOUDFORMATION", url).output().unwrap());
     assert!(!well);
     let told: Vec<_> = text.lines().skip_while(|line| !line.starts_with("CREATE_")).collect();
     assert_eq!(
@@ -456,7 +456,7 @@ async fn a_stack_that_cannot_be_made_is_told_step_by_step() {
 #[test]
 fn what_cannot_be_deployed_is_refused_before_anything_is_made() {
     let refused = |arguments: &[&str], part: &str| {
-        let (well, text) = said(&provision("http://127.0.0.1:1", arguments));
+        let (well, text) = message(&provision("http://127.0.0.1:1", arguments));
         assert!(!well && text.contains(part), "{arguments:?}: {text}");
     };
     refused(&["up"], "set --contact");

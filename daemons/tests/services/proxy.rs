@@ -77,9 +77,9 @@ async fn answer(
     let kind = spoilt.then_some(chance / 100 % 5);
     match kind {
         Some(0) if batch => {}
-        Some(0) => return Ok(said(StatusCode::INTERNAL_SERVER_ERROR, "")),
-        Some(1) if of_table => return Ok(said(StatusCode::BAD_REQUEST, THROTTLED)),
-        Some(1) => return Ok(said(StatusCode::SERVICE_UNAVAILABLE, "SlowDown")),
+        Some(0) => return Ok(message(StatusCode::INTERNAL_SERVER_ERROR, "")),
+        Some(1) if of_table => return Ok(message(StatusCode::BAD_REQUEST, THROTTLED)),
+        Some(1) => return Ok(message(StatusCode::SERVICE_UNAVAILABLE, "SlowDown")),
         Some(2) => tokio::time::sleep(Duration::from_millis(1500)).await,
         _ => {}
     }
@@ -115,13 +115,13 @@ async fn answer(
 /// Nothing of a batch was done for want of capacity, which is no error.
 fn unprocessed(body: &Bytes) -> Response<Body> {
     let asked: serde_json::Value = serde_json::from_slice(body).unwrap();
-    let said = serde_json::json!({ "UnprocessedItems": asked["RequestItems"] }).to_string();
-    Response::new(Full::new(said.into()).map_err(|never| match never {}).boxed_unsync())
+    let message = serde_json::json!({ "UnprocessedItems": asked["RequestItems"] }).to_string();
+    Response::new(Full::new(message.into()).map_err(|never| match never {}).boxed_unsync())
 }
 
 const THROTTLED: &str = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException","message":"The level of configured provisioned throughput for the table was exceeded."}"#;
 
-fn said(status: StatusCode, body: &'static str) -> Response<Body> {
+fn message(status: StatusCode, body: &'static str) -> Response<Body> {
     let mut answer =
         Response::new(Full::new(body.into()).map_err(|never| match never {}).boxed_unsync());
     *answer.status_mut() = status;

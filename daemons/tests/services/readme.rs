@@ -58,8 +58,8 @@ fn shell(line: &str, folder: &Path) -> Command {
 
 fn ends_well(line: &str, command: &mut Command) -> Output {
     let done = command.output().unwrap();
-    let said = String::from_utf8_lossy(&done.stderr);
-    assert!(done.status.success(), "`{line}` ended with {}: {said}", done.status);
+    let message = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "`{line}` ended with {}: {message}", done.status);
     done
 }
 
@@ -120,8 +120,8 @@ fn past_readings() {
     assert_eq!(lines.len(), 1);
     for Line { text, .. } in lines {
         let done = ends_well(&text, shell(&text, folder.path()).env("AIRSHED_ARCHIVE", "archive"));
-        let said = String::from_utf8_lossy(&done.stderr).into_owned();
-        assert!(said.contains("1 days, 1 files, 1 rows: 1 averaged"), "{said}");
+        let message = String::from_utf8_lossy(&done.stderr).into_owned();
+        assert!(message.contains("1 days, 1 files, 1 rows: 1 averaged"), "{message}");
     }
 }
 
@@ -146,10 +146,10 @@ async fn questions_to_the_demo() {
     for Line { text, .. } in beginning_with(&["curl ", "airshed loadtest "]) {
         let line = text.replace(":8501", &format!(":{port}"));
         let done = ends_well(&text, &mut shell(&line, folder.path()));
-        let said = String::from_utf8_lossy(&done.stdout);
+        let message = String::from_utf8_lossy(&done.stdout);
         match text.starts_with("curl") {
-            true => assert!(said.starts_with("id,timestamp,P1,P2,"), "{said}"),
-            false => assert!(said.contains("Success count: 2500"), "{said}"),
+            true => assert!(message.starts_with("id,timestamp,P1,P2,"), "{message}"),
+            false => assert!(message.contains("Success count: 2500"), "{message}"),
         }
     }
     for Line { text, .. } in beginning_with(&["airshed serve "]) {

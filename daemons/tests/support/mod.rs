@@ -12,10 +12,10 @@ use airshed::feed_status::FeedStatus;
 use airshed::jobs::Jobs;
 use airshed::networks::Networks;
 use airshed::objects::Objects;
-use airshed::server::{CorsOrigins, Desk, Limits, Server, run};
+use airshed::server::{CorsOrigins, JobBackend, Limits, Server, run};
 use airshed::source::{Fetcher, Source};
 use airshed::telemetry;
-use airshed::watch::Watch;
+use airshed::watch::GaugeSampler;
 use airshed::worker::{self, Worker};
 use jiff::{SignedDuration, Timestamp};
 use object_store::memory::InMemory;
@@ -82,8 +82,8 @@ pub(super) struct Options {
     pub queue_capacity: usize,
     pub workers: usize,
     pub store: Arc<dyn Store>,
-    pub desk: bool,
-    pub stall: Duration,
+    pub job_backend: bool,
+    pub write_timeout: Duration,
     pub drain: Duration,
     pub kept_answers: u64,
     pub fresh_for: SignedDuration,
@@ -102,8 +102,8 @@ impl Default for Options {
             queue_capacity: 100,
             workers: 1,
             store: Arc::new(Memory::new()),
-            desk: true,
-            stall: Duration::from_secs(60),
+            job_backend: true,
+            write_timeout: Duration::from_secs(60),
             drain: Duration::from_secs(5),
             kept_answers: Limits::default().kept_answers,
             fresh_for: SignedDuration::ZERO,
@@ -123,26 +123,26 @@ impl Rig {
         let jobs = jobs.fresh_for(options.fresh_for);
         let queues = queue::open("channel:", options.queue_capacity).await.unwrap();
         let stop = CancellationToken::new();
-        let desk = Desk { jobs: jobs.clone(), queues: queues.clone() };
+        let job_backend = JobBackend { jobs: jobs.clone(), queues: queues.clone() };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let metrics = telemetry::prometheus().unwrap();
         let (watched_store, watched) = (Arc::clone(&options.store), Some(queues.clone()));
-        let watch = Arc::new(Watch::new(metrics, Some(watched_store), watched, clock()));
+        let watch = Arc::new(GaugeSampler::new(metrics, Some(watched_store), watched, clock()));
         let events = Events::default();
         let hook = events.clone();
         let store: Arc<dyn Store> =
             Arc::new(Notifying::new(options.store, move |readings| hook.stored(readings)));
         let server = Server {
             store: Arc::clone(&store),
-            desk: options.desk.then_some(desk),
+            job_backend: options.job_backend.then_some(job_backend),
             feed: options.collects.then(|| Arc::clone(&options.feed)),
             events: Some(events),
             watch,
             clock: clock(),
             limits: Limits {
                 in_flight: options.in_flight,
-                stall: options.stall,
+                write_timeout: options.write_timeout,
                 drain: options.drain,
                 kept_answers: options.kept_answers,
                 large: options.large,
@@ -161,7 +161,7 @@ impl Rig {
                 queues: queues.clone(),
                 jobs: jobs.clone(),
                 concurrency: options.workers,
-                silence: worker::SILENCE,
+                heartbeat_timeout: worker::HEARTBEAT_TIMEOUT,
                 networks: Arc::clone(&options.networks),
             };
             tokio::spawn(worker::run(worker, stop.clone()));

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use airshed_serve::networks::{Networks, Terms};
 use airshed_serve::server::{self, CorsOrigins, Limits, Server};
-use airshed_serve::watch::Watch;
+use airshed_serve::watch::GaugeSampler;
 use axum::Router;
 use axum::routing::get;
 use store::{Memory, Network, Reading, Sensor, Store, Window};
@@ -29,9 +29,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let metrics = airshed_serve::telemetry::prometheus().ok_or("another recorder is installed")?;
     let clock: airshed_serve::Clock = Arc::new(jiff::Timestamp::now);
     let parts = Server {
-        watch: Arc::new(Watch::new(metrics, Some(store.clone()), None, clock.clone())),
+        watch: Arc::new(GaugeSampler::new(metrics, Some(store.clone()), None, clock.clone())),
         store,
-        desk: None,
+        job_backend: None,
         feed: None,
         events: None,
         clock,

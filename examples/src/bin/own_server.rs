@@ -7,7 +7,7 @@ use std::error::Error;
 use std::sync::Arc;
 
 use airshed_serve::server::{self, CorsOrigins, Limits, Server};
-use airshed_serve::watch::Watch;
+use airshed_serve::watch::GaugeSampler;
 use store::{Memory, Reading, Store, Window};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -26,9 +26,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let metrics = airshed_serve::telemetry::prometheus().ok_or("another recorder is installed")?;
     let clock: airshed_serve::Clock = Arc::new(jiff::Timestamp::now);
     let parts = Server {
-        watch: Arc::new(Watch::new(metrics, Some(store.clone()), None, clock.clone())),
+        watch: Arc::new(GaugeSampler::new(metrics, Some(store.clone()), None, clock.clone())),
         store,
-        desk: None, // no workers: beyond the limit, queries are refused
+        job_backend: None, // no workers: beyond the limit, queries are refused
         feed: None,
         events: None,
         clock,

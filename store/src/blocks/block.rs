@@ -14,7 +14,7 @@ use super::integers::{Integers, Numbers, RUN};
 use super::others::Other;
 use super::row::Row;
 use super::stations::Stations;
-use crate::csv::BlockText;
+use crate::csv::CsvCache;
 use crate::{Column, Country, Error, Flags, Position, Window};
 
 /// An upper bound of the rows of a block; a larger number means damage.
@@ -45,7 +45,7 @@ pub struct Block {
     /// Whether the station table is shared with other blocks, and so stored separately.
     pub(crate) shares_stations: bool,
     /// Cached CSV of the default columns, if requested often enough.
-    pub(crate) text: BlockText,
+    pub(crate) text: CsvCache,
     /// Cached indices of other standards, if requested repeatedly.
     pub(super) by_standard: ByStandard,
     /// Cached rows with a flag of [`Flags::IMPLAUSIBLE`], in order.
@@ -309,7 +309,7 @@ impl Block {
                 .collect::<Result<_, _>>()?,
             stations,
             shares_stations,
-            text: BlockText::default(),
+            text: CsvCache::default(),
             by_standard: ByStandard::default(),
             implausible: OnceLock::new(),
         };

@@ -11,7 +11,7 @@ use super::decimals::{Cell, Decimals};
 use super::integers::{ABSENT, Integers, Numbers, RUN};
 use super::others::Other;
 use super::stations::{Numbering, Station, Stations};
-use crate::csv::BlockText;
+use crate::csv::CsvCache;
 use crate::{Column, Country, Flags, Kind, Reading, Value};
 
 /// The source of a row of a new block.
@@ -181,7 +181,7 @@ impl Block {
             others: others_of(rows),
             stations,
             shares_stations: false,
-            text: BlockText::default(),
+            text: CsvCache::default(),
             by_standard: ByStandard::default(),
             implausible: OnceLock::new(),
         }

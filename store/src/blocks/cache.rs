@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::Block;
 use super::stations::Stations;
-use crate::csv::PrintedRows;
+use crate::csv::CachedRows;
 use crate::{AqiStandard, Error};
 
 /// A cache of recently read data, each kind limited in bytes. Values are immutable under their
@@ -22,7 +22,7 @@ type TableCache = quick_cache::sync::Cache<u64, Arc<Stations>, Bytes>;
 /// index.
 #[derive(Debug)]
 pub(crate) struct TextCache {
-    texts: quick_cache::sync::Cache<(u64, AqiStandard), Arc<PrintedRows>, Bytes>,
+    texts: quick_cache::sync::Cache<(u64, AqiStandard), Arc<CachedRows>, Bytes>,
     next: AtomicU64,
     declined: AtomicU64,
 }
@@ -69,11 +69,11 @@ impl Caches {
 }
 
 impl TextCache {
-    pub(crate) fn get(&self, number: u64, standard: AqiStandard) -> Option<Arc<PrintedRows>> {
+    pub(crate) fn get(&self, number: u64, standard: AqiStandard) -> Option<Arc<CachedRows>> {
         self.texts.get(&(number, standard))
     }
 
-    pub(crate) fn insert(&self, number: u64, standard: AqiStandard, text: Arc<PrintedRows>) {
+    pub(crate) fn insert(&self, number: u64, standard: AqiStandard, text: Arc<CachedRows>) {
         self.texts.insert((number, standard), text);
     }
 
@@ -107,8 +107,8 @@ impl quick_cache::Weighter<u64, Arc<Stations>> for Bytes {
     }
 }
 
-impl quick_cache::Weighter<(u64, AqiStandard), Arc<PrintedRows>> for Bytes {
-    fn weight(&self, _: &(u64, AqiStandard), text: &Arc<PrintedRows>) -> u64 {
+impl quick_cache::Weighter<(u64, AqiStandard), Arc<CachedRows>> for Bytes {
+    fn weight(&self, _: &(u64, AqiStandard), text: &Arc<CachedRows>) -> u64 {
         text.memory_bytes() as u64
     }
 }

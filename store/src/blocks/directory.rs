@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use super::block::{Block, Mixed};
 use super::day::{SECONDS_A_DAY, day_and_second};
 use super::stations::Stations;
-use crate::contract::{Page, Run, Summary};
+use crate::contract::{Page, RowRange, Summary};
 use crate::{Country, Error, Network, Position, Query};
 
 /// A page ends after this many matching rows: about 1.4 MB of CSV…
@@ -278,7 +278,7 @@ impl<P: Clone> Directory<P> {
                 if rows == PAGE_ROWS {
                     page.next = Some(block.position(run.end - 1));
                 }
-                page.runs.push(Run { block: Arc::clone(&block), rows: run });
+                page.runs.push(RowRange { block: Arc::clone(&block), rows: run });
                 if page.next.is_some() {
                     return Ok(page);
                 }

@@ -10,7 +10,6 @@ mod decimals;
 mod directory;
 pub(crate) mod format2;
 mod frame;
-mod homes;
 mod indexer;
 mod integers;
 mod newest;
@@ -19,6 +18,7 @@ mod plan;
 mod row;
 mod scan;
 mod select;
+mod sensor_countries;
 mod stations;
 #[cfg(test)]
 mod tests;
@@ -31,12 +31,12 @@ pub(crate) use self::cache::{Caches, TextCache, count};
 pub(crate) use self::day::{SECONDS_A_DAY, day_and_second, timestamp_problem};
 pub(crate) use self::decimals::{Cell, Run as DecimalRun, Short};
 pub(crate) use self::directory::{Change, Directory, Entry, Item, Load, Tree, describe};
-pub(crate) use self::homes::Homes;
 pub(crate) use self::indexer::Indexer;
 pub(crate) use self::integers::{Numbers, RUN};
 pub(crate) use self::newest::Newest;
 pub use self::row::Row;
 pub(crate) use self::scan::Scanned;
+pub(crate) use self::sensor_countries::SensorCountries;
 pub(crate) use self::stations::{Station, Stations};
 
 #[cfg(feature = "conformance")]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::block::Block;
 use super::integers::{Numbers, RUN};
-use crate::contract::Run;
+use crate::contract::RowRange;
 use crate::{Sensor, Timestamp, Window};
 
 /// Rows added block by block. Within a block only the number of the last row of each station is
@@ -37,7 +37,7 @@ const NONE: u32 = u32::MAX;
 
 impl Newest {
     /// Adds adjacent rows; those of a block in order.
-    pub(crate) fn add(&mut self, run: &Run) {
+    pub(crate) fn add(&mut self, run: &RowRange) {
         let is_other = self.open.as_ref().is_none_or(|open| !Arc::ptr_eq(&open.block, &run.block));
         if is_other {
             self.close();
@@ -81,11 +81,11 @@ impl Newest {
     }
 
     /// One row of each sensor, in the order of rows.
-    pub(crate) fn rows(mut self) -> Vec<Run> {
+    pub(crate) fn rows(mut self) -> Vec<RowRange> {
         self.close();
         let rows = self.of_each.into_values();
         let mut runs: Vec<_> =
-            rows.map(|Found { block, row, .. }| Run { block, rows: row..row + 1 }).collect();
+            rows.map(|Found { block, row, .. }| RowRange { block, rows: row..row + 1 }).collect();
         runs.sort_by_cached_key(|run| run.block.position(run.rows.start));
         runs
     }

@@ -10,7 +10,7 @@ use super::block::Block;
 use super::build::{Source, blocks_of};
 use super::day::{day_and_second, whole_seconds_up};
 use super::directory::{Change, Directory, Entry, Group, HIGH, Load, TableChange, Tree};
-use super::homes::{Homes, SensorHomes};
+use super::sensor_countries::{CountriesOfDay, SensorCountries};
 use super::stations::{MAX_STATIONS, Station, Stations};
 use crate::{Error, ErrorKind, Position, Reading, Sensor, Window};
 
@@ -27,7 +27,7 @@ impl<P: Clone> Directory<P> {
     pub(crate) fn plan_put(
         &self,
         batch: &[Reading],
-        homes: &mut Homes,
+        sensor_countries: &mut SensorCountries,
         load: &impl Load<P>,
     ) -> Result<Vec<Change>, Error> {
         let mut edits: BTreeMap<i32, Vec<Edit<'_>>> = BTreeMap::new();
@@ -40,7 +40,7 @@ impl<P: Clone> Directory<P> {
             let index = reading.index().map_or(0, |index| index.get());
             let edits = edits.entry(day).or_default();
             edits.push((position, Some((reading, index))));
-            let sensors = homes.of_day(day, || self.homes_of_day(day, load))?;
+            let sensors = sensor_countries.of_day(day, || self.countries_of_day(day, load))?;
             for home in sensors.add(reading.sensor, country) {
                 edits.push((Position { country: home, ..position }, None));
             }
@@ -329,8 +329,8 @@ impl<P: Clone> Directory<P> {
         blocks.map(load).collect::<Result<_, _>>().map(Old)
     }
 
-    fn homes_of_day(&self, day: i32, load: &impl Load<P>) -> Result<SensorHomes, Error> {
-        let mut homes = SensorHomes::default();
+    fn countries_of_day(&self, day: i32, load: &impl Load<P>) -> Result<CountriesOfDay, Error> {
+        let mut sensor_countries = CountriesOfDay::default();
         let mut last_table = None;
         for (first, entry) in self.days(Tree::All, day, day) {
             let stations = match self.table(day, first.country) {
@@ -343,7 +343,7 @@ impl<P: Clone> Directory<P> {
                     let block = self.load(Tree::All, first, entry, load)?;
                     if entry.mixed.is_some() {
                         for position in block.positions() {
-                            homes.add(position.sensor, position.country);
+                            sensor_countries.add(position.sensor, position.country);
                         }
                         continue;
                     }
@@ -351,10 +351,10 @@ impl<P: Clone> Directory<P> {
                 }
             };
             for sensor in stations.sensors() {
-                homes.add(sensor, first.country);
+                sensor_countries.add(sensor, first.country);
             }
         }
-        Ok(homes)
+        Ok(sensor_countries)
     }
 }
 

@@ -435,11 +435,11 @@ fn is_in(area: Area, reading: &Reading) -> bool {
 /// The CSV of a query's pages.
 pub async fn csv_of(store: &(impl View + ?Sized), query: &Query, columns: &[Column]) -> Vec<u8> {
     let mut text = Vec::new();
-    csv::write_header(&mut text, columns, Dialect::USUAL);
+    csv::write_header(&mut text, columns, Dialect::DEFAULT);
     let mut after = None;
     loop {
         let page = store.query(query, after).await.expect("query");
-        csv::write_page(&mut text, &page, columns, Dialect::USUAL);
+        csv::write_page(&mut text, &page, columns, Dialect::DEFAULT);
         match page.next {
             None => return text,
             next => after = next,

@@ -3,11 +3,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use super::lines::print_lines;
 use crate::blocks::TextCache;
-use crate::{AqiStandard, Block, Run};
+use crate::{AqiStandard, Block, RowRange};
 
 /// A block's rows as CSV of the default columns: rendered once, then copied.
 #[derive(Debug, Default)]
-pub(crate) struct BlockText {
+pub(crate) struct CsvCache {
     place: Place,
     /// Number of rows requested so far, until the text is rendered.
     asked: AtomicUsize,
@@ -16,7 +16,7 @@ pub(crate) struct BlockText {
 #[derive(Debug)]
 enum Place {
     /// Stored with the block, by the standard of the index.
-    Own(RwLock<Vec<(AqiStandard, Arc<PrintedRows>)>>),
+    Own(RwLock<Vec<(AqiStandard, Arc<CachedRows>)>>),
     /// Stored in the cache, under a number.
     Cache(Arc<TextCache>, u64),
 }
@@ -28,13 +28,13 @@ impl Default for Place {
 }
 
 #[derive(Debug)]
-pub(crate) struct PrintedRows {
+pub(crate) struct CachedRows {
     bytes: Box<[u8]>,
     /// The end of each row in `bytes`.
     ends: Box<[u32]>,
 }
 
-impl BlockText {
+impl CsvCache {
     /// Memory of a row, including its end offset.
     pub(crate) const TYPICAL_ROW_BYTES: usize = 92;
 
@@ -50,7 +50,7 @@ impl BlockText {
         block: &Block,
         rows: usize,
         standard: AqiStandard,
-    ) -> Option<Arc<PrintedRows>> {
+    ) -> Option<Arc<CachedRows>> {
         let known = match &self.place {
             Place::Own(texts) => {
                 let texts = texts.read().unwrap_or_else(PoisonError::into_inner);
@@ -70,7 +70,7 @@ impl BlockText {
         {
             return None;
         }
-        let text = Arc::new(PrintedRows::of(block, standard));
+        let text = Arc::new(CachedRows::of(block, standard));
         match &self.place {
             Place::Own(texts) => {
                 let mut texts = texts.write().unwrap_or_else(PoisonError::into_inner);
@@ -84,9 +84,9 @@ impl BlockText {
     }
 }
 
-impl PrintedRows {
+impl CachedRows {
     fn of(block: &Block, standard: AqiStandard) -> Self {
-        let mut bytes = Vec::with_capacity(block.len() * BlockText::TYPICAL_ROW_BYTES);
+        let mut bytes = Vec::with_capacity(block.len() * CsvCache::TYPICAL_ROW_BYTES);
         let mut ends = Vec::with_capacity(block.len());
         let all = std::iter::once(0..block.len());
         print_lines(&mut bytes, block, all, standard, Some(&mut ends));
@@ -97,8 +97,8 @@ impl PrintedRows {
         size_of::<Self>() + self.bytes.len() + size_of_val(&*self.ends)
     }
 
-    pub(super) fn write(&self, out: &mut Vec<u8>, runs: &[Run]) {
-        let slice = |run: &Run| {
+    pub(super) fn write(&self, out: &mut Vec<u8>, runs: &[RowRange]) {
+        let slice = |run: &RowRange| {
             let start = run.rows.start.checked_sub(1).map_or(0, |before| self.ends[before]);
             &self.bytes[start as usize..self.ends[run.rows.end - 1] as usize]
         };

@@ -84,7 +84,7 @@ fn print_slowly(
     standard: AqiStandard,
     ends: &mut Option<&mut Vec<u32>>,
 ) {
-    let cells = Cells { columns: Column::DEFAULT, dialect: Dialect::USUAL, standard };
+    let cells = Cells { columns: Column::DEFAULT, dialect: Dialect::DEFAULT, standard };
     cells.write(out, row, date);
     out.push(b'\n');
     if let Some(ends) = ends {
@@ -149,7 +149,7 @@ impl<'a> Printer<'a> {
     fn new(block: &'a Block, text: &'a StationText, date: Date, standard: AqiStandard) -> Self {
         let mut timestamp = Vec::with_capacity(32);
         timestamp.push(b',');
-        write_timestamp(&mut timestamp, &date, 0, Spelling::Usual);
+        write_timestamp(&mut timestamp, &date, 0, Spelling::Default);
         timestamp.push(b',');
         Self {
             block,

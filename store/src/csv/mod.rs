@@ -1,6 +1,6 @@
 //! Readings as CSV: UTF-8, one header line, timestamps RFC 3339 with `Z`, an empty cell for unknown
 //! values. Numbers keep every measured digit, so the output of [`write_page`] with [`Column::ALL`]
-//! in any [`Dialect`] is read back by [`Rows`] without loss.
+//! in any [`Dialect`] is read back by [`CsvReader`] without loss.
 //!
 //! No cell needs quoting and none can be run as a formula by a spreadsheet: the only free text is
 //! the sensor type, and [`SensorType`](crate::SensorType) does not allow such characters; a cell
@@ -13,12 +13,12 @@ mod rows;
 
 use std::sync::Arc;
 
-pub(crate) use self::block_text::{BlockText, PrintedRows};
+pub(crate) use self::block_text::{CachedRows, CsvCache};
 use self::cell::{Date, date_of, write_cell};
 pub(crate) use self::lines::StationText;
 use self::lines::print_lines;
-pub use self::rows::Rows;
-use crate::{AqiStandard, Column, Page, Row, Run, Spelling};
+pub use self::rows::CsvReader;
+use crate::{AqiStandard, Column, Page, Row, RowRange, Spelling};
 
 /// How cells and numbers are separated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -31,11 +31,11 @@ pub struct Dialect {
 
 impl Dialect {
     /// Commas between cells, points in numbers, no byte order mark.
-    pub const USUAL: Self = Self::new(Delimiter::Comma);
+    pub const DEFAULT: Self = Self::new(Delimiter::Comma);
 
     /// Points in numbers, no byte order mark.
     pub const fn new(delimiter: Delimiter) -> Self {
-        let (delimiter, spelling) = (delimiter as u8, Spelling::Usual);
+        let (delimiter, spelling) = (delimiter as u8, Spelling::Default);
         Self { delimiter, decimal_point: b'.', byte_order_mark: false, spelling }
     }
 
@@ -84,7 +84,7 @@ pub fn write_header(out: &mut Vec<u8>, columns: &[Column], dialect: Dialect) {
 
 /// Appends a line for each row of the page.
 ///
-/// With [`Column::DEFAULT`] and [`Dialect::USUAL`] most lines are copied from cached text.
+/// With [`Column::DEFAULT`] and [`Dialect::DEFAULT`] most lines are copied from cached text.
 pub fn write_page(out: &mut Vec<u8>, page: &Page, columns: &[Column], dialect: Dialect) {
     write_page_by(out, page, columns, dialect, AqiStandard::DEFAULT);
 }
@@ -98,15 +98,15 @@ pub fn write_page_by(
     standard: AqiStandard,
 ) {
     let without_mark = Dialect { byte_order_mark: false, ..dialect };
-    let is_usual = columns == Column::DEFAULT && without_mark == Dialect::USUAL;
+    let is_default = columns == Column::DEFAULT && without_mark == Dialect::DEFAULT;
     let mut runs = page.runs.as_slice();
     while let Some(first) = runs.first() {
-        let same_block = |run: &Run| Arc::ptr_eq(&run.block, &first.block);
+        let same_block = |run: &RowRange| Arc::ptr_eq(&run.block, &first.block);
         let (of_block, rest) = runs.split_at(runs.partition_point(same_block));
         let rows = of_block.iter().map(|run| run.rows.len()).sum();
-        match is_usual.then(|| first.block.text.of(&first.block, rows, standard)).flatten() {
+        match is_default.then(|| first.block.text.of(&first.block, rows, standard)).flatten() {
             Some(text) => text.write(out, of_block),
-            None if is_usual => {
+            None if is_default => {
                 let rows = of_block.iter().map(|run| run.rows.clone());
                 print_lines(out, &first.block, rows, standard, None);
             }
@@ -119,7 +119,7 @@ pub fn write_page_by(
     }
 }
 
-fn write_run(out: &mut Vec<u8>, run: &Run, cells: Cells<'_>) {
+fn write_run(out: &mut Vec<u8>, run: &RowRange, cells: Cells<'_>) {
     let date = date_of(run.block.day);
     for row in run.rows.clone() {
         cells.write(out, run.block.row(row), &date);

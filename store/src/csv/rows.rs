@@ -10,7 +10,7 @@ use crate::{Column, Error, ErrorKind};
 /// Reads readings from CSV, row by row, by the rules of [`import`](crate::import).
 ///
 /// Cells are separated by commas, semicolons or tabs, as detected from the header.
-pub struct Rows<R> {
+pub struct CsvReader<R> {
     reader: ::csv::Reader<Chain<Cursor<Vec<u8>>, R>>,
     columns: Vec<Option<Column>>,
     commas: Commas,
@@ -18,7 +18,7 @@ pub struct Rows<R> {
     ended: bool,
 }
 
-impl<R> fmt::Debug for Rows<R> {
+impl<R> fmt::Debug for CsvReader<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Rows").field("columns", &self.columns).finish_non_exhaustive()
     }
@@ -27,7 +27,7 @@ impl<R> fmt::Debug for Rows<R> {
 /// Number of bytes examined to detect the delimiter.
 const HEAD_BYTES: u64 = 16 << 10;
 
-impl<R: Read> Rows<R> {
+impl<R: Read> CsvReader<R> {
     /// Reads the header; [`Invalid`](ErrorKind::Invalid) if a required column is missing.
     pub fn new(mut input: R) -> Result<Self, Error> {
         let mut head = Vec::new();
@@ -95,7 +95,7 @@ impl<R: Read> Rows<R> {
     }
 }
 
-impl<R: Read> Iterator for Rows<R> {
+impl<R: Read> Iterator for CsvReader<R> {
     type Item = Result<ImportedRow, RowError>;
 
     fn next(&mut self) -> Option<Self::Item> {

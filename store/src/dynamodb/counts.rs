@@ -18,7 +18,7 @@ pub(super) type Extent = Option<(Timestamp, Timestamp)>;
 
 /// The count of a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Counted {
+pub(super) struct PartitionCount {
     /// The version number of the partition at that time.
     pub(super) puts: u64,
     pub(super) readings: u64,
@@ -32,7 +32,7 @@ pub(super) type Partition = (i32, Option<Country>);
 pub(super) async fn read(
     table: &Table,
     days: RangeInclusive<i32>,
-) -> Result<HashMap<Partition, Counted>, Error> {
+) -> Result<HashMap<Partition, PartitionCount>, Error> {
     let (low, high) = (keys::day(*days.start()), keys::day(*days.end()));
     let mut found = HashMap::new();
     let mut from: Option<Item> = None;
@@ -56,8 +56,8 @@ pub(super) async fn read(
 
 /// Stores counts. A process without write permission does not store them, and counts again next
 /// time.
-pub(super) async fn note(table: &Table, counted: &[(Partition, Counted)]) {
-    let mut days: BTreeMap<i32, Vec<(Option<Country>, Counted)>> = BTreeMap::new();
+pub(super) async fn note(table: &Table, counted: &[(Partition, PartitionCount)]) {
+    let mut days: BTreeMap<i32, Vec<(Option<Country>, PartitionCount)>> = BTreeMap::new();
     for ((day, country), count) in counted {
         days.entry(*day).or_default().push((*country, *count));
     }
@@ -68,7 +68,7 @@ pub(super) async fn note(table: &Table, counted: &[(Partition, Counted)]) {
 async fn note_day(
     table: &Table,
     day: i32,
-    counts: &[(Option<Country>, Counted)],
+    counts: &[(Option<Country>, PartitionCount)],
 ) -> Result<(), Error> {
     let terms: Vec<_> = (0..counts.len()).map(|at| format!("#c{at} = :c{at}")).collect();
     let mut update = table
@@ -104,8 +104,8 @@ pub(super) async fn forget(table: &Table, day: i32) -> Result<(), Error> {
 }
 
 /// `NUMBER READINGS`, and `FIRST LAST` in seconds since 1970 where there are readings.
-fn print(count: &Counted) -> String {
-    let Counted { puts, readings, extent } = count;
+fn print(count: &PartitionCount) -> String {
+    let PartitionCount { puts, readings, extent } = count;
     match extent {
         None => format!("{puts} {readings}"),
         Some((first, last)) => {
@@ -114,12 +114,12 @@ fn print(count: &Counted) -> String {
     }
 }
 
-fn parse(text: &str) -> Option<Counted> {
+fn parse(text: &str) -> Option<PartitionCount> {
     let mut words = text.split(' ');
     let (puts, readings) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
     let mut moment = || Timestamp::from_second(words.next()?.parse().ok()?).ok();
     let extent = moment().zip(moment());
-    (extent.is_some() == (readings > 0)).then_some(Counted { puts, readings, extent })
+    (extent.is_some() == (readings > 0)).then_some(PartitionCount { puts, readings, extent })
 }
 
 #[cfg(test)]
@@ -130,7 +130,7 @@ mod tests {
     fn a_count_is_read_as_it_was_printed() {
         let moment = |second| Timestamp::from_second(second).expect("a moment");
         for extent in [None, Some((moment(-5), moment(1_769_731_200)))] {
-            let count = Counted { puts: 7, readings: extent.map_or(0, |_| 12), extent };
+            let count = PartitionCount { puts: 7, readings: extent.map_or(0, |_| 12), extent };
             assert_eq!(parse(&print(&count)), Some(count));
         }
         for wrong in ["", "7", "7 12", "7 0 1 2", "7 12 1", "7 -1 1 2", "7 12 x 2"] {

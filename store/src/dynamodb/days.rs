@@ -54,7 +54,7 @@ fn day(item: &Item) -> Result<Day, Error> {
 }
 
 /// Increments the version numbers of partitions, before or after a put.
-pub(super) async fn touch(table: &Table, touched: &Touched) -> Result<(), Error> {
+pub(super) async fn bump_version(table: &Table, touched: &Touched) -> Result<(), Error> {
     let updates = touched.iter().map(|(day, countries)| touch_day(table, *day, countries));
     at_once(updates.collect()).await.map(drop)
 }

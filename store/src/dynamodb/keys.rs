@@ -5,7 +5,7 @@
 //! | reading | `2020-06-11#DE` | `09:40:41#e28842#2` | `2020-06-11#04` | `DE#09:40:41#e28842#2` |
 //! | the countries of a day | `days` | `2020-06-11` | | |
 //! | the counts of a day | `counts` | `2020-06-11` | | |
-//! | the countries of sensors | `homes` | `288` | | |
+//! | the countries of sensors | `sensor_countries` | `288` | | |
 //! | the networks | `networks` | `networks` | | |
 //!
 //! A sensor of a network other than the default is prefixed by its network:
@@ -34,7 +34,7 @@ pub(super) const COUNTS: &str = "counts";
 /// The partition of the item with the networks.
 pub(super) const NETWORKS: &str = "networks";
 /// The partition of the items with the countries of sensors.
-pub(super) const HOMES: &str = "homes";
+pub(super) const SENSOR_COUNTRIES: &str = "homes";
 
 /// Sorts after every key with the preceding prefix.
 pub(super) const END: &str = "~";
@@ -108,7 +108,7 @@ pub(super) fn index_place(position: &Position) -> String {
 }
 
 /// The item with the countries of a sensor.
-pub(super) fn homes(sensor: Sensor) -> String {
+pub(super) fn sensor_countries(sensor: Sensor) -> String {
     let (network, hundred) = (sensor.network, sensor.id / 100);
     if network.is_default() { hundred.to_string() } else { format!("{network}#{hundred}") }
 }

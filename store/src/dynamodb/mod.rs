@@ -18,12 +18,12 @@
 
 mod counts;
 mod days;
-mod homes;
 mod item;
 mod keys;
 mod networks;
 mod read;
 mod segments;
+mod sensor_countries;
 mod service;
 mod summary;
 mod table;
@@ -50,7 +50,7 @@ pub use table::{Capacity, Encryption, Provisioned, TableOptions, delete, exists,
 pub struct DynamoDb {
     table: Arc<Table>,
     answers: Arc<read::Answers>,
-    known: Arc<summary::Known>,
+    known: Arc<summary::CountCache>,
 }
 
 impl fmt::Debug for DynamoDb {

@@ -13,7 +13,7 @@ use super::keys;
 use super::segments::{KeyRange, Scope, Segment};
 use super::service::Table;
 use crate::blocks::{Block, Source};
-use crate::{Error, ErrorKind, Page, Position, Query, Reading, Run};
+use crate::{Error, ErrorKind, Page, Position, Query, Reading, RowRange};
 
 /// Number of segments of one query that are read concurrently; each holds at most two DynamoDB
 /// pages (of at most a megabyte) per range.
@@ -97,7 +97,7 @@ fn page(
         let rows: Vec<_> = of_day.iter().map(Source::new).collect();
         let block = Arc::new(Block::from_sorted(&rows));
         let found = block.select(query, after).into_iter();
-        runs.extend(found.map(|rows| Run { block: Arc::clone(&block), rows }));
+        runs.extend(found.map(|rows| RowRange { block: Arc::clone(&block), rows }));
     }
     Page { runs, next }
 }

@@ -132,7 +132,7 @@ impl Table {
         if error.code().is_some_and(|code| THROTTLED.contains(&code)) {
             count_throttle();
         }
-        let message = error.message().map(|said| format!(": {said}")).unwrap_or_default();
+        let message = error.message().map(|message| format!(": {message}")).unwrap_or_default();
         match error.code() {
             Some("ResourceNotFoundException") => self.missing(),
             Some(code) if FINAL.contains(&code) => Error::new(

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::Select;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::counts::{self, Counted, Extent, Partition};
+use super::counts::{self, Extent, Partition, PartitionCount};
 use super::days;
 use super::item::{self, Item};
 use super::keys;
@@ -28,23 +28,23 @@ const COUNT_OF_MANY_HOLDS: Duration = Duration::from_secs(3600);
 
 /// The cached counts of partitions.
 #[derive(Default)]
-pub(super) struct Known(Mutex<HashMap<Partition, Count>>);
+pub(super) struct CountCache(Mutex<HashMap<Partition, Count>>);
 
 #[derive(Clone, Copy)]
 struct Count {
-    counted: Counted,
+    counted: PartitionCount,
     at: Instant,
 }
 
 /// The result of checking a partition.
-struct Looked {
+struct PartitionSummary {
     partition: Partition,
-    counted: Counted,
+    counted: PartitionCount,
     /// Whether it was counted now.
     is_new: bool,
 }
 
-impl Known {
+impl CountCache {
     pub(super) async fn summary(&self, table: &Table) -> Result<Summary, Error> {
         let days = days::read(table, DAYS).await?;
         let partitions = days.into_iter().flat_map(|(day, countries)| {
@@ -52,7 +52,8 @@ impl Known {
         });
         let partitions: Vec<_> = partitions.collect();
         self.learn(table, &partitions).await?;
-        let looks = partitions.iter().map(|(partition, puts)| self.look(table, *partition, *puts));
+        let looks =
+            partitions.iter().map(|(partition, puts)| self.summarize(table, *partition, *puts));
         let looked = at_once(looks.collect()).await?;
         let new = looked.iter().filter(|one| one.is_new);
         let new: Vec<_> = new.map(|one| (one.partition, one.counted)).collect();
@@ -61,7 +62,7 @@ impl Known {
         }
         let mut countries: BTreeMap<Option<Country>, u64> = BTreeMap::new();
         let mut extent: Extent = None;
-        for Looked { partition: (_, country), counted, .. } in looked {
+        for PartitionSummary { partition: (_, country), counted, .. } in looked {
             if let Some((first, last)) = counted.extent {
                 *countries.entry(country).or_default() += counted.readings;
                 let (before, after) = extent.unwrap_or((first, last));
@@ -93,34 +94,39 @@ impl Known {
         Ok(())
     }
 
-    async fn look(&self, table: &Table, partition: Partition, puts: u64) -> Result<Looked, Error> {
+    async fn summarize(
+        &self,
+        table: &Table,
+        partition: Partition,
+        puts: u64,
+    ) -> Result<PartitionSummary, Error> {
         let known = self.get(partition);
         let key = keys::partition(partition.0, partition.1);
         if let Some(Count { counted, at }) = known {
             let (same, age) = (counted.puts == puts, at.elapsed());
             let many = counted.readings >= MANY && age < COUNT_OF_MANY_HOLDS;
             if same && age < COUNT_HOLDS {
-                return Ok(Looked { partition, counted, is_new: false });
+                return Ok(PartitionSummary { partition, counted, is_new: false });
             }
             if same || many {
                 let at = if same { Instant::now() } else { at };
                 let extent = extent(table, &key).await?;
                 let first = |extent: Extent| extent.map(|(first, _)| first);
                 if !same || first(extent) == first(counted.extent) {
-                    let counted = Counted { extent, ..counted };
+                    let counted = PartitionCount { extent, ..counted };
                     self.set(partition, Count { counted, at });
-                    return Ok(Looked { partition, counted, is_new: false });
+                    return Ok(PartitionSummary { partition, counted, is_new: false });
                 }
             }
         }
         let at = Instant::now();
         let readings = count(table, &key).await?;
         let extent = if readings > 0 { extent(table, &key).await? } else { None };
-        let counted = Counted { puts, readings, extent };
+        let counted = PartitionCount { puts, readings, extent };
         self.set(partition, Count { counted, at });
         // Partitions that vanished in between were deleted meanwhile.
         let is_new = extent.is_some() == (readings > 0);
-        Ok(Looked { partition, counted, is_new })
+        Ok(PartitionSummary { partition, counted, is_new })
     }
 
     fn get(&self, partition: Partition) -> Option<Count> {

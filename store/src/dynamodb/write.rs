@@ -11,10 +11,10 @@ use jiff::Timestamp;
 
 use super::counts;
 use super::days::{self, Touched};
-use super::homes::{self, Homes};
 use super::item::{self, Item, WRITTEN, number, text};
 use super::keys;
 use super::networks;
+use super::sensor_countries::{self, SensorCountries};
 use super::service::{Table, at_once, delete_unless_changed, until_processed};
 use crate::blocks::latest_of_each_identity;
 use crate::blocks::{DAYS, SECONDS_A_DAY, day_and_second, whole_seconds_up};
@@ -33,10 +33,11 @@ pub(super) async fn put(table: &Table, batch: &[Reading]) -> Result<(), Error> {
         touched.entry(day).or_default().insert(reading.country);
     }
     networks::note(table, &readings).await?;
-    days::touch(table, &touched).await?;
-    let homes = homes::note(table, &readings).await?;
+    days::bump_version(table, &touched).await?;
+    let sensor_countries = sensor_countries::note(table, &readings).await?;
     let written = written();
-    let moved = |reading: &Reading| homes.get(&reading.sensor).is_some_and(|all| all.len() > 1);
+    let moved =
+        |reading: &Reading| sensor_countries.get(&reading.sensor).is_some_and(|all| all.len() > 1);
     write_all(table, "putting readings", &readings, |reading| {
         let item = item::of(reading, table.options.keep, moved(reading).then_some(written));
         let put = PutRequest::builder().set_item(Some(item)).build()?;
@@ -44,15 +45,18 @@ pub(super) async fn put(table: &Table, batch: &[Reading]) -> Result<(), Error> {
     })
     .await?;
     let replaced = readings.iter().filter(|reading| moved(reading)).flat_map(|reading| {
-        let others = others(reading, &homes);
+        let others = others(reading, &sensor_countries);
         others.map(|country| replace(table, reading, country, written))
     });
     at_once(replaced.collect()).await?;
-    days::touch(table, &touched).await
+    days::bump_version(table, &touched).await
 }
 
-fn others(reading: &Reading, homes: &Homes) -> impl Iterator<Item = Option<Country>> {
-    let known: BTreeSet<_> = homes.get(&reading.sensor).cloned().unwrap_or_default();
+fn others(
+    reading: &Reading,
+    sensor_countries: &SensorCountries,
+) -> impl Iterator<Item = Option<Country>> {
+    let known: BTreeSet<_> = sensor_countries.get(&reading.sensor).cloned().unwrap_or_default();
     let own = reading.country;
     known.into_iter().filter(move |country| *country != own)
 }
@@ -112,7 +116,7 @@ pub(super) async fn delete_before(table: &Table, moment: Timestamp) -> Result<u6
         } else if deleted_of_day > 0 {
             // The stored counts are no longer valid.
             let countries = day.1.keys().copied().collect();
-            days::touch(table, &Touched::from([(day.0, countries)])).await?;
+            days::bump_version(table, &Touched::from([(day.0, countries)])).await?;
         }
     }
     Ok(deleted)

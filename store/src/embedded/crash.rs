@@ -134,7 +134,7 @@ async fn an_error_names_what_the_system_said() {
         pm10: Some(5.into()),
         ..Reading::new(7, crate::Window::Hour, jiff::Timestamp::UNIX_EPOCH)
     }];
-    for (said, kind, words) in [
+    for (message, kind, words) in [
         (io::ErrorKind::PermissionDenied, ErrorKind::Denied, "permission denied"),
         (io::ErrorKind::ReadOnlyFilesystem, ErrorKind::Denied, "mounted read-only"),
         (io::ErrorKind::StorageFull, ErrorKind::Io, "no space left"),
@@ -143,10 +143,10 @@ async fn an_error_names_what_the_system_said() {
     ] {
         let disk = Disk::default();
         let store = open(&disk).unwrap();
-        disk.0.lock().unwrap().failure = Some(said);
+        disk.0.lock().unwrap().failure = Some(message);
         let error = store.put(&batch).await.unwrap_err();
-        assert_eq!(error.kind(), kind, "{said}: {error}");
-        assert!(error.to_string().contains(words), "{said}: {error}");
+        assert_eq!(error.kind(), kind, "{message}: {error}");
+        assert!(error.to_string().contains(words), "{message}: {error}");
         let whole_disk = words == "the disk failed";
         assert_eq!(error.to_string().contains("the disk failed"), whole_disk, "{error}");
         disk.0.lock().unwrap().failure = None;

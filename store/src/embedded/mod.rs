@@ -34,7 +34,9 @@ use redb::{Database, DatabaseError};
 use self::entries::Place;
 use self::failure::{error_at, open_error};
 use self::file::{Closing, Identity, Opened, Tables, guarded};
-use crate::blocks::{self, Block, Caches, Change, Directory, Homes, Item, Load, Stations, Tree};
+use crate::blocks::{
+    self, Block, Caches, Change, Directory, Item, Load, SensorCountries, Stations, Tree,
+};
 use crate::{
     Error, ErrorKind, Migration, Network, Page, Position, Query, Reading, Store, Summary, View,
 };
@@ -78,7 +80,7 @@ struct State {
 type Held = RwLock<Option<Arc<State>>>;
 
 struct Writer {
-    homes: Homes,
+    sensor_countries: SensorCountries,
     next_value: u64,
 }
 
@@ -143,7 +145,7 @@ impl Embedded {
             current: RwLock::new(Some(Arc::new(state))),
             held: Mutex::default(),
             caches: Caches::new(cache_bytes),
-            writer: Mutex::new(Writer { homes: Homes::default(), next_value }),
+            writer: Mutex::new(Writer { sensor_countries: SensorCountries::default(), next_value }),
         })))
     }
 }
@@ -356,7 +358,7 @@ impl Shared {
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let state = self.state()?;
         let load = self.loader(&state);
-        let changes = state.directory.plan_put(batch, &mut writer.homes, &load)?;
+        let changes = state.directory.plan_put(batch, &mut writer.sensor_countries, &load)?;
         self.change(&mut writer, state, changes)
     }
 

@@ -3,7 +3,7 @@
 use std::io::{Cursor, Read};
 
 use super::{Each, Others};
-use crate::csv::Rows;
+use crate::csv::CsvReader;
 use crate::{Error, ErrorKind};
 
 /// Number of bytes examined to detect CSV.
@@ -26,7 +26,7 @@ pub fn read(mut input: impl Read, each: Each<'_>) -> Result<Others, Error> {
         let message = "not CSV; this build supports no other formats (feature `import`)";
         return Err(Error::new(ErrorKind::Invalid, message));
     }
-    let mut rows = Rows::new(Cursor::new(head).chain(input))?;
+    let mut rows = CsvReader::new(Cursor::new(head).chain(input))?;
     let mut others = Others::default();
     rows.others()?.iter().for_each(|name| others.add(name));
     while let Some(row) = rows.next_row()? {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::kind::Kind;
 use super::{Each, ImportedRow, Others, Place, RowError, broken, columnar, invalid, json};
-use crate::csv::Rows;
+use crate::csv::CsvReader;
 use crate::{Error, ErrorKind};
 
 /// Maximum nesting of compressed files.
@@ -51,7 +51,7 @@ fn read_packed(
         }
         Kind::Zip => read_zip(&mut input, depth + 1, each, others),
         Kind::Csv => {
-            let mut rows = Rows::new(input)?;
+            let mut rows = CsvReader::new(input)?;
             rows.others()?.iter().for_each(|name| others.add(name));
             while let Some(row) = rows.next_row()? {
                 if each(row).is_break() {

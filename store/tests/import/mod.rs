@@ -62,7 +62,7 @@ fn zip(files: &[(&str, &[u8])]) -> Vec<u8> {
 /// Every way to write every digit.
 fn exact_formats() -> Vec<Format> {
     let mut formats = vec![Format::GeoJson];
-    for spelling in [Spelling::Usual, Spelling::Spreadsheet, Spelling::Report] {
+    for spelling in [Spelling::Default, Spelling::Spreadsheet, Spelling::Report] {
         formats.extend([Format::Json(spelling), Format::NdJson(spelling)]);
         for delimiter in [Delimiter::Comma, Delimiter::Semicolon, Delimiter::Tab] {
             let dialect = Dialect::new(delimiter).with_spelling(spelling);
@@ -95,7 +95,7 @@ proptest! {
     fn our_own_files_come_back_whole(some in conformance::readings()) {
         block_on(async {
             let some: Vec<_> = some.into_iter().map(possible).collect();
-            let csv = Format::Csv(Dialect::USUAL);
+            let csv = Format::Csv(Dialect::DEFAULT);
             let expected = encode(&some, csv, Column::ALL).await;
             for format in exact_formats() {
                 let file = encode(&some, format, Column::ALL).await;
@@ -114,7 +114,7 @@ proptest! {
     fn parquet_and_arrow_come_back_as_the_nearest_doubles(some in conformance::readings()) {
         block_on(async {
             let some: Vec<_> = some.into_iter().map(possible).collect();
-            let expected = readings(&encode(&some, Format::Json(Spelling::Usual), Column::ALL).await);
+            let expected = readings(&encode(&some, Format::Json(Spelling::Default), Column::ALL).await);
             for format in [Format::Parquet, Format::Arrow] {
                 let file = encode(&some, format, Column::ALL).await;
                 let found = read(&file).map_err(|(_, error)| error).unwrap();
@@ -152,7 +152,7 @@ const HEADER: &str =
 /// A row of [`HEADER`].
 fn row(cells: &str) -> Result<ImportedRow, RowError> {
     let file = format!("{HEADER}\n{cells}\n");
-    let mut rows = csv::Rows::new(file.as_bytes()).unwrap();
+    let mut rows = csv::CsvReader::new(file.as_bytes()).unwrap();
     rows.next().unwrap()
 }
 
@@ -237,7 +237,7 @@ fn a_field_that_cannot_be_read_costs_that_field() {
 #[test]
 fn a_model_that_cannot_be_read_gets_no_index() {
     let file = b"sensor_id,window,timestamp,P1,sensor_type\n7,24h,2026-11-26T20:19:33Z,8,=SDS011\n";
-    let found = csv::Rows::new(&file[..]).unwrap().next().unwrap().unwrap();
+    let found = csv::CsvReader::new(&file[..]).unwrap().next().unwrap().unwrap();
     assert_eq!(found.left_out.len(), 1);
     assert_eq!((found.reading.index(), found.reading.sensor_type.is_some()), (None, true));
 }
@@ -309,7 +309,7 @@ fn what_follows_from_the_values_is_not_taken_from_the_file() {
         let file = format!(
             "sensor_id,window,timestamp,P2,AQI_text\n7,24h,2026-11-26T20:19:33Z,4,{text}\n"
         );
-        let found = csv::Rows::new(file.as_bytes()).unwrap().next().unwrap().unwrap();
+        let found = csv::CsvReader::new(file.as_bytes()).unwrap().next().unwrap().unwrap();
         assert_eq!(found.differs, differs, "{text}");
     }
     let two = row("7,24h,2026-11-26T20:19:33Z,0,4,,,,1,Low,,inverted zero").unwrap();
@@ -436,8 +436,8 @@ fn what_is_no_file_of_readings_is_named() {
         ),
     ];
     for (file, what) in cases {
-        let said = refusal(file);
-        assert!(said.starts_with(what), "{}: {said}", String::from_utf8_lossy(file));
+        let message = refusal(file);
+        assert!(message.starts_with(what), "{}: {message}", String::from_utf8_lossy(file));
     }
     let bomb = (0..6).fold(b"sensor_id".to_vec(), |file, _| gzip(&file));
     assert_eq!(refusal(&bomb), "a file that is compressed too many times");
@@ -446,18 +446,19 @@ fn what_is_no_file_of_readings_is_named() {
 #[tokio::test]
 async fn a_cut_file_is_an_error_behind_its_rows() {
     let some: Vec<_> = (0..50).map(|n| Reading { sensor: n.into(), ..super::berlin() }).collect();
-    for format in [Format::Json(Spelling::Usual), Format::GeoJson, Format::Parquet, Format::Arrow] {
+    for format in [Format::Json(Spelling::Default), Format::GeoJson, Format::Parquet, Format::Arrow]
+    {
         let file = encode(&some, format, Column::ALL).await;
         let (rows, error) = read(&file[..file.len() - 200]).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
         let text = matches!(format, Format::Json(_) | Format::GeoJson);
         assert_eq!(rows.len(), if text { 49 } else { 0 }, "{format:?}");
     }
-    let file = gzip(&encode(&some, Format::Csv(Dialect::USUAL), Column::ALL).await);
+    let file = gzip(&encode(&some, Format::Csv(Dialect::DEFAULT), Column::ALL).await);
     let (_, error) = read(&file[..file.len() - 20]).unwrap_err();
     assert_eq!(error.to_string(), "cannot be read to its end");
     // One bad line of NDJSON is one bad row.
-    let mut file = encode(&some, Format::NdJson(Spelling::Usual), Column::ALL).await;
+    let mut file = encode(&some, Format::NdJson(Spelling::Default), Column::ALL).await;
     file.truncate(file.len() - 20);
     let rows = read(&file).map_err(|(_, error)| error).unwrap();
     assert_eq!((rows.len(), rows.iter().filter(|row| row.is_err()).count()), (50, 1));

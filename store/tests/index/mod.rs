@@ -158,7 +158,7 @@ proptest! {
             // The third time text that was kept is copied.
             for _ in 0..3 {
                 let mut text = Vec::new();
-                csv::write_page_by(&mut text, &page, Column::DEFAULT, Dialect::USUAL, standard);
+                csv::write_page_by(&mut text, &page, Column::DEFAULT, Dialect::DEFAULT, standard);
                 assert_eq!(String::from_utf8(text).unwrap(), expected, "{standard}");
             }
         });
@@ -220,7 +220,8 @@ async fn columns_of_the_index_follow_the_standard() {
     ] {
         let standard: AqiStandard = standard.parse().unwrap();
         let page = store.query(&Query::everything(), None).await.unwrap();
-        let mut encoder = Encoder::by(standard, Format::Csv(Dialect::USUAL), &columns, "").unwrap();
+        let mut encoder =
+            Encoder::by(standard, Format::Csv(Dialect::DEFAULT), &columns, "").unwrap();
         let mut file = Vec::new();
         encoder.page(&mut file, &page).unwrap();
         encoder.finish(&mut file).unwrap();

@@ -2,7 +2,7 @@
 //! system, and compared with the report's design for the same workload.
 //!
 //! [`Work`] is the workload; [`usage`] computes its usage, line by line, each with its formula;
-//! [`Prices`] has the price of a line; [`Bill`] is the total; [`ways_under`] finds settings to get
+//! [`Prices`] has the price of a line; [`Bill`] is the total; [`savings_for`] finds settings to get
 //! under a budget; [`Counters`] are those of a running system.
 
 mod bill;
@@ -12,7 +12,7 @@ mod prices;
 pub mod usage;
 
 pub use bill::{Bill, Charge, FreeTier};
-pub use budget::{Way, ways_under};
+pub use budget::{Saving, savings_for};
 pub use measured::{BadCounters, Counters};
 pub use prices::{BUILT_IN as PRICES, BadPrices, Prices};
 pub use usage::{Line, MONTH_DAYS, MONTH_HOURS};

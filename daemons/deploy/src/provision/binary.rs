@@ -71,8 +71,8 @@ mod tests {
         assert_eq!(Binary::read(elf(62)).unwrap().instance_type(), "t3.micro");
         assert_eq!(Binary::read(elf(183)).unwrap().instance_type(), "t4g.micro");
         for wrong in [vec![], elf(8), elf(62)[..18].to_vec(), b"#!/bin/sh\n".to_vec()] {
-            let said = Binary::read(wrong).unwrap_err().to_string();
-            assert!(said.contains("--binary"), "{said}");
+            let message = Binary::read(wrong).unwrap_err().to_string();
+            assert!(message.contains("--binary"), "{message}");
         }
     }
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use store::dynamodb::{DynamoDb, DynamoDbOptions};
 
 use super::stack::status_of;
-use super::{Deployment, Places, ProvisionError};
+use super::{Deployment, ProvisionError, ResourceNames};
 
 /// One health check.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,10 +35,10 @@ impl Deployment {
         let status = status_of(&stack);
         let healthy = status.ends_with("_COMPLETE") && !status.contains("ROLLBACK");
         let mut checks = vec![check(format!("stack {}", self.name), status, healthy)];
-        if let Some(places) = Places::of_outputs(&outputs) {
-            checks.push(table(&places).await);
-            checks.extend(queues(&places).await);
-            checks.push(bucket(&places).await);
+        if let Some(names) = ResourceNames::of_outputs(&outputs) {
+            checks.push(table(&names).await);
+            checks.extend(queues(&names).await);
+            checks.push(bucket(&names).await);
         }
         checks.extend(self.alarms().await);
         if machines {
@@ -95,15 +95,15 @@ impl Deployment {
                 };
                 let state = alarm.state_value().map(|state| state.as_str()).unwrap_or("unknown");
                 let why = alarm.state_reason().filter(|_| state == "ALARM").unwrap_or_default();
-                let said = format!("{state} {why}").trim_end().to_owned();
-                checks.push(check(format!("alarm {short}"), said, state != "ALARM"));
+                let message = format!("{state} {why}").trim_end().to_owned();
+                checks.push(check(format!("alarm {short}"), message, state != "ALARM"));
             }
         }
         checks
     }
 }
 
-impl Places {
+impl ResourceNames {
     /// The names in a stack's outputs.
     pub fn of_outputs(outputs: &BTreeMap<String, String>) -> Option<Self> {
         let (requests, responses) = outputs.get("Queue")?.strip_prefix("sqs:")?.split_once(',')?;
@@ -123,19 +123,19 @@ fn check(what: impl Into<String>, state: String, healthy: bool) -> Check {
     Check { what: what.into(), state, healthy }
 }
 
-async fn table(places: &Places) -> Check {
-    let opened = DynamoDb::open(&places.table, DynamoDbOptions::default()).await;
-    let what = format!("table {}", places.table);
+async fn table(names: &ResourceNames) -> Check {
+    let opened = DynamoDb::open(&names.table, DynamoDbOptions::default()).await;
+    let what = format!("table {}", names.table);
     match opened {
         Ok(_) => check(what, "active, with its index".to_owned(), true),
         Err(error) => check(what, reason(&error), false),
     }
 }
 
-async fn queues(places: &Places) -> Vec<Check> {
-    let dead = sqs::dead_letters(&places.requests);
+async fn queues(names: &ResourceNames) -> Vec<Check> {
+    let dead = sqs::dead_letters(&names.requests);
     let mut checks = Vec::new();
-    for (name, may_wait) in [(&places.requests, true), (&places.responses, true), (&dead, false)] {
+    for (name, may_wait) in [(&names.requests, true), (&names.responses, true), (&dead, false)] {
         let depth = async {
             let queue = sqs::Sqs::open(name, None, &sqs::Endpoint::default()).await?;
             queue::Queue::depth(&queue).await
@@ -152,9 +152,9 @@ async fn queues(places: &Places) -> Vec<Check> {
     checks
 }
 
-async fn bucket(places: &Places) -> Check {
-    let what = format!("bucket {}", places.bucket);
-    match s3::exists(&format!("s3://{}", places.bucket)).await {
+async fn bucket(names: &ResourceNames) -> Check {
+    let what = format!("bucket {}", names.bucket);
+    match s3::exists(&format!("s3://{}", names.bucket)).await {
         Ok(true) => check(what, "exists".to_owned(), true),
         Ok(false) => check(what, "missing".to_owned(), false),
         Err(error) => check(what, reason(&error), false),
@@ -173,17 +173,17 @@ async fn application(address: Option<&str>) -> Check {
     match asked.await {
         Err(error) => check(what, reason(&error), false),
         Ok(text) => {
-            let said: Value = serde_json::from_str(&text).unwrap_or_default();
-            let (readings, age) = (&said["readings"], said["dataAgeSeconds"].as_i64());
+            let message: Value = serde_json::from_str(&text).unwrap_or_default();
+            let (readings, age) = (&message["readings"], message["dataAgeSeconds"].as_i64());
             let age = age.map_or("none yet".to_owned(), |age| format!("{} hours ago", age / 3600));
-            let state = match said["ready"].as_bool() {
+            let state = match message["ready"].as_bool() {
                 Some(true) => format!("ready; {readings} readings, the newest {age}"),
                 _ => format!(
                     "not ready: {}",
-                    said["reason"].as_str().unwrap_or("unexpected response")
+                    message["reason"].as_str().unwrap_or("unexpected response")
                 ),
             };
-            check(what, state, said["ready"] == true)
+            check(what, state, message["ready"] == true)
         }
     }
 }

@@ -41,7 +41,7 @@ pub struct Deployment {
 
 /// The names of the retained resources.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Places {
+pub struct ResourceNames {
     /// The table.
     pub table: String,
     /// The queue of requests.
@@ -148,16 +148,16 @@ impl Deployment {
 
     /// The parameters that name the retained resources, and say which of them exist already,
     /// created manually or left by an earlier deployment.
-    pub async fn places(
+    pub async fn names(
         &self,
-        places: &Places,
+        names: &ResourceNames,
     ) -> Result<BTreeMap<&'static str, String>, ProvisionError> {
         let ours = self.resources().await?;
-        let table = dynamodb::exists(&places.table, DynamoDbOptions::default()).await;
+        let table = dynamodb::exists(&names.table, DynamoDbOptions::default()).await;
         let table = table.map_err(|error| ProvisionError::at("the table", &error))?;
-        let queues = sqs::exists(&places.requests, &sqs::Endpoint::default()).await;
+        let queues = sqs::exists(&names.requests, &sqs::Endpoint::default()).await;
         let queues = queues.map_err(|error| ProvisionError::at("the queues", &error))?;
-        let bucket = s3::exists(&format!("s3://{}", places.bucket)).await;
+        let bucket = s3::exists(&format!("s3://{}", names.bucket)).await;
         let bucket = bucket.map_err(|error| ProvisionError::at("the results", &error))?;
         // The physical id of a queue is its URL.
         let make = |there: bool, resource: &str, name: &str| {
@@ -165,25 +165,25 @@ impl Deployment {
             if !there || known == Some(name) { "yes" } else { "no" }.to_owned()
         };
         Ok(BTreeMap::from([
-            ("TableName", places.table.clone()),
-            ("RequestQueue", places.requests.clone()),
-            ("ResponseQueue", places.responses.clone()),
-            ("ResultsBucket", places.bucket.clone()),
-            ("ResultsPrefix", places.prefix.clone()),
-            ("MakeTable", make(table, "Table", &places.table)),
-            ("MakeQueues", make(queues, "Requests", &places.requests)),
-            ("MakeBucket", make(bucket, "Results", &places.bucket)),
+            ("TableName", names.table.clone()),
+            ("RequestQueue", names.requests.clone()),
+            ("ResponseQueue", names.responses.clone()),
+            ("ResultsBucket", names.bucket.clone()),
+            ("ResultsPrefix", names.prefix.clone()),
+            ("MakeTable", make(table, "Table", &names.table)),
+            ("MakeQueues", make(queues, "Requests", &names.requests)),
+            ("MakeBucket", make(bucket, "Results", &names.bucket)),
         ]))
     }
 
     /// Deletes the retained resources and the program. The stack must already be deleted.
-    pub async fn delete_data(&self, places: &Places) -> Result<Vec<String>, ProvisionError> {
+    pub async fn delete_data(&self, names: &ResourceNames) -> Result<Vec<String>, ProvisionError> {
         let mut deleted = Vec::new();
-        let gone = dynamodb::delete(&places.table, DynamoDbOptions::default()).await;
+        let gone = dynamodb::delete(&names.table, DynamoDbOptions::default()).await;
         if gone.map_err(|error| ProvisionError::at("the table", &error))? {
-            deleted.push(format!("table {}", places.table));
+            deleted.push(format!("table {}", names.table));
         }
-        for bucket in [&places.bucket, &self.artefacts()] {
+        for bucket in [&names.bucket, &self.artefacts()] {
             let gone = s3::delete(&format!("s3://{bucket}")).await;
             if gone.map_err(|error| ProvisionError::at("the bucket", &error))? {
                 deleted.push(format!("bucket {bucket}"));

@@ -47,7 +47,7 @@ impl Deployment {
     pub async fn up(
         &self,
         parameters: BTreeMap<&'static str, String>,
-        mut tell: impl FnMut(&Event),
+        mut report: impl FnMut(&Event),
     ) -> Result<Change, ProvisionError> {
         let there = self.stack().await?;
         let status = there.as_ref().map(status_of).unwrap_or_default();
@@ -62,7 +62,7 @@ impl Deployment {
         }
         let exists = there.is_some() && !broken.contains(&status.as_str());
         if there.is_some() && !exists {
-            self.down(&mut tell).await?;
+            self.down(&mut report).await?;
         }
         let template = self.template_url().await?;
         let parameters = parameters.into_iter().map(|(name, value)| {
@@ -83,7 +83,9 @@ impl Deployment {
                 .client_request_token(&token);
             match update.send().await {
                 Ok(updating) => (updating.stack_id.unwrap_or_default(), Change::Updated),
-                Err(error) if error.message().is_some_and(|said| said.contains("No updates")) => {
+                Err(error)
+                    if error.message().is_some_and(|message| message.contains("No updates")) =>
+                {
                     return Ok(Change::Unchanged);
                 }
                 Err(error) => return Err(self.refused("update", error)),
@@ -108,7 +110,7 @@ impl Deployment {
             })?;
             (created.stack_id.unwrap_or_default(), Change::Created)
         };
-        let (ended, failed) = self.until_done(&id, &token, &mut tell).await?;
+        let (ended, failed) = self.until_done(&id, &token, &mut report).await?;
         if failed.is_empty() && !ended.contains("ROLLBACK") && ended.ends_with("_COMPLETE") {
             return Ok(change);
         }
@@ -117,13 +119,13 @@ impl Deployment {
 
     /// Deletes the stack, but not the retained resources; reports each event. Returns whether it
     /// existed.
-    pub async fn down(&self, tell: &mut impl FnMut(&Event)) -> Result<bool, ProvisionError> {
+    pub async fn down(&self, report: &mut impl FnMut(&Event)) -> Result<bool, ProvisionError> {
         let Some(stack) = self.stack().await? else { return Ok(false) };
         let id = stack.stack_id.unwrap_or_default();
         let token = format!("airshed-{}", Uuid::new_v4());
         let delete = self.stacks.delete_stack().stack_name(&id).client_request_token(&token);
         delete.send().await.map_err(|error| self.refused("delete", error))?;
-        let (ended, failed) = self.until_done(&id, &token, tell).await?;
+        let (ended, failed) = self.until_done(&id, &token, report).await?;
         match ended.as_str() {
             "DELETE_COMPLETE" => Ok(true),
             _ => Err(self.failure(&ended, &failed).await),
@@ -145,7 +147,9 @@ impl Deployment {
                 let found = described.stacks.unwrap_or_default().into_iter().next();
                 Ok(found.filter(|stack| status_of(stack) != "DELETE_COMPLETE"))
             }
-            Err(error) if error.message().is_some_and(|said| said.contains("does not exist")) => {
+            Err(error)
+                if error.message().is_some_and(|message| message.contains("does not exist")) =>
+            {
                 Ok(None)
             }
             Err(error) => Err(self.refused("describe", error)),
@@ -184,7 +188,7 @@ impl Deployment {
         &self,
         id: &str,
         token: &str,
-        tell: &mut impl FnMut(&Event),
+        report: &mut impl FnMut(&Event),
     ) -> Result<(String, Vec<Event>), ProvisionError> {
         let mut known = HashSet::new();
         let mut failed = Vec::new();
@@ -201,7 +205,7 @@ impl Deployment {
                     continue;
                 }
                 let event = Event::of(&event);
-                tell(&event);
+                report(&event);
                 if event.status.ends_with("_FAILED") {
                     failed.push(event);
                 }
@@ -261,7 +265,7 @@ impl Deployment {
         R: std::fmt::Debug + 'static,
     {
         let why = match (error.code(), error.message()) {
-            (Some(code), Some(said)) => format!("{code}: {said}"),
+            (Some(code), Some(message)) => format!("{code}: {message}"),
             _ => reason(&error),
         };
         ProvisionError(format!("CloudFormation cannot {doing} the stack {}: {why}", self.name))

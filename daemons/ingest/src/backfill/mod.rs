@@ -30,7 +30,7 @@ use tracing::{info, warn};
 
 use self::archive::{Found, Span};
 use self::fetch::Fetcher;
-use self::place::Places;
+use self::place::Countries;
 use self::read::{Data, Input, OfDay, Threads};
 use self::record::Record;
 use self::spool::{Spool, number_of};
@@ -130,14 +130,14 @@ pub async fn run(
 ) -> Result<Backfilled, BackfillError> {
     let last = backfill.last_day(now).min(*backfill.days.end());
     let days = *backfill.days.start()..=last;
-    let mut run = Run {
+    let mut run = Runner {
         backfill,
         destination,
         shown,
         source: Source::of(backfill)?,
         record: Record::open(backfill.record_path(), backfill.what()),
         threads: Threads::new(backfill.is_running()),
-        places: Places::new(),
+        places: Countries::new(),
         climate: Locations::default(),
         spooled: None,
         complete: true,
@@ -255,14 +255,14 @@ struct Spooled {
     complete: bool,
 }
 
-struct Run<'a> {
+struct Runner<'a> {
     backfill: &'a Backfill,
     destination: &'a dyn Destination,
     shown: &'a (dyn Fn(Step) + Sync),
     source: Source,
     record: Record,
     threads: Threads,
-    places: Places,
+    places: Countries,
     /// Of the day and the day before.
     climate: Locations,
     spooled: Option<Spooled>,
@@ -279,7 +279,7 @@ struct ReadDay {
     complete: bool,
 }
 
-impl Run<'_> {
+impl Runner<'_> {
     /// Reads, stores and records a day.
     async fn day(&mut self, date: Date) -> Result<(), BackfillError> {
         let begun = std::time::Instant::now();

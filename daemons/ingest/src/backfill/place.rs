@@ -8,7 +8,7 @@ use store::Country;
 
 /// The countries' boundaries, © OpenStreetMap contributors (ODbL 1.0), and places that were asked
 /// for.
-pub(super) struct Places {
+pub(super) struct Countries {
     boundaries: Option<CountryBoundaries>,
     known: HashMap<(Decimal, Decimal), Option<Country>>,
 }
@@ -16,7 +16,7 @@ pub(super) struct Places {
 /// Places that are remembered: more than the network has.
 const MOST: usize = 200_000;
 
-impl Places {
+impl Countries {
     pub(super) fn new() -> Self {
         // The crate's own data.
         let boundaries = CountryBoundaries::from_reader(BOUNDARIES_ODBL_360X180).ok();

@@ -18,14 +18,19 @@ use object_store::{ObjectStore, Result};
 #[derive(Debug, Clone)]
 pub struct Objects {
     store: Arc<dyn ObjectStore>,
-    links: Option<Arc<dyn Links>>,
+    presigner: Option<Arc<dyn Presigner>>,
 }
 
 /// Creates presigned URLs.
 #[async_trait]
-trait Links: std::fmt::Debug + Send + Sync {
+trait Presigner: std::fmt::Debug + Send + Sync {
     /// A presigned URL whose response has these headers.
-    async fn link(&self, path: &Path, media_type: &str, disposition: &str) -> Result<HeaderValue>;
+    async fn presign(
+        &self,
+        path: &Path,
+        media_type: &str,
+        disposition: &str,
+    ) -> Result<HeaderValue>;
 }
 
 /// The object store could not be opened: what is wrong, and what to do.
@@ -36,7 +41,7 @@ pub struct OpenError(String);
 impl Objects {
     /// Objects in a store without presigned URLs.
     pub fn new(store: Arc<dyn ObjectStore>) -> Self {
-        Self { store, links: None }
+        Self { store, presigner: None }
     }
 
     /// Opens the object store of a URL: `memory:`, `file:DIR` (created if missing) or
@@ -73,14 +78,14 @@ impl Objects {
 
     /// A presigned URL of an object, valid for a quarter of an hour, whose response has these
     /// headers; `None` if the store does not support presigned URLs.
-    pub async fn link(
+    pub async fn presign(
         &self,
         path: &Path,
         media_type: &str,
         disposition: &str,
     ) -> Option<Result<HeaderValue>> {
-        let links = self.links.as_ref()?;
-        Some(links.link(path, media_type, disposition).await)
+        let presigner = self.presigner.as_ref()?;
+        Some(presigner.presign(path, media_type, disposition).await)
     }
 }
 

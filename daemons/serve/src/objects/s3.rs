@@ -25,7 +25,7 @@ use object_store::signer::{SignedUrlOptions, Signer};
 use object_store::{ObjectStore, RetryConfig};
 use sha2::{Digest, Sha256};
 
-use super::{Links, Objects, OpenError};
+use super::{Objects, OpenError, Presigner};
 
 /// How long one call is retried.
 const RETRY_FOR: Duration = Duration::from_secs(60);
@@ -82,9 +82,9 @@ pub(super) async fn open(url: &str) -> Result<Objects, OpenError> {
             place.bucket
         )));
     }
-    let links = Signed { bucket: Arc::clone(&s3), prefix: place.prefix.clone() };
+    let presigner = Signed { bucket: Arc::clone(&s3), prefix: place.prefix.clone() };
     let store = Arc::new(PrefixStore::new(s3, place.prefix));
-    Ok(Objects { store, links: Some(Arc::new(links)) })
+    Ok(Objects { store, presigner: Some(Arc::new(presigner)) })
 }
 
 /// Presigned URLs for the objects of a bucket.
@@ -95,8 +95,8 @@ struct Signed {
 }
 
 #[async_trait]
-impl Links for Signed {
-    async fn link(
+impl Presigner for Signed {
+    async fn presign(
         &self,
         path: &Path,
         media_type: &str,
@@ -151,9 +151,9 @@ pub async fn provision(url: &str) -> Result<Provisioned, OpenError> {
         account.must(Method::PUT, &place.bucket, "", body).await?;
     }
     account.must(Method::PUT, &place.bucket, "publicAccessBlock", closed()).await?;
-    let (rules, said) =
+    let (rules, message) =
         account.call(Method::GET, &place.bucket, "lifecycle", String::new()).await?;
-    let ours = said.matches("<Rule>").count() == 1 && said.contains(RULE);
+    let ours = message.matches("<Rule>").count() == 1 && message.contains(RULE);
     let own_rules = rules.is_success() && !created && !ours;
     if !own_rules {
         account.must(Method::PUT, &place.bucket, "lifecycle", uploads_end()).await?;
@@ -221,13 +221,13 @@ async fn is_there(s3: &AmazonS3, place: &Place) -> Result<bool, OpenError> {
     match s3.list(Some(&place.prefix)).next().await {
         None | Some(Ok(_)) => Ok(true),
         Some(Err(error)) => {
-            let said = reason(&error);
-            if said.contains("NoSuchBucket")
+            let message = reason(&error);
+            if message.contains("NoSuchBucket")
                 || matches!(error, object_store::Error::NotFound { .. })
             {
                 return Ok(false);
             }
-            Err(OpenError(format!("cannot access the bucket {}: {said}", place.bucket)))
+            Err(OpenError(format!("cannot access the bucket {}: {message}", place.bucket)))
         }
     }
 }
@@ -318,12 +318,12 @@ impl Account {
         what: &str,
         body: String,
     ) -> Result<(), OpenError> {
-        let (status, said) = self.call(method, bucket, what, body).await?;
+        let (status, message) = self.call(method, bucket, what, body).await?;
         if status.is_success() {
             return Ok(());
         }
         let doing = if what.is_empty() { "creating it" } else { what };
-        Err(OpenError(format!("S3 refused the bucket {bucket} ({doing}): {status}: {said}")))
+        Err(OpenError(format!("S3 refused the bucket {bucket} ({doing}): {status}: {message}")))
     }
 }
 

@@ -15,38 +15,38 @@ use super::problem::Problem;
 const SUMMARY_HOLDS: Duration = Duration::from_secs(30);
 
 /// Maximum number of concurrent interactive requests.
-const ASIDE: usize = 8;
+const INTERACTIVE: usize = 8;
 
 /// How long an interactive request waits for a permit.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// The permits for direct responses.
-pub(super) struct Room {
+pub(super) struct AdmissionControl {
     all: Arc<Semaphore>,
     large: Arc<Semaphore>,
-    aside: Arc<Semaphore>,
+    interactive: Arc<Semaphore>,
     large_from: u64,
     summary: AsyncMutex<Option<(Instant, Summary)>>,
 }
 
 /// Permits held by a query.
-pub(super) struct Places {
+pub(super) struct Permits {
     _one: OwnedSemaphorePermit,
     _large: Option<OwnedSemaphorePermit>,
 }
 
-impl Drop for Places {
+impl Drop for Permits {
     fn drop(&mut self) {
         metrics::gauge!("airshed_queries_in_flight").decrement(1);
     }
 }
 
-impl Room {
+impl AdmissionControl {
     pub(super) fn new(limits: &Limits) -> Self {
         Self {
             all: Arc::new(Semaphore::new(limits.in_flight)),
             large: Arc::new(Semaphore::new(limits.large_in_flight)),
-            aside: Arc::new(Semaphore::new(ASIDE)),
+            interactive: Arc::new(Semaphore::new(INTERACTIVE)),
             large_from: limits.large,
             summary: AsyncMutex::default(),
         }
@@ -54,21 +54,21 @@ impl Room {
 
     /// A permit for an interactive request of the page. Such requests are short and have their own
     /// permits, so that the page works while files use all of theirs.
-    pub(super) async fn aside(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        let place = timeout(LONGEST_WAIT, Arc::clone(&self.aside).acquire_owned()).await;
+    pub(super) async fn interactive(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let permit = timeout(LONGEST_WAIT, Arc::clone(&self.interactive).acquire_owned()).await;
         let busy = Problem::Busy("Too many concurrent requests. Retry in a moment.");
-        place.ok().and_then(Result::ok).ok_or(busy)
+        permit.ok().and_then(Result::ok).ok_or(busy)
     }
 
     /// Permits for a query; `None` if there is no capacity now.
-    pub(super) async fn take(&self, query: &Query, store: &dyn Store) -> Option<Places> {
+    pub(super) async fn take(&self, query: &Query, store: &dyn Store) -> Option<Permits> {
         let one = Arc::clone(&self.all).try_acquire_owned().ok()?;
         let large = match self.is_large(query, store).await {
             true => Some(Arc::clone(&self.large).try_acquire_owned().ok()?),
             false => None,
         };
         metrics::gauge!("airshed_queries_in_flight").increment(1);
-        Some(Places { _one: one, _large: large })
+        Some(Permits { _one: one, _large: large })
     }
 
     /// Whether a query may match many readings. A query whose size cannot be estimated is not
@@ -100,18 +100,18 @@ impl Room {
 /// A keyed lock for concurrent equal requests (single flight): the second one finds the response of
 /// the first one in the cache.
 #[derive(Default)]
-pub(super) struct Turns(Mutex<HashMap<String, Weak<AsyncMutex<()>>>>);
+pub(super) struct KeyedLock(Mutex<HashMap<String, Weak<AsyncMutex<()>>>>);
 
-impl Turns {
+impl KeyedLock {
     /// The lock to hold while a request with this key is processed.
     pub(super) fn of(&self, key: String) -> Arc<AsyncMutex<()>> {
-        let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        turns.retain(|_, turn| turn.strong_count() > 0);
-        if let Some(turn) = turns.get(&key).and_then(Weak::upgrade) {
-            return turn;
+        let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        locks.retain(|_, lock| lock.strong_count() > 0);
+        if let Some(lock) = locks.get(&key).and_then(Weak::upgrade) {
+            return lock;
         }
-        let turn = Arc::default();
-        turns.insert(key, Arc::downgrade(&turn));
-        turn
+        let lock = Arc::default();
+        locks.insert(key, Arc::downgrade(&lock));
+        lock
     }
 }

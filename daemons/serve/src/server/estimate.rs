@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::Shared;
 use super::answer::{Answer, json as respond_json};
 use super::problem::Problem;
-use crate::request::Ask;
+use crate::request::QueryRequest;
 
 /// Rows are counted for at most this long; beyond that, the store's summary is used.
 const COUNTING: Duration = Duration::from_millis(100);
@@ -20,16 +20,16 @@ const COUNTING: Duration = Duration::from_millis(100);
 const SAMPLE_ROWS: u64 = 1000;
 
 pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answer, Problem> {
-    let ask = shared.server.defaults().form(query.unwrap_or_default().as_bytes())?;
-    let ask = shared.server.restrict(ask).await?;
+    let request = shared.server.defaults().form(query.unwrap_or_default().as_bytes())?;
+    let request = shared.server.restrict(request).await?;
     let store = &shared.server.store;
-    let most = shared.room.estimate(&ask.query, store.as_ref()).await?;
-    let large = shared.room.is_large(&ask.query, store.as_ref()).await;
-    let _place = shared.room.aside().await?;
+    let most = shared.admission.estimate(&request.query, store.as_ref()).await?;
+    let large = shared.admission.is_large(&request.query, store.as_ref()).await;
+    let _permit = shared.admission.interactive().await?;
     let view = store.snapshot().await?;
-    let sample = sample(shared, &ask, Arc::clone(&view)).await?;
+    let sample = sample(shared, &request, Arc::clone(&view)).await?;
     let begun = Instant::now();
-    let mut pages = ask.pages_of(view);
+    let mut pages = request.pages_of(view);
     let (mut rows, mut complete) = (0, true);
     while let Some(page) = pages.next().await.transpose()? {
         rows += page.len() as u64;
@@ -39,7 +39,7 @@ pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answe
         }
     }
     if !complete {
-        rows = most.max(rows).min(ask.limit.unwrap_or(u64::MAX));
+        rows = most.max(rows).min(request.limit.unwrap_or(u64::MAX));
     }
     let body = json!({
         "rows": rows,
@@ -71,17 +71,21 @@ impl Sample {
     }
 }
 
-async fn sample(shared: &Shared, ask: &Ask, view: Arc<dyn View>) -> Result<Sample, Problem> {
+async fn sample(
+    shared: &Shared,
+    request: &QueryRequest,
+    view: Arc<dyn View>,
+) -> Result<Sample, Problem> {
     let (mut file, mut empty, mut rows) = (Vec::new(), Vec::new(), 0);
-    let mut encoder = ask.encoder(&shared.server.networks.attribution(&ask.query))?;
-    let first = SAMPLE_ROWS.min(ask.limit.unwrap_or(u64::MAX));
-    let mut pages = ask.pages_of(view).up_to(first);
+    let mut encoder = request.encoder(&shared.server.networks.attribution(&request.query))?;
+    let first = SAMPLE_ROWS.min(request.limit.unwrap_or(u64::MAX));
+    let mut pages = request.pages_of(view).up_to(first);
     while let Some(page) = pages.next().await.transpose()? {
         rows += page.len() as u64;
         encoder.page(&mut file, &page)?;
     }
     encoder.finish(&mut file)?;
-    ask.encoder(&shared.server.networks.attribution(&ask.query))?.finish(&mut empty)?;
+    request.encoder(&shared.server.networks.attribution(&request.query))?.finish(&mut empty)?;
     let [bytes, empty] = [file, empty].map(|file| file.len() as u64);
     Ok(Sample { rows, bytes, empty })
 }

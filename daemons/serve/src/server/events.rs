@@ -31,7 +31,7 @@ pub(super) fn answer(shared: &Arc<Shared>) -> Result<Answer, Problem> {
     let (listener, shared) = (events.listen(), Arc::clone(shared));
     tokio::spawn(async move {
         tokio::select! {
-            () = tell(&shared, listener, &mut sender) => {}
+            () = send_events(&shared, listener, &mut sender) => {}
             () = shared.stop.cancelled() => {}
         }
     });
@@ -42,12 +42,12 @@ pub(super) fn answer(shared: &Arc<Shared>) -> Result<Answer, Problem> {
 }
 
 /// Sends events until the client disconnects, or stops reading.
-async fn tell(shared: &Shared, mut listener: Listener, sender: &mut Sender<Bytes, CutOff>) {
-    let stall = shared.server.limits.stall;
+async fn send_events(shared: &Shared, mut listener: Listener, sender: &mut Sender<Bytes, CutOff>) {
+    let write_timeout = shared.server.limits.write_timeout;
     let mut alive = interval_at(Instant::now() + ALIVE, ALIVE);
     let mut text = ": what is stored from now on\n\n".to_owned();
     loop {
-        let sent = timeout(stall, sender.send_data(text.into())).await;
+        let sent = timeout(write_timeout, sender.send_data(text.into())).await;
         if !matches!(sent, Ok(Ok(()))) {
             return;
         }

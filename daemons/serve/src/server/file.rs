@@ -5,17 +5,17 @@ use http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName
 
 use super::Shared;
 use super::answer::{Answer, full, set};
-use crate::request::Ask;
+use crate::request::QueryRequest;
 
 /// The header values about a response's rows.
-pub(super) struct Rows {
+pub(super) struct RowCounts {
     /// The number of rows with a flag of implausibility.
     pub(super) doubtful: u64,
     /// Whether the limit cut off rows.
     pub(super) truncated: bool,
 }
 
-impl Rows {
+impl RowCounts {
     pub(super) const DOUBTFUL: HeaderName = HeaderName::from_static("airshed-doubtful-rows");
     pub(super) const TRUNCATED: HeaderName = HeaderName::from_static("airshed-truncated");
 
@@ -30,27 +30,36 @@ impl Rows {
 }
 
 /// The headers of a file. Its name also shows if rows were cut off.
-pub(super) fn describe_file(shared: &Shared, answer: &mut Answer, ask: &Ask, rows: Option<&Rows>) {
-    let mut name = ask.file_name();
+pub(super) fn describe_file(
+    shared: &Shared,
+    answer: &mut Answer,
+    request: &QueryRequest,
+    rows: Option<&RowCounts>,
+) {
+    let mut name = request.file_name();
     let is_cut = rows.is_none_or(|rows| rows.truncated);
     if let Some((limit, (stem, extension))) =
-        ask.limit.zip(name.rsplit_once('.')).filter(|_| is_cut)
+        request.limit.zip(name.rsplit_once('.')).filter(|_| is_cut)
     {
         name = format!("{stem}-first-{limit}.{extension}");
     }
-    set(answer, CONTENT_TYPE, ask.format.media_type());
+    set(answer, CONTENT_TYPE, request.format.media_type());
     set(answer, CONTENT_DISPOSITION, &format!("attachment; filename=\"{name}\""));
-    shared.server.set_licences(answer, &ask.query);
-    answer.headers_mut().extend(rows.map(Rows::headers).unwrap_or_default());
+    shared.server.set_licences(answer, &request.query);
+    answer.headers_mut().extend(rows.map(RowCounts::headers).unwrap_or_default());
     if let Some(length) = hyper::body::Body::size_hint(answer.body()).exact() {
         set(answer, CONTENT_LENGTH, &length.to_string());
     }
 }
 
 /// The same headers for a cached file.
-pub(super) fn headers_of_file(shared: &Shared, ask: &Ask, rows: &Rows) -> HeaderMap {
+pub(super) fn headers_of_file(
+    shared: &Shared,
+    request: &QueryRequest,
+    rows: &RowCounts,
+) -> HeaderMap {
     let mut answer = Answer::new(full(""));
-    describe_file(shared, &mut answer, ask, Some(rows));
+    describe_file(shared, &mut answer, request, Some(rows));
     let mut headers = std::mem::take(answer.headers_mut());
     headers.remove(CONTENT_LENGTH); // set for the encoding that is sent
     headers

@@ -5,14 +5,14 @@ use store::Summary;
 
 use super::Shared;
 use super::problem::Problem;
-use crate::request::{Ask, BadRequest, Dates, Defaults};
+use crate::request::{BadRequest, Dates, Defaults, QueryRequest};
 
 /// Fields that only files have.
 const OF_FILES: [&str; 6] = ["columns", "format", "delimiter", "decimal", "bom", "limit"];
 
 /// The selected readings.
 pub(super) struct Chosen {
-    pub(super) ask: Ask,
+    pub(super) request: QueryRequest,
     /// The reference time for ages: the end of the dates, but not after the bulk of the readings.
     pub(super) moment: Timestamp,
     /// The reference time for silence: the clock if no end is given, since the query is about the
@@ -33,13 +33,13 @@ pub(super) async fn read(
     let last = summary.extent.map_or(newest, |(_, last)| last);
     let dates = Dates { last, newest, span };
     let defaults = Defaults { dates: Some(dates), ..shared.server.defaults() };
-    let ask = defaults.form(query.unwrap_or_default().as_bytes())?;
-    let ask = shared.server.restrict(ask).await?;
-    if let Some(name) = ask.fields().find(|name| OF_FILES.contains(name)) {
+    let request = defaults.form(query.unwrap_or_default().as_bytes())?;
+    let request = shared.server.restrict(request).await?;
+    if let Some(name) = request.fields().find(|name| OF_FILES.contains(name)) {
         return Err(BadRequest::new(name, "only for files; use /api/query").into());
     }
-    let moment = ask.query.until.min(newest);
-    let names_end = ask.fields().any(|name| name == "endDate");
+    let moment = request.query.until.min(newest);
+    let names_end = request.fields().any(|name| name == "endDate");
     let silence_at = if names_end { moment } else { now() };
-    Ok(Chosen { ask, moment, silence_at })
+    Ok(Chosen { request, moment, silence_at })
 }

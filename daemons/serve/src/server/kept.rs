@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use store::{Error, View};
 
 use super::whole::{Effort, Whole};
-use crate::request::Ask;
+use crate::request::QueryRequest;
 
 /// Estimated number of entries. With more, the cache would be split into shards too small for a
 /// long response.
@@ -51,12 +51,16 @@ impl Kept {
 
     /// The tag of a response: a hash of the query and the store's version; `None` if the store has
     /// no version, or the cache is disabled.
-    pub(super) async fn tag(&self, ask: &Ask, view: &dyn View) -> Result<Option<String>, Error> {
+    pub(super) async fn tag(
+        &self,
+        request: &QueryRequest,
+        view: &dyn View,
+    ) -> Result<Option<String>, Error> {
         if self.answers.capacity() == 0 {
             return Ok(None);
         }
-        let Some(state) = ask.state_of(view).await? else { return Ok(None) };
-        let question = serde_json::to_string(&ask.to_object()).unwrap_or_default(); // plain JSON
+        let Some(state) = request.state_of(view).await? else { return Ok(None) };
+        let question = serde_json::to_string(&request.to_object()).unwrap_or_default(); // plain JSON
         let all = [env!("CARGO_PKG_VERSION"), &state, &question];
         let digest = Sha256::digest(all.join("\n"));
         Ok(Some(format!("W/\"{}\"", &hexadecimal(&digest)[..32])))
@@ -77,7 +81,12 @@ impl Kept {
     }
 
     /// Caches a complete response, if it is not too long.
-    pub(super) fn keep(&self, mut collected: Collecting, ask: &Ask, headers: HeaderMap) {
+    pub(super) fn keep(
+        &self,
+        mut collected: Collecting,
+        request: &QueryRequest,
+        headers: HeaderMap,
+    ) {
         let (chunks, length) = (std::mem::take(&mut collected.chunks), collected.length);
         let Some(tag) = collected.tag.take() else { return };
         let text = match <[Bytes; 1]>::try_from(chunks) {
@@ -88,7 +97,7 @@ impl Kept {
                 text.freeze()
             }
         };
-        let compressed_already = ask.format.name() == "parquet" || length < SHORT;
+        let compressed_already = request.format.name() == "parquet" || length < SHORT;
         let effort = if compressed_already { Effort::None } else { Effort::Some };
         let whole = Whole::new(text, tag.clone(), headers, effort);
         self.answers.insert(tag, Arc::new(whole));

@@ -77,7 +77,7 @@ struct Made {
 #[derive(Clone, PartialEq)]
 struct Of {
     summary: Summary,
-    /// See [`Ask::state_of`](crate::request::Ask::state_of); `None` if the store has no versions.
+    /// See [`QueryRequest::state_of`](crate::request::Ask::state_of); `None` if the store has no versions.
     state: Option<String>,
 }
 
@@ -88,9 +88,9 @@ pub(super) async fn answer(
 ) -> Result<Answer, Problem> {
     let summary = shared.server.store.summary().await?;
     let chosen = filters::read(shared, &summary, query, SPAN).await?;
-    let view = chosen.ask.view_of(Arc::clone(&shared.server.store) as Arc<dyn View>);
-    let of = Of { summary, state: chosen.ask.state_of(view.as_ref()).await? };
-    let key = serde_json::to_string(&chosen.ask.to_object()).unwrap_or_default(); // plain JSON
+    let view = chosen.request.view_of(Arc::clone(&shared.server.store) as Arc<dyn View>);
+    let of = Of { summary, state: chosen.request.state_of(view.as_ref()).await? };
+    let key = serde_json::to_string(&chosen.request.to_object()).unwrap_or_default(); // plain JSON
     let made = match shared.latest.0.get(&key) {
         Some(made) if made.since.elapsed() < LONGEST => {
             let changed = made.of != of || made.moment != chosen.moment;
@@ -129,8 +129,8 @@ async fn make_in_turn(
     chosen: Chosen,
     of: Of,
 ) -> Result<Arc<Made>, Problem> {
-    let turn = shared.turns.of(format!("latest {key}"));
-    let _turn = turn.lock().await;
+    let lock = shared.locks.of(format!("latest {key}"));
+    let _guard = lock.lock().await;
     if let Some(made) = shared.latest.0.get(&key).filter(|made| made.since.elapsed() < FRESH) {
         return Ok(made);
     }
@@ -141,25 +141,25 @@ async fn make_in_turn(
 
 async fn make(
     shared: &Shared,
-    Chosen { ask, moment, silence_at }: &Chosen,
+    Chosen { request, moment, silence_at }: &Chosen,
     of: Of,
 ) -> Result<Arc<Made>, Problem> {
-    let _place = shared.room.aside().await?;
+    let _permit = shared.admission.interactive().await?;
     let (since, moment) = (Instant::now(), *moment);
     let collection = Collection {
         moment,
         silence_at: *silence_at,
-        quality: ask.quality.unwrap_or(Quality::All),
-        standard: ask.query.standard,
-        home: ask.home,
-        attribution: shared.server.networks.attribution(&ask.query),
+        quality: request.quality.unwrap_or(Quality::All),
+        standard: request.query.standard,
+        home: request.home,
+        attribution: shared.server.networks.attribution(&request.query),
     };
-    let view = ask.view_of(Arc::clone(&shared.server.store) as Arc<dyn View>);
-    let page = view.latest(&ask.query).await?;
+    let view = request.view_of(Arc::clone(&shared.server.store) as Arc<dyn View>);
+    let page = view.latest(&request.query).await?;
     let text = in_background(move || collection.write(&page).into()).await?;
     let mut head = Response::new(full(Bytes::new()));
     set(&mut head, CONTENT_TYPE, "application/geo+json");
-    shared.server.set_licences(&mut head, &ask.query);
+    shared.server.set_licences(&mut head, &request.query);
     let headers = std::mem::take(head.headers_mut());
     let tag = format!("W/\"{}\"", &hexadecimal(&Sha256::digest(&text))[..32]);
     Ok(Arc::new(Made {

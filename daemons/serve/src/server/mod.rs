@@ -58,9 +58,9 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::{debug, info, warn};
 use uuid::Uuid;
 
-use self::admission::{Room, Turns};
+use self::admission::{AdmissionControl, KeyedLock};
 pub use self::answer::BoxError;
-use self::file::Rows;
+use self::file::RowCounts;
 use self::kept::Kept;
 use self::latest::Latest;
 use self::series::Series;
@@ -69,22 +69,22 @@ use crate::freshness::Freshness;
 use crate::jobs::Jobs;
 use crate::message;
 use crate::networks::Networks;
-use crate::request::{Ask, Defaults};
+use crate::request::{Defaults, QueryRequest};
 use crate::trace::REQUEST_ID;
-use crate::watch::Watch;
+use crate::watch::GaugeSampler;
 
 /// The parts of a server.
 pub struct Server {
     /// The store of readings.
     pub store: Arc<dyn Store>,
     /// The job backend for queries beyond capacity; `None`: they are refused.
-    pub desk: Option<Desk>,
+    pub job_backend: Option<JobBackend>,
     /// The status of the feed, if this process collects it.
     pub feed: Option<Arc<FeedStatus>>,
     /// The events of this process's puts, for `/api/events`.
     pub events: Option<Events>,
     /// The metrics of `/metrics`.
-    pub watch: Arc<Watch>,
+    pub watch: Arc<GaugeSampler>,
     /// The clock.
     pub clock: Clock,
     /// The limits.
@@ -105,8 +105,8 @@ impl Server {
     }
 
     /// A request restricted to served networks.
-    async fn restrict(&self, ask: Ask) -> Result<Ask, problem::Problem> {
-        Ok(self.networks.restrict(ask, &self.store.networks().await?)?)
+    async fn restrict(&self, request: QueryRequest) -> Result<QueryRequest, problem::Problem> {
+        Ok(self.networks.restrict(request, &self.store.networks().await?)?)
     }
 
     /// A query for all served readings.
@@ -124,7 +124,7 @@ impl Server {
 }
 
 /// The job backend.
-pub struct Desk {
+pub struct JobBackend {
     /// The job records and results.
     pub jobs: Jobs,
     /// The queues of jobs and of their completions.
@@ -141,11 +141,11 @@ pub struct Limits {
     /// Estimated number of readings above which a query is large.
     pub large: u64,
     /// Size in bytes from which results are served by a redirect to a presigned URL, if supported.
-    pub link_from: Option<u64>,
+    pub redirect_min_bytes: Option<u64>,
     /// The data age above which the data is stale.
     pub stale_after: SignedDuration,
     /// Write timeout: a response is aborted when no bytes could be sent for this long.
-    pub stall: Duration,
+    pub write_timeout: Duration,
     /// How long open responses are drained at shutdown.
     pub drain: Duration,
     /// Cache size in bytes for complete responses; 0 if checking for changes of the store is
@@ -155,17 +155,17 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        let (stall, drain) = (Duration::from_secs(60), Duration::from_secs(8));
+        let (write_timeout, drain) = (Duration::from_secs(60), Duration::from_secs(8));
         let (large_in_flight, large) = (10, 1_000_000);
         let stale_after = SignedDuration::from_hours(26); // a day's fetch, with some margin
-        let (link_from, kept_answers) = (None, 64 << 20);
+        let (redirect_min_bytes, kept_answers) = (None, 64 << 20);
         Self {
             in_flight: 100,
             large_in_flight,
             large,
-            link_from,
+            redirect_min_bytes,
             stale_after,
-            stall,
+            write_timeout,
             drain,
             kept_answers,
         }
@@ -190,8 +190,8 @@ const WAKE_BUFFER: usize = 1024;
 /// The shared state of the handlers.
 struct Shared {
     server: Server,
-    room: Room,
-    turns: Turns,
+    admission: AdmissionControl,
+    locks: KeyedLock,
     latest: Latest,
     kept: Kept,
     series: Series,
@@ -257,7 +257,7 @@ where
     if !page::is_built() {
         info!("the page was not built (make web): serving the plain form instead");
     }
-    let room = Room::new(&server.limits);
+    let admission = AdmissionControl::new(&server.limits);
     let kept = Kept::new(server.limits.kept_answers);
     let networks = Arc::clone(&server.networks);
     let freshness = Freshness::new(Arc::clone(&server.store), server.clock.clone(), Some(networks));
@@ -265,8 +265,8 @@ where
     let cors = cors_layer(&server.cors);
     let shared = Arc::new(Shared {
         server,
-        room,
-        turns: Turns::default(),
+        admission,
+        locks: KeyedLock::default(),
         latest: Latest::default(),
         series: Series::default(),
         kept,
@@ -301,7 +301,7 @@ fn answered(shared: Arc<Shared>, request: Request<answer::RequestBody>) -> Answe
 /// Serves until stopped, then drains open responses for a limited time. Must run within a tokio
 /// runtime.
 pub async fn run(server: Server, listener: TcpListener, stop: CancellationToken) {
-    let (drain, stall) = (server.limits.drain, server.limits.stall);
+    let (drain, write_timeout) = (server.limits.drain, server.limits.write_timeout);
     let service = match service(server, &stop) {
         Ok(service) => service,
         Err(error) => return warn!(reason = reason(&error), "cannot start the server"),
@@ -324,7 +324,7 @@ pub async fn run(server: Server, listener: TcpListener, stop: CancellationToken)
         };
         let _ = stream.set_nodelay(true);
         let mut stream = TimeoutStream::new(stream);
-        stream.set_write_timeout(Some(stall)); // hyper polls a body only after the previous data was sent
+        stream.set_write_timeout(Some(write_timeout)); // hyper polls a body only after the previous data was sent
         let stream = TokioIo::new(Box::pin(stream));
         let service = TowerToHyperService::new(service.clone());
         let connection = graceful.watch(builder.serve_connection(stream, service));
@@ -343,13 +343,13 @@ pub async fn run(server: Server, listener: TcpListener, stop: CancellationToken)
 /// Wakes the requests that wait for a job. Any server may receive the completion of any job, so
 /// waiting requests also poll.
 async fn hear_of_ended_jobs(shared: Arc<Shared>) {
-    let Some(desk) = &shared.server.desk else {
+    let Some(job_backend) = &shared.server.job_backend else {
         return;
     };
     let (hidden, wait) = (Duration::from_secs(30), Duration::from_secs(20));
     loop {
         let received = tokio::select! {
-            received = desk.queues.responses.receive(10, hidden, wait) => received,
+            received = job_backend.queues.responses.receive(10, hidden, wait) => received,
             () = shared.stop.cancelled() => return,
         };
         match received {
@@ -359,7 +359,7 @@ async fn hear_of_ended_jobs(shared: Arc<Shared>) {
                         // There may be no waiting request.
                         let _ = shared.ended.send(id);
                     }
-                    let _ = desk.queues.responses.ack(&delivery.receipt).await;
+                    let _ = job_backend.queues.responses.ack(&delivery.receipt).await;
                 }
             }
             Err(error) => {
@@ -395,7 +395,7 @@ fn cors_layer(origins: &CorsOrigins) -> CorsLayer {
             LINK,
             ETAG,
             REQUEST_ID,
-            Rows::DOUBTFUL,
-            Rows::TRUNCATED,
+            RowCounts::DOUBTFUL,
+            RowCounts::TRUNCATED,
         ])
 }

@@ -18,15 +18,15 @@ use tracing::Instrument;
 use super::answer::{
     Answer, BoxError, CutOff, RequestBody, full, json as respond_json, respond, set,
 };
-use super::file::{Rows, describe_file, headers_of_file};
+use super::file::{RowCounts, describe_file, headers_of_file};
 use super::kept::Collecting;
 use super::problem::Problem;
 use super::whole::{is_known, tagged, unchanged};
 use super::{Shared, html, results};
 use crate::jobs::Job;
 use crate::message;
-use crate::request::{Ask, BadRequest, Defaults};
-use crate::trace::Origin;
+use crate::request::{BadRequest, Defaults, QueryRequest};
+use crate::trace::RequestContext;
 
 const MAX_BODY_BYTES: usize = 64 << 10;
 /// Queries with at most this many rows never become jobs, and use the permits of interactive
@@ -43,39 +43,39 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(super) async fn answer(
     shared: &Arc<Shared>,
-    request: Request<RequestBody>,
-    origin: &Origin,
+    http_request: Request<RequestBody>,
+    origin: &RequestContext,
 ) -> Result<Answer, Problem> {
     if shared.stop.is_cancelled() {
         return Err(Problem::Stopping);
     }
-    let mut headers = request.headers().clone();
-    if request.method() == Method::POST {
+    let mut headers = http_request.headers().clone();
+    if http_request.method() == Method::POST {
         headers.remove(IF_NONE_MATCH); // whose meaning there is another
     }
-    let ask = read(request, &shared.server.defaults()).await?;
-    let ask = shared.server.restrict(ask).await?;
-    if prefers_a_job(&headers) && shared.server.desk.is_some() {
-        return as_job(shared, ask, &headers, origin).await;
+    let request = read(http_request, &shared.server.defaults()).await?;
+    let request = shared.server.restrict(request).await?;
+    if prefers_a_job(&headers) && shared.server.job_backend.is_some() {
+        return as_job(shared, request, &headers, origin).await;
     }
-    let view = ask.view_of(shared.server.store.snapshot().await?);
-    let tag = shared.kept.tag(&ask, view.as_ref()).await?;
+    let view = request.view_of(shared.server.store.snapshot().await?);
+    let tag = shared.kept.tag(&request, view.as_ref()).await?;
     // A cached response takes no permit.
     if let Some(answer) = again(shared, tag.as_deref(), &headers).await? {
         return Ok(answer);
     }
-    if ask.limit.is_some_and(|rows| rows <= FEW) {
-        let place = shared.room.aside().await?;
-        return directly(shared, ask, Looked { view, tag }, &headers, place).await;
+    if request.limit.is_some_and(|rows| rows <= FEW) {
+        let permit = shared.admission.interactive().await?;
+        return directly(shared, request, Lookup { view, tag }, &headers, permit).await;
     }
-    match shared.room.take(&ask.query, shared.server.store.as_ref()).await {
-        Some(places) => directly(shared, ask, Looked { view, tag }, &headers, places).await,
-        None => as_job(shared, ask, &headers, origin).await,
+    match shared.admission.take(&request.query, shared.server.store.as_ref()).await {
+        Some(permits) => directly(shared, request, Lookup { view, tag }, &headers, permits).await,
+        None => as_job(shared, request, &headers, origin).await,
     }
 }
 
 /// The view of a query, and the tag of its response.
-struct Looked {
+struct Lookup {
     view: Arc<dyn View>,
     tag: Option<String>,
 }
@@ -98,15 +98,18 @@ async fn again(
     Ok(Some(answer))
 }
 
-async fn read(request: Request<RequestBody>, defaults: &Defaults) -> Result<Ask, Problem> {
-    if request.method() != Method::POST {
-        return Ok(defaults.form(request.uri().query().unwrap_or_default().as_bytes())?);
+async fn read(
+    http_request: Request<RequestBody>,
+    defaults: &Defaults,
+) -> Result<QueryRequest, Problem> {
+    if http_request.method() != Method::POST {
+        return Ok(defaults.form(http_request.uri().query().unwrap_or_default().as_bytes())?);
     }
-    if request.uri().query().is_some_and(|query| !query.is_empty()) {
+    if http_request.uri().query().is_some_and(|query| !query.is_empty()) {
         let reason = "a POST has its fields in the body, not in the query string";
         return Err(BadRequest::new("query string", reason).into());
     }
-    let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let kind = http_request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default();
     let kind = kind.trim().to_ascii_lowercase();
     let read = match kind.as_str() {
@@ -117,7 +120,7 @@ async fn read(request: Request<RequestBody>, defaults: &Defaults) -> Result<Ask,
             return Err(BadRequest::new("Content-Type", reason).into());
         }
     };
-    let body = Limited::new(request.into_body(), MAX_BODY_BYTES).collect();
+    let body = Limited::new(http_request.into_body(), MAX_BODY_BYTES).collect();
     match timeout(BODY_TIMEOUT, body).await {
         Ok(Ok(body)) => Ok(read(defaults, &body.to_bytes())?),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
@@ -135,75 +138,75 @@ fn prefers_a_job(headers: &HeaderMap) -> bool {
     wishes.any(|wish| wish.trim().eq_ignore_ascii_case("respond-async"))
 }
 
-/// `place` (the permit) is held until the last byte has been handed to the connection.
+/// `permit` (the permit) is held until the last byte has been handed to the connection.
 async fn directly(
     shared: &Arc<Shared>,
-    ask: Ask,
-    Looked { view, tag }: Looked,
+    request: QueryRequest,
+    Lookup { view, tag }: Lookup,
     headers: &HeaderMap,
-    place: impl Send + 'static,
+    permit: impl Send + 'static,
 ) -> Result<Answer, Problem> {
     // Single flight: of concurrent equal queries one is processed, and the others use its cached
     // response.
-    let turn = tag.as_ref().map(|tag| shared.turns.of(tag.clone()));
-    let _turn = match &turn {
-        Some(turn) => {
-            let waited = turn.try_lock().is_err();
-            let turn = turn.lock().await;
+    let lock = tag.as_ref().map(|tag| shared.locks.of(tag.clone()));
+    let _guard = match &lock {
+        Some(lock) => {
+            let waited = lock.try_lock().is_err();
+            let lock = lock.lock().await;
             if waited && let Some(answer) = again(shared, tag.as_deref(), headers).await? {
                 return Ok(answer);
             }
-            Some(turn)
+            Some(lock)
         }
         None => None,
     };
     metrics::counter!("airshed_queries_total", "path" => "direct").increment(1);
-    let mut given = Given { begun: Instant::now(), rows: 0, doubtful: 0 };
+    let mut stats = ResponseStats { begun: Instant::now(), rows: 0, doubtful: 0 };
     let mut kept = shared.kept.collecting(tag.clone());
-    let mut pages = ask.pages_in(Arc::clone(&view));
+    let mut pages = request.pages_in(Arc::clone(&view));
     let mut first = match pages.next().await {
         Some(page) => page?,
-        None => return Err(no_data(&ask, &view).await),
+        None => return Err(no_data(&request, &view).await),
     };
     let rows = match first.next {
         None => {
             let (doubtful, truncated) = (first.implausible() as u64, pages.has_more().await?);
-            Some(Rows { doubtful, truncated })
+            Some(RowCounts { doubtful, truncated })
         }
         Some(_) => {
             // Counts page by page, then starts over: one page at a time in memory.
             let counted = look_ahead(pages, first).await?;
-            pages = ask.pages_in(Arc::clone(&view));
+            pages = request.pages_in(Arc::clone(&view));
             first = match pages.next().await {
                 Some(page) => page?,
-                None => return Err(no_data(&ask, &view).await),
+                None => return Err(no_data(&request, &view).await),
             };
             counted
         }
     };
-    let mut encoder = ask.encoder(&shared.server.networks.attribution(&ask.query))?;
+    let mut encoder = request.encoder(&shared.server.networks.attribution(&request.query))?;
     let mut file = Vec::with_capacity(first.len() * 96 + 256);
     encoder.page(&mut file, &first)?;
-    given.rows += first.len() as u64;
+    stats.rows += first.len() as u64;
     let mut answer = if first.next.is_none() {
         encoder.finish(&mut file)?;
-        given.whole();
+        stats.whole();
         let file = Bytes::from(file);
         kept.add(&file);
         if let Some(rows) = &rows {
-            shared.kept.keep(kept, &ask, headers_of_file(shared, &ask, rows));
+            shared.kept.keep(kept, &request, headers_of_file(shared, &request, rows));
         }
         Response::new(full(file))
     } else {
         let (mut sender, body) = Channel::<Bytes, CutOff>::new(1);
-        let stall = shared.server.limits.stall;
-        let (again, asked) = (Arc::clone(shared), ask.clone());
+        let write_timeout = shared.server.limits.write_timeout;
+        let (again, asked) = (Arc::clone(shared), request.clone());
         let streaming = async move {
-            let _in_flight = place;
-            given.doubtful += first.implausible() as u64;
+            let _in_flight = permit;
+            stats.doubtful += first.implausible() as u64;
             drop(first);
-            let mut out = Out { sender: &mut sender, stall, kept };
-            match stream(file, encoder, pages, &mut out, &mut given).await {
+            let mut out = Out { sender: &mut sender, write_timeout, kept };
+            match stream(file, encoder, pages, &mut out, &mut stats).await {
                 Ok(Some(rows)) => {
                     let headers = headers_of_file(&again, &asked, &rows);
                     again.kept.keep(out.kept, &asked, headers);
@@ -219,19 +222,19 @@ async fn directly(
         tokio::spawn(streaming.in_current_span());
         Response::new(body.fuse().boxed_unsync()) // the encoders poll again after the end
     };
-    describe_file(shared, &mut answer, &ask, rows.as_ref());
+    describe_file(shared, &mut answer, &request, rows.as_ref());
     if let Some(tag) = &tag {
         tagged(&mut answer, tag);
     }
     if rows.is_none() {
-        set(&mut answer, TRAILER, &format!("{}, {}", Rows::DOUBTFUL, Rows::TRUNCATED));
+        set(&mut answer, TRAILER, &format!("{}, {}", RowCounts::DOUBTFUL, RowCounts::TRUNCATED));
     }
     Ok(answer)
 }
 
 /// Counts the rows of a response before it is started, if that is fast; otherwise they are counted
 /// while sending, for trailers.
-async fn look_ahead(mut pages: Pages, mut page: Page) -> Result<Option<Rows>, Problem> {
+async fn look_ahead(mut pages: Pages, mut page: Page) -> Result<Option<RowCounts>, Problem> {
     let (begun, mut doubtful) = (Instant::now(), 0);
     loop {
         doubtful += page.implausible() as u64;
@@ -240,7 +243,7 @@ async fn look_ahead(mut pages: Pages, mut page: Page) -> Result<Option<Rows>, Pr
         }
         match pages.next().await.transpose()? {
             Some(next) => page = next,
-            None => return Ok(Some(Rows { doubtful, truncated: pages.has_more().await? })),
+            None => return Ok(Some(RowCounts { doubtful, truncated: pages.has_more().await? })),
         }
     }
 }
@@ -248,7 +251,7 @@ async fn look_ahead(mut pages: Pages, mut page: Page) -> Result<Option<Rows>, Pr
 /// The destination of a response.
 struct Out<'a> {
     sender: &'a mut Sender<Bytes, CutOff>,
-    stall: Duration,
+    write_timeout: Duration,
     kept: Collecting,
 }
 
@@ -256,7 +259,7 @@ impl Out<'_> {
     /// Whether it was sent; false if the client disconnected.
     async fn send(&mut self, chunk: Bytes) -> Result<bool, BoxError> {
         self.kept.add(&chunk);
-        match timeout(self.stall, self.sender.send_data(chunk)).await {
+        match timeout(self.write_timeout, self.sender.send_data(chunk)).await {
             Ok(sent) => Ok(sent.is_ok()),
             Err(_) => Err("client write timed out".into()),
         }
@@ -264,9 +267,9 @@ impl Out<'_> {
 }
 
 /// Nothing matches; maybe only for the averaging period, which a request need not name.
-pub(super) async fn no_data(ask: &Ask, view: &Arc<dyn View>) -> Problem {
-    let mut wider = ask.wanted();
-    if wider.windows.is_empty() || ask.mean.is_some() {
+pub(super) async fn no_data(request: &QueryRequest, view: &Arc<dyn View>) -> Problem {
+    let mut wider = request.wanted();
+    if wider.windows.is_empty() || request.mean.is_some() {
         return Problem::NoData { others: Vec::new() };
     }
     wider.windows.clear();
@@ -283,8 +286,8 @@ async fn stream(
     mut encoder: Encoder,
     mut pages: Pages,
     out: &mut Out<'_>,
-    given: &mut Given,
-) -> Result<Option<Rows>, BoxError> {
+    stats: &mut ResponseStats,
+) -> Result<Option<RowCounts>, BoxError> {
     loop {
         // A format may buffer rows.
         let length = file.len();
@@ -297,26 +300,26 @@ async fn stream(
             tracing::error!(reason = reason(error), "response aborted");
         })?;
         encoder.page(&mut file, &page)?;
-        given.rows += page.len() as u64;
-        given.doubtful += page.implausible() as u64;
+        stats.rows += page.len() as u64;
+        stats.doubtful += page.implausible() as u64;
     }
     let truncated = pages.has_more().await?;
     encoder.finish(&mut file)?;
     if !file.is_empty() && !out.send(file.into()).await? {
         return Ok(None);
     }
-    given.whole();
-    Ok(Some(Rows { doubtful: given.doubtful, truncated }))
+    stats.whole();
+    Ok(Some(RowCounts { doubtful: stats.doubtful, truncated }))
 }
 
 /// The counts of a response so far.
-struct Given {
+struct ResponseStats {
     begun: Instant,
     rows: u64,
     doubtful: u64,
 }
 
-impl Given {
+impl ResponseStats {
     /// Records the metrics of a complete response.
     fn whole(&self) {
         let took = self.begun.elapsed();
@@ -327,19 +330,19 @@ impl Given {
 
 async fn as_job(
     shared: &Arc<Shared>,
-    ask: Ask,
+    request: QueryRequest,
     headers: &HeaderMap,
-    origin: &Origin,
+    origin: &RequestContext,
 ) -> Result<Answer, Problem> {
-    if shared.server.desk.is_none() {
+    if shared.server.job_backend.is_none() {
         metrics::counter!("airshed_queries_total", "path" => "refused").increment(1);
         return Err(Problem::Busy("Server at capacity. Retry in a moment."));
     }
     // The handler is dropped when its client disconnects; the job is created all the same.
-    let taken_in = take_in(Arc::clone(shared), ask, origin.clone()).in_current_span();
-    let taken_in = tokio::spawn(taken_in).await;
+    let enqueued = enqueue(Arc::clone(shared), request, origin.clone()).in_current_span();
+    let enqueued = tokio::spawn(enqueued).await;
     let job =
-        taken_in.map_err(|panic| Problem::Internal { log: reason(&panic), transient: false })??;
+        enqueued.map_err(|panic| Problem::Internal { log: reason(&panic), transient: false })??;
     let location = format!("/api/results/{}", job.id);
     let mut answer = if html::is_browser(headers) {
         respond(StatusCode::SEE_OTHER, "text/plain", "The job was accepted.\n")
@@ -353,28 +356,32 @@ async fn as_job(
     Ok(answer)
 }
 
-async fn take_in(shared: Arc<Shared>, ask: Ask, origin: Origin) -> Result<Job, Problem> {
-    let Some(desk) = &shared.server.desk else {
+async fn enqueue(
+    shared: Arc<Shared>,
+    request: QueryRequest,
+    origin: RequestContext,
+) -> Result<Job, Problem> {
+    let Some(job_backend) = &shared.server.job_backend else {
         return Err(Problem::NoSuchPath);
     };
-    let query = ask.to_object();
+    let query = request.to_object();
     let key = serde_json::to_string(&query).unwrap_or_default(); // plain JSON
-    let turn = shared.turns.of(key);
-    let _turn = turn.lock().await;
+    let lock = shared.locks.of(key);
+    let _guard = lock.lock().await;
     // If the lookup takes too long, a separate job is created.
-    let view = ask.view_of(Arc::clone(&shared.server.store) as Arc<dyn View>);
-    let state = timeout(VERSION_WITHIN, ask.state_of(view.as_ref()));
+    let view = request.view_of(Arc::clone(&shared.server.store) as Arc<dyn View>);
+    let state = timeout(VERSION_WITHIN, request.state_of(view.as_ref()));
     let state = state.await.ok().and_then(Result::ok).flatten();
-    if let Some(job) = desk.jobs.same(&query, state.as_deref()).await?
-        && let Some(job) = desk.jobs.share(&job).await?
+    if let Some(job) = job_backend.jobs.find_by_query(&query, state.as_deref()).await?
+        && let Some(job) = job_backend.jobs.add_requester(&job).await?
     {
         metrics::counter!("airshed_queries_total", "path" => "same job").increment(1);
         tracing::info!(id = %job.id, first_request = job.origin.request, "returning an existing job for an equal query");
         return Ok(job);
     }
-    let job = desk.jobs.create(query, origin.here()).await?;
-    if let Err(error) = desk.queues.requests.send(&message::of(job.id, &job.origin)).await {
-        desk.jobs.withdraw(job.id).await?;
+    let job = job_backend.jobs.create(query, origin.here()).await?;
+    if let Err(error) = job_backend.queues.requests.send(&message::of(job.id, &job.origin)).await {
+        job_backend.jobs.withdraw(job.id).await?;
         metrics::counter!("airshed_queries_total", "path" => "refused").increment(1);
         tracing::warn!(reason = reason(&error), "query refused");
         return Err(match error.kind() {
@@ -387,7 +394,7 @@ async fn take_in(shared: Arc<Shared>, ask: Ask, origin: Origin) -> Result<Job, P
     metrics::counter!("airshed_queries_total", "path" => "job").increment(1);
     metrics::counter!("airshed_jobs_total", "state" => "queued").increment(1);
     tracing::info!(id = %job.id, "job queued");
-    if let Err(error) = desk.jobs.offer(&job).await {
+    if let Err(error) = job_backend.jobs.publish(&job).await {
         tracing::warn!(reason = reason(&error), "equal queries will not find this job");
     }
     Ok(job)

@@ -17,11 +17,11 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::answer::{Answer, BoxError, CutOff, json as respond_json, respond, set};
-use super::file::{Rows, describe_file};
+use super::file::{RowCounts, describe_file};
 use super::problem::Problem;
-use super::{Desk, Shared, html};
+use super::{JobBackend, Shared, html};
 use crate::jobs::{Cancellation, Job, State};
-use crate::request::{Ask, BadRequest, whole};
+use crate::request::{BadRequest, QueryRequest, whole};
 
 /// The maximum of `wait`.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
@@ -35,17 +35,17 @@ pub(super) async fn answer(
     query: Option<&str>,
     headers: &HeaderMap,
 ) -> Result<Answer, Problem> {
-    let (desk, id) = named(shared, id)?;
-    let job = wait_for_end(shared, desk, id, read_wait(query)?).await?;
+    let (job_backend, id) = named(shared, id)?;
+    let job = wait_for_end(shared, job_backend, id, read_wait(query)?).await?;
     match job.state {
-        State::Queued | State::Running { .. } => Ok(progress(desk, &job, headers).await),
+        State::Queued | State::Running { .. } => Ok(progress(job_backend, &job, headers).await),
         State::Expired => Err(Problem::Expired),
         State::Cancelled { .. } => Err(Problem::Cancelled),
         State::Failed { reason, retryable, .. } => Err(Problem::Failed { reason, retryable }),
         State::Done { rows: 0, .. } => Err(Problem::NoData { others: Vec::new() }),
         State::Done { bytes, ref sha256, doubtful, truncated, .. } => {
-            let (tag, rows) = (format!("\"{sha256}\""), Rows { doubtful, truncated });
-            file(shared, desk, &job, bytes, &tag, &rows).await
+            let (tag, rows) = (format!("\"{sha256}\""), RowCounts { doubtful, truncated });
+            file(shared, job_backend, &job, bytes, &tag, &rows).await
         }
     }
 }
@@ -56,61 +56,61 @@ pub(super) async fn status(
     id: &str,
     query: Option<&str>,
 ) -> Result<Answer, Problem> {
-    let (desk, id) = named(shared, id)?;
-    let job = wait_for_end(shared, desk, id, read_wait(query)?).await?;
-    Ok(respond_json(StatusCode::OK, &described(desk, &job).await))
+    let (job_backend, id) = named(shared, id)?;
+    let job = wait_for_end(shared, job_backend, id, read_wait(query)?).await?;
+    Ok(respond_json(StatusCode::OK, &described(job_backend, &job).await))
 }
 
 /// Cancels a job that is not shared, or deletes its result.
 pub(super) async fn cancel(shared: &Shared, id: &str) -> Result<Answer, Problem> {
-    let (desk, id) = named(shared, id)?;
-    let job = match desk.jobs.cancel(id).await?.ok_or(Problem::UnknownJob)? {
+    let (job_backend, id) = named(shared, id)?;
+    let job = match job_backend.jobs.cancel(id).await?.ok_or(Problem::UnknownJob)? {
         Cancellation::Done(job) => job,
         Cancellation::Shared => return Err(Problem::SharedJob),
         Cancellation::Ended(state) => return Err(Problem::EndedJob(state)),
     };
     // There may be no waiting request.
     let _ = shared.ended.send(id);
-    Ok(respond_json(StatusCode::OK, &described(desk, &job).await))
+    Ok(respond_json(StatusCode::OK, &described(job_backend, &job).await))
 }
 
-fn named<'a>(shared: &'a Shared, id: &str) -> Result<(&'a Desk, Uuid), Problem> {
-    let desk = shared.server.desk.as_ref().ok_or(Problem::UnknownJob)?;
-    Ok((desk, id.parse().map_err(|_| Problem::UnknownJob)?))
+fn named<'a>(shared: &'a Shared, id: &str) -> Result<(&'a JobBackend, Uuid), Problem> {
+    let job_backend = shared.server.job_backend.as_ref().ok_or(Problem::UnknownJob)?;
+    Ok((job_backend, id.parse().map_err(|_| Problem::UnknownJob)?))
 }
 
 /// The result: a redirect to a presigned URL if it is large and the store supports it, otherwise
 /// the file.
 async fn file(
     shared: &Shared,
-    desk: &Desk,
+    job_backend: &JobBackend,
     job: &Job,
     bytes: u64,
     tag: &str,
-    rows: &Rows,
+    rows: &RowCounts,
 ) -> Result<Answer, Problem> {
     // It was parsed once already, when the job was created.
-    let ask = Ask::from_object(job.query.clone())?;
+    let request = QueryRequest::from_object(job.query.clone())?;
     // Networks whose terms were withdrawn since are no longer served.
-    let ask = shared.server.restrict(ask).await?;
-    if shared.server.limits.link_from.is_some_and(|least| bytes >= least) {
-        let disposition = format!("attachment; filename=\"{}\"", ask.file_name());
-        let link = desk.jobs.link(job, ask.format.media_type(), &disposition).await?;
+    let request = shared.server.restrict(request).await?;
+    if shared.server.limits.redirect_min_bytes.is_some_and(|least| bytes >= least) {
+        let disposition = format!("attachment; filename=\"{}\"", request.file_name());
+        let link = job_backend.jobs.presign(job, request.format.media_type(), &disposition).await?;
         if let Some(link) = link {
             let mut answer = respond(StatusCode::SEE_OTHER, "text/plain", "See Location.\n");
             answer.headers_mut().insert(LOCATION, link);
             return Ok(answer);
         }
     }
-    let (length, chunks) = desk.jobs.result(job).await?.ok_or(Problem::Expired)?;
+    let (length, chunks) = job_backend.jobs.result(job).await?.ok_or(Problem::Expired)?;
     if length != bytes {
         let log = format!("the result of {} has {length} bytes instead of {bytes}", job.id);
         return Err(Problem::Internal { log, transient: false });
     }
     let (mut sender, body) = Channel::<Bytes, CutOff>::new(1);
-    let stall = shared.server.limits.stall;
+    let write_timeout = shared.server.limits.write_timeout;
     let sending = async move {
-        if let Err(error) = send(chunks, &mut sender, stall).await {
+        if let Err(error) = send(chunks, &mut sender, write_timeout).await {
             tracing::error!(reason = reason(&*error), "result download aborted");
             metrics::counter!("airshed_answers_cut_total").increment(1);
             sender.abort(CutOff(error));
@@ -118,7 +118,7 @@ async fn file(
     };
     tokio::spawn(sending.in_current_span());
     let mut answer = Response::new(body.fuse().boxed_unsync()); // the encoders poll again after the end
-    describe_file(shared, &mut answer, &ask, Some(rows));
+    describe_file(shared, &mut answer, &request, Some(rows));
     set(&mut answer, CONTENT_LENGTH, &bytes.to_string());
     set(&mut answer, ETAG, tag);
     debug_assert!(answer.headers().contains_key(CONTENT_DISPOSITION));
@@ -128,11 +128,11 @@ async fn file(
 async fn send(
     chunks: impl Stream<Item = object_store::Result<Bytes>>,
     sender: &mut Sender<Bytes, CutOff>,
-    stall: Duration,
+    write_timeout: Duration,
 ) -> Result<(), BoxError> {
     let mut chunks = pin!(chunks);
     while let Some(chunk) = chunks.next().await.transpose()? {
-        match timeout(stall, sender.send_data(chunk)).await {
+        match timeout(write_timeout, sender.send_data(chunk)).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) => return Ok(()), // the client disconnected
             Err(_) => return Err("client write timed out".into()),
@@ -159,14 +159,14 @@ fn read_wait(query: Option<&str>) -> Result<Duration, BadRequest> {
 /// The job when it has ended, or when the wait is over.
 async fn wait_for_end(
     shared: &Shared,
-    desk: &Desk,
+    job_backend: &JobBackend,
     id: Uuid,
     wait: Duration,
 ) -> Result<Job, Problem> {
     let deadline = Instant::now() + wait;
     let mut ended = shared.ended.subscribe();
     loop {
-        let job = desk.jobs.get(id).await?.ok_or(Problem::UnknownJob)?;
+        let job = job_backend.jobs.get(id).await?.ok_or(Problem::UnknownJob)?;
         if job.state.is_final() || Instant::now() >= deadline || shared.stop.is_cancelled() {
             return Ok(job);
         }
@@ -188,7 +188,7 @@ async fn wait_for_end(
     }
 }
 
-async fn progress(desk: &Desk, job: &Job, headers: &HeaderMap) -> Answer {
+async fn progress(job_backend: &JobBackend, job: &Job, headers: &HeaderMap) -> Answer {
     let (rows, estimate) = match job.state {
         State::Running { rows, estimate } => (Some(rows), estimate),
         _ => (None, None),
@@ -196,7 +196,7 @@ async fn progress(desk: &Desk, job: &Job, headers: &HeaderMap) -> Answer {
     let mut answer = if html::is_browser(headers) {
         html::progress(job.state.name(), rows, estimate)
     } else {
-        respond_json(StatusCode::ACCEPTED, &described(desk, job).await)
+        respond_json(StatusCode::ACCEPTED, &described(job_backend, job).await)
     };
     set(&mut answer, RETRY_AFTER, "1");
     answer
@@ -209,7 +209,7 @@ pub(super) fn status_of(state: &State) -> &'static str {
 
 /// The record of a job, without the query; for a queued job also the approximate number of queued
 /// jobs, an upper bound of its position.
-async fn described(desk: &Desk, job: &Job) -> Value {
+async fn described(job_backend: &JobBackend, job: &Job) -> Value {
     let mut body = json!({
         "id": job.id,
         "created": job.created,
@@ -224,7 +224,7 @@ async fn described(desk: &Desk, job: &Job) -> Value {
     body["status"] = status_of(&job.state).into();
     body["state"] = job.state.name().into();
     if job.state == State::Queued
-        && let Ok(depth) = desk.queues.requests.depth().await
+        && let Ok(depth) = job_backend.queues.requests.depth().await
     {
         body["waiting"] = depth.waiting.into();
     }

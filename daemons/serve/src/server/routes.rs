@@ -12,7 +12,7 @@ use super::problem::Problem;
 use super::{
     Shared, estimate, events, health, latest, openapi, page, query, results, series, summary,
 };
-use crate::trace::{Origin, REQUEST_ID};
+use crate::trace::{REQUEST_ID, RequestContext};
 
 #[derive(Clone, Copy)]
 enum Route {
@@ -92,7 +92,7 @@ static ROUTES: LazyLock<Router<Route>> = LazyLock::new(|| {
 
 /// Answers any request.
 pub(super) async fn answer(shared: &Arc<Shared>, request: Request<RequestBody>) -> Answer {
-    let origin = Origin::of(request.headers());
+    let origin = RequestContext::of(request.headers());
     // At level error, so that the span is enabled at any log level.
     let span = error_span!(
         "request",
@@ -111,7 +111,7 @@ pub(super) async fn answer(shared: &Arc<Shared>, request: Request<RequestBody>) 
 async fn answer_within(
     shared: &Arc<Shared>,
     request: Request<RequestBody>,
-    origin: &Origin,
+    origin: &RequestContext,
 ) -> Answer {
     let start = Instant::now();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());

@@ -21,7 +21,7 @@ use super::answer::{Answer, json as respond_json, number, sensor_id};
 use super::filters::{self, Chosen};
 use super::problem::Problem;
 use super::query::no_data;
-use crate::request::{Ask, BadRequest, whole};
+use crate::request::{BadRequest, QueryRequest, whole};
 
 /// The default length of a series.
 const SPAN: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -104,23 +104,23 @@ struct Response<'a> {
 pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answer, Problem> {
     let (query, points) = without_points(query.unwrap_or_default())?;
     let summary = shared.server.store.summary().await?;
-    let Chosen { ask, silence_at, .. } =
+    let Chosen { request, silence_at, .. } =
         filters::read(shared, &summary, Some(&query), SPAN).await?;
-    let &[sensor] = ask.query.sensors.as_slice() else {
+    let &[sensor] = request.query.sensors.as_slice() else {
         return Err(BadRequest::new("sensor", "expected the id of one sensor").into());
     };
-    let view = ask.view_of(shared.server.store.snapshot().await?);
-    let state = ask.state_of(view.as_ref()).await?;
+    let view = request.view_of(shared.server.store.snapshot().await?);
+    let state = request.state_of(view.as_ref()).await?;
     let key = state.map(|state| {
-        let question = serde_json::to_string(&ask.to_object()).unwrap_or_default(); // plain JSON
-        let (from, until) = (ask.query.from, ask.query.until);
+        let question = serde_json::to_string(&request.to_object()).unwrap_or_default(); // plain JSON
+        let (from, until) = (request.query.from, request.query.until);
         format!("{state}\n{from}\n{until}\n{points:?}\n{question}")
     });
     let known = key.as_ref().and_then(|key| shared.series.0.get(key));
     let found = match known {
         Some(found) => found,
         None => {
-            let found = Arc::new(find(shared, &ask, view, &summary, points).await?);
+            let found = Arc::new(find(shared, &request, view, &summary, points).await?);
             if let Some(key) = key {
                 shared.series.0.insert(key, Arc::clone(&found));
             }
@@ -128,8 +128,8 @@ pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answe
         }
     };
     let mut answer =
-        respond_json(StatusCode::OK, &respond(shared, &ask, sensor, silence_at, &found));
-    shared.server.set_licences(&mut answer, &ask.query);
+        respond_json(StatusCode::OK, &respond(shared, &request, sensor, silence_at, &found));
+    shared.server.set_licences(&mut answer, &request.query);
     Ok(answer)
 }
 
@@ -156,20 +156,20 @@ fn without_points(query: &str) -> Result<(String, Option<usize>), BadRequest> {
 
 async fn find(
     shared: &Shared,
-    ask: &Ask,
+    request: &QueryRequest,
     view: Arc<dyn View>,
     summary: &Summary,
     points: Option<usize>,
 ) -> Result<Found, Problem> {
-    let _place = shared.room.aside().await?;
-    let mut reader = Reader::new(ask, summary, points);
-    let mut pages = ask.pages_in(Arc::clone(&view));
+    let _permit = shared.admission.interactive().await?;
+    let mut reader = Reader::new(request, summary, points);
+    let mut pages = request.pages_in(Arc::clone(&view));
     while let Some(page) = pages.next().await {
         reader.add(&page?);
     }
     match reader.finish() {
         Some(found) => Ok(found),
-        None => Err(no_data(ask, &view).await),
+        None => Err(no_data(request, &view).await),
     }
 }
 
@@ -186,14 +186,14 @@ struct Reader {
 }
 
 impl Reader {
-    fn new(ask: &Ask, summary: &Summary, points: Option<usize>) -> Self {
+    fn new(request: &QueryRequest, summary: &Summary, points: Option<usize>) -> Self {
         let (first, last) = summary.extent.unwrap_or_default();
-        let from = ask.query.from.max(first).as_second();
-        let until = ask.query.until.min(last).as_second();
+        let from = request.query.from.max(first).as_second();
+        let until = request.query.until.min(last).as_second();
         let intervals = points.unwrap_or(POINTS) as i64; // at most 10,000
         let interval = until.saturating_sub(from).max(0) / intervals + 1;
         Self {
-            standard: ask.query.standard,
+            standard: request.query.standard,
             windows: BTreeMap::new(),
             flags: Flags::NONE,
             newest: None,
@@ -231,16 +231,16 @@ impl Reader {
 
 fn respond<'a>(
     shared: &Shared,
-    ask: &Ask,
+    request: &QueryRequest,
     sensor: Sensor,
     silence_at: Timestamp,
     Found { newest, windows, flags, columns }: &'a Found,
 ) -> Response<'a> {
-    let standard = ask.query.standard;
+    let standard = request.query.standard;
     let left_out = LeftOut::of(newest, newest.timestamp, silence_at);
     let age = (shared.server.clock)().duration_since(newest.timestamp);
     Response {
-        sensor: sensor_id(sensor, ask.home),
+        sensor: sensor_id(sensor, request.home),
         sensor_type: newest.sensor_type.as_ref().map(|kind| kind.as_str()),
         location: json!({
             "id": newest.location,
@@ -251,8 +251,8 @@ fn respond<'a>(
             "exact": newest.exact,
             "indoor": newest.indoor,
         }),
-        from: ask.query.from,
-        until: ask.query.until,
+        from: request.query.from,
+        until: request.query.until,
         window: newest.window.name(),
         windows,
         newest: json!({
@@ -269,7 +269,7 @@ fn respond<'a>(
         old: left_out.silent || age > shared.server.limits.stale_after.min(present(newest.window)),
         columns,
         index: standard.to_string(),
-        attribution: standard.credit(&shared.server.networks.attribution(&ask.query)),
+        attribution: standard.credit(&shared.server.networks.attribution(&request.query)),
     }
 }
 

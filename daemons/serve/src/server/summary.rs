@@ -69,17 +69,17 @@ async fn selection(
     summary: &Summary,
     query: Option<&str>,
 ) -> Result<Value, Problem> {
-    let Chosen { ask, silence_at, .. } = filters::read(shared, summary, query, SPAN).await?;
-    let quality = ask.quality.unwrap_or(Quality::Plausible);
-    let standard = ask.query.standard;
+    let Chosen { request, silence_at, .. } = filters::read(shared, summary, query, SPAN).await?;
+    let quality = request.quality.unwrap_or(Quality::Plausible);
+    let standard = request.query.standard;
     let store = &shared.server.store;
-    let _place = shared.room.aside().await?;
+    let _permit = shared.admission.interactive().await?;
     let begun = Instant::now();
-    let view = ask.view_of(store.snapshot().await?);
-    let heard = heard(view.as_ref(), &ask.query, silence_at).await?;
+    let view = request.view_of(store.snapshot().await?);
+    let heard = heard(view.as_ref(), &request.query, silence_at).await?;
     let mut tallies = Tallies::new(standard, quality, heard, silence_at);
     // Readings excluded for a flag are read, too, to count them.
-    let mut pages = Pages::of_view(view, ask.query.clone());
+    let mut pages = Pages::of_view(view, request.query.clone());
     let mut counted_until: Option<Timestamp> = None;
     while let Some(page) = pages.next().await.transpose()? {
         let added = tokio::task::spawn_blocking(move || {
@@ -104,8 +104,8 @@ async fn selection(
         })
         .collect();
     let mut selection = tally::described(&tallies.all(), standard);
-    selection["from"] = json!(ask.query.from);
-    selection["until"] = json!(ask.query.until);
+    selection["from"] = json!(request.query.from);
+    selection["until"] = json!(request.query.until);
     selection["index"] = standard.to_string().into();
     selection["quality"] = quality.name().into();
     selection["countries"] = described.into();

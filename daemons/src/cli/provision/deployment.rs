@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::str::FromStr;
 
 use airshed::objects::s3::Place;
-use airshed::provision::{Binary, Change, Deployment, Event, Places};
+use airshed::provision::{Binary, Change, Deployment, Event, ResourceNames};
 use airshed::schedule::Schedule;
 use airshed::source::Source;
 use clap::{Args, ValueEnum};
@@ -211,7 +211,7 @@ impl Up {
             Binary::read(program).map_err(|error| format!("{}: {error}", path.display()))?;
 
         let deployment = Deployment::open(&self.name.name).await?;
-        let places = self.places(&deployment)?;
+        let names = self.names(&deployment)?;
         let mut out = standard();
         writeln!(
             out,
@@ -222,7 +222,7 @@ impl Up {
         )?;
         let mut parameters = deployment.upload(&binary).await?;
         writeln!(out, "program {} uploaded (SHA-256 {})", path.display(), binary.sha256())?;
-        let kept = deployment.places(&places).await?;
+        let kept = deployment.names(&names).await?;
         for (make, what) in
             [("MakeTable", "table"), ("MakeQueues", "queues"), ("MakeBucket", "bucket")]
         {
@@ -248,7 +248,7 @@ impl Up {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn places(&self, deployment: &Deployment) -> Result<Places, Failure> {
+    fn names(&self, deployment: &Deployment) -> Result<ResourceNames, Failure> {
         let table = table_in(&self.store)?;
         let queues = self.queue.strip_prefix("sqs:").and_then(|names| names.split_once(','));
         let (requests, responses) = queues
@@ -258,7 +258,7 @@ impl Up {
             Some(url) => Place::parse(url)?.into_parts(),
         };
         let prefix = if prefix.is_empty() { "results".to_owned() } else { prefix };
-        Ok(Places {
+        Ok(ResourceNames {
             table: table.to_owned(),
             requests: requests.to_owned(),
             responses: responses.to_owned(),
@@ -360,8 +360,8 @@ impl Down {
         let Some(outputs) = deployment.outputs().await? else {
             return Err(nothing(name, &deployment).into());
         };
-        let places = Places::of_outputs(&outputs);
-        if self.delete_data && places.is_none() {
+        let names = ResourceNames::of_outputs(&outputs);
+        if self.delete_data && names.is_none() {
             return Err(
                 "the stack has no outputs (its creation never finished), so its table and \
                         buckets are unknown: delete it without --delete-data, and delete the \
@@ -377,18 +377,18 @@ impl Down {
             deployment.account(),
             deployment.region()
         )?;
-        if let Some(places) = &places {
+        if let Some(names) = &names {
             match self.delete_data {
                 true => writeln!(
                     out,
                     "It also permanently deletes the table {} with all its readings and the \
                      bucket {}.",
-                    places.table, places.bucket
+                    names.table, names.bucket
                 )?,
                 false => writeln!(
                     out,
                     "The table {} and the bucket {} are retained; --delete-data deletes them too.",
-                    places.table, places.bucket
+                    names.table, names.bucket
                 )?,
             }
         }
@@ -397,8 +397,8 @@ impl Down {
         }
         deployment.down(&mut |event: &Event| say(event)).await?;
         writeln!(out, "deleted")?;
-        if let Some(places) = places.filter(|_| self.delete_data) {
-            for gone in deployment.delete_data(&places).await? {
+        if let Some(names) = names.filter(|_| self.delete_data) {
+            for gone in deployment.delete_data(&names).await? {
                 writeln!(out, "deleted: {gone}")?;
             }
         }

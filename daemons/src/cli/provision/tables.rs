@@ -71,8 +71,8 @@ impl Tables {
         writeln!(out, "table {table}: {done}")?;
         for name in queues {
             let created = sqs::provision(name, MAX_RECEIVES, &sqs::Endpoint::default()).await?;
-            let said = if created { "created" } else { "exists" };
-            writeln!(out, "queue {name}: {said}")?;
+            let message = if created { "created" } else { "exists" };
+            writeln!(out, "queue {name}: {message}")?;
         }
         if let Some(url) = self.results {
             writeln!(out, "bucket of {url}: {}", s3::provision(&url).await?)?;

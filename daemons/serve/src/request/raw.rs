@@ -13,9 +13,9 @@ const LONGEST_LIST: usize = 300;
 
 /// The non-empty fields of a request.
 #[derive(Clone, Copy)]
-pub(super) struct Given<'a>(pub(super) &'a [(String, String)]);
+pub(super) struct RawFields<'a>(pub(super) &'a [(String, String)]);
 
-impl<'a> Given<'a> {
+impl<'a> RawFields<'a> {
     pub(super) fn values(self, name: &'static str) -> impl Iterator<Item = &'a str> {
         let named = self.0.iter().filter(move |(field, _)| field == name);
         named.map(|(_, value)| value.as_str())
@@ -42,8 +42,8 @@ impl<'a> Given<'a> {
         read: impl Fn(&str) -> Result<T, String>,
     ) -> Result<Option<T>, BadRequest> {
         let text = self.values(name).collect::<Vec<_>>().join(",");
-        let given = Some(text).filter(|text| !text.is_empty());
-        given.map(|text| read(&text).map_err(|reason| refused(name, &text, &reason))).transpose()
+        let raw = Some(text).filter(|text| !text.is_empty());
+        raw.map(|text| read(&text).map_err(|reason| refused(name, &text, &reason))).transpose()
     }
 
     pub(super) fn format(self) -> Result<Format, BadRequest> {
@@ -54,7 +54,7 @@ impl<'a> Given<'a> {
         })?;
         let usual = match spelling {
             Some(Spelling::Report) => Format::Json(Spelling::Report),
-            _ => Format::Csv(Dialect::USUAL),
+            _ => Format::Csv(Dialect::DEFAULT),
         };
         let format = self.one("format", parsed)?.unwrap_or(usual);
         let spreadsheet = spelling == Some(Spelling::Spreadsheet);
@@ -82,14 +82,14 @@ impl<'a> Given<'a> {
         let byte_order_mark = self.one("bom", read_flag)?;
         let Format::Csv(_) = format else {
             let of_csv = ["delimiter", "decimal", "bom"];
-            let given = of_csv.into_iter().find(|name| self.values(name).next().is_some());
+            let raw = of_csv.into_iter().find(|name| self.values(name).next().is_some());
             let reason = format!("only CSV has this option; the format is {}", format.name());
             let format = match format {
                 Format::Json(_) => Format::Json(spelling.unwrap_or_default()),
                 Format::NdJson(_) => Format::NdJson(spelling.unwrap_or_default()),
                 format => format,
             };
-            return given.map_or(Ok(format), |name| Err(BadRequest::new(name, reason)));
+            return raw.map_or(Ok(format), |name| Err(BadRequest::new(name, reason)));
         };
         let decimal_comma =
             decimal_comma.unwrap_or(spreadsheet && delimiter != Some(Delimiter::Comma));
@@ -97,7 +97,7 @@ impl<'a> Given<'a> {
         // Only spreadsheets need either option, and they should also recognise dates.
         let spelling = spelling.unwrap_or(match decimal_comma || byte_order_mark {
             true => Spelling::Spreadsheet,
-            false => Spelling::Usual,
+            false => Spelling::Default,
         });
         let usual = if decimal_comma { Delimiter::Semicolon } else { Delimiter::Comma };
         let mut dialect = Dialect::new(delimiter.unwrap_or(usual)).with_spelling(spelling);

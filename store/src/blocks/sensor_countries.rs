@@ -8,11 +8,11 @@ use crate::{Country, Error, Sensor};
 /// The sensors of a day and their countries: one, and more for the few that moved. It is used to
 /// find a reading whose country changed. It may have too many countries, but never too few.
 #[derive(Debug, Default)]
-pub(super) struct SensorHomes(HashMap<Sensor, Countries, foldhash::fast::RandomState>);
+pub(super) struct CountriesOfDay(HashMap<Sensor, Countries, foldhash::fast::RandomState>);
 
 type Countries = (Option<Country>, Vec<Option<Country>>);
 
-impl SensorHomes {
+impl CountriesOfDay {
     /// Adds a country of a sensor; returns its other countries.
     pub(super) fn add(&mut self, sensor: Sensor, country: Option<Country>) -> Vec<Option<Country>> {
         let (first, more) = self.0.entry(sensor).or_insert_with(|| (country, Vec::new()));
@@ -27,18 +27,18 @@ impl SensorHomes {
     }
 }
 
-/// [`SensorHomes`] of the days with the most recent puts, the latest last.
+/// [`CountriesOfDay`] of the days with the most recent puts, the latest last.
 #[derive(Debug, Default)]
-pub(crate) struct Homes(Vec<(i32, SensorHomes)>);
+pub(crate) struct SensorCountries(Vec<(i32, CountriesOfDay)>);
 
-impl Homes {
+impl SensorCountries {
     const DAYS: usize = 8;
 
     pub(super) fn of_day(
         &mut self,
         day: i32,
-        read: impl FnOnce() -> Result<SensorHomes, Error>,
-    ) -> Result<&mut SensorHomes, Error> {
+        read: impl FnOnce() -> Result<CountriesOfDay, Error>,
+    ) -> Result<&mut CountriesOfDay, Error> {
         match self.0.iter().position(|(known, _)| *known == day) {
             Some(found) => {
                 let found = self.0.remove(found);

@@ -19,19 +19,19 @@ const SET: &str = "sensor_country";
 type Home = (Sensor, Option<Country>);
 
 /// Sensors and their countries.
-pub(super) type Homes = HashMap<Sensor, BTreeSet<Option<Country>>>;
+pub(super) type SensorCountries = HashMap<Sensor, BTreeSet<Option<Country>>>;
 
 /// Stores the countries of these readings' sensors; returns all known countries of each.
-pub(super) async fn note(table: &Table, readings: &[&Reading]) -> Result<Homes, Error> {
+pub(super) async fn note(table: &Table, readings: &[&Reading]) -> Result<SensorCountries, Error> {
     let mut new: BTreeMap<String, BTreeSet<Home>> = BTreeMap::new();
     for reading in readings {
-        let of_item = new.entry(keys::homes(reading.sensor)).or_default();
+        let of_item = new.entry(keys::sensor_countries(reading.sensor)).or_default();
         of_item.insert((reading.sensor, reading.country));
     }
     let names: Vec<_> = new.keys().cloned().collect();
     // A BatchGetItem accepts at most a hundred keys.
     let reads = names.chunks(100).map(|names| read(table, names));
-    let mut known = Homes::new();
+    let mut known = SensorCountries::new();
     for (sensor, country) in at_once(reads.collect()).await?.into_iter().flatten() {
         known.entry(sensor).or_default().insert(country);
     }
@@ -49,7 +49,7 @@ pub(super) async fn note(table: &Table, readings: &[&Reading]) -> Result<Homes, 
 async fn read(table: &Table, names: &[String]) -> Result<Vec<Home>, Error> {
     let key = |name: &String| {
         Item::from([
-            (keys::PARTITION.to_owned(), text(keys::HOMES)),
+            (keys::PARTITION.to_owned(), text(keys::SENSOR_COUNTRIES)),
             (keys::SORT.to_owned(), text(name)),
         ])
     };
@@ -86,7 +86,7 @@ async fn add(table: &Table, name: String, new: BTreeSet<Home>) -> Result<(), Err
         .client
         .update_item()
         .table_name(&table.name)
-        .key(keys::PARTITION, text(keys::HOMES))
+        .key(keys::PARTITION, text(keys::SENSOR_COUNTRIES))
         .key(keys::SORT, text(name))
         .return_consumed_capacity(ReturnConsumedCapacity::Total)
         .update_expression("ADD #set :new")
