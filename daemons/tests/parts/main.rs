@@ -12,6 +12,7 @@ mod http;
 mod index;
 mod jobs;
 mod kept;
+mod live_means;
 mod networks;
 mod page;
 mod quality;
