@@ -311,6 +311,11 @@ impl Store for Cached {
         self.inner.delete_before(moment).await
     }
 
+    async fn delete(&self, query: &Query) -> Result<u64, Error> {
+        let _under_way = UnderWay::begin(&self.shared, None);
+        self.inner.delete(query).await
+    }
+
     async fn snapshot(&self) -> Result<Arc<dyn View>, Error> {
         let quiet = || {
             let puts = self.shared.puts();

@@ -79,6 +79,9 @@ pub trait Store: View {
     /// Permanently deletes all readings before a timestamp; returns their number.
     async fn delete_before(&self, moment: Timestamp) -> Result<u64, Error>;
 
+    /// Permanently deletes the readings that match a query; returns their number.
+    async fn delete(&self, query: &Query) -> Result<u64, Error>;
+
     /// A snapshot of the current state. Later puts and deletions are not visible in it.
     ///
     /// A store without snapshots (a remote table) returns a view of the current state at each call,

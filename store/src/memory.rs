@@ -99,6 +99,14 @@ impl Store for Memory {
         Ok(deleted)
     }
 
+    async fn delete(&self, query: &Query) -> Result<u64, Error> {
+        let _one_at_a_time = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = self.state();
+        let (changes, deleted) = state.plan_deletion_of(query, &Here)?;
+        self.change(state, changes);
+        Ok(deleted)
+    }
+
     async fn snapshot(&self) -> Result<Arc<dyn View>, Error> {
         Ok(Arc::new(self.state()))
     }

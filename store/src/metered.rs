@@ -102,6 +102,10 @@ impl<S: Store + ?Sized> Store for Metered<S> {
         self.measured("delete", |deleted| *deleted, self.inner.delete_before(moment)).await
     }
 
+    async fn delete(&self, query: &Query) -> Result<u64, Error> {
+        self.measured("delete", |deleted| *deleted, self.inner.delete(query)).await
+    }
+
     async fn snapshot(&self) -> Result<Arc<dyn View>, Error> {
         let view = self.measured("snapshot", |_| 0, self.inner.snapshot()).await?;
         Ok(Arc::new(Metered::new(view)))

@@ -88,6 +88,10 @@ impl<S: Store + ?Sized> Store for Notifying<S> {
         self.inner.delete_before(moment).await
     }
 
+    async fn delete(&self, query: &Query) -> Result<u64, Error> {
+        self.inner.delete(query).await
+    }
+
     async fn snapshot(&self) -> Result<Arc<dyn View>, Error> {
         self.inner.snapshot().await
     }

@@ -145,6 +145,10 @@ impl<S: Store + ?Sized> Store for Retry<S> {
         self.until_done(|| self.inner.delete_before(moment)).await
     }
 
+    async fn delete(&self, query: &Query) -> Result<u64, Error> {
+        self.until_done(|| self.inner.delete(query)).await
+    }
+
     async fn snapshot(&self) -> Result<Arc<dyn View>, Error> {
         let view = self.until_done(|| self.inner.snapshot()).await?;
         Ok(Arc::new(Retry::new(view, self.policy.clone())))

@@ -116,6 +116,10 @@ impl Store for Trying {
         self.0.store.delete_before(moment).await
     }
 
+    async fn delete(&self, query: &Query) -> Result<u64, Error> {
+        self.0.store.delete(query).await
+    }
+
     async fn snapshot(&self) -> Result<Arc<dyn View>, Error> {
         Ok(Arc::new(self.clone()))
     }
@@ -302,6 +306,9 @@ async fn walk_beside_the_model(store: impl Store, batches: &[Vec<Reading>], quer
         if let Some(query) = queries.first().filter(|_| batch.len() % 3 == 0) {
             let deleted = store.delete_before(query.from).await.unwrap();
             assert_eq!(deleted, model.delete_before(query.from));
+        }
+        if let Some(query) = queries.last().filter(|_| batch.len() % 3 == 1) {
+            assert_eq!(store.delete(query).await.unwrap(), model.delete(query));
         }
     }
     for (snapshot, kept) in &snapshots {

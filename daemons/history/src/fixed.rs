@@ -33,6 +33,13 @@ impl Fixed {
         NonZeroI64::new(steps ^ i64::MIN).filter(|_| is_within).map(Self)
     }
 
+    /// From a decimal, as [`parse`](Self::parse) reads its text; none beyond ±9·10⁹.
+    pub fn of(value: Decimal) -> Option<Self> {
+        let rounded = value.round_dp(DECIMALS as u32); // nine; half to even
+        let power = POWERS.get(DECIMALS.checked_sub(usize::try_from(rounded.scale()).ok()?)?)?;
+        Self::from_nano(i64::try_from(rounded.mantissa().checked_mul(i128::from(*power))?).ok()?)
+    }
+
     /// The number of 10⁻⁹ units.
     #[inline]
     pub fn nano(self) -> i64 {

@@ -16,6 +16,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::destination::Destination;
 use crate::feed::{self, BrokenFeed, Diagnostic, DiagnosticKind, Feed};
+use crate::means::{LiveMeans, Making};
 use crate::schedule::{Schedule, Spread};
 use crate::source::{Fetch, FetchError, Fetched, Source};
 
@@ -36,6 +37,8 @@ pub struct Collector {
     pub network: Network,
     /// The destination of the readings.
     pub destination: Box<dyn Destination>,
+    /// What makes means of the readings there, if they are samples.
+    pub means: Option<Arc<LiveMeans>>,
     /// The retention period of readings; `None`: for ever.
     pub kept_for: Option<SignedDuration>,
     /// How failed fetches are retried.
@@ -238,6 +241,13 @@ impl Collector {
                 () = stop.cancelled() => break None,
             }
         };
+        if collected.is_none() {
+            // Hours end without the feed, too.
+            tokio::select! {
+                () = self.make_means() => {}
+                () = stop.cancelled() => {}
+            }
+        }
         self.status.set(|state| state.first_ended = true);
         collected
     }
@@ -297,6 +307,7 @@ impl Collector {
         }
         let Fetched::Feed(file, validators) = fetched else {
             info!(feed, "the feed has not changed since the last fetch");
+            self.make_means().await;
             self.succeeded("unchanged", start);
             return Ok(Collected::default());
         };
@@ -308,6 +319,11 @@ impl Collector {
             .unwrap_or_else(|panic| Err(BrokenFeed { offset: 0, reason: panic.to_string() }))?;
         parsed.readings.iter_mut().for_each(|reading| reading.sensor.network = self.network);
         check(&parsed, now)?;
+        let means = self.means.clone();
+        let making = match &means {
+            Some(means) => Some(means.begin().await),
+            None => None,
+        };
         for batch in parsed.readings.chunks(BATCH) {
             let put = self.destination.put(batch).await;
             self.status.store.note(&put);
@@ -316,6 +332,9 @@ impl Collector {
         }
         parsed.diagnostics.iter().for_each(log_diagnostic);
         self.fetcher.keep(validators);
+        if let Some(making) = making {
+            self.finish(making, &parsed.readings).await;
+        }
         self.succeeded("ok", start);
         let collected = count(&parsed);
         info!(
@@ -333,6 +352,21 @@ impl Collector {
             "feed collected"
         );
         Ok(collected)
+    }
+
+    /// Makes the means of the hours that have ended.
+    async fn make_means(&self) {
+        if let Some(means) = &self.means {
+            self.finish(means.begin().await, &[]).await;
+        }
+    }
+
+    /// Makes the means of samples that are stored. Those that cannot be made now are made at the next
+    /// fetch.
+    async fn finish(&self, making: Making<'_>, samples: &[Reading]) {
+        if let Err(error) = making.finish(samples, (self.clock)()).await {
+            warn!(reason = reason(&error), "means not made; retrying at the next fetch");
+        }
     }
 
     fn succeeded(&self, outcome: &'static str, start: Instant) {

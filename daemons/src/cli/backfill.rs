@@ -15,10 +15,10 @@ use jiff::civil::Date;
 use store::{Network, Store, Window};
 use tokio_util::sync::CancellationToken;
 
+use super::feed_flags::check_contact;
 use super::files::{self, interrupted};
 use super::logging::Logging;
 use super::output::say;
-use super::settings::check_contact;
 use super::store_flags::StoreFlags;
 use super::target::Target;
 use super::{Failure, bad_call, wall_clock};

@@ -24,10 +24,11 @@ use tracing::{info, warn};
 
 #[cfg(feature = "backfill")]
 use super::backfill::CatchUpFlags;
+use super::feed_flags::{Collecting, FeedFlags, collector};
 use super::logging::Logging;
 use super::metrics::{Measuring, MetricsFlags};
 use super::networks::NetworkFlags;
-use super::settings::{FeedFlags, HttpFlags, JobFlags, WorkerFlags, collector};
+use super::settings::{HttpFlags, JobFlags, WorkerFlags};
 use super::store_flags::StoreFlags;
 use super::target::Target;
 use super::tasks::Tasks;
@@ -71,8 +72,10 @@ impl Serve {
         let has_readings = store.summary().await?.extent.is_some();
         let status = Arc::new(FeedStatus::starting(has_readings));
         let grace = self.store.deletion_grace();
-        let kept = Box::new(Arc::clone(&store));
-        let collector = self.feed.collector(kept, clock.clone(), Arc::clone(&status), grace)?;
+        let kept = || Box::new(Arc::clone(&store)) as Box<dyn Destination>;
+        let means = self.feed.means(&store, grace);
+        let collectors =
+            self.feed.collectors(kept, means.as_ref(), &clock, Arc::clone(&status), grace)?;
         let mut tasks = Tasks::new(stop.clone());
         let networks = self.networks.networks();
         self.feed.warn_of_unknown_terms(&networks);
@@ -88,8 +91,9 @@ impl Serve {
             let task = catch_up.task(store, &self.store, contact, clock, stop.clone())?;
             task.into_iter().for_each(|task| tasks.add("catch-up", task));
         }
-        let (schedule, spread) = self.feed.times();
-        tasks.add("collector", collector::run(collector, schedule, spread, stop));
+        for Collecting { collector, schedule, spread } in collectors {
+            tasks.add("collector", collector::run(collector, schedule, spread, stop.clone()));
+        }
         tasks.run().await
     }
 }
@@ -217,38 +221,43 @@ impl Collect {
         let (stop, clock) = (stop_on_signals()?, wall_clock());
         self.feed.check()?;
         if self.once {
-            self.feed.check_file()?;
+            self.feed.check_files()?;
         }
         let measuring = self.metrics.start("collect").await?;
         let mut tasks = Tasks::new(stop.clone());
-        let mut target = None;
-        let destination: Box<dyn Destination> = if self.once {
+        let (grace, status) = (self.store.deletion_grace(), Arc::default());
+        if self.once {
             // A single collection is an ordinary command.
-            let target = target.insert(
-                Target::of_collection(&self.store, self.feed.keep(), self.networks.networks())
-                    .await?,
-            );
+            let networks = self.networks.networks();
+            let target = Target::of_collection(&self.store, self.feed.keep(), networks).await?;
             measuring.watch(&mut tasks, target.opened().await.as_ref(), None, &clock);
-            Box::new(target.clone())
-        } else {
-            let store = self.store.open_to_keep(self.feed.keep()).await?;
-            measuring.watch(&mut tasks, Some(&store), None, &clock);
-            tasks.add_control(&self.store, &store, &self.networks.networks(), "collect");
-            Box::new(store)
-        };
-        let grace = self.store.deletion_grace();
-        let mut collector = self.feed.collector(destination, clock, Arc::default(), grace)?;
-        if let Some(target) = target {
-            let collected = collector.collect_patiently(None, &stop).await;
+            let destination = || Box::new(target.clone()) as Box<dyn Destination>;
+            let collectors = self.feed.collectors(destination, None, &clock, status, grace)?;
+            if self.feed.has_samples() {
+                info!(
+                    "samples are stored; `serve` and `collect` without --once make means of them"
+                );
+            }
+            let mut done = true;
+            for Collecting { mut collector, .. } in collectors {
+                // Every feed has records that cannot be stored; they are counted in the log.
+                done &= collector.collect_patiently(None, &stop).await.is_some();
+            }
             target.close().await;
             stop.cancel();
             tasks.run().await?;
-            // Every feed has records that cannot be stored; they are counted in the log.
-            let done = collected.is_some();
             return Ok(if done { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
-        let (schedule, spread) = self.feed.times();
-        tasks.add("collector", collector::run(collector, schedule, spread, stop));
+        let store = self.store.open_to_keep(self.feed.keep()).await?;
+        measuring.watch(&mut tasks, Some(&store), None, &clock);
+        tasks.add_control(&self.store, &store, &self.networks.networks(), "collect");
+        let means = self.feed.means(&store, grace);
+        let destination = || Box::new(Arc::clone(&store)) as Box<dyn Destination>;
+        let collectors =
+            self.feed.collectors(destination, means.as_ref(), &clock, status, grace)?;
+        for Collecting { collector, schedule, spread } in collectors {
+            tasks.add("collector", collector::run(collector, schedule, spread, stop.clone()));
+        }
         tasks.run().await
     }
 }

@@ -3,6 +3,7 @@ mod backfill;
 #[cfg(feature = "aws")]
 mod cost;
 mod daemons;
+mod feed_flags;
 mod files;
 mod index;
 mod left_out;

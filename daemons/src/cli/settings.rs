@@ -5,22 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use airshed::Clock;
-use airshed::Destination;
-use airshed::collector::{Backoff, Collector};
-use airshed::feed_status::FeedStatus;
 use airshed::jobs::Jobs;
 use airshed::networks::Networks;
 use airshed::objects::{Objects, remove_unfinished};
-use airshed::schedule::{Schedule, Spread};
 use airshed::server::{CorsOrigins, JobBackend, Limits, Server};
-use airshed::source::{Fetcher, Source};
 use airshed::watch::GaugeSampler;
 use airshed::worker::Worker;
 use clap::Args;
 use http::HeaderValue;
 use jiff::SignedDuration;
 use queue::Queues;
-use store::{AqiStandard, Network, Store, Window};
+use store::{AqiStandard, Store, Window};
 use tokio::net::{TcpListener, TcpSocket, lookup_host};
 
 use super::left_out::check_aws;
@@ -54,158 +49,6 @@ fn origin(text: &str) -> Result<String, &'static str> {
     let known = ["*", "none"].contains(&text) || begins(text, &["http://", "https://"]);
     let wanted = "invalid origin; expected *, none, or an origin such as https://example.org";
     known.then(|| text.to_owned()).ok_or(wanted)
-}
-
-/// The feed and its schedule.
-#[derive(Args, Clone)]
-pub(super) struct FeedFlags {
-    /// The feed: http(s)://… or file:PATH.
-    #[arg(
-        long,
-        env = "AIRSHED_FEED",
-        default_value = "https://data.sensor.community/static/v2/data.24h.json",
-        value_name = "URL"
-    )]
-    feed: Source,
-    /// Averaging period of the feed's values: 5min, 1h, 24h or day
-    /// [default: derived from the path of a Sensor.Community feed]
-    #[arg(long, env = "AIRSHED_WINDOW")]
-    window: Option<Window>,
-    /// Network that the feed's sensors belong to: 1 to 16 lower-case letters, digits, dots, hyphens
-    /// and underscores.
-    #[arg(long, env = "AIRSHED_FEED_NETWORK", default_value_t, value_name = "NAME")]
-    feed_network: Network,
-    /// When to fetch: a cron expression in UTC. The feed is also fetched at start.
-    #[arg(long, env = "AIRSHED_SCHEDULE", default_value = "0 0 * * *", value_name = "CRON")]
-    schedule: Schedule,
-    /// Maximum random delay of a fetch in minutes, so that installations do not all fetch in the
-    /// same second; at most half the time to the next fetch.
-    #[arg(
-        long,
-        env = "AIRSHED_SCHEDULE_JITTER",
-        default_value_t = 5,
-        value_name = "MINUTES",
-        value_parser = clap::value_parser!(u32).range(0..=1440)
-    )]
-    schedule_jitter: u32,
-    /// Contact e-mail or URL for the User-Agent header; Sensor.Community requires one.
-    #[arg(long, env = "AIRSHED_CONTACT")]
-    contact: Option<String>,
-    /// Retention period of readings in days, applied before each fetch; DynamoDB deletes expired
-    /// readings itself, a few days later; 0: for ever
-    #[arg(long, env = "AIRSHED_KEEP_READINGS", value_name = "DAYS", default_value_t = 0)]
-    keep_readings: u32,
-}
-
-impl FeedFlags {
-    /// Checked before anything is created: whether these flags permit fetching the feed.
-    pub(super) fn check(&self) -> Result<(), Failure> {
-        check_contact(&self.feed, self.contact.as_deref(), "the feed's operator")?;
-        self.window().map(drop)
-    }
-
-    /// The averaging period of the feed's values.
-    pub(super) fn window(&self) -> Result<Window, Failure> {
-        window_of(&self.feed, self.window)
-    }
-
-    /// Checked before anything is created: whether a feed that is a file can be read.
-    pub(super) fn check_file(&self) -> Result<(), Failure> {
-        let Source::File(path) = &self.feed else { return Ok(()) };
-        let read = std::fs::File::open(path).map(drop);
-        Ok(read.map_err(|error| format!("cannot read --feed {}: {error}", path.display()))?)
-    }
-
-    /// Warns if the readings of the feed's network will be withheld for lack of terms.
-    pub(super) fn warn_of_unknown_terms(&self, networks: &Networks) {
-        let network = self.feed_network;
-        if !networks.contains(network) {
-            tracing::warn!(
-                "readings of {network} are stored but withheld: set --network-terms to serve them"
-            );
-        }
-    }
-
-    /// When to fetch.
-    pub(super) fn times(self) -> (Schedule, Spread) {
-        let longest = SignedDuration::from_mins(self.schedule_jitter.into());
-        (self.schedule, Spread::up_to(longest))
-    }
-
-    pub(super) fn collector(
-        &self,
-        destination: Box<dyn Destination>,
-        clock: Clock,
-        status: Arc<FeedStatus>,
-        grace: SignedDuration,
-    ) -> Result<Collector, Failure> {
-        let (feed, contact) = (self.feed.clone(), self.contact());
-        let mut collector = collector(feed, self.window, contact, destination, clock, status)?;
-        collector.network = self.feed_network;
-        collector.kept_for = self.keep().map(|keep| keep + grace);
-        Ok(collector)
-    }
-
-    pub(super) fn contact(&self) -> Option<&str> {
-        self.contact.as_deref().filter(|contact| !contact.trim().is_empty())
-    }
-
-    /// The retention period of readings.
-    pub(super) fn keep(&self) -> Option<SignedDuration> {
-        let days = Some(self.keep_readings).filter(|days| *days > 0);
-        days.map(|days| SignedDuration::from_hours(24 * i64::from(days)))
-    }
-}
-
-/// Whether a source can be fetched with a contact.
-pub(super) fn check_contact(
-    source: &Source,
-    contact: Option<&str>,
-    operator: &str,
-) -> Result<(), Failure> {
-    let contact = contact.filter(|contact| !contact.trim().is_empty());
-    if source.needs_contact() && contact.is_none() {
-        return Err(bad_call(format!(
-            "{operator} requires a contact: set --contact (or AIRSHED_CONTACT) to your e-mail \
-             address or URL"
-        )));
-    }
-    if contact.is_some_and(|contact| !is_header_text(contact)) {
-        return Err(bad_call(
-            "--contact is sent in a header: it must be one line of ASCII, such as \
-             you@example.org or https://example.org/air",
-        ));
-    }
-    Ok(())
-}
-
-fn is_header_text(text: &str) -> bool {
-    text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic())
-}
-
-/// The averaging period of the feed's values; never guessed.
-fn window_of(feed: &Source, given: Option<Window>) -> Result<Window, Failure> {
-    given.or_else(|| feed.usual_window()).ok_or_else(|| {
-        bad_call(format!(
-            "{feed} is not a known Sensor.Community path: set --window (5min, 1h, 24h or day) to \
-             the averaging period of its values"
-        ))
-    })
-}
-
-pub(super) fn collector(
-    feed: Source,
-    window: Option<Window>,
-    contact: Option<&str>,
-    destination: Box<dyn Destination>,
-    clock: Clock,
-    status: Arc<FeedStatus>,
-) -> Result<Collector, Failure> {
-    let window = window_of(&feed, window)?;
-    let fetcher = Box::new(Fetcher::new(feed, contact)?);
-    let backoff = Backoff::default();
-    let (network, kept_for) = (Network::default(), None);
-    Ok(Collector { fetcher, window, network, destination, kept_for, backoff, clock, status })
 }
 
 /// The queue and the result store.

@@ -50,14 +50,10 @@ impl StoreFlags {
 
     /// A store for a daemon, opened exclusively.
     pub(super) async fn open(&self) -> Result<Arc<dyn Store>, Failure> {
-        self.open_to_keep(None).await
+        self.open_to_keep(Retention::default()).await
     }
 
-    /// `keep`: the retention period of the readings.
-    pub(super) async fn open_to_keep(
-        &self,
-        keep: Option<SignedDuration>,
-    ) -> Result<Arc<dyn Store>, Failure> {
+    pub(super) async fn open_to_keep(&self, keep: Retention) -> Result<Arc<dyn Store>, Failure> {
         self.check_not_deleted().await?;
         self.open_with(keep, Access::Make).await.map_err(|error| match error.kind() {
             ErrorKind::Locked => {
@@ -108,13 +104,12 @@ impl StoreFlags {
 
     /// A store for a command: opened directly, or through the process that has it open.
     pub(super) async fn reach(&self, access: Access) -> Result<Reached, Failure> {
-        self.reach_to_keep(None, access).await
+        self.reach_to_keep(Retention::default(), access).await
     }
 
-    /// `keep`: the retention period of the readings.
     pub(super) async fn reach_to_keep(
         &self,
-        keep: Option<SignedDuration>,
+        keep: Retention,
         access: Access,
     ) -> Result<Reached, Failure> {
         self.check_not_deleted().await?;
@@ -167,7 +162,7 @@ impl StoreFlags {
 
     async fn open_with(
         &self,
-        keep: Option<SignedDuration>,
+        keep: Retention,
         access: Access,
     ) -> Result<Arc<dyn Store>, store::Error> {
         // Set before the store is opened: a process opens its store once.
@@ -179,7 +174,8 @@ impl StoreFlags {
         options.file.write = access != Access::Read;
         #[cfg(feature = "aws")]
         {
-            options.table.keep = keep.map(SignedDuration::unsigned_abs);
+            options.table.keep = keep.readings.map(SignedDuration::unsigned_abs);
+            options.table.keep_samples = keep.samples.map(SignedDuration::unsigned_abs);
         }
         #[cfg(not(feature = "aws"))]
         let _ = keep; // a table on AWS deletes old readings itself
@@ -197,6 +193,14 @@ impl StoreFlags {
         }
         Ok(Arc::new(Metered::new(store)))
     }
+}
+
+/// How long a daemon keeps what it stores; `None`: for ever.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Retention {
+    pub(super) readings: Option<SignedDuration>,
+    /// Of five-minute readings, if that is shorter.
+    pub(super) samples: Option<SignedDuration>,
 }
 
 /// How a command uses a store.

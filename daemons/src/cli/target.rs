@@ -7,14 +7,14 @@ use airshed::control::{self, Client, ClientError};
 use airshed::networks::Networks;
 use airshed::{Destination, reason};
 use async_trait::async_trait;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use store::{Error, ErrorKind, Reading, Store};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::Failure;
-use super::store_flags::{Access, Reached, StoreFlags};
+use super::store_flags::{Access, Reached, Retention, StoreFlags};
 
 /// How long a call is repeated while the process that has the store open exits: longer than it takes
 /// to release its lock.
@@ -31,8 +31,7 @@ pub(super) struct Target(Arc<Inner>);
 
 struct Inner {
     flags: StoreFlags,
-    /// The retention period of the readings.
-    keep: Option<SignedDuration>,
+    keep: Retention,
     /// The name of this process in the status of the control socket.
     daemon: &'static str,
     /// Whose data other commands find in it.
@@ -62,7 +61,7 @@ enum Call<'a> {
 impl Target {
     /// Of an import: the store is opened if it exists, else created with its first reading.
     pub(super) async fn of_import(flags: &StoreFlags) -> Result<Self, Failure> {
-        let target = Self::new(flags, None, "import", Arc::default());
+        let target = Self::new(flags, Retention::default(), "import", Arc::default());
         if flags.is_there() {
             target.open().await?;
         }
@@ -72,7 +71,7 @@ impl Target {
     /// Of a single collection: the store is opened or created.
     pub(super) async fn of_collection(
         flags: &StoreFlags,
-        keep: Option<SignedDuration>,
+        keep: Retention,
         networks: Arc<Networks>,
     ) -> Result<Self, Failure> {
         let target = Self::new(flags, keep, "collect", networks);
@@ -82,7 +81,7 @@ impl Target {
 
     fn new(
         flags: &StoreFlags,
-        keep: Option<SignedDuration>,
+        keep: Retention,
         daemon: &'static str,
         networks: Arc<Networks>,
     ) -> Self {

@@ -10,6 +10,7 @@ mod control;
 mod daemon;
 mod durability;
 mod imports;
+mod live_means;
 mod loadtest;
 #[path = "../support/mod.rs"]
 mod support;

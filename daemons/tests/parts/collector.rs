@@ -259,6 +259,7 @@ async fn no_day_is_lost_to_an_outage_that_ends_within_it() {
             window: Window::Day24,
             network: store::Network::default(),
             destination: Box::new(store.clone() as Arc<dyn Store>),
+            means: None,
             kept_for: None,
             backoff: Backoff::default(),
             clock: clock.clone(),

@@ -377,6 +377,10 @@ impl Store for Endless {
         self.pages.delete_before(moment).await
     }
 
+    async fn delete(&self, query: &Query) -> Result<u64, Error> {
+        self.pages.delete(query).await
+    }
+
     async fn snapshot(&self) -> Result<Arc<dyn View>, Error> {
         Ok(Arc::new(self.clone()))
     }

@@ -161,6 +161,10 @@ impl Store for Slow {
         self.0.delete_before(moment).await
     }
 
+    async fn delete(&self, query: &Query) -> Result<u64, Error> {
+        self.0.delete(query).await
+    }
+
     async fn snapshot(&self) -> Result<Arc<dyn View>, Error> {
         Ok(Arc::new(self.clone()))
     }

@@ -13,6 +13,7 @@ mod http;
 mod index;
 mod jobs;
 mod kept;
+mod live_means;
 mod networks;
 mod page;
 mod quality;

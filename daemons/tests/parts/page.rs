@@ -434,6 +434,10 @@ impl Store for Panicking {
         self.0.delete_before(moment).await
     }
 
+    async fn delete(&self, query: &Query) -> Result<u64, Error> {
+        self.0.delete(query).await
+    }
+
     async fn snapshot(&self) -> Result<Arc<dyn View>, Error> {
         assert!(self.1.swap(true, Ordering::SeqCst), "the first time it panics");
         self.0.snapshot().await

@@ -252,6 +252,7 @@ pub(super) fn collector(url: &str, store: Arc<dyn Store>) -> Collector {
         network: store::Network::default(),
         fetcher,
         destination: Box::new(store),
+        means: None,
         kept_for: None,
         backoff: Backoff { attempts: 8, first, longest },
         clock: clock(),

@@ -86,6 +86,11 @@ impl Store for Sqlite {
         blocking(move || writer.with("deleting", |c| rows::delete_before(c, moment))).await
     }
 
+    async fn delete(&self, query: &Query) -> Result<u64, Error> {
+        let (writer, query) = (Arc::clone(&self.writer), query.clone());
+        blocking(move || writer.with("deleting", |c| rows::delete(c, &query))).await
+    }
+
     async fn snapshot(&self) -> Result<Arc<dyn View>, Error> {
         let path = self.reader.path.clone();
         blocking(move || {

@@ -76,6 +76,31 @@ pub(crate) fn delete_before(
     Ok(deleted as u64)
 }
 
+pub(crate) fn delete(connection: &mut Connection, query: &Query) -> Result<u64, Failure> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let (mut days, mut deleted, mut after) = (BTreeSet::new(), 0, None);
+    loop {
+        let page = page(&transaction, query, after)?;
+        let mut delete = transaction.prepare(
+            "DELETE FROM readings
+            WHERE (day, country, second, network, sensor, window) = (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?;
+        for row in page.rows() {
+            let Key(day, country, second, network, sensor, window) =
+                Key::of(&Position::of(&row.reading()));
+            deleted += delete.execute(params![day, country, second, network, sensor, window])?;
+            days.insert(day);
+        }
+        match page.next {
+            None => break,
+            next => after = next,
+        }
+    }
+    count_change(&transaction, days)?;
+    transaction.commit()?;
+    Ok(deleted as u64)
+}
+
 /// Change numbers are strictly increasing.
 fn count_change(transaction: &Transaction<'_>, days: BTreeSet<i32>) -> Result<(), Failure> {
     let last = "SELECT coalesce(max(number), 0) FROM changes";

@@ -7,6 +7,7 @@ mod bytes;
 mod cache;
 mod day;
 mod decimals;
+mod deletion;
 mod directory;
 pub(crate) mod format2;
 mod frame;

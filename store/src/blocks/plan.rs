@@ -1,5 +1,6 @@
-//! The changes of a put or a deletion: the affected blocks are rewritten, and split if they grow
-//! too large, so its cost depends on the batch, not on the store, and a query never merges.
+//! The changes of a put: the affected blocks are rewritten, and split if they grow too large, so its
+//! cost depends on the batch, not on the store, and a query never merges. Those of a deletion are
+//! computed by [`deletion`](super::deletion).
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -8,7 +9,6 @@ use jiff::Timestamp;
 
 use super::block::Block;
 use super::build::{Source, blocks_of};
-use super::day::{day_and_second, whole_seconds_up};
 use super::directory::{Change, Directory, Entry, Group, HIGH, Load, TableChange, Tree};
 use super::sensor_countries::{CountriesOfDay, SensorCountries};
 use super::stations::{MAX_STATIONS, Station, Stations};
@@ -201,72 +201,6 @@ impl<P: Clone> Directory<P> {
         Ok(is_change.then_some(Change { tree: Tree::High, removed, table: None, added }))
     }
 
-    /// Computes the changes of deleting everything before a timestamp, and the deleted readings.
-    /// Blocks that are completely older are not read.
-    pub(crate) fn plan_deletion(
-        &self,
-        before: Timestamp,
-        load: &impl Load<P>,
-    ) -> Result<(Vec<Change>, u64), Error> {
-        let first_kept = whole_seconds_up(before);
-        let last_day = day_and_second(before).0;
-        let mut changes = Vec::new();
-        let mut deleted = 0;
-        let all: Vec<_> = self.days(Tree::All, i32::MIN, last_day).collect();
-        for blocks in all.chunk_by(|a, b| (a.0.day, a.0.country) == (b.0.day, b.0.country)) {
-            let group = (blocks[0].0.day, blocks[0].0.country);
-            let is_old = |block: &&(&Position, &Entry<P>)| block.1.seconds(block.0).0 < first_kept;
-            if !blocks.iter().any(|block| is_old(&block)) {
-                continue;
-            }
-            // Stations of only deleted readings are removed from the table, too.
-            let rewritten = match self.table(group.0, group.1) {
-                Some(_) => blocks.to_vec(),
-                None => blocks.iter().filter(is_old).copied().collect(),
-            };
-            let removed: Vec<_> = rewritten.iter().map(|(first, _)| **first).collect();
-            let kept =
-                rewritten.iter().filter(|(first, entry)| entry.seconds(first).1 >= first_kept);
-            let kept = self.load_old(Tree::All, kept.copied(), load)?;
-            let parts: Vec<Vec<_>> = kept.blocks().map(|b| rows_since(b, first_kept)).collect();
-            let chunks: Vec<_> =
-                parts.iter().map(Vec::as_slice).filter(|p| !p.is_empty()).collect();
-            let before: u64 = rewritten.iter().map(|(_, entry)| u64::from(entry.rows)).sum();
-            deleted += before - chunks.iter().map(|chunk| chunk.len() as u64).sum::<u64>();
-            let (table, added) = match rewritten.len() == blocks.len() {
-                true => self.group_anew(group, &chunks),
-                false => (None, chunks.iter().map(|rows| Block::from_sorted(rows)).collect()),
-            };
-            changes.push(Change { tree: Tree::All, removed, table, added });
-        }
-        for (first, entry) in self.days(Tree::High, i32::MIN, last_day) {
-            let (start, end) = entry.seconds(first);
-            if start >= first_kept {
-                continue;
-            }
-            let mut kept = Vec::new();
-            let block = match end >= first_kept {
-                true => Some(self.load(Tree::High, first, entry, load)?),
-                false => None,
-            };
-            if let Some(block) = &block {
-                block.check_rewritable()?;
-                kept = rows_since(block, first_kept);
-            }
-            if kept.len() < entry.rows as usize {
-                let part = Part { rows: kept, appended: false };
-                let added = part.chunks().map(Block::from_sorted).collect();
-                changes.push(Change {
-                    tree: Tree::High,
-                    removed: vec![*first],
-                    table: None,
-                    added,
-                });
-            }
-        }
-        Ok((changes, deleted))
-    }
-
     /// Computes the changes of rewriting some blocks, with all others of their days and countries;
     /// limited to a number of rows, but at least one day or country.
     pub(crate) fn plan_rewriting(
@@ -305,7 +239,11 @@ impl<P: Clone> Directory<P> {
     }
 
     /// All blocks of a day and country, rewritten, and the change of their station table.
-    fn group_anew(&self, group: Group, chunks: &[&[Source<'_>]]) -> (TableChange, Vec<Block>) {
+    pub(super) fn group_anew(
+        &self,
+        group: Group,
+        chunks: &[&[Source<'_>]],
+    ) -> (TableChange, Vec<Block>) {
         let Blocks { added, table } = whole_group(chunks, Block::from_sorted);
         let had_one = self.table(group.0, group.1).is_some();
         ((table.is_some() || had_one).then_some((group, table)), added)
@@ -472,11 +410,6 @@ fn is_high(edit: &Edit<'_>) -> bool {
 
 fn all_rows(block: &Block) -> impl Iterator<Item = Source<'_>> {
     (0..block.len()).map(move |row| Source::Kept(block, row))
-}
-
-fn rows_since(block: &Block, first_kept: i64) -> Vec<Source<'_>> {
-    let is_kept = |row: &usize| block.position(*row).timestamp_second() >= first_kept;
-    (0..block.len()).filter(is_kept).map(|row| Source::Kept(block, row)).collect()
 }
 
 /// The readings of a batch to store, unsorted; [`Invalid`](ErrorKind::Invalid) for a reading that

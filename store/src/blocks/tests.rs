@@ -178,6 +178,7 @@ enum Step {
     Put(Vec<Reading>),
     Query(Box<Query>),
     DeleteBefore(i64),
+    Delete(Box<Query>),
     Reopen,
 }
 
@@ -207,6 +208,9 @@ async fn walk<S: Store>(mut store: S, steps: &[Step], reopen: impl Fn(S) -> S) {
                 let deleted = store.delete_before(moment).await.unwrap();
                 assert_eq!(deleted, model.delete_before(moment));
             }
+            Step::Delete(query) => {
+                assert_eq!(store.delete(query).await.unwrap(), model.delete(query));
+            }
             Step::Reopen => store = reopen(store),
         }
         let everything = Query::everything();
@@ -229,6 +233,7 @@ proptest! {
             5 => batch().prop_map(Step::Put),
             2 => conformance::query().prop_map(|query| Step::Query(Box::new(query))),
             1 => (0i64..172_800).prop_map(Step::DeleteBefore),
+            1 => conformance::query().prop_map(|query| Step::Delete(Box::new(query))),
             1 => Just(Step::Reopen),
         ], 1..24),
     ) {

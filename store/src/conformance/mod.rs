@@ -42,6 +42,7 @@ pub async fn run<S: Store, F: Future<Output = S>>(empty: impl Fn() -> F) {
     pages_go_on_where_they_ended(&empty().await).await;
     the_newest_of_each_sensor_is_its_latest(&empty().await).await;
     what_is_too_old_is_deleted(&empty().await).await;
+    what_a_query_matches_is_deleted(&empty().await).await;
     a_version_changes_with_what_is_there(&empty().await).await;
     one_number_in_two_networks_is_two_sensors(&empty().await).await;
 }
@@ -285,6 +286,28 @@ async fn what_is_too_old_is_deleted(store: &(impl Store + ?Sized)) {
     assert_eq!(store.summary().await.expect("summary"), Summary::default());
 }
 
+async fn what_a_query_matches_is_deleted(store: &(impl Store + ?Sized)) {
+    assert_eq!(store.delete(&Query::everything()).await.expect("delete"), 0);
+    let model = Model::default();
+    model.put(&sample());
+    store.put(&sample()).await.expect("put");
+    let window = |window| Query { windows: vec![window], ..Query::new(at(720), at(100_800)) };
+    let some = [Window::FiveMinutes, Window::Day, Window::FiveMinutes].map(window);
+    let place = Query { indoor: Some(true), ..Query::everything() };
+    let index = Query { indices: Some((7, 8)), ..Query::everything() };
+    for query in some.into_iter().chain([place, index]) {
+        let deleted = store.delete(&query).await.expect("delete");
+        assert_eq!(deleted, model.delete(&query), "{query:?}");
+        for query in sample_queries().into_iter().chain([Query::everything()]) {
+            assert_same(&all(store, &query).await, &model.query(&query));
+        }
+    }
+    let left = model.query(&Query::everything()).len() as u64;
+    assert_eq!(store.summary().await.expect("summary").readings(), left);
+    assert_eq!(store.delete(&Query::everything()).await.expect("delete"), left);
+    assert_eq!(store.summary().await.expect("summary"), Summary::default());
+}
+
 /// All readings returned by a store, page by page.
 pub async fn all(store: &(impl View + ?Sized), query: &Query) -> Vec<Reading> {
     let mut readings = Vec::new();
@@ -334,6 +357,14 @@ impl Model {
         let mut kept = self.0.lock().expect("the model");
         let before = kept.len();
         kept.retain(|(_, _, timestamp), _| *timestamp >= moment);
+        (before - kept.len()) as u64
+    }
+
+    /// Deletes what a query matches; returns the number of readings.
+    pub fn delete(&self, query: &Query) -> u64 {
+        let mut kept = self.0.lock().expect("the model");
+        let before = kept.len();
+        kept.retain(|_, reading| !query.matches(reading));
         (before - kept.len()) as u64
     }
 

@@ -13,8 +13,8 @@
 //!   Queries are eventually consistent, on AWS typically within a second.
 //! - If two processes concurrently put readings with the same identity and different countries, and
 //!   the sensor was never in one of them before, both readings may remain.
-//! - Old readings that are put while [`delete_before`](Store::delete_before) is running may be
-//!   deleted with the others.
+//! - A deletion is not atomic. Old readings that are put while
+//!   [`delete_before`](Store::delete_before) is running may be deleted with the others.
 
 mod counts;
 mod days;
@@ -40,6 +40,7 @@ use jiff::Timestamp;
 use crate::blocks::{DAYS, day_and_second};
 use crate::{
     Country, Error, Network, Page, Position, Query, Reading, RetryPolicy, Store, Summary, View,
+    Window,
 };
 use service::Table;
 pub use service::{Consumed, Endpoint};
@@ -70,6 +71,15 @@ pub struct DynamoDbOptions {
     /// The retention period, after which DynamoDB itself deletes readings (its time to live, within
     /// a few days); `None`: for ever.
     pub keep: Option<Duration>,
+    /// The retention period of five-minute readings, if it is shorter.
+    pub keep_samples: Option<Duration>,
+}
+
+impl DynamoDbOptions {
+    fn keep_of(&self, window: Window) -> Option<Duration> {
+        let samples = self.keep_samples.filter(|_| window == Window::FiveMinutes);
+        [self.keep, samples].into_iter().flatten().min()
+    }
 }
 
 impl DynamoDb {
@@ -138,6 +148,18 @@ impl Store for DynamoDb {
 
     async fn delete_before(&self, moment: Timestamp) -> Result<u64, Error> {
         write::delete_before(&self.table, moment).await
+    }
+
+    async fn delete(&self, query: &Query) -> Result<u64, Error> {
+        let (mut deleted, mut after) = (0, None);
+        loop {
+            let page = self.query(query, after).await?;
+            deleted += write::delete(&self.table, &page).await?;
+            match page.next {
+                None => return Ok(deleted),
+                next => after = next,
+            }
+        }
     }
 
     async fn snapshot(&self) -> Result<Arc<dyn View>, Error> {

@@ -18,7 +18,7 @@ use super::sensor_countries::{self, SensorCountries};
 use super::service::{Table, at_once, delete_unless_changed, until_processed};
 use crate::blocks::latest_of_each_identity;
 use crate::blocks::{DAYS, SECONDS_A_DAY, day_and_second, whole_seconds_up};
-use crate::{Country, Error, ErrorKind, Position, Reading};
+use crate::{Country, Error, ErrorKind, Page, Position, Reading};
 
 /// Maximum number of items in a BatchWriteItem.
 const BATCH: usize = 25;
@@ -39,7 +39,8 @@ pub(super) async fn put(table: &Table, batch: &[Reading]) -> Result<(), Error> {
     let moved =
         |reading: &Reading| sensor_countries.get(&reading.sensor).is_some_and(|all| all.len() > 1);
     write_all(table, "putting readings", &readings, |reading| {
-        let item = item::of(reading, table.options.keep, moved(reading).then_some(written));
+        let keep = table.options.keep_of(reading.window);
+        let item = item::of(reading, keep, moved(reading).then_some(written));
         let put = PutRequest::builder().set_item(Some(item)).build()?;
         Ok(WriteRequest::builder().put_request(put).build())
     })
@@ -120,6 +121,27 @@ pub(super) async fn delete_before(table: &Table, moment: Timestamp) -> Result<u6
         }
     }
     Ok(deleted)
+}
+
+/// Deletes the readings of a page; returns their number.
+pub(super) async fn delete(table: &Table, page: &Page) -> Result<u64, Error> {
+    let positions: Vec<_> = page.rows().map(|row| Position::of(&row.reading())).collect();
+    let mut touched = Touched::new();
+    for position in &positions {
+        touched.entry(position.day).or_default().insert(position.country);
+    }
+    // The stored counts are no longer valid, from the first deletion on.
+    days::bump_version(table, &touched).await?;
+    write_all(table, "deleting readings", &positions, |position| {
+        let delete = DeleteRequest::builder()
+            .key(keys::PARTITION, text(keys::partition(position.day, position.country)))
+            .key(keys::SORT, text(keys::place(position)))
+            .build()?;
+        Ok(WriteRequest::builder().delete_request(delete).build())
+    })
+    .await?;
+    days::bump_version(table, &touched).await?;
+    Ok(positions.len() as u64)
 }
 
 async fn delete_range(table: &Table, partition: String, end: &str) -> Result<u64, Error> {

@@ -158,6 +158,7 @@ async fn an_error_names_what_the_system_said() {
 enum Step {
     Put(Vec<Reading>),
     DeleteBefore(jiff::Timestamp),
+    Delete(Box<Query>),
 }
 
 impl Step {
@@ -165,6 +166,7 @@ impl Step {
         match self {
             Self::Put(batch) => store.put(batch).await,
             Self::DeleteBefore(moment) => store.delete_before(*moment).await.map(drop),
+            Self::Delete(query) => store.delete(query).await.map(drop),
         }
     }
 
@@ -172,6 +174,7 @@ impl Step {
         match self {
             Self::Put(batch) => model.put(batch),
             Self::DeleteBefore(moment) => drop(model.delete_before(*moment)),
+            Self::Delete(query) => drop(model.delete(query)),
         }
     }
 }
@@ -180,6 +183,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         4 => conformance::readings().prop_map(Step::Put),
         1 => conformance::query().prop_map(|query| Step::DeleteBefore(query.from)),
+        1 => conformance::query().prop_map(|query| Step::Delete(Box::new(query))),
     ];
     proptest::collection::vec(step, 1..12)
 }

@@ -201,6 +201,11 @@ impl Store for Embedded {
         blocking(&self.0, move |shared| shared.delete_before(moment)).await
     }
 
+    async fn delete(&self, query: &Query) -> Result<u64, Error> {
+        let query = query.clone();
+        blocking(&self.0, move |shared| shared.delete(&query)).await
+    }
+
     async fn snapshot(&self) -> Result<Arc<dyn View>, Error> {
         loop {
             if let Some(held) = self.0.hold() {
@@ -368,6 +373,16 @@ impl Shared {
         let state = self.state()?;
         let load = self.loader(&state);
         let (changes, deleted) = state.directory.plan_deletion(moment, &load)?;
+        self.change(&mut writer, state, changes)?;
+        Ok(deleted)
+    }
+
+    fn delete(&self, query: &Query) -> Result<u64, Error> {
+        self.check_place()?;
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = self.state()?;
+        let load = self.loader(&state);
+        let (changes, deleted) = state.directory.plan_deletion_of(query, &load)?;
         self.change(&mut writer, state, changes)?;
         Ok(deleted)
     }

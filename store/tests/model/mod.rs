@@ -12,6 +12,7 @@ pub(crate) enum Step {
     Put(Vec<Reading>),
     Query(Box<Query>),
     DeleteBefore(Timestamp),
+    Delete(Box<Query>),
     Snapshot,
     Reopen,
 }
@@ -21,6 +22,7 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
         4 => conformance::readings().prop_map(Step::Put),
         4 => conformance::query().prop_map(|query| Step::Query(Box::new(query))),
         1 => conformance::query().prop_map(|query| Step::DeleteBefore(query.from)),
+        1 => conformance::query().prop_map(|query| Step::Delete(Box::new(query))),
         1 => Just(Step::Snapshot),
         1 => Just(Step::Reopen),
     ];
@@ -49,6 +51,9 @@ pub(crate) async fn walk_beside_the_model<S: Store>(
             Step::DeleteBefore(moment) => {
                 let deleted = store.delete_before(moment).await.unwrap();
                 assert_eq!(deleted, model.delete_before(moment));
+            }
+            Step::Delete(query) => {
+                assert_eq!(store.delete(&query).await.unwrap(), model.delete(&query));
             }
             Step::Snapshot => {
                 let kept = model.query(&Query::everything());

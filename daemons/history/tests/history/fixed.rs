@@ -43,6 +43,15 @@ proptest! {
     }
 
     #[test]
+    fn a_decimal_is_what_its_text_is(mantissa: i128, small in -1_000_000i64..1_000_000, scale in 0u32..29) {
+        for mantissa in [mantissa >> 32, mantissa >> 60, mantissa >> 80, small.into()] {
+            let decimal = aqi::Decimal::try_from_i128_with_scale(mantissa, scale).unwrap();
+            let text = decimal.to_string();
+            prop_assert_eq!(Fixed::of(decimal), Fixed::parse(text.as_bytes()).ok(), "{}", text);
+        }
+    }
+
+    #[test]
     fn any_bytes_are_read_or_refused(bytes: Vec<u8>, text in "[-+0-9.eE]{0,30}") {
         for bytes in [&bytes, text.as_bytes()] {
             if let Ok(value) = Fixed::parse(bytes) {

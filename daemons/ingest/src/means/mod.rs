@@ -1,0 +1,348 @@
+//! Means of a feed of samples: hours, 24 hours and days, by the rule of [`airshed_history`].
+//!
+//! The readings of a five-minute feed are samples. A mean is made when its period has ended, of the
+//! samples that are stored, and is made again when late samples come. So whatever comes in whatever
+//! order, and whenever the process ends, after [`Making::finish`] the store has the means that one
+//! pass over all samples before the last full hour gives, which are those of the archive.
+//!
+//! - The stored samples are the only state: a process that starts reads those of the last days from
+//!   the store, and stores the means that are missing or differ. So does one that failed to store
+//!   something. From then on, it keeps today's in memory, up to 15 KB per sensor, and some 5 KB of
+//!   each of the two days before.
+//! - A sample replaces one of the same sensor and second, as in the store.
+//! - Samples are kept for a number of days ([`LiveMeans::new`]). A late sample of a day before
+//!   those, or more than [`CORRECTED`] days old, changes no mean.
+//! - A stored mean of more hours or samples stays: that of the archive, where this process missed
+//!   some samples.
+//! - Neighbours are compared among all stored means of the network of one averaging period and
+//!   time; if one of them changes, so may the flags of the others.
+
+mod sensor_day;
+mod settle;
+
+use std::borrow::Cow;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use airshed_history::Hours;
+use jiff::Timestamp;
+use store::{Error, Network, Query, Reading, Sensor, Store, Window};
+use tokio::sync::{Mutex, MutexGuard};
+use tracing::{debug, info, warn};
+
+use self::sensor_day::{SensorDay, midnight};
+use self::settle::{Settled, each, in_background, settle};
+
+/// The number of days for which late samples correct means, if samples are kept for so long.
+pub const CORRECTED: i32 = 31;
+
+/// The number of days before those for which samples are kept, within which a process that starts
+/// looks for samples whose means are missing, and deletes them then.
+const LOOKED_BACK: i32 = 31;
+
+/// The smallest number of days for which samples can be kept: late ones of yesterday change 24-hour
+/// means, which need the hours of the day before.
+pub const LEAST_DAYS: u32 = 2;
+
+/// How long after midnight the samples of the day before stay in memory: most late ones are of the
+/// last minutes.
+const LATE: i64 = HOUR;
+
+const HOUR: i64 = 3600;
+const DAY: i64 = 24 * HOUR;
+
+/// Makes the means of a network's samples in a store. It is shared by all collectors that put
+/// samples of the network there.
+pub struct LiveMeans {
+    store: Arc<dyn Store>,
+    network: Network,
+    /// For how many days before today samples are kept.
+    kept: i32,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// None at first, and after a failure.
+    known: Option<Known>,
+    /// The first day of which samples are still stored.
+    first_kept: Option<i32>,
+}
+
+/// What [`Making::finish`] did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Made {
+    /// Means stored.
+    pub means: u64,
+    /// Means that stay, since the store has them of more samples.
+    pub left: u64,
+    /// Samples that are too old to change a mean.
+    pub too_old: u64,
+    /// Samples deleted.
+    pub deleted: u64,
+}
+
+impl LiveMeans {
+    /// Samples are kept for `days` before the present day, at least [`LEAST_DAYS`].
+    pub fn new(store: Arc<dyn Store>, network: Network, days: u32) -> Self {
+        let kept = i32::try_from(days.max(LEAST_DAYS)).unwrap_or(i32::MAX).min(1_000_000);
+        Self { store, network, kept, state: Mutex::default() }
+    }
+
+    /// To be called before samples are put into the store, and finished afterwards; if it is dropped
+    /// instead, the next one reads the store.
+    pub async fn begin(&self) -> Making<'_> {
+        let mut state = self.state.lock().await;
+        let known = state.known.take();
+        Making { means: self, state, known }
+    }
+}
+
+/// Samples are being put into the store.
+pub struct Making<'a> {
+    means: &'a LiveMeans,
+    state: MutexGuard<'a, State>,
+    known: Option<Known>,
+}
+
+impl Making<'_> {
+    /// Makes the means that change with samples, which are stored, or with the time.
+    pub async fn finish(mut self, samples: &[Reading], now: Timestamp) -> Result<Made, Error> {
+        let (hour, today) = (now.as_second().div_euclid(HOUR), day_of(now));
+        let kept = self.means.kept;
+        let first = today - kept.min(CORRECTED);
+        let mut run = Run {
+            store: &*self.means.store,
+            network: self.means.network,
+            first,
+            until: hour * HOUR,
+            today,
+            made: Made::default(),
+        };
+        let network = self.means.network;
+        let is_sample = |reading: &&Reading| {
+            reading.window == Window::FiveMinutes && reading.sensor.network == network
+        };
+        let samples = samples.iter().filter(is_sample);
+        let (old, samples): (Vec<_>, Vec<_>) =
+            samples.partition(|sample| day_of(sample.timestamp) < first);
+        run.made.too_old = old.len() as u64;
+        let known = match self.known.take() {
+            Some(known) => run.go_on(known, samples).await?,
+            None => run.start(first - LOOKED_BACK).await?,
+        };
+        self.state.known = Some(known);
+        let first_kept = today - kept;
+        if self.state.first_kept.is_none_or(|before| before < first_kept) {
+            run.made.deleted = self.means.delete_before(first_kept).await?;
+            self.state.first_kept = Some(first_kept);
+        }
+        log(&run.made);
+        Ok(run.made)
+    }
+}
+
+/// A step of [`Making::finish`].
+struct Run<'a> {
+    store: &'a dyn Store,
+    network: Network,
+    /// The first day whose means are made.
+    first: i32,
+    /// Means that end by then are made, of the samples before: UTC seconds since 1970.
+    until: i64,
+    today: i32,
+    made: Made,
+}
+
+/// What is known of some days; of each of them all sensors.
+#[derive(Default)]
+struct Known {
+    days: BTreeMap<i32, Sensors>,
+    /// Of other days, what the means of the next one need.
+    hours: BTreeMap<i32, BTreeMap<u64, Hours>>,
+    /// What [`Run::until`] was.
+    until: i64,
+}
+
+type Sensors = BTreeMap<u64, SensorDay>;
+
+impl Run<'_> {
+    /// Makes the means of all days that have samples, from one on.
+    async fn start(&mut self, from: i32) -> Result<Known, Error> {
+        self.first = from;
+        let mut known = Known { until: self.until, ..Known::default() };
+        for day in from..=self.today + 1 {
+            let sensors = self.load(&mut known, day).await?;
+            let all = sensors.keys().copied().collect();
+            known = self.make(known, day, all).await?;
+            known = known.forget(day.min(self.today)).await?;
+        }
+        Ok(known)
+    }
+
+    /// Makes the means that samples and the time change.
+    async fn go_on(&mut self, mut known: Known, samples: Vec<&Reading>) -> Result<Known, Error> {
+        let mut changed: BTreeMap<i32, BTreeSet<u64>> = BTreeMap::new();
+        let loaded: BTreeSet<i32> = known.days.keys().copied().collect();
+        for sample in samples {
+            let (day, sensor) = (day_of(sample.timestamp), sample.sensor.id);
+            let sensors = self.load(&mut known, day).await?;
+            let is_new = sensors.entry(sensor).or_insert_with(SensorDay::new).add(sample);
+            // Of a day that was not loaded, the sample is already there.
+            let is_new = is_new || !loaded.contains(&day);
+            if is_new && sample.timestamp.as_second() < self.until {
+                changed.entry(day).or_default().insert(sensor);
+                changed.entry(day + 1).or_default().insert(sensor);
+            }
+        }
+        // Other means of these days have ended since.
+        for (day, sensors) in &known.days {
+            if midnight(*day) < self.until && midnight(*day + 1) > known.until {
+                changed.entry(*day).or_default().extend(sensors.keys());
+            }
+        }
+        known.until = self.until;
+        while let Some((day, sensors)) = changed.pop_first() {
+            if day <= self.today {
+                self.load(&mut known, day).await?;
+                known = self.make(known, day, sensors).await?;
+            }
+        }
+        known.forget(self.today).await
+    }
+
+    /// The samples of a day, read from the store unless they are known.
+    async fn load<'k>(&self, known: &'k mut Known, day: i32) -> Result<&'k mut Sensors, Error> {
+        let unknown = match known.days.entry(day) {
+            Entry::Occupied(known) => return Ok(known.into_mut()),
+            Entry::Vacant(unknown) => unknown,
+        };
+        let mut sensors = Sensors::new();
+        let samples = of_days(self.network, day, day + 1);
+        each(self.store, &samples, |sample| {
+            sensors.entry(sample.sensor.id).or_insert_with(SensorDay::new).add(&sample);
+        })
+        .await?;
+        debug!(day, sensors = sensors.len(), "samples read from the store");
+        Ok(unknown.insert(sensors))
+    }
+
+    /// Makes the means of some sensors in a day, which is loaded.
+    async fn make(
+        &mut self,
+        mut known: Known,
+        day: i32,
+        sensors: BTreeSet<u64>,
+    ) -> Result<Known, Error> {
+        if sensors.is_empty() {
+            return Ok(known);
+        }
+        let has_before = day > self.first;
+        if has_before && !known.hours.contains_key(&(day - 1)) {
+            self.load(&mut known, day - 1).await?;
+        }
+        let (network, until) = (self.network, self.until);
+        let work = move || {
+            let means = known.new_means(network, day, &sensors, until, has_before);
+            (known, means)
+        };
+        let (known, means) = in_background(work).await?;
+        let mut by_end: BTreeMap<Timestamp, Vec<Reading>> = BTreeMap::new();
+        means.into_iter().for_each(|mean| by_end.entry(mean.timestamp).or_default().push(mean));
+        for (end, means) in by_end {
+            let Settled { stored, left } = settle(self.store, network, end, means).await?;
+            debug!(%end, stored, left, "means stored");
+            self.made.means += stored;
+            self.made.left += left;
+        }
+        Ok(known)
+    }
+}
+
+impl Known {
+    fn new_means(
+        &mut self,
+        network: Network,
+        day: i32,
+        sensors: &BTreeSet<u64>,
+        until: i64,
+        has_before: bool,
+    ) -> Vec<Reading> {
+        let mut of_day = self.days.remove(&day).unwrap_or_default();
+        let day_before = self.days.get(&(day - 1));
+        let hours = self.hours.get(&(day - 1));
+        let mut means = Vec::new();
+        for id in sensors {
+            let Some(sensor_day) = of_day.get_mut(id) else { continue };
+            let before = has_before.then(|| match day_before {
+                Some(sensors) => sensors.get(id).map(|before| Cow::Owned(before.hours(day - 1))),
+                None => hours.and_then(|hours| hours.get(id)).map(Cow::Borrowed),
+            });
+            let before = before.map(Option::unwrap_or_default);
+            let sensor = Sensor { network, id: *id };
+            means.append(&mut sensor_day.new_means(sensor, day, before.as_deref(), until));
+        }
+        self.days.insert(day, of_day);
+        means
+    }
+
+    /// Keeps what days from one on need.
+    async fn forget(mut self, today: i32) -> Result<Self, Error> {
+        let work = move || {
+            let is_late = self.until < midnight(today) + LATE;
+            let later = self.days.split_off(&if is_late { today - 1 } else { today });
+            for (day, sensors) in std::mem::replace(&mut self.days, later) {
+                let hours = sensors.iter().map(|(id, sensor)| (*id, sensor.hours(day)));
+                self.hours.insert(day, hours.collect());
+            }
+            self.hours = self.hours.split_off(&(today - 2));
+            self
+        };
+        in_background(work).await
+    }
+}
+
+impl LiveMeans {
+    /// Deletes the samples of the days before one.
+    async fn delete_before(&self, day: i32) -> Result<u64, Error> {
+        let old = of_days(self.network, day.saturating_sub(LOOKED_BACK), day);
+        self.store.delete(&old).await
+    }
+}
+
+/// The samples from one day until before another.
+fn of_days(network: Network, from: i32, until: i32) -> Query {
+    let at = |second| Timestamp::from_second(second).unwrap_or_default();
+    let mut query = Query::new(at(midnight(from)), at(midnight(until) - 1));
+    (query.networks, query.windows) = (vec![network], vec![Window::FiveMinutes]);
+    query
+}
+
+/// Days since 1970.
+fn day_of(moment: Timestamp) -> i32 {
+    // A timestamp's years are -9999 to 9999.
+    i32::try_from(moment.as_second().div_euclid(DAY)).unwrap_or_default()
+}
+
+fn log(made: &Made) {
+    let &Made { means, left, too_old, deleted } = made;
+    if means > 0 {
+        metrics::counter!("airshed_means_total").increment(means);
+        info!(means, "means made");
+    }
+    if too_old > 0 {
+        metrics::counter!("airshed_late_samples_total").increment(too_old);
+        warn!(
+            samples = too_old,
+            "late samples are too old: the means of their days stay as they are"
+        );
+    }
+    if left > 0 {
+        info!(means = left, "means stay as they are: those stored are of more samples");
+    }
+    if deleted > 0 {
+        info!(samples = deleted, "old samples deleted");
+    }
+}
