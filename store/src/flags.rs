@@ -88,6 +88,34 @@ impl Flags {
         (Self::HUMID, "humid"),
     ];
 
+    /// Each flag and when it is set, in words for people who read a file.
+    pub const MEANINGS: [(Self, &'static str); Self::NAMES.len()] = [
+        (Self::COUNTS, "P1 and P2 are particle counts, not µg/m³ (PPD42NS): no index"),
+        (Self::SATURATED, "a value or sample is at least 1900 (PM10) or 900 µg/m³ (PM2.5)"),
+        (Self::ZERO, "a value is zero, or 5 % of the samples are"),
+        (Self::NEGATIVE, "a value is negative"),
+        (Self::INVERTED, "PM2.5 is above PM10"),
+        (Self::DUMMY_LOCATION, "location 11, the network's placeholder"),
+        (Self::UNKNOWN_TYPE, "not a known sensor of particulate matter: no index"),
+        (Self::NULL_ISLAND, "the coordinates are 0, 0"),
+        (Self::LOW_CAPTURE, "less than 75 % of the averaging period was measured: no index"),
+        (Self::STUCK, "24 samples or more are in runs of six or more equal ones"),
+        (
+            Self::SPIKE,
+            "a sample is above 5 times the median of the 11 around it, and by more than 50 (PM10) \
+             or 25 µg/m³ (PM2.5)",
+        ),
+        (Self::COARSE, "PM2.5 is below a fifth of PM10, which is at least 16.5 µg/m³"),
+        (Self::ONE_POLLUTANT, "only one of PM10 and PM2.5 is present"),
+        (
+            Self::ABOVE_NEIGHBOURS,
+            "(c + 1) / (N + 1) is above 2, where N is the median of 3 or more other outdoor sensors \
+             within 10 km",
+        ),
+        (Self::BELOW_NEIGHBOURS, "(c + 1) / (N + 1) is below ½, with N as of above_neighbours"),
+        (Self::NO_NEIGHBOURS, "there are fewer than 3 other outdoor sensors within 10 km"),
+    ];
+
     /// Whether every flag of `other` is set.
     pub fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0

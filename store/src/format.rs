@@ -4,7 +4,7 @@ use std::str::FromStr;
 #[cfg(feature = "columnar")]
 use crate::columnar::Columnar;
 use crate::csv::{self, Dialect};
-use crate::{AqiStandard, Column, Error, Page, Spelling};
+use crate::{AqiStandard, Column, Error, Metadata, Page, Spelling};
 use crate::{geojson, json};
 
 /// The attribution and licence of Sensor.Community's data, for an [`Encoder`]. (The network's own
@@ -101,11 +101,14 @@ impl std::error::Error for UnknownFormat {}
 /// Encodes a file in a format, page by page: every page in order, then [`finish`](Self::finish),
 /// without which the file is incomplete.
 pub struct Encoder {
-    credit: String,
+    metadata: Metadata,
+    /// Whether CSV and JSON contain the metadata; the other formats always do, but for NDJSON.
+    with_metadata: bool,
     columns: Vec<Column>,
     standard: AqiStandard,
     kind: Kind,
     rows: Rows,
+    counts: Counts,
 }
 
 impl fmt::Debug for Encoder {
@@ -131,6 +134,21 @@ enum Rows {
     Some,
 }
 
+/// The rows so far, for formats that end with their number.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Counts {
+    pub(crate) rows: u64,
+    /// Those with a flag of implausibility.
+    pub(crate) doubtful: u64,
+}
+
+impl Counts {
+    fn add(&mut self, page: &Page) {
+        self.rows += page.len() as u64;
+        self.doubtful += page.implausible() as u64;
+    }
+}
+
 impl Encoder {
     /// A file with these columns. GeoJSON always has the coordinates. `attribution` is the
     /// attribution and licence of the data (such as [`ATTRIBUTION`]); GeoJSON, Parquet and Arrow
@@ -146,7 +164,17 @@ impl Encoder {
         columns: &[Column],
         attribution: &str,
     ) -> Result<Self, Error> {
-        let credit = standard.credit(attribution);
+        Self::about(Metadata::brief(standard, attribution), format, columns)
+    }
+
+    /// A file that describes itself by this metadata, which also names the index.
+    ///
+    /// GeoJSON has it as the members `attribution` and `metadata` before the features, and `rows` and
+    /// `doubtfulRows` after them; Parquet and Arrow in the schema's metadata, under the keys
+    /// `attribution`, `index` and `airshed` (all of it, as JSON), with `rows` and `doubtful_rows` in
+    /// the footer. For CSV and JSON see [`with_metadata`](Self::with_metadata).
+    pub fn about(metadata: Metadata, format: Format, columns: &[Column]) -> Result<Self, Error> {
+        let standard = metadata.query.standard;
         let mut columns = columns.to_vec();
         let kind = match format {
             Format::Csv(dialect) => Kind::Csv(dialect),
@@ -157,15 +185,21 @@ impl Encoder {
                 Kind::GeoJson
             }
             #[cfg(feature = "columnar")]
-            Format::Parquet => {
-                Kind::Columnar(Box::new(Columnar::parquet(&columns, standard, &credit)?))
-            }
+            Format::Parquet => Kind::Columnar(Box::new(Columnar::parquet(&columns, &metadata)?)),
             #[cfg(feature = "columnar")]
-            Format::Arrow => {
-                Kind::Columnar(Box::new(Columnar::arrow(&columns, standard, &credit)?))
-            }
+            Format::Arrow => Kind::Columnar(Box::new(Columnar::arrow(&columns, &metadata)?)),
         };
-        Ok(Self { credit, columns, standard, kind, rows: Rows::NotBegun })
+        let (rows, counts) = (Rows::NotBegun, Counts::default());
+        Ok(Self { metadata, with_metadata: false, columns, standard, kind, rows, counts })
+    }
+
+    /// Whether CSV and JSON files contain the metadata: CSV as comment lines before the header, each
+    /// beginning with `# `; JSON as an object with the members `metadata`, `readings` (the array),
+    /// `rows` and `doubtfulRows`. The default is no, since many readers expect neither.
+    /// [`import`](crate::import) reads both.
+    #[must_use]
+    pub fn with_metadata(self, with_metadata: bool) -> Self {
+        Self { with_metadata, ..self }
     }
 
     /// Appends the rows of a page, preceded by the file header before the first.
@@ -195,18 +229,24 @@ impl Encoder {
         if !page.is_empty() {
             self.rows = Rows::Some;
         }
+        if self.ends_with_counts() {
+            self.counts.add(page);
+        }
         Ok(())
     }
 
     /// Appends the end of the file.
     pub fn finish(mut self, out: &mut Vec<u8>) -> Result<(), Error> {
         self.begin(out);
+        let Counts { rows, doubtful } = self.counts;
+        let counts = || format!("\n],\"rows\":{rows},\"doubtfulRows\":{doubtful}}}\n");
         match self.kind {
             Kind::Csv(_) | Kind::NdJson(_) => {}
+            Kind::Json(_) if self.with_metadata => out.extend_from_slice(counts().as_bytes()),
             Kind::Json(_) => out.extend_from_slice(b"\n]\n"),
-            Kind::GeoJson => out.extend_from_slice(b"\n]}\n"),
+            Kind::GeoJson => out.extend_from_slice(counts().as_bytes()),
             #[cfg(feature = "columnar")]
-            Kind::Columnar(file) => file.finish(out)?,
+            Kind::Columnar(file) => file.finish(out, self.counts)?,
         }
         Ok(())
     }
@@ -217,18 +257,39 @@ impl Encoder {
         }
         self.rows = Rows::None;
         match &self.kind {
-            Kind::Csv(dialect) => csv::write_header(out, &self.columns, *dialect),
+            Kind::Csv(dialect) => {
+                let comments = self.with_metadata.then(|| self.metadata.lines());
+                let comments = comments.unwrap_or_default();
+                csv::write_header_after(out, &comments, &self.columns, *dialect);
+            }
+            Kind::Json(_) if self.with_metadata => {
+                let metadata = self.metadata.to_json();
+                let opening = format!("{{\"metadata\":{metadata},\"readings\":[\n");
+                out.extend_from_slice(opening.as_bytes());
+            }
             Kind::Json(_) => out.extend_from_slice(b"[\n"),
             Kind::GeoJson => {
-                let attribution = serde_json::Value::from(self.credit.as_str());
+                let credit = serde_json::Value::from(self.metadata.credit());
+                let metadata = self.metadata.to_json();
                 let opening = format!(
-                    "{{\"type\":\"FeatureCollection\",\"attribution\":{attribution},\"features\":[\n"
+                    "{{\"type\":\"FeatureCollection\",\"attribution\":{credit},\
+                     \"metadata\":{metadata},\"features\":[\n"
                 );
                 out.extend_from_slice(opening.as_bytes());
             }
             Kind::NdJson(_) => {}
             #[cfg(feature = "columnar")]
             Kind::Columnar(_) => {}
+        }
+    }
+
+    fn ends_with_counts(&self) -> bool {
+        match self.kind {
+            Kind::Csv(_) | Kind::NdJson(_) => false,
+            Kind::Json(_) => self.with_metadata,
+            Kind::GeoJson => true,
+            #[cfg(feature = "columnar")]
+            Kind::Columnar(_) => true,
         }
     }
 }

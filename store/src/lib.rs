@@ -31,7 +31,7 @@
 //! - [`Page`] has shared [`Block`]s of columns and the ranges of matching rows. [`Pages`] iterates
 //!   over the pages of a query, with read-ahead.
 //! - [`Encoder`] writes a file page by page as CSV, JSON, NDJSON, GeoJSON and, with the feature
-//!   `columnar`, as Parquet and Arrow. [`csv`] also renders single pages, and parses readings back
+//!   `columnar`, as Parquet and Arrow; [`Metadata`] is what it says about itself. [`csv`] also renders single pages, and parses readings back
 //!   losslessly; [`import`] (feature) does so for files of every format.
 //!
 //! # Write your own store
@@ -55,6 +55,7 @@ mod columnar;
 mod contract;
 mod country;
 pub mod csv;
+mod csvw;
 #[cfg(feature = "dynamodb")]
 pub mod dynamodb;
 mod embedded;
@@ -66,6 +67,7 @@ pub mod import;
 mod json;
 mod local_days;
 mod memory;
+mod metadata;
 mod metered;
 mod notifying;
 mod open;
@@ -104,6 +106,7 @@ pub use jiff::Timestamp;
 pub use jiff::tz::TimeZone;
 pub use local_days::LocalDays;
 pub use memory::Memory;
+pub use metadata::{Metadata, SOFTWARE};
 pub use metered::Metered;
 pub use notifying::Notifying;
 pub use open::{OpenOptions, open};

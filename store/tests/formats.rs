@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod import;
+mod metadata;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -110,13 +111,14 @@ async fn golden_files() {
         "{\"timestamp\":\"2020-06-11T09:40:42Z\",\"AQI\":1,\"loc_lat\":null,\"flags\":[\"zero\",\"one_pollutant\"]}\n\
          {\"timestamp\":\"2020-06-11T09:40:41Z\",\"AQI\":4,\"loc_lat\":52.520,\"flags\":[\"dummy_location\",\"spike\"]}\n"
     );
-    assert_eq!(
-        text(&readings, Format::GeoJson, &some).await,
-        "{\"type\":\"FeatureCollection\",\"attribution\":\"Sensor.Community contributors, Open Database License (ODbL) 1.0; index: UK Daily Air Quality Index, computed by Airshed\",\"features\":[\n\
-         {\"type\":\"Feature\",\"geometry\":null,\"properties\":{\"timestamp\":\"2020-06-11T09:40:42Z\",\"AQI\":1,\"flags\":[\"zero\",\"one_pollutant\"]}},\n\
-         {\"type\":\"Feature\",\"geometry\":{\"type\":\"Point\",\"coordinates\":[-13.405,52.520]},\"properties\":{\"timestamp\":\"2020-06-11T09:40:41Z\",\"AQI\":4,\"flags\":[\"dummy_location\",\"spike\"]}}\n\
-         ]}\n"
+    let metadata = airshed_store::Metadata::new(&Query::everything(), ATTRIBUTION).to_json();
+    let golden = format!(
+        "{{\"type\":\"FeatureCollection\",\"attribution\":\"Sensor.Community contributors, Open Database License (ODbL) 1.0; index: UK Daily Air Quality Index, computed by Airshed\",\"metadata\":{metadata},\"features\":[\n\
+         {{\"type\":\"Feature\",\"geometry\":null,\"properties\":{{\"timestamp\":\"2020-06-11T09:40:42Z\",\"AQI\":1,\"flags\":[\"zero\",\"one_pollutant\"]}}}},\n\
+         {{\"type\":\"Feature\",\"geometry\":{{\"type\":\"Point\",\"coordinates\":[-13.405,52.520]}},\"properties\":{{\"timestamp\":\"2020-06-11T09:40:41Z\",\"AQI\":4,\"flags\":[\"dummy_location\",\"spike\"]}}}}\n\
+         ],\"rows\":2,\"doubtfulRows\":2}}\n"
     );
+    assert_eq!(text(&readings, Format::GeoJson, &some).await, golden);
 }
 
 #[tokio::test]

@@ -26,7 +26,8 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
 use self::dictionary::Dictionary;
-use crate::{AqiStandard, Column, Error, ErrorKind, Kind, Page, Value};
+use crate::format::Counts;
+use crate::{AqiStandard, Column, Error, ErrorKind, Kind, Metadata, Page, Value};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -47,25 +48,17 @@ enum Writer {
 }
 
 impl Columnar {
-    pub(crate) fn arrow(
-        columns: &[Column],
-        standard: AqiStandard,
-        credit: &str,
-    ) -> Result<Self, Error> {
-        let schema = schema(columns, standard, credit);
+    pub(crate) fn arrow(columns: &[Column], metadata: &Metadata) -> Result<Self, Error> {
+        let schema = schema(columns, metadata);
         let options =
             IpcWriteOptions::default().with_dictionary_handling(DictionaryHandling::Delta);
         let writer = FileWriter::try_new_with_options(Vec::new(), &schema, options);
         let writer = Writer::Arrow(Box::new(writer.map_err(arrow_error)?));
-        Ok(Self::new(columns, standard, schema, writer))
+        Ok(Self::new(columns, metadata, schema, writer))
     }
 
-    pub(crate) fn parquet(
-        columns: &[Column],
-        standard: AqiStandard,
-        credit: &str,
-    ) -> Result<Self, Error> {
-        let schema = schema(columns, standard, credit);
+    pub(crate) fn parquet(columns: &[Column], metadata: &Metadata) -> Result<Self, Error> {
+        let schema = schema(columns, metadata);
         // Also for readers that do not read the Arrow schema, which has the same metadata.
         let about: BTreeMap<_, _> = schema.metadata().iter().collect(); // always in one order
         let about =
@@ -78,10 +71,11 @@ impl Columnar {
             .build();
         let writer = ArrowWriter::try_new(Vec::new(), Arc::clone(&schema), Some(properties));
         let writer = Writer::Parquet(Box::new(writer.map_err(parquet_error)?));
-        Ok(Self::new(columns, standard, schema, writer))
+        Ok(Self::new(columns, metadata, schema, writer))
     }
 
-    fn new(columns: &[Column], standard: AqiStandard, schema: Arc<Schema>, writer: Writer) -> Self {
+    fn new(columns: &[Column], metadata: &Metadata, schema: Arc<Schema>, writer: Writer) -> Self {
+        let standard = metadata.query.standard;
         let columns = columns.iter().map(|column| (*column, Dictionary::of(*column, standard)));
         Self { columns: columns.collect(), standard, schema, writer }
     }
@@ -109,20 +103,37 @@ impl Columnar {
         Ok(())
     }
 
-    /// Appends the rest, with the footer.
-    pub(crate) fn finish(self, out: &mut Vec<u8>) -> Result<(), Error> {
+    /// Appends the rest, with the footer, which has the number of rows.
+    pub(crate) fn finish(self, out: &mut Vec<u8>, counts: Counts) -> Result<(), Error> {
+        let Counts { rows, doubtful } = counts;
+        let counts = [("rows", rows), ("doubtful_rows", doubtful)];
         let mut rest = match self.writer {
-            Writer::Arrow(writer) => writer.into_inner().map_err(arrow_error)?,
-            Writer::Parquet(writer) => writer.into_inner().map_err(parquet_error)?,
+            Writer::Arrow(mut writer) => {
+                for (name, count) in counts {
+                    writer.write_metadata(name, count.to_string());
+                }
+                writer.into_inner().map_err(arrow_error)?
+            }
+            Writer::Parquet(mut writer) => {
+                for (name, count) in counts {
+                    let about = KeyValue::new(name.to_owned(), count.to_string());
+                    writer.append_key_value_metadata(about);
+                }
+                writer.into_inner().map_err(parquet_error)?
+            }
         };
         out.append(&mut rest);
         Ok(())
     }
 }
 
-fn schema(columns: &[Column], standard: AqiStandard, credit: &str) -> Arc<Schema> {
+fn schema(columns: &[Column], metadata: &Metadata) -> Arc<Schema> {
     let fields: Vec<_> = columns.iter().map(|column| field(*column)).collect();
-    let about = [("attribution", credit.to_owned()), ("index", standard.to_string())];
+    let about = [
+        ("attribution", metadata.credit()),
+        ("index", metadata.query.standard.to_string()),
+        ("airshed", metadata.to_json()),
+    ];
     let about = about.map(|(name, value)| (name.to_owned(), value)).into();
     Arc::new(Schema::new_with_metadata(fields, about))
 }

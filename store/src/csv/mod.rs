@@ -30,6 +30,18 @@ pub struct Dialect {
 }
 
 impl Dialect {
+    pub(crate) fn delimiter(self) -> char {
+        self.delimiter.into()
+    }
+
+    pub(crate) fn decimal_point(self) -> char {
+        self.decimal_point.into()
+    }
+
+    pub(crate) fn spelling(self) -> Spelling {
+        self.spelling
+    }
+
     /// Commas between cells, points in numbers, no byte order mark.
     pub const DEFAULT: Self = Self::new(Delimiter::Comma);
 
@@ -70,8 +82,23 @@ pub enum Delimiter {
 
 /// Appends the byte order mark, if any, and the header line.
 pub fn write_header(out: &mut Vec<u8>, columns: &[Column], dialect: Dialect) {
+    write_header_after(out, &[], columns, dialect);
+}
+
+/// The same, with comment lines before the header line: `# `, then a text without line breaks.
+pub(crate) fn write_header_after(
+    out: &mut Vec<u8>,
+    comments: &[String],
+    columns: &[Column],
+    dialect: Dialect,
+) {
     if dialect.byte_order_mark {
         out.extend_from_slice("\u{feff}".as_bytes());
+    }
+    for comment in comments {
+        out.extend_from_slice(rows::COMMENT);
+        out.extend_from_slice(comment.as_bytes());
+        out.push(b'\n');
     }
     for (number, column) in columns.iter().enumerate() {
         if number > 0 {

@@ -9,11 +9,13 @@ use crate::{Column, Error, ErrorKind};
 
 /// Reads readings from CSV, row by row, by the rules of [`import`](crate::import).
 ///
-/// Cells are separated by commas, semicolons or tabs, as detected from the header.
+/// Lines before the header that begin with `# ` are comments, and are skipped. Cells are separated by commas, semicolons or tabs, as detected from the header.
 pub struct CsvReader<R> {
     reader: ::csv::Reader<Chain<Cursor<Vec<u8>>, R>>,
     columns: Vec<Option<Column>>,
     commas: Commas,
+    /// Lines before the header.
+    comments: u64,
     record: ::csv::ByteRecord,
     ended: bool,
 }
@@ -27,11 +29,15 @@ impl<R> fmt::Debug for CsvReader<R> {
 /// Number of bytes examined to detect the delimiter.
 const HEAD_BYTES: u64 = 16 << 10;
 
+/// The beginning of a comment line.
+pub(super) const COMMENT: &[u8] = b"# ";
+
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 impl<R: Read> CsvReader<R> {
     /// Reads the header; [`Invalid`](ErrorKind::Invalid) if a required column is missing.
     pub fn new(mut input: R) -> Result<Self, Error> {
-        let mut head = Vec::new();
-        input.by_ref().take(HEAD_BYTES).read_to_end(&mut head).map_err(cannot_read)?;
+        let (comments, head) = past_comments(&mut input).map_err(cannot_read)?;
         let delimiter = delimiter_of(&head);
         let mut reader = ::csv::ReaderBuilder::new()
             .flexible(true)
@@ -50,7 +56,8 @@ impl<R: Read> CsvReader<R> {
             Delimiter::Comma => Commas::Ambiguous,
             Delimiter::Semicolon | Delimiter::Tab => Commas::Decimal,
         };
-        Ok(Self { reader, columns, commas, record: ::csv::ByteRecord::new(), ended: false })
+        let record = ::csv::ByteRecord::new();
+        Ok(Self { reader, columns, commas, comments, record, ended: false })
     }
 
     /// The names of the unknown columns.
@@ -79,7 +86,8 @@ impl<R: Read> CsvReader<R> {
     }
 
     fn row(&self) -> Result<ImportedRow, RowError> {
-        let place = Place::line(self.record.position().map_or(1, ::csv::Position::line));
+        let line = self.record.position().map_or(1, ::csv::Position::line);
+        let place = Place::line(self.comments + line);
         if self.record.len() != self.columns.len() {
             let (cells, columns) = (self.record.len(), self.columns.len());
             let message = format!("{cells} cells, where the header has {columns} columns");
@@ -99,9 +107,46 @@ impl<R: Read> Iterator for CsvReader<R> {
     type Item = Result<ImportedRow, RowError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let line = self.reader.position().line();
+        let line = self.comments + self.reader.position().line();
         let broken = |error: Error| Err(RowError::new(Place::line(line), error.to_string()));
         self.next_row().unwrap_or_else(|error| Some(broken(error)))
+    }
+}
+
+/// Skips the comment lines at the start, of any length and number; returns their number, and the
+/// first bytes after them.
+fn past_comments(input: &mut impl Read) -> io::Result<(u64, Vec<u8>)> {
+    let (mut head, mut comments, mut within) = (Vec::new(), 0, false);
+    loop {
+        let missing = HEAD_BYTES.saturating_sub(head.len() as u64);
+        let is_end = input.by_ref().take(missing).read_to_end(&mut head)? == 0;
+        let mut rest = head.as_slice();
+        if comments == 0 && !within {
+            rest = rest.strip_prefix(BYTE_ORDER_MARK).unwrap_or(rest);
+        }
+        loop {
+            if !within && !rest.starts_with(COMMENT) {
+                let is_known = is_end || rest.len() >= COMMENT.len();
+                match comments {
+                    0 if is_known => return Ok((0, head)),
+                    _ if is_known => return Ok((comments, rest.to_vec())),
+                    _ => break,
+                }
+            }
+            match rest.iter().position(|byte| *byte == b'\n') {
+                Some(end) => {
+                    (comments, within) = (comments + 1, false);
+                    rest = rest.get(end + 1..).unwrap_or_default();
+                }
+                None if is_end => return Ok((comments, Vec::new())),
+                None => {
+                    within = true;
+                    rest = &[];
+                    break;
+                }
+            }
+        }
+        head = rest.to_vec();
     }
 }
 
@@ -112,7 +157,7 @@ fn cannot_read(error: io::Error) -> Error {
 /// The delimiter with the most known columns in the header, then with the most cells.
 fn delimiter_of(head: &[u8]) -> Delimiter {
     let header = head.split(|byte| b"\r\n".contains(byte)).next().unwrap_or_default();
-    let header = String::from_utf8_lossy(header.strip_prefix(b"\xef\xbb\xbf").unwrap_or(header));
+    let header = String::from_utf8_lossy(header.strip_prefix(BYTE_ORDER_MARK).unwrap_or(header));
     let cells = |delimiter: Delimiter| {
         let cells = header.split(delimiter as u8 as char);
         let named = cells.clone().filter(|cell| column_named(cell.trim_matches('"')).is_some());

@@ -106,8 +106,8 @@ impl<'de> Visitor<'de> for Document<'_, '_> {
         let mut names = Vec::new();
         let mut found = false;
         while let Some(name) = members.next_key::<String>()? {
-            if name == "features" {
-                members.next_value_seed(Features(self.0))?;
+            if let Some((_, kind)) = ARRAYS.iter().find(|(array, _)| *array == name) {
+                members.next_value_seed(Items(self.0, kind))?;
                 found = true;
             } else {
                 members.next_value::<IgnoredAny>()?;
@@ -123,9 +123,13 @@ impl<'de> Visitor<'de> for Document<'_, '_> {
     }
 }
 
-struct Features<'r, 'a>(&'r mut Receiver<'a>);
+/// The members that have the rows, and the names of their formats.
+pub(super) const ARRAYS: [(&str, &str); 2] = [("features", "GeoJSON"), ("readings", "JSON")];
 
-impl<'de> DeserializeSeed<'de> for Features<'_, '_> {
+/// The rows in a member of an object, and the name of the format.
+struct Items<'r, 'a>(&'r mut Receiver<'a>, &'static str);
+
+impl<'de> DeserializeSeed<'de> for Items<'_, '_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -133,15 +137,15 @@ impl<'de> DeserializeSeed<'de> for Features<'_, '_> {
     }
 }
 
-impl<'de> Visitor<'de> for Features<'_, '_> {
+impl<'de> Visitor<'de> for Items<'_, '_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array of features")
+        f.write_str("an array of rows")
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<(), A::Error> {
-        self.0.items(items, "GeoJSON")
+        self.0.items(items, self.1)
     }
 }
 

@@ -1,6 +1,10 @@
 //! The type of a file, detected from its first bytes.
 
-use serde::de::IgnoredAny;
+use std::collections::HashMap;
+
+use serde_json::value::RawValue;
+
+use super::json::ARRAYS;
 
 /// The supported types, and a description of unsupported ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,10 +70,15 @@ impl Kind {
             Some(b'[') => Self::Json,
             Some(b'{') => {
                 let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
-                let whole = serde_json::from_slice::<IgnoredAny>(line).is_ok();
-                let features = b"\"features\"";
-                let holds_features = line.windows(features.len()).any(|found| found == features);
-                if whole && !holds_features { Self::NdJson } else { Self::Json }
+                let members = serde_json::from_slice::<HashMap<String, &RawValue>>(line);
+                let is_array = |value: &&RawValue| value.get().starts_with('[');
+                let has_rows = |members: &HashMap<_, _>| {
+                    ARRAYS.iter().any(|(name, _)| members.get(*name).is_some_and(is_array))
+                };
+                match members {
+                    Ok(members) if !has_rows(&members) => Self::NdJson,
+                    _ => Self::Json,
+                }
             }
             Some(_) => Self::Csv,
         }

@@ -1,0 +1,290 @@
+//! What a file says about itself.
+//!
+//! The same facts, in the place that each format has for them: Parquet and Arrow in the schema's
+//! metadata, GeoJSON as members; CSV and JSON on request ([`Encoder::with_metadata`]), CSV as comment
+//! lines, JSON as an object around the array. NDJSON has no place. A CSV is described by a separate
+//! document ([`Metadata::csvw`]).
+//!
+//! The facts follow from the query, never from the clock, so that equal queries of equal readings
+//! are equal files. Counts of rows are only known at the end.
+//!
+//! [`Encoder::with_metadata`]: crate::Encoder::with_metadata
+
+use serde_json::{Map, Value, json};
+
+use crate::csv::Dialect;
+use crate::{AqiStandard, Column, Flags, Network, Query, RunningMean, Timestamp, Window, csvw};
+
+/// The software, as files name it.
+pub const SOFTWARE: &str = concat!("Airshed ", env!("CARGO_PKG_VERSION"));
+
+/// The title of every file.
+pub(crate) const TITLE: &str = "Air-quality readings of particulate matter";
+
+/// What the values and the index do not say.
+pub(crate) const LIMITS: [&str; 2] = [
+    "Particulate matter only: no O3, NO2, SO2.",
+    "Low-cost sensors: values and indices are indicative, not reference measurements.",
+];
+
+/// How means are made and when they count.
+const CAPTURE_RULE: &str = "A 5-minute slot is the mean of its samples, an hour of its slots (valid \
+    with 9 of 12), a day (UTC) and 24 h of their valid hours (valid with 18 of 24). A mean of less has \
+    the flag low_capture and no index. Where hours and samples are empty, the source does not say.";
+
+/// The description of a file: its sources and their terms, the software, the index, the averaging
+/// periods, the flags, and the query.
+///
+/// ```
+/// use airshed_store::{Metadata, Query};
+///
+/// let metadata = Metadata::new(&Query::everything(), "Our School, CC BY 4.0");
+/// assert!(metadata.to_json().contains(r#""attribution":"Our School, CC BY 4.0""#));
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Metadata {
+    pub(crate) query: Query,
+    pub(crate) attribution: String,
+    pub(crate) sources: Vec<Source>,
+    mean: Option<RunningMean>,
+    request: Vec<(String, String)>,
+    state: Option<String>,
+    pub(crate) rows: Option<u64>,
+}
+
+/// A network, and the terms of its data.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Source {
+    network: Network,
+    attribution: String,
+    pub(crate) licence: Option<String>,
+}
+
+impl Metadata {
+    /// The description of the result of a query; `attribution` is the attribution and licence of the
+    /// data.
+    pub fn new(query: &Query, attribution: &str) -> Self {
+        Self {
+            query: query.clone(),
+            attribution: attribution.to_owned(),
+            sources: Vec::new(),
+            mean: None,
+            request: Vec::new(),
+            state: None,
+            rows: None,
+        }
+    }
+
+    /// Adds a network that the rows can be of, with its attribution and the URL of its licence.
+    #[must_use]
+    pub fn with_source(
+        mut self,
+        network: Network,
+        attribution: &str,
+        licence: Option<&str>,
+    ) -> Self {
+        let (attribution, licence) = (attribution.to_owned(), licence.map(str::to_owned));
+        self.sources.push(Source { network, attribution, licence });
+        self
+    }
+
+    /// The running mean that replaces 1-hour means.
+    #[must_use]
+    pub fn with_mean(self, mean: Option<RunningMean>) -> Self {
+        Self { mean, ..self }
+    }
+
+    /// The fields of the request, as it was given.
+    #[must_use]
+    pub fn with_request(self, fields: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self { request: fields.into_iter().collect(), ..self }
+    }
+
+    /// The state of the readings, as a [version](crate::View::version) of the store.
+    #[must_use]
+    pub fn with_state(self, state: Option<String>) -> Self {
+        Self { state, ..self }
+    }
+
+    /// The number of rows, if it is known.
+    #[must_use]
+    pub fn with_rows(self, rows: Option<u64>) -> Self {
+        Self { rows, ..self }
+    }
+
+    /// The attribution of the data and of the index, as [`AqiStandard::credit`] words it.
+    pub fn credit(&self) -> String {
+        self.query.standard.credit(&self.attribution)
+    }
+
+    /// The distinct URLs of licences.
+    pub fn licences(&self) -> Vec<&str> {
+        let mut all: Vec<&str> = Vec::new();
+        for licence in self.sources.iter().filter_map(|source| source.licence.as_deref()) {
+            if !all.contains(&licence) {
+                all.push(licence);
+            }
+        }
+        all
+    }
+
+    /// A JSON object with all facts, on one line:
+    ///
+    /// - `title`, `attribution`, `licences` (URLs), `software`, `limits` (sentences);
+    /// - `sources`: `network`, `attribution`, `licence` of each;
+    /// - `index`: `id` (with version, variant and policy), `name`, `authority`, `version`, `policy`,
+    ///   `definedFor` (averaging periods), `pollutants`;
+    /// - `averaging`: `windows` (those asked for; empty: any), `mean`, `capture`;
+    /// - `flags`: the meaning of each; `leftOut`: the flags whose readings are not in the file;
+    /// - `from`, `until`: the time range of the query, UTC, inclusive, if it has one; `query`: the
+    ///   fields of the request; `state` and `rows`, if known.
+    pub fn to_json(&self) -> String {
+        Value::Object(self.to_object()).to_string()
+    }
+
+    pub(crate) fn to_object(&self) -> Map<String, Value> {
+        let source = |source: &Source| {
+            json!({
+                "network": source.network.as_str(),
+                "attribution": source.attribution,
+                "licence": source.licence,
+            })
+        };
+        let standard = self.query.standard.standard();
+        let text = |text: &'static str| Some(text).filter(|text| !text.is_empty());
+        let mut object = Map::new();
+        let mut set = |name: &str, value: Value| drop(object.insert(name.to_owned(), value));
+        set("title", TITLE.into());
+        set("attribution", self.attribution.as_str().into());
+        set("licences", self.licences().into());
+        set("sources", self.sources.iter().map(source).collect());
+        set("software", SOFTWARE.into());
+        set("limits", LIMITS.to_vec().into());
+        set(
+            "index",
+            json!({
+                "id": self.query.standard.to_string(),
+                "name": standard.name,
+                "authority": standard.authority,
+                "version": standard.version,
+                "variant": text(standard.variant),
+                "policy": text(standard.policy),
+                "definedFor": names(self.query.standard.windows()),
+                "pollutants": ["PM2.5", "PM10"],
+            }),
+        );
+        set(
+            "averaging",
+            json!({
+                "windows": names(self.query.windows.iter().copied()),
+                "mean": self.mean.map(|mean| mean.to_string()),
+                "capture": CAPTURE_RULE,
+            }),
+        );
+        let flags =
+            Flags::MEANINGS.iter().map(|(flag, meaning)| (name_of(*flag), (*meaning).into()));
+        set("flags", Value::Object(flags.collect()));
+        set("leftOut", self.query.without.names().collect());
+        let (from, until) = self.time_range();
+        from.into_iter().for_each(|from| set("from", from.to_string().into()));
+        until.into_iter().for_each(|until| set("until", until.to_string().into()));
+        if !self.request.is_empty() {
+            let fields = self.request.iter().cloned();
+            set("query", Value::Object(fields.map(|(name, value)| (name, value.into())).collect()));
+        }
+        self.state.iter().for_each(|state| set("state", state.as_str().into()));
+        self.rows.iter().for_each(|rows| set("rows", (*rows).into()));
+        object
+    }
+
+    /// The same facts as lines of text for people, each without a line break.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let standard = self.query.standard.standard();
+        let mut lines = vec![TITLE.to_owned(), format!("Attribution: {}", self.attribution)];
+        lines.extend(self.licences().iter().map(|licence| format!("Licence: {licence}")));
+        let networks = self.sources.iter().map(|source| source.network.as_str());
+        let networks = networks.collect::<Vec<_>>().join(", ");
+        if !networks.is_empty() {
+            lines.push(format!("Networks: {networks}"));
+        }
+        lines.push(format!("Software: {SOFTWARE}"));
+        lines.push(format!(
+            "Index: {} ({}), computed by Airshed; defined for averaging periods of {}",
+            standard.name,
+            self.query.standard,
+            listed(names(self.query.standard.windows())),
+        ));
+        lines.extend(LIMITS.map(str::to_owned));
+        if !self.query.windows.is_empty() {
+            let windows = listed(names(self.query.windows.iter().copied()));
+            lines.push(format!("Averaging periods: {windows}"));
+        }
+        if let Some(mean) = self.mean {
+            lines.push(format!("Means over a sensor's hours: {mean}"));
+        }
+        lines.push(format!("Data capture: {CAPTURE_RULE}"));
+        let (from, until) = self.time_range();
+        lines.extend(from.map(|from| format!("From: {from}")));
+        lines.extend(until.map(|until| format!("Until: {until}")));
+        if !self.request.is_empty() {
+            let fields = self.request.iter().map(|(name, value)| format!("{name}={value}"));
+            lines.push(format!("Query: {}", fields.collect::<Vec<_>>().join("&")));
+        }
+        let left_out = listed(self.query.without.names());
+        lines.push(format!("Left out: readings with the flags {left_out}"));
+        let flags = Flags::MEANINGS.iter();
+        lines.extend(flags.map(|(flag, meaning)| format!("Flag {}: {meaning}", name_of(*flag))));
+        for line in &mut lines {
+            *line = line.replace(char::is_control, " ");
+        }
+        lines
+    }
+
+    /// Describes the CSV of these columns at a URL, relative to that of the description, as *Metadata
+    /// Vocabulary for Tabular Data* (W3C recommendation, 2015) defines it, in JSON-LD: dialect,
+    /// columns with their datatypes and units, primary key, licence and rights; [`to_json`] is its
+    /// only note. Its media type is `application/csvm+json`; beside a file its name is that of the
+    /// file with `-metadata.json`.
+    ///
+    /// `with_comments`: the CSV begins with the metadata as comment lines.
+    ///
+    /// [`to_json`]: Self::to_json
+    pub fn csvw(
+        &self,
+        dialect: Dialect,
+        columns: &[Column],
+        url: &str,
+        with_comments: bool,
+    ) -> String {
+        csvw::document(self, dialect, columns, url, with_comments).to_string()
+    }
+
+    /// The bounds of the query that are bounds.
+    pub(crate) fn time_range(&self) -> (Option<Timestamp>, Option<Timestamp>) {
+        let Query { from, until, .. } = self.query;
+        (
+            Some(from).filter(|from| *from > Timestamp::MIN),
+            Some(until).filter(|until| *until < Timestamp::MAX),
+        )
+    }
+
+    /// The description by attribution and index alone.
+    pub(crate) fn brief(standard: AqiStandard, attribution: &str) -> Self {
+        let mut query = Query::everything();
+        query.standard = standard;
+        Self::new(&query, attribution)
+    }
+}
+
+fn names(windows: impl Iterator<Item = Window>) -> Vec<&'static str> {
+    windows.map(Window::name).collect()
+}
+
+fn name_of(flag: Flags) -> String {
+    flag.names().collect()
+}
+
+fn listed<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+    let words: Vec<_> = words.into_iter().collect();
+    if words.is_empty() { "none".to_owned() } else { words.join(", ") }
+}
