@@ -2,6 +2,7 @@
 //! free ports. Nothing has to be installed.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod area;
 mod backfill;
 mod collector;
 mod demo;
@@ -16,6 +17,7 @@ mod networks;
 mod page;
 mod quality;
 mod request;
+mod sensor;
 mod standards;
 #[path = "../support/mod.rs"]
 mod support;

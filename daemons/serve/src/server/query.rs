@@ -264,7 +264,7 @@ impl Out<'_> {
 }
 
 /// Nothing matches; maybe only for the averaging period, which a request need not name.
-async fn no_data(ask: &Ask, view: &Arc<dyn View>) -> Problem {
+pub(super) async fn no_data(ask: &Ask, view: &Arc<dyn View>) -> Problem {
     let mut wider = ask.wanted();
     if wider.windows.is_empty() || ask.mean.is_some() {
         return Problem::NoData { others: Vec::new() };

@@ -6,11 +6,11 @@ use aqi::{Index, Pollutant};
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use serde_json::{Number, Value, json};
+use serde_json::{Number, Value};
 use store::{AqiStandard, Column, LeftOut, Reading, Window};
 
 use super::Shared;
-use super::answer::{Answer, json as respond_json, number, sensor_id};
+use super::answer::{Answer, json as respond_json, location, number, sensor_id};
 use super::filters::{self, Chosen};
 use super::problem::Problem;
 use crate::request::BadRequest;
@@ -92,15 +92,7 @@ pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answe
     let series = Series {
         sensor: sensor_id(sensor, ask.home),
         sensor_type: last.sensor_type.map(|kind| kind.as_str().to_owned()),
-        location: json!({
-            "id": last.location,
-            "latitude": last.latitude.and_then(number),
-            "longitude": last.longitude.and_then(number),
-            "altitude": last.altitude.and_then(number),
-            "country": last.country.map(|country| country.to_string()),
-            "exact": last.exact,
-            "indoor": last.indoor,
-        }),
+        location: location(&last),
         from: ask.query.from,
         until: ask.query.until,
         window: last.window.name(),
