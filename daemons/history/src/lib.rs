@@ -41,7 +41,8 @@
 //! The same samples make the same readings, whatever their order and however often they come.
 //! Means are exact: there are no floating-point numbers but those of places.
 //!
-//! The feature `archive` (default) has all but the last two and [`neighbours`].
+//! The feature `archive` (default) has the first three; what readings say beside each other needs no
+//! files.
 //!
 //! Out of scope: fetching files, and storing readings.
 
