@@ -6,7 +6,7 @@ use airshed::networks::{Networks, Terms};
 use jiff::SignedDuration;
 use reqwest::header::{ETAG, IF_NONE_MATCH};
 use serde_json::{Value, json as value};
-use store::{Flags, Network, Reading, Store, Window};
+use store::{Flags, Network, Reading, Window};
 
 use super::support::{Options, Rig, at, json};
 

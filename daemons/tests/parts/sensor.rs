@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use serde_json::{Value, json as value};
-use store::{Decimal, Flags, Reading, Store, Window};
+use store::{Decimal, Flags, Reading, Window};
 
 use super::support::{Options, Rig, at, json};
 
@@ -149,6 +149,7 @@ async fn the_page_says_the_same_and_escapes_everything() {
         "<title>Sensor 1 · Airshed</title>",
         "★★★★☆</span> 4 of 5 stars",
         "PM2.5 is 1.40 times that of its neighbours",
+        "for the days from 2025-12-03 to 2026-01-31 (UTC)",
         "<a href=\"/sensor/2\">2</a> (60)",
         "57.14, -2.101 (rounded to protect privacy)",
         "<tr><th scope=\"row\">2026-01</th><td>31</td><td>31</td></tr>",

@@ -44,7 +44,7 @@ pub(super) fn written(profile: &Profile, licences: &[&str]) -> String {
         .replace("{{reason}}", &escaped(&sentence(&plausibility.to_string())))
         .replace("{{version}}", &RULE_VERSION.to_string())
         .replace("{{from}}", &day(plausibility.from))
-        .replace("{{until}}", &day(plausibility.until))
+        .replace("{{until}}", &day(last_within(plausibility.until)))
         .replace("{{neighbours}}", &neighbours(profile))
         .replace("{{where}}", &place(profile))
         .replace("{{first}}", &past.first.map(moment).unwrap_or_default())
@@ -99,6 +99,11 @@ fn row(month: &Month) -> String {
     let mark = if month.has_daily_means() { "" } else { "*" };
     let (name, days, of) = (month.name(), month.days(), month.length());
     format!("<tr><th scope=\"row\">{name}</th><td>{days}{mark}</td><td>{of}</td></tr>\n")
+}
+
+/// A moment of the day that ends then.
+fn last_within(end: Timestamp) -> Timestamp {
+    end.saturating_sub(SignedDuration::from_secs(1)).unwrap_or(end)
 }
 
 fn moment(moment: Timestamp) -> String {
