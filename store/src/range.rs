@@ -43,6 +43,22 @@ const fn hundredths(number: u32) -> Decimal {
     Decimal::from_parts(number, 0, 0, false, 2)
 }
 
+/// The range of one concentration of a sensor, in µg/m³; see
+/// [`Reading::concentration_range`](crate::Reading::concentration_range).
+pub(crate) fn of_concentration(
+    sensor_type: SensorType,
+    pollutant: Pollutant,
+    value: Decimal,
+) -> Option<(Decimal, Decimal)> {
+    let factors = factors_of(sensor_type)?;
+    let [low, high] = match pollutant {
+        Pollutant::Pm10 => factors.pm10,
+        Pollutant::Pm25 => factors.pm25,
+        _ => return None,
+    };
+    Some((scaled(value, low)?, scaled(value, high)?))
+}
+
 impl Indexed {
     /// One end of the range, by the same standard; none for a model without factors.
     ///

@@ -2,11 +2,11 @@ use std::fmt;
 use std::str::FromStr;
 
 use aqi::daqi::{Band, Index};
-use aqi::{Concentration, Decimal, daqi};
+use aqi::{Concentration, Decimal, Pollutant, daqi};
 use jiff::Timestamp;
 
 use crate::blocks::{Station, timestamp_problem};
-use crate::range::Bound;
+use crate::range::{self, Bound};
 use crate::standard::Indexed;
 use crate::{AqiStandard, Column, Country, Flags, Sensor, SensorType};
 
@@ -124,6 +124,30 @@ impl Reading {
     pub fn range_by(&self, standard: AqiStandard) -> Option<(aqi::Index, aqi::Index)> {
         let indexed = self.indexed(standard)?;
         Some((indexed.bound(Bound::Low)?, indexed.bound(Bound::High)?))
+    }
+
+    /// The range of PM10 or PM2.5 in µg/m³: `(c + 1) · factor − 1`, not below zero, with the factors
+    /// of [`range_by`](Self::range_by). None without a valid concentration or an index, for other
+    /// models, and for other pollutants.
+    ///
+    /// ```
+    /// use airshed_store::{Reading, Window};
+    ///
+    /// let mut reading = Reading::new(7, Window::Day24, "2020-06-11T09:40:41Z".parse().unwrap());
+    /// reading.pm25 = Some("20".parse().unwrap());
+    /// reading.sensor_type = Some("SDS011".parse().unwrap());
+    /// let (low, high) = reading.concentration_range(aqi::Pollutant::Pm25).unwrap();
+    /// assert_eq!((low, high), ("15.17".parse().unwrap(), "59.9".parse().unwrap()));
+    /// ```
+    pub fn concentration_range(&self, pollutant: Pollutant) -> Option<(Decimal, Decimal)> {
+        let value = match pollutant {
+            Pollutant::Pm10 => self.pm10?,
+            Pollutant::Pm25 => self.pm25?,
+            _ => return None,
+        };
+        self.index()?;
+        let value = Concentration::micrograms(value).ok()?.value();
+        range::of_concentration(self.sensor_type?, pollutant, value)
     }
 
     pub(crate) fn indexed(&self, standard: AqiStandard) -> Option<Indexed> {

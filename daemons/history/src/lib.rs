@@ -1,4 +1,5 @@
-//! Sensor.Community's archive as readings: samples in, means with data capture and flags out.
+//! Sensor.Community's archive as readings: samples in, means with data capture and flags out; and
+//! what readings say beside each other.
 //!
 //! ```
 //! use airshed_history::archive::Report;
@@ -34,22 +35,40 @@
 //! - [`DaySamples`] is the rule alone, for the [`Sample`]s of one sensor: slots, hours, days, data
 //!   capture and flags, described at its module, [`means`]. [`Fixed`] is a value of a sample.
 //! - [`climate::Locations`] sets temperature and humidity beside particulates.
-//! - [`neighbours::flag`] compares readings of one time with those of the sensors around them.
+//! - [`neighbours::flag`] compares readings of one time with those of the sensors around them, and
+//!   [`Plausibility`] rates a sensor by its last 60 days beside them.
+//! - [`area::Statements`] says what the sensors of an area have in common at each time.
 //!
 //! The same samples make the same readings, whatever their order and however often they come.
 //! Means are exact: there are no floating-point numbers but those of places.
 //!
+//! The feature `archive` (default) has the first four; what readings say beside each other needs no
+//! files.
+//!
 //! Out of scope: fetching files, and storing readings.
 
+#[cfg(feature = "archive")]
 pub mod archive;
+pub mod area;
+#[cfg(feature = "archive")]
 pub mod climate;
+#[cfg(feature = "archive")]
 mod day;
+#[cfg(feature = "archive")]
 mod error;
+#[cfg(feature = "archive")]
 mod fixed;
+#[cfg(feature = "archive")]
 pub mod means;
 pub mod neighbours;
+pub mod plausibility;
 
+#[cfg(feature = "archive")]
 pub use day::{Carried, Climate, Day, Readings};
+#[cfg(feature = "archive")]
 pub use error::{Error, ErrorKind};
+#[cfg(feature = "archive")]
 pub use fixed::{Fixed, NotFixed};
+#[cfg(feature = "archive")]
 pub use means::{ClimateHour, DaySamples, Hours, Mean, Means, Sample, Source};
+pub use plausibility::Plausibility;

@@ -26,10 +26,13 @@ mod exact;
 mod grid;
 
 use aqi::Decimal;
-use store::{Flags, Reading, SensorType};
+use store::{Flags, Reading, Sensor, SensorType};
 
 use self::exact::Exact;
 use self::grid::{Grid, Spot};
+
+/// Within this distance sensors are neighbours.
+pub const KILOMETRES: f64 = 10.0;
 
 /// The number of neighbours that a median needs.
 const LEAST: usize = 3;
@@ -86,6 +89,49 @@ pub fn flag(readings: &mut [Reading]) {
     }
 }
 
+/// The neighbours of one reading, as [`flag`] compares it with them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Neighbours {
+    /// Their sensors, in order.
+    pub sensors: Vec<Sensor>,
+    /// N of PM10 and of PM2.5, in µg/m³; none of fewer than three values.
+    pub medians: [Option<Decimal>; 2],
+    /// Those of the three flags that the reading has.
+    pub flags: Flags,
+}
+
+impl Neighbours {
+    /// Finds them among readings, of which those of other averaging periods, times or places do not
+    /// matter. A reading without coordinates has none.
+    pub fn of<'a>(reading: &Reading, others: impl IntoIterator<Item = &'a Reading>) -> Self {
+        let spot = |reading: &Reading| Spot::of(reading.latitude?, reading.longitude?);
+        let Some(own) = spot(reading) else { return Self::default() };
+        let is_neighbour = |other: &&Reading| {
+            (other.window, other.timestamp) == (reading.window, reading.timestamp)
+                && other.sensor != reading.sensor
+                && counts(other)
+                && spot(other).is_some_and(|spot| own.is_near(&spot))
+        };
+        let (mut sensors, mut values) = (Vec::new(), [Vec::new(), Vec::new()]);
+        for other in others.into_iter().filter(is_neighbour) {
+            sensors.push(other.sensor);
+            for (values, value) in values.iter_mut().zip([other.pm10, other.pm25]) {
+                values.extend(value.map(Exact::of));
+            }
+        }
+        sensors.sort_unstable();
+        sensors.dedup();
+        let twice = values.map(|mut values| {
+            values.sort_unstable();
+            let lower = values.get(values.len().checked_sub(1)? / 2)?;
+            let upper = values.get(values.len() / 2).filter(|_| values.len() >= LEAST)?;
+            Some(lower.plus(*upper))
+        });
+        let medians = twice.map(|twice| twice?.half());
+        Self { sensors, medians, flags: flags_beside(reading, twice) }
+    }
+}
+
 /// The flags of some of the readings, which are of one averaging period and time.
 fn of_moment(readings: &[Reading], numbers: &[usize]) -> Vec<(usize, Flags)> {
     let values = |number: usize| [readings[number].pm10, readings[number].pm25];
@@ -116,16 +162,12 @@ fn of_moment(readings: &[Reading], numbers: &[usize]) -> Vec<(usize, Flags)> {
                     }
                 }
             }
-            let model = readings[*number].sensor_type;
-            let mut flags = Flags::NO_NEIGHBOURS;
-            for (pollutant, value) in values(*number).into_iter().enumerate() {
-                let Some(value) = value else { continue };
-                let Some(twice) = ranked[pollutant].twice_median(&mut ranks[pollutant]) else {
-                    continue;
-                };
-                flags = flags.difference(Flags::NO_NEIGHBOURS).union(compared(model, value, twice));
-            }
-            found.push((*number, flags));
+            let mut each = ranks.iter_mut().zip(&ranked);
+            let twice = [(); 2].map(|()| {
+                let (ranks, ranked) = each.next()?;
+                ranked.twice_median(ranks)
+            });
+            found.push((*number, flags_beside(&readings[*number], twice)));
         }
     }
     found
@@ -135,6 +177,17 @@ fn of_moment(readings: &[Reading], numbers: &[usize]) -> Vec<(usize, Flags)> {
 fn counts(reading: &Reading) -> bool {
     let by_itself = Flags::IMPLAUSIBLE.difference(Flags::ABOVE_NEIGHBOURS);
     reading.indoor != Some(true) && !reading.flags().intersects(by_itself)
+}
+
+/// The flags of a reading beside twice the medians of its neighbours' PM10 and PM2.5.
+fn flags_beside(reading: &Reading, twice_medians: [Option<Exact>; 2]) -> Flags {
+    let mut flags = Flags::NO_NEIGHBOURS;
+    for (value, twice) in [reading.pm10, reading.pm25].into_iter().zip(twice_medians) {
+        let Some((value, twice)) = value.zip(twice) else { continue };
+        let compared = compared(reading.sensor_type, value, twice);
+        flags = flags.difference(Flags::NO_NEIGHBOURS).union(compared);
+    }
+    flags
 }
 
 /// The flag of a value beside twice the median of its neighbours.

@@ -199,12 +199,14 @@ async fn the_openapi_document_names_every_field_and_route() {
     let mut routes: Vec<_> = document["paths"].as_object().unwrap().keys().collect();
     routes.sort_unstable();
     let mut known = [
+        "/api/area",
         "/api/estimate",
         "/api/events",
         "/api/latest",
         "/api/query",
         "/api/results/{id}",
         "/api/results/{id}/status",
+        "/api/sensors/{id}",
         "/api/series",
         "/api/summary",
         "/healthz",

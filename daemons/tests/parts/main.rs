@@ -2,6 +2,7 @@
 //! free ports. Nothing has to be installed.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod area;
 mod backfill;
 mod climate;
 mod collector;
@@ -18,6 +19,7 @@ mod networks;
 mod page;
 mod quality;
 mod request;
+mod sensor;
 mod series;
 mod standards;
 #[path = "../support/mod.rs"]

@@ -119,6 +119,22 @@ proptest! {
             let highest = [end(pm10, 320, 0), end(pm25, 290, 1)];
             let ends = [lowest, highest].map(|values| obvious_of(&reading, values, standard));
             prop_assert_eq!(ends.map(|end| end.map(u64::from)), [low, high]);
+            for (pollutant, value, factors) in
+                [(Pollutant::Pm10, pm10, [47, 320]), (Pollutant::Pm25, pm25, [77, 290])]
+            {
+                let ends = factors.map(|factor| ((value + 10) * factor - 1000).max(0));
+                let [low, high] = ends.map(|thousandths| Decimal::new(thousandths, 3));
+                prop_assert_eq!(reading.concentration_range(pollutant), Some((low, high)));
+            }
+        }
+        for pollutant in [Pollutant::Pm10, Pollutant::Pm25, Pollutant::O3] {
+            let there = match pollutant {
+                Pollutant::Pm10 => reading.pm10.is_some_and(|value| value >= Decimal::ZERO),
+                Pollutant::Pm25 => reading.pm25.is_some_and(|value| value >= Decimal::ZERO),
+                _ => false,
+            };
+            let is_given = reading.concentration_range(pollutant).is_some();
+            prop_assert!(!is_given || there && is_measured && reading.index().is_some());
         }
 
         block_on(async {

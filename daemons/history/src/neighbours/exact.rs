@@ -36,6 +36,14 @@ impl Exact {
         Self::carried(self.whole * number, self.fraction * number)
     }
 
+    /// To 28 digits; none beyond the range of decimals.
+    pub(super) fn half(self) -> Option<Decimal> {
+        let whole = Decimal::try_from_i128_with_scale(self.whole, 0).ok()?;
+        let fraction = Decimal::try_from_i128_with_scale(self.fraction, SCALE).ok()?;
+        let half = whole.checked_add(fraction)?.checked_div(Decimal::TWO)?;
+        Some(half.normalize())
+    }
+
     fn carried(whole: i128, fraction: i128) -> Self {
         Self { whole: whole + fraction.div_euclid(ONE), fraction: fraction.rem_euclid(ONE) }
     }

@@ -8,8 +8,7 @@ use std::ops::Range;
 
 use aqi::Decimal;
 
-/// Within this distance sensors are neighbours.
-const KILOMETRES: f64 = 10.0;
+use super::KILOMETRES;
 
 /// The mean radius R1 of the GRS 80 ellipsoid, as of a circle in queries (`store::Area`).
 const EARTH_RADIUS_KILOMETRES: f64 = 6371.0088;

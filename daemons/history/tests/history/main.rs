@@ -1,14 +1,16 @@
 //! The rule for means beside a naive model, files of the archive whole and damaged, and both
-//! together.
+//! together; and what readings say beside each other, by the definitions.
 #![allow(clippy::unwrap_used)]
 
 mod archive;
+mod area;
 mod climate;
 mod day;
 mod fixed;
 mod means;
 mod model;
 mod neighbours;
+mod plausibility;
 
 use proptest::test_runner::Config;
 

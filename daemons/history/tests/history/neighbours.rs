@@ -1,6 +1,6 @@
 //! Flags of neighbours by their definition, every reading beside every other.
 
-use airshed_history::neighbours::flag;
+use airshed_history::neighbours::{Neighbours, flag};
 use aqi::Decimal;
 use num_bigint::BigInt;
 use num_rational::BigRational;
@@ -8,15 +8,15 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use store::{Area, Flags, Reading, Sensor, Window};
 
-fn all_three() -> Flags {
+pub(super) fn all_three() -> Flags {
     Flags::ABOVE_NEIGHBOURS.union(Flags::BELOW_NEIGHBOURS).union(Flags::NO_NEIGHBOURS)
 }
 
-fn rational(value: Decimal) -> BigRational {
+pub(super) fn rational(value: Decimal) -> BigRational {
     BigRational::new(value.mantissa().into(), BigInt::from(10u32).pow(value.scale()))
 }
 
-fn median(mut values: Vec<BigRational>) -> BigRational {
+pub(super) fn median(mut values: Vec<BigRational>) -> BigRational {
     values.sort();
     let middle = [(values.len() - 1) / 2, values.len() / 2].map(|n| values[n].clone());
     middle.into_iter().sum::<BigRational>() / BigRational::from_integer(2.into())
@@ -109,6 +109,22 @@ fn limits_themselves_are_within() {
         assert_eq!(flags_beside(reading.clone(), &three), beside_three, "{value}");
         assert_eq!(flags_beside(reading, &four), beside_four, "{value}");
     }
+}
+
+#[test]
+fn the_neighbours_of_one_reading_and_their_medians() {
+    let mut others =
+        [(4, "8"), (2, "9.5"), (3, "12"), (5, "9.6")].map(|(n, v)| sds011(n, v, "-2.1"));
+    others[0].pm10 = Some(20.into());
+    let beside = Neighbours::of(&sds011(1, "4", "-2.1"), &others);
+    assert_eq!(beside.sensors, [2, 3, 4, 5].map(Sensor::from));
+    assert_eq!(beside.medians, [None, Some("9.55".parse().unwrap())]);
+    assert_eq!(beside.flags, Flags::BELOW_NEIGHBOURS);
+    let two = Neighbours::of(&sds011(4, "8", "-2.1"), &others[..3]);
+    assert_eq!(two.sensors, [2, 3].map(Sensor::from), "the sensor itself is none");
+    assert_eq!((two.medians, two.flags), ([None; 2], Flags::NO_NEIGHBOURS));
+    let nowhere = Reading { latitude: None, ..sds011(1, "4", "-2.1") };
+    assert_eq!(Neighbours::of(&nowhere, &others), Neighbours::default());
 }
 
 #[test]
@@ -297,6 +313,16 @@ proptest! {
         flag(&mut again);
         let unshuffled = shuffled.iter().zip(&again).all(|(n, reading)| *reading == flagged[*n]);
         prop_assert!(unshuffled);
+        // One reading by itself, with the medians that it is compared with.
+        for reading in &readings {
+            let alone = Neighbours::of(reading, &readings);
+            prop_assert_eq!(alone.flags, obvious(reading, &readings));
+            let is_among = |other: &&Reading| {
+                (other.window, other.timestamp) == (reading.window, reading.timestamp)
+                    && alone.sensors.contains(&other.sensor)
+            };
+            prop_assert!(readings.iter().any(|r| is_among(&r)) != alone.sensors.is_empty());
+        }
         flag(&mut flagged);
         prop_assert_eq!(flagged, expected);
     }

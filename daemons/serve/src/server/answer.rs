@@ -12,8 +12,8 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use serde::Serialize;
-use serde_json::{Number, Value};
-use store::{Network, Sensor};
+use serde_json::{Number, Value, json as object};
+use store::{Network, Reading, Sensor};
 
 /// The error of a body.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -105,6 +105,19 @@ pub(super) fn sensor_id(Sensor { network, id }: Sensor, home: Network) -> Value 
         true => id.into(),
         false => format!("{network}:{id}").into(),
     }
+}
+
+/// Where a reading was measured.
+pub(super) fn location(reading: &Reading) -> Value {
+    object!({
+        "id": reading.location,
+        "latitude": reading.latitude.and_then(number),
+        "longitude": reading.longitude.and_then(number),
+        "altitude": reading.altitude.and_then(number),
+        "country": reading.country.map(|country| country.to_string()),
+        "exact": reading.exact,
+        "indoor": reading.indoor,
+    })
 }
 
 /// A decimal as a JSON number.

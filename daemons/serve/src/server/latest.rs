@@ -156,7 +156,7 @@ async fn make(
     };
     let view = request.view_of(Arc::clone(&shared.server.store) as Arc<dyn View>);
     let page = view.latest(&request.query).await?;
-    let text = in_background(move || collection.write(&page).into()).await?;
+    let text = Bytes::from(in_background(move || collection.write(&page)).await?);
     let mut head = Response::new(full(Bytes::new()));
     set(&mut head, CONTENT_TYPE, "application/geo+json");
     shared.server.set_licences(&mut head, &request.query);

@@ -2,11 +2,13 @@
 //!
 //! [`run`] accepts connections; `routes` maps paths to handlers; `query` and `results` implement
 //! queries and jobs, `admission` limits concurrency; `latest`, `series`, `summary` and `estimate`
-//! serve the page, `health` serves operators, `page` is the web page; `problem` is the only place
-//! where an error becomes a status.
+//! serve the page, `health` serves operators, `page` is the web page; `area` and `sensor` say what
+//! the readings of an area or of a sensor amount to; `problem` is the only place where an error
+//! becomes a status.
 
 mod admission;
 mod answer;
+mod area;
 mod encoding;
 mod estimate;
 mod events;
@@ -22,6 +24,7 @@ mod problem;
 mod query;
 mod results;
 mod routes;
+mod sensor;
 mod series;
 mod summary;
 mod tally;

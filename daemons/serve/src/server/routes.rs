@@ -10,7 +10,8 @@ use tracing::{Instrument, error_span, field};
 use super::answer::{Answer, RequestBody, full, respond, set};
 use super::problem::Problem;
 use super::{
-    Shared, estimate, events, health, latest, openapi, page, query, results, series, summary,
+    Shared, area, estimate, events, health, latest, openapi, page, query, results, sensor, series,
+    summary,
 };
 use crate::trace::{REQUEST_ID, RequestContext};
 
@@ -25,6 +26,9 @@ enum Route {
     Status,
     Latest,
     Series,
+    Area,
+    Sensor,
+    SensorPage,
     Summary,
     Estimate,
     Events,
@@ -53,6 +57,9 @@ impl Route {
             Self::Status => "/api/results/{id}/status",
             Self::Latest => "/api/latest",
             Self::Series => "/api/series",
+            Self::Area => "/api/area",
+            Self::Sensor => "/api/sensors/{id}",
+            Self::SensorPage => "/sensor/{id}",
             Self::Summary => "/api/summary",
             Self::Estimate => "/api/estimate",
             Self::Events => "/api/events",
@@ -75,6 +82,9 @@ static ROUTES: LazyLock<Router<Route>> = LazyLock::new(|| {
         ("/api/results/{id}/status", Route::Status),
         ("/api/latest", Route::Latest),
         ("/api/series", Route::Series),
+        ("/api/area", Route::Area),
+        ("/api/sensors/{id}", Route::Sensor),
+        ("/sensor/{id}", Route::SensorPage),
         ("/api/summary", Route::Summary),
         ("/api/estimate", Route::Estimate),
         ("/api/events", Route::Events),
@@ -142,6 +152,13 @@ async fn answer_within(
             }
             Route::Latest => latest::answer(shared, request.uri().query(), &headers).await,
             Route::Series => series::answer(shared, request.uri().query()).await,
+            Route::Area => area::answer(shared, request.uri().query(), &headers).await,
+            Route::Sensor => {
+                sensor::resource(shared, matched.params.get("id").unwrap_or_default()).await
+            }
+            Route::SensorPage => {
+                sensor::page(shared, matched.params.get("id").unwrap_or_default()).await
+            }
             Route::Summary => summary::answer(shared, request.uri().query()).await,
             Route::Estimate => estimate::answer(shared, request.uri().query()).await,
             Route::Events => events::answer(shared),

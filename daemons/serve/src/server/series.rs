@@ -17,7 +17,7 @@ use store::{AqiStandard, Column, Flags, LeftOut, Page, Reading, Sensor, Summary,
 
 use self::columns::{Columns, Points};
 use super::Shared;
-use super::answer::{Answer, json as respond_json, number, sensor_id};
+use super::answer::{Answer, json as respond_json, location, number, sensor_id};
 use super::filters::{self, Chosen};
 use super::problem::Problem;
 use super::query::no_data;
@@ -242,15 +242,7 @@ fn respond<'a>(
     Response {
         sensor: sensor_id(sensor, request.home),
         sensor_type: newest.sensor_type.as_ref().map(|kind| kind.as_str()),
-        location: json!({
-            "id": newest.location,
-            "latitude": newest.latitude.and_then(number),
-            "longitude": newest.longitude.and_then(number),
-            "altitude": newest.altitude.and_then(number),
-            "country": newest.country.map(|country| country.to_string()),
-            "exact": newest.exact,
-            "indoor": newest.indoor,
-        }),
+        location: location(newest),
         from: request.query.from,
         until: request.query.until,
         window: newest.window.name(),

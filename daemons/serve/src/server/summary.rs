@@ -7,7 +7,6 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use airshed_common::reason;
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -19,6 +18,7 @@ use super::answer::{Answer, json as respond_json};
 use super::filters::{self, Chosen};
 use super::problem::Problem;
 use super::tally;
+use super::whole::in_background;
 
 /// The default range of a selection.
 const SPAN: SignedDuration = SignedDuration::from_hours(24);
@@ -82,12 +82,11 @@ async fn selection(
     let mut pages = Pages::of_view(view, request.query.clone());
     let mut counted_until: Option<Timestamp> = None;
     while let Some(page) = pages.next().await.transpose()? {
-        let added = tokio::task::spawn_blocking(move || {
+        let added = in_background(move || {
             tallies.add(&page);
             (tallies, page)
         });
-        let failed = |panic| Problem::Internal { log: reason(&panic), transient: false };
-        let (added, page) = added.await.map_err(failed)?;
+        let (added, page) = added.await?;
         tallies = added;
         if begun.elapsed() > LONGEST && page.next.is_some() {
             counted_until = page.rows().last().map(|row| row.timestamp());

@@ -159,9 +159,10 @@ pub(super) fn tagged(answer: &mut Answer, tag: &str) {
     set(answer, VARY, "accept-encoding");
 }
 
-pub(super) async fn in_background(
-    work: impl FnOnce() -> Bytes + Send + 'static,
-) -> Result<Bytes, Problem> {
+/// The result of work off the runtime's threads.
+pub(super) async fn in_background<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Problem> {
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|panic| Problem::Internal { log: reason(&panic), transient: false })
 }
