@@ -114,6 +114,7 @@ impl Flags {
         ),
         (Self::BELOW_NEIGHBOURS, "(c + 1) / (N + 1) is below ½, with N as of above_neighbours"),
         (Self::NO_NEIGHBOURS, "there are fewer than 3 other outdoor sensors within 10 km"),
+        (Self::HUMID, "the relative humidity at the location was 90 % or more"),
     ];
 
     /// Whether every flag of `other` is set.

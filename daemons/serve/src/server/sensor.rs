@@ -32,15 +32,15 @@ const MOST_MONTHS: usize = 240;
 pub(super) async fn resource(shared: &Shared, id: &str) -> Result<Answer, Problem> {
     let profile = Profile::read(shared, id).await?;
     let mut answer = respond_json(StatusCode::OK, &profile.json());
-    shared.server.set_licences(&mut answer, &profile.ask.query);
+    shared.server.set_licences(&mut answer, &profile.request.query);
     Ok(answer)
 }
 
 pub(super) async fn page(shared: &Shared, id: &str) -> Result<Answer, Problem> {
     let profile = Profile::read(shared, id).await?;
-    let licences = shared.server.networks.licences(&profile.ask.query);
+    let licences = shared.server.networks.licences(&profile.request.query);
     let mut answer = html_page(StatusCode::OK, html::written(&profile, &licences));
-    shared.server.set_licences(&mut answer, &profile.ask.query);
+    shared.server.set_licences(&mut answer, &profile.request.query);
     Ok(answer)
 }
 
@@ -109,7 +109,7 @@ impl Profile {
 
     fn rated(&self) -> Value {
         let rated = &self.plausibility;
-        let neighbour = |(sensor, days): &(Sensor, usize)| json!({ "sensor": sensor_id(*sensor, self.ask.home), "days": days });
+        let neighbour = |(sensor, days): &(Sensor, usize)| json!({ "sensor": sensor_id(*sensor, self.request.home), "days": days });
         let shown = |number: f64| Number::from_f64((number * 1e4).round() / 1e4);
         json!({
             "stars": rated.stars,
