@@ -3,6 +3,7 @@
 //! parsed by the same rules.
 
 mod bounds;
+mod day;
 mod file_name;
 mod members;
 mod raw;
@@ -23,6 +24,7 @@ use store::{
 
 pub(crate) use self::bounds::whole;
 use self::bounds::{Calendar, End, read_index, read_moment, read_zone};
+pub use self::day::{fields_of_day, path_of_day};
 use self::file_name::filter_names;
 use self::members::Members;
 use self::raw::{RawFields, parsed, read_flag};

@@ -16,6 +16,7 @@ mod networks;
 mod output;
 #[cfg(feature = "aws")]
 mod provision;
+mod publish;
 mod settings;
 mod store_flags;
 mod target;
@@ -82,6 +83,11 @@ enum Command {
     Backfill(LeftOut),
     /// Export readings from a store to a file.
     Export(files::Export),
+    /// Write the readings of days that have ended as Parquet files, one for each day, into a folder or
+    /// a bucket.
+    ///
+    /// Example: airshed publish public/data --from 2026-01-01
+    Publish(publish::Publish),
     /// Convert a store's file to the format of this version at once, instead of gradually.
     Migrate(migrate::Migrate),
     /// Load-test a server; every response is followed to its file and verified.
@@ -159,6 +165,7 @@ pub(crate) fn main() -> ExitCode {
             #[cfg(not(feature = "backfill"))]
             Command::Backfill(_) => Err(bad_call(left_out::BACKFILL)),
             Command::Export(export) => export.run().await,
+            Command::Publish(publish) => publish.run().await,
             Command::Migrate(migrate) => migrate.run().await,
             #[cfg(feature = "loadtest")]
             Command::LoadTest(loadtest) => loadtest.run().await,

@@ -158,6 +158,7 @@ async fn every_path_answers_its_methods_and_only_those() {
         "/form",
         "/api/latest",
         "/api/summary",
+        "/data/{network}/{window}/{file}",
         "/healthz",
         "/readyz",
         "/metrics",

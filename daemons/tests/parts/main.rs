@@ -6,6 +6,7 @@ mod area;
 mod backfill;
 mod climate;
 mod collector;
+mod days;
 mod demo;
 mod events;
 mod feed;

@@ -31,8 +31,9 @@ use crate::{AqiStandard, Column, Error, ErrorKind, Kind, Metadata, Page, Value};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Rows per row group: the unit that a reader reads, and that is buffered until written.
-const ROW_GROUP_ROWS: usize = 131_072;
+/// Rows per row group: the unit that a reader reads, and that is buffered until written. Few enough
+/// that a reader of one hour of a country skips most of a file.
+const ROW_GROUP_ROWS: usize = 32_768;
 
 /// A file being written, page by page.
 pub(crate) struct Columnar {

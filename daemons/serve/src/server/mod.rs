@@ -9,6 +9,7 @@
 mod admission;
 mod answer;
 mod area;
+mod days;
 mod encoding;
 mod estimate;
 mod events;
@@ -63,6 +64,7 @@ use uuid::Uuid;
 
 use self::admission::{AdmissionControl, KeyedLock};
 pub use self::answer::BoxError;
+use self::days::Days;
 use self::file::RowCounts;
 use self::kept::Kept;
 use self::latest::Latest;
@@ -198,6 +200,7 @@ struct Shared {
     latest: Latest,
     kept: Kept,
     series: Series,
+    days: Days,
     freshness: Freshness,
     ended: broadcast::Sender<Uuid>,
     /// The state of the store, if no collector checks it.
@@ -272,6 +275,7 @@ where
         locks: KeyedLock::default(),
         latest: Latest::default(),
         series: Series::default(),
+        days: Days::default(),
         kept,
         freshness,
         ended,

@@ -38,6 +38,8 @@ pub(super) enum Problem {
     },
     /// The path does not exist.
     NoSuchPath,
+    /// The day of a file has not ended.
+    NotEnded,
     /// The path exists, but does not support the method.
     Method(&'static str),
     /// The job id is unknown or was forgotten.
@@ -149,6 +151,13 @@ impl Problem {
                 "no-such-path",
                 "Not found",
                 "No such path. See /openapi.json for the API.".to_owned(),
+            ),
+            Self::NotEnded => (
+                StatusCode::NOT_FOUND,
+                "not-ended",
+                "The day has not ended",
+                "Only days (UTC) that have ended have a file. /api/query has the latest readings."
+                    .to_owned(),
             ),
             Self::NoEvents => (
                 StatusCode::NOT_FOUND,

@@ -10,8 +10,8 @@ use tracing::{Instrument, error_span, field};
 use super::answer::{Answer, RequestBody, full, respond, set};
 use super::problem::Problem;
 use super::{
-    Shared, area, estimate, events, health, latest, openapi, page, query, results, sensor, series,
-    summary,
+    Shared, area, days, estimate, events, health, latest, openapi, page, query, results, sensor,
+    series, summary,
 };
 use crate::trace::{REQUEST_ID, RequestContext};
 
@@ -27,6 +27,7 @@ enum Route {
     Latest,
     Series,
     Area,
+    Day,
     Sensor,
     SensorPage,
     Summary,
@@ -58,6 +59,7 @@ impl Route {
             Self::Latest => "/api/latest",
             Self::Series => "/api/series",
             Self::Area => "/api/area",
+            Self::Day => "/data/{network}/{window}/{file}",
             Self::Sensor => "/api/sensors/{id}",
             Self::SensorPage => "/sensor/{id}",
             Self::Summary => "/api/summary",
@@ -83,6 +85,7 @@ static ROUTES: LazyLock<Router<Route>> = LazyLock::new(|| {
         ("/api/latest", Route::Latest),
         ("/api/series", Route::Series),
         ("/api/area", Route::Area),
+        ("/data/{network}/{window}/{file}", Route::Day),
         ("/api/sensors/{id}", Route::Sensor),
         ("/sensor/{id}", Route::SensorPage),
         ("/api/summary", Route::Summary),
@@ -152,6 +155,15 @@ async fn answer_within(
             }
             Route::Latest => latest::answer(shared, request.uri().query(), &headers).await,
             Route::Series => series::answer(shared, request.uri().query()).await,
+            Route::Day => {
+                let part = |name| matched.params.get(name).unwrap_or_default();
+                let path = days::Path {
+                    network: part("network"),
+                    window: part("window"),
+                    name: part("file"),
+                };
+                days::answer(shared, path, &headers).await
+            }
             Route::Area => area::answer(shared, request.uri().query(), &headers).await,
             Route::Sensor => {
                 sensor::resource(shared, matched.params.get("id").unwrap_or_default()).await
