@@ -178,7 +178,7 @@ impl StoreFlags {
             options.table.keep_samples = keep.samples.map(SignedDuration::unsigned_abs);
         }
         #[cfg(not(feature = "aws"))]
-        let _ = keep; // a table on AWS deletes old readings itself
+        let _ = (keep.readings, keep.samples); // a table on AWS deletes old readings itself
         let url = self.store.clone();
         let url = url.unwrap_or_else(|| format!("file:{}/readings.redb", self.data.display()));
         let mut store = store::open(&url, options).await?;

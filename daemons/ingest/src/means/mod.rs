@@ -197,9 +197,10 @@ impl Run<'_> {
                 changed.entry(day + 1).or_default().insert(sensor);
             }
         }
-        // Other means of these days have ended since.
-        for (day, sensors) in &known.days {
-            if midnight(*day) < self.until && midnight(*day + 1) > known.until {
+        // In these days other means have ended since.
+        let has_ended = |day: i32| midnight(day) < self.until && known.until < midnight(day + 1);
+        for (day, sensors) in known.days.iter().filter(|_| known.until < self.until) {
+            if has_ended(*day) {
                 changed.entry(*day).or_default().extend(sensors.keys());
             }
         }
