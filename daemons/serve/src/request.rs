@@ -17,9 +17,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
+use store::csv::Dialect;
 use store::{
-    AqiStandard, Column, Encoder, Flags, Format, LocalDays, Network, Pages, Quality, Query,
-    RunningMean, RunningMeans, TimeZone, View, Window,
+    AqiStandard, Column, Encoder, Flags, Format, LocalDays, Metadata, Network, Pages, Quality,
+    Query, RunningMean, RunningMeans, TimeZone, View, Window,
 };
 
 pub(crate) use self::bounds::whole;
@@ -30,7 +31,7 @@ use self::members::Members;
 use self::raw::{RawFields, parsed, read_flag};
 
 /// The fields that a request can have.
-pub const FIELDS: [&str; 27] = [
+pub const FIELDS: [&str; 28] = [
     "startDate",
     "endDate",
     "index",
@@ -46,6 +47,7 @@ pub const FIELDS: [&str; 27] = [
     "delimiter",
     "decimal",
     "bom",
+    "metadata",
     "network",
     "sensor",
     "sensorType",
@@ -71,6 +73,8 @@ pub struct QueryRequest {
     pub columns: Vec<Column>,
     /// The format of the response.
     pub format: Format,
+    /// Whether CSV and JSON contain their metadata.
+    pub metadata: bool,
     /// The running mean that replaces 1-hour means.
     pub mean: Option<RunningMean>,
     /// The time zone of calendar days, and of dates in the request; `None`: UTC.
@@ -223,9 +227,44 @@ impl QueryRequest {
         format!("{}.{}", parts.join("-"), self.format.name())
     }
 
-    /// The encoder of the response; `attribution` is that of the data.
-    pub fn encoder(&self, attribution: &str) -> Result<Encoder, store::Error> {
-        Encoder::by(self.query.standard, self.format, &self.columns, attribution)
+    /// The encoder of the response; see [`Networks::metadata`] and [`Networks::metadata_of_copy`].
+    ///
+    /// [`Networks::metadata`]: crate::networks::Networks::metadata
+    /// [`Networks::metadata_of_copy`]: crate::networks::Networks::metadata_of_copy
+    pub fn encoder(&self, metadata: Metadata) -> Result<Encoder, store::Error> {
+        let encoder = Encoder::about(metadata, self.format, &self.columns)?;
+        Ok(encoder.with_metadata(self.metadata))
+    }
+
+    /// The description of the response, but for the sources; `attribution` is that of the data.
+    pub(crate) fn metadata(&self, attribution: &str) -> Metadata {
+        let fields = self.to_object().into_iter();
+        let fields = fields.filter_map(|(name, value)| Some((name, value.as_str()?.to_owned())));
+        Metadata::new(&self.wanted(), attribution).with_mean(self.mean).with_request(fields)
+    }
+
+    /// The description to put beside a file of this name, which is percent-encoded: of a CSV as a
+    /// [table](Self::csvw), of JSON and NDJSON the metadata themselves. `None` for files that contain
+    /// them.
+    pub fn beside(&self, metadata: &Metadata, name: &str) -> Option<String> {
+        match self.format {
+            Format::Csv(_) => Some(self.csvw(metadata, name)),
+            Format::Json(_) | Format::NdJson(_) if !self.metadata => Some(metadata.to_json()),
+            _ => None,
+        }
+    }
+
+    /// The description of the response as a table in CSV, by *Metadata Vocabulary for Tabular Data*;
+    /// of other formats, of the CSV with the same rows. See [`Metadata::csvw`].
+    pub fn csvw(&self, metadata: &Metadata, url: &str) -> String {
+        let (dialect, with_comments) = match self.format {
+            Format::Csv(dialect) => (dialect, self.metadata),
+            Format::Json(spelling) | Format::NdJson(spelling) => {
+                (Dialect::DEFAULT.with_spelling(spelling), false)
+            }
+            _ => (Dialect::DEFAULT, false),
+        };
+        metadata.csvw(dialect, &self.columns, url, with_comments)
     }
 
     /// The request for a server with these networks: sensors given by number only belong to the
@@ -423,6 +462,7 @@ impl QueryRequest {
             return Err(BadRequest::new("columns", format!("{} is given twice", twice.name())));
         }
         let format = raw.format()?;
+        let metadata = raw.metadata(format)?;
         if is_of_report && query.standard != AqiStandard::DEFAULT {
             let reason = "dialect=report always has the UK's index, as the report does";
             return Err(BadRequest::new("index", reason));
@@ -433,7 +473,19 @@ impl QueryRequest {
         })?;
         let quality = raw.one("quality", parsed)?;
         let home = Network::default();
-        Ok(Self { query, quality, columns, format, mean, zone, limit, home, by_number, fields })
+        Ok(Self {
+            query,
+            quality,
+            columns,
+            format,
+            metadata,
+            mean,
+            zone,
+            limit,
+            home,
+            by_number,
+            fields,
+        })
     }
 }
 

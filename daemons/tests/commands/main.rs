@@ -12,5 +12,6 @@ mod durability;
 mod imports;
 mod live_means;
 mod loadtest;
+mod sidecars;
 #[path = "../support/mod.rs"]
 mod support;

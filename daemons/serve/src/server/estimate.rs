@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use serde_json::json;
-use store::View;
+use store::{Pages, View};
 use tokio::time::Instant;
 
 use super::Shared;
@@ -28,16 +28,7 @@ pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answe
     let _permit = shared.admission.interactive().await?;
     let view = store.snapshot().await?;
     let sample = sample(shared, &request, Arc::clone(&view)).await?;
-    let begun = Instant::now();
-    let mut pages = request.pages_of(view);
-    let (mut rows, mut complete) = (0, true);
-    while let Some(page) = pages.next().await.transpose()? {
-        rows += page.len() as u64;
-        if begun.elapsed() > COUNTING && page.next.is_some() {
-            complete = false;
-            break;
-        }
-    }
+    let (mut rows, complete) = count(request.pages_of(view)).await?;
     if !complete {
         rows = most.max(rows).min(request.limit.unwrap_or(u64::MAX));
     }
@@ -49,6 +40,18 @@ pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answe
         "large": large,
     });
     Ok(respond_json(StatusCode::OK, &body))
+}
+
+/// The number of rows that can be counted in a short time, and whether these are all.
+pub(super) async fn count(mut pages: Pages) -> Result<(u64, bool), store::Error> {
+    let (begun, mut rows) = (Instant::now(), 0);
+    while let Some(page) = pages.next().await.transpose()? {
+        rows += page.len() as u64;
+        if begun.elapsed() > COUNTING && page.next.is_some() {
+            return Ok((rows, false));
+        }
+    }
+    Ok((rows, true))
 }
 
 /// The sizes of a file with the first rows and of one without rows: the extrapolation is the same
@@ -77,7 +80,8 @@ async fn sample(
     view: Arc<dyn View>,
 ) -> Result<Sample, Problem> {
     let (mut file, mut empty, mut rows) = (Vec::new(), Vec::new(), 0);
-    let mut encoder = request.encoder(&shared.server.networks.attribution(&request.query))?;
+    let metadata = shared.server.networks.metadata(request);
+    let mut encoder = request.encoder(metadata.clone())?;
     let first = SAMPLE_ROWS.min(request.limit.unwrap_or(u64::MAX));
     let mut pages = request.pages_of(view).up_to(first);
     while let Some(page) = pages.next().await.transpose()? {
@@ -85,7 +89,7 @@ async fn sample(
         encoder.page(&mut file, &page)?;
     }
     encoder.finish(&mut file)?;
-    request.encoder(&shared.server.networks.attribution(&request.query))?.finish(&mut empty)?;
+    request.encoder(metadata)?.finish(&mut empty)?;
     let [bytes, empty] = [file, empty].map(|file| file.len() as u64);
     Ok(Sample { rows, bytes, empty })
 }

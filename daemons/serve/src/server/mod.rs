@@ -1,14 +1,17 @@
 //! The HTTP server: streams responses while it has capacity, and creates jobs beyond that.
 //!
 //! [`run`] accepts connections; `routes` maps paths to handlers; `query` and `results` implement
-//! queries and jobs, `admission` limits concurrency; `latest`, `series`, `summary` and `estimate`
-//! serve the page, `health` serves operators, `page` is the web page; `area` and `sensor` say what
-//! the readings of an area or of a sensor amount to; `problem` is the only place where an error
-//! becomes a status.
+//! queries and jobs, `sidecar` describes their files, `dataset` all of the data, `days` has them as
+//! one file a day; `admission` limits concurrency; `latest`, `series`, `summary` and `estimate` serve
+//! the page, `health` serves operators, `page` is the web page; `area` and `sensor` say what the
+//! readings of an area or of a sensor amount to; `problem` is the only place where an error becomes
+//! a status.
 
+mod address;
 mod admission;
 mod answer;
 mod area;
+mod dataset;
 mod days;
 mod encoding;
 mod estimate;
@@ -27,6 +30,7 @@ mod results;
 mod routes;
 mod sensor;
 mod series;
+mod sidecar;
 mod summary;
 mod tally;
 mod whole;

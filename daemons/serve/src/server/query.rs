@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use airshed_common::reason;
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, IF_NONE_MATCH, LOCATION, RETRY_AFTER, TRAILER};
+use http::header::{CONTENT_TYPE, IF_NONE_MATCH, LINK, LOCATION, RETRY_AFTER, TRAILER};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::channel::{Channel, Sender};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -14,6 +14,7 @@ use serde_json::json;
 use store::{Encoder, Page, Pages, View};
 use tokio::time::timeout;
 use tracing::Instrument;
+use uuid::Uuid;
 
 use super::answer::{
     Answer, BoxError, CutOff, RequestBody, full, json as respond_json, respond, set,
@@ -22,7 +23,7 @@ use super::file::{RowCounts, describe_file, headers_of_file};
 use super::kept::Collecting;
 use super::problem::Problem;
 use super::whole::{is_known, tagged, unchanged};
-use super::{Shared, html, results};
+use super::{Shared, html, results, sidecar};
 use crate::jobs::Job;
 use crate::message;
 use crate::request::{BadRequest, Defaults, QueryRequest};
@@ -53,24 +54,39 @@ pub(super) async fn answer(
     if http_request.method() == Method::POST {
         headers.remove(IF_NONE_MATCH); // whose meaning there is another
     }
+    let stats = http_request.uri().query().map(str::to_owned);
     let request = read(http_request, &shared.server.defaults()).await?;
     let request = shared.server.restrict(request).await?;
-    if prefers_a_job(&headers) && shared.server.job_backend.is_some() {
-        return as_job(shared, request, &headers, origin).await;
+    let description = sidecar::link_of_query(stats, &request);
+    let mut answer = answer_to(shared, request, &headers, origin).await?;
+    if matches!(answer.status(), StatusCode::OK | StatusCode::NOT_MODIFIED) {
+        answer.headers_mut().extend(description.map(|link| (LINK, link)));
+    }
+    Ok(answer)
+}
+
+async fn answer_to(
+    shared: &Arc<Shared>,
+    request: QueryRequest,
+    headers: &HeaderMap,
+    origin: &RequestContext,
+) -> Result<Answer, Problem> {
+    if prefers_a_job(headers) && shared.server.job_backend.is_some() {
+        return as_job(shared, request, None, headers, origin).await;
     }
     let view = request.view_of(shared.server.store.snapshot().await?);
     let tag = shared.kept.tag(&request, view.as_ref()).await?;
     // A cached response takes no permit.
-    if let Some(answer) = again(shared, tag.as_deref(), &headers).await? {
+    if let Some(answer) = again(shared, tag.as_deref(), headers).await? {
         return Ok(answer);
     }
     if request.limit.is_some_and(|rows| rows <= FEW) {
         let permit = shared.admission.interactive().await?;
-        return directly(shared, request, Lookup { view, tag }, &headers, permit).await;
+        return directly(shared, request, Lookup { view, tag }, headers, permit).await;
     }
     match shared.admission.take(&request.query, shared.server.store.as_ref()).await {
-        Some(permits) => directly(shared, request, Lookup { view, tag }, &headers, permits).await,
-        None => as_job(shared, request, &headers, origin).await,
+        Some(permits) => directly(shared, request, Lookup { view, tag }, headers, permits).await,
+        None => as_job(shared, request, None, headers, origin).await,
     }
 }
 
@@ -184,7 +200,7 @@ async fn directly(
             counted
         }
     };
-    let mut encoder = request.encoder(&shared.server.networks.attribution(&request.query))?;
+    let mut encoder = request.encoder(shared.server.networks.metadata(&request))?;
     let mut file = Vec::with_capacity(first.len() * 96 + 256);
     encoder.page(&mut file, &first)?;
     stats.rows += first.len() as u64;
@@ -328,9 +344,11 @@ impl ResponseStats {
     }
 }
 
-async fn as_job(
+/// `again`: the job whose query it repeats.
+pub(super) async fn as_job(
     shared: &Arc<Shared>,
     request: QueryRequest,
+    again: Option<Uuid>,
     headers: &HeaderMap,
     origin: &RequestContext,
 ) -> Result<Answer, Problem> {
@@ -339,7 +357,7 @@ async fn as_job(
         return Err(Problem::Busy("Server at capacity. Retry in a moment."));
     }
     // The handler is dropped when its client disconnects; the job is created all the same.
-    let enqueued = enqueue(Arc::clone(shared), request, origin.clone()).in_current_span();
+    let enqueued = enqueue(Arc::clone(shared), request, again, origin.clone()).in_current_span();
     let enqueued = tokio::spawn(enqueued).await;
     let job =
         enqueued.map_err(|panic| Problem::Internal { log: reason(&panic), transient: false })??;
@@ -359,6 +377,7 @@ async fn as_job(
 async fn enqueue(
     shared: Arc<Shared>,
     request: QueryRequest,
+    again: Option<Uuid>,
     origin: RequestContext,
 ) -> Result<Job, Problem> {
     let Some(job_backend) = &shared.server.job_backend else {
@@ -373,13 +392,14 @@ async fn enqueue(
     let state = timeout(VERSION_WITHIN, request.state_of(view.as_ref()));
     let state = state.await.ok().and_then(Result::ok).flatten();
     if let Some(job) = job_backend.jobs.find_by_query(&query, state.as_deref()).await?
+        && (again.is_none() || job.again == again)
         && let Some(job) = job_backend.jobs.add_requester(&job).await?
     {
         metrics::counter!("airshed_queries_total", "path" => "same job").increment(1);
         tracing::info!(id = %job.id, first_request = job.origin.request, "returning an existing job for an equal query");
         return Ok(job);
     }
-    let job = job_backend.jobs.create(query, origin.here()).await?;
+    let job = job_backend.jobs.create_again(query, again, origin.here()).await?;
     if let Err(error) = job_backend.queues.requests.send(&message::of(job.id, &job.origin)).await {
         job_backend.jobs.withdraw(job.id).await?;
         metrics::counter!("airshed_queries_total", "path" => "refused").increment(1);
