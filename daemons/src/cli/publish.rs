@@ -112,10 +112,9 @@ impl Publish {
                     let request =
                         control::export_request(&fields).map_err(|bad| bad.to_string())?;
                     let request = request.at_home_in(&present);
-                    let words = self.networks.networks();
-                    let words = words.attribution_of_copy(&request.query, &present);
+                    let metadata = self.networks.networks().metadata_of_copy(&request, &present);
                     let pages = request.pages_of(store.snapshot().await?);
-                    let encoder = request.encoder(&words)?;
+                    let encoder = request.encoder(metadata)?;
                     let rows = transfer::export(pages, encoder, &mut file, |_| {}).await?;
                     return Ok((rows, file));
                 }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::networks::Networks;
 use crate::request::QueryRequest;
-use crate::trace::Origin;
+use crate::trace::RequestContext;
 
 /// Maximum number of parts of a time range: the days of two months.
 const MOST_PARTS: i64 = 62;
@@ -55,7 +55,7 @@ pub struct Job {
     pub fetched: Option<Timestamp>,
     /// The HTTP request that created it.
     #[serde(flatten)]
-    pub origin: Origin,
+    pub origin: RequestContext,
     /// The version of the record that this was read from or written to.
     #[serde(skip)]
     pub version: Option<UpdateVersion>,

@@ -167,7 +167,7 @@ async fn file(shared: &Shared, request: &QueryRequest) -> Result<Arc<File>, Prob
         return Ok(file);
     }
     let _permit = shared.admission.interactive().await?;
-    let mut encoder = request.encoder(&shared.server.networks.attribution(&request.query))?;
+    let mut encoder = request.encoder(shared.server.networks.metadata(request))?;
     let mut pages = request.pages_in(view);
     let mut bytes = Vec::new();
     while let Some(page) = pages.next().await {

@@ -25,7 +25,7 @@ use super::problem::Problem;
 use super::{JobBackend, Shared, html, query, sidecar};
 use crate::jobs::{Cancellation, Job, State};
 use crate::request::{BadRequest, QueryRequest, whole};
-use crate::trace::Origin;
+use crate::trace::RequestContext;
 
 /// The maximum of `wait`.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
@@ -78,7 +78,7 @@ pub(super) async fn again(
     shared: &Arc<Shared>,
     id: &str,
     headers: &HeaderMap,
-    origin: &Origin,
+    origin: &RequestContext,
 ) -> Result<Answer, Problem> {
     let (request, job) = finished(shared, id).await?;
     query::as_job(shared, request, Some(job.id), headers, origin).await
