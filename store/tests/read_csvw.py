@@ -21,7 +21,7 @@ def plain(value):
     if isinstance(value, datetime.datetime):
         if value.tzinfo is None:
             value = value.replace(tzinfo=datetime.timezone.utc)
-        return json.dumps(value.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"))
+        return json.dumps(value.isoformat().replace("+00:00", "Z"))
     assert value is None or isinstance(value, (bool, int, list, str)), type(value)
     return json.dumps(value)
 

@@ -106,11 +106,15 @@ impl<'de> Visitor<'de> for Document<'_, '_> {
         let mut names = Vec::new();
         let mut found = false;
         while let Some(name) = members.next_key::<String>()? {
-            if let Some((_, kind)) = ARRAYS.iter().find(|(array, _)| *array == name) {
-                members.next_value_seed(Items(self.0, kind))?;
-                found = true;
-            } else {
-                members.next_value::<IgnoredAny>()?;
+            let is_array = match ARRAYS.iter().find(|(array, _)| *array == name) {
+                Some((_, kind)) => members.next_value_seed(Items(self.0, kind))?,
+                None => {
+                    members.next_value::<IgnoredAny>()?;
+                    false
+                }
+            };
+            found |= is_array;
+            if !is_array {
                 names.push(shown(&name));
             }
         }
@@ -126,26 +130,56 @@ impl<'de> Visitor<'de> for Document<'_, '_> {
 /// The members that have the rows, and the names of their formats.
 pub(super) const ARRAYS: [(&str, &str); 2] = [("features", "GeoJSON"), ("readings", "JSON")];
 
-/// The rows in a member of an object, and the name of the format.
+/// The rows in a member of an object, and the name of the format; returns whether it is an array.
 struct Items<'r, 'a>(&'r mut Receiver<'a>, &'static str);
 
 impl<'de> DeserializeSeed<'de> for Items<'_, '_> {
-    type Value = ();
+    type Value = bool;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_seq(self)
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+        deserializer.deserialize_any(self)
     }
 }
 
 impl<'de> Visitor<'de> for Items<'_, '_> {
-    type Value = ();
+    type Value = bool;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an array of rows")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<(), A::Error> {
-        self.0.items(items, self.1)
+    fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<bool, A::Error> {
+        self.0.items(items, self.1)?;
+        Ok(true)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<bool, A::Error> {
+        while members.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(false)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<bool, E> {
+        Ok(false)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<bool, E> {
+        Ok(false)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<bool, E> {
+        Ok(false)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<bool, E> {
+        Ok(false)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<bool, E> {
+        Ok(false)
+    }
+
+    fn visit_unit<E>(self) -> Result<bool, E> {
+        Ok(false)
     }
 }
 

@@ -170,6 +170,9 @@ async fn a_file_contains_its_metadata_where_there_is_a_place() {
 }
 
 proptest! {
+    // Each case is many files.
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases / 8, ..<_>::default() })]
+
     #[test]
     fn a_file_with_its_metadata_is_read_like_one_without(readings in conformance::readings()) {
         block_on(async {
@@ -177,7 +180,7 @@ proptest! {
             let dialects = [Dialect::USUAL, semicolon.with_byte_order_mark()].map(Format::Csv);
             let formats = Format::ALL.iter().copied().chain(dialects);
             // An attribution of any length: many times what is looked at to find the delimiter.
-            let long = Metadata::new(&Query::everything(), &"µ, ; ".repeat(20_000));
+            let long = Metadata::new(&Query::everything(), &"µ, ; ".repeat(4_000));
             for format in formats.filter(|_| !readings.is_empty()) {
                 for metadata in [metadata(), long.clone()] {
                     let encoder = || Encoder::about(metadata.clone(), format, Column::ALL).unwrap();
@@ -232,6 +235,10 @@ async fn a_csv_is_read_by_its_description() {
     let any = proptest::collection::vec(conformance::any_reading(), 300);
     let mut readings = any.new_tree(&mut runner).unwrap().current();
     readings.extend([berlin(), bare()]);
+    // Python's calendar has no year 0.
+    let first = "0001-01-01T00:00:00Z".parse().unwrap();
+    readings.retain(|reading| reading.timestamp >= first);
+    assert!(readings.len() > 200);
     let semicolon = Dialect::new(Delimiter::Semicolon).with_decimal_comma().unwrap();
     let cases = [
         (Dialect::USUAL, false),
