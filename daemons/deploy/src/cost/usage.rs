@@ -245,7 +245,8 @@ fn results(work: &Work) -> Vec<Line> {
     let bytes = work.rows * ROW_BYTES;
     let parts = if bytes > PART { (bytes / PART).ceil() + 2.0 } else { 1.0 };
     let lists = work.servers * SECONDS_A_DAY / SWEEP * (jobs * JOBS_REMEMBERED / 1000.0).max(1.0);
-    let (records, reads) = (4.0, 3.0 + ASKED);
+    // Of the records, one says that the file was fetched, and one is kept for good.
+    let (records, reads) = (6.0, 3.0 + ASKED);
     let chunks = (bytes / CHUNK).ceil();
     let month = n(MONTH_DAYS);
     vec![
