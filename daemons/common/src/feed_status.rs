@@ -1,9 +1,9 @@
 //! Feed status: written by the collector, published by the server.
 
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
@@ -13,6 +13,7 @@ use crate::StoreWatch;
 #[derive(Debug, Default)]
 pub struct FeedStatus {
     state: Mutex<FeedState>,
+    every: OnceLock<SignedDuration>,
     /// Whether the store accepts its readings.
     pub store: StoreWatch,
 }
@@ -33,7 +34,17 @@ impl FeedStatus {
     /// The initial status of a collector, given whether the store already has readings.
     pub fn starting(has_readings: bool) -> Self {
         let state = FeedState { first_ended: has_readings, ..FeedState::default() };
-        Self { state: Mutex::new(state), store: StoreWatch::default() }
+        Self { state: Mutex::new(state), ..Self::default() }
+    }
+
+    /// The time between two fetches, if it is known.
+    pub fn every(&self) -> Option<SignedDuration> {
+        self.every.get().copied()
+    }
+
+    /// Sets the time between two fetches, once.
+    pub fn fetched_every(&self, every: SignedDuration) {
+        let _ = self.every.set(every); // it stays as it was first set
     }
 
     /// The current state.

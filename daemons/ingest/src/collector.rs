@@ -166,6 +166,11 @@ pub async fn run(
     stop: CancellationToken,
 ) {
     let now = (collector.clock)();
+    if let Some(first) = schedule.next_after(now)
+        && let Some(second) = schedule.next_after(first)
+    {
+        collector.status.fetched_every(second.duration_since(first));
+    }
     let mut due = schedule.next_after(now).map(|next| spread.after(next, &schedule));
     loop {
         collector.collect_patiently(due, &stop).await;

@@ -4,11 +4,14 @@
 //! `jobs/<id>.json` is the record, `results/<id>-<attempt>` the file, so that two workers that have
 //! the same job never write the same file; `queries/<hash>` refers to the job of a query. A record
 //! goes queued → running → done or failed, and from there to expired, when the file is deleted; a
-//! worker that stops puts it back to queued. Each change is one atomic put, conditional on the
-//! record that it changes, so a late change fails. (Directories do not support conditional puts:
+//! worker that stops puts it back to queued. An expired record of a file that somebody fetched moves
+//! to `records/<id>.json`, which is kept for good and never listed; others are deleted a week later.
+//! Each change is one atomic put, conditional on the record that it changes, so a late change fails. (Directories do not support conditional puts:
 //! there a process compares before it puts, and serialises its changes; of two processes at the
 //! same instant the last one wins.) `shared/<id>` marks a job requested by several clients, which
 //! none of them can cancel.
+
+mod record;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,13 +26,14 @@ use object_store::path::Path;
 use object_store::{
     GetOptions, ObjectStore, ObjectStoreExt, PutMode, PutPayload, PutResult, UpdateVersion,
 };
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+pub(crate) use self::record::parts_of;
+pub use self::record::{Before, Comparison, Job, Made, Part, State, TimeRange};
 use crate::objects::Objects;
 use crate::trace::Origin;
 
@@ -62,103 +66,6 @@ pub struct Jobs {
     clock: Clock,
     kept_for: SignedDuration,
     fresh_for: SignedDuration,
-}
-
-/// The record of a job.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Job {
-    /// Unguessable: it grants access to the result.
-    pub id: Uuid,
-    /// Its state.
-    #[serde(flatten)]
-    pub state: State,
-    /// The request, as returned by [`Ask::to_object`](crate::request::Ask::to_object).
-    pub query: Map<String, Value>,
-    /// When it was created.
-    pub created: Timestamp,
-    /// When the record last changed.
-    pub updated: Timestamp,
-    /// The number of attempts.
-    pub attempts: u32,
-    /// The [state](crate::request::Ask::state_of) of the readings that its result is computed from,
-    /// once a worker has started.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub made_from: Option<String>,
-    /// The HTTP request that created it.
-    #[serde(flatten)]
-    pub origin: Origin,
-    /// The version of the record that this was read from or written to.
-    #[serde(skip)]
-    pub version: Option<UpdateVersion>,
-}
-
-/// The state of a job.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "status", rename_all = "camelCase", rename_all_fields = "camelCase")]
-pub enum State {
-    /// No worker has it.
-    Queued,
-    /// A worker has it.
-    Running {
-        /// Rows written so far.
-        rows: u64,
-        /// Estimated upper bound of the rows, if known.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        estimate: Option<u64>,
-    },
-    /// The result is available.
-    Done {
-        /// Rows in it, without the header line.
-        rows: u64,
-        /// Of them, those with a flag of implausibility.
-        #[serde(default)]
-        doubtful: u64,
-        /// Whether its limit cut off rows.
-        #[serde(default)]
-        truncated: bool,
-        /// Its length.
-        bytes: u64,
-        /// Its SHA-256, hexadecimal.
-        sha256: String,
-        /// When it will be deleted.
-        expires: Timestamp,
-    },
-    /// It failed.
-    Failed {
-        /// Why.
-        reason: String,
-        /// Whether a retry may succeed.
-        retryable: bool,
-        /// When the record will be deleted.
-        expires: Timestamp,
-    },
-    /// It was cancelled by the client.
-    Cancelled {
-        /// When the record will be deleted.
-        expires: Timestamp,
-    },
-    /// The result has been deleted.
-    Expired,
-}
-
-impl State {
-    /// Whether the state is final, except for expiry.
-    pub fn is_final(&self) -> bool {
-        !matches!(self, Self::Queued | Self::Running { .. })
-    }
-
-    /// Its name: `queued`, `running`, `done`, `failed`, `cancelled` or `expired`.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Queued => "queued",
-            Self::Running { .. } => "running",
-            Self::Done { .. } => "done",
-            Self::Failed { .. } => "failed",
-            Self::Cancelled { .. } => "cancelled",
-            Self::Expired => "expired",
-        }
-    }
 }
 
 /// The result of cancelling a job.
@@ -207,19 +114,32 @@ impl Jobs {
         query: Map<String, Value>,
         origin: Origin,
     ) -> Result<Job, JobsError> {
+        self.create_again(query, None, origin).await
+    }
+
+    /// The same; `again` is the job whose query it repeats.
+    pub async fn create_again(
+        &self,
+        query: Map<String, Value>,
+        again: Option<Uuid>,
+        origin: Origin,
+    ) -> Result<Job, JobsError> {
         let now = (self.clock)();
         let (id, state) = (Uuid::new_v4(), State::Queued);
-        let (updated, version) = (now, None);
         let job = Job {
             id,
             state,
             query,
             created: now,
-            updated,
+            updated: now,
             attempts: 0,
             made_from: None,
+            parts: Vec::new(),
+            again,
+            made: None,
+            fetched: None,
             origin,
-            version,
+            version: None,
         };
         let put = self.put(&job, &text_of(&job), PutMode::Overwrite).await;
         let put = put.map_err(|source| JobsError { path: record_path(id), source })?;
@@ -228,7 +148,14 @@ impl Jobs {
 
     /// The record; `None` for an id that is unknown or was forgotten.
     pub async fn get(&self, id: Uuid) -> Result<Option<Job>, JobsError> {
-        let path = record_path(id);
+        // Moved in this order, so it is in one place or in both.
+        match self.get_at(record_path(id)).await? {
+            None => self.get_at(lasting_path(id)).await,
+            found => Ok(found),
+        }
+    }
+
+    async fn get_at(&self, path: Path) -> Result<Option<Job>, JobsError> {
         let Some((bytes, version)) = self.read(&path).await? else { return Ok(None) };
         let job: Job = serde_json::from_slice(&bytes).map_err(|error| JobsError {
             path,
@@ -287,7 +214,22 @@ impl Jobs {
     /// Records a change of state; returns the updated job. A [conflict](JobsError::is_conflict) if
     /// the record was changed meanwhile.
     pub async fn update(&self, job: &Job, state: State) -> Result<Job, JobsError> {
-        let changed = Job { state, updated: (self.clock)(), ..job.clone() };
+        let changed =
+            self.replace(job, Job { state, updated: (self.clock)(), ..job.clone() }).await?;
+        metrics::counter!("airshed_jobs_total", "state" => changed.state.name()).increment(1);
+        Ok(changed)
+    }
+
+    /// Records that somebody fetched the file, so that the record is kept for good; returns the
+    /// updated job.
+    pub async fn note_fetched(&self, job: &Job) -> Result<Job, JobsError> {
+        match job.fetched {
+            Some(_) => Ok(job.clone()),
+            None => self.replace(job, Job { fetched: Some((self.clock)()), ..job.clone() }).await,
+        }
+    }
+
+    async fn replace(&self, job: &Job, changed: Job) -> Result<Job, JobsError> {
         let (path, text) = (record_path(job.id), text_of(&changed));
         let mut pause = FIRST_PAUSE;
         let version = loop {
@@ -322,7 +264,6 @@ impl Jobs {
             tokio::time::sleep(pause).await;
             pause *= 2;
         };
-        metrics::counter!("airshed_jobs_total", "state" => changed.state.name()).increment(1);
         Ok(Job { version: Some(version), ..changed })
     }
 
@@ -472,8 +413,9 @@ impl Jobs {
         Ok(())
     }
 
-    /// Deletes the objects of an expired job, and finally its record, when its retention has ended.
-    /// Returns when to check again; `None`: nothing is left.
+    /// Deletes the objects of an expired job. Its record is moved to those that are kept for good, or
+    /// finally deleted, when its retention has ended. Returns when to check again; `None`: nothing is
+    /// left.
     pub async fn clear(&self, job: &Job) -> Result<Option<Timestamp>, JobsError> {
         for attempt in 1..=job.attempts {
             self.delete(result_path(job.id, attempt)).await?;
@@ -484,6 +426,13 @@ impl Jobs {
         if read.is_some_and(|(id, _)| *id == *job.id.to_string().as_bytes()) {
             self.delete(named).await?;
         }
+        if job.is_lasting() {
+            let (path, payload) = (lasting_path(job.id), PutPayload::from(text_of(job)));
+            let put = self.objects.put(&path, payload).await;
+            put.map_err(|source| JobsError { path, source })?;
+            self.delete(record_path(job.id)).await?;
+            return Ok(None);
+        }
         let forgotten = job.created.saturating_add(self.kept_for + REMEMBERED);
         let forgotten = forgotten.unwrap_or(Timestamp::MAX);
         if (self.clock)() < forgotten {
@@ -493,7 +442,7 @@ impl Jobs {
         Ok(None)
     }
 
-    /// The ids of all job records.
+    /// The ids of all job records, but for those kept for good.
     pub async fn ids(&self) -> Result<Vec<Uuid>, JobsError> {
         let folder = Path::from("jobs");
         let failed = |source| JobsError { path: folder.clone(), source };
@@ -565,6 +514,10 @@ fn text_of(job: &Job) -> Bytes {
 
 fn record_path(id: Uuid) -> Path {
     Path::from(format!("jobs/{id}.json"))
+}
+
+fn lasting_path(id: Uuid) -> Path {
+    Path::from(format!("records/{id}.json"))
 }
 
 fn result_path(id: Uuid, attempt: u32) -> Path {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use store::{Network, Query};
+use store::{Metadata, Network, Query};
 
 use crate::request::{Ask, BadRequest};
 
@@ -75,40 +75,47 @@ impl Networks {
         everything
     }
 
-    /// The networks that a query can match, in order.
-    fn of(&self, query: &Query) -> impl Iterator<Item = &Terms> {
-        let asked = |network: &Network| {
-            let Query { networks, sensors, .. } = query;
-            (networks.is_empty() || networks.contains(network))
-                && (sensors.is_empty() || sensors.iter().any(|sensor| sensor.network == *network))
-        };
-        self.0.iter().filter(move |(network, _)| asked(network)).map(|(_, terms)| terms)
+    /// The networks that a query can match, in order, and their terms.
+    pub(crate) fn of(&self, query: &Query) -> impl Iterator<Item = (Network, &Terms)> {
+        let matching = self.0.iter().filter(move |(network, _)| can_match(query, **network));
+        matching.map(|(network, terms)| (*network, terms))
     }
 
     /// The attribution of a response.
     pub fn attribution(&self, query: &Query) -> String {
-        let all: Vec<_> = self.of(query).map(|terms| terms.attribution.as_str()).collect();
+        let all: Vec<_> = self.of(query).map(|(_, terms)| terms.attribution.as_str()).collect();
         all.join("; ")
     }
 
-    /// The attribution of a full export: it also names networks without terms.
-    pub fn attribution_of_copy(&self, query: &Query, present: &[Network]) -> String {
-        let Query { networks, sensors, .. } = query;
-        let asked = |network: &&Network| {
-            (networks.is_empty() || networks.contains(network))
-                && (sensors.is_empty() || sensors.iter().any(|sensor| sensor.network == **network))
+    /// The description of a response.
+    pub fn metadata(&self, ask: &Ask) -> Metadata {
+        let sources = self.of(&ask.query);
+        sources.fold(ask.metadata(&self.attribution(&ask.query)), |metadata, (network, terms)| {
+            metadata.with_source(network, &terms.attribution, terms.licence.as_deref())
+        })
+    }
+
+    /// The description of a full export: it also names networks without terms.
+    pub fn metadata_of_copy(&self, ask: &Ask, present: &[Network]) -> Metadata {
+        let networks = present.iter().filter(|network| can_match(&ask.query, **network));
+        let terms = |network: &Network| match self.0.get(network) {
+            Some(terms) => terms.clone(),
+            None => {
+                let words = format!("{network} (its terms are not known: ask its operator)");
+                Terms { attribution: words, licence: None }
+            }
         };
-        let words = present.iter().filter(asked).map(|network| match self.0.get(network) {
-            Some(terms) => terms.attribution.clone(),
-            None => format!("{network} (its terms are not known: ask its operator)"),
-        });
-        words.collect::<Vec<_>>().join("; ")
+        let sources: Vec<_> = networks.map(|network| (*network, terms(network))).collect();
+        let words: Vec<_> = sources.iter().map(|(_, terms)| terms.attribution.as_str()).collect();
+        sources.iter().fold(ask.metadata(&words.join("; ")), |metadata, (network, terms)| {
+            metadata.with_source(*network, &terms.attribution, terms.licence.as_deref())
+        })
     }
 
     /// The distinct licence URLs of a response.
     pub fn licences(&self, query: &Query) -> Vec<&str> {
         let mut all: Vec<&str> = Vec::new();
-        for licence in self.of(query).filter_map(|terms| terms.licence.as_deref()) {
+        for licence in self.of(query).filter_map(|(_, terms)| terms.licence.as_deref()) {
             if !all.contains(&licence) {
                 all.push(licence);
             }
@@ -135,6 +142,13 @@ impl Networks {
         }
         Ok(ask)
     }
+}
+
+/// Whether a query can match readings of a network.
+fn can_match(query: &Query, network: Network) -> bool {
+    let Query { networks, sensors, .. } = query;
+    (networks.is_empty() || networks.contains(&network))
+        && (sensors.is_empty() || sensors.iter().any(|sensor| sensor.network == network))
 }
 
 /// A network and its terms, as text:

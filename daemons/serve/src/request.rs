@@ -16,9 +16,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
+use store::csv::Dialect;
 use store::{
-    AqiStandard, Column, Encoder, Flags, Format, Network, Pages, Quality, Query, RunningMean,
-    RunningMeans, View, Window,
+    AqiStandard, Column, Encoder, Flags, Format, Metadata, Network, Pages, Quality, Query,
+    RunningMean, RunningMeans, View, Window,
 };
 
 pub(crate) use self::bounds::whole;
@@ -28,7 +29,7 @@ use self::given::{Given, parsed, read_flag};
 use self::members::Members;
 
 /// The fields that a request can have.
-pub const FIELDS: [&str; 25] = [
+pub const FIELDS: [&str; 26] = [
     "startDate",
     "endDate",
     "index",
@@ -43,6 +44,7 @@ pub const FIELDS: [&str; 25] = [
     "delimiter",
     "decimal",
     "bom",
+    "metadata",
     "network",
     "sensor",
     "sensorType",
@@ -67,6 +69,8 @@ pub struct Ask {
     pub columns: Vec<Column>,
     /// The format of the response.
     pub format: Format,
+    /// Whether CSV and JSON contain their metadata.
+    pub metadata: bool,
     /// The running mean that replaces 1-hour means.
     pub mean: Option<RunningMean>,
     /// The maximum number of rows.
@@ -217,9 +221,44 @@ impl Ask {
         format!("{}.{}", parts.join("-"), self.format.name())
     }
 
-    /// The encoder of the response; `attribution` is that of the data.
-    pub fn encoder(&self, attribution: &str) -> Result<Encoder, store::Error> {
-        Encoder::by(self.query.standard, self.format, &self.columns, attribution)
+    /// The encoder of the response; see [`Networks::metadata`] and [`Networks::metadata_of_copy`].
+    ///
+    /// [`Networks::metadata`]: crate::networks::Networks::metadata
+    /// [`Networks::metadata_of_copy`]: crate::networks::Networks::metadata_of_copy
+    pub fn encoder(&self, metadata: Metadata) -> Result<Encoder, store::Error> {
+        let encoder = Encoder::about(metadata, self.format, &self.columns)?;
+        Ok(encoder.with_metadata(self.metadata))
+    }
+
+    /// The description of the response, but for the sources; `attribution` is that of the data.
+    pub(crate) fn metadata(&self, attribution: &str) -> Metadata {
+        let fields = self.to_object().into_iter();
+        let fields = fields.filter_map(|(name, value)| Some((name, value.as_str()?.to_owned())));
+        Metadata::new(&self.wanted(), attribution).with_mean(self.mean).with_request(fields)
+    }
+
+    /// The description to put beside a file of this name, which is percent-encoded: of a CSV as a
+    /// [table](Self::csvw), of JSON and NDJSON the metadata themselves. `None` for files that contain
+    /// them.
+    pub fn beside(&self, metadata: &Metadata, name: &str) -> Option<String> {
+        match self.format {
+            Format::Csv(_) => Some(self.csvw(metadata, name)),
+            Format::Json(_) | Format::NdJson(_) if !self.metadata => Some(metadata.to_json()),
+            _ => None,
+        }
+    }
+
+    /// The description of the response as a table in CSV, by *Metadata Vocabulary for Tabular Data*;
+    /// of other formats, of the CSV with the same rows. See [`Metadata::csvw`].
+    pub fn csvw(&self, metadata: &Metadata, url: &str) -> String {
+        let (dialect, with_comments) = match self.format {
+            Format::Csv(dialect) => (dialect, self.metadata),
+            Format::Json(spelling) | Format::NdJson(spelling) => {
+                (Dialect::USUAL.with_spelling(spelling), false)
+            }
+            _ => (Dialect::USUAL, false),
+        };
+        metadata.csvw(dialect, &self.columns, url, with_comments)
     }
 
     /// The request for a server with these networks: sensors given by number only belong to the
@@ -395,6 +434,7 @@ impl Ask {
             return Err(BadRequest::new("columns", format!("{} is given twice", twice.name())));
         }
         let format = given.format()?;
+        let metadata = given.metadata(format)?;
         if is_of_report && query.standard != AqiStandard::DEFAULT {
             let reason = "dialect=report always has the UK's index, as the report does";
             return Err(BadRequest::new("index", reason));
@@ -405,7 +445,7 @@ impl Ask {
         })?;
         let quality = given.one("quality", parsed)?;
         let home = Network::default();
-        Ok(Self { query, quality, columns, format, mean, limit, home, by_number, fields })
+        Ok(Self { query, quality, columns, format, metadata, mean, limit, home, by_number, fields })
     }
 }
 

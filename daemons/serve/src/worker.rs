@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug, error, error_span, info, warn};
 use uuid::Uuid;
 
-use crate::jobs::{Job, Jobs, JobsError, State};
+use crate::jobs::{Comparison, Job, Jobs, JobsError, Made, State, parts_of};
 use crate::message;
 use crate::networks::Networks;
 use crate::request::{Ask, BadRequest};
@@ -282,12 +282,14 @@ impl Worker {
         let ask = readable(Ask::from_object(job.query.clone()))?;
         let running = || State::Running { rows: 0, estimate: None };
         // An attempt is recorded before anything can go wrong with it.
-        job.made_from = None;
+        (job.made_from, job.parts) = (None, Vec::new());
         *job = self.jobs.update(job, running()).await?;
         let Looked { ask, view, state } = self.look(ask).await?;
+        let readings = ask.view_of(Arc::clone(&view));
         if state.is_some() {
             job.made_from = state;
             *job = self.jobs.update(job, running()).await?;
+            job.parts = parts_of(&ask, readings.as_ref()).await?;
         }
         debug!(id = %job.id, attempts = job.attempts, "job begun");
 
@@ -296,7 +298,7 @@ impl Worker {
         let writing = self.write_result(&mut writer, &ask, view, &progress);
         let written = self.write_alive(writing, &ask, job, delivery, stop, &progress).await;
         let ended = match written {
-            Ok(state) => self.jobs.update(job, state).await.map_err(Stopped::from),
+            Ok(state) => self.record(job, state, &ask, readings.as_ref()).await,
             Err(stopped) => {
                 // A writer that is closing cannot be aborted; its file is deleted below.
                 if !progress.closing.load(Relaxed) {
@@ -322,6 +324,24 @@ impl Worker {
                 Err(stopped)
             }
         }
+    }
+
+    /// Records that the file is made, and, if its query was made before, how the files differ.
+    async fn record(
+        &self,
+        job: &mut Job,
+        state: State,
+        ask: &Ask,
+        readings: &dyn View,
+    ) -> Result<Job, Stopped> {
+        let mut made = Made::of(&state, self.jobs.now(), ask, &self.networks);
+        if let (Some(id), Some(made)) = (job.again, &mut made)
+            && let Some(earlier) = self.jobs.get(id).await?
+        {
+            made.compared = Comparison::with(&earlier, made, readings).await?;
+        }
+        job.made = made;
+        Ok(self.jobs.update(job, state).await?)
     }
 
     /// Writes the result, and sends a heartbeat every few seconds, however long a page takes.
@@ -371,7 +391,7 @@ impl Worker {
         view: Arc<dyn View>,
         progress: &Progress,
     ) -> Result<State, Stopped> {
-        let mut encoder = ask.encoder(&self.networks.attribution(&ask.query))?;
+        let mut encoder = ask.encoder(self.networks.metadata(ask))?;
         let mut file = ResultFile { writer, hash: Sha256::new(), bytes: 0 };
         let (mut text, mut doubtful) = (Vec::new(), 0);
         let mut pages = ask.pages_of(view);

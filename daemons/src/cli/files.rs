@@ -1,7 +1,8 @@
 //! `import` and `export`: readings between files and a store.
 
 use std::fs::File;
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -10,6 +11,7 @@ use airshed::control::{self, ClientError};
 use airshed::transfer::{self, ExportError, Imported, Rules};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use store::{AqiStandard, Format, Network, Reading, RunningMean};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -233,6 +235,14 @@ pub(super) struct Export {
     /// Start CSV with a byte order mark, for spreadsheets that need one.
     #[arg(long)]
     bom: bool,
+    /// Begin CSV with its metadata (licence, index, flags, query) as comment lines, and write JSON as
+    /// an object with its metadata and the readings. GeoJSON, Parquet and Arrow always contain it.
+    #[arg(long)]
+    metadata: bool,
+    /// Do not write FILE-metadata.json beside a regular file: for CSV its description as a table (W3C
+    /// CSV on the Web), for JSON and NDJSON its metadata.
+    #[arg(long)]
+    no_sidecar: bool,
     /// The output file, - for standard output. A regular file is created or replaced only when it
     /// is complete; a pipe or a device is written directly [default: standard output]
     #[arg(long, short, value_name = "FILE")]
@@ -258,20 +268,24 @@ impl Export {
         let mut output = Output::open("output", self.output.as_deref())?;
         let bar = bar(0, "{spinner} {human_pos} rows {elapsed}", "");
         let mut again = RESTARTS;
-        let rows = loop {
+        let sidecar = self.sidecar_of(&output);
+        let (rows, description) = loop {
             match store {
                 Reached::Opened(store) => {
                     let networks = self.networks.networks();
                     let present = store.networks().await?;
                     let ask = ask.at_home_in(&present);
-                    let words = networks.attribution_of_copy(&ask.query, &present);
+                    let metadata = networks.metadata_of_copy(&ask, &present);
                     let progress = |rows| bar.set_position(rows);
                     let pages = ask.pages_of(store.snapshot().await?);
-                    match transfer::export(pages, ask.encoder(&words)?, &mut output, progress).await
-                    {
+                    let encoder = ask.encoder(metadata.clone())?;
+                    let rows = match transfer::export(pages, encoder, &mut output, progress).await {
                         Err(ExportError::Write(error)) => return Err(output.failure(error)),
-                        rows => break rows?,
-                    }
+                        rows => rows?,
+                    };
+                    let metadata = metadata.with_rows(Some(rows));
+                    let name = sidecar.as_ref().map(|sidecar| sidecar.file.as_str());
+                    break (rows, Ok(name.and_then(|name| ask.beside(&metadata, name))));
                 }
                 Reached::Held(mut client) => match client.export(&fields, &mut output).await {
                     // The process that had the store open has exited.
@@ -280,14 +294,43 @@ impl Export {
                         store = self.store.reach(Access::Read).await?;
                     }
                     Err(ClientError::Write(error)) => return Err(output.failure(error)),
-                    rows => break rows?,
+                    rows => {
+                        let rows = rows?;
+                        let description = match &sidecar {
+                            Some(Sidecar { file, .. }) => client.sidecar(&fields, file, rows).await,
+                            None => Ok(None),
+                        };
+                        break (rows, description);
+                    }
                 },
             }
         };
         output.finish()?;
+        if let Some(Sidecar { path, .. }) = &sidecar {
+            match description {
+                Ok(Some(description)) => write_whole(path, &description)?,
+                Ok(None) => {}
+                Err(error) => say(format_args!(
+                    "airshed: {} was not written: {}; export again for it",
+                    path.display(),
+                    super::reason(&error)
+                )),
+            }
+        }
         bar.finish_and_clear();
         say(format_args!("{rows} readings"));
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// The description beside the output, if it is to have one.
+    fn sidecar_of(&self, output: &Output) -> Option<Sidecar> {
+        const PLAIN: &AsciiSet =
+            &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+        let path = self.output.as_ref().filter(|_| output.is_file() && !self.no_sidecar)?;
+        let file = percent_encode(path.file_name()?.as_bytes(), PLAIN).to_string();
+        let mut sidecar = path.clone().into_os_string();
+        sidecar.push("-metadata.json");
+        Some(Sidecar { file, path: sidecar.into() })
     }
 
     /// The flags as the fields of a query string, parsed by the rules of the HTTP API.
@@ -316,6 +359,7 @@ impl Export {
             ("delimiter", self.delimiter.as_deref()),
             ("decimal", self.decimal.as_deref()),
             ("bom", self.bom.then_some("true")),
+            ("metadata", self.metadata.then_some("true")),
         ];
         let mut fields = form_urlencoded::Serializer::new(String::new());
         for (name, value) in given {
@@ -354,6 +398,21 @@ impl Export {
             (Some(format), _) => Ok(Some(format.clone())),
         }
     }
+}
+
+/// A description beside a file.
+struct Sidecar {
+    /// The name of the file, percent-encoded.
+    file: String,
+    path: PathBuf,
+}
+
+fn write_whole(path: &Path, text: &str) -> Result<(), Failure> {
+    let mut output = Output::open("output", Some(path))?;
+    if let Err(error) = writeln!(output, "{text}") {
+        return Err(output.failure(error));
+    }
+    output.finish()
 }
 
 /// Request fields whose flag has a different name.

@@ -108,6 +108,11 @@ impl Output {
         opened.map_err(|error| cannot_write(&named, &error))
     }
 
+    /// Whether it is a regular file.
+    pub(super) fn is_file(&self) -> bool {
+        matches!(self, Self::Whole { .. })
+    }
+
     /// Discards what was written, if nobody has seen it.
     pub(super) fn restart(&mut self) -> io::Result<bool> {
         let Self::Whole { writer, .. } = self else { return Ok(false) };

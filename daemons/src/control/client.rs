@@ -130,6 +130,25 @@ impl Client {
         Ok(rows)
     }
 
+    /// The description to put beside an exported file with this percent-encoded name, for the fields
+    /// of its query string and its number of rows; `None` if the file contains it.
+    pub async fn sidecar(
+        &mut self,
+        fields: &str,
+        file: &str,
+        rows: u64,
+    ) -> Result<Option<String>, ClientError> {
+        let mut own = form_urlencoded::Serializer::new(String::new());
+        let own = own.append_pair("file", file).append_pair("rows", &rows.to_string()).finish();
+        let path = format!("/v1/sidecar?{own}&{fields}");
+        let answer = self.ask(Method::GET, &path, Bytes::new()).await?;
+        if answer.status() == StatusCode::NO_CONTENT {
+            return Ok(None);
+        }
+        let said = answer.into_body().collect().await.map_err(|cause| self.broken(cause))?;
+        Ok(Some(String::from_utf8_lossy(&said.to_bytes()).into_owned()))
+    }
+
     /// Puts readings into the store, atomically; they are durable when this returns.
     pub async fn put(&mut self, batch: &[Reading]) -> Result<(), ClientError> {
         // Sent as CSV with all columns, which is lossless.

@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | `GET /v1/status` | JSON: `version`, `pid`, `daemon`, `readings` |
 //! | `GET /v1/export?…` | the file, with the fields of `/api/query`; without dates, all readings. The trailer `airshed-rows` has the number of rows |
+//! | `GET /v1/sidecar?file=&rows=&…` | the description to put beside the file of that name, percent-encoded, with so many rows; the other fields as for the export. `204` if the file contains it |
 //! | `POST /v1/import` | rows as CSV with all columns, stored atomically; `204` |
 //! | `POST /v1/delete?before=` | deletes all readings before a timestamp; JSON: `deleted` |
 //! | `POST /v1/migrate` | one step of the migration to the format of this version; JSON: `left`, `readings` |

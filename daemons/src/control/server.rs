@@ -85,12 +85,15 @@ async fn answer(parts: Arc<Parts>, request: Request<Incoming>) -> Result<Answer,
     Ok(match (request.method(), request.uri().path()) {
         (&Method::GET, "/v1/status") => status(&parts).await,
         (&Method::GET, "/v1/export") => export(&parts, &query).await,
+        (&Method::GET, "/v1/sidecar") => sidecar(&parts, &query).await,
         (&Method::POST, "/v1/import") => import(&parts, request.into_body()).await,
         (&Method::POST, "/v1/delete") => delete(&parts, &query).await,
         (&Method::POST, "/v1/migrate") => migrate(&parts).await,
-        (_, "/v1/status" | "/v1/export" | "/v1/import" | "/v1/delete" | "/v1/migrate") => {
-            text(StatusCode::METHOD_NOT_ALLOWED, "method not allowed")
-        }
+        (
+            _,
+            "/v1/status" | "/v1/export" | "/v1/sidecar" | "/v1/import" | "/v1/delete"
+            | "/v1/migrate",
+        ) => text(StatusCode::METHOD_NOT_ALLOWED, "method not allowed"),
         (_, path) => text(
             StatusCode::NOT_FOUND,
             format!("{path} is not supported by Airshed {}", env!("CARGO_PKG_VERSION")),
@@ -166,8 +169,8 @@ async fn export(parts: &Parts, query: &str) -> Answer {
         let view = parts.store.snapshot().await?;
         let present = view.networks().await?;
         let ask = ask.clone().at_home_in(&present);
-        let words = parts.networks.attribution_of_copy(&ask.query, &present);
-        Ok::<_, store::Error>((ask.encoder(&words)?, ask.pages_of(view)))
+        let metadata = parts.networks.metadata_of_copy(&ask, &present);
+        Ok::<_, store::Error>((ask.encoder(metadata)?, ask.pages_of(view)))
     };
     let (encoder, pages) = match prepared.await {
         Ok(prepared) => prepared,
@@ -192,6 +195,33 @@ async fn export(parts: &Parts, query: &str) -> Answer {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(ask.format.media_type()));
     headers.insert(TRAILER, HeaderValue::from(ROWS));
     answer
+}
+
+/// The description of an exported file.
+async fn sidecar(parts: &Parts, query: &str) -> Answer {
+    let fields = form_urlencoded::parse(query.as_bytes());
+    let (own, others): (Vec<_>, Vec<_>) =
+        fields.partition(|(name, _)| name == "file" || name == "rows");
+    let value = |name: &str| own.iter().find(|(own, _)| own == name).map(|(_, value)| value);
+    let fields = form_urlencoded::Serializer::new(String::new()).extend_pairs(others).finish();
+    let ask = match export_request(&fields) {
+        Ok(ask) => ask,
+        Err(bad) => return text(StatusCode::BAD_REQUEST, bad.to_string()),
+    };
+    let (Some(file), rows) = (value("file"), value("rows").and_then(|rows| rows.parse().ok()))
+    else {
+        return text(StatusCode::BAD_REQUEST, "file: missing");
+    };
+    let present = match parts.store.networks().await {
+        Ok(present) => present,
+        Err(error) => return text(StatusCode::INTERNAL_SERVER_ERROR, reason(&error)),
+    };
+    let ask = ask.at_home_in(&present);
+    let metadata = parts.networks.metadata_of_copy(&ask, &present).with_rows(rows);
+    match ask.beside(&metadata, file) {
+        Some(description) => text(StatusCode::OK, description),
+        None => text(StatusCode::NO_CONTENT, ""),
+    }
 }
 
 /// The number of rows sent; `None` if the client disconnected. There is no write timeout: an export

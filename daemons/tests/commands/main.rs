@@ -11,5 +11,6 @@ mod daemon;
 mod durability;
 mod imports;
 mod loadtest;
+mod sidecars;
 #[path = "../support/mod.rs"]
 mod support;

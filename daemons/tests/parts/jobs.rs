@@ -28,7 +28,16 @@ const ALL: &str = "/api/query?startDate=2026-01-01&endDate=2026-01-31";
 async fn a_jobs_file_is_the_direct_answer() {
     let rig = Rig::start(Options::default()).await;
     rig.store.put(&readings(60_000)).await.unwrap();
-    let formats = ["json", "ndjson", "geojson", "parquet", "arrow", "csv&decimal=comma&bom=1"];
+    let formats = [
+        "json",
+        "json&metadata=true",
+        "ndjson",
+        "geojson",
+        "parquet",
+        "arrow",
+        "csv&decimal=comma&bom=1",
+        "csv&metadata=true&quality=plausible",
+    ];
     let filters = ["", "&country=FR", "&minAqi=7&columns=all"].map(str::to_owned).into_iter();
     for filter in filters.chain(formats.map(|format| format!("&country=FR&format={format}"))) {
         let direct = rig.get(&format!("{ALL}{filter}")).await.bytes().await.unwrap();

@@ -12,9 +12,11 @@ mod http;
 mod index;
 mod jobs;
 mod kept;
+mod metadata;
 mod networks;
 mod page;
 mod quality;
+mod records;
 mod request;
 mod standards;
 #[path = "../support/mod.rs"]

@@ -5,6 +5,7 @@ mod aws;
 mod cost;
 #[path = "../support/daemon.rs"]
 mod daemon;
+mod dataset;
 #[path = "../../../store/tests/emulator/mod.rs"]
 mod emulator;
 mod provision;

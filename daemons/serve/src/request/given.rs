@@ -112,6 +112,23 @@ impl<'a> Given<'a> {
         }))
     }
 
+    /// Whether the file contains its metadata, if that is a choice.
+    pub(super) fn metadata(self, format: Format) -> Result<bool, BadRequest> {
+        match (self.one("metadata", read_flag)?, format) {
+            (Some(true), Format::NdJson(_)) => {
+                let reason = "NDJSON has no place for metadata; the header Link leads to it";
+                Err(BadRequest::new("metadata", reason))
+            }
+            (Some(false), format)
+                if !matches!(format, Format::Csv(_) | Format::Json(_) | Format::NdJson(_)) =>
+            {
+                let reason = format!("{} always contains its metadata", format.name());
+                Err(BadRequest::new("metadata", reason))
+            }
+            (metadata, _) => Ok(metadata.unwrap_or(false)),
+        }
+    }
+
     /// Running means have a fixed averaging period.
     pub(super) fn only_over_hours(
         self,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use serde_json::json;
-use store::View;
+use store::{Pages, View};
 use tokio::time::Instant;
 
 use super::Shared;
@@ -28,16 +28,7 @@ pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answe
     let _place = shared.room.aside().await?;
     let view = store.snapshot().await?;
     let sample = sample(shared, &ask, Arc::clone(&view)).await?;
-    let begun = Instant::now();
-    let mut pages = ask.pages_of(view);
-    let (mut rows, mut complete) = (0, true);
-    while let Some(page) = pages.next().await.transpose()? {
-        rows += page.len() as u64;
-        if begun.elapsed() > COUNTING && page.next.is_some() {
-            complete = false;
-            break;
-        }
-    }
+    let (mut rows, complete) = count(ask.pages_of(view)).await?;
     if !complete {
         rows = most.max(rows).min(ask.limit.unwrap_or(u64::MAX));
     }
@@ -49,6 +40,18 @@ pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answe
         "large": large,
     });
     Ok(respond_json(StatusCode::OK, &body))
+}
+
+/// The number of rows that can be counted in a short time, and whether these are all.
+pub(super) async fn count(mut pages: Pages) -> Result<(u64, bool), store::Error> {
+    let (begun, mut rows) = (Instant::now(), 0);
+    while let Some(page) = pages.next().await.transpose()? {
+        rows += page.len() as u64;
+        if begun.elapsed() > COUNTING && page.next.is_some() {
+            return Ok((rows, false));
+        }
+    }
+    Ok((rows, true))
 }
 
 /// The sizes of a file with the first rows and of one without rows: the extrapolation is the same
@@ -73,7 +76,8 @@ impl Sample {
 
 async fn sample(shared: &Shared, ask: &Ask, view: Arc<dyn View>) -> Result<Sample, Problem> {
     let (mut file, mut empty, mut rows) = (Vec::new(), Vec::new(), 0);
-    let mut encoder = ask.encoder(&shared.server.networks.attribution(&ask.query))?;
+    let metadata = shared.server.networks.metadata(ask);
+    let mut encoder = ask.encoder(metadata.clone())?;
     let first = SAMPLE_ROWS.min(ask.limit.unwrap_or(u64::MAX));
     let mut pages = ask.pages_of(view).up_to(first);
     while let Some(page) = pages.next().await.transpose()? {
@@ -81,7 +85,7 @@ async fn sample(shared: &Shared, ask: &Ask, view: Arc<dyn View>) -> Result<Sampl
         encoder.page(&mut file, &page)?;
     }
     encoder.finish(&mut file)?;
-    ask.encoder(&shared.server.networks.attribution(&ask.query))?.finish(&mut empty)?;
+    ask.encoder(metadata)?.finish(&mut empty)?;
     let [bytes, empty] = [file, empty].map(|file| file.len() as u64);
     Ok(Sample { rows, bytes, empty })
 }

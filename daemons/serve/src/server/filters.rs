@@ -8,7 +8,8 @@ use super::problem::Problem;
 use crate::request::{Ask, BadRequest, Dates, Defaults};
 
 /// Fields that only files have.
-const OF_FILES: [&str; 6] = ["columns", "format", "delimiter", "decimal", "bom", "limit"];
+const OF_FILES: [&str; 7] =
+    ["columns", "format", "delimiter", "decimal", "bom", "metadata", "limit"];
 
 /// The selected readings.
 pub(super) struct Chosen {

@@ -1,12 +1,14 @@
 //! The HTTP server: streams responses while it has capacity, and creates jobs beyond that.
 //!
 //! [`run`] accepts connections; `routes` maps paths to handlers; `query` and `results` implement
-//! queries and jobs, `admission` limits concurrency; `latest`, `series`, `summary` and `estimate`
+//! queries and jobs, `sidecar` describes their files, `dataset` all of the data, `admission` limits concurrency; `latest`, `series`, `summary` and `estimate`
 //! serve the page, `health` serves operators, `page` is the web page; `problem` is the only place
 //! where an error becomes a status.
 
+mod address;
 mod admission;
 mod answer;
+mod dataset;
 mod encoding;
 mod estimate;
 mod events;
@@ -23,6 +25,7 @@ mod query;
 mod results;
 mod routes;
 mod series;
+mod sidecar;
 mod summary;
 mod tally;
 mod whole;

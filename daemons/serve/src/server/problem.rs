@@ -3,7 +3,7 @@
 use airshed_common::reason;
 use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 use store::Window;
 
 use super::answer::{Answer, respond, set};
@@ -42,8 +42,10 @@ pub(super) enum Problem {
     Method(&'static str),
     /// The job id is unknown or was forgotten.
     UnknownJob,
-    /// The result has been deleted.
-    Expired,
+    /// The result has been deleted; its record, if there is one.
+    Expired(Option<Value>),
+    /// The job, in this state, has made no file.
+    NoFile(&'static str),
     /// The job was cancelled by the client.
     Cancelled,
     /// The job is shared with other requests.
@@ -108,6 +110,9 @@ impl Problem {
             if let Self::Failed { retryable, .. } = &self {
                 problem["retryable"] = (*retryable).into();
             }
+            if let Self::Expired(Some(record)) = &self {
+                problem["record"] = record.clone();
+            }
             respond(status, "application/problem+json", problem.to_string())
         };
         match self {
@@ -168,14 +173,25 @@ impl Problem {
                 StatusCode::NOT_FOUND,
                 "unknown-job",
                 "Unknown id",
-                "No job has this id. Job ids are deleted a week after the result expires."
+                "No job has this id. The ids of results that nobody fetched are deleted a week \
+                 after they expire."
                     .to_owned(),
             ),
-            Self::Expired => (
-                StatusCode::GONE,
-                "expired",
-                "Expired",
-                "The result has been deleted. Send the query again.".to_owned(),
+            Self::Expired(record) => {
+                let detail = match record.as_ref().and_then(|record| record["citation"].as_str()) {
+                    Some(citation) => format!(
+                        "The result has been deleted. A POST to this address makes it again, and \
+                         says what has changed since. It was: {citation}"
+                    ),
+                    None => "The result has been deleted. Send the query again.".to_owned(),
+                };
+                (StatusCode::GONE, "expired", "Expired", detail)
+            }
+            Self::NoFile(state) => (
+                StatusCode::CONFLICT,
+                "no-file",
+                "No file",
+                format!("The job is {state} and has made no file."),
             ),
             Self::Cancelled => (
                 StatusCode::GONE,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use airshed_common::reason;
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, IF_NONE_MATCH, LOCATION, RETRY_AFTER, TRAILER};
+use http::header::{CONTENT_TYPE, IF_NONE_MATCH, LINK, LOCATION, RETRY_AFTER, TRAILER};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::channel::{Channel, Sender};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -14,6 +14,7 @@ use serde_json::json;
 use store::{Encoder, Page, Pages, View};
 use tokio::time::timeout;
 use tracing::Instrument;
+use uuid::Uuid;
 
 use super::answer::{
     Answer, BoxError, CutOff, RequestBody, full, json as respond_json, respond, set,
@@ -22,7 +23,7 @@ use super::file::{Rows, describe_file, headers_of_file};
 use super::kept::Collecting;
 use super::problem::Problem;
 use super::whole::{is_known, tagged, unchanged};
-use super::{Shared, html, results};
+use super::{Shared, html, results, sidecar};
 use crate::jobs::Job;
 use crate::message;
 use crate::request::{Ask, BadRequest, Defaults};
@@ -53,24 +54,39 @@ pub(super) async fn answer(
     if request.method() == Method::POST {
         headers.remove(IF_NONE_MATCH); // whose meaning there is another
     }
+    let given = request.uri().query().map(str::to_owned);
     let ask = read(request, &shared.server.defaults()).await?;
     let ask = shared.server.restrict(ask).await?;
-    if prefers_a_job(&headers) && shared.server.desk.is_some() {
-        return as_job(shared, ask, &headers, origin).await;
+    let description = sidecar::link_of_query(given, &ask);
+    let mut answer = answer_to(shared, ask, &headers, origin).await?;
+    if matches!(answer.status(), StatusCode::OK | StatusCode::NOT_MODIFIED) {
+        answer.headers_mut().extend(description.map(|link| (LINK, link)));
+    }
+    Ok(answer)
+}
+
+async fn answer_to(
+    shared: &Arc<Shared>,
+    ask: Ask,
+    headers: &HeaderMap,
+    origin: &Origin,
+) -> Result<Answer, Problem> {
+    if prefers_a_job(headers) && shared.server.desk.is_some() {
+        return as_job(shared, ask, None, headers, origin).await;
     }
     let view = ask.view_of(shared.server.store.snapshot().await?);
     let tag = shared.kept.tag(&ask, view.as_ref()).await?;
     // A cached response takes no permit.
-    if let Some(answer) = again(shared, tag.as_deref(), &headers).await? {
+    if let Some(answer) = again(shared, tag.as_deref(), headers).await? {
         return Ok(answer);
     }
     if ask.limit.is_some_and(|rows| rows <= FEW) {
         let place = shared.room.aside().await?;
-        return directly(shared, ask, Looked { view, tag }, &headers, place).await;
+        return directly(shared, ask, Looked { view, tag }, headers, place).await;
     }
     match shared.room.take(&ask.query, shared.server.store.as_ref()).await {
-        Some(places) => directly(shared, ask, Looked { view, tag }, &headers, places).await,
-        None => as_job(shared, ask, &headers, origin).await,
+        Some(places) => directly(shared, ask, Looked { view, tag }, headers, places).await,
+        None => as_job(shared, ask, None, headers, origin).await,
     }
 }
 
@@ -181,7 +197,7 @@ async fn directly(
             counted
         }
     };
-    let mut encoder = ask.encoder(&shared.server.networks.attribution(&ask.query))?;
+    let mut encoder = ask.encoder(shared.server.networks.metadata(&ask))?;
     let mut file = Vec::with_capacity(first.len() * 96 + 256);
     encoder.page(&mut file, &first)?;
     given.rows += first.len() as u64;
@@ -325,9 +341,11 @@ impl Given {
     }
 }
 
-async fn as_job(
+/// `again`: the job whose query it repeats.
+pub(super) async fn as_job(
     shared: &Arc<Shared>,
     ask: Ask,
+    again: Option<Uuid>,
     headers: &HeaderMap,
     origin: &Origin,
 ) -> Result<Answer, Problem> {
@@ -336,7 +354,7 @@ async fn as_job(
         return Err(Problem::Busy("Server at capacity. Retry in a moment."));
     }
     // The handler is dropped when its client disconnects; the job is created all the same.
-    let taken_in = take_in(Arc::clone(shared), ask, origin.clone()).in_current_span();
+    let taken_in = take_in(Arc::clone(shared), ask, again, origin.clone()).in_current_span();
     let taken_in = tokio::spawn(taken_in).await;
     let job =
         taken_in.map_err(|panic| Problem::Internal { log: reason(&panic), transient: false })??;
@@ -353,7 +371,12 @@ async fn as_job(
     Ok(answer)
 }
 
-async fn take_in(shared: Arc<Shared>, ask: Ask, origin: Origin) -> Result<Job, Problem> {
+async fn take_in(
+    shared: Arc<Shared>,
+    ask: Ask,
+    again: Option<Uuid>,
+    origin: Origin,
+) -> Result<Job, Problem> {
     let Some(desk) = &shared.server.desk else {
         return Err(Problem::NoSuchPath);
     };
@@ -366,13 +389,14 @@ async fn take_in(shared: Arc<Shared>, ask: Ask, origin: Origin) -> Result<Job, P
     let state = timeout(VERSION_WITHIN, ask.state_of(view.as_ref()));
     let state = state.await.ok().and_then(Result::ok).flatten();
     if let Some(job) = desk.jobs.same(&query, state.as_deref()).await?
+        && (again.is_none() || job.again == again)
         && let Some(job) = desk.jobs.share(&job).await?
     {
         metrics::counter!("airshed_queries_total", "path" => "same job").increment(1);
         tracing::info!(id = %job.id, first_request = job.origin.request, "returning an existing job for an equal query");
         return Ok(job);
     }
-    let job = desk.jobs.create(query, origin.here()).await?;
+    let job = desk.jobs.create_again(query, again, origin.here()).await?;
     if let Err(error) = desk.queues.requests.send(&message::of(job.id, &job.origin)).await {
         desk.jobs.withdraw(job.id).await?;
         metrics::counter!("airshed_queries_total", "path" => "refused").increment(1);

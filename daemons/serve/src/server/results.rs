@@ -1,12 +1,14 @@
-//! `/api/results/<id>`: the state of a job, and its file when it is done.
+//! `/api/results/<id>`: the state of a job, its file when it is done, and for good the record of a
+//! file that somebody fetched.
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use airshed_common::reason;
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
-use http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, ETAG, LOCATION, RETRY_AFTER};
+use http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, ETAG, LINK, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, Response, StatusCode};
 use http_body_util::BodyExt;
 use http_body_util::channel::{Channel, Sender};
@@ -16,12 +18,14 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tracing::Instrument;
 use uuid::Uuid;
 
+use super::address;
 use super::answer::{Answer, BoxError, CutOff, json as respond_json, respond, set};
 use super::file::{Rows, describe_file};
 use super::problem::Problem;
-use super::{Desk, Shared, html};
+use super::{Desk, Shared, html, query, sidecar};
 use crate::jobs::{Cancellation, Job, State};
 use crate::request::{Ask, BadRequest, whole};
+use crate::trace::Origin;
 
 /// The maximum of `wait`.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
@@ -39,13 +43,20 @@ pub(super) async fn answer(
     let job = wait_for_end(shared, desk, id, read_wait(query)?).await?;
     match job.state {
         State::Queued | State::Running { .. } => Ok(progress(desk, &job, headers).await),
-        State::Expired => Err(Problem::Expired),
+        State::Expired => Err(Problem::Expired(record(&job, headers))),
         State::Cancelled { .. } => Err(Problem::Cancelled),
         State::Failed { reason, retryable, .. } => Err(Problem::Failed { reason, retryable }),
         State::Done { rows: 0, .. } => Err(Problem::NoData { others: Vec::new() }),
         State::Done { bytes, ref sha256, doubtful, truncated, .. } => {
             let (tag, rows) = (format!("\"{sha256}\""), Rows { doubtful, truncated });
-            file(shared, desk, &job, bytes, &tag, &rows).await
+            let mut answer = file(shared, desk, &job, bytes, &tag, &rows, headers).await?;
+            answer.headers_mut().extend(sidecar::link_of_result(id).map(|link| (LINK, link)));
+            if let Err(error) = desk.jobs.note_fetched(&job).await
+                && !error.is_conflict()
+            {
+                tracing::warn!(%id, reason = reason(&error), "cannot record that a result was fetched");
+            }
+            Ok(answer)
         }
     }
 }
@@ -55,14 +66,41 @@ pub(super) async fn status(
     shared: &Shared,
     id: &str,
     query: Option<&str>,
+    headers: &HeaderMap,
 ) -> Result<Answer, Problem> {
     let (desk, id) = named(shared, id)?;
     let job = wait_for_end(shared, desk, id, read_wait(query)?).await?;
-    Ok(respond_json(StatusCode::OK, &described(desk, &job).await))
+    Ok(respond_json(StatusCode::OK, &described(desk, &job, headers).await))
+}
+
+/// Makes the file of a job anew, as another job that compares it with the earlier file.
+pub(super) async fn again(
+    shared: &Arc<Shared>,
+    id: &str,
+    headers: &HeaderMap,
+    origin: &Origin,
+) -> Result<Answer, Problem> {
+    let (ask, job) = finished(shared, id).await?;
+    query::as_job(shared, ask, Some(job.id), headers, origin).await
+}
+
+/// A job that has made a file, and its request.
+pub(super) async fn finished(shared: &Shared, id: &str) -> Result<(Ask, Job), Problem> {
+    let (desk, id) = named(shared, id)?;
+    let job = desk.jobs.get(id).await?.ok_or(Problem::UnknownJob)?;
+    if job.made.is_none() {
+        return Err(Problem::NoFile(job.state.name()));
+    }
+    let ask = Ask::from_object(job.query.clone())?;
+    Ok((shared.server.restrict(ask).await?, job))
 }
 
 /// Cancels a job that is not shared, or deletes its result.
-pub(super) async fn cancel(shared: &Shared, id: &str) -> Result<Answer, Problem> {
+pub(super) async fn cancel(
+    shared: &Shared,
+    id: &str,
+    headers: &HeaderMap,
+) -> Result<Answer, Problem> {
     let (desk, id) = named(shared, id)?;
     let job = match desk.jobs.cancel(id).await?.ok_or(Problem::UnknownJob)? {
         Cancellation::Done(job) => job,
@@ -71,7 +109,7 @@ pub(super) async fn cancel(shared: &Shared, id: &str) -> Result<Answer, Problem>
     };
     // There may be no waiting request.
     let _ = shared.ended.send(id);
-    Ok(respond_json(StatusCode::OK, &described(desk, &job).await))
+    Ok(respond_json(StatusCode::OK, &described(desk, &job, headers).await))
 }
 
 fn named<'a>(shared: &'a Shared, id: &str) -> Result<(&'a Desk, Uuid), Problem> {
@@ -88,6 +126,7 @@ async fn file(
     bytes: u64,
     tag: &str,
     rows: &Rows,
+    headers: &HeaderMap,
 ) -> Result<Answer, Problem> {
     // It was parsed once already, when the job was created.
     let ask = Ask::from_object(job.query.clone())?;
@@ -102,7 +141,8 @@ async fn file(
             return Ok(answer);
         }
     }
-    let (length, chunks) = desk.jobs.result(job).await?.ok_or(Problem::Expired)?;
+    let gone = || Problem::Expired(record(job, headers));
+    let (length, chunks) = desk.jobs.result(job).await?.ok_or_else(gone)?;
     if length != bytes {
         let log = format!("the result of {} has {length} bytes instead of {bytes}", job.id);
         return Err(Problem::Internal { log, transient: false });
@@ -196,7 +236,7 @@ async fn progress(desk: &Desk, job: &Job, headers: &HeaderMap) -> Answer {
     let mut answer = if html::is_browser(headers) {
         html::progress(job.state.name(), rows, estimate)
     } else {
-        respond_json(StatusCode::ACCEPTED, &described(desk, job).await)
+        respond_json(StatusCode::ACCEPTED, &described(desk, job, headers).await)
     };
     set(&mut answer, RETRY_AFTER, "1");
     answer
@@ -207,9 +247,9 @@ pub(super) fn status_of(state: &State) -> &'static str {
     if state.is_final() { state.name() } else { "processing" }
 }
 
-/// The record of a job, without the query; for a queued job also the approximate number of queued
-/// jobs, an upper bound of its position.
-async fn described(desk: &Desk, job: &Job) -> Value {
+/// The state of a job; for a queued job also the approximate number of queued jobs, an upper bound of
+/// its position; for one that has made a file, its record.
+async fn described(desk: &Desk, job: &Job, headers: &HeaderMap) -> Value {
     let mut body = json!({
         "id": job.id,
         "created": job.created,
@@ -228,5 +268,20 @@ async fn described(desk: &Desk, job: &Job) -> Value {
     {
         body["waiting"] = depth.waiting.into();
     }
+    if let Some(record) = record(job, headers) {
+        body["record"] = record;
+    }
     body
+}
+
+/// What is remembered of a job's file, if it has made one: the request, the state of the readings, and
+/// all of [`Made`](crate::jobs::Made), with a citation.
+fn record(job: &Job, headers: &HeaderMap) -> Option<Value> {
+    let mut record = serde_json::to_value(job.made.as_ref()?).ok()?;
+    let url = address::of(headers, &format!("/api/results/{}", job.id));
+    record["id"] = json!(job.id);
+    record["query"] = json!(job.query);
+    record["madeFrom"] = json!(job.made_from);
+    record["citation"] = json!(job.citation(url.as_deref()));
+    Some(record)
 }

@@ -10,7 +10,8 @@ use tracing::{Instrument, error_span, field};
 use super::answer::{Answer, RequestBody, full, respond, set};
 use super::problem::Problem;
 use super::{
-    Shared, estimate, events, health, latest, openapi, page, query, results, series, summary,
+    Shared, dataset, estimate, events, health, latest, openapi, page, query, results, series,
+    sidecar, summary,
 };
 use crate::trace::{Origin, REQUEST_ID};
 
@@ -23,6 +24,10 @@ enum Route {
     Query,
     Result,
     Status,
+    Sidecar,
+    SidecarOfResult,
+    Dataset,
+    DatasetJsonLd,
     Latest,
     Series,
     Summary,
@@ -38,7 +43,7 @@ impl Route {
     fn methods(self) -> &'static str {
         match self {
             Self::Query => "GET, HEAD, POST",
-            Self::Result => "GET, HEAD, DELETE",
+            Self::Result => "GET, HEAD, POST, DELETE",
             _ => "GET, HEAD",
         }
     }
@@ -51,6 +56,10 @@ impl Route {
             Self::Query => "/api/query",
             Self::Result => "/api/results/{id}",
             Self::Status => "/api/results/{id}/status",
+            Self::Sidecar => "/api/query.csv-metadata.json",
+            Self::SidecarOfResult => "/api/results/{id}/csv-metadata.json",
+            Self::Dataset => "/dataset",
+            Self::DatasetJsonLd => "/dataset.jsonld",
             Self::Latest => "/api/latest",
             Self::Series => "/api/series",
             Self::Summary => "/api/summary",
@@ -73,6 +82,10 @@ static ROUTES: LazyLock<Router<Route>> = LazyLock::new(|| {
         ("/api/query", Route::Query),
         ("/api/results/{id}", Route::Result),
         ("/api/results/{id}/status", Route::Status),
+        ("/api/query.csv-metadata.json", Route::Sidecar),
+        ("/api/results/{id}/csv-metadata.json", Route::SidecarOfResult),
+        ("/dataset", Route::Dataset),
+        ("/dataset.jsonld", Route::DatasetJsonLd),
         ("/api/latest", Route::Latest),
         ("/api/series", Route::Series),
         ("/api/summary", Route::Summary),
@@ -132,14 +145,22 @@ async fn answer_within(
             Route::Result => {
                 let id = matched.params.get("id").unwrap_or_default();
                 match method {
-                    Method::DELETE => results::cancel(shared, id).await,
+                    Method::DELETE => results::cancel(shared, id, &headers).await,
+                    Method::POST => results::again(shared, id, &headers, origin).await,
                     _ => results::answer(shared, id, request.uri().query(), &headers).await,
                 }
             }
             Route::Status => {
                 let id = matched.params.get("id").unwrap_or_default();
-                results::status(shared, id, request.uri().query()).await
+                results::status(shared, id, request.uri().query(), &headers).await
             }
+            Route::Sidecar => sidecar::of_query(shared, request.uri().query()).await,
+            Route::SidecarOfResult => {
+                let id = matched.params.get("id").unwrap_or_default();
+                sidecar::of_result(shared, id).await
+            }
+            Route::Dataset => dataset::page(shared, &headers).await,
+            Route::DatasetJsonLd => dataset::json_ld(shared, &headers).await,
             Route::Latest => latest::answer(shared, request.uri().query(), &headers).await,
             Route::Series => series::answer(shared, request.uri().query()).await,
             Route::Summary => summary::answer(shared, request.uri().query()).await,

@@ -297,6 +297,7 @@ export const de: Texts = {
   licence: "Daten: Mitwirkende von Sensor.Community, ODbL 1.0 und DbCL 1.0",
   licenceNote: "P1 ist PM10, P2 ist PM2,5. Grundkarte: Natural Earth.",
   plainForm: "Schlichtes Formular",
+  aboutData: "Über die Daten",
   api: "API",
   state: "Zustand",
   dataOf: (attribution) => `Daten: ${attribution}`,

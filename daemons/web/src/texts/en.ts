@@ -296,6 +296,7 @@ export const en = {
   licence: "Data: Sensor.Community contributors, ODbL 1.0 and DbCL 1.0",
   licenceNote: "P1 is PM10, P2 is PM2.5. Base map: Natural Earth.",
   plainForm: "Plain form",
+  aboutData: "About the data",
   api: "API",
   state: "State",
   dataOf: (attribution: string) => `Data: ${attribution}`,

@@ -1,0 +1,83 @@
+//! Descriptions of files, by *Metadata Vocabulary for Tabular Data* (W3C recommendation, 2015):
+//! `/api/query.csv-metadata.json` of the response to a query, and
+//! `/api/results/<id>/csv-metadata.json` of that of a job, also when the file has expired. The
+//! responses refer to them in their `Link` header.
+
+use http::StatusCode;
+use http::header::HeaderValue;
+use store::{Format, Metadata};
+use uuid::Uuid;
+
+use super::answer::{Answer, respond};
+use super::estimate::count;
+use super::problem::Problem;
+use super::{Shared, results};
+use crate::request::Ask;
+
+const MEDIA_TYPE: &str = "application/csvm+json";
+
+/// Longer links are left out: servers between limit the length of headers.
+const LONGEST_LINK: usize = 2048;
+
+/// The description of the response to a query.
+pub(super) async fn of_query(shared: &Shared, query: Option<&str>) -> Result<Answer, Problem> {
+    let query = query.unwrap_or_default();
+    let ask = shared.server.defaults().form(query.as_bytes())?;
+    let ask = shared.server.restrict(ask).await?;
+    let _place = shared.room.aside().await?;
+    let view = ask.view_of(shared.server.store.snapshot().await?);
+    let state = ask.state_of(view.as_ref()).await?;
+    let (rows, is_all) = count(ask.pages_in(view)).await?;
+    let metadata = shared.server.networks.metadata(&ask).with_state(state);
+    let metadata = metadata.with_rows(Some(rows).filter(|_| is_all));
+    Ok(described(&ask, &metadata, &format!("query?{}", as_csv(query, &ask))))
+}
+
+/// The description of a job's file.
+pub(super) async fn of_result(shared: &Shared, id: &str) -> Result<Answer, Problem> {
+    let (ask, job) = results::finished(shared, id).await?;
+    let rows = job.made.map(|made| made.rows);
+    let metadata = shared.server.networks.metadata(&ask).with_state(job.made_from).with_rows(rows);
+    Ok(described(&ask, &metadata, &format!("../{}", job.id)))
+}
+
+fn described(ask: &Ask, metadata: &Metadata, url: &str) -> Answer {
+    respond(StatusCode::OK, MEDIA_TYPE, ask.csvw(metadata, url))
+}
+
+/// The query string of the same rows as CSV: as it was given if that is their format, since a reader
+/// of the CSV accepts only a description of the URL that it has read.
+fn as_csv(query: &str, ask: &Ask) -> String {
+    if matches!(ask.format, Format::Csv(_)) {
+        return query.to_owned();
+    }
+    let fields = form_urlencoded::parse(query.as_bytes());
+    let fields = fields.filter(|(name, _)| name != "format" && name != "metadata");
+    let mut csv = form_urlencoded::Serializer::new(String::new());
+    csv.extend_pairs(fields).append_pair("format", "csv");
+    csv.finish()
+}
+
+/// The `Link` to the description of the response to a query; `given` is its query string, which a
+/// POST has not.
+pub(super) fn link_of_query(given: Option<String>, ask: &Ask) -> Option<HeaderValue> {
+    let query = given.filter(|query| !query.is_empty()).unwrap_or_else(|| {
+        let mut fields = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in ask.to_object() {
+            fields.append_pair(&name, value.as_str().unwrap_or_default());
+        }
+        fields.finish()
+    });
+    link_to(&format!("/api/query.csv-metadata.json?{query}"))
+}
+
+/// The `Link` to the description of a job's file.
+pub(super) fn link_of_result(id: Uuid) -> Option<HeaderValue> {
+    link_to(&format!("/api/results/{id}/csv-metadata.json"))
+}
+
+fn link_to(path: &str) -> Option<HeaderValue> {
+    let is_short = path.len() <= LONGEST_LINK && !path.contains(['<', '>']);
+    let link = format!("<{path}>; rel=\"describedby\"; type=\"{MEDIA_TYPE}\"");
+    HeaderValue::from_str(&link).ok().filter(|_| is_short)
+}
