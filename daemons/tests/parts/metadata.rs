@@ -192,6 +192,7 @@ async fn the_dataset_is_described_for_people_search_engines_and_catalogues() {
     assert_eq!(negotiated.headers()["vary"], "accept");
     assert_eq!(json(negotiated).await, dcat);
     assert_eq!(dcat["@id"], format!("{}/dataset", rig.base));
+    assert_eq!(dcat["dcatap:hvdCategory"]["@id"], "http://data.europa.eu/bna/c_dd313021");
     // Every distribution is there, and is all of the data.
     let distributions = dcat["dcat:distribution"].as_array().unwrap();
     assert_eq!(distributions.len(), store::Format::ALL.len());
@@ -228,6 +229,8 @@ async fn attributions_stay_within_their_place_in_the_page() {
     rig.store.put(&[Reading { pm10: Some(5.into()), ..reading }]).await.unwrap();
     let page = rig.get("/dataset").await.text().await.unwrap();
     assert_eq!(page.matches("<script").count(), 1, "{page}");
+    let dcat = json(rig.get("/dataset.jsonld").await).await;
+    assert_eq!(dcat.get("dcatap:hvdCategory"), None, "nothing says that it may be reused");
     assert!(page.contains("&lt;/script&gt;"));
     let described = rig.get(&format!("/api/query?{DAY}&metadata=true")).await.text().await.unwrap();
     assert!(described.contains(&format!("# Attribution: {words}\n")), "{described}");

@@ -88,6 +88,11 @@ impl Offer {
         })
     }
 
+    /// Whether all of it may be reused, as the regulation demands; simulated data are no such dataset.
+    fn is_high_value(&self) -> bool {
+        self.networks.iter().all(|(_, terms)| terms.licence.is_some())
+    }
+
     fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base)
     }
@@ -97,7 +102,7 @@ impl Offer {
         let name = format.name();
         self.url(&match self.extent {
             Some((oldest, newest)) => {
-                format!("/api/query?startDate={oldest}&endDate={newest}&columns=all&format={name}")
+                format!("/api/query?startDate={oldest}&endDate={newest}&window=all&columns=all&format={name}")
             }
             None => "/dataset".to_owned(),
         })
@@ -126,8 +131,6 @@ impl Offer {
             "dcat:landingPage": { "@id": self.url("/dataset") },
             "dcat:keyword": KEYWORDS.map(keyword),
             "dcat:theme": { "@id": authority("data-theme/ENVI") },
-            "dcatap:hvdCategory": { "@id": HVD_CATEGORY },
-            "dcatap:applicableLegislation": { "@id": HVD_LEGISLATION },
             "dct:accessRights": { "@id": authority("access-right/PUBLIC") },
             "dct:license": self.licences.iter().map(iri).collect::<Vec<_>>(),
             "dct:rights": { "@type": "dct:RightsStatement", "rdfs:label": self.attribution },
@@ -137,6 +140,10 @@ impl Offer {
             "dct:spatial": self.countries.iter().map(place).collect::<Vec<_>>(),
             "dcat:distribution": distributions.collect::<Vec<_>>(),
         });
+        if self.is_high_value() {
+            dataset["dcatap:hvdCategory"] = json!({ "@id": HVD_CATEGORY });
+            dataset["dcatap:applicableLegislation"] = json!({ "@id": HVD_LEGISLATION });
+        }
         if let Some((oldest, newest)) = self.extent {
             let moment = |moment: Timestamp| json!({ "@value": moment, "@type": "xsd:dateTime" });
             dataset["dct:temporal"] = json!({
@@ -153,24 +160,29 @@ impl Offer {
     }
 
     fn distribution(&self, format: Format) -> Value {
+        let mut service = json!({
+            "@id": self.url("/openapi.json"),
+            "@type": "dcat:DataService",
+            "dct:title": { "@value": "Airshed's HTTP API", "@language": "en" },
+            "dcat:endpointURL": { "@id": self.url("/api/query") },
+            "dcat:endpointDescription": { "@id": self.url("/openapi.json") },
+            "dcat:servesDataset": { "@id": self.url("/dataset") },
+        });
+        if self.is_high_value() {
+            service["dcatap:hvdCategory"] = json!({ "@id": HVD_CATEGORY });
+            service["dcatap:applicableLegislation"] = json!({ "@id": HVD_LEGISLATION });
+        }
         let mut distribution = json!({
             "@id": self.url(&format!("/dataset#{}", format.name())),
             "@type": "dcat:Distribution",
             "dct:title": { "@value": format.name(), "@language": "en" },
             "dcat:accessURL": { "@id": self.url_of(format) },
-            "dcatap:applicableLegislation": { "@id": HVD_LEGISLATION },
             "dct:license": self.licences.iter().map(|iri| json!({ "@id": iri })).collect::<Vec<_>>(),
-            "dcat:accessService": {
-                "@id": self.url("/openapi.json"),
-                "@type": "dcat:DataService",
-                "dct:title": { "@value": "Airshed's HTTP API", "@language": "en" },
-                "dcat:endpointURL": { "@id": self.url("/api/query") },
-                "dcat:endpointDescription": { "@id": self.url("/openapi.json") },
-                "dcat:servesDataset": { "@id": self.url("/dataset") },
-                "dcatap:hvdCategory": { "@id": HVD_CATEGORY },
-                "dcatap:applicableLegislation": { "@id": HVD_LEGISLATION },
-            },
+            "dcat:accessService": service,
         });
+        if self.is_high_value() {
+            distribution["dcatap:applicableLegislation"] = json!({ "@id": HVD_LEGISLATION });
+        }
         if let Some(kind) = registered(format) {
             let iri = format!("http://www.iana.org/assignments/media-types/{kind}");
             distribution["dcat:mediaType"] = json!({ "@id": iri });
