@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use airshed_store::csv::{self, Delimiter, Dialect};
 use airshed_store::import::{ImportedRow, RowError};
-use airshed_store::{Column, ErrorKind, Format, Reading, Spelling, conformance};
+use airshed_store::{Column, ErrorKind, Format, Kind, Reading, Spelling, conformance};
 use proptest::prelude::*;
 
 use super::{block_on, encode};
@@ -123,11 +123,14 @@ proptest! {
                     let found = found.unwrap();
                     let double = |value: Option<aqi::Decimal>| value.map(|v| v.to_string().parse::<f64>().unwrap());
                     let doubles = |r: &Reading| {
-                        [r.pm10, r.pm25, r.latitude, r.longitude, r.altitude].map(double)
+                        let decimals = Column::ALL.iter().filter(|c| c.kind() == Kind::Decimal);
+                        decimals.map(|c| double(r.value(*c).decimal())).collect::<Vec<_>>()
                     };
                     assert_eq!(doubles(&found.reading), doubles(expected));
-                    let Reading { pm10, pm25, latitude, longitude, altitude, .. } = *expected;
-                    let rest = Reading { pm10, pm25, latitude, longitude, altitude, ..found.reading };
+                    let mut rest = found.reading;
+                    for column in Column::ALL.iter().filter(|c| c.kind() == Kind::Decimal) {
+                        rest.set(*column, expected.value(*column));
+                    }
                     assert_eq!(&rest, expected);
                 }
             }
