@@ -12,6 +12,7 @@ mod durability;
 mod imports;
 mod live_means;
 mod loadtest;
+mod publish;
 mod sidecars;
 #[path = "../support/mod.rs"]
 mod support;

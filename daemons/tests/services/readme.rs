@@ -81,7 +81,7 @@ fn runs_until_ready(line: &str, mut command: Command, ready: &str) {
 }
 
 /// Each of these starts is run by one of the tests below.
-const RUN: [&str; 13] = [
+const RUN: [&str; 14] = [
     "curl -G http://127.0.0.1:8501/api/query ",
     "airshed serve --contact ",
     "airshed cost ",
@@ -95,6 +95,7 @@ const RUN: [&str; 13] = [
     "airshed loadtest http://127.0.0.1:8501 ",
     "airshed index ",
     "airshed backfill ",
+    "airshed publish ",
 ];
 const FILES: [&str; 2] = ["airshed export ", "airshed import "];
 
@@ -122,6 +123,19 @@ fn past_readings() {
         let done = ends_well(&text, shell(&text, folder.path()).env("AIRSHED_ARCHIVE", "archive"));
         let message = String::from_utf8_lossy(&done.stderr).into_owned();
         assert!(message.contains("1 days, 1 files, 1 rows: 1 averaged"), "{message}");
+    }
+}
+
+#[test]
+fn days_as_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = "sensor_id,window,timestamp,P1,P2\n7,1h,2026-01-05T10:00:00Z,8.25,4\n";
+    fs::write(folder.path().join("rows.csv"), rows).unwrap();
+    ends_well("import", &mut shell("airshed import rows.csv", folder.path()));
+    for Line { text, .. } in beginning_with(&["airshed publish "]) {
+        let done = ends_well(&text, &mut shell(&text, folder.path()));
+        let message = String::from_utf8_lossy(&done.stderr).into_owned();
+        assert!(message.contains("1 files with 1 readings"), "{message}");
     }
 }
 
