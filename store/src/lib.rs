@@ -13,7 +13,7 @@
 //! let day = Query::new("2020-06-11T00:00:00Z".parse().unwrap(), "2020-06-11T23:59:59Z".parse().unwrap());
 //! let page = store.query(&day, None).await?;
 //! let mut file = Vec::new();
-//! let (format, columns) = (Format::NdJson(Spelling::Usual), [Column::P1, Column::Aqi, Column::Range]);
+//! let (format, columns) = (Format::NdJson(Spelling::Default), [Column::P1, Column::Aqi, Column::Range]);
 //! let mut encoder = Encoder::new(format, &columns, airshed_store::ATTRIBUTION)?;
 //! encoder.page(&mut file, &page)?;
 //! encoder.finish(&mut file)?;

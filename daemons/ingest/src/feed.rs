@@ -5,8 +5,7 @@
 //! cannot be read is left out and reported as a [`Diagnostic`]; a file that is not one complete JSON
 //! array is refused as a whole, since it may be truncated.
 //!
-//! Every record is counted once: it is kept, [collided](RemarkKind::Collided),
-//! [skipped](RemarkKind::Skipped) or [refused](RemarkKind::Refused).
+//! Every record is counted once: it is kept, or [collided, skipped or refused](DiagnosticKind).
 
 use std::borrow::Cow;
 use std::collections::HashMap;

@@ -201,7 +201,7 @@ impl Jobs {
         }))
     }
 
-    /// Makes the job visible to [`same`](Self::same).
+    /// Makes the job visible to [`find_by_query`](Self::find_by_query).
     pub async fn publish(&self, job: &Job) -> Result<(), JobsError> {
         if !self.fresh_for.is_positive() {
             return Ok(());

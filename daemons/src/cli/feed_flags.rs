@@ -61,15 +61,14 @@ pub(super) struct FeedFlags {
     #[arg(long, env = "AIRSHED_KEEP_READINGS", value_name = "DAYS", default_value_t = 0)]
     keep_readings: u32,
     /// Retention period of samples in days: the 5min readings of a five-minute feed, from which means
-    /// over 1h, 24h and day are made.
+    /// over 1h, 24h and day are made; at least 2 [default: that of all readings]
     #[arg(
         long,
         env = "AIRSHED_KEEP_SAMPLES",
         value_name = "DAYS",
-        default_value_t = 7,
         value_parser = clap::value_parser!(u32).range(i64::from(LEAST_DAYS)..)
     )]
-    keep_samples: u32,
+    keep_samples: Option<u32>,
 }
 
 /// A feed, and the averaging period of its values if that is given.
@@ -160,7 +159,7 @@ impl FeedFlags {
         grace: SignedDuration,
     ) -> Option<Arc<LiveMeans>> {
         let grace = u32::try_from(grace.as_hours() / 24).unwrap_or_default();
-        let days = self.keep_samples.saturating_add(grace);
+        let days = self.keep_samples.map_or(u32::MAX, |days| days.saturating_add(grace));
         let means = || LiveMeans::new(Arc::clone(store), self.feed_network, days);
         self.has_samples().then(|| Arc::new(means()))
     }
@@ -203,7 +202,7 @@ impl FeedFlags {
         let days = |days: u32| SignedDuration::from_hours(24 * i64::from(days));
         Retention {
             readings: Some(self.keep_readings).filter(|days| *days > 0).map(days),
-            samples: self.has_samples().then(|| days(self.keep_samples)),
+            samples: self.keep_samples.filter(|_| self.has_samples()).map(days),
         }
     }
 }

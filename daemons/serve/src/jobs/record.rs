@@ -28,7 +28,7 @@ pub struct Job {
     /// Its state.
     #[serde(flatten)]
     pub state: State,
-    /// The request, as returned by [`QueryRequest::to_object`](crate::request::Ask::to_object).
+    /// The request, as returned by [`QueryRequest::to_object`](crate::request::QueryRequest::to_object).
     pub query: Map<String, Value>,
     /// When it was created.
     pub created: Timestamp,
@@ -36,7 +36,7 @@ pub struct Job {
     pub updated: Timestamp,
     /// The number of attempts.
     pub attempts: u32,
-    /// The [state](crate::request::Ask::state_of) of the readings that its result is computed from,
+    /// The [state](crate::request::QueryRequest::state_of) of the readings that its result is computed from,
     /// once a worker has started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made_from: Option<String>,

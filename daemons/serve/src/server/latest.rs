@@ -77,7 +77,7 @@ struct Made {
 #[derive(Clone, PartialEq)]
 struct Of {
     summary: Summary,
-    /// See [`QueryRequest::state_of`](crate::request::Ask::state_of); `None` if the store has no versions.
+    /// See [`QueryRequest::state_of`](crate::request::QueryRequest::state_of); `None` if the store has no versions.
     state: Option<String>,
 }
 

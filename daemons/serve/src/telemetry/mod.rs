@@ -1,7 +1,7 @@
 //! Metrics and their recorders.
 //!
 //! [`names`] lists all metrics. [`prometheus`] installs the recorder; [`Emf`] also prints the
-//! metrics marked for CloudWatch; [`GaugeSampler`](crate::watch::Watch) samples gauges.
+//! metrics marked for CloudWatch; [`GaugeSampler`](crate::watch::GaugeSampler) samples gauges.
 
 mod emf;
 pub mod names;
