@@ -64,7 +64,7 @@ const LONGEST: SignedDuration = SignedDuration::from_hours(48);
 /// let page = days.query(&Query::everything(), None).await?;
 /// let rows: Vec<_> = page.rows().map(|row| row.reading()).collect();
 /// assert_eq!(rows[0].timestamp.to_string(), "2026-02-01T23:00:00Z");
-/// assert_eq!((rows[0].pm10, rows[0].hours), (Some("21".parse().unwrap()), Some(23)));
+/// assert_eq!((rows[0].pm10, rows[0].hours), (Some("21.5".parse().unwrap()), Some(24)));
 /// # Ok(()) }
 /// ```
 pub struct LocalDays<V: ?Sized = dyn View> {
