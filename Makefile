@@ -92,7 +92,7 @@ SOAK_SECONDS ?= 300
 soak: check-tools check-python check-node check-chromium web
 	tools/seams.sh
 	AIRSHED_LOAD=100000 $(CARGO) test --locked --release --package airshed --test commands -- holds_without --nocapture
-	AIRSHED_KILLS=200 $(CARGO) test --locked --package airshed --test commands --test services -- durability workers_are_killed killed_backfill
+	AIRSHED_KILLS=200 $(CARGO) test --locked --package airshed --test commands --test services -- durability workers_are_killed killed_
 	PROPTEST_CASES=20000 $(CARGO) test --locked --release --package airshed-aqi --package airshed-store --package airshed-fuzz
 	$(CARGO) test --locked --package airshed --no-default-features --test embedded
 	for feature in aws backfill columnar import loadtest otlp; do \

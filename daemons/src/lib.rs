@@ -25,7 +25,7 @@ pub use airshed_common::{Clock, feed_status, reason};
 pub use airshed_deploy::{cost, provision};
 #[cfg(feature = "backfill")]
 pub use airshed_ingest::backfill;
-pub use airshed_ingest::{Destination, collector, demo, feed, means, schedule, source};
+pub use airshed_ingest::{Destination, collector, demo, feed, means, put_means, schedule, source};
 #[cfg(feature = "loadtest")]
 pub use airshed_loadtest as loadtest;
 pub use airshed_serve::{

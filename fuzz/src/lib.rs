@@ -52,7 +52,7 @@ pub fn a_damaged_block_is_refused_or_read(bytes: &[u8]) {
     conformance::read_block(bytes);
 }
 
-/// A feed file is parsed or rejected; if it is parsed, each record is a reading or has a remark,
+/// A feed file is parsed or rejected; if it is parsed, each record is a reading or has a diagnostic,
 /// and an added invalid record does not affect the others.
 pub fn every_record_is_accounted_for(bytes: &[u8]) {
     match feed::parse(bytes, Window::Day24, NOW) {
@@ -83,7 +83,7 @@ pub fn every_record_is_accounted_for(bytes: &[u8]) {
 /// The time of the feeds.
 const NOW: Timestamp = Timestamp::constant(1_769_947_200, 0);
 
-/// For every stored record, each P1 and P2 is in its reading to the last digit, or has a remark.
+/// For every stored record, each P1 and P2 is in its reading to the last digit, or has a diagnostic.
 fn every_value_is_stored_or_named(bytes: &[u8], feed: &feed::Feed) {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let Ok(records) = serde_json::from_slice::<Vec<serde_json::Value>>(bytes) else { return };

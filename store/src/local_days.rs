@@ -28,6 +28,9 @@ const CAPTURE: i64 = 75;
 /// A hundredth of these are 5 %: see [`Flags::ZERO`].
 const ZERO: u32 = 5;
 
+/// The relative humidity in % from which a day is [humid](Flags::HUMID).
+const HUMID: i64 = 90;
+
 /// The longest day: with a change of the offset by several hours.
 const LONGEST: SignedDuration = SignedDuration::from_hours(48);
 
@@ -43,6 +46,7 @@ const LONGEST: SignedDuration = SignedDuration::from_hours(48);
 /// - Its timestamp is the end of the day: the next local midnight.
 /// - Its flags are those of its values and its sensor, and from its hours: saturated, stuck, and
 ///   spikes of any of them, and zero if 5 % of them are. Those of neighbours are not computed.
+/// - Temperature and humidity are the means of its valid hours' with 75 % of the day's hours.
 /// - Only hours in the same country count together.
 ///
 /// Days appear once they have an hour, so the last one can be incomplete.
@@ -188,7 +192,8 @@ type Sensors = HashMap<(Sensor, Option<Country>), Hours>;
 #[derive(Default)]
 struct Hours {
     last: Option<Hour>,
-    sums: [Sum; 2],
+    /// Of PM10, PM2.5, temperature and humidity.
+    sums: [Sum; 4],
     valid: u32,
     zero: u32,
     /// `None` once an hour's is unknown.
@@ -222,6 +227,13 @@ fn add(sensors: &mut Sensors, page: &Page) {
     }
 }
 
+impl Sum {
+    /// Truncated, not rounded, so that no breakpoint of a table is crossed.
+    fn mean(self) -> Option<Decimal> {
+        Some(self.total.checked_div(self.hours.into())?.trunc_with_scale(6).normalize())
+    }
+}
+
 impl Hours {
     /// In order of time.
     fn add(&mut self, hour: Hour) {
@@ -238,8 +250,11 @@ impl Hours {
         if flags.contains(Flags::LOW_CAPTURE) {
             return;
         }
-        for (sum, cell) in self.sums.iter_mut().zip([hour.pm10(), hour.pm25()]) {
-            if let Some(total) = cell.decimal().and_then(|value| sum.total.checked_add(value)) {
+        let climate = [Column::Temperature, Column::Humidity].map(|c| hour.other(c).decimal());
+        let [temperature, humidity] = climate;
+        let values = [hour.pm10().decimal(), hour.pm25().decimal(), temperature, humidity];
+        for (sum, value) in self.sums.iter_mut().zip(values) {
+            if let Some(total) = value.and_then(|value| sum.total.checked_add(value)) {
                 *sum = Sum { total, hours: sum.hours + 1 };
             }
         }
@@ -262,13 +277,11 @@ impl Hours {
         let (block, row) = self.row?;
         let least = day.least_hours();
         let is_valid = |sum: &Sum| sum.hours >= least;
-        let low = !self.sums.iter().any(is_valid);
-        let shown = self.sums.map(|sum| (low || is_valid(&sum)).then_some(sum));
-        let [pm10, pm25] = shown.map(|sum| {
-            let Sum { total, hours } = sum?;
-            // Truncated, not rounded, so that no breakpoint of a table is crossed.
-            Some(total.checked_div(hours.into())?.trunc_with_scale(6).normalize())
-        });
+        let [pm10, pm25, climate @ ..] = self.sums;
+        let low = ![pm10, pm25].iter().any(is_valid);
+        let shown = [pm10, pm25].map(|sum| (low || is_valid(&sum)).then_some(sum));
+        let [pm10, pm25] = shown.map(|sum| sum?.mean());
+        let [temperature, humidity] = climate.map(|sum| Some(sum).filter(is_valid)?.mean());
         let hours = shown.iter().flatten().map(|sum| sum.hours).max();
         let mut stored_flags = self.flags;
         if low {
@@ -276,6 +289,9 @@ impl Hours {
         }
         if self.zero * 100 >= self.valid * ZERO {
             stored_flags = stored_flags.union(Flags::ZERO);
+        }
+        if humidity.is_some_and(|humidity| humidity >= HUMID.into()) {
+            stored_flags = stored_flags.union(Flags::HUMID);
         }
         let (window, timestamp, measurement) = (Window::Day, day.end, None);
         let samples = self.samples;
@@ -289,6 +305,8 @@ impl Hours {
             hours,
             samples,
             stored_flags,
+            temperature,
+            humidity,
             ..last
         };
         (pm10.is_some() || pm25.is_some()).then_some(mean)

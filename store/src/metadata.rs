@@ -29,7 +29,7 @@ pub(crate) const LIMITS: [&str; 2] = [
 
 /// How means are made and when they count.
 const CAPTURE_RULE: &str = "A 5-minute slot is the mean of its samples, an hour of its slots (valid \
-    with 9 of 12), a day (UTC) and 24 h of their valid hours (valid with 18 of 24). A mean of less has \
+    with 9 of 12), a day (UTC, or of the time zone asked for) and 24 h of their valid hours (valid with 75 %). A mean of less has \
     the flag low_capture and no index. Where hours and samples are empty, the source does not say.";
 
 /// The description of a file: its sources and their terms, the software, the index, the averaging

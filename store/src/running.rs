@@ -63,6 +63,9 @@ impl RunningMean {
         let there = series.pm10[looked_at.clone()].iter().zip(&series.pm25[looked_at]);
         let there = there.filter(|(pm10, pm25)| pm10.is_some() || pm25.is_some()).count();
         (reading.hours, reading.samples) = (u32::try_from(there).ok(), None);
+        // Those of the last hour alone are not those of the period.
+        (reading.temperature, reading.humidity) = (None, None);
+        reading.stored_flags = reading.stored_flags.difference(Flags::HUMID);
         (reading.pm10.is_some() || reading.pm25.is_some()).then_some(reading)
     }
 

@@ -4,12 +4,18 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use store::{Error, Reading, Store};
 
+use crate::put_means;
+
 /// The destination of a collector's readings: a store, or a client of the process that has it open.
 #[async_trait]
 pub trait Destination: Send + Sync {
     /// Stores readings atomically; they are durable when this returns. An empty batch fails if the
     /// store rejects writes.
     async fn put(&self, batch: &[Reading]) -> Result<(), Error>;
+
+    /// Stores means, like [`put`](Self::put), beside those that are there: of two of the same sensor,
+    /// averaging period and time, the one of more hours and samples stays.
+    async fn put_means(&self, batch: &[Reading]) -> Result<(), Error>;
 
     /// Deletes all readings before a timestamp; returns their number.
     async fn delete_before(&self, moment: Timestamp) -> Result<u64, Error>;
@@ -22,6 +28,10 @@ pub trait Destination: Send + Sync {
 impl Destination for Arc<dyn Store> {
     async fn put(&self, batch: &[Reading]) -> Result<(), Error> {
         (**self).put(batch).await
+    }
+
+    async fn put_means(&self, batch: &[Reading]) -> Result<(), Error> {
+        put_means(&**self, batch).await
     }
 
     async fn delete_before(&self, moment: Timestamp) -> Result<u64, Error> {

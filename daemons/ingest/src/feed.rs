@@ -37,7 +37,7 @@ pub struct Feed {
 }
 
 impl Feed {
-    /// The number of remarks of one kind.
+    /// The number of diagnostics of one kind.
     pub fn count(&self, kind: DiagnosticKind) -> usize {
         self.diagnostics.iter().filter(|diagnostic| diagnostic.kind == kind).count()
     }
@@ -336,7 +336,7 @@ fn values<'a>(part: &'a RawValue, left_out: &mut Vec<String>) -> Vec<Object<Data
     }
 }
 
-/// The kind of a remark, and its reason.
+/// The kind of a diagnostic, and its reason.
 type Why = (DiagnosticKind, String);
 
 /// The state of parsing.

@@ -8,6 +8,7 @@
 
 #[cfg(feature = "backfill")]
 pub mod backfill;
+mod better;
 pub mod collector;
 pub mod demo;
 mod destination;
@@ -17,4 +18,5 @@ pub mod schedule;
 pub mod source;
 
 pub use airshed_common::{Clock, feed_status};
+pub use better::put_means;
 pub use destination::Destination;

@@ -87,7 +87,7 @@ impl Backfill {
             done = backfill::run(&backfill, &target, now, &shown, &stop) => {
                 target.close().await;
                 bar.finish_and_clear();
-                Ok(message(&done?))
+                Ok(report(&done?))
             }
             code = interrupted() => {
                 bar.finish_and_clear();
@@ -201,7 +201,7 @@ fn show(bar: &ProgressBar, step: Step) {
 }
 
 /// The summary; a failure if a file could not be read.
-fn message(done: &Backfilled) -> ExitCode {
+fn report(done: &Backfilled) -> ExitCode {
     let Backfilled {
         days,
         without_files,

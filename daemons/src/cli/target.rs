@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use airshed::control::{self, Client, ClientError};
 use airshed::networks::Networks;
-use airshed::{Destination, reason};
+use airshed::{Destination, put_means, reason};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use store::{Error, ErrorKind, Reading, Store};
@@ -54,6 +54,7 @@ enum Way {
 #[derive(Clone, Copy)]
 enum Call<'a> {
     Put(&'a [Reading]),
+    PutMeans(&'a [Reading]),
     DeleteBefore(Timestamp),
     Readings,
 }
@@ -164,6 +165,7 @@ impl Inner {
 async fn on_store(store: &dyn Store, call: Call<'_>) -> Result<u64, Error> {
     match call {
         Call::Put(batch) => store.put(batch).await.map(|()| 0),
+        Call::PutMeans(batch) => put_means(store, batch).await.map(|()| 0),
         Call::DeleteBefore(moment) => store.delete_before(moment).await,
         Call::Readings => Ok(store.summary().await?.readings()),
     }
@@ -172,6 +174,7 @@ async fn on_store(store: &dyn Store, call: Call<'_>) -> Result<u64, Error> {
 async fn through(client: &mut Client, call: Call<'_>) -> Result<u64, ClientError> {
     match call {
         Call::Put(batch) => client.put(batch).await.map(|()| 0),
+        Call::PutMeans(batch) => client.put_means(batch).await.map(|()| 0),
         Call::DeleteBefore(moment) => client.delete_before(moment).await,
         Call::Readings => client.readings().await,
     }
@@ -189,6 +192,10 @@ fn failed(error: ClientError) -> Error {
 impl Destination for Target {
     async fn put(&self, batch: &[Reading]) -> Result<(), Error> {
         self.0.call(Call::Put(batch)).await.map(drop)
+    }
+
+    async fn put_means(&self, batch: &[Reading]) -> Result<(), Error> {
+        self.0.call(Call::PutMeans(batch)).await.map(drop)
     }
 
     async fn delete_before(&self, moment: Timestamp) -> Result<u64, Error> {

@@ -153,6 +153,15 @@ impl Client {
 
     /// Puts readings into the store, atomically; they are durable when this returns.
     pub async fn put(&mut self, batch: &[Reading]) -> Result<(), ClientError> {
+        self.import("/v1/import", batch).await
+    }
+
+    /// The same of means, beside those that are there (see [`airshed_ingest::put_means`]).
+    pub async fn put_means(&mut self, batch: &[Reading]) -> Result<(), ClientError> {
+        self.import("/v1/import?means=true", batch).await
+    }
+
+    async fn import(&mut self, path: &str, batch: &[Reading]) -> Result<(), ClientError> {
         // Sent as CSV with all columns, which is lossless.
         let memory = Memory::new();
         memory.put(batch).await.map_err(transfer::ExportError::Store)?;
@@ -160,7 +169,7 @@ impl Client {
         let encoder = encoder.map_err(transfer::ExportError::Store)?;
         let (mut rows, pages) = (Vec::new(), Pages::new(Arc::new(memory), Query::everything()));
         transfer::export(pages, encoder, &mut rows, |_| {}).await?;
-        self.ask(Method::POST, "/v1/import", rows.into()).await.map(drop)
+        self.ask(Method::POST, path, rows.into()).await.map(drop)
     }
 
     /// Deletes all readings before a timestamp; returns their number.

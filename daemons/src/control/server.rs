@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use airshed_common::reason;
+use airshed_ingest::put_means;
 use airshed_serve::networks::Networks;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, TRAILER};
@@ -86,7 +87,7 @@ async fn answer(parts: Arc<Parts>, request: Request<Incoming>) -> Result<Answer,
         (&Method::GET, "/v1/status") => status(&parts).await,
         (&Method::GET, "/v1/export") => export(&parts, &query).await,
         (&Method::GET, "/v1/sidecar") => sidecar(&parts, &query).await,
-        (&Method::POST, "/v1/import") => import(&parts, request.into_body()).await,
+        (&Method::POST, "/v1/import") => import(&parts, &query, request.into_body()).await,
         (&Method::POST, "/v1/delete") => delete(&parts, &query).await,
         (&Method::POST, "/v1/migrate") => migrate(&parts).await,
         (
@@ -113,8 +114,8 @@ async fn status(parts: &Parts) -> Answer {
     }
 }
 
-/// Imports the readings in a body, atomically.
-async fn import(parts: &Parts, body: Incoming) -> Answer {
+/// Imports the readings in a body, atomically; with `means=true` beside those that are there.
+async fn import(parts: &Parts, query: &str, body: Incoming) -> Answer {
     let body = match Limited::new(body, LARGEST_IMPORT).collect().await {
         Ok(body) => body.to_bytes(),
         Err(error) => return text(StatusCode::BAD_REQUEST, reason(error.as_ref())),
@@ -123,7 +124,11 @@ async fn import(parts: &Parts, body: Incoming) -> Answer {
         Ok(batch) => batch,
         Err(message) => return text(StatusCode::BAD_REQUEST, message),
     };
-    match parts.store.put(&batch).await {
+    let done = match query {
+        "means=true" => put_means(parts.store.as_ref(), &batch).await,
+        _ => parts.store.put(&batch).await,
+    };
+    match done {
         Ok(()) => {
             info!(readings = batch.len(), "imported through the control socket");
             text(StatusCode::NO_CONTENT, "")

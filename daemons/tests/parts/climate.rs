@@ -7,7 +7,7 @@ use std::time::Duration;
 use airshed::backfill::{self, Archive, Backfill, Files};
 use jiff::civil::date;
 use serde_json::json as value;
-use store::{Network, Store, Window};
+use store::{Network, Reading, Store, Window};
 use tokio_util::sync::CancellationToken;
 
 use super::support::{Options, Rig, at, json};
@@ -32,6 +32,9 @@ async fn temperature_and_humidity_stand_beside_the_particulates_of_their_locatio
     // Warmer by a degree each hour; humid in the last six hours.
     let climate = |hour: u64| format!("{};{}", hour as i64 - 4, if hour < 18 { 80 } else { 96 });
     let climate = file(2, "BME280", "temperature;humidity", climate);
+    // A broken one at the same location.
+    let broken = file(3, "BME280", "temperature;humidity", |_| "-145.75;100".to_owned());
+    fs::write(folder.path().join("2021-02-13_bme280_sensor_3.csv"), broken).unwrap();
     fs::write(folder.path().join("2021-02-13_sds011_sensor_1.csv"), particulates).unwrap();
     fs::write(folder.path().join("2021-02-13_bme280_sensor_2.csv"), climate).unwrap();
     let plan = Backfill {
@@ -48,9 +51,22 @@ async fn temperature_and_humidity_stand_beside_the_particulates_of_their_locatio
     };
     let rig = Rig::start(Options::default()).await;
     let store = Arc::clone(&rig.store) as Arc<dyn Store>;
+    // Of more samples than the archive has, of as many, and of fewer.
+    let known = |end: &str, samples| {
+        let mut known = Reading::new(1, Window::Hour, at(end));
+        (known.pm10, known.hours, known.samples) = (Some(99.into()), Some(12), Some(samples));
+        known.country = Some("DE".parse().unwrap());
+        known
+    };
+    let known = [
+        known("2021-02-13T03:00:00Z", 25),
+        known("2021-02-13T04:00:00Z", 24),
+        known("2021-02-13T05:00:00Z", 23),
+    ];
+    store.put(&known).await.unwrap();
     let now = at("2026-02-01T12:00:00Z");
     let done = backfill::run(&plan, &store, now, &|_| {}, &CancellationToken::new()).await.unwrap();
-    assert_eq!((done.files, done.readings), (2, 25), "the climate sensor has no readings itself");
+    assert_eq!((done.files, done.readings), (3, 25), "the climate sensor has no readings itself");
 
     let query = "/api/query?startDate=2021-02-13&endDate=2021-02-14&sensor=1\
                  &columns=timestamp,P1,temperature,humidity,flags";
@@ -58,6 +74,10 @@ async fn temperature_and_humidity_stand_beside_the_particulates_of_their_locatio
     let lines: Vec<_> = text.lines().collect();
     assert_eq!(lines[1], "2021-02-13T01:00:00Z,10,-4,80,stuck no_neighbours");
     assert_eq!(lines[24], "2021-02-14T00:00:00Z,33,19,96,stuck no_neighbours humid");
+    // A mean never replaces one of more samples, which still gets what it lacks.
+    assert_eq!(lines[3], "2021-02-13T03:00:00Z,99,-2,80,one_pollutant");
+    assert_eq!(lines[4], "2021-02-13T04:00:00Z,13,-1,80,stuck no_neighbours");
+    assert_eq!(lines[5], "2021-02-13T05:00:00Z,14,0,80,stuck no_neighbours");
     let text = rig.get(&format!("{query}&window=day")).await.text().await.unwrap();
     assert_eq!(
         text.lines().nth(1).unwrap(),

@@ -160,7 +160,7 @@ fn values_come_as_text_or_number_or_nonsense() {
 }
 
 #[test]
-fn fields_may_be_missing_and_doubtful_ones_are_left_out_with_a_remark() {
+fn fields_may_be_missing_and_doubtful_ones_are_left_out_with_a_diagnostic() {
     let fine = [
         (r#""id":9,"#, ""),
         (r#""id":5,"#, ""),

@@ -28,7 +28,7 @@ test("the whole path", async (t) => {
     await page.getByRole("button", { name: "Get the file" }).click();
     const got = await contents(await download);
     const fields = new URLSearchParams({
-      startDate: await page.locator("[name=startDate]").inputValue(),
+      startDate: `${await page.locator("[name=startDate]").inputValue()}:00`,
       endDate: `${await page.locator("[name=endDate]").inputValue()}:59`,
       country: "DE",
       maxAqi: "3",
@@ -56,7 +56,7 @@ test("the whole path", async (t) => {
       await page.getByRole("button", { name: "Get the file" }).click();
       const got = await contents(await download);
       const when = {
-        startDate: await page.locator("[name=startDate]").inputValue(),
+        startDate: `${await page.locator("[name=startDate]").inputValue()}:00`,
         endDate: `${await page.locator("[name=endDate]").inputValue()}:59`,
       };
       const expected = await fetched(address, new URLSearchParams({ ...when, country: "LU", ...more }));
@@ -120,7 +120,7 @@ test("the whole path", async (t) => {
     await page.locator(".histogram").waitFor();
     const shown = (await page.locator(".histogram td").allInnerTexts()).map((text) => Number(text.replaceAll(/\D/g, "")));
     const when = {
-      startDate: await page.locator("[name=startDate]").inputValue(),
+      startDate: `${await page.locator("[name=startDate]").inputValue()}:00`,
       endDate: `${await page.locator("[name=endDate]").inputValue()}:59`,
     };
     const file = await fetched(address, new URLSearchParams({ ...when, country: "NL,BE", quality: "plausible", columns: "AQI" }));

@@ -32,7 +32,7 @@ impl<P: Clone> Directory<P> {
     ) -> Result<Vec<Change>, Error> {
         let mut edits: BTreeMap<i32, Vec<Edit<'_>>> = BTreeMap::new();
         let mut readings = latest_of_each_identity(batch)?;
-        // Day by day: each day's homes are read at most once.
+        // Day by day: the countries of each day's sensors are read at most once.
         readings.sort_unstable_by_key(|reading| reading.timestamp);
         for reading in readings {
             let position = Position::of(reading);

@@ -16,7 +16,7 @@ pub(super) type Item = HashMap<String, AttributeValue>;
 
 /// The expiry in seconds since 1970, for DynamoDB's time to live.
 pub(super) const EXPIRES: &str = "expires";
-/// The time of the put, for sensors with several countries: see `homes`.
+/// The time of the put, for sensors with several countries: see `sensor_countries`.
 pub(super) const WRITTEN: &str = "written";
 
 /// The same for all items, so that all have their attributes in the same order: JavaScript engines,

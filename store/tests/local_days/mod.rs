@@ -56,6 +56,8 @@ fn reading(start: Timestamp, place: usize, one: One) -> Reading {
     reading.pm10 = pm10.or(pm25.xor(Some(0))).map(|value| Decimal::new(value, 1));
     reading.pm25 = pm25.map(|value| Decimal::new(value * 12, 2)); // saturated from 900 on
     (reading.hours, reading.samples, reading.location) = (hours, samples, Some(place as u64));
+    reading.temperature = place.is_multiple_of(3).then(|| Decimal::new(place as i64 - 40, 1));
+    reading.humidity = (!place.is_multiple_of(17)).then(|| Decimal::new(800 + place as i64, 1));
     reading.stored_flags = match flags {
         0 => Flags::SPIKE,
         1 => Flags::STUCK,
@@ -104,6 +106,15 @@ fn obvious(of: &[Reading], zone: &TimeZone) -> Vec<Reading> {
             shown(values)
                 .then(|| (sum / Decimal::from(values.len())).trunc_with_scale(6).normalize())
         };
+        let climate = |value: fn(&Reading) -> Option<Decimal>| {
+            let values = values(value);
+            suffices(&values).then(|| {
+                let sum: Decimal = values.iter().sum();
+                (sum / Decimal::from(values.len())).trunc_with_scale(6).normalize()
+            })
+        };
+        let temperature = climate(|hour| hour.temperature);
+        let humidity = climate(|hour| hour.humidity);
         let counts = [&pm10, &pm25].map(|values| if shown(values) { values.len() } else { 0 });
         let any = |flag| hours.iter().any(|hour| hour.flags().contains(flag));
         let zeros = hours.iter().filter(|hour| hour.flags().contains(Flags::ZERO)).count();
@@ -113,6 +124,7 @@ fn obvious(of: &[Reading], zone: &TimeZone) -> Vec<Reading> {
             (Flags::SPIKE, any(Flags::SPIKE)),
             (Flags::ZERO, zeros * 20 >= hours.len()),
             (Flags::LOW_CAPTURE, low),
+            (Flags::HUMID, humidity.is_some_and(|humidity| humidity >= 90.into())),
         ];
         let found = found.into_iter().filter(|(_, is)| *is);
         Reading {
@@ -121,6 +133,8 @@ fn obvious(of: &[Reading], zone: &TimeZone) -> Vec<Reading> {
             pm10: mean(&pm10),
             pm25: mean(&pm25),
             hours: counts.into_iter().max().map(|count| count as u32),
+            temperature,
+            humidity,
             samples: hours.iter().map(|hour| hour.samples).sum(),
             stored_flags: found.fold(Flags::NONE, |all, (flag, _)| all.union(flag)),
             ..(*hours.last().unwrap()).clone()

@@ -40,6 +40,7 @@ fn reading(place: usize, (second, window, country, pm10, pm25): One) -> Reading 
     reading.country = Some(country.parse().unwrap());
     reading.pm10 = pm10.or(pm25.xor(Some(0))).map(|value| Decimal::new(value, 1));
     reading.pm25 = pm25.map(|value| Decimal::new(value * 12, 2)); // saturated from 999.9 on
+    (reading.temperature, reading.humidity) = (Some(5.into()), Some(50.into()));
     reading.hours = place.is_multiple_of(9).then_some(place as u32 % 12); // often too few
     if place.is_multiple_of(11) {
         reading.stored_flags = if place.is_multiple_of(2) { Flags::SPIKE } else { Flags::STUCK };
@@ -85,7 +86,18 @@ fn obvious(of: &[Reading], at: &Reading, mean: RunningMean) -> Option<Reading> {
     let used = hours.iter().flatten().map(|hour| hour.stored_flags);
     let stored_flags = used.fold(Flags::NONE, Flags::union);
     let (hours, samples) = (Some(there), None);
-    known.then(|| Reading { window, pm10, pm25, hours, samples, stored_flags, ..at.clone() })
+    let (temperature, humidity) = (None, None);
+    known.then(|| Reading {
+        window,
+        pm10,
+        pm25,
+        hours,
+        samples,
+        stored_flags,
+        temperature,
+        humidity,
+        ..at.clone()
+    })
 }
 
 proptest! {

@@ -173,17 +173,17 @@ async fn application(address: Option<&str>) -> Check {
     match asked.await {
         Err(error) => check(what, reason(&error), false),
         Ok(text) => {
-            let message: Value = serde_json::from_str(&text).unwrap_or_default();
-            let (readings, age) = (&message["readings"], message["dataAgeSeconds"].as_i64());
+            let status: Value = serde_json::from_str(&text).unwrap_or_default();
+            let (readings, age) = (&status["readings"], status["dataAgeSeconds"].as_i64());
             let age = age.map_or("none yet".to_owned(), |age| format!("{} hours ago", age / 3600));
-            let state = match message["ready"].as_bool() {
+            let state = match status["ready"].as_bool() {
                 Some(true) => format!("ready; {readings} readings, the newest {age}"),
                 _ => format!(
                     "not ready: {}",
-                    message["reason"].as_str().unwrap_or("unexpected response")
+                    status["reason"].as_str().unwrap_or("unexpected response")
                 ),
             };
-            check(what, state, message["ready"] == true)
+            check(what, state, status["ready"] == true)
         }
     }
 }

@@ -36,6 +36,8 @@ pub(super) enum FetchError {
     Status(StatusCode),
     #[error("no complete response")]
     Transport(#[source] reqwest::Error),
+    #[error("the server answered {0}, and asks to wait for {1:?}: continue then")]
+    Later(StatusCode, Duration),
     #[error("it is larger than {MOST_BYTES} bytes")]
     TooLarge,
     #[error("`{0}` is not a name")]
@@ -45,7 +47,13 @@ pub(super) enum FetchError {
 impl FetchError {
     /// Whether the server refuses this client, so that further requests are of no use.
     pub(super) fn is_refusal(&self) -> bool {
-        matches!(self, Self::Status(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN))
+        let refused =
+            [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::TOO_MANY_REQUESTS];
+        match self {
+            Self::Status(status) => refused.contains(status),
+            Self::Later(..) => true,
+            _ => false,
+        }
     }
 }
 
@@ -104,11 +112,17 @@ impl Fetcher {
                     status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS
                 }
                 FetchError::Transport(_) => true,
-                FetchError::TooLarge | FetchError::Name(_) => false,
+                FetchError::TooLarge | FetchError::Name(_) | FetchError::Later(..) => false,
             };
             let pause_now = wished.unwrap_or(pause);
-            if !may_pass || attempt == ATTEMPTS || pause_now > LONGEST_PAUSE {
+            if !may_pass || attempt == ATTEMPTS {
                 return Err(error);
+            }
+            if pause_now > LONGEST_PAUSE {
+                return Err(match error {
+                    FetchError::Status(status) => FetchError::Later(status, pause_now),
+                    error => error,
+                });
             }
             sleep(pause_now).await;
             (attempt, pause) = (attempt + 1, pause * 2);

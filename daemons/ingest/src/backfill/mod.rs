@@ -293,7 +293,7 @@ impl Runner<'_> {
         self.climate.set(&mut readings);
         let readings = self.chosen(readings);
         for batch in readings.chunks(BATCH) {
-            self.destination.put(batch).await?;
+            self.destination.put_means(batch).await?;
             (self.shown)(Step::Stored(batch.len() as u64));
         }
         // Its 24 h means lack hours of the day before if files of that could not be read.

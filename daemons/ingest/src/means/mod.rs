@@ -38,7 +38,7 @@ use self::settle::{Settled, each, in_background, settle};
 pub const CORRECTED: i32 = 31;
 
 /// The number of days before those for which samples are kept, within which a process that starts
-/// looks for samples whose means are missing, and deletes them then.
+/// looks for samples whose means are missing, before it deletes them.
 const LOOKED_BACK: i32 = 31;
 
 /// The smallest number of days for which samples can be kept: late ones of yesterday change 24-hour
@@ -308,7 +308,8 @@ impl Known {
 impl LiveMeans {
     /// Deletes the samples of the days before one.
     async fn delete_before(&self, day: i32) -> Result<u64, Error> {
-        let old = of_days(self.network, day.saturating_sub(LOOKED_BACK), day);
+        let mut old = of_days(self.network, day, day);
+        old.from = Timestamp::MIN;
         self.store.delete(&old).await
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::better::{better, capture};
 use airshed_history::neighbours;
 use jiff::Timestamp;
 use store::{Error, ErrorKind, Network, Position, Query, Reading, Sensor, Store, Window};
@@ -43,12 +44,14 @@ pub(super) async fn settle(
     let work = move || {
         let (mut rows, mut left) = (stored.clone(), 0);
         for mean in means {
-            let known = rows.get(&identity(&mean));
-            if known.is_some_and(|known| capture(known) > capture(&mean)) {
-                left += 1;
-            } else {
-                rows.insert(identity(&mean), mean);
-            }
+            let mean = match rows.get(&identity(&mean)) {
+                Some(known) => {
+                    left += u64::from(capture(known) > capture(&mean));
+                    better(known, mean)
+                }
+                None => mean,
+            };
+            rows.insert(identity(&mean), mean);
         }
         let mut rows: Vec<_> = rows.into_values().collect();
         neighbours::flag(&mut rows);
@@ -65,10 +68,6 @@ pub(super) async fn settle(
 
 fn identity(reading: &Reading) -> (Window, Sensor) {
     (reading.window, reading.sensor)
-}
-
-fn capture(reading: &Reading) -> (Option<u32>, Option<u32>) {
-    (reading.hours, reading.samples)
 }
 
 /// Calls a function with each matching reading.

@@ -223,7 +223,7 @@ export const de: Texts = {
   either: "Beides",
   outdoorOnly: "Nur außen",
   indoorOnly: "Nur innen",
-  trusted: "Nur plausible Messungen: keine gesättigten, keine Nullen, nichts Negatives, keine Teilchenzahlen, keine ohne glaubhaften Ort",
+  trusted: "Nur plausible Messungen: keine gesättigten, festhängenden oder zu wenigen, keine Nullen, nichts Negatives, nichts weit über den Nachbarn, keine Teilchenzahlen, keine unbekannten Modelle, keine ohne glaubhaften Ort",
   file: "Datei",
   format: "Format",
   formats: {

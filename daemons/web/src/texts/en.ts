@@ -222,7 +222,7 @@ export const en = {
   either: "Either",
   outdoorOnly: "Outdoors only",
   indoorOnly: "Indoors only",
-  trusted: "Only plausible readings: exclude saturated, zero and negative values, particle counts, and readings without a credible location",
+  trusted: "Only plausible readings: exclude saturated, zero, negative, stuck and too few values, those far above their neighbours, particle counts, unknown models, and readings without a credible location",
   file: "File",
   format: "Format",
   formats: {

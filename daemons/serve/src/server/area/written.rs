@@ -24,13 +24,13 @@ struct Document {
     least_sensors: usize,
     /// Whether it is complete up to `until`.
     complete: bool,
-    statements: Vec<Said>,
+    statements: Vec<Row>,
     attribution: String,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Said {
+struct Row {
     timestamp: Timestamp,
     /// The UTC day of a daily mean.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -88,7 +88,7 @@ pub(super) fn json(
     attribution: String,
 ) -> Vec<u8> {
     let standard = request.query.standard;
-    let message = |statement: &Statement| Said {
+    let row = |statement: &Statement| Row {
         timestamp: statement.timestamp,
         date: (window == Window::Day).then(|| day_of(statement.timestamp)),
         sensors: statement.sensors,
@@ -109,7 +109,7 @@ pub(super) fn json(
         index: standard.to_string(),
         least_sensors: LEAST_SENSORS,
         complete: found.complete,
-        statements: found.statements.iter().map(message).collect(),
+        statements: found.statements.iter().map(row).collect(),
         attribution,
     };
     serde_json::to_vec(&document).unwrap_or_default() // cannot fail for plain structs
