@@ -271,7 +271,7 @@ impl AqiStandard {
 
     fn memo(self, pollutant: usize, window: Window) -> &'static Memo {
         self.known().memos[pollutant][window as usize].get_or_init(|| Memo {
-            numbers: Box::new([const { AtomicU16::new(Memo::UNKNOWN) }; 1 << 16]),
+            numbers: (0..=u16::MAX).map(|_| AtomicU16::new(Memo::UNKNOWN)).collect(),
             standard: self,
             pollutant: [Pollutant::Pm10, Pollutant::Pm25][pollutant],
             window,
@@ -332,7 +332,7 @@ fn serves(standard: &Standard) -> bool {
 
 /// A lookup table of one pollutant, in hundredths up to 655.35 µg/m³, filled on demand.
 pub(crate) struct Memo {
-    numbers: Box<[AtomicU16; 1 << 16]>,
+    numbers: Box<[AtomicU16]>,
     standard: AqiStandard,
     pollutant: Pollutant,
     window: Window,
@@ -351,13 +351,6 @@ impl Memo {
             Self::NONE => None,
             known => Some(u32::from(known - Self::FIRST)),
         }
-    }
-
-    /// 0 where there is no index, else the number plus one; `None` if it was not looked up yet.
-    #[inline]
-    pub(crate) fn known_place(&self, hundredths: u16) -> Option<u16> {
-        const { assert!(Self::UNKNOWN == 0 && Self::NONE == 1 && Self::FIRST == 2) };
-        self.numbers[usize::from(hundredths)].load(Relaxed).checked_sub(1)
     }
 
     #[cold]

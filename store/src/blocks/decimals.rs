@@ -167,26 +167,6 @@ impl Decimals {
         self.cell_of(row, run.digits[at], run.places[at])
     }
 
-    /// All values of a decoded run in hundredths, if each has one below 655.36 and at most two
-    /// decimal places: nearly always. Values beyond the column's last row are unspecified.
-    #[inline]
-    pub(crate) fn hundredths(&self, run: &Run) -> Option<[u16; RUN]> {
-        if self.signed {
-            return None;
-        }
-        const FACTORS: [u64; 4] = [100, 10, 1, 0];
-        let (mut values, mut most, mut most_digits, mut most_places) = ([0; RUN], 0, 0, 0);
-        for ((value, digits), places) in values.iter_mut().zip(run.digits).zip(run.places) {
-            let hundredths = digits.wrapping_mul(FACTORS[(places & 3) as usize]);
-            *value = hundredths as u16; // checked below
-            most = most.max(hundredths);
-            most_digits = most_digits.max(digits); // the greatest number if one is absent
-            most_places = most_places.max(places);
-        }
-        let limit = u64::from(u16::MAX);
-        (most <= limit && most_digits <= limit && most_places <= 2).then_some(values)
-    }
-
     pub(crate) fn memory_bytes(&self) -> usize {
         self.digits.memory_bytes() + self.places.memory_bytes() + size_of_val(&*self.apart)
     }

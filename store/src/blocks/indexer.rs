@@ -107,9 +107,6 @@ impl Lookup {
     ) {
         block.indices.run(run, &mut self.stored.0);
         block.windows.run(run, &mut self.windows.0);
-        if self.compute_at_once(block, [pm10, pm25], places).is_some() {
-            return;
-        }
         for row in run * RUN..block.len().min(run * RUN + RUN) {
             let at = row % RUN;
             // A row without a default index has no particulate concentration, and so no index by
@@ -122,29 +119,6 @@ impl Lookup {
             let cells = [block.pm10.in_run(pm10, row), block.pm25.in_run(pm25, row)];
             places.0[at] = self.number(cells, window).map_or(0, |number| u64::from(number) + 1);
         }
-    }
-
-    /// The whole run, if it has one averaging period and its values are in the lookup tables.
-    fn compute_at_once(
-        &mut self,
-        block: &Block,
-        [pm10, pm25]: [&DecimalRun; 2],
-        places: &mut Numbers,
-    ) -> Option<()> {
-        let window = self.windows.0[0];
-        if self.windows.0.iter().any(|other| *other != window) {
-            return None;
-        }
-        let memos = self.standard.memos(*Window::ALL.get(window as usize)?)?;
-        let values = [block.pm10.hundredths(pm10)?, block.pm25.hundredths(pm25)?];
-        let mut all_known = true;
-        for (at, place) in places.0.iter_mut().enumerate() {
-            let [of_pm10, of_pm25] = [0, 1].map(|one| memos[one].known_place(values[one][at]));
-            all_known &= of_pm10.is_some() && of_pm25.is_some();
-            let highest = of_pm10.max(of_pm25).unwrap_or_default();
-            *place = if self.stored.0[at] == 0 { 0 } else { highest.into() };
-        }
-        all_known.then_some(())
     }
 
     #[inline]
