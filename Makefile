@@ -114,6 +114,7 @@ interop: check-tools check-python check-libreoffice
 
 check-tools:
 	@command -v $(CARGO) > /dev/null || { echo "Airshed needs Rust: https://rustup.rs"; exit 1; }
+	@$(CARGO) --version > /dev/null 2>&1 || rustup toolchain install || { echo "Airshed needs the Rust of rust-toolchain.toml: rustup toolchain install"; exit 1; }
 	@tools/ensure.sh "Airshed needs a C compiler" build-essential tools/has.sh cc
 
 # The tests read exported Parquet and Arrow files with pyarrow and DuckDB, which they install

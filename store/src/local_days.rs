@@ -100,7 +100,10 @@ impl<V: View + ?Sized> LocalDays<V> {
         };
         let from = from.max(query.from).max(first);
         let until = query.until.min(last.saturating_add(LONGEST).unwrap_or(Timestamp::MAX));
-        let mut date = self.zone.to_datetime(from).date().saturating_sub(1.day());
+        // The day that ends at `from` or later is that of the moment before: where a zone skips a
+        // date, it is not the date before that of `from`.
+        let before = from.saturating_sub(SignedDuration::from_nanos(1)).unwrap_or(Timestamp::MIN);
+        let mut date = self.zone.to_datetime(before).date();
         let mut days: Vec<Vec<Day>> = Vec::new();
         while let Some(day) = Day::of(date, &self.zone).filter(|day| day.end <= until) {
             date = date.saturating_add(1.day());

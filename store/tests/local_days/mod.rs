@@ -149,6 +149,7 @@ proptest! {
         put in hours(),
         (zone, start) in proptest::sample::select(PLACES.to_vec()),
         (from, length) in (0..100i64, 0..100i64),
+        from_an_end in any::<Option<proptest::sample::Index>>(),
         everything in any::<bool>(),
         sensors in proptest::collection::vec(1..=2u64, 0..2),
         country in proptest::option::of(Just("DE")),
@@ -167,6 +168,9 @@ proptest! {
         query.sensors = sensors.into_iter().map(Into::into).collect();
         query.countries = country.map(|country| country.parse().unwrap()).into_iter().collect();
         let mut expected = obvious(&kept, &zone);
+        if let Some(day) = from_an_end && !expected.is_empty() {
+            query.from = day.get(&expected).timestamp;
+        }
         expected.retain(|reading| query.matches(reading));
         expected.sort_by_key(Position::of);
         let days = LocalDays::new(Arc::new(store), zone);
