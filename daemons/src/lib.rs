@@ -3,7 +3,7 @@
 //! Each part is a separate crate that can be used without the others:
 //!
 //! - `airshed-ingest` collects readings: [`source`], [`feed`], [`collector`], [`means`],
-//!   [`schedule`], and [`demo`], a simulated network;
+//!   [`retention`], [`schedule`], and [`demo`], a simulated network;
 //! - `airshed-serve` answers queries: [`request`], [`server`], [`jobs`], [`message`], [`worker`],
 //!   [`sweeper`], [`objects`], [`freshness`], [`telemetry`], [`watch`], [`trace`];
 //! - `airshed-loadtest` is [`loadtest`], `airshed-deploy` is [`provision`] and [`cost`];
@@ -25,7 +25,9 @@ pub use airshed_common::{Clock, feed_status, reason};
 pub use airshed_deploy::{cost, provision};
 #[cfg(feature = "backfill")]
 pub use airshed_ingest::backfill;
-pub use airshed_ingest::{Destination, collector, demo, feed, means, put_means, schedule, source};
+pub use airshed_ingest::{
+    Destination, collector, demo, feed, means, put_means, retention, schedule, source,
+};
 #[cfg(feature = "loadtest")]
 pub use airshed_loadtest as loadtest;
 pub use airshed_serve::{

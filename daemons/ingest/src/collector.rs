@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use airshed_common::feed_status::{FeedStatus, Trouble};
 use airshed_common::{Clock, reason};
 use http::{HeaderMap, StatusCode};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use store::{Network, Reading, Window};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
@@ -17,6 +17,7 @@ use tracing::{debug, error, info, warn};
 use crate::destination::Destination;
 use crate::feed::{self, BrokenFeed, Diagnostic, DiagnosticKind, Feed};
 use crate::means::{LiveMeans, Making};
+use crate::retention::Retention;
 use crate::schedule::{Schedule, Spread};
 use crate::source::{Fetch, FetchError, Fetched, Source};
 
@@ -40,7 +41,7 @@ pub struct Collector {
     /// What makes means of the readings there, if they are samples.
     pub means: Option<Arc<LiveMeans>>,
     /// The retention period of readings; `None`: for ever.
-    pub kept_for: Option<SignedDuration>,
+    pub retention: Option<Retention>,
     /// How failed fetches are retried.
     pub backoff: Backoff,
     /// The clock.
@@ -191,8 +192,9 @@ pub async fn run(
 }
 
 impl Collector {
-    /// Deletes expired readings; then collects, with retries until the next fetch is due, or as
-    /// often as [`Backoff`] allows. Returns the result if an attempt succeeded.
+    /// Deletes readings that are too old by an earlier feed ([`Retention`]); then collects, with
+    /// retries until the next fetch is due, or as often as [`Backoff`] allows. Returns the result if
+    /// an attempt succeeded.
     ///
     /// A local file is not retried: its errors are permanent.
     pub async fn collect_patiently(
@@ -278,10 +280,8 @@ impl Collector {
     }
 
     async fn delete_old(&self) {
-        let Some(oldest) = self.kept_for.and_then(|age| (self.clock)().checked_sub(age).ok())
-        else {
-            return;
-        };
+        let horizon = self.retention.as_ref().and_then(|kept| kept.horizon((self.clock)()));
+        let Some(oldest) = horizon else { return };
         match self.destination.delete_before(oldest).await {
             Ok(0) => {}
             Ok(readings) => info!(readings, before = %oldest, "old readings deleted"),
@@ -324,6 +324,10 @@ impl Collector {
             .unwrap_or_else(|panic| Err(BrokenFeed { offset: 0, reason: panic.to_string() }))?;
         parsed.readings.iter_mut().for_each(|reading| reading.sensor.network = self.network);
         check(&parsed, now)?;
+        if let Some(retention) = &mut self.retention {
+            retention.note(&parsed.readings);
+        }
+        self.delete_old().await; // before the put: the disk may be full
         let means = self.means.clone();
         let making = match &means {
             Some(means) => Some(means.begin().await),

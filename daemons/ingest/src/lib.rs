@@ -14,6 +14,7 @@ pub mod demo;
 mod destination;
 pub mod feed;
 pub mod means;
+pub mod retention;
 pub mod schedule;
 pub mod source;
 

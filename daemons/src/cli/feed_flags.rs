@@ -9,6 +9,7 @@ use airshed::collector::{Backoff, Collector};
 use airshed::feed_status::FeedStatus;
 use airshed::means::{LEAST_DAYS, LiveMeans};
 use airshed::networks::Networks;
+use airshed::retention;
 use airshed::schedule::{Schedule, Spread};
 use airshed::source::{BadSource, Fetcher, Source};
 use clap::Args;
@@ -56,8 +57,9 @@ pub(super) struct FeedFlags {
     /// Contact e-mail or URL for the User-Agent header; Sensor.Community requires one.
     #[arg(long, env = "AIRSHED_CONTACT")]
     contact: Option<String>,
-    /// Retention period of readings in days, applied before each fetch; DynamoDB deletes expired
-    /// readings itself, a few days later; 0: for ever
+    /// Retention period of readings in days, applied when the feed has been fetched. Their age counts
+    /// from its newest readings, so that a wrong clock deletes nothing; see also `airshed retention`.
+    /// DynamoDB deletes expired readings itself, a few days later; 0: for ever
     #[arg(long, env = "AIRSHED_KEEP_READINGS", value_name = "DAYS", default_value_t = 0)]
     keep_readings: u32,
     /// Retention period of samples in days: the 5min readings of a five-minute feed, from which means
@@ -181,7 +183,8 @@ impl FeedFlags {
             let mut collector =
                 collector(source, Some(window), contact, destination(), clock, status)?;
             collector.network = self.feed_network;
-            collector.kept_for = self.keep().readings.map(|keep| keep + grace);
+            collector.retention =
+                self.keep().readings.map(|keep| retention::Retention::new(keep + grace));
             collector.means = means.filter(|_| window == Window::FiveMinutes).cloned();
             let schedule = match &self.schedule {
                 Some(schedule) => schedule.clone(),
@@ -262,6 +265,16 @@ pub(super) fn collector(
     let window = window_of(&feed, window)?;
     let fetcher = Box::new(Fetcher::new(feed, contact)?);
     let backoff = Backoff::default();
-    let (network, means, kept_for) = (Network::default(), None, None);
-    Ok(Collector { fetcher, window, network, destination, means, kept_for, backoff, clock, status })
+    let (network, means, retention) = (Network::default(), None, None);
+    Ok(Collector {
+        fetcher,
+        window,
+        network,
+        destination,
+        means,
+        retention,
+        backoff,
+        clock,
+        status,
+    })
 }

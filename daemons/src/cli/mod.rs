@@ -17,6 +17,7 @@ mod output;
 #[cfg(feature = "aws")]
 mod provision;
 mod publish;
+mod retention;
 mod settings;
 mod store_flags;
 mod target;
@@ -88,6 +89,14 @@ enum Command {
     ///
     /// Example: airshed publish public/data --from 2026-01-01
     Publish(publish::Publish),
+    /// Show and delete readings that are older than a retention period by this machine's clock.
+    ///
+    /// `serve` and `collect` with --keep-readings do so by themselves, as far as the feed confirms
+    /// the clock. This is for what a feed that has ended has left.
+    ///
+    /// Example: airshed retention apply --keep-readings 365
+    #[command(subcommand)]
+    Retention(retention::Retention),
     /// Convert a store's file to the format of this version at once, instead of gradually.
     Migrate(migrate::Migrate),
     /// Load-test a server; every response is followed to its file and verified.
@@ -166,6 +175,7 @@ pub(crate) fn main() -> ExitCode {
             Command::Backfill(_) => Err(bad_call(left_out::BACKFILL)),
             Command::Export(export) => export.run().await,
             Command::Publish(publish) => publish.run().await,
+            Command::Retention(retention) => retention.run().await,
             Command::Migrate(migrate) => migrate.run().await,
             #[cfg(feature = "loadtest")]
             Command::LoadTest(loadtest) => loadtest.run().await,

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use airshed_ingest::retention::Expired;
 use bytes::Bytes;
 use http::header::{HOST, TE};
 use http::{Method, Request, Response, StatusCode};
@@ -176,6 +177,15 @@ impl Client {
     pub async fn delete_before(&mut self, moment: Timestamp) -> Result<u64, ClientError> {
         let path = format!("/v1/delete?before={moment}");
         self.number(Method::POST, &path, "deleted").await
+    }
+
+    /// What is stored, and how much of it is older than a timestamp.
+    pub async fn expired(&mut self, horizon: Timestamp) -> Result<Expired, ClientError> {
+        let message = self.json(Method::GET, &format!("/v1/expired?before={horizon}")).await?;
+        let stored = number_in(&message, "readings")?;
+        let time = |name: &str| message[name].as_str().and_then(|text| text.parse().ok());
+        let (extent, expired) = (time("first").zip(time("last")), number_in(&message, "expired")?);
+        Ok(Expired { stored, extent, expired })
     }
 
     /// The number of stored readings.

@@ -10,6 +10,7 @@
 //! | `GET /v1/sidecar?file=&rows=&…` | the description to put beside the file of that name, percent-encoded, with so many rows; the other fields as for the export. `204` if the file contains it |
 //! | `POST /v1/import` | rows as CSV with all columns, stored atomically; `204` |
 //! | `POST /v1/delete?before=` | deletes all readings before a timestamp; JSON: `deleted` |
+//! | `GET /v1/expired?before=` | JSON: `readings`, the `first` and `last` timestamp, and `expired`: how many are before that one |
 //! | `POST /v1/migrate` | one step of the migration to the format of this version; JSON: `left`, `readings` |
 //!
 //! Errors are `text/plain`. A path of a later version gets `404`: the process has to be restarted

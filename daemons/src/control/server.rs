@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use airshed_common::reason;
 use airshed_ingest::put_means;
+use airshed_ingest::retention::{self, Expired};
 use airshed_serve::networks::Networks;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, TRAILER};
@@ -18,6 +19,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use store::{Encoder, Migration, Pages, Reading, Store};
 use tokio_util::sync::CancellationToken;
@@ -39,6 +41,8 @@ pub struct Parts {
 
 /// Maximum size of an import request in bytes: about ten times that of a batch.
 const LARGEST_IMPORT: usize = 64 << 20;
+
+const NO_TIMESTAMP: &str = "before: expected an RFC 3339 timestamp";
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type Answer = Response<UnsyncBoxBody<Bytes, BoxError>>;
@@ -89,11 +93,12 @@ async fn answer(parts: Arc<Parts>, request: Request<Incoming>) -> Result<Answer,
         (&Method::GET, "/v1/sidecar") => sidecar(&parts, &query).await,
         (&Method::POST, "/v1/import") => import(&parts, &query, request.into_body()).await,
         (&Method::POST, "/v1/delete") => delete(&parts, &query).await,
+        (&Method::GET, "/v1/expired") => expired(&parts, &query).await,
         (&Method::POST, "/v1/migrate") => migrate(&parts).await,
         (
             _,
             "/v1/status" | "/v1/export" | "/v1/sidecar" | "/v1/import" | "/v1/delete"
-            | "/v1/migrate",
+            | "/v1/expired" | "/v1/migrate",
         ) => text(StatusCode::METHOD_NOT_ALLOWED, "method not allowed"),
         (_, path) => text(
             StatusCode::NOT_FOUND,
@@ -145,11 +150,28 @@ fn read(csv: &[u8]) -> Result<Vec<Reading>, String> {
     rows.map(|row| row.map(|row| row.reading).map_err(|error| error.to_string())).collect()
 }
 
-async fn delete(parts: &Parts, query: &str) -> Answer {
+/// The timestamp in the query of a request.
+fn before(query: &str) -> Option<Timestamp> {
     let mut fields = form_urlencoded::parse(query.as_bytes());
-    let before = fields.find(|(name, _)| name == "before").and_then(|(_, text)| text.parse().ok());
-    let Some(before) = before else {
-        return text(StatusCode::BAD_REQUEST, "before: expected an RFC 3339 timestamp");
+    fields.find(|(name, _)| name == "before").and_then(|(_, text)| text.parse().ok())
+}
+
+async fn expired(parts: &Parts, query: &str) -> Answer {
+    let Some(before) = before(query) else {
+        return text(StatusCode::BAD_REQUEST, NO_TIMESTAMP);
+    };
+    match retention::expired(&parts.store, before).await {
+        Ok(Expired { stored, extent, expired }) => {
+            let (first, last) = extent.unzip();
+            json(&json!({ "readings": stored, "first": first, "last": last, "expired": expired }))
+        }
+        Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, reason(&error)),
+    }
+}
+
+async fn delete(parts: &Parts, query: &str) -> Answer {
+    let Some(before) = before(query) else {
+        return text(StatusCode::BAD_REQUEST, NO_TIMESTAMP);
     };
     match parts.store.delete_before(before).await {
         Ok(deleted) => json(&json!({ "deleted": deleted })),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use airshed::collector::{self, Backoff, Collected, Collector};
 use airshed::feed_status::Trouble;
+use airshed::retention::Retention;
 use airshed::schedule::{Schedule, Spread};
 use airshed::source::{Fetch, FetchError, Fetched, Fetcher, Source};
 use airshed::{Clock, reason};
@@ -55,9 +56,10 @@ async fn old_readings_are_deleted_where_that_is_wished_even_when_the_feed_is_dow
     store.put(&super::support::readings(5)).await.unwrap(); // of 2026-01-01
     let mut collector = collector(&feed.url, store.clone());
     let stop = CancellationToken::new();
+    collector.retention = Some(Retention::new(SignedDuration::from_hours(32 * 24)));
     assert!(collector.collect_patiently(None, &stop).await.is_some());
     assert_eq!(store.summary().await.unwrap().readings(), 8);
-    collector.kept_for = Some(jiff::SignedDuration::from_hours(31 * 24));
+    collector.clock = Arc::new(|| at("2026-02-02T06:00:00Z"));
     collector.backoff.attempts = 1;
     assert!(collector.collect_patiently(None, &stop).await.is_none());
     assert_eq!(store.summary().await.unwrap().readings(), 3);
@@ -260,7 +262,7 @@ async fn no_day_is_lost_to_an_outage_that_ends_within_it() {
             network: store::Network::default(),
             destination: Box::new(store.clone() as Arc<dyn Store>),
             means: None,
-            kept_for: None,
+            retention: None,
             backoff: Backoff::default(),
             clock: clock.clone(),
             status: Arc::default(),

@@ -150,7 +150,7 @@ async fn collect(store: &Arc<dyn Store>, files: &[(i64, String)]) {
         network: Network::default(),
         destination: Box::new(Arc::clone(store)),
         means: Some(Arc::new(LiveMeans::new(Arc::clone(store), Network::default(), 7))),
-        kept_for: None,
+        retention: None,
         backoff: Backoff { attempts: 1, first: Duration::ZERO, longest: Duration::ZERO },
         clock: Arc::new(move || Timestamp::from_second(clock.load(Relaxed)).unwrap()),
         status: Arc::default(),
@@ -480,8 +480,14 @@ async fn old_samples_are_deleted_and_their_means_stay() {
         assert_eq!((made.means, made.too_old), (0, 3));
     }
     same(stored(&*store, &MEANS).await, expected);
-    assert_eq!(put(&start(), &store, &[], "2018-07-09T00:10:00Z").await.deleted, 2 * 576);
-    assert_eq!(stored(&*store, &[Window::FiveMinutes]).await, []);
+    // A clock alone deletes nothing, nor do late samples.
+    let now = "2018-07-09T00:10:00Z";
+    assert_eq!(put(&start(), &store, &[], now).await.deleted, 0);
+    assert_eq!(put(&start(), &store, &late, now).await.deleted, 0);
+    let mut of_now = hours(date(2018, 7, 9), 0..1, 20);
+    of_now.truncate(1);
+    assert_eq!(put(&start(), &store, &of_now, now).await.deleted, 2 * 576 + late.len() as u64);
+    same(stored(&*store, &[Window::FiveMinutes]).await, vec![of_now[0].reading()]);
 }
 
 #[tokio::test]

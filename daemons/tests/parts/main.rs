@@ -22,6 +22,7 @@ mod page;
 mod quality;
 mod records;
 mod request;
+mod retention;
 mod sensor;
 mod series;
 mod standards;

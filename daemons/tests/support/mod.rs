@@ -253,7 +253,7 @@ pub(super) fn collector(url: &str, store: Arc<dyn Store>) -> Collector {
         fetcher,
         destination: Box::new(store),
         means: None,
-        kept_for: None,
+        retention: None,
         backoff: Backoff { attempts: 8, first, longest },
         clock: clock(),
         status: Arc::new(FeedStatus::default()),

@@ -33,6 +33,7 @@ use tracing::{debug, info, warn};
 
 use self::sensor_day::{SensorDay, midnight};
 use self::settle::{Settled, each, in_background, settle};
+use crate::retention;
 
 /// The number of days for which late samples correct means, if samples are kept for so long.
 pub const CORRECTED: i32 = 31;
@@ -68,6 +69,8 @@ struct State {
     known: Option<Known>,
     /// The first day of which samples are still stored.
     first_kept: Option<i32>,
+    /// The [time](retention::time_of) of the last feed.
+    time: Option<Timestamp>,
 }
 
 /// What [`Making::finish`] did.
@@ -121,6 +124,7 @@ impl Making<'_> {
             today,
             made: Made::default(),
         };
+        self.state.time = retention::time_of(samples).or(self.state.time);
         let network = self.means.network;
         let is_sample = |reading: &&Reading| {
             reading.window == Window::FiveMinutes && reading.sensor.network == network
@@ -134,8 +138,10 @@ impl Making<'_> {
             None => run.start(first - LOOKED_BACK).await?,
         };
         self.state.known = Some(known);
-        let first_kept = today - kept;
-        if self.state.first_kept.is_none_or(|before| before < first_kept) {
+        let present = self.state.time.map(|time| day_of(retention::present(time, now)));
+        if let Some(first_kept) = present.map(|present| present - kept)
+            && self.state.first_kept.is_none_or(|before| before < first_kept)
+        {
             run.made.deleted = self.means.delete_before(first_kept).await?;
             self.state.first_kept = Some(first_kept);
         }
