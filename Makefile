@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: demo test quick house api soak bench interop web web-tests check-tools check-python check-node check-chromium check-prometheus check-curl check-valgrind check fmt clean
+.PHONY: demo test quick house api soak bench interop web web-tests check-tools check-python check-node check-chromium check-prometheus check-curl check-faketime check-valgrind check fmt clean
 
 # A simulated network, collected, indexed, stored and served on http://127.0.0.1:8501
 demo: check-tools
@@ -12,7 +12,7 @@ demo: check-tools
 # All checks, as in CI. The tests of the workspace build the binary that the page's tests use;
 # another selection of packages would compile everything again. The house is checked while they wait
 # for emulators.
-test: check-tools check-python check-node check-chromium check-prometheus check-curl check-valgrind fmt web check
+test: check-tools check-python check-node check-chromium check-prometheus check-curl check-faketime check-valgrind fmt web check
 	$(CARGO) test --locked --workspace --no-run
 	@mkdir -p $${CARGO_TARGET_DIR:-target}; log=$${CARGO_TARGET_DIR:-target}/house.log; \
 	echo "meanwhile: make house, see $$log"; $(MAKE) --no-print-directory house > $$log 2>&1 & house=$$!; \
@@ -144,6 +144,9 @@ check-valgrind:
 check-curl:
 	@tools/ensure.sh "The tests of the README need curl" curl tools/has.sh curl && \
 	tools/ensure.sh "The tests need kill" procps tools/has.sh /bin/kill /usr/bin/kill
+
+check-faketime:
+	@tools/ensure.sh "The tests of wrong clocks need faketime" faketime tools/has.sh faketime
 
 clean:
 	$(CARGO) clean

@@ -1,7 +1,8 @@
-//! What needs other programs: emulators of AWS (Python, Node.js), Prometheus, curl.
+//! What needs other programs: emulators of AWS (Python, Node.js), Prometheus, curl, faketime.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod aws;
+mod clock;
 mod cost;
 #[path = "../support/daemon.rs"]
 mod daemon;
