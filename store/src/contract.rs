@@ -48,6 +48,8 @@ pub trait View: Send + Sync + 'static {
                 None => break,
                 next => after = next,
             }
+            // Pages that are cached are there at once, and others wait for this thread.
+            tokio::task::yield_now().await;
         }
         let runs = newest.rows();
         Ok(Page { runs, next: None })

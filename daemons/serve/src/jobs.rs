@@ -11,6 +11,7 @@
 //! same instant the last one wins.) `shared/<id>` marks a job requested by several clients, which
 //! none of them can cancel.
 
+mod download;
 mod record;
 
 use std::sync::Arc;
@@ -18,20 +19,19 @@ use std::time::Duration;
 
 use airshed_common::{Clock, hexadecimal};
 use bytes::Bytes;
-use futures::{Stream, StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, TryStreamExt};
 use http::HeaderValue;
 use jiff::{SignedDuration, Timestamp};
 use object_store::buffered::BufWriter;
 use object_store::path::Path;
-use object_store::{
-    GetOptions, ObjectStore, ObjectStoreExt, PutMode, PutPayload, PutResult, UpdateVersion,
-};
+use object_store::{ObjectStoreExt, PutMode, PutPayload, PutResult, UpdateVersion};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+pub use self::download::ResultFile;
 pub(crate) use self::record::parts_of;
 pub use self::record::{Before, Comparison, Job, Made, Part, State, TimeRange};
 use crate::objects::Objects;
@@ -39,10 +39,6 @@ use crate::trace::RequestContext;
 
 /// How long the record of an expired job is kept.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(7 * 24);
-
-/// Bytes read of a result per call: separate calls, so that a slow client holds no long-running
-/// call and an interrupted call is cheap to repeat.
-const CHUNK: u64 = 1 << 20;
 
 /// Bytes written of a result per part. S3 allows 10,000 parts: a result has at most 160 GB.
 const PART: usize = 16 << 20;
@@ -355,31 +351,14 @@ impl Jobs {
         writer.with_max_concurrency(PARTS_AT_ONCE)
     }
 
-    /// The length and the bytes of the result of the last attempt; `None` if the file was deleted.
-    /// A file that is replaced meanwhile is an error.
-    pub async fn result(
-        &self,
-        job: &Job,
-    ) -> Result<
-        Option<(u64, impl Stream<Item = object_store::Result<Bytes>> + Send + use<>)>,
-        JobsError,
-    > {
+    /// The result of the last attempt; `None` if the file was deleted.
+    pub async fn result(&self, job: &Job) -> Result<Option<ResultFile>, JobsError> {
         let path = result_path(job.id, job.attempts);
-        let found = match self.objects.head(&path).await {
-            Ok(found) => found,
-            Err(object_store::Error::NotFound { .. }) => return Ok(None),
-            Err(source) => return Err(JobsError { path, source }),
-        };
-        let (length, objects) = (found.size, self.objects.clone());
-        let starts = (0..length).step_by(CHUNK as usize);
-        let chunks = stream::iter(starts).then(move |start| {
-            let range = start..length.min(start + CHUNK);
-            let (objects, path) = (objects.clone(), path.clone());
-            let options =
-                GetOptions::new().with_range(Some(range)).with_if_match(found.e_tag.clone());
-            async move { objects.get_opts(&path, options).await?.bytes().await }
-        });
-        Ok(Some((length, chunks)))
+        match ResultFile::open(self.objects.clone(), path.clone()).await {
+            Ok(found) => Ok(Some(found)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(source) => Err(JobsError { path, source }),
+        }
     }
 
     /// A presigned URL of the result, whose response has these headers; `None` if the store does

@@ -117,9 +117,13 @@ pub(super) struct HttpFlags {
     /// always.
     #[arg(long, env = "AIRSHED_STALE_AFTER", default_value_t = 26, value_name = "HOURS")]
     stale_after: u32,
-    /// Write timeout: abort a response when no bytes could be sent for this many seconds.
+    /// How often the progress of a client that keeps the server waiting is checked, in seconds: its
+    /// connection is closed if it has read too little since (see --min-rate).
     #[arg(long, env = "AIRSHED_STALL", default_value_t = 60, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     write_timeout: u64,
+    /// The slowest client that is served, in bytes per second; 0: any that reads at all.
+    #[arg(long, env = "AIRSHED_MIN_RATE", default_value_t = 1000, value_name = "BYTES")]
+    min_rate: u64,
     /// Cache size for complete responses, also compressed ones, in MiB; they are reused until the
     /// data changes; 0: no cache. Not with dynamodb:, where checking for changes is billed.
     #[arg(long, env = "AIRSHED_ANSWERS_MIB", default_value_t = 64, value_name = "MIB")]
@@ -173,6 +177,7 @@ impl HttpFlags {
             redirect_min_bytes: self.redirect_from.map(|mib| mib.saturating_mul(1 << 20)),
             stale_after: SignedDuration::from_hours(self.stale_after.into()),
             write_timeout,
+            min_rate: self.min_rate,
             kept_answers: if flags.is_table() { 0 } else { u64::from(self.answers_mib) << 20 },
             ..Limits::default()
         };

@@ -254,6 +254,7 @@ const VARIABLES: &[(&str, &str)] = &[
     ("AIRSHED_REDIRECT_FROM", "x"),
     ("AIRSHED_STALE_AFTER", "x"),
     ("AIRSHED_STALL", "0"),
+    ("AIRSHED_MIN_RATE", "fast"),
     ("AIRSHED_ANSWERS_MIB", "many"),
     ("AIRSHED_CORS", "example.org"),
     ("AIRSHED_ARCHIVE", "http://"),

@@ -4,6 +4,7 @@
 
 mod area;
 mod backfill;
+mod clients;
 mod climate;
 mod collector;
 mod days;

@@ -84,6 +84,7 @@ pub(super) struct Options {
     pub store: Arc<dyn Store>,
     pub job_backend: bool,
     pub write_timeout: Duration,
+    pub min_rate: u64,
     pub drain: Duration,
     pub kept_answers: u64,
     pub fresh_for: SignedDuration,
@@ -104,6 +105,7 @@ impl Default for Options {
             store: Arc::new(Memory::new()),
             job_backend: true,
             write_timeout: Duration::from_secs(60),
+            min_rate: Limits::default().min_rate,
             drain: Duration::from_secs(5),
             kept_answers: Limits::default().kept_answers,
             fresh_for: SignedDuration::ZERO,
@@ -143,6 +145,7 @@ impl Rig {
             limits: Limits {
                 in_flight: options.in_flight,
                 write_timeout: options.write_timeout,
+                min_rate: options.min_rate,
                 drain: options.drain,
                 kept_answers: options.kept_answers,
                 large: options.large,

@@ -17,7 +17,10 @@ const SUMMARY_HOLDS: Duration = Duration::from_secs(30);
 /// Maximum number of concurrent interactive requests.
 const INTERACTIVE: usize = 8;
 
-/// How long an interactive request waits for a permit.
+/// Maximum number of concurrent downloads of results: each holds a megabyte at most.
+const DOWNLOADS: usize = 128;
+
+/// How long a request waits for a permit.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// The permits for direct responses.
@@ -25,6 +28,7 @@ pub(super) struct AdmissionControl {
     all: Arc<Semaphore>,
     large: Arc<Semaphore>,
     interactive: Arc<Semaphore>,
+    downloads: Arc<Semaphore>,
     large_from: u64,
     summary: AsyncMutex<Option<(Instant, Summary)>>,
 }
@@ -47,6 +51,7 @@ impl AdmissionControl {
             all: Arc::new(Semaphore::new(limits.in_flight)),
             large: Arc::new(Semaphore::new(limits.large_in_flight)),
             interactive: Arc::new(Semaphore::new(INTERACTIVE)),
+            downloads: Arc::new(Semaphore::new(DOWNLOADS)),
             large_from: limits.large,
             summary: AsyncMutex::default(),
         }
@@ -55,9 +60,14 @@ impl AdmissionControl {
     /// A permit for an interactive request of the page. Such requests are short and have their own
     /// permits, so that the page works while files use all of theirs.
     pub(super) async fn interactive(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        let permit = timeout(LONGEST_WAIT, Arc::clone(&self.interactive).acquire_owned()).await;
         let busy = Problem::Busy("Too many concurrent requests. Retry in a moment.");
-        permit.ok().and_then(Result::ok).ok_or(busy)
+        one_of(&self.interactive).await.ok_or(busy)
+    }
+
+    /// A permit for the download of a result.
+    pub(super) async fn download(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let busy = Problem::Busy("Too many concurrent downloads. Retry in a moment.");
+        one_of(&self.downloads).await.ok_or(busy)
     }
 
     /// Permits for a query; `None` if there is no capacity now.
@@ -95,6 +105,10 @@ impl AdmissionControl {
             }
         }
     }
+}
+
+async fn one_of(permits: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
+    timeout(LONGEST_WAIT, Arc::clone(permits).acquire_owned()).await.ok()?.ok()
 }
 
 /// A keyed lock for concurrent equal requests (single flight): the second one finds the response of

@@ -25,6 +25,7 @@ use tokio::time::Instant;
 
 use super::answer::{Answer, full, sensor_id, set};
 use super::filters::Chosen;
+use super::memory::ResponseMemory;
 use super::problem::Problem;
 use super::whole::{Effort, Whole, in_background};
 use super::{Shared, filters};
@@ -47,7 +48,10 @@ const PLACE_DECIMALS: u32 = 4;
 const VALUE_DECIMALS: u32 = 1;
 
 /// The precomputed responses.
-pub(super) struct Latest(Cache<String, Arc<Made>, Weight>);
+pub(super) struct Latest {
+    made: Cache<String, Arc<Made>, Weight>,
+    memory: ResponseMemory,
+}
 
 #[derive(Clone)]
 struct Weight;
@@ -60,7 +64,8 @@ impl Weighter<String, Arc<Made>> for Weight {
 
 impl Default for Latest {
     fn default() -> Self {
-        Self(Cache::with_weighter(ANSWERS, ROOM, Weight))
+        let made = Cache::with_weighter(ANSWERS, ROOM, Weight);
+        Self { made, memory: ResponseMemory::new(ROOM) }
     }
 }
 
@@ -91,7 +96,7 @@ pub(super) async fn answer(
     let view = chosen.request.view_of(Arc::clone(&shared.server.store) as Arc<dyn View>);
     let of = Of { summary, state: chosen.request.state_of(view.as_ref()).await? };
     let key = serde_json::to_string(&chosen.request.to_object()).unwrap_or_default(); // plain JSON
-    let made = match shared.latest.0.get(&key) {
+    let made = match shared.latest.made.get(&key) {
         Some(made) if made.since.elapsed() < LONGEST => {
             let changed = made.of != of || made.moment != chosen.moment;
             let outdated = changed && made.since.elapsed() >= FRESH;
@@ -114,7 +119,7 @@ async fn refresh(shared: Arc<Shared>, key: String, chosen: Chosen, of: Of, old: 
         Ok::<_, Problem>(made)
     };
     match made.await {
-        Ok(made) => shared.latest.0.insert(key, made),
+        Ok(made) => shared.latest.made.insert(key, made),
         Err(problem) => {
             tracing::warn!(?problem, "cannot update the latest readings");
             old.refreshing.store(false, Ordering::Relaxed);
@@ -131,11 +136,11 @@ async fn make_in_turn(
 ) -> Result<Arc<Made>, Problem> {
     let lock = shared.locks.of(format!("latest {key}"));
     let _guard = lock.lock().await;
-    if let Some(made) = shared.latest.0.get(&key).filter(|made| made.since.elapsed() < FRESH) {
+    if let Some(made) = shared.latest.made.get(&key).filter(|made| made.since.elapsed() < FRESH) {
         return Ok(made);
     }
     let made = make(shared, &chosen, of).await?;
-    shared.latest.0.insert(key, Arc::clone(&made));
+    shared.latest.made.insert(key, Arc::clone(&made));
     Ok(made)
 }
 
@@ -156,7 +161,8 @@ async fn make(
     };
     let view = request.view_of(Arc::clone(&shared.server.store) as Arc<dyn View>);
     let page = view.latest(&request.query).await?;
-    let text = Bytes::from(in_background(move || collection.write(&page)).await?);
+    let text = in_background(move || collection.write(&page)).await?;
+    let text = shared.latest.memory.hold(text.into_bytes()).await?;
     let mut head = Response::new(full(Bytes::new()));
     set(&mut head, CONTENT_TYPE, "application/geo+json");
     shared.server.set_licences(&mut head, &request.query);

@@ -11,6 +11,7 @@ mod address;
 mod admission;
 mod answer;
 mod area;
+mod connection;
 mod dataset;
 mod days;
 mod encoding;
@@ -18,14 +19,17 @@ mod estimate;
 mod events;
 mod file;
 mod filters;
+mod frames;
 mod health;
 mod html;
 mod kept;
 mod latest;
+mod memory;
 mod openapi;
 mod page;
 mod problem;
 mod query;
+mod range;
 mod results;
 mod routes;
 mod sensor;
@@ -56,7 +60,6 @@ use store::{AqiStandard, Query, Store, Window};
 use tokio::net::TcpListener;
 use tokio::runtime::TryCurrentError;
 use tokio::sync::broadcast;
-use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tower::{Service, ServiceBuilder};
 use tower_http::CompressionLevel;
@@ -68,10 +71,12 @@ use uuid::Uuid;
 
 use self::admission::{AdmissionControl, KeyedLock};
 pub use self::answer::BoxError;
+use self::connection::{Connection, Lasting, Pace};
 use self::days::Days;
 use self::file::RowCounts;
 use self::kept::Kept;
 use self::latest::Latest;
+use self::memory::ResponseMemory;
 use self::series::Series;
 use crate::events::Events;
 use crate::freshness::Freshness;
@@ -153,8 +158,11 @@ pub struct Limits {
     pub redirect_min_bytes: Option<u64>,
     /// The data age above which the data is stale.
     pub stale_after: SignedDuration,
-    /// Write timeout: a response is aborted when no bytes could be sent for this long.
+    /// How often the progress of a client that keeps the server waiting is checked: its connection is
+    /// closed if it has read less than [`min_rate`](Self::min_rate) in this time.
     pub write_timeout: Duration,
+    /// The slowest client that is served, in bytes per second; 0: any that reads at all.
+    pub min_rate: u64,
     /// How long open responses are drained at shutdown.
     pub drain: Duration,
     /// Cache size in bytes for complete responses; 0 if checking for changes of the store is
@@ -167,7 +175,7 @@ impl Default for Limits {
         let (write_timeout, drain) = (Duration::from_secs(60), Duration::from_secs(8));
         let (large_in_flight, large) = (10, 1_000_000);
         let stale_after = SignedDuration::from_hours(26); // a day's fetch, with some margin
-        let (redirect_min_bytes, kept_answers) = (None, 64 << 20);
+        let (redirect_min_bytes, kept_answers, min_rate) = (None, 64 << 20, 1000);
         Self {
             in_flight: 100,
             large_in_flight,
@@ -175,9 +183,26 @@ impl Default for Limits {
             redirect_min_bytes,
             stale_after,
             write_timeout,
+            min_rate,
             drain,
             kept_answers,
         }
+    }
+}
+
+impl Limits {
+    /// How slowly the client of a connection may read.
+    fn pace(&self) -> Pace {
+        let window = self.write_timeout;
+        let least = u128::from(self.min_rate) * window.as_millis() / 1000;
+        Pace { window, least: u64::try_from(least).unwrap_or(u64::MAX).max(1) }
+    }
+
+    /// The longest time in which a client takes so many bytes. It bounds a response where the
+    /// connection is not our own.
+    fn longest_send(&self, bytes: usize) -> Duration {
+        let seconds = (bytes as u64).checked_div(self.min_rate).unwrap_or_default();
+        self.write_timeout.saturating_mul(2).saturating_add(Duration::from_secs(seconds))
     }
 }
 
@@ -205,6 +230,7 @@ struct Shared {
     kept: Kept,
     series: Series,
     days: Days,
+    memory: ResponseMemory,
     freshness: Freshness,
     ended: broadcast::Sender<Uuid>,
     /// The state of the store, if no collector checks it.
@@ -269,6 +295,7 @@ where
     }
     let admission = AdmissionControl::new(&server.limits);
     let kept = Kept::new(server.limits.kept_answers);
+    let memory = ResponseMemory::new(server.limits.kept_answers);
     let networks = Arc::clone(&server.networks);
     let freshness = Freshness::new(Arc::clone(&server.store), server.clock.clone(), Some(networks));
     let (ended, _) = broadcast::channel(WAKE_BUFFER);
@@ -280,6 +307,7 @@ where
         latest: Latest::default(),
         series: Series::default(),
         days: Days::default(),
+        memory,
         kept,
         freshness,
         ended,
@@ -312,7 +340,7 @@ fn answered(shared: Arc<Shared>, request: Request<answer::RequestBody>) -> Answe
 /// Serves until stopped, then drains open responses for a limited time. Must run within a tokio
 /// runtime.
 pub async fn run(server: Server, listener: TcpListener, stop: CancellationToken) {
-    let (drain, write_timeout) = (server.limits.drain, server.limits.write_timeout);
+    let (drain, pace) = (server.limits.drain, server.limits.pace());
     let service = match service(server, &stop) {
         Ok(service) => service,
         Err(error) => return warn!(reason = reason(&error), "cannot start the server"),
@@ -333,12 +361,13 @@ pub async fn run(server: Server, listener: TcpListener, stop: CancellationToken)
             },
             () = stop.cancelled() => break,
         };
-        let _ = stream.set_nodelay(true);
-        let mut stream = TimeoutStream::new(stream);
-        stream.set_write_timeout(Some(write_timeout)); // hyper polls a body only after the previous data was sent
-        let stream = TokioIo::new(Box::pin(stream));
-        let service = TowerToHyperService::new(service.clone());
-        let connection = graceful.watch(builder.serve_connection(stream, service));
+        let stream = Connection::new(stream, pace);
+        let unsent = stream.unsent();
+        let lasting =
+            move |answer: Response<_>| answer.map(|body| Lasting::new(body, unsent.clone()));
+        let service = ServiceBuilder::new().map_response(lasting).service(service.clone());
+        let service = TowerToHyperService::new(service);
+        let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 debug!(reason = reason(&error), "connection ended early");

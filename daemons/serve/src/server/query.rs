@@ -11,7 +11,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::channel::{Channel, Sender};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::json;
-use store::{Encoder, Page, Pages, View};
+use store::{Page, Pages, View};
 use tokio::time::timeout;
 use tracing::Instrument;
 use uuid::Uuid;
@@ -19,7 +19,9 @@ use uuid::Uuid;
 use super::answer::{
     Answer, BoxError, CutOff, RequestBody, full, json as respond_json, respond, set,
 };
+use super::connection::Holding;
 use super::file::{RowCounts, describe_file, headers_of_file};
+use super::frames::{FRAME, Frames};
 use super::kept::Collecting;
 use super::problem::Problem;
 use super::whole::{is_known, tagged, unchanged};
@@ -39,6 +41,9 @@ const LOOK_AHEAD: Duration = Duration::from_millis(50);
 
 /// How long the lookup of an earlier equal job may take before a new one is created.
 const VERSION_WITHIN: Duration = Duration::from_secs(1);
+
+/// Bytes for the end of a file.
+const TAIL: usize = 4 << 10;
 
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -154,13 +159,13 @@ fn prefers_a_job(headers: &HeaderMap) -> bool {
     wishes.any(|wish| wish.trim().eq_ignore_ascii_case("respond-async"))
 }
 
-/// `permit` (the permit) is held until the last byte has been handed to the connection.
+/// The permit is held until the last byte has been sent.
 async fn directly(
     shared: &Arc<Shared>,
     request: QueryRequest,
     Lookup { view, tag }: Lookup,
     headers: &HeaderMap,
-    permit: impl Send + 'static,
+    permit: impl Send + Unpin + 'static,
 ) -> Result<Answer, Problem> {
     // Single flight: of concurrent equal queries one is processed, and the others use its cached
     // response.
@@ -200,29 +205,39 @@ async fn directly(
             counted
         }
     };
-    let mut encoder = request.encoder(shared.server.networks.metadata(&request))?;
-    let mut file = Vec::with_capacity(first.len() * 96 + 256);
-    encoder.page(&mut file, &first)?;
+    let encoder = request.encoder(shared.server.networks.metadata(&request))?;
+    let mut frames = Frames::new(encoder, request.format);
+    frames.add(&first);
+    let mut file = Vec::with_capacity(FRAME);
+    frames.next(&mut file)?;
     stats.rows += first.len() as u64;
-    let mut answer = if first.next.is_none() {
-        encoder.finish(&mut file)?;
+    let estimate = estimate_rest(&first, &frames, file.len());
+    let reserved = match first.next {
+        None => shared.memory.try_reserve(file.len() + estimate),
+        Some(_) => None,
+    };
+    let mut answer = if let Some(reserved) = reserved {
+        file.reserve_exact(estimate);
+        while frames.next(&mut file)? {
+            tokio::task::yield_now().await; // other requests wait for this thread
+        }
+        frames.finish(&mut file)?;
         stats.whole();
-        let file = Bytes::from(file);
+        let file = reserved.hold(file);
         kept.add(&file);
         if let Some(rows) = &rows {
             shared.kept.keep(kept, &request, headers_of_file(shared, &request, rows));
         }
-        Response::new(full(file))
+        Response::new(Holding::new(full(file), permit).boxed_unsync())
     } else {
         let (mut sender, body) = Channel::<Bytes, CutOff>::new(1);
-        let write_timeout = shared.server.limits.write_timeout;
+        let longest = shared.server.limits.longest_send(FRAME);
         let (again, asked) = (Arc::clone(shared), request.clone());
         let streaming = async move {
-            let _in_flight = permit;
             stats.doubtful += first.implausible() as u64;
             drop(first);
-            let mut out = Out { sender: &mut sender, write_timeout, kept };
-            match stream(file, encoder, pages, &mut out, &mut stats).await {
+            let mut out = Out { sender: &mut sender, longest, kept };
+            match stream(file, frames, pages, &mut out, &mut stats).await {
                 Ok(Some(rows)) => {
                     let headers = headers_of_file(&again, &asked, &rows);
                     again.kept.keep(out.kept, &asked, headers);
@@ -236,7 +251,8 @@ async fn directly(
             }
         };
         tokio::spawn(streaming.in_current_span());
-        Response::new(body.fuse().boxed_unsync()) // the encoders poll again after the end
+        // The encoders poll again after the end.
+        Response::new(Holding::new(body.fuse(), permit).boxed_unsync())
     };
     describe_file(shared, &mut answer, &request, rows.as_ref());
     if let Some(tag) = &tag {
@@ -246,6 +262,13 @@ async fn directly(
         set(&mut answer, TRAILER, &format!("{}, {}", RowCounts::DOUBTFUL, RowCounts::TRUNCATED));
     }
     Ok(answer)
+}
+
+/// About how many bytes follow the first frame of a response of one page, by its length.
+fn estimate_rest(page: &Page, frames: &Frames, first: usize) -> usize {
+    let left = frames.rows_left();
+    let per_row = first / (page.len() - left).max(1) + 1;
+    left * (per_row + per_row / 8) + TAIL
 }
 
 /// Counts the rows of a response before it is started, if that is fast; otherwise they are counted
@@ -267,7 +290,7 @@ async fn look_ahead(mut pages: Pages, mut page: Page) -> Result<Option<RowCounts
 /// The destination of a response.
 struct Out<'a> {
     sender: &'a mut Sender<Bytes, CutOff>,
-    write_timeout: Duration,
+    longest: Duration,
     kept: Collecting,
 }
 
@@ -275,7 +298,7 @@ impl Out<'_> {
     /// Whether it was sent; false if the client disconnected.
     async fn send(&mut self, chunk: Bytes) -> Result<bool, BoxError> {
         self.kept.add(&chunk);
-        match timeout(self.write_timeout, self.sender.send_data(chunk)).await {
+        match timeout(self.longest, self.sender.send_data(chunk)).await {
             Ok(sent) => Ok(sent.is_ok()),
             Err(_) => Err("client write timed out".into()),
         }
@@ -299,7 +322,7 @@ pub(super) async fn no_data(request: &QueryRequest, view: &Arc<dyn View>) -> Pro
 /// aborts the transfer, so that a truncated file is never mistaken for a complete one.
 async fn stream(
     mut file: Vec<u8>,
-    mut encoder: Encoder,
+    mut frames: Frames,
     mut pages: Pages,
     out: &mut Out<'_>,
     stats: &mut ResponseStats,
@@ -311,16 +334,19 @@ async fn stream(
             return Ok(None);
         }
         file = Vec::with_capacity(length);
+        if frames.next(&mut file)? {
+            continue;
+        }
         let Some(page) = pages.next().await else { break };
         let page = page.inspect_err(|error| {
             tracing::error!(reason = reason(error), "response aborted");
         })?;
-        encoder.page(&mut file, &page)?;
         stats.rows += page.len() as u64;
         stats.doubtful += page.implausible() as u64;
+        frames.add(&page);
     }
     let truncated = pages.has_more().await?;
-    encoder.finish(&mut file)?;
+    frames.finish(&mut file)?;
     if !file.is_empty() && !out.send(file.into()).await? {
         return Ok(None);
     }

@@ -8,7 +8,9 @@ use std::time::Duration;
 use airshed_common::reason;
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
-use http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, ETAG, LINK, LOCATION, RETRY_AFTER};
+use http::header::{
+    ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, LINK, LOCATION, RETRY_AFTER,
+};
 use http::{HeaderMap, Response, StatusCode};
 use http_body_util::BodyExt;
 use http_body_util::channel::{Channel, Sender};
@@ -20,8 +22,12 @@ use uuid::Uuid;
 
 use super::address;
 use super::answer::{Answer, BoxError, CutOff, json as respond_json, respond, set};
+use super::connection::Holding;
 use super::file::{RowCounts, describe_file};
+use super::frames::FRAME;
 use super::problem::Problem;
+use super::range::{Requested, requested, set_part, unsatisfiable};
+use super::whole::{is_known, is_star, tagged, unchanged};
 use super::{JobBackend, Shared, html, query, sidecar};
 use crate::jobs::{Cancellation, Job, State};
 use crate::request::{BadRequest, QueryRequest, whole};
@@ -142,25 +148,43 @@ async fn file(
         }
     }
     let gone = || Problem::Expired(record(job, headers));
-    let (length, chunks) = job_backend.jobs.result(job).await?.ok_or_else(gone)?;
-    if length != bytes {
+    let result = job_backend.jobs.result(job).await?.ok_or_else(gone)?;
+    if result.length() != bytes {
+        let length = result.length();
         let log = format!("the result of {} has {length} bytes instead of {bytes}", job.id);
         return Err(Problem::Internal { log, transient: false });
     }
+    if is_known(tag, headers) || is_star(headers) {
+        return Ok(unchanged(tag, HeaderMap::new()));
+    }
+    let part = match requested(headers, tag, bytes) {
+        Requested::Whole => None,
+        Requested::Part(part) => Some(part),
+        Requested::Unsatisfiable => return Ok(unsatisfiable(bytes)),
+    };
+    let permit = shared.admission.download().await?;
+    let range = part.clone().unwrap_or(0..bytes);
+    let length = range.end - range.start;
+    let chunks = result.read(range);
     let (mut sender, body) = Channel::<Bytes, CutOff>::new(1);
-    let write_timeout = shared.server.limits.write_timeout;
+    let longest = shared.server.limits.longest_send(FRAME);
     let sending = async move {
-        if let Err(error) = send(chunks, &mut sender, write_timeout).await {
+        if let Err(error) = send(chunks, &mut sender, longest).await {
             tracing::error!(reason = reason(&*error), "result download aborted");
             metrics::counter!("airshed_answers_cut_total").increment(1);
             sender.abort(CutOff(error));
         }
     };
     tokio::spawn(sending.in_current_span());
-    let mut answer = Response::new(body.fuse().boxed_unsync()); // the encoders poll again after the end
+    // The encoders poll again after the end.
+    let mut answer = Response::new(Holding::new(body.fuse(), permit).boxed_unsync());
     describe_file(shared, &mut answer, &request, Some(rows));
-    set(&mut answer, CONTENT_LENGTH, &bytes.to_string());
-    set(&mut answer, ETAG, tag);
+    if let Some(part) = &part {
+        set_part(&mut answer, part, bytes);
+    }
+    tagged(&mut answer, tag);
+    set(&mut answer, CONTENT_LENGTH, &length.to_string());
+    set(&mut answer, ACCEPT_RANGES, "bytes");
     debug_assert!(answer.headers().contains_key(CONTENT_DISPOSITION));
     Ok(answer)
 }
@@ -168,11 +192,11 @@ async fn file(
 async fn send(
     chunks: impl Stream<Item = object_store::Result<Bytes>>,
     sender: &mut Sender<Bytes, CutOff>,
-    write_timeout: Duration,
+    longest: Duration,
 ) -> Result<(), BoxError> {
     let mut chunks = pin!(chunks);
     while let Some(chunk) = chunks.next().await.transpose()? {
-        match timeout(write_timeout, sender.send_data(chunk)).await {
+        match timeout(longest, sender.send_data(chunk)).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) => return Ok(()), // the client disconnected
             Err(_) => return Err("client write timed out".into()),

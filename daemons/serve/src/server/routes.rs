@@ -3,6 +3,7 @@
 use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
+use http::header::RANGE;
 use http::{Method, Request};
 use matchit::Router;
 use tracing::{Instrument, error_span, field};
@@ -140,7 +141,10 @@ async fn answer_within(
 ) -> Answer {
     let start = Instant::now();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let headers = request.headers().clone();
+    let mut headers = request.headers().clone();
+    if method != Method::GET {
+        headers.remove(RANGE); // it is defined for GET only
+    }
     let matched = ROUTES.at(&path);
     let route = matched.as_ref().ok().map(|matched| *matched.value);
     let answered = match &matched {

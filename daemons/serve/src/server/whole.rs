@@ -1,6 +1,8 @@
 //! Complete responses that are served repeatedly, also compressed.
 
 use std::io::Write;
+use std::num::NonZero;
+use std::sync::LazyLock;
 
 use airshed_common::reason;
 use bytes::Bytes;
@@ -8,7 +10,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, ETAG, IF_NONE_MATCH, VARY};
 use http::{HeaderMap, Response, StatusCode};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 
 use super::answer::{Answer, full, set};
 use super::encoding;
@@ -117,7 +119,7 @@ pub(super) fn is_known(tag: &str, asked: &HeaderMap) -> bool {
 }
 
 /// Whether the client asks for a response only if there is none.
-fn is_star(asked: &HeaderMap) -> bool {
+pub(super) fn is_star(asked: &HeaderMap) -> bool {
     asked.get_all(IF_NONE_MATCH).iter().any(|tags| tags.as_bytes().trim_ascii() == b"*")
 }
 
@@ -159,10 +161,22 @@ pub(super) fn tagged(answer: &mut Answer, tag: &str) {
     set(answer, VARY, "accept-encoding");
 }
 
+/// Work off the runtime's threads is done on one core less than there are, so that it does not
+/// take the time of requests that are answered at once.
+static BACKGROUND: LazyLock<Semaphore> = LazyLock::new(|| {
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    Semaphore::new((cores - 1).max(1))
+});
+
 /// The result of work off the runtime's threads.
 pub(super) async fn in_background<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Problem> {
+    let permit = BACKGROUND.acquire().await.ok(); // it is never closed
+    let work = move || {
+        let _permit = permit;
+        work()
+    };
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|panic| Problem::Internal { log: reason(&panic), transient: false })
 }

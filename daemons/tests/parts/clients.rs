@@ -1,0 +1,154 @@
+//! Clients that read slowly, or not at all, and those that continue an interrupted download.
+
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::support::{Options, Rig, json, location, readings};
+
+const ALL: &str = "/api/query?startDate=2026-01-01&endDate=2026-01-31";
+
+/// Its own parameters of a query, so that its response is not another one's.
+const OTHER: &str = "/api/query?startDate=2026-01-01&endDate=2026-01-31&minAqi=1";
+
+#[tokio::test]
+async fn a_place_is_held_until_the_last_byte_has_been_sent() {
+    let rig = Rig::start(Options { in_flight: 1, workers: 0, ..Options::default() }).await;
+    rig.store.put(&readings(16_000)).await.unwrap(); // one page
+    let unread = rig.get(ALL).await;
+    assert_eq!(unread.status(), 200);
+    assert_eq!(rig.get(OTHER).await.status(), 202, "the place is taken");
+    let text = unread.text().await.unwrap();
+    assert_eq!(text.lines().count(), 16_001);
+    let freed = async {
+        while rig.get(OTHER).await.status() != 200 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), freed).await.expect("the place is free");
+}
+
+/// Reads a response, so many bytes at a time with a pause after each; returns how many there were.
+async fn read_slowly(rig: &Rig, path: &str, bytes: usize, pause: Duration) -> usize {
+    let address = rig.base.trim_start_matches("http://");
+    let mut client = TcpStream::connect(address).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    client.write_all(request.as_bytes()).await.unwrap();
+    let (mut read, mut buffer) = (0, vec![0; bytes]);
+    loop {
+        match client.read(&mut buffer).await {
+            Ok(0) | Err(_) => return read,
+            Ok(more) => read += more,
+        }
+        tokio::time::sleep(pause).await;
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_reads_steadily_gets_everything_and_one_that_is_too_slow_does_not() {
+    let window = Duration::from_millis(300);
+    let slow = (8 << 10, Duration::from_millis(10));
+    for (min_rate, is_served) in [(1000, true), (100_000_000, false)] {
+        let options = Options { write_timeout: window, min_rate, ..Options::default() };
+        let rig = Rig::start(options).await;
+        rig.store.put(&readings(40_000)).await.unwrap();
+        let whole = rig.get(ALL).await.bytes().await.unwrap().len();
+        let read = read_slowly(&rig, ALL, slow.0, slow.1).await;
+        assert_eq!(read > whole, is_served, "{read} bytes with the head, of {whole}");
+    }
+}
+
+/// A rig with a finished job of so many rows, its path and its file.
+async fn with_result(rows: usize) -> (Rig, String, Vec<u8>) {
+    let rig = Rig::start(Options::default()).await;
+    rig.store.put(&readings(rows)).await.unwrap();
+    let path = location(&rig.get_as_job(ALL).await);
+    let answer = rig.get(&format!("{path}?wait=30")).await;
+    assert_eq!(answer.status(), 200);
+    assert_eq!(answer.headers()["accept-ranges"], "bytes");
+    let file = answer.bytes().await.unwrap().to_vec();
+    (rig, path, file)
+}
+
+async fn get(rig: &Rig, path: &str, headers: &[(&str, &str)]) -> reqwest::Response {
+    let mut request = rig.http.get(format!("{}{path}", rig.base));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request.send().await.unwrap()
+}
+
+#[tokio::test]
+async fn parts_of_a_result_are_those_of_its_file() {
+    let (rig, path, file) = with_result(9_000).await;
+    let length = file.len();
+    let tag = rig.get(&path).await.headers()["etag"].to_str().unwrap().to_owned();
+    let parts = [
+        ("bytes=0-0".to_owned(), 0..1),
+        ("bytes=0-".to_owned(), 0..length),
+        ("bytes=-10".to_owned(), length - 10..length),
+        (format!("bytes={}-{}", length / 3, length * 2), length / 3..length),
+        ("bytes=262143-262144".to_owned(), 262_143..262_145),
+        ("bytes=262144-".to_owned(), 262_144..length),
+    ];
+    for (range, expected) in parts {
+        let answer = get(&rig, &path, &[("range", &range)]).await;
+        assert_eq!(answer.status(), 206, "{range}");
+        let content = format!("bytes {}-{}/{length}", expected.start, expected.end - 1);
+        assert_eq!(answer.headers()["content-range"], content.as_str());
+        assert_eq!(answer.headers()["etag"], tag.as_str());
+        assert!(answer.bytes().await.unwrap() == file[expected], "{range}");
+        // Also for clients that would take it compressed.
+        let headers = [("range", range.as_str()), ("accept-encoding", "gzip, zstd")];
+        let answer = get(&rig, &path, &headers).await;
+        assert_eq!(answer.headers().get("content-encoding"), None, "{range}");
+        assert_eq!(answer.status(), 206);
+    }
+    let beyond = get(&rig, &path, &[("range", &format!("bytes={length}-"))]).await;
+    assert_eq!(beyond.status(), StatusCode::RANGE_NOT_SATISFIABLE);
+    assert_eq!(beyond.headers()["content-range"], format!("bytes */{length}").as_str());
+    for ignored in ["bytes=0-1,5-6", "bytes=5-2", "lines=1-2", "bytes=x", ""] {
+        let answer = get(&rig, &path, &[("range", ignored)]).await;
+        assert_eq!(
+            (answer.status(), answer.content_length()),
+            (StatusCode::OK, Some(length as u64))
+        );
+    }
+    // Of another file, or for a request that is not a GET, the range does not count.
+    let other = get(&rig, &path, &[("range", "bytes=0-9"), ("if-range", "\"other\"")]).await;
+    assert_eq!(other.status(), 200);
+    let same = get(&rig, &path, &[("range", "bytes=0-9"), ("if-range", &tag)]).await;
+    assert_eq!(same.status(), 206);
+    let head = rig.http.head(format!("{}{path}", rig.base)).header("range", "bytes=0-9");
+    let head = head.send().await.unwrap();
+    assert_eq!(head.status(), 200);
+    assert_eq!(head.headers()["content-length"], length.to_string().as_str());
+    for known in [tag.as_str(), "*", &format!("\"x\", W/{tag}")] {
+        let answer = get(&rig, &path, &[("if-none-match", known)]).await;
+        assert_eq!(answer.status(), 304, "{known}");
+        assert_eq!(answer.headers()["etag"], tag.as_str());
+    }
+    assert_eq!(get(&rig, &path, &[("if-none-match", "\"other\"")]).await.status(), 200);
+}
+
+#[tokio::test]
+async fn a_download_that_was_cut_off_is_resumed_where_it_ended() {
+    let (rig, path, file) = with_result(9_000).await;
+    let mut answer = rig.get(&path).await;
+    let tag = answer.headers()["etag"].to_str().unwrap().to_owned();
+    let mut first = Vec::new();
+    while first.len() < file.len() / 2 {
+        first.extend_from_slice(&answer.chunk().await.unwrap().unwrap());
+    }
+    drop(answer);
+    let rest = format!("bytes={}-", first.len());
+    let answer = get(&rig, &path, &[("range", &rest), ("if-range", &tag)]).await;
+    assert_eq!(answer.status(), 206);
+    let rest = answer.bytes().await.unwrap();
+    assert!(rest.len() <= file.len() / 2 + 1);
+    assert!([first, rest.to_vec()].concat() == file);
+    let state = json(rig.get(&format!("{path}/status")).await).await;
+    assert_eq!(state["record"]["bytes"], file.len());
+}
