@@ -11,6 +11,7 @@
 //! same instant the last one wins.) `shared/<id>` marks a job requested by several clients, which
 //! none of them can cancel.
 
+mod fingerprint;
 mod record;
 
 use std::sync::Arc;
@@ -32,6 +33,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+pub(crate) use self::fingerprint::Fingerprints;
 pub(crate) use self::record::parts_of;
 pub use self::record::{Before, Comparison, Job, Made, Part, State, TimeRange};
 use crate::objects::Objects;

@@ -17,7 +17,13 @@ const SUMMARY_HOLDS: Duration = Duration::from_secs(30);
 /// Maximum number of concurrent interactive requests.
 const INTERACTIVE: usize = 8;
 
-/// How long an interactive request waits for a permit.
+/// Maximum number of concurrent heavy requests.
+const HEAVY: usize = 4;
+
+/// Maximum number of files of days that are made at the same time.
+const DAY_FILES: usize = 2;
+
+/// How long a request waits for a permit of these kinds.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// The permits for direct responses.
@@ -25,6 +31,8 @@ pub(super) struct AdmissionControl {
     all: Arc<Semaphore>,
     large: Arc<Semaphore>,
     interactive: Arc<Semaphore>,
+    heavy: Arc<Semaphore>,
+    day_files: Arc<Semaphore>,
     large_from: u64,
     summary: AsyncMutex<Option<(Instant, Summary)>>,
 }
@@ -47,17 +55,28 @@ impl AdmissionControl {
             all: Arc::new(Semaphore::new(limits.in_flight)),
             large: Arc::new(Semaphore::new(limits.large_in_flight)),
             interactive: Arc::new(Semaphore::new(INTERACTIVE)),
+            heavy: Arc::new(Semaphore::new(HEAVY)),
+            day_files: Arc::new(Semaphore::new(DAY_FILES)),
             large_from: limits.large,
             summary: AsyncMutex::default(),
         }
     }
 
-    /// A permit for an interactive request of the page. Such requests are short and have their own
-    /// permits, so that the page works while files use all of theirs.
+    /// A permit for an interactive request: of the map, a summary, a series, a size, or a query for
+    /// few rows. They have permits of their own, so that the page works while others use all of theirs.
     pub(super) async fn interactive(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        let permit = timeout(LONGEST_WAIT, Arc::clone(&self.interactive).acquire_owned()).await;
-        let busy = Problem::Busy("Too many concurrent requests. Retry in a moment.");
-        permit.ok().and_then(Result::ok).ok_or(busy)
+        wait_for(&self.interactive).await
+    }
+
+    /// A permit for a request that can read for seconds: the statement of an area, what is known of a
+    /// sensor.
+    pub(super) async fn heavy(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        wait_for(&self.heavy).await
+    }
+
+    /// A permit to make the file of a day, which can take longer.
+    pub(super) async fn day_file(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        wait_for(&self.day_files).await
     }
 
     /// Permits for a query; `None` if there is no capacity now.
@@ -95,6 +114,12 @@ impl AdmissionControl {
             }
         }
     }
+}
+
+async fn wait_for(permits: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Problem> {
+    let permit = timeout(LONGEST_WAIT, Arc::clone(permits).acquire_owned()).await;
+    let busy = Problem::Busy("Too many concurrent requests. Retry in a moment.");
+    permit.ok().and_then(Result::ok).ok_or(busy)
 }
 
 /// A keyed lock for concurrent equal requests (single flight): the second one finds the response of

@@ -188,10 +188,11 @@ fn read_wait(query: Option<&str>) -> Result<Duration, BadRequest> {
             let shown: String = name.chars().take(40).collect();
             return Err(BadRequest::new(shown, "unknown; the only field is wait"));
         }
-        let seconds = whole(&value).ok_or_else(|| {
-            BadRequest::new("wait", format!("seconds from 0 to {}", LONGEST_WAIT.as_secs()))
+        let seconds = whole(&value).map(Duration::from_secs).filter(|wait| *wait <= LONGEST_WAIT);
+        wait = seconds.ok_or_else(|| {
+            let expected = format!("expected seconds from 0 to {}", LONGEST_WAIT.as_secs());
+            BadRequest::new("wait", expected)
         })?;
-        wait = Duration::from_secs(seconds).min(LONGEST_WAIT);
     }
     Ok(wait)
 }

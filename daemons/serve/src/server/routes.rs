@@ -182,7 +182,7 @@ async fn answer_within(
                     window: part("window"),
                     name: part("file"),
                 };
-                days::answer(shared, path, &headers).await
+                days::answer(shared, path, &method, &headers).await
             }
             Route::Area => area::answer(shared, request.uri().query(), &headers).await,
             Route::Sensor => {
