@@ -49,7 +49,8 @@ const LONGEST: SignedDuration = SignedDuration::from_hours(48);
 /// - Temperature and humidity are the means of its valid hours' with 75 % of the day's hours.
 /// - Only hours in the same country count together.
 ///
-/// Days appear once they have an hour, so the last one can be incomplete.
+/// A day appears when it has ended by the data's own time: once the newest timestamp of the view is at
+/// or after the end of its last hour.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), airshed_store::Error> {
@@ -88,7 +89,8 @@ impl<V: View + ?Sized> LocalDays<V> {
         Self { zone, inner }
     }
 
-    /// The days of the query that can have hours, in order: of a UTC day, those that end in it.
+    /// The days of the query that can have hours and have ended, in order: of a UTC day, those that end
+    /// in it.
     async fn days(&self, query: &Query, after: Option<Position>) -> Result<Vec<Vec<Day>>, Error> {
         let Some((first, last)) = self.inner.summary().await?.extent else {
             return Ok(Vec::new());
@@ -99,13 +101,13 @@ impl<V: View + ?Sized> LocalDays<V> {
             None => Timestamp::MIN,
         };
         let from = from.max(query.from).max(first);
-        let until = query.until.min(last.saturating_add(LONGEST).unwrap_or(Timestamp::MAX));
         // The day that ends at `from` or later is that of the moment before: where a zone skips a
         // date, it is not the date before that of `from`.
         let before = from.saturating_sub(SignedDuration::from_nanos(1)).unwrap_or(Timestamp::MIN);
         let mut date = self.zone.to_datetime(before).date();
         let mut days: Vec<Vec<Day>> = Vec::new();
-        while let Some(day) = Day::of(date, &self.zone).filter(|day| day.end <= until) {
+        let is_wanted = |day: &Day| day.end <= query.until && day.has_ended(last);
+        while let Some(day) = Day::of(date, &self.zone).filter(is_wanted) {
             date = date.saturating_add(1.day());
             if day.end < from {
                 continue;
@@ -167,6 +169,11 @@ impl Day {
     /// The numbers of the hours that end after its start, and until its end.
     fn numbers(self) -> (i64, i64) {
         (self.start.as_second().div_euclid(HOUR) + 1, self.end.as_second().div_euclid(HOUR))
+    }
+
+    /// Whether its last hour is at or before the newest timestamp.
+    fn has_ended(self, newest: Timestamp) -> bool {
+        self.numbers().1 * HOUR <= newest.as_second()
     }
 
     /// The query for all its hours; `None` if it has none, as a date that a zone has skipped.
@@ -354,6 +361,10 @@ impl<V: View + ?Sized> View for LocalDays<V> {
 
     async fn version(&self, from: Timestamp, until: Timestamp) -> Result<Option<String>, Error> {
         let from = from.saturating_sub(LONGEST).unwrap_or(Timestamp::MIN);
-        self.inner.version(from, until).await
+        let Some(version) = self.inner.version(from, until).await? else { return Ok(None) };
+        // A reading after the range can end its last day.
+        let newest = self.inner.summary().await?.extent.map(|(_, newest)| newest);
+        let is_open = newest.is_none_or(|newest| newest < until);
+        Ok(Some(if is_open { format!("{version}-open") } else { version }))
     }
 }

@@ -230,8 +230,11 @@ impl Metadata {
             let fields = self.request.iter().map(|(name, value)| format!("{name}={value}"));
             lines.push(format!("Query: {}", fields.collect::<Vec<_>>().join("&")));
         }
-        let left_out = listed(self.query.without.names());
-        lines.push(format!("Left out: readings with the flags {left_out}"));
+        let left_out = self.query.without.names().collect::<Vec<_>>();
+        lines.push(match left_out.as_slice() {
+            [] => "Left out: no readings, whatever flags they have".to_owned(),
+            flags => format!("Left out: readings with any of the flags {}", flags.join(", ")),
+        });
         let flags = Flags::MEANINGS.iter();
         lines.extend(flags.map(|(flag, meaning)| format!("Flag {}: {meaning}", name_of(*flag))));
         for line in &mut lines {

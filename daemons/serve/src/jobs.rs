@@ -12,6 +12,7 @@
 //! none of them can cancel.
 
 mod download;
+mod fingerprint;
 mod record;
 
 use std::sync::Arc;
@@ -32,6 +33,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 pub use self::download::ResultFile;
+pub(crate) use self::fingerprint::Fingerprints;
 pub(crate) use self::record::parts_of;
 pub use self::record::{Before, Comparison, Job, Made, Part, State, TimeRange};
 use crate::objects::Objects;

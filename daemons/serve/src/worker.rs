@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug, error, error_span, info, warn};
 use uuid::Uuid;
 
-use crate::jobs::{Comparison, Job, Jobs, JobsError, Made, State, parts_of};
+use crate::jobs::{Comparison, Fingerprints, Job, Jobs, JobsError, Made, State, parts_of};
 use crate::message;
 use crate::networks::Networks;
 use crate::request::{BadRequest, QueryRequest};
@@ -286,19 +286,27 @@ impl Worker {
         *job = self.jobs.update(job, running()).await?;
         let Prepared { request, view, state } = self.prepare(request).await?;
         let readings = request.view_of(Arc::clone(&view));
+        let earlier = match job.again {
+            Some(id) => self.jobs.get(id).await?,
+            None => None,
+        };
         if state.is_some() {
             job.made_from = state;
             *job = self.jobs.update(job, running()).await?;
-            job.parts = parts_of(&request, readings.as_ref()).await?;
+            job.parts = parts_of(&request, earlier.as_ref(), readings.as_ref()).await?;
         }
+        let mut fingerprints = Fingerprints::new(&request, &job.parts)?;
         debug!(id = %job.id, attempts = job.attempts, "job begun");
 
         let mut writer = self.jobs.result_writer(job);
         let progress = Progress::default();
-        let writing = self.write_result(&mut writer, &request, view, &progress);
+        let writing = self.write_result(&mut writer, &request, view, &progress, &mut fingerprints);
         let written = self.write_alive(writing, &request, job, delivery, stop, &progress).await;
         let ended = match written {
-            Ok(state) => self.record(job, state, &request, readings.as_ref()).await,
+            Ok(state) => {
+                fingerprints.complete(&mut job.parts);
+                self.record(job, state, &request, earlier.as_ref(), readings.as_ref()).await
+            }
             Err(stopped) => {
                 // A writer that is closing cannot be aborted; its file is deleted below.
                 if !progress.closing.load(Relaxed) {
@@ -332,13 +340,12 @@ impl Worker {
         job: &mut Job,
         state: State,
         request: &QueryRequest,
+        earlier: Option<&Job>,
         readings: &dyn View,
     ) -> Result<Job, JobError> {
         let mut made = Made::of(&state, self.jobs.now(), request, &self.networks);
-        if let (Some(id), Some(made)) = (job.again, &mut made)
-            && let Some(earlier) = self.jobs.get(id).await?
-        {
-            made.compared = Comparison::with(&earlier, made, readings).await?;
+        if let (Some(earlier), Some(made)) = (earlier, &mut made) {
+            made.compared = Comparison::with(earlier, made, &job.parts, readings).await?;
         }
         job.made = made;
         Ok(self.jobs.update(job, state).await?)
@@ -391,6 +398,7 @@ impl Worker {
         request: &QueryRequest,
         view: Arc<dyn View>,
         progress: &Progress,
+        fingerprints: &mut Fingerprints,
     ) -> Result<State, JobError> {
         let mut encoder = request.encoder(self.networks.metadata(request))?;
         let mut file = ResultFile { writer, hash: Sha256::new(), bytes: 0 };
@@ -398,6 +406,7 @@ impl Worker {
         let mut pages = request.pages_of(view);
         while let Some(page) = pages.next().await.transpose()? {
             encoder.page(&mut text, &page)?;
+            fingerprints.add(&page)?;
             progress.rows.fetch_add(page.len() as u64, Relaxed);
             doubtful += page.implausible() as u64;
             file.take(&mut text).await?;

@@ -188,9 +188,16 @@ pub(super) struct Export {
     /// Only readings whose averaging period the index is defined for.
     #[arg(long)]
     strict: bool,
+    /// Averaging periods, such as 1h,day [default: all]
+    #[arg(long, value_name = "WINDOWS")]
+    window: Option<String>,
     /// Replace each 1-hour mean by a mean over the sensor's hours up to it: nowcast or 24h.
     #[arg(long)]
     mean: Option<RunningMean>,
+    /// Time zone, such as Europe/Berlin: of dates and times without an offset in --start and --end,
+    /// and of days (--window day), which are then computed from hours [default: UTC]
+    #[arg(long, value_name = "ZONE")]
+    tz: Option<String>,
     /// Bands of the index, such as Low,Moderate.
     #[arg(long)]
     range: Option<String>,
@@ -200,12 +207,21 @@ pub(super) struct Export {
     /// Highest index.
     #[arg(long)]
     max_aqi: Option<String>,
+    /// confirmed: only readings whose range reaches --min-aqi even at its low end.
+    #[arg(long, value_name = "ALARM")]
+    alarm: Option<String>,
     /// Networks, such as sensor.community.
     #[arg(long)]
     network: Option<String>,
     /// Sensor ids, prefixed by the network unless it is sensor.community, as in my-school:12.
     #[arg(long)]
     sensor: Option<String>,
+    /// Sensor models, such as SDS011.
+    #[arg(long, value_name = "MODELS")]
+    sensor_type: Option<String>,
+    /// Only sensors indoors (true) or outdoors (false).
+    #[arg(long, value_name = "BOOL")]
+    indoor: Option<bool>,
     /// Only within west,south,east,north, in degrees.
     #[arg(long, allow_hyphen_values = true)]
     bbox: Option<String>,
@@ -215,6 +231,12 @@ pub(super) struct Export {
     /// Exclude readings with one of these flags, such as counts,zero.
     #[arg(long, value_name = "FLAGS")]
     without: Option<String>,
+    /// plausible: exclude readings with a flag that makes them implausible; all [default: all]
+    #[arg(long)]
+    quality: Option<String>,
+    /// Maximum number of rows.
+    #[arg(long, value_name = "ROWS")]
+    limit: Option<u64>,
     /// Columns, in order; a file with `all` can be imported again.
     #[arg(long, default_value = "all")]
     columns: String,
@@ -338,21 +360,30 @@ impl Export {
         let format = self.format()?;
         let index = self.index.map(|index| index.to_string());
         let mean = self.mean.map(|mean| mean.to_string());
+        let indoor = self.indoor.map(|indoor| indoor.to_string());
+        let limit = self.limit.map(|limit| limit.to_string());
         let given = [
             ("startDate", self.start.as_deref()),
             ("endDate", self.end.as_deref()),
             ("country", self.country.as_deref()),
             ("index", index.as_deref()),
             ("strict", self.strict.then_some("true")),
+            ("window", self.window.as_deref()),
             ("mean", mean.as_deref()),
+            ("tz", self.tz.as_deref()),
             ("range", self.range.as_deref()),
             ("minAqi", self.min_aqi.as_deref()),
             ("maxAqi", self.max_aqi.as_deref()),
+            ("alarm", self.alarm.as_deref()),
             ("network", self.network.as_deref()),
             ("sensor", self.sensor.as_deref()),
+            ("sensorType", self.sensor_type.as_deref()),
+            ("indoor", indoor.as_deref()),
             ("bbox", self.bbox.as_deref()),
             ("near", self.near.as_deref()),
             ("without", self.without.as_deref()),
+            ("quality", self.quality.as_deref()),
+            ("limit", limit.as_deref()),
             ("columns", Some(self.columns.as_str())),
             ("format", format.as_deref()),
             ("dialect", self.dialect.as_deref()),
@@ -416,8 +447,13 @@ fn write_whole(path: &Path, text: &str) -> Result<(), Failure> {
 }
 
 /// Request fields whose flag has a different name.
-const RENAMED: [(&str, &str); 4] =
-    [("startDate", "start"), ("endDate", "end"), ("minAqi", "min-aqi"), ("maxAqi", "max-aqi")];
+const RENAMED: [(&str, &str); 5] = [
+    ("startDate", "start"),
+    ("endDate", "end"),
+    ("minAqi", "min-aqi"),
+    ("maxAqi", "max-aqi"),
+    ("sensorType", "sensor-type"),
+];
 
 /// The flag of a request field.
 fn flag_of(field: &str) -> &str {

@@ -1,6 +1,5 @@
 //! `publish`: the Parquet files of days, in a folder or a bucket.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use airshed::objects::Objects;
@@ -26,7 +25,7 @@ const RESTARTS: u32 = 3;
 
 #[derive(Args)]
 pub(super) struct Publish {
-    /// Folder (created if missing), or s3://BUCKET/PREFIX.
+    /// Folder (created if missing; also as file:FOLDER), or s3://BUCKET/PREFIX.
     #[arg(value_name = "TARGET")]
     target: String,
     /// First day (UTC).
@@ -65,14 +64,17 @@ impl Publish {
             return Err(bad_call(format!("--to: {last} has not ended (UTC)")));
         }
         if self.from > last {
-            return Err(bad_call(format!("--from: {} is after {last}", self.from)));
+            let word = if self.to.is_some() { "--to" } else { "yesterday (UTC), the last day" };
+            return Err(bad_call(format!("--from: {} is after {word}, {last}", self.from)));
         }
+        let mut readings = Readings::reach(&self).await?;
         let objects = Objects::open(&self.url()).await?;
         let bar = bar(0, "{spinner} {human_pos} files {msg} {elapsed}", "");
         let (mut files, mut rows) = (0u64, 0u64);
-        for date in self.from.series(1.day()).take_while(|date| *date <= last) {
+        let (first, last) = readings.days(self.from, last);
+        for date in first.series(1.day()).take_while(|date| *date <= last) {
             for window in &self.window {
-                let (of_day, file) = self.file(*window, date).await?;
+                let (of_day, file) = readings.file(*window, date).await?;
                 // A day without readings has no file, so that all files of a folder have rows.
                 if of_day == 0 {
                     continue;
@@ -87,40 +89,97 @@ impl Publish {
         }
         bar.finish_and_clear();
         say(format_args!("{files} files with {rows} readings"));
+        if files == 0 {
+            let windows: Vec<_> = self.window.iter().map(|window| window.name()).collect();
+            say(format_args!(
+                "airshed: there are no readings of {} ({}) on these days",
+                self.network,
+                windows.join(", ")
+            ));
+        }
         Ok(ExitCode::SUCCESS)
     }
 
     fn url(&self) -> String {
-        match self.target.starts_with("s3:") {
+        match self.target.starts_with("s3:") || self.target.starts_with("file:") {
             true => self.target.clone(),
-            false => format!("file:{}", PathBuf::from(&self.target).display()),
+            false => format!("file:{}", self.target),
         }
+    }
+}
+
+/// The readings to publish.
+struct Readings<'a> {
+    publish: &'a Publish,
+    reached: Reached,
+    /// The earliest and latest timestamp.
+    extent: Option<(Timestamp, Timestamp)>,
+}
+
+impl<'a> Readings<'a> {
+    async fn reach(publish: &'a Publish) -> Result<Self, Failure> {
+        let mut reached = publish.store.reach(Access::Read).await?;
+        let extent = match &mut reached {
+            Reached::Opened(store) => {
+                if !publish.networks.networks().contains(publish.network) {
+                    say(format_args!(
+                        "airshed: the terms of {0} are not known, as its files will say; \
+                         --network-terms {0}=ATTRIBUTION sets them",
+                        publish.network
+                    ));
+                }
+                store.summary().await?.extent
+            }
+            Reached::Held(client) => {
+                if publish.networks.are_given() || publish.store.names_models() {
+                    say(
+                        "airshed: another process has the store open; its own --network-terms and \
+                         --particulate-types apply to these files",
+                    );
+                }
+                client.expired(Timestamp::MIN).await?.extent
+            }
+        };
+        Ok(Self { publish, reached, extent })
+    }
+
+    /// Of a range of days, those that can have readings; an empty range if none can.
+    fn days(&self, first: Date, last: Date) -> (Date, Date) {
+        let Some((oldest, newest)) = self.extent else {
+            return (last, last.saturating_sub(1.day()));
+        };
+        let date = |moment| TimeZone::UTC.to_datetime(moment).date();
+        // The mean of a day has the timestamp of the next midnight.
+        (first.max(date(oldest).saturating_sub(1.day())), last.min(date(newest)))
     }
 
     /// The file of a day, and the number of its rows.
-    async fn file(&self, window: Window, date: Date) -> Result<(u64, Vec<u8>), Failure> {
-        let mut fields = fields_of_day(self.network, window, date);
-        if let Some(index) = self.index {
+    async fn file(&mut self, window: Window, date: Date) -> Result<(u64, Vec<u8>), Failure> {
+        let Publish { network, index, networks, store: flags, .. } = self.publish;
+        let mut fields = fields_of_day(*network, window, date);
+        if let Some(index) = index {
             fields += &format!("&index={index}");
         }
         let mut again = RESTARTS;
         loop {
             let mut file = Vec::new();
-            match self.store.reach(Access::Read).await? {
+            match &mut self.reached {
                 Reached::Opened(store) => {
                     let present = store.networks().await?;
-                    let request =
-                        control::export_request(&fields).map_err(|bad| bad.to_string())?;
-                    let request = request.at_home_in(&present);
-                    let metadata = self.networks.networks().metadata_of_copy(&request, &present);
+                    let request = control::export_request(&fields);
+                    let request = request.map_err(|bad| bad.to_string())?.at_home_in(&present);
+                    let metadata = networks.networks().metadata_of_copy(&request, &present);
                     let pages = request.pages_of(store.snapshot().await?);
                     let encoder = request.encoder(metadata)?;
                     let rows = transfer::export(pages, encoder, &mut file, |_| {}).await?;
                     return Ok((rows, file));
                 }
-                Reached::Held(mut client) => match client.export(&fields, &mut file).await {
+                Reached::Held(client) => match client.export(&fields, &mut file).await {
                     // The process that had the store open has exited.
-                    Err(failure) if failure.has_ended() && again > 0 => again -= 1,
+                    Err(failure) if failure.has_ended() && again > 0 => {
+                        again -= 1;
+                        self.reached = flags.reach(Access::Read).await?;
+                    }
                     rows => return Ok((rows?, file)),
                 },
             }

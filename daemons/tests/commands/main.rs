@@ -9,6 +9,7 @@ mod control;
 #[path = "../support/daemon.rs"]
 mod daemon;
 mod durability;
+mod exports;
 mod greedy;
 mod imports;
 mod live_means;

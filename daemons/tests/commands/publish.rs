@@ -77,7 +77,8 @@ fn days_are_published_alone_and_beside_a_server_alike() {
     }
 
     for (wrong, says) in [
-        (&["--from", "2099-01-01"][..], "is after"),
+        (&["--from", "2099-01-01"][..], "is after yesterday (UTC)"),
+        (&["--from", "2026-01-05", "--to", "2026-01-04"], "2026-01-05 is after --to, 2026-01-04"),
         (&["--from", "2026-01-01", "--to", "2099-01-01"], "has not ended"),
         (&["--from", "2026-01-01", "--window", "nowcast"], "is not stored"),
     ] {
@@ -86,4 +87,34 @@ fn days_are_published_alone_and_beside_a_server_alike() {
         assert!(text(&refused.stderr).contains(says), "{wrong:?}: {}", text(&refused.stderr));
     }
     assert!(!path.join("wrong").exists());
+}
+
+#[test]
+fn publish_says_when_there_is_nothing_or_nobody_to_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let publish = |target: &str, more: &[&str]| {
+        let done = run(path, &[&["publish", target, "--from", "0001-01-01"], more].concat());
+        (done.status.success(), text(&done.stderr).to_owned())
+    };
+    let (published, says) = publish("out", &[]);
+    assert!(!published && says.contains("there is no store at"), "{says}");
+    assert!(!path.join("out").exists());
+
+    let rows = "network,sensor_id,window,timestamp,P1\nmy-school,7,1h,2026-01-05T00:00:00Z,51\n";
+    fs::write(path.join("rows.csv"), rows).unwrap();
+    assert!(run(path, &["import", "rows.csv"]).status.success());
+    // Two thousand years, of which it looks at two days.
+    let (published, says) = publish("file:out", &["--network", "my-school"]);
+    assert!(published && says.contains("1 files with 1 readings"), "{says}");
+    assert!(says.contains("the terms of my-school are not known"), "{says}");
+    assert_eq!(files(&path.join("out")).len(), 1);
+    let terms = ["--network", "my-school", "--network-terms", "my-school=Our School, CC BY 4.0"];
+    let (published, says) = publish("out", &terms);
+    assert!(published && !says.contains("terms"), "{says}");
+    let (published, says) = publish("none", &["--window", "day"]);
+    let nothing = "there are no readings of sensor.community (day) on these days";
+    assert!(published && says.contains(nothing), "{says}");
+    let (published, says) = publish("rows.csv", &["--network", "my-school"]);
+    assert!(!published && says.contains("cannot create the folder rows.csv"), "{says}");
 }

@@ -1,8 +1,13 @@
 //! Days that have ended as Parquet files at lasting addresses.
 
-use jiff::SignedDuration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
 use parquet::file::reader::{FileReader, SerializedFileReader};
-use store::{Network, Reading, Window};
+use store::{Error, Memory, Network, Page, Position, Query, Reading, Store, Summary, View, Window};
+use tokio::sync::Semaphore;
 
 use super::support::{Options, Rig, at, json};
 
@@ -91,9 +96,15 @@ async fn a_day_is_a_file_of_which_parts_can_be_read() {
             (200.try_into().unwrap(), length)
         );
     }
-    assert_eq!(get(&rig, DAY, &[("if-none-match", &tag)]).await.status(), 304);
-    let head = rig.http.head(format!("{}{DAY}", rig.base)).send().await.unwrap();
+    for known in [&tag, "*", &format!("\"other\", {tag}")] {
+        assert_eq!(get(&rig, DAY, &[("if-none-match", known)]).await.status(), 304, "{known}");
+    }
+    // A range is for GET only.
+    let head = rig.http.head(format!("{}{DAY}", rig.base)).header("range", "bytes=0-3");
+    let head = head.send().await.unwrap();
+    assert_eq!(head.status(), 200);
     assert_eq!(header(&head, "content-length").unwrap(), length.to_string());
+    assert_eq!(header(&head, "content-range"), None);
 
     // A correction changes it, and a part of the old one is not a part of the new one.
     let mut corrected = Reading::new(7, Window::Hour, at("2026-01-10T05:00:00Z"));
@@ -123,7 +134,89 @@ async fn days_are_those_of_their_means_and_have_ended() {
     }
     let other: Network = "my-school".parse().unwrap();
     let other = format!("/data/{other}/1h/2026-01-10.parquet");
-    let other = get(&rig, &other, &[]).await.status();
-    assert!(other == 404 || other == 400, "{other}");
+    let other = get(&rig, &other, &[]).await;
+    assert_eq!(other.status(), 404);
+    assert_eq!(json(other).await["type"], "urn:airshed:problem:no-such-network");
     assert_eq!(get(&rig, "/data/sensor.community/1h/2026-01-10.csv", &[]).await.status(), 404);
+}
+
+/// A store whose hours cannot be read before the gate is open.
+#[derive(Clone)]
+struct Slow {
+    inner: Arc<Memory>,
+    gate: Arc<Semaphore>,
+    waiting: Arc<AtomicUsize>,
+}
+
+#[async_trait]
+impl View for Slow {
+    async fn query(&self, query: &Query, after: Option<Position>) -> Result<Page, Error> {
+        if query.windows == [Window::Hour] {
+            self.waiting.fetch_add(1, Ordering::Relaxed);
+            drop(self.gate.acquire().await);
+        }
+        self.inner.query(query, after).await
+    }
+
+    async fn summary(&self) -> Result<Summary, Error> {
+        self.inner.summary().await
+    }
+
+    async fn networks(&self) -> Result<Vec<Network>, Error> {
+        self.inner.networks().await
+    }
+}
+
+#[async_trait]
+impl Store for Slow {
+    async fn put(&self, batch: &[Reading]) -> Result<(), Error> {
+        self.inner.put(batch).await
+    }
+
+    async fn delete_before(&self, moment: Timestamp) -> Result<u64, Error> {
+        self.inner.delete_before(moment).await
+    }
+
+    async fn delete(&self, query: &Query) -> Result<u64, Error> {
+        self.inner.delete(query).await
+    }
+
+    async fn snapshot(&self) -> Result<Arc<dyn View>, Error> {
+        Ok(Arc::new(self.clone()))
+    }
+}
+
+/// However many files, statements and profiles are being made.
+#[tokio::test]
+async fn slow_days_leave_the_map_alone() {
+    let (inner, waiting) = (Arc::default(), Arc::default());
+    let store = Slow { inner, gate: Arc::new(Semaphore::new(0)), waiting };
+    let rig = Rig::start(Options {
+        store: Arc::new(store.clone()),
+        window: Some(Window::Day),
+        ..Options::default()
+    });
+    let rig = Arc::new(rig.await);
+    rig.store.put(&readings()[..100]).await.unwrap();
+    let asked = (1..=20).flat_map(|day| {
+        let area = format!("/api/area?country=DE&window=1h&date=2026-01-{day:02}");
+        [format!("/data/sensor.community/1h/2026-01-{day:02}.parquet"), area]
+    });
+    let asked: Vec<_> = asked
+        .map(|path| {
+            let rig = Arc::clone(&rig);
+            tokio::spawn(async move { rig.get(&path).await.status() })
+        })
+        .collect();
+    while store.waiting.load(Ordering::Relaxed) < 6 {
+        tokio::task::yield_now().await;
+    }
+    for path in ["/api/latest", "/api/summary?startDate=2026-01-01", "/api/series?sensor=1"] {
+        assert_eq!(rig.get(path).await.status(), 200, "{path}");
+    }
+    store.gate.close();
+    for one in asked {
+        assert!([200, 404].contains(&one.await.unwrap().as_u16()));
+    }
+    assert!(store.waiting.load(Ordering::Relaxed) >= 40, "each was made");
 }

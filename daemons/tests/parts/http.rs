@@ -225,6 +225,81 @@ async fn the_openapi_document_names_every_field_and_route() {
     assert_eq!(routes, known);
 }
 
+/// A field of the query, with a value that is valid beside [`ALL`].
+fn example(field: &str) -> &'static str {
+    match field {
+        "startDate" => "2026-01-01",
+        "endDate" => "2026-01-31",
+        "index" => "us_aqi",
+        "strict" | "bom" | "metadata" | "indoor" => "true",
+        "country" => "DE",
+        "range" => "Low",
+        "minAqi" => "2",
+        "maxAqi" => "5",
+        "alarm" => "confirmed",
+        "columns" => "timestamp",
+        "format" => "csv",
+        "dialect" => "spreadsheet",
+        "delimiter" => "comma",
+        "decimal" => "point",
+        "network" => "sensor.community",
+        "sensor" => "7",
+        "sensorType" => "SDS011",
+        "window" => "day",
+        "mean" => "24h",
+        "tz" => "Europe/Berlin",
+        "bbox" => "0,0,1,1",
+        "near" => "0,0,1",
+        "without" => "zero",
+        "quality" => "all",
+        "limit" => "5",
+        other => panic!("{other} has no example"),
+    }
+}
+
+#[tokio::test]
+async fn the_openapi_document_names_the_fields_that_each_route_takes() {
+    let rig = Rig::start(Options { window: Some(store::Window::Day), ..Options::default() }).await;
+    let document = json(rig.get("/openapi.json").await).await;
+    let shared = &document["components"]["parameters"];
+    for (route, needed) in [
+        ("/api/query", ""),
+        ("/api/query.csv-metadata.json", ""),
+        ("/api/estimate", ""),
+        ("/api/latest", ""),
+        ("/api/summary", ""),
+        ("/api/series", "sensor=7"),
+        ("/api/area", "bbox=0,0,1,1"),
+    ] {
+        let listed = document["paths"][route]["get"]["parameters"].as_array().unwrap();
+        let listed: Vec<_> = listed
+            .iter()
+            .map(|one| match one["$ref"].as_str() {
+                None => one["name"].as_str().unwrap(),
+                Some(name) => shared[name.rsplit('/').next().unwrap()]["name"].as_str().unwrap(),
+            })
+            .collect();
+        for field in airshed::request::FIELDS {
+            let mut fields = vec![("startDate", "2026-01-01"), ("endDate", "2026-01-31")];
+            fields.extend(needed.split_once('='));
+            match field {
+                "alarm" => fields.push(("minAqi", "2")),
+                "mean" => fields.push(("window", "24h")),
+                _ => {}
+            }
+            let others = if field == "near" { "bbox" } else { field };
+            fields.retain(|(name, _)| *name != field && *name != others);
+            fields.push((field, example(field)));
+            let query: Vec<_> =
+                fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let answer = rig.get(&format!("{route}?{}", query.join("&"))).await;
+            let is_refused = answer.status() == 400;
+            let text = answer.text().await.unwrap();
+            assert_eq!(is_refused, !listed.contains(&field), "{route}?{}: {text}", query.join("&"));
+        }
+    }
+}
+
 #[tokio::test]
 async fn readiness_and_metrics_tell_the_datas_age() {
     let rig = Rig::start(Options::default()).await;

@@ -179,6 +179,7 @@ async fn latest_at_an_earlier_moment_and_filtered() {
         ("/api/estimate?country=DE", "startDate"),
         ("/api/estimate?startDate=2026-01-01&endDate=2026-01-02&limit=0", "limit"),
         ("/api/results/00000000-0000-4000-8000-000000000000/status?wait=x", "wait"),
+        ("/api/results/00000000-0000-4000-8000-000000000000?wait=61", "wait"),
     ] {
         let refused = rig.get(path).await;
         assert_eq!(refused.status(), 400, "{path}");

@@ -129,6 +129,27 @@ async fn made_again_a_file_is_equal_or_the_days_that_changed_are_named() {
     }
 }
 
+/// Not days on which only other readings have changed, and not those that were there and are again.
+#[tokio::test]
+async fn the_days_that_changed_are_those_of_the_files_rows() {
+    let rig = Rig::start(Options::default()).await;
+    let four: Vec<_> = (1..=4).flat_map(|day| [reading(7, day, 20), reading(8, day, 20)]).collect();
+    rig.store.put(&four).await.unwrap();
+    let path = format!("{QUERY}&sensor=7&columns=timestamp,P1");
+    let (job, _) = made(&rig, &path).await;
+    rig.store.put(&[reading(8, 1, 99), reading(9, 2, 5), reading(7, 3, 30)]).await.unwrap();
+    let (second, compared) = again(&rig, &job).await;
+    let third = value!([{ "from": "2026-01-03T00:00:00Z", "until": "2026-01-03T23:59:59Z" }]);
+    assert_eq!(compared["changed"], third);
+    // A column that the file does not have.
+    let moved = Reading { location: Some(5), ..reading(7, 4, 20) };
+    rig.store.put(&[moved, reading(7, 3, 20)]).await.unwrap();
+    let (_, compared) = again(&rig, &second).await;
+    assert_eq!((&compared["equal"], &compared["changed"]), (&value!(false), &third));
+    let (_, compared) = again(&rig, &job).await;
+    assert_eq!((&compared["equal"], &compared["changed"]), (&value!(true), &value!([])));
+}
+
 #[tokio::test]
 async fn only_a_job_with_a_file_can_be_made_again() {
     let rig = Rig::start(Options { workers: 0, ..Options::default() }).await;

@@ -69,7 +69,7 @@ async fn a_long_series_is_thinned_to_means_and_extremes() {
             let mean = |group: &[&Reading]| {
                 let values = values(group, get);
                 let sum: Decimal = values.iter().sum();
-                Some(float((sum / Decimal::from(values.len())).trunc_with_scale(2)))
+                Some(float((sum / Decimal::from(values.len())).round_dp(6)))
             };
             assert_eq!(numbers(&series[name]), of(&mean), "{points} {name}");
             let least = |group: &[&Reading]| values(group, get).into_iter().min().map(float);

@@ -102,6 +102,10 @@ async fn days_are_also_those_of_a_time_zone() {
     assert_eq!(row_of(&rig, &format!("{day}&tz=UTC")).await, "2026-01-11T00:00:00Z,24,,,day");
     // The rest of the hours is too little of the next day, for which there is no index.
     let next = berlin.replace("2026-01-10", "2026-01-11");
+    assert_eq!(rig.get(&next).await.status(), 404, "a day that has not ended by the data");
+    let mut later = readings(&[Window::Hour]).remove(0);
+    (later.sensor, later.timestamp) = (8.into(), at("2026-01-11T23:30:00Z"));
+    rig.store.put(&[later]).await.unwrap();
     assert_eq!(row_of(&rig, &next).await, "2026-01-11T23:00:00Z,24,1,low_capture,day");
     assert_eq!(rig.get(&format!("{next}&minAqi=2")).await.status(), 404);
     // As a job, whose file says the same.
@@ -127,6 +131,12 @@ async fn days_are_also_those_of_a_time_zone() {
     assert_eq!(row_of(&rig, &one).await, "2026-01-10T10:00:00Z");
     let one = format!("{hours}=2026-01-10T05:00Z&endDate=2026-01-10T05:59:59Z");
     assert_eq!(row_of(&rig, &one).await, "2026-01-10T05:00:00Z");
+
+    // UTC has several names, and the days that are stored.
+    for utc in ["UTC", "Etc/UTC", "etc/utc", "Zulu", "GMT", "Etc/GMT-0"] {
+        let text = row_of(&rig, &format!("{day}&tz={utc}")).await;
+        assert_eq!(text, "2026-01-11T00:00:00Z,24,,,day", "{utc}");
+    }
 
     for refused in
         ["tz=Europe/Berlim&window=day", "tz=Europe/Berlin", "tz=Europe/Berlin&window=day,1h"]

@@ -1,6 +1,8 @@
 //! What several tests need: real data, a server of our own, a feed that misbehaves.
 #![allow(dead_code, reason = "each of the test binaries uses a part of it")]
 
+mod client;
+
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -25,6 +27,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+use self::client::Client;
 
 /// The real measurements beside the project; they are not part of it.
 pub(super) fn shared_data(path: &str) -> Option<PathBuf> {
@@ -74,7 +78,7 @@ pub(super) struct Rig {
     pub queues: Queues,
     pub stop: CancellationToken,
     pub server: JoinHandle<()>,
-    pub http: reqwest::Client,
+    pub http: Client,
 }
 
 pub(super) struct Options {
@@ -169,7 +173,7 @@ impl Rig {
             };
             tokio::spawn(worker::run(worker, stop.clone()));
         }
-        let http = reqwest::Client::builder().no_gzip().build().unwrap();
+        let http = Client::new();
         Self { base, store, jobs, queues, stop, server, http }
     }
 

@@ -68,7 +68,9 @@ fn reading(start: Timestamp, place: usize, one: One) -> Reading {
     reading
 }
 
+/// Means of the days that have ended when the newest reading is the present.
 fn obvious(of: &[Reading], zone: &TimeZone) -> Vec<Reading> {
+    let newest = of.iter().map(|reading| reading.timestamp).max();
     let number = |moment: Timestamp| (moment.as_second() + HOUR - 1).div_euclid(HOUR);
     let end = |number: i64| Timestamp::from_second(number * HOUR).unwrap();
     let date = |number| {
@@ -140,7 +142,12 @@ fn obvious(of: &[Reading], zone: &TimeZone) -> Vec<Reading> {
             ..(*hours.last().unwrap()).clone()
         }
     };
-    days.iter().map(mean).collect()
+    // The last full hour of a day is at its end, or less than an hour before.
+    let has_ended = |mean: &Reading| {
+        let last_hour = mean.timestamp.as_second().div_euclid(HOUR) * HOUR;
+        newest.is_some_and(|newest| newest.as_second() >= last_hour)
+    };
+    days.iter().map(mean).filter(has_ended).collect()
 }
 
 proptest! {
@@ -214,4 +221,29 @@ fn pages_of_days_continue() {
     expected.sort_by_key(Position::of);
     assert_eq!(rows.len(), 9_000 * 4);
     assert!(rows == expected);
+}
+
+/// A reading after the time range ends its last day, which the version tells.
+#[test]
+fn a_day_appears_when_the_data_are_past_its_end() {
+    let store = Arc::new(Memory::new());
+    let zone = TimeZone::get("Europe/Berlin").unwrap();
+    let reading = |sensor, moment: &str| {
+        let mut hour = Reading::new(sensor, Window::Hour, moment.parse().unwrap());
+        hour.pm10 = Some(20.into());
+        hour
+    };
+    let hours = (0..23).map(|hour| reading(7, &format!("2026-02-01T{hour:02}:00:00Z")));
+    block_on(store.put(&hours.collect::<Vec<_>>())).unwrap();
+    let end: Timestamp = "2026-02-01T23:00:00Z".parse().unwrap();
+    let query = Query::new(Timestamp::MIN, end);
+    let days = LocalDays::new(Arc::clone(&store), zone);
+    assert!(block_on(all(&days, &query)).is_empty(), "an hour of it is still to come");
+    let version = || block_on(days.version(query.from, query.until)).unwrap();
+    let open = version();
+    block_on(store.put(&[reading(8, "2026-02-01T23:00:01Z")])).unwrap();
+    let found = block_on(all(&days, &query));
+    assert_eq!(found.len(), 1);
+    assert_eq!((found[0].timestamp, found[0].hours), (end, Some(23)));
+    assert!(open.is_none() || version() != open);
 }

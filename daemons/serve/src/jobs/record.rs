@@ -229,8 +229,9 @@ pub struct Comparison {
     pub equal: bool,
     /// The earlier file.
     pub before: Before,
-    /// The parts of the time range whose readings have changed, as the versions of the store tell:
-    /// maybe others than those of the query. `None` if the store has no versions.
+    /// The parts of the time range whose rows in the file have changed; of a file of an earlier
+    /// version of Airshed, whose readings have, maybe others than those of the query. `None` if the
+    /// store has no versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changed: Option<Vec<TimeRange>>,
 }
@@ -270,13 +271,18 @@ pub struct Part {
     pub range: TimeRange,
     /// The version of its readings.
     pub version: String,
+    /// The hash of its rows in the file, once that is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<String>,
 }
 
 impl Comparison {
-    /// Compares a new file with that of an earlier job; `None` if that has made none.
+    /// Compares a new file, with the hashes of its parts, with that of an earlier job; `None` if that
+    /// has made none.
     pub(crate) async fn with(
         earlier: &Job,
         made: &Made,
+        parts: &[Part],
         view: &dyn View,
     ) -> Result<Option<Self>, store::Error> {
         let Some(before) = &earlier.made else { return Ok(None) };
@@ -290,10 +296,13 @@ impl Comparison {
             sha256: before.sha256.clone(),
         };
         let mut changed = (!earlier.parts.is_empty()).then(Vec::new);
-        for Part { range, version } in &earlier.parts {
-            if let Some(changed) = &mut changed
-                && view.version(range.from, range.until).await?.as_ref() != Some(version)
-            {
+        for Part { range, version, rows } in &earlier.parts {
+            let now = parts.iter().find(|part| part.range == *range);
+            let is_equal = match (rows, now.and_then(|now| now.rows.as_ref())) {
+                (Some(rows), Some(now)) => rows == now,
+                _ => view.version(range.from, range.until).await?.as_ref() == Some(version),
+            };
+            if let Some(changed) = changed.as_mut().filter(|_| !is_equal) {
                 changed.push(*range);
             }
         }
@@ -301,21 +310,29 @@ impl Comparison {
     }
 }
 
-/// The parts of a query's time range, each with the version of its readings in a view: its days, or
-/// equal numbers of days if there are too many. None if the view has no versions.
+/// The parts of a query's time range, each with the version of its readings in a view: those of the job
+/// that is made again, otherwise its days, or equal numbers of days if there are too many. None if the
+/// view has no versions.
 pub(crate) async fn parts_of(
     request: &QueryRequest,
+    earlier: Option<&Job>,
     view: &dyn View,
 ) -> Result<Vec<Part>, store::Error> {
-    let whole = TimeRange { from: request.query.from, until: request.query.until };
-    let extent = match whole.until.duration_since(whole.from) > WITHOUT_EXTENT {
-        true => view.summary().await?.extent,
-        false => Some((whole.from, whole.until)),
+    let ranges = match earlier.map(|job| job.parts.as_slice()).unwrap_or_default() {
+        [] => {
+            let whole = TimeRange { from: request.query.from, until: request.query.until };
+            let extent = match whole.until.duration_since(whole.from) > WITHOUT_EXTENT {
+                true => view.summary().await?.extent,
+                false => Some((whole.from, whole.until)),
+            };
+            whole.parts(extent)
+        }
+        same => same.iter().map(|part| part.range).collect(),
     };
     let mut parts = Vec::new();
-    for range in whole.parts(extent) {
+    for range in ranges {
         match view.version(range.from, range.until).await? {
-            Some(version) => parts.push(Part { range, version }),
+            Some(version) => parts.push(Part { range, version, rows: None }),
             None => return Ok(Vec::new()),
         }
     }

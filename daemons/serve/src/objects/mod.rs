@@ -64,7 +64,7 @@ impl Objects {
             return Err(OpenError(message));
         };
         let unusable = |error: &dyn std::error::Error| {
-            OpenError(format!("cannot create the results directory {folder}: {error}"))
+            OpenError(format!("cannot create the folder {folder}: {error}"))
         };
         std::fs::create_dir_all(folder).map_err(|error| unusable(&error))?;
         let files = LocalFileSystem::new_with_prefix(folder).map_err(|error| unusable(&error))?;

@@ -1,7 +1,7 @@
 //! The bounds of a query: its first and last timestamp, its lowest and highest index.
 
 use jiff::civil::{Date, DateTime};
-use jiff::tz::TimeZone;
+use jiff::tz::{Offset, TimeZone};
 use jiff::{SignedDuration, Timestamp, ToSpan};
 
 /// Which bound.
@@ -87,11 +87,15 @@ pub(super) fn read_moment(text: &str, end: End, calendar: &Calendar) -> Result<T
 }
 
 /// A time zone by its name in the IANA database, of which jiff has a copy: the same on every machine.
+/// UTC has several names there, and is one zone.
 pub(super) fn read_zone(text: &str) -> Result<TimeZone, String> {
-    TimeZone::get(text).map_err(|_| {
+    let zone = TimeZone::get(text).map_err(|_| {
         "not a time zone; expected a name of the IANA time zone database, such as Europe/Berlin"
             .to_owned()
-    })
+    })?;
+    let is_fixed = zone.preceding(Timestamp::MAX).next().is_none();
+    let is_utc = is_fixed && zone.to_offset(Timestamp::MAX) == Offset::UTC;
+    Ok(if is_utc { TimeZone::UTC } else { zone })
 }
 
 /// A bound of the index; `None` for one at or beyond the end of the scale, which has no effect. The

@@ -163,8 +163,8 @@ impl<'a> RawFields<'a> {
         };
         if let Some(other) = query.windows.iter().find(|window| **window != mean.window()) {
             let reason = format!(
-                "mean={mean} is computed from 1-hour means; {other} is a \
-                                  different averaging period"
+                "mean={mean} returns means of {}, not of {other}: leave window out",
+                mean.window()
             );
             return Err(BadRequest::new("window", reason));
         }

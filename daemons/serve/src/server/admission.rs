@@ -20,7 +20,13 @@ const INTERACTIVE: usize = 8;
 /// Maximum number of concurrent downloads of results: each holds a megabyte at most.
 const DOWNLOADS: usize = 128;
 
-/// How long a request waits for a permit.
+/// Maximum number of concurrent heavy requests.
+const HEAVY: usize = 4;
+
+/// Maximum number of files of days that are made at the same time.
+const DAY_FILES: usize = 2;
+
+/// How long a request waits for a permit of these kinds.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// The permits for direct responses.
@@ -29,6 +35,8 @@ pub(super) struct AdmissionControl {
     large: Arc<Semaphore>,
     interactive: Arc<Semaphore>,
     downloads: Arc<Semaphore>,
+    heavy: Arc<Semaphore>,
+    day_files: Arc<Semaphore>,
     large_from: u64,
     summary: AsyncMutex<Option<(Instant, Summary)>>,
 }
@@ -52,22 +60,33 @@ impl AdmissionControl {
             large: Arc::new(Semaphore::new(limits.large_in_flight)),
             interactive: Arc::new(Semaphore::new(INTERACTIVE)),
             downloads: Arc::new(Semaphore::new(DOWNLOADS)),
+            heavy: Arc::new(Semaphore::new(HEAVY)),
+            day_files: Arc::new(Semaphore::new(DAY_FILES)),
             large_from: limits.large,
             summary: AsyncMutex::default(),
         }
     }
 
-    /// A permit for an interactive request of the page. Such requests are short and have their own
-    /// permits, so that the page works while files use all of theirs.
+    /// A permit for an interactive request: of the map, a summary, a series, a size, or a query for
+    /// few rows. They have permits of their own, so that the page works while others use all of theirs.
     pub(super) async fn interactive(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        let busy = Problem::Busy("Too many concurrent requests. Retry in a moment.");
-        one_of(&self.interactive).await.ok_or(busy)
+        wait_for(&self.interactive).await
+    }
+
+    /// A permit for a request that can read for seconds: the statement of an area, what is known of a
+    /// sensor.
+    pub(super) async fn heavy(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        wait_for(&self.heavy).await
+    }
+
+    /// A permit to make the file of a day, which can take longer.
+    pub(super) async fn day_file(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        wait_for(&self.day_files).await
     }
 
     /// A permit for the download of a result.
     pub(super) async fn download(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        let busy = Problem::Busy("Too many concurrent downloads. Retry in a moment.");
-        one_of(&self.downloads).await.ok_or(busy)
+        wait_for(&self.downloads).await
     }
 
     /// Permits for a query; `None` if there is no capacity now.
@@ -107,8 +126,10 @@ impl AdmissionControl {
     }
 }
 
-async fn one_of(permits: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
-    timeout(LONGEST_WAIT, Arc::clone(permits).acquire_owned()).await.ok()?.ok()
+async fn wait_for(permits: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Problem> {
+    let permit = timeout(LONGEST_WAIT, Arc::clone(permits).acquire_owned()).await;
+    let busy = Problem::Busy("Too many concurrent requests. Retry in a moment.");
+    permit.ok().and_then(Result::ok).ok_or(busy)
 }
 
 /// A keyed lock for concurrent equal requests (single flight): the second one finds the response of

@@ -57,7 +57,7 @@ pub(super) async fn answer(
             None => {}
         }
     }
-    let _permit = shared.admission.interactive().await?;
+    let _permit = shared.admission.heavy().await?;
     let found = Found::read(Arc::clone(&view), &request, window).await?;
     if found.statements.is_empty() && found.complete {
         return Err(no_data(&request, &view).await);

@@ -4,7 +4,7 @@ use airshed_common::reason;
 use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
-use store::Window;
+use store::{Network, Window};
 
 use super::answer::{Answer, respond, set};
 use super::html;
@@ -38,6 +38,8 @@ pub(super) enum Problem {
     },
     /// The path does not exist.
     NoSuchPath,
+    /// The path names a network that is not served.
+    NoSuchNetwork(Network),
     /// The day of a file has not ended.
     NotEnded,
     /// The path exists, but does not support the method.
@@ -156,6 +158,12 @@ impl Problem {
                 "no-such-path",
                 "Not found",
                 "No such path. See /openapi.json for the API.".to_owned(),
+            ),
+            Self::NoSuchNetwork(network) => (
+                StatusCode::NOT_FOUND,
+                "no-such-network",
+                "Not found",
+                format!("`{network}` is not a network of this server. /api/summary lists those."),
             ),
             Self::NotEnded => (
                 StatusCode::NOT_FOUND,

@@ -27,7 +27,7 @@ use super::file::{RowCounts, describe_file};
 use super::frames::FRAME;
 use super::problem::Problem;
 use super::range::{Requested, requested, set_part, unsatisfiable};
-use super::whole::{is_known, is_star, tagged, unchanged};
+use super::whole::{is_satisfied, tagged, unchanged};
 use super::{JobBackend, Shared, html, query, sidecar};
 use crate::jobs::{Cancellation, Job, State};
 use crate::request::{BadRequest, QueryRequest, whole};
@@ -154,7 +154,7 @@ async fn file(
         let log = format!("the result of {} has {length} bytes instead of {bytes}", job.id);
         return Err(Problem::Internal { log, transient: false });
     }
-    if is_known(tag, headers) || is_star(headers) {
+    if is_satisfied(tag, headers) {
         return Ok(unchanged(tag, HeaderMap::new()));
     }
     let part = match requested(headers, tag, bytes) {
@@ -212,10 +212,11 @@ fn read_wait(query: Option<&str>) -> Result<Duration, BadRequest> {
             let shown: String = name.chars().take(40).collect();
             return Err(BadRequest::new(shown, "unknown; the only field is wait"));
         }
-        let seconds = whole(&value).ok_or_else(|| {
-            BadRequest::new("wait", format!("seconds from 0 to {}", LONGEST_WAIT.as_secs()))
+        let seconds = whole(&value).map(Duration::from_secs).filter(|wait| *wait <= LONGEST_WAIT);
+        wait = seconds.ok_or_else(|| {
+            let expected = format!("expected seconds from 0 to {}", LONGEST_WAIT.as_secs());
+            BadRequest::new("wait", expected)
         })?;
-        wait = Duration::from_secs(seconds).min(LONGEST_WAIT);
     }
     Ok(wait)
 }

@@ -75,7 +75,7 @@ impl Profile {
         let &[sensor] = request.query.sensors.as_slice() else {
             return Err(BadRequest::new("sensor", "expected the id of one sensor").into());
         };
-        let _permit = shared.admission.interactive().await?;
+        let _permit = shared.admission.heavy().await?;
         let summary = shared.server.store.summary().await?;
         let nothing = || Problem::NoData { others: Vec::new() };
         let extent = summary.extent.ok_or_else(nothing)?;

@@ -75,7 +75,7 @@ impl Whole {
 
     /// The response in the client's preferred encoding, or `304`.
     pub(super) async fn respond(&self, asked: &HeaderMap) -> Result<Answer, Problem> {
-        if is_known(&self.tag, asked) || is_star(asked) {
+        if is_satisfied(&self.tag, asked) {
             return Ok(unchanged(&self.tag, self.headers.clone()));
         }
         let (encoding, body) = match encoding::chosen(asked).filter(|_| self.effort != Effort::None)
@@ -118,8 +118,13 @@ pub(super) fn is_known(tag: &str, asked: &HeaderMap) -> bool {
     tags_in(asked).any(|known| known == opaque(tag))
 }
 
-/// Whether the client asks for a response only if there is none.
-pub(super) fn is_star(asked: &HeaderMap) -> bool {
+/// Whether the client asks for nothing, now that there is a response with this tag: it has it, or asks
+/// for one only if there is none (`*`).
+pub(super) fn is_satisfied(tag: &str, asked: &HeaderMap) -> bool {
+    is_known(tag, asked) || is_star(asked)
+}
+
+fn is_star(asked: &HeaderMap) -> bool {
     asked.get_all(IF_NONE_MATCH).iter().any(|tags| tags.as_bytes().trim_ascii() == b"*")
 }
 

@@ -46,6 +46,9 @@ fn is_unknown(values: &[Option<Number>]) -> bool {
     values.iter().all(Option::is_none)
 }
 
+/// The maximum number of decimals of a mean. Its index is that of the mean before it is rounded.
+const DECIMALS: u32 = 6;
+
 /// The columns of [`Values`].
 const VALUES: [Column; 4] = [Column::P1, Column::P2, Column::Temperature, Column::Humidity];
 
@@ -177,7 +180,9 @@ impl Points {
             [mean.pm10, mean.pm25, ..] = means;
             // Without an index if no reading has one.
             let index = interval.index.and_then(|_| mean.index_by(standard)).map(Index::place);
-            columns.push(interval.last, means, index);
+            // Half to even, so that many means have no bias.
+            let rounded = means.map(|mean| mean.map(|mean| mean.round_dp(DECIMALS)));
+            columns.push(interval.last, rounded, index);
             extremes.push(interval);
         }
         columns.interval = Some(self.interval);
@@ -210,8 +215,7 @@ impl Spread {
         self.greatest = Some(self.greatest.map_or(value, |greatest| greatest.max(value)));
     }
 
-    /// Truncated to two decimals, as most sensors have.
     fn mean(self) -> Option<Decimal> {
-        Some(self.sum.checked_div(self.count.into())?.trunc_with_scale(2))
+        self.sum.checked_div(self.count.into())
     }
 }
