@@ -155,7 +155,7 @@ fn byte_offset(file: &[u8], line: usize, column: usize) -> usize {
 
 /// A JSON object; serde would also take an array, for the fields in order.
 #[derive(Default)]
-struct Object<T>(T);
+pub(crate) struct Object<T>(pub(crate) T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -246,8 +246,9 @@ struct SensorType<'a> {
     name: Option<&'a RawValue>,
 }
 
+/// A value and its name.
 #[derive(Deserialize)]
-struct DataValue<'a> {
+pub(crate) struct DataValue<'a> {
     #[serde(borrow, default)]
     value_type: Option<&'a RawValue>,
     #[serde(skip)]
@@ -337,7 +338,7 @@ fn values<'a>(part: &'a RawValue, left_out: &mut Vec<String>) -> Vec<Object<Data
 }
 
 /// The kind of a diagnostic, and its reason.
-type Why = (DiagnosticKind, String);
+pub(crate) type Why = (DiagnosticKind, String);
 
 /// The state of parsing.
 struct Reader {
@@ -415,8 +416,8 @@ impl Reader {
         let left_out = left_out.into_iter().map(|reason| (DiagnosticKind::FieldLeftOut, reason));
         let mut diagnostics: Vec<_> = left_out.collect();
         let values = record.sensordatavalues.unwrap_or_default();
-        let pm10 = particulates(&values, PM10, &mut diagnostics);
-        let pm25 = particulates(&values, PM25, &mut diagnostics);
+        let pm10 = value_of(&values, PM10, &mut diagnostics);
+        let pm25 = value_of(&values, PM25, &mut diagnostics);
         if pm10.is_none() && pm25.is_none() {
             let unreadable = diagnostics.into_iter().map(|(_, reason)| reason).collect::<Vec<_>>();
             return match unreadable.is_empty() {
@@ -523,7 +524,7 @@ fn parsed<T: std::str::FromStr>(text: &str) -> Option<T> {
 }
 
 /// The first numeric value of a kind; all other values of that kind are reported.
-fn particulates(
+pub(crate) fn value_of(
     values: &[Object<DataValue<'_>>],
     kind: &str,
     diagnostics: &mut Vec<Why>,
@@ -587,7 +588,7 @@ fn id(text: &str) -> Option<u64> {
 }
 
 /// The text of a JSON string or number; none for anything else.
-fn scalar(value: &RawValue) -> Option<Cow<'_, str>> {
+pub(crate) fn scalar(value: &RawValue) -> Option<Cow<'_, str>> {
     let text = value.get();
     match text.as_bytes().first()? {
         b'"' => match text.as_bytes().contains(&b'\\') {

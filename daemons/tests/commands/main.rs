@@ -13,6 +13,7 @@ mod imports;
 mod live_means;
 mod loadtest;
 mod publish;
+mod push;
 mod sidecars;
 #[path = "../support/mod.rs"]
 mod support;

@@ -19,6 +19,7 @@ mod live_means;
 mod metadata;
 mod networks;
 mod page;
+mod push;
 mod quality;
 mod records;
 mod request;

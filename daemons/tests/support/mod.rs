@@ -12,6 +12,7 @@ use airshed::feed_status::FeedStatus;
 use airshed::jobs::Jobs;
 use airshed::networks::Networks;
 use airshed::objects::Objects;
+use airshed::push::PushReceiver;
 use airshed::server::{CorsOrigins, JobBackend, Limits, Server, run};
 use airshed::source::{Fetcher, Source};
 use airshed::telemetry;
@@ -93,6 +94,8 @@ pub(super) struct Options {
     pub networks: Arc<Networks>,
     pub index: store::AqiStandard,
     pub window: Option<store::Window>,
+    pub push: Option<Arc<dyn PushReceiver>>,
+    pub clock: Clock,
 }
 
 impl Default for Options {
@@ -113,6 +116,8 @@ impl Default for Options {
             networks: Arc::default(),
             index: store::AqiStandard::DEFAULT,
             window: None,
+            push: None,
+            clock: clock(),
         }
     }
 }
@@ -138,8 +143,9 @@ impl Rig {
             job_backend: options.job_backend.then_some(job_backend),
             feed: options.collects.then(|| Arc::clone(&options.feed)),
             events: Some(events),
+            push: options.push,
             watch,
-            clock: clock(),
+            clock: options.clock,
             limits: Limits {
                 in_flight: options.in_flight,
                 write_timeout: options.write_timeout,
