@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use store::{Flags, Reading, Window};
 
 use crate::day::number_of;
-use crate::{Climate, Fixed};
+use crate::{Climate, ClimateHour, Fixed};
 
 const HOUR: i64 = 3600;
 const DAY_HOURS: i64 = 24;
@@ -64,12 +64,26 @@ impl Sum {
     }
 }
 
+/// The mean of the values of several sensors, truncated to six decimals; of one, its value.
+pub fn mean(values: impl Iterator<Item = Decimal>) -> Option<Decimal> {
+    let mut sum = Sum::default();
+    values.for_each(|value| sum.add(Some(value)));
+    if sum.count == 1 { Some(sum.sum) } else { sum.mean(1) }
+}
+
 impl Locations {
     /// Adds the hours of sensors. Each may be added only once.
     pub fn add(&mut self, climate: &[Climate]) {
-        let least = Window::Hour.least_hours().unwrap_or_default();
-        for Climate { station, hour, .. } in climate.iter().filter(|one| one.hour.slots >= least) {
-            let Some(location) = station.location else { continue };
+        for Climate { station, hour, .. } in climate {
+            if let Some(location) = station.location {
+                self.add_hour(location, hour);
+            }
+        }
+    }
+
+    /// Adds an hour of a sensor at a location.
+    pub fn add_hour(&mut self, location: u64, hour: &ClimateHour) {
+        if hour.slots >= Window::Hour.least_hours().unwrap_or_default() {
             let of_hour = self.0.entry(location).or_default().entry(hour.end).or_default();
             of_hour.temperature.add(hour.temperature);
             of_hour.humidity.add(hour.humidity);

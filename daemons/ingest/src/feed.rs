@@ -5,7 +5,11 @@
 //! cannot be read is left out and reported as a [`Diagnostic`]; a file that is not one complete JSON
 //! array is refused as a whole, since it may be truncated.
 //!
+//! Temperature and humidity of other sensors at the location of a sample go with it: the nearest in time.
+//!
 //! Every record is counted once: it is kept, or [collided, skipped or refused](DiagnosticKind).
+
+pub(crate) mod climate;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -22,6 +26,8 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use store::{Reading, Window};
+
+use self::climate::ClimateSamples;
 
 /// A parsed feed file.
 #[derive(Debug, Default)]
@@ -102,7 +108,13 @@ pub fn parse(file: &[u8], window: Window, now: Timestamp) -> Result<Feed, Broken
         None => return broken(offset, "the file is empty"),
     }
     let array = &*with_marks(&file[offset..]);
-    let mut reader = Reader { window, now, feed: Feed::default(), places: HashMap::new() };
+    let mut reader = Reader {
+        window,
+        now,
+        feed: Feed::default(),
+        places: HashMap::new(),
+        climate: ClimateSamples::default(),
+    };
     // Fast path: nearly every file is well-formed throughout.
     if let Ok(text) = std::str::from_utf8(array)
         && let Ok(records) = serde_json::from_str::<Vec<Object<Record<'_>>>>(text)
@@ -110,7 +122,7 @@ pub fn parse(file: &[u8], window: Window, now: Timestamp) -> Result<Feed, Broken
         for Object(record) in records {
             reader.take(record, Vec::new());
         }
-        return Ok(reader.feed);
+        return Ok(reader.finish());
     }
     let records: Vec<&RawValue> = match serde_json::from_slice(array) {
         Ok(records) => records,
@@ -125,7 +137,7 @@ pub fn parse(file: &[u8], window: Window, now: Timestamp) -> Result<Feed, Broken
     for text in records {
         reader.read(text);
     }
-    Ok(reader.feed)
+    Ok(reader.finish())
 }
 
 /// Replaces every invalid UTF-8 byte by a question mark, so that it affects only its own field.
@@ -347,9 +359,35 @@ struct Reader {
     feed: Feed,
     /// The index of the reading for each sensor and timestamp, and its record's number.
     places: HashMap<(store::Sensor, Timestamp), (usize, usize)>,
+    climate: ClimateSamples,
 }
 
 impl Reader {
+    fn finish(mut self) -> Feed {
+        // Of means, only those that are made here say of which samples they are.
+        if self.window == Window::FiveMinutes {
+            self.feed.readings.iter_mut().for_each(|reading| self.climate.set(reading));
+        }
+        self.feed
+    }
+
+    /// Keeps temperature and humidity of a record without particulate matter.
+    fn note_climate(
+        &mut self,
+        values: &[Object<DataValue<'_>>],
+        timestamp: Option<&RawValue>,
+        location: Option<&Object<Location<'_>>>,
+        sensor: Option<&Object<Sensor<'_>>>,
+    ) -> Option<()> {
+        let values =
+            ["temperature", "humidity"].map(|kind| value_of(values, kind, &mut Vec::new()));
+        let number = |part: Option<&RawValue>| id(scalar(part?)?.trim());
+        let timestamp = read_timestamp(&scalar(timestamp?)?, self.window)?;
+        let (location, sensor) = (number(location?.0.id)?, number(sensor?.0.id)?);
+        self.climate.add(location, sensor, timestamp.as_second(), values);
+        Some(())
+    }
+
     fn read(&mut self, text: &RawValue) {
         let strictly = serde_json::from_str(text.get());
         let read = strictly.map(|Object(record)| (record, Vec::new())).or_else(|_| loosely(text));
@@ -419,6 +457,8 @@ impl Reader {
         let pm10 = value_of(&values, PM10, &mut diagnostics);
         let pm25 = value_of(&values, PM25, &mut diagnostics);
         if pm10.is_none() && pm25.is_none() {
+            let (location, sensor) = (record.location.as_ref(), record.sensor.as_ref());
+            self.note_climate(&values, record.timestamp, location, sensor);
             let unreadable = diagnostics.into_iter().map(|(_, reason)| reason).collect::<Vec<_>>();
             return match unreadable.is_empty() {
                 true => Err((DiagnosticKind::Skipped, "no P1 or P2".to_owned())),

@@ -5,7 +5,6 @@
 //! sensor; temperature and humidity go with all of them. All else is left out without a word, since
 //! no reading has it: pressure, particle counts, PM1, signal strength.
 
-use airshed_history::{Fixed, climate};
 use aqi::Decimal;
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -14,6 +13,7 @@ use store::{Network, Reading, Sensor, SensorType, Window};
 
 use super::board::Board;
 use super::places::Place;
+use crate::feed::climate::{Climate, possible};
 use crate::feed::{DataValue, Object, Why, scalar, value_of};
 
 /// The sensors of particulate matter: the prefixes of their values, the model, and the number of the
@@ -43,8 +43,7 @@ const SENSORS: u64 = 16;
 pub(super) struct Message {
     pub(super) board: Board,
     particulates: Vec<Particulates>,
-    /// Temperature and humidity.
-    climate: [Option<Decimal>; 2],
+    climate: Climate,
     /// Why values were left out.
     pub(super) left_out: Vec<String>,
 }
@@ -114,13 +113,13 @@ fn shown(text: &str) -> String {
 }
 
 /// Temperature and humidity of the first sensor that has a possible temperature.
-fn climate_of(values: &[Object<DataValue<'_>>], problems: &mut Vec<Why>) -> [Option<Decimal>; 2] {
+fn climate_of(values: &[Object<DataValue<'_>>], problems: &mut Vec<Why>) -> Climate {
     for prefix in CLIMATE {
         let pair = ["temperature", "humidity"]
             .map(|name| value_of(values, &format!("{prefix}{name}"), problems));
-        let [temperature, humidity] = climate::possible(pair.map(|value| Fixed::of(value?)));
-        if temperature.is_some() {
-            return [pair[0], pair[1].filter(|_| humidity.is_some())];
+        let climate = possible(pair);
+        if climate[0].is_some() {
+            return climate;
         }
     }
     [None, None]
