@@ -3,7 +3,7 @@
 //! Each part is a separate crate that can be used without the others:
 //!
 //! - `airshed-ingest` collects readings: [`source`], [`feed`], [`collector`], [`means`],
-//!   [`retention`], [`schedule`], and [`demo`], a simulated network;
+//!   [`push`], [`retention`], [`schedule`], and [`demo`], a simulated network;
 //! - `airshed-serve` answers queries: [`request`], [`server`], [`jobs`], [`message`], [`worker`],
 //!   [`sweeper`], [`objects`], [`freshness`], [`telemetry`], [`watch`], [`trace`];
 //! - `airshed-loadtest` is [`loadtest`], `airshed-deploy` is [`provision`] and [`cost`];
@@ -26,7 +26,7 @@ pub use airshed_deploy::{cost, provision};
 #[cfg(feature = "backfill")]
 pub use airshed_ingest::backfill;
 pub use airshed_ingest::{
-    Destination, collector, demo, feed, means, put_means, retention, schedule, source,
+    Destination, collector, demo, feed, means, push, put_means, retention, schedule, source,
 };
 #[cfg(feature = "loadtest")]
 pub use airshed_loadtest as loadtest;

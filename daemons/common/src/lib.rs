@@ -1,11 +1,13 @@
 //! Shared parts of the daemons: the [`Clock`], the check of a reading's timestamp
 //! ([`check_moment`]), the status of the feed ([`feed_status`]: written by the collector, published
-//! by the server), and the formatting of errors and hashes.
+//! by the server), pushed measurements ([`push`]: received by the server, read and stored by
+//! whatever knows the sensors), and the formatting of errors and hashes.
 //!
 //! Out of scope: HTTP, stores, queues and files, which have their own crates.
 
 pub mod feed_status;
 mod moment;
+pub mod push;
 mod store_watch;
 mod text;
 

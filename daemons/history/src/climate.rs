@@ -1,19 +1,34 @@
 //! Temperature and humidity beside particulate matter: of the climate sensors at the same location.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::RangeInclusive;
 
 use aqi::Decimal;
 use jiff::civil::Date;
 use store::{Flags, Reading, Window};
 
-use crate::Climate;
 use crate::day::number_of;
+use crate::{Climate, ClimateHour, Fixed};
 
 const HOUR: i64 = 3600;
 const DAY_HOURS: i64 = 24;
 
 /// The relative humidity in % from which a mean is [humid](Flags::HUMID).
 const HUMID: i64 = 90;
+
+/// What sensors can measure: BME280 -40 to 85 °C, DHT22 -40 to 80 °C. A failed one reports values
+/// such as -145.75 or -999 °C, with a humidity that means nothing.
+const TEMPERATURES: RangeInclusive<i64> = -50 * NANO..=85 * NANO;
+const HUMIDITIES: RangeInclusive<i64> = 0..=100 * NANO;
+const NANO: i64 = 1_000_000_000;
+
+/// Temperature in °C and relative humidity in % that can be true; impossible ones are left out.
+pub fn possible([temperature, humidity]: [Option<Fixed>; 2]) -> [Option<Fixed>; 2] {
+    if temperature.is_some_and(|temperature| !TEMPERATURES.contains(&temperature.nano())) {
+        return [None, None];
+    }
+    [temperature, humidity.filter(|humidity| HUMIDITIES.contains(&humidity.nano()))]
+}
 
 /// Hours of temperature and humidity by location: some 2 KB per location and day.
 ///
@@ -49,12 +64,26 @@ impl Sum {
     }
 }
 
+/// The mean of the values of several sensors, truncated to six decimals; of one, its value.
+pub fn mean(values: impl Iterator<Item = Decimal>) -> Option<Decimal> {
+    let mut sum = Sum::default();
+    values.for_each(|value| sum.add(Some(value)));
+    if sum.count == 1 { Some(sum.sum) } else { sum.mean(1) }
+}
+
 impl Locations {
     /// Adds the hours of sensors. Each may be added only once.
     pub fn add(&mut self, climate: &[Climate]) {
-        let least = Window::Hour.least_hours().unwrap_or_default();
-        for Climate { station, hour, .. } in climate.iter().filter(|one| one.hour.slots >= least) {
-            let Some(location) = station.location else { continue };
+        for Climate { station, hour, .. } in climate {
+            if let Some(location) = station.location {
+                self.add_hour(location, hour);
+            }
+        }
+    }
+
+    /// Adds an hour of a sensor at a location.
+    pub fn add_hour(&mut self, location: u64, hour: &ClimateHour) {
+        if hour.slots >= Window::Hour.least_hours().unwrap_or_default() {
             let of_hour = self.0.entry(location).or_default().entry(hour.end).or_default();
             of_hour.temperature.add(hour.temperature);
             of_hour.humidity.add(hour.humidity);

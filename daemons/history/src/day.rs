@@ -2,16 +2,17 @@
 
 use std::collections::HashMap;
 use std::io::Read;
-use std::ops::{ControlFlow, RangeInclusive};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use store::{Reading, Sensor};
 
+use crate::Error;
 use crate::archive::{self, Report, Row, Station};
+use crate::climate::possible;
 use crate::means::{ClimateHour, DaySamples, Hours, Mean, Means, Sample, Source};
-use crate::{Error, Fixed};
 
 /// Collects the rows of one UTC day, of any number of files and sensors, in any order.
 ///
@@ -37,20 +38,6 @@ struct OfSensor {
     climate: DaySamples,
     /// Of each hour the last second that has a sample, and the station there.
     stations: [Option<(i64, Arc<Station>)>; HOURS],
-}
-
-/// What sensors can measure: BME280 -40 to 85 °C, DHT22 -40 to 80 °C. A failed one reports values
-/// such as -145.75 or -999 °C, with a humidity that means nothing.
-const TEMPERATURES: RangeInclusive<i64> = -50 * NANO..=85 * NANO;
-const HUMIDITIES: RangeInclusive<i64> = 0..=100 * NANO;
-const NANO: i64 = 1_000_000_000;
-
-/// Temperature and humidity that can be true.
-fn possible([temperature, humidity]: [Option<Fixed>; 2]) -> [Option<Fixed>; 2] {
-    if temperature.is_some_and(|temperature| !TEMPERATURES.contains(&temperature.nano())) {
-        return [None, None];
-    }
-    [temperature, humidity.filter(|humidity| HUMIDITIES.contains(&humidity.nano()))]
 }
 
 impl Day {

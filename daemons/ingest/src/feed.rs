@@ -5,7 +5,11 @@
 //! cannot be read is left out and reported as a [`Diagnostic`]; a file that is not one complete JSON
 //! array is refused as a whole, since it may be truncated.
 //!
+//! Temperature and humidity of other sensors at the location of a sample go with it: the nearest in time.
+//!
 //! Every record is counted once: it is kept, or [collided, skipped or refused](DiagnosticKind).
+
+pub(crate) mod climate;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -22,6 +26,8 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use store::{Reading, Window};
+
+use self::climate::ClimateSamples;
 
 /// A parsed feed file.
 #[derive(Debug, Default)]
@@ -102,7 +108,13 @@ pub fn parse(file: &[u8], window: Window, now: Timestamp) -> Result<Feed, Broken
         None => return broken(offset, "the file is empty"),
     }
     let array = &*with_marks(&file[offset..]);
-    let mut reader = Reader { window, now, feed: Feed::default(), places: HashMap::new() };
+    let mut reader = Reader {
+        window,
+        now,
+        feed: Feed::default(),
+        places: HashMap::new(),
+        climate: ClimateSamples::default(),
+    };
     // Fast path: nearly every file is well-formed throughout.
     if let Ok(text) = std::str::from_utf8(array)
         && let Ok(records) = serde_json::from_str::<Vec<Object<Record<'_>>>>(text)
@@ -110,7 +122,7 @@ pub fn parse(file: &[u8], window: Window, now: Timestamp) -> Result<Feed, Broken
         for Object(record) in records {
             reader.take(record, Vec::new());
         }
-        return Ok(reader.feed);
+        return Ok(reader.finish());
     }
     let records: Vec<&RawValue> = match serde_json::from_slice(array) {
         Ok(records) => records,
@@ -125,7 +137,7 @@ pub fn parse(file: &[u8], window: Window, now: Timestamp) -> Result<Feed, Broken
     for text in records {
         reader.read(text);
     }
-    Ok(reader.feed)
+    Ok(reader.finish())
 }
 
 /// Replaces every invalid UTF-8 byte by a question mark, so that it affects only its own field.
@@ -155,7 +167,7 @@ fn byte_offset(file: &[u8], line: usize, column: usize) -> usize {
 
 /// A JSON object; serde would also take an array, for the fields in order.
 #[derive(Default)]
-struct Object<T>(T);
+pub(crate) struct Object<T>(pub(crate) T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -246,8 +258,9 @@ struct SensorType<'a> {
     name: Option<&'a RawValue>,
 }
 
+/// A value and its name.
 #[derive(Deserialize)]
-struct DataValue<'a> {
+pub(crate) struct DataValue<'a> {
     #[serde(borrow, default)]
     value_type: Option<&'a RawValue>,
     #[serde(skip)]
@@ -337,7 +350,7 @@ fn values<'a>(part: &'a RawValue, left_out: &mut Vec<String>) -> Vec<Object<Data
 }
 
 /// The kind of a diagnostic, and its reason.
-type Why = (DiagnosticKind, String);
+pub(crate) type Why = (DiagnosticKind, String);
 
 /// The state of parsing.
 struct Reader {
@@ -346,9 +359,35 @@ struct Reader {
     feed: Feed,
     /// The index of the reading for each sensor and timestamp, and its record's number.
     places: HashMap<(store::Sensor, Timestamp), (usize, usize)>,
+    climate: ClimateSamples,
 }
 
 impl Reader {
+    fn finish(mut self) -> Feed {
+        // Of means, only those that are made here say of which samples they are.
+        if self.window == Window::FiveMinutes {
+            self.feed.readings.iter_mut().for_each(|reading| self.climate.set(reading));
+        }
+        self.feed
+    }
+
+    /// Keeps temperature and humidity of a record without particulate matter.
+    fn note_climate(
+        &mut self,
+        values: &[Object<DataValue<'_>>],
+        timestamp: Option<&RawValue>,
+        location: Option<&Object<Location<'_>>>,
+        sensor: Option<&Object<Sensor<'_>>>,
+    ) -> Option<()> {
+        let values =
+            ["temperature", "humidity"].map(|kind| value_of(values, kind, &mut Vec::new()));
+        let number = |part: Option<&RawValue>| id(scalar(part?)?.trim());
+        let timestamp = read_timestamp(&scalar(timestamp?)?, self.window)?;
+        let (location, sensor) = (number(location?.0.id)?, number(sensor?.0.id)?);
+        self.climate.add(location, sensor, timestamp.as_second(), values);
+        Some(())
+    }
+
     fn read(&mut self, text: &RawValue) {
         let strictly = serde_json::from_str(text.get());
         let read = strictly.map(|Object(record)| (record, Vec::new())).or_else(|_| loosely(text));
@@ -415,9 +454,11 @@ impl Reader {
         let left_out = left_out.into_iter().map(|reason| (DiagnosticKind::FieldLeftOut, reason));
         let mut diagnostics: Vec<_> = left_out.collect();
         let values = record.sensordatavalues.unwrap_or_default();
-        let pm10 = particulates(&values, PM10, &mut diagnostics);
-        let pm25 = particulates(&values, PM25, &mut diagnostics);
+        let pm10 = value_of(&values, PM10, &mut diagnostics);
+        let pm25 = value_of(&values, PM25, &mut diagnostics);
         if pm10.is_none() && pm25.is_none() {
+            let (location, sensor) = (record.location.as_ref(), record.sensor.as_ref());
+            self.note_climate(&values, record.timestamp, location, sensor);
             let unreadable = diagnostics.into_iter().map(|(_, reason)| reason).collect::<Vec<_>>();
             return match unreadable.is_empty() {
                 true => Err((DiagnosticKind::Skipped, "no P1 or P2".to_owned())),
@@ -523,7 +564,7 @@ fn parsed<T: std::str::FromStr>(text: &str) -> Option<T> {
 }
 
 /// The first numeric value of a kind; all other values of that kind are reported.
-fn particulates(
+pub(crate) fn value_of(
     values: &[Object<DataValue<'_>>],
     kind: &str,
     diagnostics: &mut Vec<Why>,
@@ -587,7 +628,7 @@ fn id(text: &str) -> Option<u64> {
 }
 
 /// The text of a JSON string or number; none for anything else.
-fn scalar(value: &RawValue) -> Option<Cow<'_, str>> {
+pub(crate) fn scalar(value: &RawValue) -> Option<Cow<'_, str>> {
     let text = value.get();
     match text.as_bytes().first()? {
         b'"' => match text.as_bytes().contains(&b'\\') {

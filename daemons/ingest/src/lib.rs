@@ -1,6 +1,7 @@
 //! Collecting readings: [`source`] fetches the feed, [`feed`] parses it, [`collector`] puts its
 //! readings into a [`Destination`], usually a [`store::Store`], on a [`schedule`], and [`means`]
-//! makes hours, 24 hours and days of samples there; with the feature `backfill`, `backfill` puts past
+//! makes hours, 24 hours and days of samples there; [`push`] takes what boards with the network's
+//! firmware send themselves; with the feature `backfill`, `backfill` puts past
 //! readings from the archive there. [`demo`] simulates the network for use without internet access.
 //!
 //! Out of scope: queries, jobs and AWS. Other crates read the state of the feed from
@@ -14,6 +15,7 @@ pub mod demo;
 mod destination;
 pub mod feed;
 pub mod means;
+pub mod push;
 pub mod retention;
 pub mod schedule;
 pub mod source;

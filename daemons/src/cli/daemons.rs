@@ -8,7 +8,8 @@ use airshed::demo::network::Network;
 use airshed::demo::{self, FEED_PATH};
 use airshed::events::Events;
 use airshed::feed_status::FeedStatus;
-use airshed::networks::Networks;
+use airshed::networks::{Networks, Terms};
+use airshed::push::{Receiver, Writer};
 use airshed::schedule::{Schedule, Spread};
 use airshed::server::{self, JobBackend};
 use airshed::source::Source;
@@ -28,6 +29,7 @@ use super::feed_flags::{Collecting, FeedFlags, collector};
 use super::logging::Logging;
 use super::metrics::{Measuring, MetricsFlags};
 use super::networks::NetworkFlags;
+use super::push::{PushFlags, Pushing};
 use super::settings::{HttpFlags, JobFlags, WorkerFlags};
 use super::store_flags::StoreFlags;
 use super::target::Target;
@@ -50,6 +52,8 @@ pub(super) struct Serve {
     #[command(flatten)]
     http: HttpFlags,
     #[command(flatten)]
+    push: PushFlags,
+    #[command(flatten)]
     worker: WorkerFlags,
     #[command(flatten)]
     metrics: MetricsFlags,
@@ -62,6 +66,7 @@ impl Serve {
         let _exporting = self.logging.start("serve")?;
         self.feed.check()?;
         self.http.answers_with(self.feed.window()?);
+        let pushing = self.push.check(&[self.feed.network()])?;
         #[cfg(feature = "backfill")]
         self.catch_up.check(self.feed.contact())?;
         let measuring = self.metrics.start("serve").await?;
@@ -79,7 +84,9 @@ impl Serve {
         let mut tasks = Tasks::new(stop.clone());
         let networks = self.networks.networks();
         self.feed.warn_of_unknown_terms(&networks);
-        let parts = Parts { store, clock, status: Some(status), networks, events };
+        let days = self.feed.days_of_samples(grace);
+        let pushing = pushing.map(|pushing| pushing.start(&store, &networks, days, &clock));
+        let mut parts = Parts { store, clock, status: Some(status), networks, events, pushing };
         let daemons = Inside { jobs: &self.jobs, http: &self.http, worker: &self.worker };
         parts.serve_and_work(&mut tasks, &self.store, daemons, measuring, listener).await?;
         tasks.add_control(&self.store, &parts.store, &parts.networks, "serve");
@@ -119,6 +126,8 @@ pub(super) struct Demo {
     #[command(flatten)]
     http: HttpFlags,
     #[command(flatten)]
+    push: PushFlags,
+    #[command(flatten)]
     worker: WorkerFlags,
     #[command(flatten)]
     metrics: MetricsFlags,
@@ -136,6 +145,7 @@ struct DemoStore {
 impl Demo {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
         let _exporting = self.logging.start("demo")?;
+        let pushing = self.push.check(&[store::Network::SIMULATED])?;
         let measuring = self.metrics.start("demo").await?;
         let (stop, clock) = (stop_on_signals()?, wall_clock());
         let listener = self.http.listen().await?;
@@ -143,12 +153,18 @@ impl Demo {
         let data = self.store.data.unwrap_or_else(|| temporary.path().to_owned());
         let store = StoreFlags::in_folder(data);
         let (opened, events) = notifying(store.open().await?);
-        let parts = Parts {
+        let own = |networks: Networks, pushing: &Pushing| {
+            networks.with(pushing.network, Terms::new("sensors that push to this demo", None))
+        };
+        let networks = Arc::new(pushing.iter().fold(Networks::default(), own));
+        let pushing = pushing.map(|pushing| pushing.start(&opened, &networks, u32::MAX, &clock));
+        let mut parts = Parts {
             store: opened,
             clock: clock.clone(),
             status: Some(Arc::new(FeedStatus::default())),
-            networks: Arc::default(),
+            networks,
             events,
+            pushing,
         };
         let mut tasks = Tasks::new(stop.clone());
 
@@ -360,6 +376,7 @@ struct Parts {
     status: Option<Arc<FeedStatus>>,
     networks: Arc<Networks>,
     events: Events,
+    pushing: Option<(Receiver, Writer)>,
 }
 
 /// A store that publishes an event for every put.
@@ -379,7 +396,7 @@ struct Inside<'a> {
 impl Parts {
     /// A server, workers and a sweeper over one queue.
     async fn serve_and_work(
-        &self,
+        &mut self,
         tasks: &mut Tasks,
         store: &StoreFlags,
         Inside { jobs, http, worker }: Inside<'_>,
@@ -405,6 +422,10 @@ impl Parts {
         let mut server = http.server(flags, shown, job_backend, watch, clock, networks)?;
         server.feed = self.status.clone();
         server.events = Some(self.events.clone());
+        if let Some((receiver, writer)) = self.pushing.take() {
+            server.push = Some(Arc::new(receiver));
+            tasks.add("writer", writer.run(tasks.stop.clone()));
+        }
         HttpFlags::announce(&listener)?;
         let stop = tasks.stop.clone();
         let worker = worker.worker(store, queues, jobs, Arc::clone(&self.networks));

@@ -160,10 +160,20 @@ impl FeedFlags {
         store: &Arc<dyn Store>,
         grace: SignedDuration,
     ) -> Option<Arc<LiveMeans>> {
-        let grace = u32::try_from(grace.as_hours() / 24).unwrap_or_default();
-        let days = self.keep_samples.map_or(u32::MAX, |days| days.saturating_add(grace));
+        let days = self.days_of_samples(grace);
         let means = || LiveMeans::new(Arc::clone(store), self.feed_network, days);
         self.has_samples().then(|| Arc::new(means()))
+    }
+
+    /// For how many days samples are kept.
+    pub(super) fn days_of_samples(&self, grace: SignedDuration) -> u32 {
+        let grace = u32::try_from(grace.as_hours() / 24).unwrap_or_default();
+        self.keep_samples.map_or(u32::MAX, |days| days.saturating_add(grace))
+    }
+
+    /// The network of the feeds' sensors.
+    pub(super) fn network(&self) -> Network {
+        self.feed_network
     }
 
     /// A collector of each feed; the first has the status. `means` are made of samples.

@@ -17,6 +17,7 @@ mod output;
 #[cfg(feature = "aws")]
 mod provision;
 mod publish;
+mod push;
 mod retention;
 mod settings;
 mod store_flags;

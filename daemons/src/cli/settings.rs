@@ -182,13 +182,14 @@ impl HttpFlags {
             ..Limits::default()
         };
         let cors = self.cors()?;
-        let (index, feed, events) = (self.index, None, None);
+        let (index, feed, events, push) = (self.index, None, None, None);
         let window = Some(self.default_window.unwrap_or(Window::Day24));
         Ok(Server {
             store,
             job_backend,
             feed,
             events,
+            push,
             watch,
             clock,
             limits,

@@ -15,6 +15,7 @@ mod imports;
 mod live_means;
 mod loadtest;
 mod publish;
+mod push;
 mod retention;
 mod sidecars;
 #[path = "../support/mod.rs"]

@@ -205,6 +205,7 @@ async fn the_openapi_document_names_every_field_and_route() {
         "/api/estimate",
         "/api/events",
         "/api/latest",
+        "/api/push",
         "/api/query",
         "/api/query.csv-metadata.json",
         "/api/results/{id}",

@@ -13,6 +13,7 @@ use airshed::collector::{Backoff, Collector};
 use airshed::means::{LiveMeans, Made};
 use airshed::source::{Fetch, FetchError, Fetched, Source};
 use airshed_history::archive::{self, Report, Row, Station};
+use airshed_history::climate::Locations;
 use airshed_history::{Carried, Day, Fixed, neighbours};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -39,7 +40,12 @@ struct Sample {
     station: Arc<Station>,
     second: i64,
     values: [Option<Fixed>; 2],
+    /// What a sensor of temperature and humidity has at the same location and second.
+    climate: [Option<Fixed>; 2],
 }
+
+/// The sensor of temperature and humidity beside one.
+const BESIDE: u64 = 1000;
 
 impl Sample {
     fn timestamp(&self) -> Timestamp {
@@ -48,8 +54,11 @@ impl Sample {
 
     fn reading(&self) -> Reading {
         let [pm10, pm25] = self.values.map(|value| value.map(Fixed::decimal));
+        let [temperature, humidity] = self.climate.map(|value| value.map(Fixed::decimal));
         let Station { sensor_type, location, latitude, longitude, indoor } = *self.station;
         Reading {
+            temperature,
+            humidity,
             pm10,
             pm25,
             sensor_type: Some(sensor_type),
@@ -62,23 +71,38 @@ impl Sample {
         }
     }
 
-    /// As a record of the feed.
+    /// As records of the feed.
     fn record(&self) -> String {
-        let values = ["P1", "P2"].iter().zip(self.values).filter_map(|(name, value)| {
+        let model = self.station.sensor_type;
+        let particulates = self.record_of(self.sensor, model.as_str(), ["P1", "P2"], self.values);
+        let names = ["temperature", "humidity"];
+        let climate = self.record_of(self.sensor + BESIDE, "DHT22", names, self.climate);
+        match self.climate {
+            [None, None] => particulates,
+            _ => format!("{climate},{particulates}"),
+        }
+    }
+
+    fn record_of(
+        &self,
+        sensor: u64,
+        model: &str,
+        names: [&str; 2],
+        values: [Option<Fixed>; 2],
+    ) -> String {
+        let values = names.iter().zip(values).filter_map(|(name, value)| {
             let value = value?.decimal();
             Some(format!(r#"{{"value_type":"{name}","value":"{value}"}}"#))
         });
-        let Station { sensor_type, location, latitude, longitude, .. } = *self.station;
+        let Station { location, latitude, longitude, .. } = *self.station;
         format!(
             r#"{{"timestamp":"{}","location":{{"id":{},"latitude":"{}","longitude":"{}",
-               "country":"GB","indoor":0}},"sensor":{{"id":{},"sensor_type":{{"name":"{}"}}}},
+               "country":"GB","indoor":0}},"sensor":{{"id":{sensor},"sensor_type":{{"name":"{model}"}}}},
                "sensordatavalues":[{}]}}"#,
             self.timestamp().strftime("%Y-%m-%d %H:%M:%S"),
             location.unwrap(),
             latitude.unwrap(),
             longitude.unwrap(),
-            self.sensor,
-            sensor_type.as_str(),
             values.collect::<Vec<_>>().join(","),
         )
     }
@@ -91,12 +115,18 @@ fn expected<'a>(samples: impl IntoIterator<Item = &'a Sample>, until: i64) -> Ve
         let date = Timestamp::from_second(sample.second).unwrap();
         let date = jiff::tz::TimeZone::UTC.to_datetime(date).date();
         let day = days.entry(sample.second.div_euclid(DAY)).or_insert_with(|| Day::new(date));
-        let &Sample { sensor, ref station, second, values: particulates } = sample;
+        let &Sample { sensor, ref station, second, values: particulates, climate } = sample;
         assert!(day.add(&Row { sensor, station, second, particulates, climate: [None; 2] }));
+        let sensor = sensor + BESIDE;
+        assert!(day.add(&Row { sensor, station, second, particulates: [None; 2], climate }));
     }
-    let (mut carried, mut readings) = (Carried::default(), Vec::new());
+    let (mut carried, mut locations) = (Carried::default(), Locations::default());
+    let mut readings = Vec::new();
     for day in days.into_values() {
-        readings.append(&mut day.finish(Some(&mut carried)).readings);
+        let mut of_day = day.finish(Some(&mut carried));
+        locations.add(&of_day.climate);
+        locations.set(&mut of_day.readings);
+        readings.append(&mut of_day.readings);
     }
     readings.retain(|reading| reading.timestamp.as_second() <= until);
     readings.iter_mut().for_each(|reading| reading.country = "GB".parse().ok());
@@ -174,8 +204,8 @@ fn aberdeen(days: &[Date]) -> Option<Vec<Sample>> {
         let name = entry.to_string_lossy().into_owned();
         let file = std::fs::File::open(&entry).unwrap();
         let each = &mut |row: Row<'_>| {
-            let Row { sensor, station, second, particulates: values, .. } = row;
-            samples.push(Sample { sensor, station: Arc::clone(station), second, values });
+            let Row { sensor, station, second, particulates: values, climate } = row;
+            samples.push(Sample { sensor, station: Arc::clone(station), second, values, climate });
             ControlFlow::Continue(())
         };
         archive::read(file, &name, &mut Report::default(), each).unwrap();
@@ -252,6 +282,67 @@ async fn live_samples_give_the_archive_s_rows() {
     }
 }
 
+/// Two sensors at a location with one of temperature and humidity, which fails for a while, and one
+/// elsewhere.
+#[tokio::test]
+async fn temperature_and_humidity_of_the_feed_become_those_of_means() {
+    let station = |location| {
+        Arc::new(Station {
+            sensor_type: "SDS011".parse().unwrap(),
+            location: Some(location),
+            latitude: Some(50.into()),
+            longitude: Some(8.into()),
+            indoor: Some(false),
+        })
+    };
+    let stations = [station(9), station(9), station(4)];
+    let midnight = at("2018-08-01T00:00:00Z").as_second();
+    let mut samples = Vec::new();
+    for (number, sensor) in (0..2 * 576).flat_map(|number| [(number, 1), (number, 2), (number, 3)])
+    {
+        let tenths = |value: i64| Fixed::from_nano(100_000_000 * value);
+        let climate = match number / 24 % 7 {
+            0 => [tenths(-9990), tenths(500)],
+            1 => [tenths(number % 50), None],
+            _ => [tenths(number % 90 - 30), tenths(880 + number % 60)],
+        };
+        samples.push(Sample {
+            sensor,
+            station: Arc::clone(&stations[sensor as usize - 1]),
+            second: midnight + number * 150 + 7,
+            values: [tenths(100 + number % 13), tenths(50 + number % 11)],
+            climate: if sensor == 1 { climate } else { [None; 2] },
+        });
+    }
+    let expected = expected(&samples, midnight + 2 * DAY);
+    let of = |sensor: u64, window| {
+        let of = |mean: &&Reading| mean.sensor.id == sensor && mean.window == window;
+        let means: Vec<_> = expected.iter().filter(of).collect();
+        let count = |is: &dyn Fn(&Reading) -> bool| means.iter().filter(|mean| is(mean)).count();
+        let humid = |mean: &Reading| mean.flags().contains(Flags::HUMID);
+        let temperate = count(&|mean| mean.temperature.is_some());
+        (temperate, count(&|mean| mean.humidity.is_some()), count(&humid))
+    };
+    assert_eq!(of(1, Window::Hour), (41, 34, 27));
+    assert_eq!(of(2, Window::Hour), of(1, Window::Hour));
+    assert_eq!(of(2, Window::Day), (2, 1, 1));
+    assert_eq!(of(3, Window::Hour), (0, 0, 0));
+
+    // All samples of a moment.
+    let late = |number: usize| match number / 3 % 97 {
+        7 => HOUR + 17,
+        11 => DAY,
+        _ => 0,
+    };
+    for (files, life) in [(files(&samples, 2, |_| 0), 1000), (files(&samples, 2, late), 101)] {
+        let store: Arc<dyn Store> = Arc::new(Memory::new());
+        for part in files.chunks(life) {
+            collect(&store, part).await;
+        }
+        same(stored(&*store, &MEANS).await, expected.clone());
+    }
+}
+
 /// A store that fails some puts, before or after they are done.
 struct Failing {
     store: Arc<dyn Store>,
@@ -322,30 +413,51 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 /// Sensors beside each other, in runs of samples that make hours valid, stuck, zero, high.
+///
+/// Either sensors move at any time, or there are temperatures and humidities: a mean keeps those that
+/// it has where they are no longer known.
 fn samples() -> impl Strategy<Value = Vec<Sample>> {
+    any::<bool>().prop_flat_map(samples_that)
+}
+
+fn samples_that(move_at_any_time: bool) -> impl Strategy<Value = Vec<Sample>> {
     let value = prop_oneof![
         2 => Just(None), 6 => (1i64..400).prop_map(Some), 2 => Just(Some(0)),
         1 => Just(Some(20_000)), 6 => Just(Some(80)),
     ];
-    let run =
-        (1u64..6, 0i64..3 * DAY, 1usize..150, 40i64..400, value.clone(), value, any::<bool>());
-    let run = run.prop_map(|(sensor, from, count, every, pm10, pm25, varied)| {
+    // Below -50 °C and above 100 % are impossible.
+    let temperature = prop_oneof![4 => -300i64..400, 1 => Just(-9990)];
+    let humidity = prop_oneof![2 => 870i64..930, 1 => 0i64..1000, 1 => Just(1010)];
+    let climate = prop::option::of((prop::option::of(temperature), prop::option::of(humidity)));
+    let times = (1u64..6, 0i64..3 * DAY, 1usize..150, 40i64..400);
+    let run = (times, (value.clone(), value, any::<bool>()), climate);
+    let run = run.prop_map(move |(times, (pm10, pm25, varied), climate)| {
+        let (sensor, from, count, every) = times;
         let place = |east: i64| Some(Decimal::new(east, 2));
-        let station = Arc::new(Station {
-            sensor_type: ["SDS011", "SPS30"][sensor as usize % 5 / 4].parse().unwrap(),
-            // A sensor may move.
-            location: Some(sensor + 100 * (from as u64 / 60_000)),
-            latitude: place(5714),
-            longitude: place(-209 - sensor as i64),
-            indoor: Some(false),
-        });
+        let station_after = move |midnights: u64| {
+            Arc::new(Station {
+                sensor_type: ["SDS011", "SPS30"][sensor as usize % 5 / 4].parse().unwrap(),
+                location: Some(match move_at_any_time {
+                    true => sensor + 100 * (from as u64 / 60_000),
+                    false => sensor % 3 + 100 * (midnights / 2),
+                }),
+                latitude: place(5714),
+                longitude: place(-209 - sensor as i64),
+                indoor: Some(false),
+            })
+        };
         let begun = at("2018-07-01T00:00:00Z").as_second();
         let sample = move |number: usize| {
             let more = if varied { number as i64 * 7 % 11 } else { 0 };
             let value = |value: Option<i64>| Fixed::from_nano(100_000_000 * (value? + more));
             let second = begun + from + number as i64 * every;
             let values = [value(pm10.or(pm25).or(Some(1))), value(pm25)];
-            Sample { sensor, station: Arc::clone(&station), second, values }
+            let climate = climate.filter(|_| !move_at_any_time);
+            let (temperature, humidity) = climate.unwrap_or_default();
+            let climate = [temperature, humidity]
+                .map(|value| Fixed::from_nano(100_000_000 * (value? + more)));
+            let station = station_after((second - begun).div_euclid(DAY) as u64);
+            Sample { sensor, station, second, values, climate }
         };
         (0..count).map(sample).collect::<Vec<_>>()
     });
@@ -437,6 +549,7 @@ fn hours(day: Date, hours: std::ops::Range<i64>, pm10: i64) -> Vec<Sample> {
         station: Arc::clone(&station),
         second: midnight + number * 150,
         values: [Fixed::from_nano(1_000_000_000 * (pm10 + number % 7)), None],
+        climate: [None; 2],
     };
     (hours.start * 24..hours.end * 24).map(sample).collect()
 }

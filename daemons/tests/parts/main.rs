@@ -20,6 +20,7 @@ mod live_means;
 mod metadata;
 mod networks;
 mod page;
+mod push;
 mod quality;
 mod records;
 mod request;

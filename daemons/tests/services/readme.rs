@@ -167,6 +167,10 @@ async fn questions_to_the_demo() {
         }
     }
     let origin = feed.split("/static/").next().unwrap();
+    // For sensors of one's own.
+    fs::write(folder.path().join("tokens.txt"), "a-long-random-token esp8266-1234567\n").unwrap();
+    let places = "board,latitude,longitude\nesp8266-1234567,50.11,8.68\n";
+    fs::write(folder.path().join("places.csv"), places).unwrap();
     for Line { text, .. } in beginning_with(&["airshed serve "]) {
         let here = text.replace("https://data.sensor.community", origin);
         let mut serve = shell(&format!("exec {here}"), folder.path());

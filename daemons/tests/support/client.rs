@@ -53,6 +53,14 @@ impl Asking {
         Self(self.0.headers(headers))
     }
 
+    pub(crate) fn basic_auth(self, user: &str, password: Option<&str>) -> Self {
+        Self(self.0.basic_auth(user, password))
+    }
+
+    pub(crate) fn bearer_auth(self, token: &str) -> Self {
+        Self(self.0.bearer_auth(token))
+    }
+
     pub(crate) fn body(self, body: impl Into<Body>) -> Self {
         Self(self.0.body(body))
     }

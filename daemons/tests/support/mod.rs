@@ -1,7 +1,7 @@
 //! What several tests need: real data, a server of our own, a feed that misbehaves.
 #![allow(dead_code, reason = "each of the test binaries uses a part of it")]
 
-mod client;
+pub(super) mod client;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -14,6 +14,7 @@ use airshed::feed_status::FeedStatus;
 use airshed::jobs::Jobs;
 use airshed::networks::Networks;
 use airshed::objects::Objects;
+use airshed::push::PushReceiver;
 use airshed::server::{CorsOrigins, JobBackend, Limits, Server, run};
 use airshed::source::{Fetcher, Source};
 use airshed::telemetry;
@@ -98,6 +99,8 @@ pub(super) struct Options {
     pub networks: Arc<Networks>,
     pub index: store::AqiStandard,
     pub window: Option<store::Window>,
+    pub push: Option<Arc<dyn PushReceiver>>,
+    pub clock: Clock,
 }
 
 impl Default for Options {
@@ -119,6 +122,8 @@ impl Default for Options {
             networks: Arc::default(),
             index: store::AqiStandard::DEFAULT,
             window: None,
+            push: None,
+            clock: clock(),
         }
     }
 }
@@ -144,8 +149,9 @@ impl Rig {
             job_backend: options.job_backend.then_some(job_backend),
             feed: options.collects.then(|| Arc::clone(&options.feed)),
             events: Some(events),
+            push: options.push,
             watch,
-            clock: clock(),
+            clock: options.clock,
             limits: Limits {
                 in_flight: options.in_flight,
                 write_timeout: options.write_timeout,

@@ -34,6 +34,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         job_backend: None,
         feed: None,
         events: None,
+        push: None,
         clock,
         limits: Limits::default(),
         cors: CorsOrigins::Any,

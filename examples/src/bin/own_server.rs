@@ -31,6 +31,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         job_backend: None, // no workers: beyond the limit, queries are refused
         feed: None,
         events: None,
+        push: None,
         clock,
         limits: Limits::default(),
         cors: CorsOrigins::Any,

@@ -7,8 +7,9 @@
 //!
 //! - The stored samples are the only state: a process that starts reads those of the last days from
 //!   the store, and stores the means that are missing or differ. So does one that failed to store
-//!   something. From then on, it keeps today's in memory, up to 15 KB per sensor, and some 5 KB of
+//!   something. From then on, it keeps today's in memory, up to 30 KB per sensor, and some 7 KB of
 //!   each of the two days before.
+//! - Temperature and humidity of samples become those of the means of all sensors at their location.
 //! - A sample replaces one of the same sensor and second, as in the store.
 //! - Samples are kept for a number of days ([`LiveMeans::new`]). A late sample of a day before
 //!   those, or more than [`CORRECTED`] days old, changes no mean.
@@ -25,7 +26,8 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use airshed_history::Hours;
+use airshed_history::climate::Locations;
+use airshed_history::{ClimateHour, Hours};
 use jiff::Timestamp;
 use store::{Error, Network, Query, Reading, Sensor, Store, Window};
 use tokio::sync::{Mutex, MutexGuard};
@@ -167,12 +169,27 @@ struct Run<'a> {
 struct Known {
     days: BTreeMap<i32, Sensors>,
     /// Of other days, what the means of the next one need.
-    hours: BTreeMap<i32, BTreeMap<u64, Hours>>,
+    hours: BTreeMap<i32, BTreeMap<u64, Ended>>,
     /// What [`Run::until`] was.
     until: i64,
 }
 
 type Sensors = BTreeMap<u64, SensorDay>;
+
+/// What the means of the next day need of a sensor's day.
+struct Ended {
+    hours: Hours,
+    /// With their locations.
+    climate: Vec<(u64, ClimateHour)>,
+}
+
+/// Whose means of a day change.
+#[derive(Default)]
+struct Changed {
+    sensors: BTreeSet<u64>,
+    /// Of all sensors at these locations, since temperature and humidity may have changed.
+    locations: BTreeSet<u64>,
+}
 
 impl Run<'_> {
     /// Makes the means of all days that have samples, from one on.
@@ -190,30 +207,39 @@ impl Run<'_> {
 
     /// Makes the means that samples and the time change.
     async fn go_on(&mut self, mut known: Known, samples: Vec<&Reading>) -> Result<Known, Error> {
-        let mut changed: BTreeMap<i32, BTreeSet<u64>> = BTreeMap::new();
+        let mut changed: BTreeMap<i32, Changed> = BTreeMap::new();
         let loaded: BTreeSet<i32> = known.days.keys().copied().collect();
         for sample in samples {
             let (day, sensor) = (day_of(sample.timestamp), sample.sensor.id);
             let sensors = self.load(&mut known, day).await?;
-            let is_new = sensors.entry(sensor).or_insert_with(SensorDay::new).add(sample);
+            let of_sensor = sensors.entry(sensor).or_insert_with(SensorDay::new);
+            let mut locations: BTreeSet<_> = of_sensor.locations().collect();
             // Of a day that was not loaded, the sample is already there.
-            let is_new = is_new || !loaded.contains(&day);
+            let is_new = of_sensor.add(sample) || !loaded.contains(&day);
             if is_new && sample.timestamp.as_second() < self.until {
-                changed.entry(day).or_default().insert(sensor);
-                changed.entry(day + 1).or_default().insert(sensor);
+                locations.extend(of_sensor.locations());
+                for day in [day, day + 1] {
+                    let changed = changed.entry(day).or_default();
+                    changed.sensors.insert(sensor);
+                    changed.locations.extend(&locations);
+                }
             }
         }
         // In these days other means have ended since.
         let has_ended = |day: i32| midnight(day) < self.until && known.until < midnight(day + 1);
         for (day, sensors) in known.days.iter().filter(|_| known.until < self.until) {
             if has_ended(*day) {
-                changed.entry(*day).or_default().extend(sensors.keys());
+                changed.entry(*day).or_default().sensors.extend(sensors.keys());
             }
         }
         known.until = self.until;
-        while let Some((day, sensors)) = changed.pop_first() {
+        while let Some((day, Changed { mut sensors, locations })) = changed.pop_first() {
             if day <= self.today {
-                self.load(&mut known, day).await?;
+                let there = self.load(&mut known, day).await?.iter();
+                let is_at = |of_sensor: &SensorDay| {
+                    of_sensor.locations().any(|location| locations.contains(&location))
+                };
+                sensors.extend(there.filter(|(_, of_sensor)| is_at(of_sensor)).map(|(id, _)| id));
                 known = self.make(known, day, sensors).await?;
             }
         }
@@ -277,6 +303,7 @@ impl Known {
         until: i64,
         has_before: bool,
     ) -> Vec<Reading> {
+        let climate = self.climate(day, sensors, until, has_before);
         let mut of_day = self.days.remove(&day).unwrap_or_default();
         let day_before = self.days.get(&(day - 1));
         let hours = self.hours.get(&(day - 1));
@@ -285,14 +312,49 @@ impl Known {
             let Some(sensor_day) = of_day.get_mut(id) else { continue };
             let before = has_before.then(|| match day_before {
                 Some(sensors) => sensors.get(id).map(|before| Cow::Owned(before.hours(day - 1))),
-                None => hours.and_then(|hours| hours.get(id)).map(Cow::Borrowed),
+                None => {
+                    hours.and_then(|hours| hours.get(id)).map(|ended| Cow::Borrowed(&ended.hours))
+                }
             });
             let before = before.map(Option::unwrap_or_default);
             let sensor = Sensor { network, id: *id };
-            means.append(&mut sensor_day.new_means(sensor, day, before.as_deref(), until));
+            let before = before.as_deref();
+            means.append(&mut sensor_day.new_means(sensor, day, before, &climate, until));
         }
         self.days.insert(day, of_day);
         means
+    }
+
+    /// Temperature and humidity where some sensors are in a day, in it and in the day before.
+    fn climate(
+        &self,
+        day: i32,
+        sensors: &BTreeSet<u64>,
+        until: i64,
+        has_before: bool,
+    ) -> Locations {
+        let mut climate = Locations::default();
+        let Some(of_day) = self.days.get(&day) else { return climate };
+        let wanted: BTreeSet<u64> =
+            sensors.iter().filter_map(|id| of_day.get(id)).flat_map(SensorDay::locations).collect();
+        let mut add = |(location, hour): (u64, ClimateHour)| {
+            if wanted.contains(&location) {
+                climate.add_hour(location, &hour);
+            }
+        };
+        of_day.values().flat_map(|sensor| sensor.climate(day, until)).for_each(&mut add);
+        match self.days.get(&(day - 1)) {
+            _ if !has_before => {}
+            Some(sensors) => {
+                let hours = sensors.values().flat_map(|sensor| sensor.climate(day - 1, i64::MAX));
+                hours.for_each(add);
+            }
+            None => {
+                let ended = self.hours.get(&(day - 1)).into_iter().flat_map(BTreeMap::values);
+                ended.flat_map(|ended| &ended.climate).copied().for_each(add);
+            }
+        }
+        climate
     }
 
     /// Keeps what days from one on need.
@@ -301,8 +363,11 @@ impl Known {
             let is_late = self.until < midnight(today) + LATE;
             let later = self.days.split_off(&if is_late { today - 1 } else { today });
             for (day, sensors) in std::mem::replace(&mut self.days, later) {
-                let hours = sensors.iter().map(|(id, sensor)| (*id, sensor.hours(day)));
-                self.hours.insert(day, hours.collect());
+                let ended = sensors.iter().map(|(id, sensor)| {
+                    let climate = sensor.climate(day, i64::MAX).collect();
+                    (*id, Ended { hours: sensor.hours(day), climate })
+                });
+                self.hours.insert(day, ended.collect());
             }
             self.hours = self.hours.split_off(&(today - 2));
             self

@@ -3,7 +3,7 @@
 //! [`run`] accepts connections; `routes` maps paths to handlers; `query` and `results` implement
 //! queries and jobs, `sidecar` describes their files, `dataset` all of the data, `days` has them as
 //! one file a day; `admission` limits concurrency; `latest`, `series`, `summary` and `estimate` serve
-//! the page, `health` serves operators, `page` is the web page; `area` and `sensor` say what the
+//! the page, `push` takes measurements, `health` serves operators, `page` is the web page; `area` and `sensor` say what the
 //! readings of an area or of a sensor amount to; `problem` is the only place where an error becomes
 //! a status.
 
@@ -28,6 +28,7 @@ mod memory;
 mod openapi;
 mod page;
 mod problem;
+mod push;
 mod query;
 mod range;
 mod results;
@@ -45,6 +46,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use airshed_common::feed_status::FeedStatus;
+use airshed_common::push::PushReceiver;
 use airshed_common::{Clock, StoreWatch, reason};
 use http::header::{CONTENT_DISPOSITION, ETAG, LINK, LOCATION, RETRY_AFTER};
 use http::{HeaderValue, Method, Request, Response};
@@ -97,6 +99,8 @@ pub struct Server {
     pub feed: Option<Arc<FeedStatus>>,
     /// The events of this process's puts, for `/api/events`.
     pub events: Option<Events>,
+    /// What takes pushed measurements, if this process does.
+    pub push: Option<Arc<dyn PushReceiver>>,
     /// The metrics of `/metrics`.
     pub watch: Arc<GaugeSampler>,
     /// The clock.

@@ -1,7 +1,9 @@
 //! Error responses: `application/problem+json` (RFC 9457), or a page for browsers.
 
+use std::time::Duration;
+
 use airshed_common::reason;
-use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 use store::{Network, Window};
@@ -62,6 +64,14 @@ pub(super) enum Problem {
     Busy(&'static str),
     /// This process does not store readings.
     NoEvents,
+    /// This process takes no pushed measurements.
+    NoPush,
+    /// The request has no valid token.
+    Unauthorized,
+    /// The token does not permit the request.
+    Forbidden(String),
+    /// The next measurement of the same sender is accepted after this time.
+    TooSoon(Duration),
     /// The server is shutting down.
     Stopping,
     /// An error of the server or of a backend: logged, without details in the response.
@@ -121,6 +131,8 @@ impl Problem {
         };
         match self {
             Self::Method(allowed) => set(&mut answer, ALLOW, allowed),
+            Self::Unauthorized => set(&mut answer, WWW_AUTHENTICATE, "Basic realm=\"airshed\""),
+            Self::TooSoon(wait) => set(&mut answer, RETRY_AFTER, &whole_seconds(wait).to_string()),
             Self::Busy(_) | Self::Internal { transient: true, .. } => {
                 set(&mut answer, RETRY_AFTER, "5");
             }
@@ -179,6 +191,33 @@ impl Problem {
                 "This process does not store readings. Events are available from the process \
                  that does."
                     .to_owned(),
+            ),
+            Self::NoPush => (
+                StatusCode::NOT_FOUND,
+                "no-push",
+                "No measurements are taken",
+                "This process takes no measurements. `airshed serve` with --push-tokens does."
+                    .to_owned(),
+            ),
+            Self::Unauthorized => (
+                StatusCode::UNAUTHORIZED,
+                "unauthorized",
+                "A token is required",
+                "Send a token that the operator issued: Authorization: Bearer TOKEN, or as the \
+                 password of basic authentication."
+                    .to_owned(),
+            ),
+            Self::Forbidden(reason) => {
+                (StatusCode::FORBIDDEN, "forbidden", "Forbidden", reason.clone())
+            }
+            Self::TooSoon(wait) => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "too-soon",
+                "Too soon",
+                format!(
+                    "The last measurement came only just before. Retry in {} s.",
+                    whole_seconds(*wait)
+                ),
             ),
             Self::Method(allowed) => (
                 StatusCode::METHOD_NOT_ALLOWED,
@@ -253,4 +292,9 @@ impl Problem {
             ),
         }
     }
+}
+
+/// Rounded up.
+fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }

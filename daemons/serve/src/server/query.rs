@@ -141,11 +141,16 @@ async fn read(
             return Err(BadRequest::new("Content-Type", reason).into());
         }
     };
-    let body = Limited::new(http_request.into_body(), MAX_BODY_BYTES).collect();
+    Ok(read(defaults, &body_within(http_request.into_body(), MAX_BODY_BYTES).await?)?)
+}
+
+/// A body of limited length, which comes in time.
+pub(super) async fn body_within(body: RequestBody, most: usize) -> Result<Bytes, Problem> {
+    let body = Limited::new(body, most).collect();
     match timeout(BODY_TIMEOUT, body).await {
-        Ok(Ok(body)) => Ok(read(defaults, &body.to_bytes())?),
+        Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            Err(BadRequest::new("body", format!("longer than {MAX_BODY_BYTES} bytes")).into())
+            Err(BadRequest::new("body", format!("longer than {most} bytes")).into())
         }
         Ok(Err(_)) => Err(BadRequest::new("body", "incomplete").into()),
         Err(_) => Err(Problem::TooSlow),

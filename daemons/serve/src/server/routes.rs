@@ -11,8 +11,8 @@ use tracing::{Instrument, error_span, field};
 use super::answer::{Answer, RequestBody, full, respond, set};
 use super::problem::Problem;
 use super::{
-    Shared, area, dataset, days, estimate, events, health, latest, openapi, page, query, results,
-    sensor, series, sidecar, summary,
+    Shared, area, dataset, days, estimate, events, health, latest, openapi, page, push, query,
+    results, sensor, series, sidecar, summary,
 };
 use crate::trace::{REQUEST_ID, RequestContext};
 
@@ -38,6 +38,7 @@ enum Route {
     Summary,
     Estimate,
     Events,
+    Push,
     Health,
     Ready,
     Metrics,
@@ -48,6 +49,7 @@ impl Route {
     fn methods(self) -> &'static str {
         match self {
             Self::Query => "GET, HEAD, POST",
+            Self::Push => "POST",
             Self::Result => "GET, HEAD, POST, DELETE",
             _ => "GET, HEAD",
         }
@@ -74,6 +76,7 @@ impl Route {
             Self::Summary => "/api/summary",
             Self::Estimate => "/api/estimate",
             Self::Events => "/api/events",
+            Self::Push => "/api/push",
             Self::Health => "/healthz",
             Self::Ready => "/readyz",
             Self::Metrics => "/metrics",
@@ -104,6 +107,7 @@ static ROUTES: LazyLock<Router<Route>> = LazyLock::new(|| {
         ("/api/summary", Route::Summary),
         ("/api/estimate", Route::Estimate),
         ("/api/events", Route::Events),
+        ("/api/push", Route::Push),
         ("/healthz", Route::Health),
         ("/readyz", Route::Ready),
         ("/metrics", Route::Metrics),
@@ -198,6 +202,7 @@ async fn answer_within(
             Route::Summary => summary::answer(shared, request.uri().query()).await,
             Route::Estimate => estimate::answer(shared, request.uri().query()).await,
             Route::Events => events::answer(shared),
+            Route::Push => push::answer(shared, request).await,
             Route::Health => Ok(respond(http::StatusCode::OK, "text/plain", "ok\n")),
             Route::Ready => Ok(health::ready(shared).await),
             Route::Metrics => Ok(health::metrics(shared).await),

@@ -66,6 +66,8 @@ pub const METRICS: &[Metric] = &[
     counter("airshed_feed_bytes_total", "Bytes of feed files read.").in_unit(Unit::Bytes),
     counter("airshed_records_total", "Records of the feed, by outcome: stored, skipped, refused.")
         .by(&["outcome"], Some(Dimension::Label("outcome"))),
+    counter("airshed_pushes_total", "Pushed measurements, by outcome: stored, refused, failed.")
+        .by(&["outcome"], None),
     counter("airshed_means_total", "Means of samples stored: new ones, and corrected ones."),
     counter("airshed_late_samples_total", "Samples that came too late to correct a mean."),
     gauge(
