@@ -127,6 +127,7 @@ impl Backfill {
             windows,
             network: self.network,
             record: record_of(&self.store),
+            again: true,
             contact: self.contact.clone(),
             pause: Duration::from_secs(1) / self.rate,
         })
@@ -283,6 +284,7 @@ impl CatchUpFlags {
             windows: vec![Window::Hour, Window::Day24, Window::Day],
             network: Network::SENSOR_COMMUNITY,
             record: record_of(flags),
+            again: false,
             contact: contact.map(str::to_owned),
             pause: Duration::from_secs(1) / 4,
         };
@@ -292,7 +294,7 @@ impl CatchUpFlags {
             while !stop.is_cancelled() {
                 let now = clock();
                 let last = backfill.last_day(now);
-                // Once a day: files that cannot be read are not asked for every hour.
+                // Once a day: what a server failed to give is not asked for every hour.
                 if checked == Some(last) {
                     tokio::select! {
                         () = tokio::time::sleep(CHECKED) => continue,

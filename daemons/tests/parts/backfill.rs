@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -70,6 +70,7 @@ fn plan(archive: Archive, folder: &Path, count: i64) -> Backfill {
         windows: vec![Window::Hour, Window::Day24, Window::Day],
         network: Network::SENSOR_COMMUNITY,
         record: Some((folder.to_owned(), "a store".to_owned())),
+        again: false,
         contact: None,
         pause: Duration::ZERO,
     }
@@ -338,13 +339,23 @@ struct Server {
     at_once: Arc<AtomicUsize>,
     /// Paths that fail so many times.
     failing: Arc<Mutex<BTreeMap<String, usize>>>,
+    files: Arc<Mutex<BTreeMap<String, String>>>,
+    /// Whether it says which version of a file it gives.
+    has_tags: Arc<AtomicBool>,
 }
 
 impl Server {
+    /// The requests since the last call, as method, path and status.
+    fn asked(&self) -> Vec<String> {
+        let asked = std::mem::take(&mut *self.asked.lock().unwrap());
+        asked.iter().map(|line| line.split(" airshed").next().unwrap().to_owned()).collect()
+    }
+
     async fn start(files: BTreeMap<String, String>) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}/mirror/", listener.local_addr().unwrap());
-        let (files, asked) = (Arc::new(files), Arc::<Mutex<Vec<String>>>::default());
+        let (files, asked) = (Arc::new(Mutex::new(files)), Arc::<Mutex<Vec<String>>>::default());
+        let has_tags = Arc::new(AtomicBool::new(true));
         let (at_once, failing) =
             (Arc::<AtomicUsize>::default(), Arc::<Mutex<BTreeMap<String, usize>>>::default());
         let server = Self {
@@ -352,6 +363,8 @@ impl Server {
             asked: Arc::clone(&asked),
             at_once: Arc::clone(&at_once),
             failing: Arc::clone(&failing),
+            files: Arc::clone(&files),
+            has_tags: Arc::clone(&has_tags),
         };
         tokio::spawn(async move {
             loop {
@@ -359,27 +372,34 @@ impl Server {
                 at_once.fetch_add(1, Relaxed);
                 let (files, asked, failing) =
                     (Arc::clone(&files), Arc::clone(&asked), Arc::clone(&failing));
+                let has_tags = Arc::clone(&has_tags);
                 let service = service_fn(move |request: http::Request<hyper::body::Incoming>| {
                     let path = request.uri().path().to_owned();
                     let agent = request.headers()["user-agent"].to_str().unwrap().to_owned();
-                    asked.lock().unwrap().push(format!("{path} {agent}"));
                     let fails = failing.lock().unwrap().get_mut(&path).is_some_and(|left| {
                         let fails = *left > 0;
                         *left = left.saturating_sub(1);
                         fails
                     });
-                    let answer = match files.get(&path) {
-                        _ if fails => http::Response::builder()
-                            .status(503)
-                            .header("retry-after", "0")
-                            .body(Full::new(Bytes::new())),
-                        Some(text) => {
-                            http::Response::builder().body(Full::new(Bytes::from(text.clone())))
-                        }
-                        None => http::Response::builder()
-                            .status(404)
-                            .body(Full::new(Bytes::from_static(b"<html>404</html>"))),
+                    let text = files.lock().unwrap().get(&path).cloned();
+                    let tag = format!("\"{:x}\"", crc(text.as_deref().unwrap_or_default()));
+                    let known = request.headers().get("if-none-match");
+                    let (status, body) = match text {
+                        _ if fails => (503, String::new()),
+                        Some(_) if known.is_some_and(|known| known == &tag) => (304, String::new()),
+                        Some(text) => (200, text),
+                        None => (404, "<html>404</html>".to_owned()),
                     };
+                    let method = request.method();
+                    asked.lock().unwrap().push(format!("{method} {path} {status} {agent}"));
+                    let body = if method == "HEAD" { String::new() } else { body };
+                    let mut answer = http::Response::builder().status(status);
+                    if status == 503 {
+                        answer = answer.header("retry-after", "0");
+                    } else if status < 400 && has_tags.load(Relaxed) {
+                        answer = answer.header("etag", tag);
+                    }
+                    let answer = answer.body(Full::new(Bytes::from(body)));
                     async move { Ok::<_, std::convert::Infallible>(answer.unwrap()) }
                 });
                 tokio::spawn(
@@ -390,6 +410,13 @@ impl Server {
         });
         server
     }
+}
+
+fn crc(text: &str) -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Recent days have a folder of their own, earlier ones one below their year.
@@ -461,6 +488,76 @@ async fn a_server_is_asked_politely_and_again_where_it_failed() {
     assert_eq!(error.to_string(), "the archive cannot be listed");
 }
 
+/// Damaged, empty and missing files are not fetched again, nor are the other files of their days, until
+/// they have changed; what the network lost is.
+#[tokio::test]
+async fn a_day_is_left_alone_until_the_files_that_it_lacks_have_changed() {
+    for has_tags in [true, false] {
+        let files = simulated(3, 3);
+        let mut paths = served(&files);
+        let (first, second) = (files[1].1, date(2021, 2, 14));
+        let damaged = format!("/mirror/{second}/{}", name(2, second));
+        let empty_file = format!("/mirror/2021/{first}/{}", name(1, first));
+        let missing = format!("/mirror/{second}/{}", name(3, second));
+        let good = paths.insert(damaged.clone(), "<html>damaged</html>".to_owned()).unwrap();
+        paths.insert(empty_file.clone(), String::new());
+        paths.remove(&missing);
+        let server = Server::start(paths).await;
+        server.has_tags.store(has_tags, Relaxed);
+        let folder = tempfile::tempdir().unwrap();
+        let plan = plan(Archive::Url(server.base.parse().unwrap()), folder.path(), 3);
+        let store = empty();
+        let done = run(&plan, &store).await;
+        assert_eq!((done.days, done.failed.len()), (3, 3));
+        server.asked();
+
+        let nothing = run(&plan, &store).await;
+        assert_eq!((nothing.days, nothing.files), (0, 0));
+        // Each file is asked about once, though two days lack it.
+        let about = |path: &str, status| match has_tags || status == 404 {
+            true => vec![format!("HEAD {path} {status}")],
+            false => vec![format!("HEAD {path} {status}"), format!("GET {path} {status}")],
+        };
+        let mut expected = about(&empty_file, 200);
+        expected.extend(about(&damaged, 200));
+        expected.extend(about(&missing, 404));
+        assert_eq!(server.asked(), expected);
+        // A failure to ask is no change.
+        server.failing.lock().unwrap().insert(damaged.clone(), 4);
+        assert_eq!(run(&plan, &store).await.days, 0);
+        assert_eq!(run(&Backfill { again: true, ..plan.clone() }, &store).await.days, 3);
+
+        server.files.lock().unwrap().insert(damaged, good);
+        let done = run(&plan, &store).await;
+        assert_eq!((done.days, done.failed.len()), (2, 1), "that day and the next");
+        server.asked();
+        assert_eq!(run(&plan, &store).await.days, 0);
+        let gets = server.asked().iter().filter(|line| line.starts_with("GET")).count();
+        assert_eq!(gets, usize::from(!has_tags), "the empty file");
+        let known: Vec<_> =
+            files.iter().filter(|(id, day, _)| (*id, *day) != (1, first) && (*id, *day) != (3, second)).cloned().collect();
+        same(all(&store).await, self::expected(&known));
+    }
+}
+
+/// Records of the first form, without a version and without days that lack something.
+#[tokio::test]
+async fn an_old_record_is_continued() {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = written(&folder, &simulated(1, 3));
+    let plan = plan(Archive::Paths(vec![archive]), folder.path(), 3);
+    let store = empty();
+    assert_eq!(run(&plan, &store).await.days, 3);
+    let mut records = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+    let record = records.find(|path| path.extension().is_some_and(|e| e == "json")).unwrap();
+    let mut done: serde_json::Value = serde_json::from_slice(&fs::read(&record).unwrap()).unwrap();
+    let what = done["what"].take();
+    let old = serde_json::json!({ "what": what, "days": ["2021-02-13", "2021-02-15"] });
+    fs::write(&record, old.to_string()).unwrap();
+    assert_eq!(run(&plan, &store).await.days, 1);
+    assert_eq!(run(&plan, &store).await.days, 0);
+}
+
 /// What a day lacks is done again with it, once it can be read.
 #[tokio::test]
 async fn a_day_with_a_file_that_cannot_be_read_is_not_done() {
@@ -483,6 +580,10 @@ async fn a_day_with_a_file_that_cannot_be_read_is_not_done() {
         ["2021-02-13_sds011_sensor_9.csv", "dangling.csv", "2021-02-14_sds011_sensor_2.csv"]
     );
     assert_eq!(done.days, 3);
+    let nothing = run(&plan, &store).await;
+    assert_eq!((nothing.days, nothing.files), (0, 0), "as long as the file is the same");
+    let by_hand = run(&Backfill { again: true, ..plan.clone() }, &store).await;
+    assert_eq!(by_hand.days, 2);
     fs::write(&odd, &files[4].2).unwrap();
     fs::remove_file(fifo).unwrap();
     fs::remove_file(archive.join("dangling.csv")).unwrap();
@@ -506,6 +607,7 @@ async fn a_month_that_cannot_be_read_to_its_end_is_not_done() {
     let store = empty();
     let done = run(&plan, &store).await;
     assert_eq!((done.days, done.failed.len()), (3, 1));
+    assert_eq!(run(&plan, &store).await.files, 0, "as long as it is the same");
     fs::write(&path, &whole).unwrap();
     let done = run(&plan, &store).await;
     assert_eq!((done.days, done.failed.len()), (3, 0));

@@ -46,6 +46,7 @@ async fn temperature_and_humidity_stand_beside_the_particulates_of_their_locatio
         windows: vec![Window::Hour, Window::Day],
         network: Network::SENSOR_COMMUNITY,
         record: None,
+        again: false,
         contact: None,
         pause: Duration::ZERO,
     };

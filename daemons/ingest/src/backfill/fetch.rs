@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::civil::Date;
-use reqwest::header::RETRY_AFTER;
-use reqwest::{Client, StatusCode, Url};
+use reqwest::header::{ETAG, HeaderMap, LAST_MODIFIED, RETRY_AFTER};
+use reqwest::{Client, Method, StatusCode, Url};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::archive::{Files, Named, names_in};
+use super::unread::{Known, state_of_bytes};
 
 /// Longer than any file of a day.
 const MOST_BYTES: usize = 256 << 20;
@@ -24,6 +25,25 @@ pub(super) struct Fetcher {
     client: Client,
     pause: Duration,
     next: Instant,
+}
+
+/// A file that was fetched.
+#[derive(Debug, Clone)]
+pub(super) struct Fetched {
+    pub(super) body: Bytes,
+    /// The address that was asked for.
+    pub(super) address: String,
+    /// What the server says about this version of it.
+    state: Option<String>,
+    /// Where it came from in the end.
+    from: Url,
+}
+
+impl Fetched {
+    pub(super) fn known(&self) -> Known {
+        let state = self.state.clone().unwrap_or_else(|| state_of_bytes(&self.body));
+        Known { address: self.address.clone(), state }
+    }
 }
 
 /// The files of a day: the address of their folder, and their names.
@@ -55,6 +75,16 @@ impl FetchError {
             _ => false,
         }
     }
+
+    /// Whether the file itself is the reason: it fails again until it changes.
+    pub(super) fn is_of_file(&self) -> bool {
+        match self {
+            Self::Status(StatusCode::REQUEST_TIMEOUT) => false,
+            Self::Status(status) => status.is_client_error() && !self.is_refusal(),
+            Self::TooLarge => true,
+            _ => false,
+        }
+    }
 }
 
 impl Fetcher {
@@ -80,10 +110,10 @@ impl Fetcher {
     ) -> Result<Option<Listed>, FetchError> {
         for folder in [format!("{date}/"), format!("{}/{date}/", date.year())] {
             let url = joined(&self.base, &folder)?;
-            match self.get(&url).await {
-                Ok((listing, from)) => {
-                    let names = names_in(&String::from_utf8_lossy(&listing), date, files);
-                    return Ok(Some((from, names)));
+            match self.ask(Method::GET, &url).await {
+                Ok(listing) => {
+                    let names = names_in(&String::from_utf8_lossy(&listing.body), date, files);
+                    return Ok(Some((listing.from, names)));
                 }
                 Err(FetchError::Status(StatusCode::NOT_FOUND)) => {}
                 Err(error) => return Err(error),
@@ -92,18 +122,41 @@ impl Fetcher {
         Ok(None)
     }
 
-    pub(super) async fn file(&mut self, folder: &Url, name: &str) -> Result<Bytes, FetchError> {
-        let url = joined(folder, name)?;
-        Ok(self.get(&url).await?.0)
+    pub(super) async fn file(&mut self, folder: &Url, name: &str) -> Result<Fetched, FetchError> {
+        self.ask(Method::GET, &joined(folder, name)?).await
     }
 
-    /// The body, and the address that it came from in the end.
-    async fn get(&mut self, url: &Url) -> Result<(Bytes, Url), FetchError> {
+    /// A file as it is now, without its bytes if the server says anything about it.
+    pub(super) async fn known(&mut self, address: &str) -> Result<Known, FetchError> {
+        let url = Url::parse(address).map_err(|_| FetchError::Name(address.to_owned()))?;
+        let answered = match self.ask(Method::HEAD, &url).await {
+            Ok(head) if head.state.is_some() => Ok(head),
+            Err(FetchError::Status(StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED))
+            | Ok(_) => self.ask(Method::GET, &url).await,
+            Err(error) => Err(error),
+        };
+        match answered {
+            Ok(fetched) => Ok(fetched.known()),
+            Err(error) if error.is_of_file() => {
+                Ok(Known { address: address.to_owned(), state: error.to_string() })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The same of a file in a folder; `None` if it cannot be found out.
+    pub(super) async fn known_in(&mut self, folder: &Url, name: &str) -> Option<Known> {
+        let url = joined(folder, name).ok()?;
+        self.known(url.as_str()).await.ok()
+    }
+
+    /// Asks, again where that may help.
+    async fn ask(&mut self, method: Method, url: &Url) -> Result<Fetched, FetchError> {
         let (mut attempt, mut pause) = (1, FIRST_PAUSE);
         loop {
             sleep_until(self.next).await;
             self.next = Instant::now() + self.pause;
-            let (error, wished) = match self.try_once(url).await {
+            let (error, wished) = match self.try_once(&method, url).await {
                 Ok(found) => return Ok(found),
                 Err(failed) => failed,
             };
@@ -130,23 +183,35 @@ impl Fetcher {
     }
 
     /// On failure also the pause that the server wishes.
-    async fn try_once(&self, url: &Url) -> Result<(Bytes, Url), (FetchError, Option<Duration>)> {
+    async fn try_once(
+        &self,
+        method: &Method,
+        url: &Url,
+    ) -> Result<Fetched, (FetchError, Option<Duration>)> {
         let transport = |error: reqwest::Error| (FetchError::Transport(error.without_url()), None);
-        let mut response = self.client.get(url.clone()).send().await.map_err(transport)?;
+        let request = self.client.request(method.clone(), url.clone());
+        let mut response = request.send().await.map_err(transport)?;
         if response.status() != StatusCode::OK {
             let wished = response.headers().get(RETRY_AFTER);
             let seconds = wished.and_then(|wished| wished.to_str().ok()?.parse().ok());
             return Err((FetchError::Status(response.status()), seconds.map(Duration::from_secs)));
         }
-        let (mut body, from) = (Vec::new(), response.url().clone());
+        let (state, from) = (state_of(response.headers()), response.url().clone());
+        let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(transport)? {
             if body.len() + chunk.len() > MOST_BYTES {
                 return Err((FetchError::TooLarge, None));
             }
             body.extend_from_slice(&chunk);
         }
-        Ok((body.into(), from))
+        Ok(Fetched { body: body.into(), address: url.to_string(), state, from })
     }
+}
+
+fn state_of(headers: &HeaderMap) -> Option<String> {
+    let texts = [ETAG, LAST_MODIFIED].into_iter().filter_map(|name| headers.get(name)?.to_str().ok());
+    let texts: Vec<_> = texts.collect();
+    (!texts.is_empty()).then(|| texts.join(", "))
 }
 
 fn joined(base: &Url, name: &str) -> Result<Url, FetchError> {
