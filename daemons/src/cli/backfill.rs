@@ -32,7 +32,7 @@ const SHOWN: usize = 20;
 #[derive(Args)]
 pub(super) struct Backfill {
     /// The archive's URL or that of a mirror, or folders and files: of days (CSV, also with gzip), or
-    /// of months (zip) [default: https://archive.sensor.community/]
+    /// of months (zip, Parquet) [default: https://archive.sensor.community/]
     #[arg(value_name = "SOURCE", env = "AIRSHED_ARCHIVE", value_parser = source)]
     sources: Vec<String>,
     /// First day (UTC).

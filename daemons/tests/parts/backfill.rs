@@ -158,6 +158,108 @@ fn gzipped(text: &str) -> Vec<u8> {
     gzip.finish().unwrap()
 }
 
+/// A part of a month in Parquet, in several row groups: numbers and a timestamp, or only text.
+fn parquet_of(files: &[(u64, Date, String)], as_text: bool) -> Vec<u8> {
+    use parquet::data_type::{ByteArrayType, DoubleType, Int64Type};
+    use parquet::file::properties::WriterProperties;
+    use parquet::file::writer::SerializedFileWriter;
+
+    let schema = match as_text {
+        true => {
+            "message m { OPTIONAL BINARY P1 (UTF8); OPTIONAL BINARY P2 (UTF8); REQUIRED BINARY
+             timestamp (UTF8); REQUIRED BINARY lat (UTF8); REQUIRED BINARY lon (UTF8); REQUIRED BINARY
+             location (UTF8); REQUIRED BINARY sensor_type (UTF8); REQUIRED BINARY sensor_id (UTF8);
+             OPTIONAL BINARY durP1 (UTF8); }"
+        }
+        false => {
+            "message m { OPTIONAL DOUBLE P1; OPTIONAL DOUBLE P2; REQUIRED INT64 timestamp
+             (TIMESTAMP(MICROS,true)); REQUIRED BINARY lat (UTF8); REQUIRED BINARY lon (UTF8);
+             REQUIRED INT64 location; REQUIRED BINARY sensor_type (UTF8); REQUIRED INT64 sensor_id;
+             OPTIONAL DOUBLE durP1; }"
+        }
+    };
+    let schema = parquet::schema::parser::parse_message_type(schema).unwrap();
+    let properties = WriterProperties::builder()
+        .set_compression(parquet::basic::Compression::SNAPPY)
+        .build();
+    let mut writer =
+        SerializedFileWriter::new(Vec::new(), Arc::new(schema), Arc::new(properties)).unwrap();
+    for (.., text) in files {
+        let rows: Vec<Vec<&str>> = text.lines().skip(1).map(|row| row.split(';').collect()).collect();
+        let mut group = writer.next_row_group().unwrap();
+        // P1, P2, timestamp, lat, lon, location, sensor_type, sensor_id: where they are in CSV.
+        for (number, of_csv) in [6, 9, 5, 3, 4, 2, 1, 0, 7].into_iter().enumerate() {
+            let cells: Vec<&str> = rows.iter().map(|row| row[of_csv]).collect();
+            let cells: Vec<_> = cells.into_iter().filter(|cell| !cell.is_empty()).collect();
+            let levels: Vec<i16> = rows.iter().map(|row| i16::from(!row[of_csv].is_empty())).collect();
+            let levels = [0, 1, 8].contains(&number).then_some(&levels[..]);
+            let mut column = group.next_column().unwrap().unwrap();
+            match number {
+                0 | 1 | 8 if !as_text => {
+                    let values: Vec<f64> = cells.iter().map(|cell| cell.parse().unwrap()).collect();
+                    column.typed::<DoubleType>().write_batch(&values, levels, None).unwrap();
+                }
+                2 | 5 | 7 if !as_text => {
+                    let number = |cell: &&str| match number {
+                        2 => at(&format!("{cell}Z")).as_microsecond(),
+                        _ => cell.parse().unwrap(),
+                    };
+                    let values: Vec<i64> = cells.iter().map(number).collect();
+                    column.typed::<Int64Type>().write_batch(&values, None, None).unwrap();
+                }
+                _ => {
+                    let values: Vec<_> = cells.iter().map(|cell| (*cell).into()).collect();
+                    column.typed::<ByteArrayType>().write_batch(&values, levels, None).unwrap();
+                }
+            }
+            column.close().unwrap();
+        }
+        group.close().unwrap();
+    }
+    writer.into_inner().unwrap()
+}
+
+/// Whatever is wrong with a Parquet file, it is named and stops nothing.
+#[tokio::test]
+async fn a_damaged_parquet_file_is_named() {
+    let files = simulated(1, 1);
+    let rows = files[0].2.lines().count() as u64 - 1;
+    let whole = parquet_of(&files, false);
+    let read = |bytes: &[u8]| {
+        let (mut report, mut count) = (Report::default(), 0);
+        let done = airshed_history::archive::read(bytes, "part-0.parquet", &mut report, &mut |_| {
+            count += 1;
+            std::ops::ControlFlow::Continue(())
+        });
+        done.map(|()| count)
+    };
+    assert_eq!(read(&whole).unwrap(), rows);
+    // Cut anywhere there is no footer; a changed byte is read as something, or refused.
+    for cut in (4..whole.len()).step_by(61) {
+        assert!(read(&whole[..cut]).is_err(), "cut at {cut}");
+    }
+    let mut refused = 0;
+    for changed in (4..whole.len()).step_by(37) {
+        let mut bytes = whole.clone();
+        bytes[changed] ^= 1 << (changed % 8);
+        refused += usize::from(read(&bytes).is_err());
+    }
+    assert!(refused > 0);
+    let folder = tempfile::tempdir().unwrap();
+    let part = folder.path().join("2021-02/sds011/part-00000.snappy.parquet");
+    fs::create_dir_all(part.parent().unwrap()).unwrap();
+    fs::write(&part, &whole[..whole.len() / 2]).unwrap();
+    let sound = simulated(2, 1).pop().unwrap();
+    fs::write(folder.path().join(name(sound.0, sound.1)), &sound.2).unwrap();
+    let plan = plan(Archive::Paths(vec![folder.path().to_owned()]), folder.path(), 1);
+    let store = empty();
+    let done = run(&plan, &store).await;
+    let [(failed, why)] = &done.failed[..] else { panic!("{:?}", done.failed) };
+    assert!(failed.ends_with("part-00000.snappy.parquet"), "{failed}");
+    assert!(why.contains("a damaged, truncated or unsupported Parquet file"), "{why}");
+    same(all(&store).await, expected(&[sound]));
+}
+
 /// Days in folders, compressed, a month in one file, and one that has no date in its name.
 #[tokio::test]
 async fn files_in_any_form_are_the_same_readings() {
@@ -171,7 +273,7 @@ async fn files_in_any_form_are_the_same_readings() {
             .for_each(|(.., of)| of.lines().skip(1).for_each(|row| text += &format!("{row}\n")));
         text
     };
-    for form in ["by day", "packed", "month", "undated", "mixed"] {
+    for form in ["by day", "packed", "month", "parquet", "undated", "mixed"] {
         let folder = tempfile::tempdir().unwrap();
         let put = |path: &str, bytes: &[u8]| {
             let path = folder.path().join("archive").join(path);
@@ -189,6 +291,15 @@ async fn files_in_any_form_are_the_same_readings() {
                 let members = [("2021-02_sds011.csv".to_owned(), whole(&files))];
                 put("csv_per_month/2021-02/2021-02_sds011.zip", &zipped(&members));
                 put("csv_per_month/2021-03/2021-03_sds011.zip", b"not asked for");
+            }
+            "parquet" => {
+                let (some, others) = files.split_at(files.len() / 2);
+                let folder = "parquet/2021-02/sds011";
+                put(&format!("{folder}/part-00000.snappy.parquet"), &parquet_of(some, true));
+                put(&format!("{folder}/part-00001.snappy.parquet"), &parquet_of(others, false));
+                put("parquet/2021-02/sds011/_SUCCESS", b"");
+                put("parquet/2021-02/bmp180/part-00000.snappy.parquet", b"of another type");
+                put("parquet/2021-03/sds011/part-00000.snappy.parquet", b"not asked for");
             }
             "undated" => put("everything.csv", whole(&files).as_bytes()),
             // Each sensor's rows in both.
