@@ -69,6 +69,10 @@ pub(super) struct Backfill {
     /// Maximum number of requests per second, one at a time.
     #[arg(long, value_name = "NUMBER", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rate: u32,
+    /// Folder for copies of what is fetched, in the archive's layout: what is there is only fetched
+    /// again if it has changed since, and the folder can be a SOURCE.
+    #[arg(long, value_name = "DIR")]
+    copies: Option<PathBuf>,
     #[command(flatten)]
     store: StoreFlags,
     #[command(flatten)]
@@ -110,13 +114,17 @@ impl Backfill {
                 "--window: {other} cannot be backfilled; 1h, 24h and day can"
             )));
         }
+        let archive = archive(&self.sources, self.contact.as_deref())?;
+        if self.copies.is_some() && matches!(archive, Archive::Paths(_)) {
+            return Err(bad_call("--copies: files and folders are not copied; only a server's are"));
+        }
         let ask = self.filters()?;
         let mut windows = self.window.clone();
         windows.sort_unstable();
         windows.dedup();
         let lower = |name: &String| name.trim().to_ascii_lowercase();
         Ok(backfill::Backfill {
-            archive: archive(&self.sources, self.contact.as_deref())?,
+            archive,
             days: self.from..=self.to,
             files: Files {
                 types: self.types.iter().map(lower).collect(),
@@ -130,6 +138,7 @@ impl Backfill {
             again: true,
             contact: self.contact.clone(),
             pause: Duration::from_secs(1) / self.rate,
+            copies: self.copies.clone(),
         })
     }
 
@@ -287,6 +296,7 @@ impl CatchUpFlags {
             again: false,
             contact: contact.map(str::to_owned),
             pause: Duration::from_secs(1) / 4,
+            copies: None,
         };
         let before = i64::from(self.catch_up) - 1;
         let mut checked = None;

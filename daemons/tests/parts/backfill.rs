@@ -73,6 +73,7 @@ fn plan(archive: Archive, folder: &Path, count: i64) -> Backfill {
         again: false,
         contact: None,
         pause: Duration::ZERO,
+        copies: None,
     }
 }
 
@@ -649,6 +650,70 @@ async fn a_day_is_left_alone_until_the_files_that_it_lacks_have_changed() {
             files.iter().filter(|(id, day, _)| (*id, *day) != (1, first) && (*id, *day) != (3, second)).cloned().collect();
         same(all(&store).await, self::expected(&known));
     }
+}
+
+/// What was fetched is kept, and only fetched again when it has changed; the copies are an archive.
+#[tokio::test]
+async fn copies_are_fetched_again_only_when_they_have_changed() {
+    let files = simulated(3, 2);
+    let server = Server::start(served(&files)).await;
+    let folder = tempfile::tempdir().unwrap();
+    let copies = folder.path().join("copies");
+    let plan = Backfill {
+        copies: Some(copies.clone()),
+        record: None,
+        ..plan(Archive::Url(server.base.parse().unwrap()), folder.path(), 2)
+    };
+    let statuses = |asked: Vec<String>| {
+        let mut counts = BTreeMap::new();
+        for line in asked {
+            let status: u16 = line.rsplit(' ').next().unwrap().parse().unwrap();
+            *counts.entry(status).or_insert(0) += 1;
+        }
+        counts.remove(&404); // folders that are not there
+        counts
+    };
+    let backfilled = async || {
+        let store = empty();
+        assert_eq!(run(&plan, &store).await.failed, []);
+        (all(&store).await, statuses(server.asked()))
+    };
+    let (first, asked) = backfilled().await;
+    assert_eq!(asked, BTreeMap::from([(200, 8)]), "two listings and their files");
+    same(first, expected(&files));
+    let (again, asked) = backfilled().await;
+    assert_eq!(asked, BTreeMap::from([(304, 8)]));
+    same(again, expected(&files));
+
+    // A copy that is half there, one that is gone, one of which nothing is known, and a new version.
+    let of_day = copies.join("2021-02-14");
+    let copy = |sensor| of_day.join(name(sensor, date(2021, 2, 14)));
+    let text = fs::read_to_string(copy(1)).unwrap();
+    fs::write(copy(1), &text[..text.len() / 2]).unwrap();
+    fs::remove_file(copy(2)).unwrap();
+    let path = format!("/mirror/2021-02-14/{}", name(3, date(2021, 2, 14)));
+    let changed = files[5].2.replace(";SDS011;", ";SDS021;");
+    server.files.lock().unwrap().insert(path, changed.clone());
+    let (repaired, asked) = backfilled().await;
+    assert_eq!(asked, BTreeMap::from([(200, 3), (304, 5)]));
+    let mut newer = files.clone();
+    newer[5].2 = changed;
+    same(repaired, expected(&newer));
+    fs::write(of_day.join(".copies.json"), "{").unwrap();
+    assert_eq!(backfilled().await.1, BTreeMap::from([(200, 4), (304, 4)]));
+
+    let source = Backfill { archive: Archive::Paths(vec![copies]), copies: None, ..plan.clone() };
+    let store = empty();
+    assert_eq!(run(&source, &store).await.failed, []);
+    same(all(&store).await, expected(&newer));
+
+    let file = folder.path().join("a file");
+    fs::write(&file, "").unwrap();
+    let nowhere = Backfill { copies: Some(file), ..plan.clone() };
+    let now = at("2026-02-01T12:00:00Z");
+    let stop = CancellationToken::new();
+    let failed = backfill::run(&nowhere, &empty() as &dyn Destination, now, &|_| {}, &stop).await;
+    assert!(failed.unwrap_err().to_string().starts_with("cannot keep copies in "));
 }
 
 /// Records of the first form, without a version and without days that lack something.

@@ -49,6 +49,7 @@ async fn temperature_and_humidity_stand_beside_the_particulates_of_their_locatio
         again: false,
         contact: None,
         pause: Duration::ZERO,
+        copies: None,
     };
     let rig = Rig::start(Options::default()).await;
     let store = Arc::clone(&rig.store) as Arc<dyn Store>;

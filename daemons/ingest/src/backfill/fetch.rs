@@ -1,14 +1,17 @@
 //! Fetches files of the archive: one after the other, over one connection, with pauses.
 
+use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::civil::Date;
-use reqwest::header::{ETAG, HeaderMap, LAST_MODIFIED, RETRY_AFTER};
+use reqwest::header::RETRY_AFTER;
 use reqwest::{Client, Method, StatusCode, Url};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::archive::{Files, Named, names_in};
+use super::copies::{Copies, Copy, Version};
 use super::unread::{Known, state_of_bytes};
 
 /// Longer than any file of a day.
@@ -23,6 +26,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(120);
 pub(super) struct Fetcher {
     base: Url,
     client: Client,
+    /// Where what is fetched is kept.
+    copies: Option<Copies>,
     pause: Duration,
     next: Instant,
 }
@@ -33,15 +38,14 @@ pub(super) struct Fetched {
     pub(super) body: Bytes,
     /// The address that was asked for.
     pub(super) address: String,
-    /// What the server says about this version of it.
-    state: Option<String>,
+    version: Version,
     /// Where it came from in the end.
     from: Url,
 }
 
 impl Fetched {
     pub(super) fn known(&self) -> Known {
-        let state = self.state.clone().unwrap_or_else(|| state_of_bytes(&self.body));
+        let state = self.version.text().unwrap_or_else(|| state_of_bytes(&self.body));
         Known { address: self.address.clone(), state }
     }
 }
@@ -62,6 +66,8 @@ pub(super) enum FetchError {
     TooLarge,
     #[error("`{0}` is not a name")]
     Name(String),
+    #[error("a copy cannot be kept")]
+    Copy(#[from] io::Error),
 }
 
 impl FetchError {
@@ -74,6 +80,11 @@ impl FetchError {
             Self::Later(..) => true,
             _ => false,
         }
+    }
+
+    /// Whether a backfill cannot go on.
+    pub(super) fn ends_all(&self) -> bool {
+        self.is_refusal() || matches!(self, Self::Copy(_))
     }
 
     /// Whether the file itself is the reason: it fails again until it changes.
@@ -92,13 +103,15 @@ impl Fetcher {
         base: &Url,
         contact: Option<&str>,
         pause: Duration,
+        copies: Option<&Path>,
     ) -> Result<Self, reqwest::Error> {
         let client = crate::source::client(contact)?;
         let mut base = base.clone();
         if !base.path().ends_with('/') {
             base.set_path(&format!("{}/", base.path()));
         }
-        Ok(Self { base, client, pause, next: Instant::now() })
+        let copies = copies.map(|folder| Copies::new(folder, &base));
+        Ok(Self { base, client, copies, pause, next: Instant::now() })
     }
 
     /// The files of a day: in the folder of the day or, of earlier years, below that of the year.
@@ -126,11 +139,16 @@ impl Fetcher {
         self.ask(Method::GET, &joined(folder, name)?).await
     }
 
+    /// Writes down which copies there are.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        self.copies.as_mut().map_or(Ok(()), Copies::flush)
+    }
+
     /// A file as it is now, without its bytes if the server says anything about it.
     pub(super) async fn known(&mut self, address: &str) -> Result<Known, FetchError> {
         let url = Url::parse(address).map_err(|_| FetchError::Name(address.to_owned()))?;
         let answered = match self.ask(Method::HEAD, &url).await {
-            Ok(head) if head.state.is_some() => Ok(head),
+            Ok(head) if head.version.text().is_some() => Ok(head),
             Err(FetchError::Status(StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED))
             | Ok(_) => self.ask(Method::GET, &url).await,
             Err(error) => Err(error),
@@ -152,12 +170,21 @@ impl Fetcher {
 
     /// Asks, again where that may help.
     async fn ask(&mut self, method: Method, url: &Url) -> Result<Fetched, FetchError> {
+        let copy = match &mut self.copies {
+            Some(copies) if method == Method::GET => copies.get(url)?,
+            _ => None,
+        };
         let (mut attempt, mut pause) = (1, FIRST_PAUSE);
         loop {
             sleep_until(self.next).await;
             self.next = Instant::now() + self.pause;
-            let (error, wished) = match self.try_once(&method, url).await {
-                Ok(found) => return Ok(found),
+            let (error, wished) = match self.try_once(&method, url, copy.as_ref()).await {
+                Ok((fetched, is_new)) => {
+                    if let Some(copies) = self.copies.as_mut().filter(|_| is_new) {
+                        copies.put(url, &fetched.body, fetched.version.clone())?;
+                    }
+                    return Ok(fetched);
+                }
                 Err(failed) => failed,
             };
             let may_pass = match &error {
@@ -165,7 +192,10 @@ impl Fetcher {
                     status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS
                 }
                 FetchError::Transport(_) => true,
-                FetchError::TooLarge | FetchError::Name(_) | FetchError::Later(..) => false,
+                FetchError::TooLarge
+                | FetchError::Name(_)
+                | FetchError::Later(..)
+                | FetchError::Copy(_) => false,
             };
             let pause_now = wished.unwrap_or(pause);
             if !may_pass || attempt == ATTEMPTS {
@@ -182,21 +212,30 @@ impl Fetcher {
         }
     }
 
-    /// On failure also the pause that the server wishes.
+    /// Also whether it is new, and no copy; on failure the pause that the server wishes.
     async fn try_once(
         &self,
         method: &Method,
         url: &Url,
-    ) -> Result<Fetched, (FetchError, Option<Duration>)> {
+        copy: Option<&Copy>,
+    ) -> Result<(Fetched, bool), (FetchError, Option<Duration>)> {
         let transport = |error: reqwest::Error| (FetchError::Transport(error.without_url()), None);
-        let request = self.client.request(method.clone(), url.clone());
+        let conditions = copy.map(|copy| copy.version.conditions()).unwrap_or_default();
+        let request = self.client.request(method.clone(), url.clone()).headers(conditions);
         let mut response = request.send().await.map_err(transport)?;
+        let (address, from) = (url.to_string(), response.url().clone());
+        if let Some(Copy { version, body }) = copy
+            && response.status() == StatusCode::NOT_MODIFIED
+        {
+            let (version, body) = (version.clone(), body.clone());
+            return Ok((Fetched { body, address, version, from }, false));
+        }
         if response.status() != StatusCode::OK {
             let wished = response.headers().get(RETRY_AFTER);
             let seconds = wished.and_then(|wished| wished.to_str().ok()?.parse().ok());
             return Err((FetchError::Status(response.status()), seconds.map(Duration::from_secs)));
         }
-        let (state, from) = (state_of(response.headers()), response.url().clone());
+        let version = Version::of(response.headers());
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(transport)? {
             if body.len() + chunk.len() > MOST_BYTES {
@@ -204,14 +243,8 @@ impl Fetcher {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Fetched { body: body.into(), address: url.to_string(), state, from })
+        Ok((Fetched { body: body.into(), address, version, from }, method == Method::GET))
     }
-}
-
-fn state_of(headers: &HeaderMap) -> Option<String> {
-    let texts = [ETAG, LAST_MODIFIED].into_iter().filter_map(|name| headers.get(name)?.to_str().ok());
-    let texts: Vec<_> = texts.collect();
-    (!texts.is_empty()).then(|| texts.join(", "))
 }
 
 fn joined(base: &Url, name: &str) -> Result<Url, FetchError> {

@@ -6,6 +6,7 @@
 //! samples give the same readings, the result is that of an uninterrupted one.
 
 mod archive;
+mod copies;
 mod fetch;
 mod place;
 mod read;
@@ -31,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use self::archive::{Found, Span};
-use self::fetch::Fetcher;
+use self::fetch::{FetchError, Fetcher};
 use self::place::Countries;
 use self::read::{Data, Input, OfDay, Threads};
 use self::record::Record;
@@ -71,6 +72,9 @@ pub struct Backfill {
     pub contact: Option<String>,
     /// The time between two requests.
     pub pause: Duration,
+    /// The folder where what is fetched is kept, in the archive's own layout; a file that is there is
+    /// only fetched again if it has changed since.
+    pub copies: Option<PathBuf>,
 }
 
 /// What a backfill did.
@@ -114,6 +118,17 @@ pub enum BackfillError {
     /// The archive cannot be reached, or a folder cannot be listed.
     #[error("the archive cannot be listed")]
     List(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A copy of what was fetched cannot be kept.
+    #[error("cannot keep copies in {folder}{hint}")]
+    Copies {
+        /// Their folder.
+        folder: PathBuf,
+        /// What is known of the reason.
+        hint: &'static str,
+        /// Why.
+        #[source]
+        cause: io::Error,
+    },
     /// A temporary file, or the record of what is done.
     #[error("a file of the backfill itself")]
     Local(#[from] io::Error),
@@ -207,6 +222,19 @@ impl Backfill {
         format!("{archive} {files:?} {countries:?} {area:?} {windows:?} {network} {store:?}")
     }
 
+    /// Why it ends, if a request or its copy failed.
+    fn ended(&self, error: FetchError) -> BackfillError {
+        use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+        match (error, &self.copies) {
+            (FetchError::Copy(cause), Some(folder)) => {
+                let is_full = matches!(cause.kind(), StorageFull | QuotaExceeded | FileTooLarge);
+                let hint = if is_full { ": no space left on the disk (or its quota)" } else { "" };
+                BackfillError::Copies { folder: folder.clone(), hint, cause }
+            }
+            (error, _) => BackfillError::List(error.into()),
+        }
+    }
+
     /// Whether means need hours of the day before.
     fn is_running(&self) -> bool {
         self.windows.contains(&Window::Day24)
@@ -240,7 +268,8 @@ impl Source {
         Ok(match &backfill.archive {
             Archive::Url(url) => {
                 let contact = backfill.contact.as_deref();
-                let fetcher = Fetcher::new(url, contact, backfill.pause);
+                let copies = backfill.copies.as_deref();
+                let fetcher = Fetcher::new(url, contact, backfill.pause, copies);
                 Self::Server(fetcher.map_err(|error| BackfillError::List(error.into()))?)
             }
             Archive::Paths(paths) => {
@@ -300,9 +329,7 @@ impl Runner<'_> {
                     Source::Folders(_) => state_of_path(Path::new(&address)),
                     Source::Server(fetcher) => match fetcher.known(&address).await {
                         Ok(known) => Some(known.state),
-                        Err(error) if error.is_refusal() => {
-                            return Err(BackfillError::List(error.into()));
-                        }
+                        Err(error) if error.ends_all() => return Err(self.backfill.ended(error)),
                         // Nothing is known of it: it would fail again.
                         Err(_) => Some(state.clone()),
                     },
@@ -386,7 +413,7 @@ impl Runner<'_> {
             }
             Source::Server(fetcher) => {
                 let listed = fetcher.list(date, &self.backfill.files).await;
-                let listed = listed.map_err(|error| BackfillError::List(error.into()))?;
+                let listed = listed.map_err(|error| self.backfill.ended(error))?;
                 let (folder, names) = listed.map_or((None, Vec::new()), |(f, n)| (Some(f), n));
                 (self.shown)(Step::Day(date, names.len()));
                 for named in names {
@@ -397,9 +424,7 @@ impl Runner<'_> {
                             started.read(Input { name, data: Data::Fetched(fetched), sensor }).await;
                             files += 1;
                         }
-                        Err(error) if error.is_refusal() => {
-                            return Err(BackfillError::List(error.into()));
-                        }
+                        Err(error) if error.ends_all() => return Err(self.backfill.ended(error)),
                         Err(error) => {
                             let why = airshed_common::reason(&error);
                             let file = match error.is_of_file() {
@@ -411,6 +436,7 @@ impl Runner<'_> {
                     }
                     (self.shown)(Step::File);
                 }
+                fetcher.flush().map_err(|error| self.backfill.ended(error.into()))?;
             }
         }
         let mut found = self.threads.finish(started).await?;

@@ -39,9 +39,7 @@ pub(super) fn state_of_path(path: &Path) -> Option<String> {
 
 /// What tells a file from another version of it where nobody says anything about it.
 pub(super) fn state_of_bytes(bytes: &[u8]) -> String {
-    let hash = Sha256::digest(bytes);
-    let digits = hash.iter().map(|byte| format!("{byte:02x}"));
-    format!("sha256:{}", digits.collect::<String>())
+    format!("sha256:{}", airshed_common::hexadecimal(&Sha256::digest(bytes)))
 }
 
 /// What the readings of a day lack.
