@@ -19,5 +19,5 @@ pub mod schedule;
 pub mod source;
 
 pub use airshed_common::{Clock, feed_status};
-pub use better::put_means;
+pub use better::{BATCH, put_means};
 pub use destination::Destination;

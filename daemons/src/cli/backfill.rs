@@ -1,5 +1,6 @@
 //! `backfill`: past readings from the archive.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -69,6 +70,10 @@ pub(super) struct Backfill {
     /// Maximum number of requests per second, one at a time.
     #[arg(long, value_name = "NUMBER", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rate: u32,
+    /// With dynamodb:, write capacity units per second at most [default: half of those of a table with
+    /// provisioned capacity, so that others can write; no limit on demand]
+    #[arg(long, value_name = "UNITS")]
+    capacity: Option<NonZeroU32>,
     /// Folder for copies of what is fetched, in the archive's layout: what is there is only fetched
     /// again if it has changed since, and the folder can be a SOURCE.
     #[arg(long, value_name = "DIR")]
@@ -83,7 +88,7 @@ impl Backfill {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
         let backfill = self.checked()?;
         let _exporting = self.logging.start("backfill")?;
-        let target = Target::of_import(&self.store).await?;
+        let target = Target::of_import(&self.store.paced(self.capacity)).await?;
         let bar = files::bar(1, "{msg} {bar:30} {pos}/{len} files, {per_sec}, {eta} left", "");
         let shown = |step: Step| show(&bar, step);
         let (now, stop) = (wall_clock()(), CancellationToken::new());
@@ -114,9 +119,16 @@ impl Backfill {
                 "--window: {other} cannot be backfilled; 1h, 24h and day can"
             )));
         }
+        if self.capacity.is_some() && !self.store.is_table() {
+            return Err(bad_call(
+                "--capacity: only a table on AWS (dynamodb:TABLE) has a capacity",
+            ));
+        }
         let archive = archive(&self.sources, self.contact.as_deref())?;
         if self.copies.is_some() && matches!(archive, Archive::Paths(_)) {
-            return Err(bad_call("--copies: files and folders are not copied; only a server's are"));
+            return Err(bad_call(
+                "--copies: files and folders are not copied; only a server's are",
+            ));
         }
         let ask = self.filters()?;
         let mut windows = self.window.clone();

@@ -180,19 +180,20 @@ fn parquet_of(files: &[(u64, Date, String)], as_text: bool) -> Vec<u8> {
         }
     };
     let schema = parquet::schema::parser::parse_message_type(schema).unwrap();
-    let properties = WriterProperties::builder()
-        .set_compression(parquet::basic::Compression::SNAPPY)
-        .build();
+    let properties =
+        WriterProperties::builder().set_compression(parquet::basic::Compression::SNAPPY).build();
     let mut writer =
         SerializedFileWriter::new(Vec::new(), Arc::new(schema), Arc::new(properties)).unwrap();
     for (.., text) in files {
-        let rows: Vec<Vec<&str>> = text.lines().skip(1).map(|row| row.split(';').collect()).collect();
+        let rows: Vec<Vec<&str>> =
+            text.lines().skip(1).map(|row| row.split(';').collect()).collect();
         let mut group = writer.next_row_group().unwrap();
         // P1, P2, timestamp, lat, lon, location, sensor_type, sensor_id: where they are in CSV.
         for (number, of_csv) in [6, 9, 5, 3, 4, 2, 1, 0, 7].into_iter().enumerate() {
             let cells: Vec<&str> = rows.iter().map(|row| row[of_csv]).collect();
             let cells: Vec<_> = cells.into_iter().filter(|cell| !cell.is_empty()).collect();
-            let levels: Vec<i16> = rows.iter().map(|row| i16::from(!row[of_csv].is_empty())).collect();
+            let levels: Vec<i16> =
+                rows.iter().map(|row| i16::from(!row[of_csv].is_empty())).collect();
             let levels = [0, 1, 8].contains(&number).then_some(&levels[..]);
             let mut column = group.next_column().unwrap().unwrap();
             match number {
@@ -228,10 +229,11 @@ async fn a_damaged_parquet_file_is_named() {
     let whole = parquet_of(&files, false);
     let read = |bytes: &[u8]| {
         let (mut report, mut count) = (Report::default(), 0);
-        let done = airshed_history::archive::read(bytes, "part-0.parquet", &mut report, &mut |_| {
-            count += 1;
-            std::ops::ControlFlow::Continue(())
-        });
+        let done =
+            airshed_history::archive::read(bytes, "part-0.parquet", &mut report, &mut |_| {
+                count += 1;
+                std::ops::ControlFlow::Continue(())
+            });
         done.map(|()| count)
     };
     assert_eq!(read(&whole).unwrap(), rows);
@@ -646,8 +648,11 @@ async fn a_day_is_left_alone_until_the_files_that_it_lacks_have_changed() {
         assert_eq!(run(&plan, &store).await.days, 0);
         let gets = server.asked().iter().filter(|line| line.starts_with("GET")).count();
         assert_eq!(gets, usize::from(!has_tags), "the empty file");
-        let known: Vec<_> =
-            files.iter().filter(|(id, day, _)| (*id, *day) != (1, first) && (*id, *day) != (3, second)).cloned().collect();
+        let known: Vec<_> = files
+            .iter()
+            .filter(|(id, day, _)| (*id, *day) != (1, first) && (*id, *day) != (3, second))
+            .cloned()
+            .collect();
         same(all(&store).await, self::expected(&known));
     }
 }

@@ -4,6 +4,7 @@
 
 mod area;
 mod backfill;
+mod better;
 mod climate;
 mod collector;
 mod days;

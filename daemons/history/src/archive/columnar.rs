@@ -101,5 +101,6 @@ fn decoded<T, E: Into<BoxError>>(decode: impl FnOnce() -> Result<T, E>) -> Resul
 }
 
 fn damaged(error: impl Into<BoxError>) -> Error {
-    Error::new(ErrorKind::Damaged, "a damaged, truncated or unsupported Parquet file").because(error)
+    Error::new(ErrorKind::Damaged, "a damaged, truncated or unsupported Parquet file")
+        .because(error)
 }

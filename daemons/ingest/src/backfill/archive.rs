@@ -99,7 +99,8 @@ impl Named {
         let text = |part: Option<&OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
         let named = Self::of(&text(path.file_name()));
         let mut folders = path.ancestors().skip(1).map(|folder| text(folder.file_name()));
-        let (kind, month) = (folders.next().unwrap_or_default(), folders.next().unwrap_or_default());
+        let (kind, month) =
+            (folders.next().unwrap_or_default(), folders.next().unwrap_or_default());
         let is_part = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("parquet"))
             && named.span == Span::Unknown
             && month.len() == 7;

@@ -45,9 +45,9 @@ impl Version {
     /// The headers that ask for another version only.
     pub(super) fn conditions(&self) -> HeaderMap {
         let pairs = [(IF_NONE_MATCH, &self.etag), (IF_MODIFIED_SINCE, &self.modified)];
-        let known = pairs.into_iter().filter_map(|(name, value)| {
-            Some((name, HeaderValue::from_str(value.as_ref()?).ok()?))
-        });
+        let known = pairs
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, HeaderValue::from_str(value.as_ref()?).ok()?)));
         known.collect()
     }
 }

@@ -149,7 +149,9 @@ impl Fetcher {
         let url = Url::parse(address).map_err(|_| FetchError::Name(address.to_owned()))?;
         let answered = match self.ask(Method::HEAD, &url).await {
             Ok(head) if head.version.text().is_some() => Ok(head),
-            Err(FetchError::Status(StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED))
+            Err(FetchError::Status(
+                StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED,
+            ))
             | Ok(_) => self.ask(Method::GET, &url).await,
             Err(error) => Err(error),
         };

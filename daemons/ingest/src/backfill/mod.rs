@@ -42,9 +42,6 @@ use crate::Destination;
 
 pub use archive::{Archive, Files, PUBLIC};
 
-/// Readings per put.
-const BATCH: usize = 25_000;
-
 /// A backfill.
 #[derive(Debug, Clone)]
 pub struct Backfill {
@@ -355,9 +352,9 @@ impl Runner<'_> {
         let mut readings = self.beside_neighbours(found.readings).await?;
         self.climate.set(&mut readings);
         let readings = self.chosen(readings);
-        for batch in readings.chunks(BATCH) {
-            self.destination.put_means(batch).await?;
-            (self.shown)(Step::Stored(batch.len() as u64));
+        if !readings.is_empty() {
+            self.destination.put_means(&readings).await?;
+            (self.shown)(Step::Stored(readings.len() as u64));
         }
         // Its 24 h means lack hours of the day before if files of that could not be read.
         let mut lacking = self.lacking.clone();
@@ -421,7 +418,9 @@ impl Runner<'_> {
                     match fetcher.file(folder, &named.name).await {
                         Ok(fetched) => {
                             let (name, sensor) = (named.name, named.sensor.unwrap_or_default());
-                            started.read(Input { name, data: Data::Fetched(fetched), sensor }).await;
+                            started
+                                .read(Input { name, data: Data::Fetched(fetched), sensor })
+                                .await;
                             files += 1;
                         }
                         Err(error) if error.ends_all() => return Err(self.backfill.ended(error)),

@@ -65,11 +65,7 @@ impl Record {
     }
 
     /// Records a day and the files that it lacks, durably.
-    pub(super) fn add(
-        &mut self,
-        date: Date,
-        lacking: &BTreeMap<String, String>,
-    ) -> io::Result<()> {
+    pub(super) fn add(&mut self, date: Date, lacking: &BTreeMap<String, String>) -> io::Result<()> {
         match lacking.is_empty() {
             true => {
                 self.done.lacking.remove(&date);
