@@ -23,7 +23,7 @@ pub(crate) fn better(stored: &Reading, new: Reading) -> Reading {
     if stays.temperature.is_none() && stays.humidity.is_none() {
         (stays.temperature, stays.humidity) = (other.temperature, other.humidity);
         stays.stored_flags =
-            stays.stored_flags.union(other.stored_flags.intersection(Flags::HUMID));
+            stays.stored_flags.union(other.stored_flags.intersection(Flags::OF_HUMIDITY));
     }
     let neighbours =
         Flags::ABOVE_NEIGHBOURS.union(Flags::BELOW_NEIGHBOURS).union(Flags::NO_NEIGHBOURS);

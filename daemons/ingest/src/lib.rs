@@ -14,6 +14,8 @@ pub mod demo;
 mod destination;
 pub mod feed;
 pub mod means;
+#[cfg(feature = "backfill")]
+pub mod place;
 pub mod retention;
 pub mod schedule;
 pub mod source;

@@ -20,6 +20,7 @@ mod live_means;
 mod metadata;
 mod networks;
 mod page;
+mod places;
 mod quality;
 mod records;
 mod request;

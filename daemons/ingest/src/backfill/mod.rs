@@ -8,7 +8,6 @@
 mod archive;
 mod copies;
 mod fetch;
-mod place;
 mod read;
 mod record;
 mod spool;
@@ -33,12 +32,12 @@ use tracing::{info, warn};
 
 use self::archive::{Found, Span};
 use self::fetch::{FetchError, Fetcher};
-use self::place::Countries;
 use self::read::{Data, Input, OfDay, Threads};
 use self::record::Record;
 use self::spool::{Spool, number_of};
 use self::unread::{Known, Lacking, Unread, state_of_path};
 use crate::Destination;
+use crate::place::Countries;
 
 pub use archive::{Archive, Files, PUBLIC};
 
@@ -155,7 +154,7 @@ pub async fn run(
         source: Source::of(backfill)?,
         record: Record::open(backfill.record_path(), backfill.what()),
         threads: Threads::new(backfill.is_running()),
-        places: Countries::new(),
+        places: Countries::default(),
         climate: Locations::default(),
         spooled: None,
         lacking: Lacking::default(),
