@@ -26,7 +26,7 @@ pub use airshed_deploy::{cost, provision};
 #[cfg(feature = "backfill")]
 pub use airshed_ingest::backfill;
 pub use airshed_ingest::{
-    Destination, collector, demo, feed, means, push, put_means, retention, schedule, source,
+    BATCH, Destination, collector, demo, feed, means, push, put_means, retention, schedule, source,
 };
 #[cfg(feature = "loadtest")]
 pub use airshed_loadtest as loadtest;

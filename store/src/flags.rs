@@ -52,6 +52,14 @@ impl Flags {
     pub const NO_NEIGHBOURS: Self = Self(1 << 15);
     /// The relative humidity at the location was 90 % or more. Stored.
     pub const HUMID: Self = Self(1 << 16);
+    /// The given country is not that of the coordinates, nor one within a kilometre of them. Stored.
+    pub const COUNTRY_DOUBTED: Self = Self(1 << 17);
+    /// The relative humidity at the location was 99 % or more in every hour of the day, as of a sensor
+    /// that is wet or broken. Stored.
+    pub const RH_PINNED: Self = Self(1 << 18);
+
+    /// Those that come with the humidity at the location.
+    pub const OF_HUMIDITY: Self = Self(Self::HUMID.0 | Self::RH_PINNED.0);
 
     /// The flags excluded by [`Quality::Plausible`](crate::Quality::Plausible).
     pub const IMPLAUSIBLE: Self = Self(
@@ -68,7 +76,7 @@ impl Flags {
     );
 
     /// The flags and their names in CSV.
-    pub const NAMES: [(Self, &'static str); 17] = [
+    pub const NAMES: [(Self, &'static str); 19] = [
         (Self::COUNTS, "counts"),
         (Self::SATURATED, "saturated"),
         (Self::ZERO, "zero"),
@@ -86,6 +94,8 @@ impl Flags {
         (Self::BELOW_NEIGHBOURS, "below_neighbours"),
         (Self::NO_NEIGHBOURS, "no_neighbours"),
         (Self::HUMID, "humid"),
+        (Self::COUNTRY_DOUBTED, "country_doubted"),
+        (Self::RH_PINNED, "rh_pinned"),
     ];
 
     /// Each flag and when it is set, in words for people who read a file.
@@ -115,6 +125,14 @@ impl Flags {
         (Self::BELOW_NEIGHBOURS, "(c + 1) / (N + 1) is below ½, with N as of above_neighbours"),
         (Self::NO_NEIGHBOURS, "there are fewer than 3 other outdoor sensors within 10 km"),
         (Self::HUMID, "the relative humidity at the location was 90 % or more"),
+        (
+            Self::COUNTRY_DOUBTED,
+            "the given country is not that of the coordinates, nor one within a kilometre of them",
+        ),
+        (
+            Self::RH_PINNED,
+            "the relative humidity at the location was 99 % or more in every hour of the day",
+        ),
     ];
 
     /// Whether every flag of `other` is set.

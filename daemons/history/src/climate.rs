@@ -29,6 +29,8 @@ pub fn possible([temperature, humidity]: [Option<Fixed>; 2]) -> [Option<Fixed>; 
     }
     [temperature, humidity.filter(|humidity| HUMIDITIES.contains(&humidity.nano()))]
 }
+/// The one from which a sensor that stays there all day is [pinned](Flags::RH_PINNED).
+const PINNED: i64 = 99;
 
 /// Hours of temperature and humidity by location: some 2 KB per location and day.
 ///
@@ -100,7 +102,7 @@ impl Locations {
     }
 
     /// Sets temperature, humidity and the flag [`HUMID`](Flags::HUMID) of means of hours, days and
-    /// 24 hours. Those of a day and of 24 hours are means of the location's valid hours, valid with
+    /// 24 hours, and [`RH_PINNED`](Flags::RH_PINNED) of days. Those of a day and of 24 hours are means of the location's valid hours, valid with
     /// 18 of them.
     pub fn set(&self, readings: &mut [Reading]) {
         for reading in readings {
@@ -114,16 +116,24 @@ impl Locations {
             };
             let end = reading.timestamp.as_second();
             let within = end - (length - 1) * HOUR..=end;
-            let mut all = Hour::default();
+            let (mut all, mut is_pinned) = (Hour::default(), reading.window == Window::Day);
             for hour in hours.into_iter().flat_map(|hours| hours.range(within.clone())) {
                 all.temperature.add(hour.1.temperature.mean(1));
-                all.humidity.add(hour.1.humidity.mean(1));
+                let humidity = hour.1.humidity.mean(1);
+                is_pinned &= humidity.is_none_or(|humidity| humidity >= PINNED.into());
+                all.humidity.add(humidity);
             }
             reading.temperature = all.temperature.mean(least);
             reading.humidity = all.humidity.mean(least);
             let is_humid = reading.humidity.is_some_and(|humidity| humidity >= HUMID.into());
-            let others = reading.stored_flags.difference(Flags::HUMID);
-            reading.stored_flags = if is_humid { others.union(Flags::HUMID) } else { others };
+            let mut flags = reading.stored_flags.difference(Flags::OF_HUMIDITY);
+            if is_humid {
+                flags = flags.union(Flags::HUMID);
+            }
+            if is_pinned && reading.humidity.is_some() {
+                flags = flags.union(Flags::RH_PINNED);
+            }
+            reading.stored_flags = flags;
         }
     }
 }

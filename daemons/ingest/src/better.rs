@@ -23,7 +23,7 @@ pub(crate) fn better(stored: &Reading, new: Reading) -> Reading {
     if stays.temperature.is_none() && stays.humidity.is_none() {
         (stays.temperature, stays.humidity) = (other.temperature, other.humidity);
         stays.stored_flags =
-            stays.stored_flags.union(other.stored_flags.intersection(Flags::HUMID));
+            stays.stored_flags.union(other.stored_flags.intersection(Flags::OF_HUMIDITY));
     }
     let neighbours =
         Flags::ABOVE_NEIGHBOURS.union(Flags::BELOW_NEIGHBOURS).union(Flags::NO_NEIGHBOURS);
@@ -36,16 +36,21 @@ pub(crate) fn better(stored: &Reading, new: Reading) -> Reading {
     stays
 }
 
-/// Puts means into a store, beside those that are there.
-pub async fn put_means(store: &dyn Store, batch: &[Reading]) -> Result<(), Error> {
-    let moments = batch.iter().map(|mean| mean.timestamp);
+/// Readings per put.
+pub const BATCH: usize = 25_000;
+
+/// Puts means into a store, beside those that are there: these are read once, then as many as
+/// [`BATCH`] are put at a time.
+pub async fn put_means(store: &dyn Store, means: &[Reading]) -> Result<(), Error> {
+    let moments = means.iter().map(|mean| mean.timestamp);
     let (Some(from), Some(until)) = (moments.clone().min(), moments.max()) else {
-        return store.put(batch).await;
+        return store.put(means).await;
     };
-    let mut means: HashMap<(Sensor, Window, Timestamp), Reading> =
-        batch.iter().map(|mean| (identity(mean), mean.clone())).collect();
     let mut there = Query::new(from, until);
-    for mean in batch {
+    // Of two with one identity the later one counts, as in a put.
+    let mut places = HashMap::with_capacity(means.len());
+    for (place, mean) in means.iter().enumerate() {
+        places.insert(identity(mean), place);
         if !there.windows.contains(&mean.window) {
             there.windows.push(mean.window);
         }
@@ -53,12 +58,14 @@ pub async fn put_means(store: &dyn Store, batch: &[Reading]) -> Result<(), Error
             there.networks.push(mean.sensor.network);
         }
     }
+    // Mostly there is nothing yet: only what is there is in memory.
+    let mut beside = HashMap::new();
     let (view, mut after) = (store.snapshot().await?, None);
     loop {
         let page = view.query(&there, after).await?;
         for row in page.rows() {
-            if let Some(mean) = means.get_mut(&(row.sensor(), row.window(), row.timestamp())) {
-                *mean = better(&row.reading(), mean.clone());
+            if let Some(place) = places.get(&(row.sensor(), row.window(), row.timestamp())) {
+                beside.insert(*place, better(&row.reading(), means[*place].clone()));
             }
         }
         match page.next {
@@ -66,8 +73,14 @@ pub async fn put_means(store: &dyn Store, batch: &[Reading]) -> Result<(), Error
             next => after = next,
         }
     }
-    let chosen = batch.iter().filter_map(|mean| means.remove(&identity(mean)));
-    store.put(&chosen.collect::<Vec<_>>()).await
+    for (number, batch) in means.chunks(BATCH).enumerate() {
+        let chosen = batch.iter().zip(number * BATCH..).filter_map(|(mean, place)| {
+            let is_last = places.get(&identity(mean)) == Some(&place);
+            is_last.then(|| beside.remove(&place).unwrap_or_else(|| mean.clone()))
+        });
+        store.put(&chosen.collect::<Vec<_>>()).await?;
+    }
+    Ok(())
 }
 
 fn identity(mean: &Reading) -> (Sensor, Window, Timestamp) {

@@ -318,7 +318,20 @@ impl Collector {
         };
         let (bytes, window, now) = (file.len(), self.window, (self.clock)());
         metrics::counter!("airshed_feed_bytes_total").increment(bytes as u64);
-        let parsed = tokio::task::spawn_blocking(move || feed::parse(&file, window, now)).await;
+        #[cfg(feature = "backfill")]
+        let has_places = self.network != Network::SIMULATED; // where sensors are drawn
+        let parse = move || {
+            let parsed = feed::parse(&file, window, now);
+            #[cfg(feature = "backfill")]
+            let parsed = parsed.map(|mut feed| {
+                if has_places {
+                    crate::place::check_countries(&mut feed.readings);
+                }
+                feed
+            });
+            parsed
+        };
+        let parsed = tokio::task::spawn_blocking(parse).await;
         // The parser should not panic; if it does, only this fetch fails.
         let mut parsed = parsed
             .unwrap_or_else(|panic| Err(BrokenFeed { offset: 0, reason: panic.to_string() }))?;

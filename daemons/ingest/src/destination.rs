@@ -13,9 +13,11 @@ pub trait Destination: Send + Sync {
     /// store rejects writes.
     async fn put(&self, batch: &[Reading]) -> Result<(), Error>;
 
-    /// Stores means, like [`put`](Self::put), beside those that are there: of two of the same sensor,
-    /// averaging period and time, the one of more hours and samples stays.
-    async fn put_means(&self, batch: &[Reading]) -> Result<(), Error>;
+    /// Stores means, as many as [`BATCH`](crate::BATCH) at a time like [`put`](Self::put), beside those
+    /// that are there: of two of the same sensor, averaging period and time, the one of more hours and
+    /// samples stays. What is there is read once, which is billed on AWS: all means of a day belong in
+    /// one call.
+    async fn put_means(&self, means: &[Reading]) -> Result<(), Error>;
 
     /// Deletes all readings before a timestamp; returns their number.
     async fn delete_before(&self, moment: Timestamp) -> Result<u64, Error>;
@@ -30,8 +32,8 @@ impl Destination for Arc<dyn Store> {
         (**self).put(batch).await
     }
 
-    async fn put_means(&self, batch: &[Reading]) -> Result<(), Error> {
-        put_means(&**self, batch).await
+    async fn put_means(&self, means: &[Reading]) -> Result<(), Error> {
+        put_means(&**self, means).await
     }
 
     async fn delete_before(&self, moment: Timestamp) -> Result<u64, Error> {

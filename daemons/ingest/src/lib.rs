@@ -15,11 +15,13 @@ pub mod demo;
 mod destination;
 pub mod feed;
 pub mod means;
+#[cfg(feature = "backfill")]
+pub mod place;
 pub mod push;
 pub mod retention;
 pub mod schedule;
 pub mod source;
 
 pub use airshed_common::{Clock, feed_status};
-pub use better::put_means;
+pub use better::{BATCH, put_means};
 pub use destination::Destination;

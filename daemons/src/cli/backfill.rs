@@ -1,5 +1,6 @@
 //! `backfill`: past readings from the archive.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -32,7 +33,7 @@ const SHOWN: usize = 20;
 #[derive(Args)]
 pub(super) struct Backfill {
     /// The archive's URL or that of a mirror, or folders and files: of days (CSV, also with gzip), or
-    /// of months (zip) [default: https://archive.sensor.community/]
+    /// of months (zip, Parquet) [default: https://archive.sensor.community/]
     #[arg(value_name = "SOURCE", env = "AIRSHED_ARCHIVE", value_parser = source)]
     sources: Vec<String>,
     /// First day (UTC).
@@ -69,6 +70,14 @@ pub(super) struct Backfill {
     /// Maximum number of requests per second, one at a time.
     #[arg(long, value_name = "NUMBER", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rate: u32,
+    /// With dynamodb:, write capacity units per second at most [default: half of those of a table with
+    /// provisioned capacity, so that others can write; no limit on demand]
+    #[arg(long, value_name = "UNITS")]
+    capacity: Option<NonZeroU32>,
+    /// Folder for copies of what is fetched, in the archive's layout: what is there is only fetched
+    /// again if it has changed since, and the folder can be a SOURCE.
+    #[arg(long, value_name = "DIR")]
+    copies: Option<PathBuf>,
     #[command(flatten)]
     store: StoreFlags,
     #[command(flatten)]
@@ -79,7 +88,7 @@ impl Backfill {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
         let backfill = self.checked()?;
         let _exporting = self.logging.start("backfill")?;
-        let target = Target::of_import(&self.store).await?;
+        let target = Target::of_import(&self.store.paced(self.capacity)).await?;
         let bar = files::bar(1, "{msg} {bar:30} {pos}/{len} files, {per_sec}, {eta} left", "");
         let shown = |step: Step| show(&bar, step);
         let (now, stop) = (wall_clock()(), CancellationToken::new());
@@ -110,13 +119,24 @@ impl Backfill {
                 "--window: {other} cannot be backfilled; 1h, 24h and day can"
             )));
         }
+        if self.capacity.is_some() && !self.store.is_table() {
+            return Err(bad_call(
+                "--capacity: only a table on AWS (dynamodb:TABLE) has a capacity",
+            ));
+        }
+        let archive = archive(&self.sources, self.contact.as_deref())?;
+        if self.copies.is_some() && matches!(archive, Archive::Paths(_)) {
+            return Err(bad_call(
+                "--copies: files and folders are not copied; only a server's are",
+            ));
+        }
         let ask = self.filters()?;
         let mut windows = self.window.clone();
         windows.sort_unstable();
         windows.dedup();
         let lower = |name: &String| name.trim().to_ascii_lowercase();
         Ok(backfill::Backfill {
-            archive: archive(&self.sources, self.contact.as_deref())?,
+            archive,
             days: self.from..=self.to,
             files: Files {
                 types: self.types.iter().map(lower).collect(),
@@ -127,8 +147,10 @@ impl Backfill {
             windows,
             network: self.network,
             record: record_of(&self.store),
+            again: true,
             contact: self.contact.clone(),
             pause: Duration::from_secs(1) / self.rate,
+            copies: self.copies.clone(),
         })
     }
 
@@ -283,8 +305,10 @@ impl CatchUpFlags {
             windows: vec![Window::Hour, Window::Day24, Window::Day],
             network: Network::SENSOR_COMMUNITY,
             record: record_of(flags),
+            again: false,
             contact: contact.map(str::to_owned),
             pause: Duration::from_secs(1) / 4,
+            copies: None,
         };
         let before = i64::from(self.catch_up) - 1;
         let mut checked = None;
@@ -292,7 +316,7 @@ impl CatchUpFlags {
             while !stop.is_cancelled() {
                 let now = clock();
                 let last = backfill.last_day(now);
-                // Once a day: files that cannot be read are not asked for every hour.
+                // Once a day: what a server failed to give is not asked for every hour.
                 if checked == Some(last) {
                     tokio::select! {
                         () = tokio::time::sleep(CHECKED) => continue,

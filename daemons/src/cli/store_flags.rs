@@ -1,5 +1,7 @@
 //! The store, as options of a command, and how it is opened.
 
+#[cfg(feature = "backfill")]
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,13 +35,39 @@ pub(super) struct StoreFlags {
     /// families SDS, PMS, HPM, SPS, SEN5x, NextPM and IPS get an index.
     #[arg(long, env = "AIRSHED_PARTICULATE_TYPES", value_name = "MODEL", value_delimiter = ',', value_parser = particulate_type)]
     particulate_types: Vec<SensorType>,
+    /// How fast readings are put into a table on AWS.
+    #[cfg(feature = "aws")]
+    #[arg(skip)]
+    pace: store::dynamodb::Pace,
 }
 
 impl StoreFlags {
     /// A store in a directory, with the default cache size.
     pub(super) fn in_folder(data: PathBuf) -> Self {
-        let particulate_types = Vec::new();
-        Self { data, store: None, cache_mib: 256, cache_seconds: 5, particulate_types }
+        Self {
+            data,
+            store: None,
+            cache_mib: 256,
+            cache_seconds: 5,
+            particulate_types: Vec::new(),
+            #[cfg(feature = "aws")]
+            pace: store::dynamodb::Pace::default(),
+        }
+    }
+
+    /// The same store, put into with so many write units a second, or with what a table on AWS can spare.
+    #[cfg(feature = "backfill")]
+    pub(super) fn paced(&self, units: Option<NonZeroU32>) -> Self {
+        #[cfg(feature = "aws")]
+        {
+            use store::dynamodb::Pace;
+            Self { pace: units.map_or(Pace::HalfOfTable, Pace::Units), ..self.clone() }
+        }
+        #[cfg(not(feature = "aws"))]
+        {
+            let _ = units; // there are no tables
+            self.clone()
+        }
     }
 
     /// Extra time for a store to delete old readings itself, free of charge, before they are
@@ -175,6 +203,7 @@ impl StoreFlags {
         #[cfg(feature = "aws")]
         {
             options.table.keep = keep.readings.map(SignedDuration::unsigned_abs);
+            options.table.pace = self.pace;
             options.table.keep_samples = keep.samples.map(SignedDuration::unsigned_abs);
         }
         #[cfg(not(feature = "aws"))]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use airshed::control::{self, Client, ClientError};
 use airshed::networks::Networks;
-use airshed::{Destination, put_means, reason};
+use airshed::{BATCH, Destination, put_means, reason};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use store::{Error, ErrorKind, Reading, Store};
@@ -165,7 +165,7 @@ impl Inner {
 async fn on_store(store: &dyn Store, call: Call<'_>) -> Result<u64, Error> {
     match call {
         Call::Put(batch) => store.put(batch).await.map(|()| 0),
-        Call::PutMeans(batch) => put_means(store, batch).await.map(|()| 0),
+        Call::PutMeans(means) => put_means(store, means).await.map(|()| 0),
         Call::DeleteBefore(moment) => store.delete_before(moment).await,
         Call::Readings => Ok(store.summary().await?.readings()),
     }
@@ -174,7 +174,12 @@ async fn on_store(store: &dyn Store, call: Call<'_>) -> Result<u64, Error> {
 async fn through(client: &mut Client, call: Call<'_>) -> Result<u64, ClientError> {
     match call {
         Call::Put(batch) => client.put(batch).await.map(|()| 0),
-        Call::PutMeans(batch) => client.put_means(batch).await.map(|()| 0),
+        Call::PutMeans(means) => {
+            for batch in means.chunks(BATCH) {
+                client.put_means(batch).await?;
+            }
+            Ok(0)
+        }
         Call::DeleteBefore(moment) => client.delete_before(moment).await,
         Call::Readings => client.readings().await,
     }

@@ -1,6 +1,8 @@
 //! `airshed backfill` as its users run it: killed, and beside a server.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -88,6 +90,37 @@ fn a_killed_backfill_continues_and_ends_with_the_same_readings() {
             killed = 0;
         }
     }
+}
+
+/// A limit on the size of files stands for a full disk.
+#[test]
+fn copies_that_have_no_space_end_a_backfill_with_the_reason() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = BufReader::new(stream.try_clone().unwrap()).lines();
+            while request.next().is_some_and(|line| line.is_ok_and(|line| !line.is_empty())) {}
+            let body = "x".repeat(100_000);
+            let head = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 100000\r\n\r\n";
+            stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
+        }
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let limited = "trap '' XFSZ; ulimit -S -f 20; exec \"$0\" \"$@\"";
+    let mut command = Command::new("sh");
+    command.args(["-c", limited, env!("CARGO_BIN_EXE_airshed"), "backfill", &url]);
+    command.args(["--from", "2021-02-01", "--to", "2021-02-01", "--copies", "copies"]);
+    let done = command.current_dir(folder.path()).output().unwrap();
+    let message = text(&done.stderr);
+    assert_eq!(done.status.code(), Some(1), "{message}");
+    assert!(
+        message.contains("cannot keep copies in copies: no space left on the disk"),
+        "{message}"
+    );
+    let mut left = fs::read_dir(folder.path().join("copies/2021-02-01")).unwrap();
+    assert!(left.next().is_none(), "nothing half-written is left");
 }
 
 /// Through the server's socket, while it collects.

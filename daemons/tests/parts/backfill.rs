@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -70,8 +70,10 @@ fn plan(archive: Archive, folder: &Path, count: i64) -> Backfill {
         windows: vec![Window::Hour, Window::Day24, Window::Day],
         network: Network::SENSOR_COMMUNITY,
         record: Some((folder.to_owned(), "a store".to_owned())),
+        again: false,
         contact: None,
         pause: Duration::ZERO,
+        copies: None,
     }
 }
 
@@ -157,6 +159,110 @@ fn gzipped(text: &str) -> Vec<u8> {
     gzip.finish().unwrap()
 }
 
+/// A part of a month in Parquet, in several row groups: numbers and a timestamp, or only text.
+fn parquet_of(files: &[(u64, Date, String)], as_text: bool) -> Vec<u8> {
+    use parquet::data_type::{ByteArrayType, DoubleType, Int64Type};
+    use parquet::file::properties::WriterProperties;
+    use parquet::file::writer::SerializedFileWriter;
+
+    let schema = match as_text {
+        true => {
+            "message m { OPTIONAL BINARY P1 (UTF8); OPTIONAL BINARY P2 (UTF8); REQUIRED BINARY
+             timestamp (UTF8); REQUIRED BINARY lat (UTF8); REQUIRED BINARY lon (UTF8); REQUIRED BINARY
+             location (UTF8); REQUIRED BINARY sensor_type (UTF8); REQUIRED BINARY sensor_id (UTF8);
+             OPTIONAL BINARY durP1 (UTF8); }"
+        }
+        false => {
+            "message m { OPTIONAL DOUBLE P1; OPTIONAL DOUBLE P2; REQUIRED INT64 timestamp
+             (TIMESTAMP(MICROS,true)); REQUIRED BINARY lat (UTF8); REQUIRED BINARY lon (UTF8);
+             REQUIRED INT64 location; REQUIRED BINARY sensor_type (UTF8); REQUIRED INT64 sensor_id;
+             OPTIONAL DOUBLE durP1; }"
+        }
+    };
+    let schema = parquet::schema::parser::parse_message_type(schema).unwrap();
+    let properties =
+        WriterProperties::builder().set_compression(parquet::basic::Compression::SNAPPY).build();
+    let mut writer =
+        SerializedFileWriter::new(Vec::new(), Arc::new(schema), Arc::new(properties)).unwrap();
+    for (.., text) in files {
+        let rows: Vec<Vec<&str>> =
+            text.lines().skip(1).map(|row| row.split(';').collect()).collect();
+        let mut group = writer.next_row_group().unwrap();
+        // P1, P2, timestamp, lat, lon, location, sensor_type, sensor_id: where they are in CSV.
+        for (number, of_csv) in [6, 9, 5, 3, 4, 2, 1, 0, 7].into_iter().enumerate() {
+            let cells: Vec<&str> = rows.iter().map(|row| row[of_csv]).collect();
+            let cells: Vec<_> = cells.into_iter().filter(|cell| !cell.is_empty()).collect();
+            let levels: Vec<i16> =
+                rows.iter().map(|row| i16::from(!row[of_csv].is_empty())).collect();
+            let levels = [0, 1, 8].contains(&number).then_some(&levels[..]);
+            let mut column = group.next_column().unwrap().unwrap();
+            match number {
+                0 | 1 | 8 if !as_text => {
+                    let values: Vec<f64> = cells.iter().map(|cell| cell.parse().unwrap()).collect();
+                    column.typed::<DoubleType>().write_batch(&values, levels, None).unwrap();
+                }
+                2 | 5 | 7 if !as_text => {
+                    let number = |cell: &&str| match number {
+                        2 => at(&format!("{cell}Z")).as_microsecond(),
+                        _ => cell.parse().unwrap(),
+                    };
+                    let values: Vec<i64> = cells.iter().map(number).collect();
+                    column.typed::<Int64Type>().write_batch(&values, None, None).unwrap();
+                }
+                _ => {
+                    let values: Vec<_> = cells.iter().map(|cell| (*cell).into()).collect();
+                    column.typed::<ByteArrayType>().write_batch(&values, levels, None).unwrap();
+                }
+            }
+            column.close().unwrap();
+        }
+        group.close().unwrap();
+    }
+    writer.into_inner().unwrap()
+}
+
+/// Whatever is wrong with a Parquet file, it is named and stops nothing.
+#[tokio::test]
+async fn a_damaged_parquet_file_is_named() {
+    let files = simulated(1, 1);
+    let rows = files[0].2.lines().count() as u64 - 1;
+    let whole = parquet_of(&files, false);
+    let read = |bytes: &[u8]| {
+        let (mut report, mut count) = (Report::default(), 0);
+        let done =
+            airshed_history::archive::read(bytes, "part-0.parquet", &mut report, &mut |_| {
+                count += 1;
+                std::ops::ControlFlow::Continue(())
+            });
+        done.map(|()| count)
+    };
+    assert_eq!(read(&whole).unwrap(), rows);
+    // Cut anywhere there is no footer; a changed byte is read as something, or refused.
+    for cut in (4..whole.len()).step_by(61) {
+        assert!(read(&whole[..cut]).is_err(), "cut at {cut}");
+    }
+    let mut refused = 0;
+    for changed in (4..whole.len()).step_by(37) {
+        let mut bytes = whole.clone();
+        bytes[changed] ^= 1 << (changed % 8);
+        refused += usize::from(read(&bytes).is_err());
+    }
+    assert!(refused > 0);
+    let folder = tempfile::tempdir().unwrap();
+    let part = folder.path().join("2021-02/sds011/part-00000.snappy.parquet");
+    fs::create_dir_all(part.parent().unwrap()).unwrap();
+    fs::write(&part, &whole[..whole.len() / 2]).unwrap();
+    let sound = simulated(2, 1).pop().unwrap();
+    fs::write(folder.path().join(name(sound.0, sound.1)), &sound.2).unwrap();
+    let plan = plan(Archive::Paths(vec![folder.path().to_owned()]), folder.path(), 1);
+    let store = empty();
+    let done = run(&plan, &store).await;
+    let [(failed, why)] = &done.failed[..] else { panic!("{:?}", done.failed) };
+    assert!(failed.ends_with("part-00000.snappy.parquet"), "{failed}");
+    assert!(why.contains("a damaged, truncated or unsupported Parquet file"), "{why}");
+    same(all(&store).await, expected(&[sound]));
+}
+
 /// Days in folders, compressed, a month in one file, and one that has no date in its name.
 #[tokio::test]
 async fn files_in_any_form_are_the_same_readings() {
@@ -170,7 +276,7 @@ async fn files_in_any_form_are_the_same_readings() {
             .for_each(|(.., of)| of.lines().skip(1).for_each(|row| text += &format!("{row}\n")));
         text
     };
-    for form in ["by day", "packed", "month", "undated", "mixed"] {
+    for form in ["by day", "packed", "month", "parquet", "undated", "mixed"] {
         let folder = tempfile::tempdir().unwrap();
         let put = |path: &str, bytes: &[u8]| {
             let path = folder.path().join("archive").join(path);
@@ -188,6 +294,15 @@ async fn files_in_any_form_are_the_same_readings() {
                 let members = [("2021-02_sds011.csv".to_owned(), whole(&files))];
                 put("csv_per_month/2021-02/2021-02_sds011.zip", &zipped(&members));
                 put("csv_per_month/2021-03/2021-03_sds011.zip", b"not asked for");
+            }
+            "parquet" => {
+                let (some, others) = files.split_at(files.len() / 2);
+                let folder = "parquet/2021-02/sds011";
+                put(&format!("{folder}/part-00000.snappy.parquet"), &parquet_of(some, true));
+                put(&format!("{folder}/part-00001.snappy.parquet"), &parquet_of(others, false));
+                put("parquet/2021-02/sds011/_SUCCESS", b"");
+                put("parquet/2021-02/bmp180/part-00000.snappy.parquet", b"of another type");
+                put("parquet/2021-03/sds011/part-00000.snappy.parquet", b"not asked for");
             }
             "undated" => put("everything.csv", whole(&files).as_bytes()),
             // Each sensor's rows in both.
@@ -338,13 +453,23 @@ struct Server {
     at_once: Arc<AtomicUsize>,
     /// Paths that fail so many times.
     failing: Arc<Mutex<BTreeMap<String, usize>>>,
+    files: Arc<Mutex<BTreeMap<String, String>>>,
+    /// Whether it says which version of a file it gives.
+    has_tags: Arc<AtomicBool>,
 }
 
 impl Server {
+    /// The requests since the last call, as method, path and status.
+    fn asked(&self) -> Vec<String> {
+        let asked = std::mem::take(&mut *self.asked.lock().unwrap());
+        asked.iter().map(|line| line.split(" airshed").next().unwrap().to_owned()).collect()
+    }
+
     async fn start(files: BTreeMap<String, String>) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}/mirror/", listener.local_addr().unwrap());
-        let (files, asked) = (Arc::new(files), Arc::<Mutex<Vec<String>>>::default());
+        let (files, asked) = (Arc::new(Mutex::new(files)), Arc::<Mutex<Vec<String>>>::default());
+        let has_tags = Arc::new(AtomicBool::new(true));
         let (at_once, failing) =
             (Arc::<AtomicUsize>::default(), Arc::<Mutex<BTreeMap<String, usize>>>::default());
         let server = Self {
@@ -352,6 +477,8 @@ impl Server {
             asked: Arc::clone(&asked),
             at_once: Arc::clone(&at_once),
             failing: Arc::clone(&failing),
+            files: Arc::clone(&files),
+            has_tags: Arc::clone(&has_tags),
         };
         tokio::spawn(async move {
             loop {
@@ -359,27 +486,34 @@ impl Server {
                 at_once.fetch_add(1, Relaxed);
                 let (files, asked, failing) =
                     (Arc::clone(&files), Arc::clone(&asked), Arc::clone(&failing));
+                let has_tags = Arc::clone(&has_tags);
                 let service = service_fn(move |request: http::Request<hyper::body::Incoming>| {
                     let path = request.uri().path().to_owned();
                     let agent = request.headers()["user-agent"].to_str().unwrap().to_owned();
-                    asked.lock().unwrap().push(format!("{path} {agent}"));
                     let fails = failing.lock().unwrap().get_mut(&path).is_some_and(|left| {
                         let fails = *left > 0;
                         *left = left.saturating_sub(1);
                         fails
                     });
-                    let answer = match files.get(&path) {
-                        _ if fails => http::Response::builder()
-                            .status(503)
-                            .header("retry-after", "0")
-                            .body(Full::new(Bytes::new())),
-                        Some(text) => {
-                            http::Response::builder().body(Full::new(Bytes::from(text.clone())))
-                        }
-                        None => http::Response::builder()
-                            .status(404)
-                            .body(Full::new(Bytes::from_static(b"<html>404</html>"))),
+                    let text = files.lock().unwrap().get(&path).cloned();
+                    let tag = format!("\"{:x}\"", crc(text.as_deref().unwrap_or_default()));
+                    let known = request.headers().get("if-none-match");
+                    let (status, body) = match text {
+                        _ if fails => (503, String::new()),
+                        Some(_) if known.is_some_and(|known| known == &tag) => (304, String::new()),
+                        Some(text) => (200, text),
+                        None => (404, "<html>404</html>".to_owned()),
                     };
+                    let method = request.method();
+                    asked.lock().unwrap().push(format!("{method} {path} {status} {agent}"));
+                    let body = if method == "HEAD" { String::new() } else { body };
+                    let mut answer = http::Response::builder().status(status);
+                    if status == 503 {
+                        answer = answer.header("retry-after", "0");
+                    } else if status < 400 && has_tags.load(Relaxed) {
+                        answer = answer.header("etag", tag);
+                    }
+                    let answer = answer.body(Full::new(Bytes::from(body)));
                     async move { Ok::<_, std::convert::Infallible>(answer.unwrap()) }
                 });
                 tokio::spawn(
@@ -390,6 +524,13 @@ impl Server {
         });
         server
     }
+}
+
+fn crc(text: &str) -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Recent days have a folder of their own, earlier ones one below their year.
@@ -461,6 +602,143 @@ async fn a_server_is_asked_politely_and_again_where_it_failed() {
     assert_eq!(error.to_string(), "the archive cannot be listed");
 }
 
+/// Damaged, empty and missing files are not fetched again, nor are the other files of their days, until
+/// they have changed; what the network lost is.
+#[tokio::test]
+async fn a_day_is_left_alone_until_the_files_that_it_lacks_have_changed() {
+    for has_tags in [true, false] {
+        let files = simulated(3, 3);
+        let mut paths = served(&files);
+        let (first, second) = (files[1].1, date(2021, 2, 14));
+        let damaged = format!("/mirror/{second}/{}", name(2, second));
+        let empty_file = format!("/mirror/2021/{first}/{}", name(1, first));
+        let missing = format!("/mirror/{second}/{}", name(3, second));
+        let good = paths.insert(damaged.clone(), "<html>damaged</html>".to_owned()).unwrap();
+        paths.insert(empty_file.clone(), String::new());
+        paths.remove(&missing);
+        let server = Server::start(paths).await;
+        server.has_tags.store(has_tags, Relaxed);
+        let folder = tempfile::tempdir().unwrap();
+        let plan = plan(Archive::Url(server.base.parse().unwrap()), folder.path(), 3);
+        let store = empty();
+        let done = run(&plan, &store).await;
+        assert_eq!((done.days, done.failed.len()), (3, 3));
+        server.asked();
+
+        let nothing = run(&plan, &store).await;
+        assert_eq!((nothing.days, nothing.files), (0, 0));
+        // Each file is asked about once, though two days lack it.
+        let about = |path: &str, status| match has_tags || status == 404 {
+            true => vec![format!("HEAD {path} {status}")],
+            false => vec![format!("HEAD {path} {status}"), format!("GET {path} {status}")],
+        };
+        let mut expected = about(&empty_file, 200);
+        expected.extend(about(&damaged, 200));
+        expected.extend(about(&missing, 404));
+        assert_eq!(server.asked(), expected);
+        // A failure to ask is no change.
+        server.failing.lock().unwrap().insert(damaged.clone(), 4);
+        assert_eq!(run(&plan, &store).await.days, 0);
+        assert_eq!(run(&Backfill { again: true, ..plan.clone() }, &store).await.days, 3);
+
+        server.files.lock().unwrap().insert(damaged, good);
+        let done = run(&plan, &store).await;
+        assert_eq!((done.days, done.failed.len()), (2, 1), "that day and the next");
+        server.asked();
+        assert_eq!(run(&plan, &store).await.days, 0);
+        let gets = server.asked().iter().filter(|line| line.starts_with("GET")).count();
+        assert_eq!(gets, usize::from(!has_tags), "the empty file");
+        let known: Vec<_> = files
+            .iter()
+            .filter(|(id, day, _)| (*id, *day) != (1, first) && (*id, *day) != (3, second))
+            .cloned()
+            .collect();
+        same(all(&store).await, self::expected(&known));
+    }
+}
+
+/// What was fetched is kept, and only fetched again when it has changed; the copies are an archive.
+#[tokio::test]
+async fn copies_are_fetched_again_only_when_they_have_changed() {
+    let files = simulated(3, 2);
+    let server = Server::start(served(&files)).await;
+    let folder = tempfile::tempdir().unwrap();
+    let copies = folder.path().join("copies");
+    let plan = Backfill {
+        copies: Some(copies.clone()),
+        record: None,
+        ..plan(Archive::Url(server.base.parse().unwrap()), folder.path(), 2)
+    };
+    let statuses = |asked: Vec<String>| {
+        let mut counts = BTreeMap::new();
+        for line in asked {
+            let status: u16 = line.rsplit(' ').next().unwrap().parse().unwrap();
+            *counts.entry(status).or_insert(0) += 1;
+        }
+        counts.remove(&404); // folders that are not there
+        counts
+    };
+    let backfilled = async || {
+        let store = empty();
+        assert_eq!(run(&plan, &store).await.failed, []);
+        (all(&store).await, statuses(server.asked()))
+    };
+    let (first, asked) = backfilled().await;
+    assert_eq!(asked, BTreeMap::from([(200, 8)]), "two listings and their files");
+    same(first, expected(&files));
+    let (again, asked) = backfilled().await;
+    assert_eq!(asked, BTreeMap::from([(304, 8)]));
+    same(again, expected(&files));
+
+    // A copy that is half there, one that is gone, one of which nothing is known, and a new version.
+    let of_day = copies.join("2021-02-14");
+    let copy = |sensor| of_day.join(name(sensor, date(2021, 2, 14)));
+    let text = fs::read_to_string(copy(1)).unwrap();
+    fs::write(copy(1), &text[..text.len() / 2]).unwrap();
+    fs::remove_file(copy(2)).unwrap();
+    let path = format!("/mirror/2021-02-14/{}", name(3, date(2021, 2, 14)));
+    let changed = files[5].2.replace(";SDS011;", ";SDS021;");
+    server.files.lock().unwrap().insert(path, changed.clone());
+    let (repaired, asked) = backfilled().await;
+    assert_eq!(asked, BTreeMap::from([(200, 3), (304, 5)]));
+    let mut newer = files.clone();
+    newer[5].2 = changed;
+    same(repaired, expected(&newer));
+    fs::write(of_day.join(".copies.json"), "{").unwrap();
+    assert_eq!(backfilled().await.1, BTreeMap::from([(200, 4), (304, 4)]));
+
+    let source = Backfill { archive: Archive::Paths(vec![copies]), copies: None, ..plan.clone() };
+    let store = empty();
+    assert_eq!(run(&source, &store).await.failed, []);
+    same(all(&store).await, expected(&newer));
+
+    let file = folder.path().join("a file");
+    fs::write(&file, "").unwrap();
+    let nowhere = Backfill { copies: Some(file), ..plan.clone() };
+    let now = at("2026-02-01T12:00:00Z");
+    let stop = CancellationToken::new();
+    let failed = backfill::run(&nowhere, &empty() as &dyn Destination, now, &|_| {}, &stop).await;
+    assert!(failed.unwrap_err().to_string().starts_with("cannot keep copies in "));
+}
+
+/// Records of the first form, without a version and without days that lack something.
+#[tokio::test]
+async fn an_old_record_is_continued() {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = written(&folder, &simulated(1, 3));
+    let plan = plan(Archive::Paths(vec![archive]), folder.path(), 3);
+    let store = empty();
+    assert_eq!(run(&plan, &store).await.days, 3);
+    let mut records = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+    let record = records.find(|path| path.extension().is_some_and(|e| e == "json")).unwrap();
+    let mut done: serde_json::Value = serde_json::from_slice(&fs::read(&record).unwrap()).unwrap();
+    let what = done["what"].take();
+    let old = serde_json::json!({ "what": what, "days": ["2021-02-13", "2021-02-15"] });
+    fs::write(&record, old.to_string()).unwrap();
+    assert_eq!(run(&plan, &store).await.days, 1);
+    assert_eq!(run(&plan, &store).await.days, 0);
+}
+
 /// What a day lacks is done again with it, once it can be read.
 #[tokio::test]
 async fn a_day_with_a_file_that_cannot_be_read_is_not_done() {
@@ -483,6 +761,10 @@ async fn a_day_with_a_file_that_cannot_be_read_is_not_done() {
         ["2021-02-13_sds011_sensor_9.csv", "dangling.csv", "2021-02-14_sds011_sensor_2.csv"]
     );
     assert_eq!(done.days, 3);
+    let nothing = run(&plan, &store).await;
+    assert_eq!((nothing.days, nothing.files), (0, 0), "as long as the file is the same");
+    let by_hand = run(&Backfill { again: true, ..plan.clone() }, &store).await;
+    assert_eq!(by_hand.days, 2);
     fs::write(&odd, &files[4].2).unwrap();
     fs::remove_file(fifo).unwrap();
     fs::remove_file(archive.join("dangling.csv")).unwrap();
@@ -506,6 +788,7 @@ async fn a_month_that_cannot_be_read_to_its_end_is_not_done() {
     let store = empty();
     let done = run(&plan, &store).await;
     assert_eq!((done.days, done.failed.len()), (3, 1));
+    assert_eq!(run(&plan, &store).await.files, 0, "as long as it is the same");
     fs::write(&path, &whole).unwrap();
     let done = run(&plan, &store).await;
     assert_eq!((done.days, done.failed.len()), (3, 0));

@@ -5,9 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use airshed::backfill::{self, Archive, Backfill, Files};
+use airshed_history::Day;
+use airshed_history::archive::Report;
+use airshed_history::climate::Locations;
 use jiff::civil::date;
 use serde_json::json as value;
-use store::{Network, Reading, Store, Window};
+use store::{Flags, Network, Reading, Store, Window};
 use tokio_util::sync::CancellationToken;
 
 use super::support::{Options, Rig, at, json};
@@ -23,6 +26,39 @@ fn file(sensor: u64, model: &str, columns: &str, values: impl Fn(u64) -> String)
         );
     }
     text
+}
+
+/// Of a whole day at 99 % and more, not of one with an hour of less, and only of days.
+#[test]
+fn a_humidity_that_is_pinned_is_flagged() {
+    let read = |name: &str, text: String| {
+        let mut day = Day::new(date(2021, 2, 13));
+        day.read(text.as_bytes(), name, &mut Report::default()).unwrap();
+        day.finish(None)
+    };
+    for (humidity, least_hour, is_pinned) in [
+        ("99.9", "99.9", true),
+        ("99.9", "99", true),
+        ("99.9", "98.99", false),
+        ("60", "60", false),
+    ] {
+        let mut readings =
+            read("2021-02-13_sds011_sensor_1.csv", file(1, "SDS011", "P1;P2", |_| "9;5".into()))
+                .readings;
+        let values = |hour: u64| format!("5;{}", if hour == 7 { least_hour } else { humidity });
+        let climate = read(
+            "2021-02-13_bme280_sensor_2.csv",
+            file(2, "BME280", "temperature;humidity", values),
+        );
+        let mut locations = Locations::default();
+        locations.add(&climate.climate);
+        locations.set(&mut readings);
+        for reading in readings {
+            let expected = is_pinned && reading.window == Window::Day;
+            let found = reading.flags().contains(Flags::RH_PINNED);
+            assert_eq!(found, expected, "{humidity} {least_hour} {}", reading.window);
+        }
+    }
 }
 
 #[tokio::test]
@@ -46,8 +82,10 @@ async fn temperature_and_humidity_stand_beside_the_particulates_of_their_locatio
         windows: vec![Window::Hour, Window::Day],
         network: Network::SENSOR_COMMUNITY,
         record: None,
+        again: false,
         contact: None,
         pause: Duration::ZERO,
+        copies: None,
     };
     let rig = Rig::start(Options::default()).await;
     let store = Arc::clone(&rig.store) as Arc<dyn Store>;

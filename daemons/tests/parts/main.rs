@@ -4,6 +4,7 @@
 
 mod area;
 mod backfill;
+mod better;
 mod clients;
 mod climate;
 mod collector;
@@ -20,6 +21,7 @@ mod live_means;
 mod metadata;
 mod networks;
 mod page;
+mod places;
 mod push;
 mod quality;
 mod records;

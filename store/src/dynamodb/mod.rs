@@ -21,6 +21,7 @@ mod days;
 mod item;
 mod keys;
 mod networks;
+mod pace;
 mod read;
 mod segments;
 mod sensor_countries;
@@ -31,6 +32,7 @@ mod write;
 
 use std::fmt;
 use std::hash::{BuildHasher, Hash, Hasher};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,6 +44,8 @@ use crate::{
     Country, Error, Network, Page, Position, Query, Reading, RetryPolicy, Store, Summary, View,
     Window,
 };
+pub use pace::Pace;
+use pace::Pacer;
 use service::Table;
 pub use service::{Consumed, Endpoint};
 pub use table::{Capacity, Encryption, Provisioned, TableOptions, delete, exists, provision};
@@ -60,6 +64,8 @@ impl fmt::Debug for DynamoDb {
     }
 }
 
+const TWO: NonZeroU32 = NonZeroU32::new(2).unwrap();
+
 /// Options of a [`DynamoDb`].
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
@@ -73,6 +79,8 @@ pub struct DynamoDbOptions {
     pub keep: Option<Duration>,
     /// The retention period of five-minute readings, if it is shorter.
     pub keep_samples: Option<Duration>,
+    /// How fast readings are put, so that other processes find capacity.
+    pub pace: Pace,
 }
 
 impl DynamoDbOptions {
@@ -89,8 +97,14 @@ impl DynamoDb {
     /// [`provision`](provision()) creates; [`Io`](crate::ErrorKind::Io) if the service does not
     /// respond.
     pub async fn open(table: &str, options: DynamoDbOptions) -> Result<Self, Error> {
-        let table = Table::open(table, options).await?;
-        table::check(&table).await?;
+        let mut table = Table::open(table, options).await?;
+        let provisioned = table::check(&table).await?;
+        let units = match table.options.pace {
+            Pace::Unlimited => None,
+            Pace::Units(units) => Some(units),
+            Pace::HalfOfTable => provisioned.map(|all| all.div_ceil(TWO)),
+        };
+        table.pacer = units.map(Pacer::new);
         Ok(Self { table: Arc::new(table), answers: Arc::default(), known: Arc::default() })
     }
 

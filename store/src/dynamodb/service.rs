@@ -17,6 +17,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::item::text;
+use super::pace::Pacer;
 use super::{DynamoDbOptions, keys};
 use crate::retry::Pauses;
 use crate::{Error, ErrorKind, Network};
@@ -52,6 +53,8 @@ pub(super) struct Table {
     pub(super) name: String,
     pub(super) options: DynamoDbOptions,
     pub(super) networks: KnownNetworks,
+    /// Of the items of a batch.
+    pub(super) pacer: Option<Pacer>,
     // The service counts half units.
     read_halves: AtomicU64,
     written_halves: AtomicU64,
@@ -73,7 +76,7 @@ impl Table {
         }
         let (networks, read_halves, written_halves) = Default::default();
         let name = name.to_owned();
-        Ok(Self { client, name, options, networks, read_halves, written_halves })
+        Ok(Self { client, name, options, networks, pacer: None, read_halves, written_halves })
     }
 
     pub(super) fn consumed(&self) -> Consumed {

@@ -1,6 +1,7 @@
 //! The table: creation, checks and updates.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
@@ -168,14 +169,18 @@ pub async fn delete(name: &str, options: DynamoDbOptions) -> Result<bool, Error>
     Ok(true)
 }
 
-/// Whether the table exists and is usable.
-pub(super) async fn check(table: &Table) -> Result<(), Error> {
+/// Checks that the table exists and is usable; returns its write capacity, if that is provisioned.
+pub(super) async fn check(table: &Table) -> Result<Option<NonZeroU32>, Error> {
     let there = describe(table).await?.ok_or_else(|| table.missing())?;
     if !same_keys(&there) {
         return Err(other_keys(table));
     }
     match index_problem(&there) {
-        None => Ok(()),
+        None => {
+            let provisioned = there.provisioned_throughput();
+            let write = provisioned.and_then(|units| units.write_capacity_units());
+            Ok(write.and_then(|units| NonZeroU32::new(u32::try_from(units).ok()?)))
+        }
         Some(IndexProblem::Missing) => {
             let message = format!(
                 "the table {} has no index {}: `airshed provision tables` adds it",

@@ -195,6 +195,12 @@ async fn write_batch(
     operation: &str,
     batch: Vec<WriteRequest>,
 ) -> Result<(), Error> {
+    let items = batch.len();
+    // Before the retries' deadline begins.
+    let expected = match &table.pacer {
+        Some(pacer) => pacer.wait(items).await,
+        None => 0.0,
+    };
     let written = until_processed(table, operation, batch, |batch| async move {
         let answer = table
             .client
@@ -204,8 +210,14 @@ async fn write_batch(
             .send()
             .await?;
         table.count_written(answer.consumed_capacity());
+        let units = answer.consumed_capacity().iter().filter_map(|of| of.capacity_units());
+        let units: f64 = units.sum();
         let rest = answer.unprocessed_items.unwrap_or_default().remove(&table.name);
-        Ok((rest.unwrap_or_default(), ()))
+        Ok((rest.unwrap_or_default(), units))
     });
-    written.await.map(drop)
+    let units = written.await?.into_iter().sum();
+    if let Some(pacer) = &table.pacer {
+        pacer.count(items, expected, units);
+    }
+    Ok(())
 }

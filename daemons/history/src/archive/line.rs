@@ -18,7 +18,7 @@ const LONGEST: usize = 1 << 20;
 
 /// Where the columns are.
 #[derive(Debug, Default)]
-struct Columns {
+pub(super) struct Columns {
     sensor: usize,
     timestamp: usize,
     /// `sensor_type`, `location`, `lat`, `lon`.
@@ -27,11 +27,19 @@ struct Columns {
     values: [Option<usize>; 4],
 }
 
+const REQUIRED: [&str; 2] = ["sensor_id", "timestamp"];
 const STATION: [&str; 4] = ["sensor_type", "location", "lat", "lon"];
 const VALUES: [&str; 4] = ["P1", "P2", "temperature", "humidity"];
 
+/// Whether a column of this name is read.
+#[cfg(feature = "parquet")]
+pub(super) fn is_read(name: &str) -> bool {
+    let mut known = REQUIRED.iter().chain(&STATION).chain(&VALUES);
+    known.any(|known| known.eq_ignore_ascii_case(name.trim()))
+}
+
 impl Columns {
-    fn of(header: &ByteRecord) -> Result<Self, Error> {
+    pub(super) fn of(header: &ByteRecord) -> Result<Self, Error> {
         let names: Vec<_> = header.iter().map(cell::plain).collect();
         if names.iter().any(|name| name.contains(&b'\r')) {
             let message = "lines end with a carriage return only: save the file with line feeds";
@@ -50,8 +58,8 @@ impl Columns {
             })
         };
         Ok(Self {
-            sensor: needed("sensor_id")?,
-            timestamp: needed("timestamp")?,
+            sensor: needed(REQUIRED[0])?,
+            timestamp: needed(REQUIRED[1])?,
             station: STATION.map(find),
             values: VALUES.map(find),
         })
@@ -81,22 +89,14 @@ pub(super) fn read(
         }
     }
     let columns = Columns::of(&record)?;
-    let has_values = columns.values.iter().any(Option::is_some);
-    let mut reader = Reader { columns, file, known: Known::default(), clock: Clock::default() };
+    let mut reader = Reader::new(columns, file);
     while csv.read_byte_record(&mut record).map_err(broken)? {
         if is_blank(&record) {
             continue;
         }
-        report.rows += 1;
-        if !has_values {
-            report.passed_over += 1;
-            continue;
-        }
         // The reader is in the next line.
         let line = csv.position().line().saturating_sub(1);
-        if let Some(row) = reader.row(&record, line, report)
-            && each(row).is_break()
-        {
+        if reader.read(&record, line, report, each).is_break() {
             return Ok(ControlFlow::Break(()));
         }
     }
@@ -108,14 +108,38 @@ fn is_blank(record: &ByteRecord) -> bool {
     record.len() <= 1 && record.as_slice().trim_ascii().is_empty()
 }
 
-struct Reader<'a> {
+/// Reads the rows of a file.
+pub(super) struct Reader<'a> {
     columns: Columns,
+    has_values: bool,
     file: &'a File,
     known: Known,
     clock: Clock,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    pub(super) fn new(columns: Columns, file: &'a File) -> Self {
+        let has_values = columns.values.iter().any(Option::is_some);
+        Self { columns, has_values, file, known: Known::default(), clock: Clock::default() }
+    }
+
+    /// Passes a row on, if it is kept.
+    #[inline]
+    pub(super) fn read(
+        &mut self,
+        record: &ByteRecord,
+        line: u64,
+        report: &mut Report,
+        each: &mut dyn FnMut(Row<'_>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        report.rows += 1;
+        if !self.has_values {
+            report.passed_over += 1;
+            return ControlFlow::Continue(());
+        }
+        self.row(record, line, report).map_or(ControlFlow::Continue(()), each)
+    }
+
     /// The row, if it is kept; it is counted either way.
     fn row<'s>(
         &'s mut self,

@@ -2,7 +2,8 @@
 //!
 //! - There is one file per sensor and day, such as `2021-02-14_sds011_sensor_41201.csv`, compressed
 //!   with gzip for older years, and one zip archive per sensor type and month. The format is
-//!   detected from the content.
+//!   detected from the content. Months in Parquet, read with the feature `parquet`, have the same
+//!   columns, as text or of any other type.
 //! - CSV with `;` as separator, `.` as decimal point and a header. Sensor types differ in their
 //!   columns, which are found by name, in any order: `sensor_id` and `timestamp` are required;
 //!   `sensor_type`, `location`, `lat`, `lon`, `P1` (PM10), `P2` (PM2.5), `temperature` and
@@ -14,6 +15,8 @@
 //! [`read`] passes on each [`Row`] and counts in a [`Report`] what it left out, and why.
 
 mod cell;
+#[cfg(feature = "parquet")]
+mod columnar;
 mod line;
 mod report;
 mod unpack;

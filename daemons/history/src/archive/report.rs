@@ -96,7 +96,7 @@ pub struct Note {
     pub reason: Reason,
     /// The file: the member of a zip archive, or the [named](Report::name) one.
     pub member: Option<Arc<str>>,
-    /// The line, from 1; none if it is about the whole file.
+    /// The line, in Parquet the row, from 1; none if it is about the whole file.
     pub line: Option<u64>,
     /// A description with the first characters of the text.
     pub text: String,

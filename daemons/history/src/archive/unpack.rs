@@ -1,5 +1,6 @@
 //! Decompresses a file, by its content.
 
+use std::fs;
 use std::io::{self, Cursor, Read, Seek};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -62,7 +63,14 @@ pub(super) fn read(
             }
         }
         () if starts(b"PK\x05\x06") => other("an empty zip archive"),
-        () if starts(b"PAR1") => other("a Parquet file, not CSV"),
+        #[cfg(feature = "parquet")]
+        () if starts(b"PAR1") => {
+            super::columnar::read(&mut Cursor::new(head).chain(input), file, report, each)
+        }
+        #[cfg(not(feature = "parquet"))]
+        () if starts(b"PAR1") => {
+            other("a Parquet file, and this airshed was built without them (feature `columnar`)")
+        }
         () if starts(b"\xff\xfe") || starts(b"\xfe\xff") => other("text in UTF-16, not UTF-8"),
         () => {
             let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&head);
@@ -122,11 +130,7 @@ impl Members<'_, '_> {
 
     /// By the directory at the end, on disk.
     fn read_seekable(&mut self, input: &mut dyn Read) -> Result<ControlFlow<()>, Error> {
-        let mut spooled = tempfile::tempfile().map_err(|error| {
-            Error::new(ErrorKind::Io, "cannot create a temporary file for a zip archive")
-                .because(error)
-        })?;
-        io::copy(input, &mut spooled).and_then(|_| spooled.rewind()).map_err(Error::of_io)?;
+        let spooled = spooled(input, "a zip archive")?;
         let mut archive = ZipArchive::new(spooled).map_err(broken)?;
         for number in 0..archive.len() {
             let mut member = archive.by_index(number).map_err(broken)?;
@@ -172,6 +176,16 @@ impl Members<'_, '_> {
             _ => Ok(ControlFlow::Continue(())),
         }
     }
+}
+
+/// On disk, for what is read from its end.
+pub(super) fn spooled(input: &mut dyn Read, what: &str) -> Result<fs::File, Error> {
+    let mut spooled = tempfile::tempfile().map_err(|error| {
+        let message = format!("cannot create a temporary file for {what}");
+        Error::new(ErrorKind::Io, message).because(error)
+    })?;
+    io::copy(input, &mut spooled).and_then(|_| spooled.rewind()).map_err(Error::of_io)?;
+    Ok(spooled)
 }
 
 fn broken(error: ZipError) -> Error {

@@ -1,6 +1,7 @@
 //! Where files of the archive are found: on a server, or in folders.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -21,7 +22,7 @@ pub enum Archive {
 }
 
 /// The extensions of files.
-const ENDINGS: [&str; 4] = ["gz", "zst", "zip", "csv"];
+const ENDINGS: [&str; 5] = ["parquet", "gz", "zst", "zip", "csv"];
 
 /// What a file's name says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,6 +92,26 @@ impl Named {
         };
         Self { span, sensor_type: Some(sensor_type.to_owned()), sensor, ..unknown }
     }
+
+    /// By its name or, of a part of a month in Parquet, `2021-02/sds011/part-….snappy.parquet`, by
+    /// those of its folders.
+    fn of_path(path: &Path) -> Self {
+        let text = |part: Option<&OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
+        let named = Self::of(&text(path.file_name()));
+        let mut folders = path.ancestors().skip(1).map(|folder| text(folder.file_name()));
+        let (kind, month) =
+            (folders.next().unwrap_or_default(), folders.next().unwrap_or_default());
+        let is_part = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("parquet"))
+            && named.span == Span::Unknown
+            && month.len() == 7;
+        match format!("{month}-01").parse() {
+            Ok(first) if is_part => {
+                let sensor_type = Some(kind.to_ascii_lowercase());
+                Self { span: Span::Month(first), sensor_type, ..named }
+            }
+            _ => named,
+        }
+    }
 }
 
 /// The files in folders: those of one day by day, and the others.
@@ -104,7 +125,7 @@ pub(super) struct Found {
 }
 
 /// Lists files and folders at any depth. Hidden files and folders are left out, and in folders files
-/// that are not named like CSV or compressed files.
+/// that are not named like CSV, Parquet or compressed files.
 pub(super) fn list(paths: &[PathBuf], files: &Files) -> io::Result<Found> {
     let mut found = Found::default();
     for path in paths {
@@ -159,8 +180,7 @@ fn is_named_like_one(path: &Path) -> bool {
 }
 
 fn add_file(path: &Path, files: &Files, found: &mut Found) {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let named = Named::of(&name);
+    let named = Named::of_path(path);
     if files.wants(&named) {
         match named.span {
             Span::Day(date) if named.sensor.is_some() => {

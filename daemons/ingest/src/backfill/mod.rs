@@ -1,21 +1,23 @@
 //! Past readings from the archive: its files, day by day, as means in a store.
 //!
 //! A day is fetched, averaged ([`airshed_history`]) and put in the order of rows; then it is
-//! recorded as done. Killed anywhere, a backfill continues with the days that are not recorded;
-//! since the same samples give the same readings, the result is that of an uninterrupted one.
+//! recorded as done, with the files that could not be read: it is done again when one of these has
+//! changed. Killed anywhere, a backfill continues with the days that are not recorded; since the same
+//! samples give the same readings, the result is that of an uninterrupted one.
 
 mod archive;
+mod copies;
 mod fetch;
-mod place;
 mod read;
 mod record;
 mod spool;
+mod unread;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io;
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use airshed_history::archive::Report;
@@ -29,17 +31,15 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use self::archive::{Found, Span};
-use self::fetch::Fetcher;
-use self::place::Countries;
+use self::fetch::{FetchError, Fetcher};
 use self::read::{Data, Input, OfDay, Threads};
 use self::record::Record;
 use self::spool::{Spool, number_of};
+use self::unread::{Known, Lacking, Unread, state_of_path};
 use crate::Destination;
+use crate::place::Countries;
 
 pub use archive::{Archive, Files, PUBLIC};
-
-/// Readings per put.
-const BATCH: usize = 25_000;
 
 /// A backfill.
 #[derive(Debug, Clone)]
@@ -61,10 +61,16 @@ pub struct Backfill {
     /// The folder of the record of what is done, and what the store is called there; `None`: all
     /// days are done each time.
     pub record: Option<(PathBuf, String)>,
+    /// Whether days with files that could not be read are done again although none of these files has
+    /// changed.
+    pub again: bool,
     /// The contact that the archive's operator is given.
     pub contact: Option<String>,
     /// The time between two requests.
     pub pause: Duration,
+    /// The folder where what is fetched is kept, in the archive's own layout; a file that is there is
+    /// only fetched again if it has changed since.
+    pub copies: Option<PathBuf>,
 }
 
 /// What a backfill did.
@@ -85,8 +91,8 @@ pub struct Backfilled {
     pub repeated: u64,
     /// Readings stored.
     pub readings: u64,
-    /// The files that could not be read, or not to their end, and why. They are tried again the next
-    /// time, together with their day.
+    /// The files that could not be read, or not to their end, and why. They are tried again together
+    /// with their day: when they have changed or, after a failure of the network, the next time.
     pub failed: Vec<(String, String)>,
 }
 
@@ -108,6 +114,17 @@ pub enum BackfillError {
     /// The archive cannot be reached, or a folder cannot be listed.
     #[error("the archive cannot be listed")]
     List(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A copy of what was fetched cannot be kept.
+    #[error("cannot keep copies in {folder}{hint}")]
+    Copies {
+        /// Their folder.
+        folder: PathBuf,
+        /// What is known of the reason.
+        hint: &'static str,
+        /// Why.
+        #[source]
+        cause: io::Error,
+    },
     /// A temporary file, or the record of what is done.
     #[error("a file of the backfill itself")]
     Local(#[from] io::Error),
@@ -137,10 +154,11 @@ pub async fn run(
         source: Source::of(backfill)?,
         record: Record::open(backfill.record_path(), backfill.what()),
         threads: Threads::new(backfill.is_running()),
-        places: Countries::new(),
+        places: Countries::default(),
         climate: Locations::default(),
         spooled: None,
-        complete: true,
+        lacking: Lacking::default(),
+        states: HashMap::new(),
         done: Backfilled::default(),
     };
     // The store may have been deleted since.
@@ -155,7 +173,7 @@ pub async fn run(
         if stop.is_cancelled() {
             break;
         }
-        if run.record.has(date) {
+        if run.is_done(date).await? {
             before = None;
             continue;
         }
@@ -200,6 +218,19 @@ impl Backfill {
         format!("{archive} {files:?} {countries:?} {area:?} {windows:?} {network} {store:?}")
     }
 
+    /// Why it ends, if a request or its copy failed.
+    fn ended(&self, error: FetchError) -> BackfillError {
+        use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+        match (error, &self.copies) {
+            (FetchError::Copy(cause), Some(folder)) => {
+                let is_full = matches!(cause.kind(), StorageFull | QuotaExceeded | FileTooLarge);
+                let hint = if is_full { ": no space left on the disk (or its quota)" } else { "" };
+                BackfillError::Copies { folder: folder.clone(), hint, cause }
+            }
+            (error, _) => BackfillError::List(error.into()),
+        }
+    }
+
     /// Whether means need hours of the day before.
     fn is_running(&self) -> bool {
         self.windows.contains(&Window::Day24)
@@ -233,7 +264,8 @@ impl Source {
         Ok(match &backfill.archive {
             Archive::Url(url) => {
                 let contact = backfill.contact.as_deref();
-                let fetcher = Fetcher::new(url, contact, backfill.pause);
+                let copies = backfill.copies.as_deref();
+                let fetcher = Fetcher::new(url, contact, backfill.pause, copies);
                 Self::Server(fetcher.map_err(|error| BackfillError::List(error.into()))?)
             }
             Archive::Paths(paths) => {
@@ -251,8 +283,7 @@ struct Spooled {
     files: BTreeMap<i64, Vec<(u64, PathBuf)>>,
     /// The month, or all.
     of: Option<Date>,
-    /// Whether all files could be read.
-    complete: bool,
+    lacking: Lacking,
 }
 
 struct Runner<'a> {
@@ -266,8 +297,10 @@ struct Runner<'a> {
     /// Of the day and the day before.
     climate: Locations,
     spooled: Option<Spooled>,
-    /// Whether all files of the last day could be read.
-    complete: bool,
+    /// What the last day lacks.
+    lacking: Lacking,
+    /// The present state of files that could not be read, by address; `None` for those that are gone.
+    states: HashMap<String, Option<String>>,
     done: Backfilled,
 }
 
@@ -275,16 +308,42 @@ struct Runner<'a> {
 struct ReadDay {
     found: OfDay,
     files: u64,
-    /// Whether all files could be read.
-    complete: bool,
 }
 
 impl Runner<'_> {
+    /// Whether a day need not be done again.
+    async fn is_done(&mut self, date: Date) -> Result<bool, BackfillError> {
+        if self.record.has(date) {
+            return Ok(true);
+        }
+        let Some(lacking) = self.record.lacking(date).filter(|_| !self.backfill.again) else {
+            return Ok(false);
+        };
+        for (address, state) in lacking.clone() {
+            if !self.states.contains_key(&address) {
+                let now = match &mut self.source {
+                    Source::Folders(_) => state_of_path(Path::new(&address)),
+                    Source::Server(fetcher) => match fetcher.known(&address).await {
+                        Ok(known) => Some(known.state),
+                        Err(error) if error.ends_all() => return Err(self.backfill.ended(error)),
+                        // Nothing is known of it: it would fail again.
+                        Err(_) => Some(state.clone()),
+                    },
+                };
+                self.states.insert(address.clone(), now);
+            }
+            if self.states.get(&address).is_none_or(|now| now.as_ref() != Some(&state)) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Reads, stores and records a day.
     async fn day(&mut self, date: Date) -> Result<(), BackfillError> {
         let begun = std::time::Instant::now();
-        let before_complete = self.complete;
-        let Some(ReadDay { found, files, complete }) = self.read(date).await? else {
+        let before = std::mem::take(&mut self.lacking);
+        let Some(ReadDay { found, files }) = self.read(date).await? else {
             self.done.without_files += 1;
             return Ok(());
         };
@@ -292,13 +351,17 @@ impl Runner<'_> {
         let mut readings = self.beside_neighbours(found.readings).await?;
         self.climate.set(&mut readings);
         let readings = self.chosen(readings);
-        for batch in readings.chunks(BATCH) {
-            self.destination.put_means(batch).await?;
-            (self.shown)(Step::Stored(batch.len() as u64));
+        if !readings.is_empty() {
+            self.destination.put_means(&readings).await?;
+            (self.shown)(Step::Stored(readings.len() as u64));
         }
         // Its 24 h means lack hours of the day before if files of that could not be read.
-        if complete && (before_complete || !self.backfill.is_running()) {
-            self.record.add(date)?;
+        let mut lacking = self.lacking.clone();
+        if self.backfill.is_running() {
+            lacking.add(&before);
+        }
+        if !lacking.may_pass {
+            self.record.add(date, &lacking.files)?;
         }
         info!(
             %date, files, rows, readings = readings.len(), failed = found.failed.len(),
@@ -310,11 +373,15 @@ impl Runner<'_> {
         self.done.other_days += found.other_days;
         self.done.repeated += found.repeated;
         self.done.readings += readings.len() as u64;
-        for (name, why) in &found.failed {
+        for Unread { name, why, .. } in &found.failed {
             warn!(%name, %why, "a file of the archive could not be read");
         }
-        self.done.failed.extend(found.failed);
+        self.add_failed(found.failed);
         Ok(())
+    }
+
+    fn add_failed(&mut self, unread: Vec<Unread>) {
+        self.done.failed.extend(unread.into_iter().map(|Unread { name, why, .. }| (name, why)));
     }
 
     /// Reads the files of a day; `None` if there are none.
@@ -342,39 +409,46 @@ impl Runner<'_> {
             }
             Source::Server(fetcher) => {
                 let listed = fetcher.list(date, &self.backfill.files).await;
-                let listed = listed.map_err(|error| BackfillError::List(error.into()))?;
+                let listed = listed.map_err(|error| self.backfill.ended(error))?;
                 let (folder, names) = listed.map_or((None, Vec::new()), |(f, n)| (Some(f), n));
                 (self.shown)(Step::Day(date, names.len()));
                 for named in names {
                     let Some(folder) = &folder else { break };
                     match fetcher.file(folder, &named.name).await {
-                        Ok(bytes) => {
+                        Ok(fetched) => {
                             let (name, sensor) = (named.name, named.sensor.unwrap_or_default());
-                            started.read(Input { name, data: Data::Bytes(bytes), sensor }).await;
+                            started
+                                .read(Input { name, data: Data::Fetched(fetched), sensor })
+                                .await;
                             files += 1;
                         }
-                        Err(error) if error.is_refusal() => {
-                            return Err(BackfillError::List(error.into()));
-                        }
+                        Err(error) if error.ends_all() => return Err(self.backfill.ended(error)),
                         Err(error) => {
-                            unfetched.push((named.name, airshed_common::reason(&error)));
+                            let why = airshed_common::reason(&error);
+                            let file = match error.is_of_file() {
+                                true => fetcher.known_in(folder, &named.name).await,
+                                false => None,
+                            };
+                            unfetched.push(Unread { name: named.name, why, file });
                         }
                     }
                     (self.shown)(Step::File);
                 }
+                fetcher.flush().map_err(|error| self.backfill.ended(error.into()))?;
             }
         }
         let mut found = self.threads.finish(started).await?;
         self.climate.forget(date);
         self.climate.add(&std::mem::take(&mut found.climate));
         found.failed.append(&mut unfetched);
-        let is_split = self.spooled.as_ref().is_none_or(|spooled| spooled.complete);
-        let complete = found.failed.is_empty() && is_split;
-        self.complete = complete;
+        self.lacking = Lacking::of(&found.failed);
+        if let Some(spooled) = &self.spooled {
+            self.lacking.add(&spooled.lacking);
+        }
         if files == 0 && found.failed.is_empty() {
             return Ok(None);
         }
-        Ok(Some(ReadDay { found, files, complete }))
+        Ok(Some(ReadDay { found, files }))
     }
 
     /// Splits the files of a day's month, and those whose names have no date, by day.
@@ -409,9 +483,9 @@ impl Runner<'_> {
         left_out.kept = spool.others;
         self.done.report.merge(left_out);
         self.done.other_days += spool.others;
-        let complete = failed.is_empty();
-        self.done.failed.extend(failed);
-        self.spooled = Some(Spooled { _spool: spool, files, of, complete });
+        let lacking = Lacking::of(&failed);
+        self.add_failed(failed);
+        self.spooled = Some(Spooled { _spool: spool, files, of, lacking });
         Ok(())
     }
 
@@ -453,7 +527,7 @@ struct Split {
     spool: Spool,
     files: BTreeMap<i64, Vec<(u64, PathBuf)>>,
     report: Report,
-    failed: Vec<(String, String)>,
+    failed: Vec<Unread>,
     read: u64,
 }
 
@@ -468,10 +542,14 @@ fn split(
         read += 1;
         let name = || path.display().to_string();
         match File::open(&path) {
-            Err(error) => failed.push((name(), error.to_string())),
+            Err(error) => {
+                failed.push(Unread { name: name(), why: error.to_string(), file: None });
+            }
             Ok(file) => {
                 if let Err(error) = spool.add(file, &name(), &mut report)? {
-                    failed.push((name(), airshed_common::reason(&error)));
+                    let file = Known::of_path(&path).filter(|_| !error.is_transient());
+                    let why = airshed_common::reason(&error);
+                    failed.push(Unread { name: name(), why, file });
                 }
             }
         }

@@ -6,13 +6,14 @@ use std::path::PathBuf;
 use airshed_common::reason;
 use airshed_history::archive::Report;
 use airshed_history::{Carried, Climate, Day, Error, Readings};
-use bytes::Bytes;
 use jiff::civil::Date;
 use store::Reading;
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinHandle};
 
+use super::fetch::Fetched;
 use super::spool::PARTS;
+use super::unread::{Known, Unread};
 
 /// Files that wait for a thread.
 const WAITING: usize = 16;
@@ -29,7 +30,34 @@ pub(super) enum Data {
     Path(PathBuf),
     /// Of the spool: what its rows lacked was noted when they were split.
     Spooled(PathBuf),
-    Bytes(Bytes),
+    Fetched(Fetched),
+}
+
+impl Data {
+    /// Reads it into a day. On failure also the file, if it is the reason.
+    fn read(
+        &self,
+        day: &mut Day,
+        name: &str,
+        report: &mut Report,
+    ) -> Result<(), (String, Option<Known>)> {
+        let read = match self {
+            Self::Fetched(fetched) => day.read(&*fetched.body, name, report),
+            Self::Path(path) | Self::Spooled(path) => {
+                let file = File::open(path).map_err(|error| (error.to_string(), None))?;
+                day.read(file, name, report)
+            }
+        };
+        read.map_err(|error: Error| {
+            let is_of_file = !error.is_transient();
+            let known = match self {
+                Self::Fetched(fetched) => Some(fetched.known()),
+                Self::Path(path) => Known::of_path(path),
+                Self::Spooled(_) => None,
+            };
+            (reason(&error), known.filter(|_| is_of_file))
+        })
+    }
 }
 
 /// The threads; each has its sensors, and keeps their hours from one day to the next.
@@ -49,8 +77,7 @@ pub(super) struct OfDay {
     pub(super) other_days: u64,
     /// Repeated samples.
     pub(super) repeated: u64,
-    /// The files that could not be read, or not to their end, and why.
-    pub(super) failed: Vec<(String, String)>,
+    pub(super) failed: Vec<Unread>,
 }
 
 impl Threads {
@@ -125,21 +152,15 @@ impl Thread {
             of = Some(sensor);
             let mut report = Report::default();
             let is_spooled = matches!(data, Data::Spooled(_));
-            let read = match data {
-                Data::Bytes(bytes) => day.read(&*bytes, &name, &mut report).map_err(shown),
-                Data::Path(path) | Data::Spooled(path) => match File::open(&path) {
-                    Ok(file) => day.read(file, &name, &mut report).map_err(shown),
-                    Err(error) => Err(error.to_string()),
-                },
-            };
+            let read = data.read(&mut day, &name, &mut report);
             report.name(&name);
             if is_spooled {
                 report.reasons.clear();
                 report.notes.clear();
             }
             self.found.report.merge(report);
-            if let Err(why) = read {
-                self.found.failed.push((name, why));
+            if let Err((why, file)) = read {
+                self.found.failed.push(Unread { name, why, file });
             }
         }
         self.end(day);
@@ -155,8 +176,4 @@ impl Thread {
         self.found.repeated += repeated;
         self.found.other_days += other_days;
     }
-}
-
-fn shown(error: Error) -> String {
-    reason(&error)
 }

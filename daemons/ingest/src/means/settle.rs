@@ -2,16 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::better::{better, capture};
+use crate::better::{BATCH, better, capture};
 use airshed_history::neighbours;
 use jiff::Timestamp;
 use store::{Error, ErrorKind, Network, Position, Query, Reading, Sensor, Store, Window};
 
 /// The averaging periods of means.
 const MADE: [Window; 3] = [Window::Hour, Window::Day24, Window::Day];
-
-/// Readings per put.
-const BATCH: usize = 25_000;
 
 /// What became of new means.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -158,6 +158,8 @@ export const de: Texts = {
     below_neighbours: "weniger als die Hälfte des Medians der Sensoren im Umkreis von 10 km",
     no_neighbours: "weniger als drei andere Sensoren im Umkreis von 10 km",
     humid: "relative Luftfeuchte von 90 % oder mehr",
+    country_doubted: "das angegebene Land ist nicht das der Koordinaten",
+    rh_pinned: "relative Luftfeuchte den ganzen Tag von 99 % oder mehr",
   },
   concentrations: "PM10 und PM2,5 in µg/m³ im Lauf der Zeit",
   indexOverTime: "Index im Lauf der Zeit",

@@ -157,6 +157,8 @@ export const en = {
     below_neighbours: "less than half the median of the sensors within 10 km",
     no_neighbours: "fewer than three other sensors within 10 km",
     humid: "relative humidity of 90 % or more",
+    country_doubted: "the given country is not that of the coordinates",
+    rh_pinned: "relative humidity of 99 % or more all day",
   } as Record<string, string>,
   concentrations: "PM10 and PM2.5 in µg/m³ over time",
   indexOverTime: "Index over time",
