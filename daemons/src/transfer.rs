@@ -227,6 +227,7 @@ pub async fn export(
         rows += page.len() as u64;
         progress(rows);
     }
+    encoder.set_left_out(pages.left_out().await?);
     encoder.finish(&mut file)?;
     output.write_all(&file)?;
     output.flush()?;

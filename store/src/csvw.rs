@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::csv::Dialect;
+use crate::csv::{Dialect, name_of_local_times};
 use crate::metadata::{LIMITS, SOFTWARE, TITLE};
 use crate::{Column, Kind, Metadata, Spelling};
 
@@ -29,7 +29,7 @@ pub(crate) fn document(
             "lineTerminators": ["\n"],
         },
         "tableSchema": {
-            "columns": columns.iter().map(|each| column(*each, dialect)).collect::<Vec<_>>(),
+            "columns": columns.iter().map(|each| column(*each, dialect, metadata.zone_name())).collect::<Vec<_>>(),
         },
         "notes": [metadata.to_object()],
     });
@@ -48,12 +48,23 @@ pub(crate) fn document(
     table
 }
 
-fn column(column: Column, dialect: Dialect) -> Value {
+fn column(column: Column, dialect: Dialect, zone: Option<&str>) -> Value {
     let mut described = Map::new();
     let mut set = |name: &str, value: Value| drop(described.insert(name.to_owned(), value));
     set("name", column.name().into());
-    set("titles", column.name().into());
-    set("dc:description", column.description().into());
+    match zone.filter(|_| column == Column::Timestamp) {
+        None => {
+            set("titles", column.name().into());
+            set("dc:description", column.description().into());
+        }
+        Some(zone) => {
+            let is_local = dialect.spelling() != Spelling::Default;
+            let name = if is_local { name_of_local_times(zone) } else { column.name().to_owned() };
+            set("titles", name.into());
+            let description = column.description().trim_end_matches('.');
+            set("dc:description", format!("{description}, in the time zone {zone}.").into());
+        }
+    }
     set("datatype", datatype(column, dialect));
     if let Some(unit) = column.unit() {
         set("schema:unitText", unit.into());

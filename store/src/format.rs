@@ -140,6 +140,8 @@ pub(crate) struct Counts {
     pub(crate) rows: u64,
     /// Those with a flag of implausibility.
     pub(crate) doubtful: u64,
+    /// Readings that are not in the file for their flags, if known.
+    pub(crate) left_out: Option<u64>,
 }
 
 impl Counts {
@@ -202,26 +204,38 @@ impl Encoder {
         Self { with_metadata, ..self }
     }
 
+    /// The number of readings that are not in the file only for their flags
+    /// ([`Pages::left_out`](crate::Pages::left_out)), to be set before the end. JSON and GeoJSON have
+    /// it as `leftOutRows`, Parquet and Arrow as `left_out_rows`, if the query leaves out any flags.
+    pub fn set_left_out(&mut self, rows: Option<u64>) {
+        self.counts.left_out = rows.filter(|_| !self.metadata.query.without.is_empty());
+    }
+
     /// Appends the rows of a page, preceded by the file header before the first.
     pub fn page(&mut self, out: &mut Vec<u8>, page: &Page) -> Result<(), Error> {
         self.begin(out);
         let (columns, standard) = (self.columns.as_slice(), self.standard);
+        let zone = self.metadata.zone();
         let separator = |row: usize| if row == 0 && self.rows == Rows::None { "" } else { ",\n" };
         match &mut self.kind {
-            Kind::Csv(dialect) => csv::write_page_by(out, page, columns, *dialect, standard),
+            Kind::Csv(dialect) => {
+                let cells = csv::Cells { columns, dialect: *dialect, standard, zone };
+                csv::write_page_in(out, page, cells);
+            }
             Kind::Json(spelling) => json::for_each_row(page, |number, row, date| {
                 out.extend_from_slice(separator(number).as_bytes());
-                let style = json::Style { spelling: *spelling, standard };
+                let style = json::Style { spelling: *spelling, standard, zone };
                 json::write_object(out, row, date, columns, style);
             }),
             Kind::NdJson(spelling) => json::for_each_row(page, |_, row, date| {
-                let style = json::Style { spelling: *spelling, standard };
+                let style = json::Style { spelling: *spelling, standard, zone };
                 json::write_object(out, row, date, columns, style);
                 out.push(b'\n');
             }),
             Kind::GeoJson => json::for_each_row(page, |number, row, date| {
                 out.extend_from_slice(separator(number).as_bytes());
-                geojson::write_feature(out, row, date, columns, standard);
+                let style = json::Style { spelling: Spelling::Default, standard, zone };
+                geojson::write_feature(out, row, date, columns, style);
             }),
             #[cfg(feature = "columnar")]
             Kind::Columnar(file) => file.page(out, page)?,
@@ -238,8 +252,9 @@ impl Encoder {
     /// Appends the end of the file.
     pub fn finish(mut self, out: &mut Vec<u8>) -> Result<(), Error> {
         self.begin(out);
-        let Counts { rows, doubtful } = self.counts;
-        let counts = || format!("\n],\"rows\":{rows},\"doubtfulRows\":{doubtful}}}\n");
+        let Counts { rows, doubtful, left_out } = self.counts;
+        let left_out = left_out.map(|rows| format!(",\"leftOutRows\":{rows}")).unwrap_or_default();
+        let counts = || format!("\n],\"rows\":{rows},\"doubtfulRows\":{doubtful}{left_out}}}\n");
         match self.kind {
             Kind::Csv(_) | Kind::NdJson(_) => {}
             Kind::Json(_) if self.with_metadata => out.extend_from_slice(counts().as_bytes()),
@@ -260,7 +275,8 @@ impl Encoder {
             Kind::Csv(dialect) => {
                 let comments = self.with_metadata.then(|| self.metadata.lines());
                 let comments = comments.unwrap_or_default();
-                csv::write_header_after(out, &comments, &self.columns, *dialect);
+                let zone = self.metadata.zone();
+                csv::write_header_after(out, &comments, &self.columns, *dialect, zone);
             }
             Kind::Json(_) if self.with_metadata => {
                 let metadata = self.metadata.to_json();

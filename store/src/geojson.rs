@@ -5,7 +5,7 @@
 
 use crate::csv::cell::{Date, write_decimal};
 use crate::json::{Style, write_object};
-use crate::{AqiStandard, Column, Row, Spelling};
+use crate::{Column, Row};
 
 /// Appends a row as a feature.
 pub(crate) fn write_feature(
@@ -13,9 +13,8 @@ pub(crate) fn write_feature(
     row: Row<'_>,
     date: &Date,
     properties: &[Column],
-    standard: AqiStandard,
+    style: Style<'_>,
 ) {
-    let style = Style { spelling: Spelling::Default, standard };
     out.extend_from_slice(br#"{"type":"Feature","geometry":"#);
     match (row.longitude(), row.latitude()) {
         (Some(longitude), Some(latitude)) => {

@@ -3,9 +3,9 @@
 //! Members have the names of the CSV columns. Numbers keep every measured digit; unknown values are
 //! `null`; `indoor` and `exact_location` are `true` or `false`, `flags` an array of names.
 
-use crate::csv::cell::{Date, date_of, write_decimal, write_number, write_timestamp};
+use crate::csv::cell::{Date, date_of, write_decimal, write_local, write_number, write_timestamp};
 use crate::schema::Values;
-use crate::{AqiStandard, Column, Page, Row, Spelling, Value};
+use crate::{AqiStandard, Column, Page, Row, Spelling, TimeZone, Value};
 
 /// Calls for every row of a page, with its number in the page and its day's date.
 pub(crate) fn for_each_row(page: &Page, mut call: impl FnMut(usize, Row<'_>, &Date)) {
@@ -21,9 +21,11 @@ pub(crate) fn for_each_row(page: &Page, mut call: impl FnMut(usize, Row<'_>, &Da
 
 /// How rows are written.
 #[derive(Clone, Copy)]
-pub(crate) struct Style {
+pub(crate) struct Style<'a> {
     pub(crate) spelling: Spelling,
     pub(crate) standard: AqiStandard,
+    /// The zone of timestamps, if it is not UTC.
+    pub(crate) zone: Option<&'a TimeZone>,
 }
 
 /// Appends a row as an object.
@@ -32,7 +34,7 @@ pub(crate) fn write_object(
     row: Row<'_>,
     date: &Date,
     columns: &[Column],
-    style: Style,
+    style: Style<'_>,
 ) {
     let values = row.values_by(style.standard);
     for (number, column) in columns.iter().enumerate() {
@@ -41,7 +43,7 @@ pub(crate) fn write_object(
         out.extend_from_slice(column.name().as_bytes());
         out.extend_from_slice(b"\":");
         let start = out.len();
-        write_value(out, &values, date, *column, style.spelling);
+        write_value(out, &values, date, *column, style);
         if out.len() == start {
             out.extend_from_slice(b"null");
         }
@@ -58,7 +60,7 @@ fn write_value(
     values: &Values<'_>,
     date: &Date,
     column: Column,
-    spelling: Spelling,
+    Style { spelling, zone, .. }: Style<'_>,
 ) {
     match values.value(column) {
         Value::Nothing => {}
@@ -66,9 +68,12 @@ fn write_value(
         Value::Decimal(number) => write_decimal(out, Some(number), b'.'),
         Value::Truth(true) => out.extend_from_slice(b"true"),
         Value::Truth(false) => out.extend_from_slice(b"false"),
-        Value::Timestamp(_) => {
+        Value::Timestamp(moment) => {
             out.push(b'"');
-            write_timestamp(out, date, values.row.second(), spelling);
+            match zone {
+                Some(zone) => write_local(out, moment, zone, spelling),
+                None => write_timestamp(out, date, values.row.second(), spelling),
+            }
             out.push(b'"');
         }
         Value::Flags(flags) => {

@@ -13,7 +13,9 @@
 use serde_json::{Map, Value, json};
 
 use crate::csv::Dialect;
-use crate::{AqiStandard, Column, Flags, Network, Query, RunningMean, Timestamp, Window, csvw};
+use crate::{
+    AqiStandard, Column, Flags, Network, Query, RunningMean, TimeZone, Timestamp, Window, csvw,
+};
 
 /// The software, as files name it.
 pub const SOFTWARE: &str = concat!("Airshed ", env!("CARGO_PKG_VERSION"));
@@ -47,9 +49,11 @@ pub struct Metadata {
     pub(crate) attribution: String,
     pub(crate) sources: Vec<Source>,
     mean: Option<RunningMean>,
+    zone: Option<TimeZone>,
     request: Vec<(String, String)>,
     state: Option<String>,
     pub(crate) rows: Option<u64>,
+    left_out: Option<u64>,
 }
 
 /// A network, and the terms of its data.
@@ -69,9 +73,11 @@ impl Metadata {
             attribution: attribution.to_owned(),
             sources: Vec::new(),
             mean: None,
+            zone: None,
             request: Vec::new(),
             state: None,
             rows: None,
+            left_out: None,
         }
     }
 
@@ -94,6 +100,28 @@ impl Metadata {
         Self { mean, ..self }
     }
 
+    /// The zone of the timestamps in the file: [`Encoder::about`](crate::Encoder::about) writes them
+    /// with their offset from UTC, Parquet and Arrow have the zone in their type, and CSV for
+    /// spreadsheets has local times, with the zone in the name of the column. A zone without a name in
+    /// the IANA database counts as UTC.
+    #[must_use]
+    pub fn with_times_in(self, zone: Option<TimeZone>) -> Self {
+        Self {
+            zone: zone.filter(|zone| zone.iana_name().is_some_and(|name| name != "UTC")),
+            ..self
+        }
+    }
+
+    /// The zone of the timestamps in the file, if it is not UTC.
+    pub(crate) fn zone(&self) -> Option<&TimeZone> {
+        self.zone.as_ref()
+    }
+
+    /// Its name.
+    pub(crate) fn zone_name(&self) -> Option<&str> {
+        self.zone()?.iana_name()
+    }
+
     /// The fields of the request, as it was given.
     #[must_use]
     pub fn with_request(self, fields: impl IntoIterator<Item = (String, String)>) -> Self {
@@ -110,6 +138,12 @@ impl Metadata {
     #[must_use]
     pub fn with_rows(self, rows: Option<u64>) -> Self {
         Self { rows, ..self }
+    }
+
+    /// The number of readings that are left out for their flags, if it is known.
+    #[must_use]
+    pub fn with_left_out(self, left_out: Option<u64>) -> Self {
+        Self { left_out, ..self }
     }
 
     /// The attribution of the data and of the index, as [`AqiStandard::credit`] words it.
@@ -136,8 +170,9 @@ impl Metadata {
     ///   `definedFor` (averaging periods), `pollutants`;
     /// - `averaging`: `windows` (those asked for; empty: any), `mean`, `capture`;
     /// - `flags`: the meaning of each; `leftOut`: the flags whose readings are not in the file;
+    /// - `times`: the zone of the timestamps, if it is not UTC;
     /// - `from`, `until`: the time range of the query, UTC, inclusive, if it has one; `query`: the
-    ///   fields of the request; `state` and `rows`, if known.
+    ///   fields of the request; `state`, `rows` and `leftOutRows`, if known.
     pub fn to_json(&self) -> String {
         Value::Object(self.to_object()).to_string()
     }
@@ -185,6 +220,7 @@ impl Metadata {
             Flags::MEANINGS.iter().map(|(flag, meaning)| (name_of(*flag), (*meaning).into()));
         set("flags", Value::Object(flags.collect()));
         set("leftOut", self.query.without.names().collect());
+        self.zone_name().into_iter().for_each(|zone| set("times", zone.into()));
         let (from, until) = self.time_range();
         from.into_iter().for_each(|from| set("from", from.to_string().into()));
         until.into_iter().for_each(|until| set("until", until.to_string().into()));
@@ -194,6 +230,7 @@ impl Metadata {
         }
         self.state.iter().for_each(|state| set("state", state.as_str().into()));
         self.rows.iter().for_each(|rows| set("rows", (*rows).into()));
+        self.left_out.iter().for_each(|rows| set("leftOutRows", (*rows).into()));
         object
     }
 
@@ -224,6 +261,7 @@ impl Metadata {
         }
         lines.push(format!("Data capture: {CAPTURE_RULE}"));
         let (from, until) = self.time_range();
+        lines.extend(self.zone_name().map(|zone| format!("Times: those of {zone}")));
         lines.extend(from.map(|from| format!("From: {from}")));
         lines.extend(until.map(|until| format!("Until: {until}")));
         if !self.request.is_empty() {

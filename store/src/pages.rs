@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use tokio::task::JoinHandle;
 
-use crate::{Error, ErrorKind, Page, Position, Query, Store, View};
+use crate::{Error, ErrorKind, Flags, Page, Position, Query, Store, View};
 
 /// The pages of a query, in order, all from one state of the store. The next page is read ahead
 /// while the current one is used, so reading and rendering overlap.
@@ -13,6 +13,9 @@ pub struct Pages {
     /// Number of rows left within the limit.
     left: u64,
     beyond: Beyond,
+    /// The view that was last read, and the number of rows until then.
+    view: Option<Arc<dyn View>>,
+    rows: u64,
 }
 
 impl fmt::Debug for Pages {
@@ -54,7 +57,8 @@ impl Pages {
     }
 
     fn start(state: State, query: Query) -> Self {
-        Self { query: Arc::new(query), state, left: u64::MAX, beyond: Beyond::Nothing }
+        let (query, left, beyond) = (Arc::new(query), u64::MAX, Beyond::Nothing);
+        Self { query, state, left, beyond, view: None, rows: 0 }
     }
 
     /// Limits the pages to the first `rows` rows.
@@ -98,6 +102,8 @@ impl Pages {
                     None => Beyond::Nothing,
                 };
             }
+            self.rows += page.len() as u64;
+            self.view = Some(Arc::clone(&view));
             self.state = match page.next {
                 None => State::End,
                 next => {
@@ -125,6 +131,30 @@ impl Pages {
             };
         }
         Ok(matches!(self.beyond, Beyond::Rows))
+    }
+}
+
+impl Pages {
+    /// The number of readings that match but for their flags ([`Query::without`]); `None` if there are
+    /// rows beyond the limit. Call it after the last page.
+    pub async fn left_out(&mut self) -> Result<Option<u64>, Error> {
+        if self.query.without.is_empty() {
+            return Ok(Some(0));
+        }
+        let Some(view) = self.view.clone() else { return Ok(None) };
+        if self.has_more().await? {
+            return Ok(None);
+        }
+        let query = Query { without: Flags::NONE, ..(*self.query).clone() };
+        let (mut after, mut all) = (None, 0);
+        loop {
+            let page = view.query(&query, after).await?;
+            all += page.len() as u64;
+            after = page.next;
+            if after.is_none() {
+                return Ok(Some(all.saturating_sub(self.rows)));
+            }
+        }
     }
 }
 

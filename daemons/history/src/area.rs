@@ -14,7 +14,8 @@
 //!   sensors with timestamps of their own, as in the live feed, come together: those that end after
 //!   09:00:00 and until 10:00:00 belong to 10:00. Hours and days of the archive end at full hours
 //!   and stay as they are. Of several readings of a sensor in an hour, the newest is taken; if it
-//!   does not count, no earlier one takes its place.
+//!   does not count, no earlier one takes its place. Days stay as they are: in some time zones they
+//!   end at half past an hour.
 //! - **Quartiles** are interpolated linearly between the two values around them, as by default in
 //!   R, NumPy and spreadsheets (type 7 of Hyndman and Fan, "Sample Quantiles in Statistical
 //!   Packages", The American Statistician 50, 1996); so the median of an even number is the mean of
@@ -37,7 +38,7 @@ const SECONDS_AN_HOUR: i64 = 3600;
 /// What the sensors of an area say together about one time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Statement {
-    /// The full hour in which the averaging periods end, UTC.
+    /// The full hour in which the averaging periods end, or the end of the day; UTC.
     pub timestamp: Timestamp,
     /// The number of sensors that count.
     pub sensors: usize,
@@ -92,7 +93,7 @@ pub struct Spread {
 pub struct Statements {
     window: Window,
     standard: AqiStandard,
-    /// By the number of the full hour since 1970.
+    /// By the seconds since 1970.
     times: BTreeMap<i64, HashMap<Sensor, Newest>>,
 }
 
@@ -124,7 +125,7 @@ impl Statements {
             return;
         }
         let timestamp = reading.timestamp;
-        let sensors = self.times.entry(hour_of(timestamp)).or_default();
+        let sensors = self.times.entry(end_of(timestamp, self.window)).or_default();
         let known = sensors.get(&reading.sensor);
         if known.is_some_and(|known| known.timestamp > timestamp) {
             return;
@@ -140,7 +141,7 @@ impl Statements {
     /// Removes the statements of the times before a timestamp, and returns them in order: for
     /// readings that come in the order of time, so that only some are in memory.
     pub fn take_before(&mut self, timestamp: Timestamp) -> Vec<Statement> {
-        let later = self.times.split_off(&hour_of(timestamp));
+        let later = self.times.split_off(&end_of(timestamp, self.window));
         let times = std::mem::replace(&mut self.times, later);
         self.of_times(times)
     }
@@ -152,8 +153,8 @@ impl Statements {
     }
 
     fn of_times(&self, times: BTreeMap<i64, HashMap<Sensor, Newest>>) -> Vec<Statement> {
-        let statement = |(hour, sensors): (i64, HashMap<_, _>)| {
-            let timestamp = Timestamp::from_second(hour.checked_mul(SECONDS_AN_HOUR)?).ok()?;
+        let statement = |(second, sensors): (i64, HashMap<_, _>)| {
+            let timestamp = Timestamp::from_second(second).ok()?;
             Some(self.statement(timestamp, sensors.into_values()))
         };
         times.into_iter().filter_map(statement).collect()
@@ -200,10 +201,14 @@ pub(crate) fn counts(reading: &Reading) -> bool {
     reading.indoor != Some(true) && !reading.flags().intersects(Flags::IMPLAUSIBLE)
 }
 
-/// The number of the full hour since 1970 in which an averaging period ends.
-fn hour_of(timestamp: Timestamp) -> i64 {
-    // Timestamps are whole seconds of the years 0 to 9999 (`Reading::check`).
-    (timestamp.as_second() + SECONDS_AN_HOUR - 1).div_euclid(SECONDS_AN_HOUR)
+/// The end of a day, or of the full hour in which an averaging period ends, in seconds since 1970.
+fn end_of(timestamp: Timestamp, window: Window) -> i64 {
+    let second = timestamp.as_second();
+    match window {
+        Window::Day => second,
+        // Timestamps are whole seconds of the years 0 to 9999 (`Reading::check`).
+        _ => (second + SECONDS_AN_HOUR - 1).div_euclid(SECONDS_AN_HOUR) * SECONDS_AN_HOUR,
+    }
 }
 
 /// The value after so many quarters of the others. Values that count are not negative, so neither

@@ -23,15 +23,15 @@ use store::{
     Query, RunningMean, RunningMeans, TimeZone, View, Window,
 };
 
-pub(crate) use self::bounds::whole;
-use self::bounds::{Calendar, End, read_index, read_moment, read_zone};
+use self::bounds::{Calendar, End, read_index, read_moment};
+pub(crate) use self::bounds::{time_zone, whole};
 pub use self::day::{fields_of_day, path_of_day};
 use self::file_name::filter_names;
 use self::members::Members;
 use self::raw::{RawFields, parsed, read_flag};
 
 /// The fields that a request can have.
-pub const FIELDS: [&str; 28] = [
+pub const FIELDS: [&str; 29] = [
     "startDate",
     "endDate",
     "index",
@@ -54,6 +54,7 @@ pub const FIELDS: [&str; 28] = [
     "window",
     "mean",
     "tz",
+    "times",
     "indoor",
     "bbox",
     "near",
@@ -79,6 +80,8 @@ pub struct QueryRequest {
     pub mean: Option<RunningMean>,
     /// The time zone of calendar days, and of dates in the request; `None`: UTC.
     pub zone: Option<TimeZone>,
+    /// Whether timestamps are written in the time zone.
+    pub local_times: bool,
     /// The maximum number of rows.
     pub limit: Option<u64>,
     /// The network of sensors given by number only; see [`at_home_in`](Self::at_home_in).
@@ -240,7 +243,9 @@ impl QueryRequest {
     pub(crate) fn metadata(&self, attribution: &str) -> Metadata {
         let fields = self.to_object().into_iter();
         let fields = fields.filter_map(|(name, value)| Some((name, value.as_str()?.to_owned())));
-        Metadata::new(&self.wanted(), attribution).with_mean(self.mean).with_request(fields)
+        let times_in = self.zone.clone().filter(|_| self.local_times);
+        let metadata = Metadata::new(&self.wanted(), attribution).with_mean(self.mean);
+        metadata.with_times_in(times_in).with_request(fields)
     }
 
     /// The description to put beside a file of this name, which is percent-encoded: of a CSV as a
@@ -373,13 +378,20 @@ impl QueryRequest {
         let default = AqiStandard::DEFAULT.to_string();
         fields.retain(|(field, value)| field != "index" || *value != default);
         if let Some((_, name)) = fields.iter_mut().find(|(field, _)| field == "tz")
-            && let Ok(Some(known)) = read_zone(name).as_ref().map(TimeZone::iana_name)
+            && let Ok(Some(known)) = time_zone(name).as_ref().map(TimeZone::iana_name)
         {
             *name = known.to_owned();
         }
-        fields.retain(|(field, name)| field != "tz" || name != "UTC");
+        // UTC is the default, also of how times are written.
+        let is_utc = fields.iter().any(|(field, name)| field == "tz" && name == "UTC");
+        let is_default = |field: &str, value: &str| match field {
+            "tz" => value == "UTC",
+            "times" => value == "utc" || value == "local" && is_utc,
+            _ => false,
+        };
+        fields.retain(|(field, value)| !is_default(field, value));
         let raw = RawFields(&fields);
-        let zone = raw.one("tz", read_zone)?;
+        let zone = raw.one("tz", time_zone)?;
         let windows = raw.windows()?;
         let calendar = Calendar {
             zone: zone.clone().unwrap_or(TimeZone::UTC),
@@ -463,6 +475,7 @@ impl QueryRequest {
         }
         let format = raw.format()?;
         let metadata = raw.metadata(format)?;
+        let local_times = raw.local_times(zone.as_ref(), is_of_report)?;
         if is_of_report && query.standard != AqiStandard::DEFAULT {
             let reason = "dialect=report always has the UK's index, as the report does";
             return Err(BadRequest::new("index", reason));
@@ -481,6 +494,7 @@ impl QueryRequest {
             metadata,
             mean,
             zone,
+            local_times,
             limit,
             home,
             by_number,

@@ -411,13 +411,14 @@ impl Worker {
             doubtful += page.implausible() as u64;
             file.take(&mut text).await?;
         }
-        let truncated = pages.has_more().await?;
+        let (truncated, left_out) = (pages.has_more().await?, pages.left_out().await?);
+        encoder.set_left_out(left_out);
         encoder.finish(&mut text)?;
         file.take(&mut text).await?;
         progress.closing.store(true, Relaxed);
         let (bytes, sha256) = file.close().await?;
         let (rows, expires) = (progress.rows.load(Relaxed), self.jobs.expiry());
-        Ok(State::Done { rows, doubtful, truncated, bytes, sha256, expires })
+        Ok(State::Done { rows, doubtful, truncated, left_out, bytes, sha256, expires })
     }
 
     async fn give_up(&self, job: &Job, delivery: &Delivery, why: &Failure, retryable: bool) {

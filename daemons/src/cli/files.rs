@@ -181,6 +181,10 @@ pub(super) struct Export {
     /// Countries, such as DE,FR.
     #[arg(long)]
     country: Option<String>,
+    /// How timestamps are written: utc, or local, in the zone of --tz (with their offset from UTC;
+    /// with --dialect spreadsheet without, and the zone is in the name of the column) [default: utc]
+    #[arg(long)]
+    times: Option<String>,
     /// The air-quality index: ID[:VERSION[:VARIANT]], as listed by `airshed index --list`
     /// [default: uk_daqi]
     #[arg(long, env = "AIRSHED_INDEX", value_name = "STANDARD")]
@@ -371,6 +375,7 @@ impl Export {
             ("window", self.window.as_deref()),
             ("mean", mean.as_deref()),
             ("tz", self.tz.as_deref()),
+            ("times", self.times.as_deref()),
             ("range", self.range.as_deref()),
             ("minAqi", self.min_aqi.as_deref()),
             ("maxAqi", self.max_aqi.as_deref()),

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use airshed::index;
 use aqi::{Answer, Pollutant, standards};
 use clap::Args;
+use store::Flags;
 
 use super::output::{say, standard};
 use super::{Failure, bad_call};
@@ -14,11 +15,11 @@ use super::{Failure, bad_call};
 pub(super) struct Index {
     /// The standard: ID[:VERSION[:VARIANT or POLICY]], such as uk_daqi, us_aqi:2012,
     /// "eu_caqi:2012:roadside daily"; see --list.
-    #[arg(required_unless_present_any = ["batch", "list"], value_name = "STANDARD")]
+    #[arg(required_unless_present_any = ["batch", "list", "flags"], value_name = "STANDARD")]
     standard: Option<String>,
     /// Concentrations, for the standard's averaging period or the given one, in ug/m3 or with a
     /// unit: PM2.5=11.5, PM10=0.05mg/m3, O3/8h=0.07ppm, "PM10=20,4 µg/m³".
-    #[arg(required_unless_present_any = ["batch", "list"], value_name = "POLLUTANT=VALUE")]
+    #[arg(required_unless_present_any = ["batch", "list", "flags"], value_name = "POLLUTANT=VALUE")]
     concentrations: Vec<String>,
     /// Read CSV (standard,version,pollutant,unit,averaging,concentration, and more; separated by
     /// comma, semicolon, tab or bar) from standard input; write each row with index,category,error
@@ -28,6 +29,10 @@ pub(super) struct Index {
     /// List the standards with the pollutants and averaging periods that each covers.
     #[arg(long, conflicts_with_all = ["standard", "concentrations", "batch"])]
     list: bool,
+    /// List the quality flags of readings, when each is set, and which of them quality=plausible
+    /// leaves out.
+    #[arg(long, conflicts_with_all = ["standard", "concentrations", "batch", "list"])]
+    flags: bool,
 }
 
 impl Index {
@@ -43,6 +48,10 @@ impl Index {
         }
         if self.list {
             standard().write_all(list().as_bytes())?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        if self.flags {
+            standard().write_all(flags().as_bytes())?;
             return Ok(ExitCode::SUCCESS);
         }
         let name = self.standard.unwrap_or_default();
@@ -69,6 +78,22 @@ fn list() -> String {
         };
         let name = name.join(":");
         text += &format!("{name}\n    {}\n    {standard}, {time}\n", covers.join(", "));
+    }
+    text
+}
+
+/// Every quality flag.
+fn flags() -> String {
+    let implausible: Vec<_> = Flags::IMPLAUSIBLE.names().collect();
+    let mut text = String::new();
+    for (flag, meaning) in Flags::MEANINGS {
+        for name in flag.names() {
+            let worth = match implausible.contains(&name) {
+                true => "quality=plausible leaves it out",
+                false => "it only informs",
+            };
+            text += &format!("{name}\n    {meaning}\n    {worth}\n");
+        }
     }
     text
 }

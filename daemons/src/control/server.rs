@@ -266,6 +266,7 @@ async fn send(
             return Ok(None);
         }
     }
+    encoder.set_left_out(pages.left_out().await?);
     encoder.finish(&mut file)?;
     let sent = file.is_empty() || sender.send_data(file.into()).await.is_ok();
     Ok(sent.then_some(rows))

@@ -56,3 +56,18 @@ fn an_export_is_of_the_readings_that_its_flags_select() {
     let dates = ["--tz", "Europe/Berlin", "--window", "1h", "--start", "2026-01-06"];
     assert_eq!(export(folder, &dates), "7,2026-01-05T23:00:00Z,33\n");
 }
+
+#[test]
+fn each_flag_is_listed_with_its_meaning() {
+    let listed = airshed(&["index", "--flags"]).output().unwrap();
+    assert!(listed.status.success());
+    let listed = text(&listed.stdout);
+    for (flag, meaning) in store::Flags::MEANINGS {
+        let name: String = flag.names().collect();
+        let worth = match store::Flags::IMPLAUSIBLE.contains(flag) {
+            true => "quality=plausible leaves it out",
+            false => "it only informs",
+        };
+        assert!(listed.contains(&format!("{name}\n    {meaning}\n    {worth}\n")), "{listed}");
+    }
+}

@@ -166,6 +166,40 @@ async fn running_means_and_sensors_with_timestamps_of_their_own() {
     assert_eq!(message["statements"][6]["P2"]["median"], 20);
 }
 
+/// Also where days end at half past an hour of UTC.
+#[tokio::test]
+async fn days_of_an_area_are_those_of_its_time_zone() {
+    let rig = Rig::start(Options { window: Some(Window::Hour), ..Options::default() }).await;
+    let hours = (0..=72).flat_map(|hour| {
+        let end = at("2026-01-10T00:00:00Z") + SignedDuration::from_hours(hour);
+        (1..=3u64).map(move |sensor| {
+            let mut reading = Reading::new(sensor, Window::Hour, end);
+            (reading.pm25, reading.country) = (Some((hour + 1).into()), "IN".parse().ok());
+            reading
+        })
+    });
+    rig.store.put(&hours.collect::<Vec<_>>()).await.unwrap();
+    // Midnight is at 18:30 UTC, so the hours of the day are those that end from 19:00 to 18:00.
+    for (zone, end, median) in [
+        ("Asia/Kolkata", "2026-01-11T18:30:00Z", value!(31.5)),
+        ("Europe/Berlin", "2026-01-11T23:00:00Z", value!(36.5)),
+    ] {
+        let area = format!("/api/area?country=IN&tz={zone}&date=2026-01-11");
+        let message = json(rig.get(&format!("{area}&window=day")).await).await;
+        let statements = message["statements"].as_array().unwrap();
+        assert_eq!(statements.len(), 1, "{message}");
+        assert_eq!((&statements[0]["timestamp"], &message["tz"]), (&value!(end), &value!(zone)));
+        assert_eq!(statements[0]["date"], "2026-01-11");
+        assert_eq!(statements[0]["P2"]["median"], median, "{zone}");
+        let message = json(rig.get(&area).await).await;
+        let hours = message["statements"].as_array().unwrap();
+        assert_eq!(hours.len(), 24, "{zone}");
+    }
+    let utc = json(rig.get("/api/area?country=IN&date=2026-01-11").await).await;
+    assert_eq!(utc["statements"][0]["timestamp"], "2026-01-11T01:00:00Z");
+    assert_eq!(utc.get("tz"), None);
+}
+
 #[tokio::test]
 async fn what_is_no_area_or_no_field_of_it_is_refused() {
     let rig = rig().await;
@@ -182,6 +216,7 @@ async fn what_is_no_area_or_no_field_of_it_is_refused() {
         ("country=GB&format=parquet", "format"),
         ("country=GB&format=csv&format=csv", "format"),
         ("country=GB&date=yesterday", "date"),
+        ("country=GB&date=2026-01-10&tz=Nowhere", "tz"),
         ("country=GB&date=2026-01-10&endDate=2026-01-11", "endDate"),
         ("near=57,-2", "near"),
         ("country=GB&network=elsewhere", "network"),

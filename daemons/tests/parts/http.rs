@@ -249,6 +249,7 @@ fn example(field: &str) -> &'static str {
         "window" => "day",
         "mean" => "24h",
         "tz" => "Europe/Berlin",
+        "times" => "local",
         "bbox" => "0,0,1,1",
         "near" => "0,0,1",
         "without" => "zero",
@@ -286,6 +287,7 @@ async fn the_openapi_document_names_the_fields_that_each_route_takes() {
             match field {
                 "alarm" => fields.push(("minAqi", "2")),
                 "mean" => fields.push(("window", "24h")),
+                "times" => fields.push(("tz", "Europe/Berlin")),
                 _ => {}
             }
             let others = if field == "near" { "bbox" } else { field };
@@ -478,7 +480,10 @@ async fn a_stream_that_fails_midway_is_broken_off() {
     rig.store.put(&readings(1000)).await.unwrap();
     let answer = rig.get(ALL).await;
     assert_eq!(answer.status(), 200);
-    assert_eq!(answer.headers()["trailer"], "airshed-doubtful-rows, airshed-truncated");
+    assert_eq!(
+        answer.headers()["trailer"],
+        "airshed-doubtful-rows, airshed-truncated, airshed-left-out-rows"
+    );
     assert!(answer.bytes().await.is_err(), "a cut file must not look whole");
     let gunzips = reqwest::Client::new();
     let answer = gunzips.get(format!("{}{ALL}", rig.base)).send().await.unwrap();

@@ -257,7 +257,15 @@ async fn results_expire_are_remembered_as_such_and_forgotten_in_the_end() {
     let job = first.create(serde_json::Map::new(), RequestContext::default()).await.unwrap();
     first.publish(&job).await.unwrap();
     let (sha256, expires) = (String::new(), first.expiry());
-    let state = State::Done { rows: 1, doubtful: 0, truncated: false, bytes: 5, sha256, expires };
+    let state = State::Done {
+        rows: 1,
+        doubtful: 0,
+        truncated: false,
+        left_out: None,
+        bytes: 5,
+        sha256,
+        expires,
+    };
     let job = first.update(&airshed::jobs::Job { attempts: 2, ..job }, state).await.unwrap();
     let mut writer = first.result_writer(&job);
     tokio::io::AsyncWriteExt::write_all(&mut writer, b"a\n1\n\n").await.unwrap();
@@ -521,19 +529,22 @@ async fn a_job_says_how_many_rows_are_doubtful_and_whether_some_are_missing() {
     };
     let all: Vec<_> = readings(40_000).into_iter().map(zero).collect();
     rig.store.put(&all).await.unwrap();
-    for (filter, doubtful, truncated) in [
-        ("", "4000", "?0"),
-        ("&quality=all", "4000", "?0"),
-        ("&quality=plausible", "0", "?0"),
-        ("&country=FR&limit=100", "10", "?1"),
-        ("&limit=30000", "3000", "?1"),
-        ("&limit=40000", "4000", "?0"),
+    for (filter, doubtful, truncated, left_out) in [
+        ("", "4000", "?0", Some("0")),
+        ("&quality=all", "4000", "?0", Some("0")),
+        ("&quality=plausible", "0", "?0", Some("4000")),
+        ("&quality=plausible&limit=100", "0", "?1", None),
+        ("&country=FR&limit=100", "10", "?1", Some("0")),
+        ("&limit=30000", "3000", "?1", Some("0")),
+        ("&limit=40000", "4000", "?0", Some("0")),
     ] {
         let direct = rig.get(&format!("{ALL}{filter}")).await;
         let job = location(&rig.get_as_job(&format!("{ALL}{filter}")).await);
         let result = rig.get(&format!("{job}?wait=30")).await;
         for answer in [direct, result] {
             let header = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
+            let counted = answer.headers().get("airshed-left-out-rows");
+            assert_eq!(counted.map(|rows| rows.to_str().unwrap()), left_out, "{filter}");
             assert_eq!(header("airshed-truncated"), truncated, "{filter}");
             let counted = header("airshed-doubtful-rows");
             if !filter.contains("FR") {
@@ -543,6 +554,40 @@ async fn a_job_says_how_many_rows_are_doubtful_and_whether_some_are_missing() {
             assert_eq!(name.contains("-first-"), truncated == "?1", "{name}");
         }
     }
+}
+
+#[tokio::test]
+async fn files_and_their_descriptions_say_how_many_readings_were_left_out() {
+    let rig = Rig::start(Options::default()).await;
+    let zero = |reading: Reading| Reading {
+        pm10: Some(u32::from(reading.sensor.id % 10 > 0).into()),
+        ..reading
+    };
+    let all: Vec<_> = readings(2_000).into_iter().map(zero).collect();
+    rig.store.put(&all).await.unwrap();
+    let path = format!("{ALL}&quality=plausible");
+    for (format, name) in [
+        ("geojson", "\"leftOutRows\":200"),
+        ("json&metadata=true", "\"leftOutRows\":200"),
+        ("parquet", "left_out_rows"),
+        ("arrow", "left_out_rows"),
+    ] {
+        let path = format!("{path}&format={format}");
+        let direct = rig.get(&path).await.bytes().await.unwrap();
+        let job = location(&rig.get_as_job(&path).await);
+        let file = rig.get(&format!("{job}?wait=30")).await.bytes().await.unwrap();
+        assert!(direct == file, "{format}: {} bytes, {}", direct.len(), file.len());
+        assert!(file.windows(name.len()).any(|part| part == name.as_bytes()), "{format}");
+        let record = &json(rig.get(&format!("{job}/status")).await).await["record"];
+        assert_eq!((&record["leftOut"], &record["rows"]), (&json!(200), &json!(1_800)));
+        let described = json(rig.get(&format!("{job}/csv-metadata.json")).await).await;
+        assert_eq!(described["notes"][0]["leftOutRows"], 200);
+    }
+    let described = path.replace("/api/query", "/api/query.csv-metadata.json");
+    let described = json(rig.get(&described).await).await;
+    assert_eq!(described["notes"][0]["leftOutRows"], 200);
+    let whole = rig.get(&format!("{ALL}&format=geojson")).await.text().await.unwrap();
+    assert!(!whole.contains("leftOutRows"));
 }
 
 #[tokio::test]

@@ -237,3 +237,50 @@ async fn attributions_stay_within_their_place_in_the_page() {
     let credit = json(rig.get(&format!("/api/query?{DAY}&format=geojson")).await).await;
     assert_eq!(credit["metadata"]["attribution"], words);
 }
+
+/// In the file, in its description, and in what a job makes.
+#[tokio::test]
+async fn times_are_those_of_a_zone_on_request() {
+    let rig = rig().await;
+    let day = "startDate=2026-01-01&endDate=2026-01-01&window=24h&columns=timestamp,P1&limit=1";
+    let local = format!("/api/query?{day}&tz=Europe/Berlin&times=local");
+    for (fields, name, expected, datatype) in [
+        ("", "timestamp", "2026-01-01T01:00:00+01:00,0", "dateTimeStamp"),
+        (
+            "&dialect=spreadsheet&delimiter=comma",
+            "timestamp (Europe/Berlin)",
+            "2026-01-01 01:00:00,0",
+            "dateTime",
+        ),
+    ] {
+        let answer = rig.get(&format!("{local}{fields}")).await;
+        let sidecar = json(rig.get(&links(&answer, "describedby")[0]).await).await;
+        let column = &sidecar["tableSchema"]["columns"][0];
+        assert_eq!((&column["titles"], &column["name"]), (&value!(name), &value!("timestamp")));
+        assert_eq!(column["datatype"]["base"], datatype);
+        assert!(column["dc:description"].as_str().unwrap().contains("Europe/Berlin"));
+        assert_eq!(sidecar["notes"][0]["times"], "Europe/Berlin");
+        let text = answer.text().await.unwrap();
+        let text = text.trim_start_matches('\u{feff}');
+        assert_eq!(text, format!("{name},P1\n{expected}\n"));
+        let job = rig.get_as_job(&format!("{local}{fields}")).await;
+        let job = job.headers()["location"].to_str().unwrap().to_owned();
+        let file = rig.get(&format!("{job}?wait=30")).await.text().await.unwrap();
+        assert_eq!(file.trim_start_matches('\u{feff}'), text);
+    }
+    let utc = "2026-01-01T00:00:00Z,0";
+    for fields in ["times=utc", "tz=UTC&times=local", "tz=Etc/UTC&times=local", "tz=UTC&times=utc"]
+    {
+        let text = rig.get(&format!("/api/query?{day}&{fields}")).await.text().await.unwrap();
+        assert_eq!(text, format!("timestamp,P1\n{utc}\n"), "{fields}");
+    }
+    for refused in [
+        "times=local",
+        "times=here&tz=Europe/Berlin",
+        "times=local&tz=Europe/Berlin&dialect=report",
+    ] {
+        let answer = rig.get(&format!("/api/query?{day}&{refused}")).await;
+        assert_eq!(answer.status(), 400, "{refused}");
+        assert_eq!(json(answer).await["field"], "times", "{refused}");
+    }
+}

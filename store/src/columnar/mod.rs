@@ -1,7 +1,8 @@
 //! Readings as columns of Arrow, in an Arrow IPC file or a Parquet file.
 //!
 //! Columns have the names of the CSV columns. Values in µg/m³, degrees and metres are doubles,
-//! rounded to the nearest (the text formats have every digit); timestamps are milliseconds, UTC.
+//! rounded to the nearest (the text formats have every digit); timestamps are milliseconds, UTC or of
+//! another zone.
 //! Integers are signed, as most readers expect; countries, bands, models and averaging periods are
 //! dictionaries. Both files end with a footer, so a truncated file cannot be read.
 
@@ -35,10 +36,13 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// that a reader of one hour of a country skips most of a file.
 const ROW_GROUP_ROWS: usize = 32_768;
 
+const UTC: &str = "UTC";
+
 /// A file being written, page by page.
 pub(crate) struct Columnar {
     columns: Vec<(Column, Dictionary)>,
     standard: AqiStandard,
+    zone: String,
     schema: Arc<Schema>,
     writer: Writer,
 }
@@ -78,7 +82,8 @@ impl Columnar {
     fn new(columns: &[Column], metadata: &Metadata, schema: Arc<Schema>, writer: Writer) -> Self {
         let standard = metadata.query.standard;
         let columns = columns.iter().map(|column| (*column, Dictionary::of(*column, standard)));
-        Self { columns: columns.collect(), standard, schema, writer }
+        let zone = metadata.zone_name().unwrap_or(UTC).to_owned();
+        Self { columns: columns.collect(), standard, zone, schema, writer }
     }
 
     /// Appends complete row groups.
@@ -87,7 +92,7 @@ impl Columnar {
         let standard = self.standard;
         let arrays = columns.map(|(column, dictionary)| {
             let values = page.rows().map(|row| row.value_by(*column, standard));
-            array(*column, values, dictionary)
+            array(*column, values, dictionary, &self.zone)
         });
         let arrays = arrays.collect::<Result<_, _>>()?;
         let batch = RecordBatch::try_new(Arc::clone(&self.schema), arrays).map_err(arrow_error)?;
@@ -106,8 +111,10 @@ impl Columnar {
 
     /// Appends the rest, with the footer, which has the number of rows.
     pub(crate) fn finish(self, out: &mut Vec<u8>, counts: Counts) -> Result<(), Error> {
-        let Counts { rows, doubtful } = counts;
+        let Counts { rows, doubtful, left_out } = counts;
         let counts = [("rows", rows), ("doubtful_rows", doubtful)];
+        let left_out = left_out.map(|rows| ("left_out_rows", rows));
+        let counts = counts.into_iter().chain(left_out);
         let mut rest = match self.writer {
             Writer::Arrow(mut writer) => {
                 for (name, count) in counts {
@@ -129,7 +136,8 @@ impl Columnar {
 }
 
 fn schema(columns: &[Column], metadata: &Metadata) -> Arc<Schema> {
-    let fields: Vec<_> = columns.iter().map(|column| field(*column)).collect();
+    let zone = metadata.zone_name().unwrap_or(UTC);
+    let fields: Vec<_> = columns.iter().map(|column| field(*column, zone)).collect();
     let about = [
         ("attribution", metadata.credit()),
         ("index", metadata.query.standard.to_string()),
@@ -139,14 +147,14 @@ fn schema(columns: &[Column], metadata: &Metadata) -> Arc<Schema> {
     Arc::new(Schema::new_with_metadata(fields, about))
 }
 
-fn field(column: Column) -> Field {
+fn field(column: Column, zone: &str) -> Field {
     let kind = match column.kind() {
         Kind::Id | Kind::Count => DataType::Int64,
         Kind::Index => DataType::Int32,
         Kind::Decimal => DataType::Float64,
         Kind::Text => DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8)),
         Kind::Truth => DataType::Boolean,
-        Kind::Timestamp => DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into())),
+        Kind::Timestamp => DataType::Timestamp(TimeUnit::Millisecond, Some(zone.into())),
         Kind::Flags => DataType::Utf8,
     };
     let field = Field::new(column.name(), kind, !column.is_always_there());
@@ -160,6 +168,7 @@ fn array(
     column: Column,
     values: impl Iterator<Item = Value>,
     dictionary: &mut Dictionary,
+    zone: &str,
 ) -> Result<ArrayRef, Error> {
     Ok(match column.kind() {
         Kind::Id | Kind::Count => Arc::new(signed::<Int64Type>(column, values)?),
@@ -174,7 +183,7 @@ fn array(
             let milliseconds =
                 |value: Value| value.timestamp().map(|moment| moment.as_millisecond());
             let array = TimestampMillisecondArray::from_iter(values.map(milliseconds));
-            Arc::new(array.with_timezone("UTC"))
+            Arc::new(array.with_timezone(zone))
         }
         Kind::Flags => {
             let names = |value: Value| value.flags().names().collect::<Vec<_>>().join(" ");

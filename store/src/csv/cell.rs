@@ -1,7 +1,10 @@
 //! One cell: the value of a column as text.
 
+use std::io::Write;
+
 use aqi::Decimal;
 use jiff::Timestamp;
+use jiff::tz::{Offset, TimeZone};
 
 use super::Dialect;
 use crate::blocks::SECONDS_A_DAY;
@@ -16,6 +19,7 @@ pub(super) fn write_cell(
     date: &Date,
     column: Column,
     dialect: Dialect,
+    zone: Option<&TimeZone>,
 ) {
     let Dialect { decimal_point, spelling, .. } = dialect;
     match values.value(column) {
@@ -23,7 +27,10 @@ pub(super) fn write_cell(
         Value::Whole(number) => write_number(out, Some(number)),
         Value::Decimal(number) => write_decimal(out, Some(number), decimal_point),
         Value::Truth(truth) => out.push(b'0' + u8::from(truth)),
-        Value::Timestamp(_) => write_timestamp(out, date, values.row.second(), spelling),
+        Value::Timestamp(moment) => match zone {
+            Some(zone) => write_local(out, moment, zone, spelling),
+            None => write_timestamp(out, date, values.row.second(), spelling),
+        },
         Value::Flags(flags) => write_flags(out, flags),
         Value::Word(word) => out.extend_from_slice(spelling.of_word(word).as_bytes()),
         text => out.extend_from_slice(text.text().unwrap_or_default().as_bytes()),
@@ -106,6 +113,36 @@ pub(crate) fn write_timestamp(out: &mut Vec<u8>, date: &Date, second: u32, spell
     (text[17], text[18]) = (s[0], s[1]);
     out.extend_from_slice(&text);
     out.extend_from_slice(zone);
+}
+
+/// A timestamp in a zone: `2026-11-26T21:19:33+01:00`, or without its offset if the spelling has none.
+pub(crate) fn write_local(
+    out: &mut Vec<u8>,
+    moment: Timestamp,
+    zone: &TimeZone,
+    spelling: Spelling,
+) {
+    let (separator, in_utc) = spelling.of_time();
+    let has_offset = !in_utc.is_empty();
+    let mut offset = zone.to_offset(moment);
+    if has_offset {
+        // RFC 3339 has no seconds in an offset, which local mean times have.
+        let minutes = offset.seconds() / 60;
+        offset = Offset::from_seconds(minutes * 60).unwrap_or(Offset::UTC);
+    }
+    let mut local = offset.to_datetime(moment);
+    if !(0..=9999).contains(&local.year()) {
+        // Within a day of the first or the last timestamp.
+        (offset, local) = (Offset::UTC, Offset::UTC.to_datetime(moment));
+    }
+    let separator = char::from(separator);
+    let [date, time] = [local.strftime("%Y-%m-%d"), local.strftime("%H:%M:%S")];
+    let _ = write!(out, "{date}{separator}{time}"); // a Vec takes anything
+    if has_offset {
+        let minutes = offset.seconds() / 60;
+        let (sign, minutes) = (if minutes < 0 { '-' } else { '+' }, minutes.abs());
+        let _ = write!(out, "{sign}{:02}:{:02}", minutes / 60, minutes % 60);
+    }
 }
 
 fn write_flags(out: &mut Vec<u8>, flags: Flags) {

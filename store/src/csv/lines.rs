@@ -84,7 +84,8 @@ fn print_slowly(
     standard: AqiStandard,
     ends: &mut Option<&mut Vec<u32>>,
 ) {
-    let cells = Cells { columns: Column::DEFAULT, dialect: Dialect::DEFAULT, standard };
+    let (columns, dialect) = (Column::DEFAULT, Dialect::DEFAULT);
+    let cells = Cells { columns, dialect, standard, zone: None };
     cells.write(out, row, date);
     out.push(b'\n');
     if let Some(ends) = ends {

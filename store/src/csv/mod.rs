@@ -18,7 +18,7 @@ use self::cell::{Date, date_of, write_cell};
 pub(crate) use self::lines::StationText;
 use self::lines::print_lines;
 pub use self::rows::CsvReader;
-use crate::{AqiStandard, Column, Page, Row, RowRange, Spelling};
+use crate::{AqiStandard, Column, Page, Row, RowRange, Spelling, TimeZone};
 
 /// How cells and numbers are separated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -82,16 +82,30 @@ pub enum Delimiter {
 
 /// Appends the byte order mark, if any, and the header line.
 pub fn write_header(out: &mut Vec<u8>, columns: &[Column], dialect: Dialect) {
-    write_header_after(out, &[], columns, dialect);
+    write_header_after(out, &[], columns, dialect, None);
 }
 
-/// The same, with comment lines before the header line: `# `, then a text without line breaks.
+/// The name of the column of timestamps in a zone that have no offset: `timestamp (Europe/Berlin)`.
+pub(crate) fn name_of_local_times(zone: &str) -> String {
+    format!("{} ({zone})", Column::Timestamp.name())
+}
+
+/// The zone in such a name.
+fn zone_in(name: &str) -> Option<&str> {
+    let zone = name.trim().strip_prefix(Column::Timestamp.name())?.trim_start();
+    zone.strip_prefix('(')?.strip_suffix(')')
+}
+
+/// The same, with comment lines before the header line: `# `, then a text without line breaks; and
+/// with the zone of timestamps.
 pub(crate) fn write_header_after(
     out: &mut Vec<u8>,
     comments: &[String],
     columns: &[Column],
     dialect: Dialect,
+    zone: Option<&TimeZone>,
 ) {
+    let zone = zone.and_then(TimeZone::iana_name).filter(|_| dialect.spelling != Spelling::Default);
     if dialect.byte_order_mark {
         out.extend_from_slice("\u{feff}".as_bytes());
     }
@@ -104,7 +118,10 @@ pub(crate) fn write_header_after(
         if number > 0 {
             out.push(dialect.delimiter);
         }
-        out.extend_from_slice(column.name().as_bytes());
+        match zone.filter(|_| *column == Column::Timestamp) {
+            Some(zone) => out.extend_from_slice(name_of_local_times(zone).as_bytes()),
+            None => out.extend_from_slice(column.name().as_bytes()),
+        }
     }
     out.push(b'\n');
 }
@@ -124,8 +141,15 @@ pub fn write_page_by(
     dialect: Dialect,
     standard: AqiStandard,
 ) {
+    write_page_in(out, page, Cells { columns, dialect, standard, zone: None });
+}
+
+/// The same, with cells in a format.
+pub(crate) fn write_page_in(out: &mut Vec<u8>, page: &Page, cells: Cells<'_>) {
+    let Cells { columns, dialect, standard, zone } = cells;
     let without_mark = Dialect { byte_order_mark: false, ..dialect };
-    let is_default = columns == Column::DEFAULT && without_mark == Dialect::DEFAULT;
+    let is_default =
+        columns == Column::DEFAULT && without_mark == Dialect::DEFAULT && zone.is_none();
     let mut runs = page.runs.as_slice();
     while let Some(first) = runs.first() {
         let same_block = |run: &RowRange| Arc::ptr_eq(&run.block, &first.block);
@@ -137,10 +161,7 @@ pub fn write_page_by(
                 let rows = of_block.iter().map(|run| run.rows.clone());
                 print_lines(out, &first.block, rows, standard, None);
             }
-            None => {
-                let cells = Cells { columns, dialect, standard };
-                of_block.iter().for_each(|run| write_run(out, run, cells));
-            }
+            None => of_block.iter().for_each(|run| write_run(out, run, cells)),
         }
         runs = rest;
     }
@@ -156,22 +177,24 @@ fn write_run(out: &mut Vec<u8>, run: &RowRange, cells: Cells<'_>) {
 
 /// The format of a row's cells.
 #[derive(Clone, Copy)]
-struct Cells<'a> {
-    columns: &'a [Column],
-    dialect: Dialect,
-    standard: AqiStandard,
+pub(crate) struct Cells<'a> {
+    pub(crate) columns: &'a [Column],
+    pub(crate) dialect: Dialect,
+    pub(crate) standard: AqiStandard,
+    /// The zone of timestamps, if it is not UTC.
+    pub(crate) zone: Option<&'a TimeZone>,
 }
 
 impl Cells<'_> {
     /// The cells, with delimiters between.
     fn write(self, out: &mut Vec<u8>, row: Row<'_>, date: &Date) {
-        let Self { columns, dialect, standard } = self;
+        let Self { columns, dialect, standard, zone } = self;
         let values = row.values_by(standard);
         for (number, column) in columns.iter().enumerate() {
             if number > 0 {
                 out.push(dialect.delimiter);
             }
-            write_cell(out, &values, date, *column, dialect);
+            write_cell(out, &values, date, *column, dialect, zone);
         }
     }
 }

@@ -2,10 +2,10 @@ use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, Chain, Cursor, Read};
 
-use super::Delimiter;
+use super::{Delimiter, zone_in};
 use crate::import::cells::{Cells, Commas, column_named, shown};
 use crate::import::{ImportedRow, Place, RowError, columns_of};
-use crate::{Column, Error, ErrorKind};
+use crate::{Column, Error, ErrorKind, TimeZone};
 
 /// Reads readings from CSV, row by row, by the rules of [`import`](crate::import).
 ///
@@ -14,6 +14,8 @@ pub struct CsvReader<R> {
     reader: ::csv::Reader<Chain<Cursor<Vec<u8>>, R>>,
     columns: Vec<Option<Column>>,
     commas: Commas,
+    /// The zone of timestamps without an offset.
+    zone: TimeZone,
     /// Lines before the header.
     comments: u64,
     record: ::csv::ByteRecord,
@@ -44,7 +46,17 @@ impl<R: Read> CsvReader<R> {
             .delimiter(delimiter as u8)
             .from_reader(Cursor::new(head).chain(input));
         let header = reader.byte_headers().map_err(|e| cannot_read(e.into()))?;
-        let names: Vec<_> = header.iter().map(String::from_utf8_lossy).collect();
+        let mut names: Vec<_> = header.iter().map(String::from_utf8_lossy).collect();
+        let mut zone = TimeZone::UTC;
+        for name in &mut names {
+            if let Some(named) = zone_in(name) {
+                zone = TimeZone::get(named).map_err(|e| {
+                    let message = format!("the time zone of `{}` is not known", shown(name));
+                    Error::new(ErrorKind::Invalid, message).because(e)
+                })?;
+                *name = Cow::Borrowed(Column::Timestamp.name());
+            }
+        }
         let cells = names.iter().filter(|name| !name.is_empty()).count();
         if cells < 2 && !names.iter().any(|name| column_named(name).is_some()) {
             let first = names.first().map(|name| shown(name)).unwrap_or_default();
@@ -57,7 +69,7 @@ impl<R: Read> CsvReader<R> {
             Delimiter::Semicolon | Delimiter::Tab => Commas::Decimal,
         };
         let record = ::csv::ByteRecord::new();
-        Ok(Self { reader, columns, commas, comments, record, ended: false })
+        Ok(Self { reader, columns, commas, zone, comments, record, ended: false })
     }
 
     /// The names of the unknown columns.
@@ -93,7 +105,7 @@ impl<R: Read> CsvReader<R> {
             let message = format!("{cells} cells, where the header has {columns} columns");
             return Err(RowError::new(place, message));
         }
-        let mut cells = Cells::with(self.commas);
+        let mut cells = Cells::with(self.commas, self.zone.clone());
         for (column, cell) in self.columns.iter().zip(self.record.iter()) {
             if let Some(column) = column {
                 cells.set(*column, String::from_utf8_lossy(cell));

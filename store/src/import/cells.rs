@@ -22,10 +22,18 @@ const COLUMNS: usize = Column::ALL.len();
 
 /// The cells of a row by column: `None` if the file has no such column, an empty text if the value
 /// is unknown.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Cells<'a> {
     texts: [Option<Cow<'a, str>>; COLUMNS],
     commas: Commas,
+    /// The zone of timestamps without an offset.
+    zone: TimeZone,
+}
+
+impl Default for Cells<'_> {
+    fn default() -> Self {
+        Self::with(Commas::default(), TimeZone::UTC)
+    }
 }
 
 /// The meaning of a comma within a number.
@@ -45,8 +53,8 @@ pub(crate) fn column_named(name: &str) -> Option<Column> {
 }
 
 impl<'a> Cells<'a> {
-    pub(crate) fn with(commas: Commas) -> Self {
-        Self { commas, ..Self::default() }
+    pub(crate) fn with(commas: Commas, zone: TimeZone) -> Self {
+        Self { texts: [const { None }; COLUMNS], commas, zone }
     }
 
     pub(crate) fn set(&mut self, column: Column, text: impl Into<Cow<'a, str>>) {
@@ -83,7 +91,7 @@ impl<'a> Cells<'a> {
             None => Network::SENSOR_COMMUNITY,
         };
         let window = self.need(Column::Window, parsed::<Window>)?;
-        let timestamp = self.need(Column::Timestamp, |text| moment(text, window))?;
+        let timestamp = self.need(Column::Timestamp, |text| moment(text, window, &self.zone))?;
         let mut reading = Reading::new(Sensor { network, id: sensor }, window, timestamp);
         let mut left_out = Vec::new();
         for column in Column::of_origin(Origin::Stored) {
@@ -254,10 +262,10 @@ impl Commas {
     }
 }
 
-/// A timestamp with an offset, or in UTC without one; or seconds, or milliseconds, since 1970. A
+/// A timestamp with an offset, or in a zone without one; or seconds, or milliseconds, since 1970. A
 /// date without a time is midnight for daily means, and invalid otherwise; a timestamp without
 /// seconds is invalid, since a spreadsheet may have truncated it.
-fn moment(text: &str, window: Window) -> Result<Timestamp, String> {
+fn moment(text: &str, window: Window, zone: &TimeZone) -> Result<Timestamp, String> {
     if let Ok(timestamp) = text.parse() {
         return Ok(timestamp);
     }
@@ -265,7 +273,8 @@ fn moment(text: &str, window: Window) -> Result<Timestamp, String> {
     let to_the_second = "2026-11-26 20:19:33".len();
     let digits = civil.bytes().all(|byte| byte.is_ascii_digit());
     let plain = civil.bytes().all(|b| b.is_ascii_digit() || b"-:. T".contains(&b));
-    let utc = |moment: DateTime| TimeZone::UTC.to_timestamp(moment).ok();
+    // A local time that occurs twice, or never, is none.
+    let once = |local: DateTime| zone.to_ambiguous_timestamp(local).unambiguous().ok();
     let number = || text.parse::<i64>().ok();
     let found = match civil.len() {
         10 if window != Window::Day && digits => {
@@ -273,11 +282,13 @@ fn moment(text: &str, window: Window) -> Result<Timestamp, String> {
         }
         13 if digits => number().and_then(|millis| Timestamp::from_millisecond(millis).ok()),
         10 if window == Window::Day => {
-            civil.parse::<Date>().ok().and_then(|date| utc(date.at(0, 0, 0, 0)))
+            civil.parse::<Date>().ok().and_then(|date| once(date.at(0, 0, 0, 0)))
         }
-        length if length >= to_the_second && plain => civil.parse().ok().and_then(utc),
+        length if length >= to_the_second && plain => civil.parse().ok().and_then(once),
         _ => None,
     };
-    let expected = "not a timestamp such as 2026-11-26T20:19:33Z or 2026-11-26 20:19:33 (UTC)";
-    found.ok_or_else(|| expected.to_owned())
+    let zone = zone.iana_name().unwrap_or("UTC");
+    let expected =
+        || format!("not a timestamp such as 2026-11-26T20:19:33Z or 2026-11-26 20:19:33 ({zone})");
+    found.ok_or_else(expected)
 }

@@ -136,7 +136,7 @@ async fn a_file_contains_its_metadata_where_there_is_a_place() {
         "# Licence: https://example.org/by\n",
         "# Networks: sensor.community, my-school, other\n",
         "# Query: country=DE,FR\n",
-        "# Left out: readings with the flags zero, stuck\n",
+        "# Left out: readings with any of the flags zero, stuck\n",
         "# Flag zero: a value is zero, or 5 % of the samples are\n",
         "# From: 2020-06-11T00:00:00Z\n",
         "# Particulate matter only: no O3, NO2, SO2.\n",

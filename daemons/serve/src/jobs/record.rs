@@ -85,6 +85,9 @@ pub enum State {
         /// Whether its limit cut off rows.
         #[serde(default)]
         truncated: bool,
+        /// Readings that are not in it for their flags; unknown if its limit cut off rows.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        left_out: Option<u64>,
         /// Its length.
         bytes: u64,
         /// Its SHA-256, hexadecimal.
@@ -173,6 +176,9 @@ pub struct Made {
     pub doubtful: u64,
     /// Whether its limit cut off rows.
     pub truncated: bool,
+    /// Readings that are not in it for their flags; unknown if its limit cut off rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<u64>,
     /// Its length.
     pub bytes: u64,
     /// Its SHA-256, hexadecimal.
@@ -190,7 +196,8 @@ impl Made {
         request: &QueryRequest,
         networks: &Networks,
     ) -> Option<Self> {
-        let State::Done { rows, doubtful, truncated, bytes, ref sha256, .. } = *state else {
+        let State::Done { rows, doubtful, truncated, left_out, bytes, ref sha256, .. } = *state
+        else {
             return None;
         };
         let standard = request.query.standard;
@@ -212,6 +219,7 @@ impl Made {
             rows,
             doubtful,
             truncated,
+            left_out,
             bytes,
             sha256: sha256.clone(),
             compared: None,

@@ -88,7 +88,7 @@ pub(super) fn read_moment(text: &str, end: End, calendar: &Calendar) -> Result<T
 
 /// A time zone by its name in the IANA database, of which jiff has a copy: the same on every machine.
 /// UTC has several names there, and is one zone.
-pub(super) fn read_zone(text: &str) -> Result<TimeZone, String> {
+pub(crate) fn time_zone(text: &str) -> Result<TimeZone, String> {
     let zone = TimeZone::get(text).map_err(|_| {
         "not a time zone; expected a name of the IANA time zone database, such as Europe/Berlin"
             .to_owned()

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use store::csv::{Delimiter, Dialect};
-use store::{Area, Format, Query, RunningMean, Spelling, Window};
+use store::{Area, Format, Query, RunningMean, Spelling, TimeZone, Window};
 
 use super::BadRequest;
 
@@ -130,6 +130,25 @@ impl<'a> RawFields<'a> {
             return Err(BadRequest::new("tz", reason));
         }
         Ok(())
+    }
+
+    /// Whether timestamps are written in the time zone.
+    pub(super) fn local_times(
+        self,
+        zone: Option<&TimeZone>,
+        is_of_report: bool,
+    ) -> Result<bool, BadRequest> {
+        let local = self.one("times", |text| match text {
+            "utc" => Ok(false),
+            "local" => Ok(true),
+            _ => Err("expected utc or local".to_owned()),
+        })?;
+        let reason = match local {
+            Some(true) if zone.is_none() => "times=local also needs tz",
+            Some(true) if is_of_report => "dialect=report always has UTC, as the report does",
+            _ => return Ok(local.unwrap_or(false)),
+        };
+        Err(BadRequest::new("times", reason))
     }
 
     /// Whether the file contains its metadata, if that is a choice.

@@ -14,7 +14,7 @@ use super::problem::Problem;
 use crate::request::QueryRequest;
 
 /// Rows are counted for at most this long; beyond that, the store's summary is used.
-const COUNTING: Duration = Duration::from_millis(100);
+pub(super) const COUNTING: Duration = Duration::from_millis(100);
 
 /// Number of rows sampled for the bytes per row.
 const SAMPLE_ROWS: u64 = 1000;
@@ -28,7 +28,7 @@ pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answe
     let _permit = shared.admission.interactive().await?;
     let view = store.snapshot().await?;
     let sample = sample(shared, &request, Arc::clone(&view)).await?;
-    let (mut rows, complete) = count(request.pages_of(view)).await?;
+    let (mut rows, complete) = count(&mut request.pages_of(view)).await?;
     if !complete {
         rows = most.max(rows).min(request.limit.unwrap_or(u64::MAX));
     }
@@ -43,7 +43,7 @@ pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answe
 }
 
 /// The number of rows that can be counted in a short time, and whether these are all.
-pub(super) async fn count(mut pages: Pages) -> Result<(u64, bool), store::Error> {
+pub(super) async fn count(pages: &mut Pages) -> Result<(u64, bool), store::Error> {
     let (begun, mut rows) = (Instant::now(), 0);
     while let Some(page) = pages.next().await.transpose()? {
         rows += page.len() as u64;

@@ -13,19 +13,23 @@ pub(super) struct RowCounts {
     pub(super) doubtful: u64,
     /// Whether the limit cut off rows.
     pub(super) truncated: bool,
+    /// The number of readings that are left out for their flags; unknown if the limit cut off rows.
+    pub(super) left_out: Option<u64>,
 }
 
 impl RowCounts {
     pub(super) const DOUBTFUL: HeaderName = HeaderName::from_static("airshed-doubtful-rows");
     pub(super) const TRUNCATED: HeaderName = HeaderName::from_static("airshed-truncated");
 
+    pub(super) const LEFT_OUT: HeaderName = HeaderName::from_static("airshed-left-out-rows");
+
     /// `?1` and `?0` are true and false (RFC 9651).
     pub(super) fn headers(&self) -> HeaderMap {
         let truncated = HeaderValue::from_static(if self.truncated { "?1" } else { "?0" });
-        HeaderMap::from_iter([
-            (Self::DOUBTFUL, HeaderValue::from(self.doubtful)),
-            (Self::TRUNCATED, truncated),
-        ])
+        let always =
+            [(Self::DOUBTFUL, HeaderValue::from(self.doubtful)), (Self::TRUNCATED, truncated)];
+        let left_out = self.left_out.map(|rows| (Self::LEFT_OUT, HeaderValue::from(rows)));
+        always.into_iter().chain(left_out).collect()
     }
 }
 

@@ -8,8 +8,8 @@ use super::problem::Problem;
 use crate::request::{BadRequest, Dates, Defaults, QueryRequest};
 
 /// Fields that only files have.
-const OF_FILES: [&str; 8] =
-    ["columns", "format", "dialect", "delimiter", "decimal", "bom", "metadata", "limit"];
+const OF_FILES: [&str; 9] =
+    ["columns", "format", "dialect", "delimiter", "decimal", "bom", "metadata", "times", "limit"];
 
 /// The selected readings.
 pub(super) struct Chosen {

@@ -52,6 +52,11 @@ impl Frames {
         Ok(true)
     }
 
+    /// See [`Encoder::set_left_out`].
+    pub(super) fn set_left_out(&mut self, rows: Option<u64>) {
+        self.encoder.set_left_out(rows);
+    }
+
     /// Appends the end of the file.
     pub(super) fn finish(self, out: &mut Vec<u8>) -> Result<(), Error> {
         self.encoder.finish(out)

@@ -441,5 +441,6 @@ fn cors_layer(origins: &CorsOrigins) -> CorsLayer {
             REQUEST_ID,
             RowCounts::DOUBTFUL,
             RowCounts::TRUNCATED,
+            RowCounts::LEFT_OUT,
         ])
 }

@@ -197,7 +197,7 @@ async fn directly(
     let rows = match first.next {
         None => {
             let (doubtful, truncated) = (first.implausible() as u64, pages.has_more().await?);
-            Some(RowCounts { doubtful, truncated })
+            Some(RowCounts { doubtful, truncated, left_out: pages.left_out().await? })
         }
         Some(_) => {
             // Counts page by page, then starts over: one page at a time in memory.
@@ -226,6 +226,7 @@ async fn directly(
         while frames.next(&mut file)? {
             tokio::task::yield_now().await; // other requests wait for this thread
         }
+        frames.set_left_out(rows.as_ref().and_then(|rows| rows.left_out));
         frames.finish(&mut file)?;
         stats.whole();
         let file = reserved.hold(file);
@@ -264,7 +265,8 @@ async fn directly(
         tagged(&mut answer, tag);
     }
     if rows.is_none() {
-        set(&mut answer, TRAILER, &format!("{}, {}", RowCounts::DOUBTFUL, RowCounts::TRUNCATED));
+        let names = [RowCounts::DOUBTFUL, RowCounts::TRUNCATED, RowCounts::LEFT_OUT];
+        set(&mut answer, TRAILER, &names.map(|name| name.to_string()).join(", "));
     }
     Ok(answer)
 }
@@ -287,9 +289,12 @@ async fn look_ahead(mut pages: Pages, mut page: Page) -> Result<Option<RowCounts
         }
         match pages.next().await.transpose()? {
             Some(next) => page = next,
-            None => return Ok(Some(RowCounts { doubtful, truncated: pages.has_more().await? })),
+            None => break,
         }
     }
+    let truncated = pages.has_more().await?;
+    let Ok(left_out) = timeout(LOOK_AHEAD, pages.left_out()).await else { return Ok(None) };
+    Ok(Some(RowCounts { doubtful, truncated, left_out: left_out? }))
 }
 
 /// The destination of a response.
@@ -350,13 +355,14 @@ async fn stream(
         stats.doubtful += page.implausible() as u64;
         frames.add(&page);
     }
-    let truncated = pages.has_more().await?;
+    let (truncated, left_out) = (pages.has_more().await?, pages.left_out().await?);
+    frames.set_left_out(left_out);
     frames.finish(&mut file)?;
     if !file.is_empty() && !out.send(file.into()).await? {
         return Ok(None);
     }
     stats.whole();
-    Ok(Some(RowCounts { doubtful: stats.doubtful, truncated }))
+    Ok(Some(RowCounts { doubtful: stats.doubtful, truncated, left_out }))
 }
 
 /// The counts of a response so far.

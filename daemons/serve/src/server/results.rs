@@ -53,8 +53,9 @@ pub(super) async fn answer(
         State::Cancelled { .. } => Err(Problem::Cancelled),
         State::Failed { reason, retryable, .. } => Err(Problem::Failed { reason, retryable }),
         State::Done { rows: 0, .. } => Err(Problem::NoData { others: Vec::new() }),
-        State::Done { bytes, ref sha256, doubtful, truncated, .. } => {
-            let (tag, rows) = (format!("\"{sha256}\""), RowCounts { doubtful, truncated });
+        State::Done { bytes, ref sha256, doubtful, truncated, left_out, .. } => {
+            let (tag, rows) =
+                (format!("\"{sha256}\""), RowCounts { doubtful, truncated, left_out });
             let mut answer = file(shared, job_backend, &job, bytes, &tag, &rows, headers).await?;
             answer.headers_mut().extend(sidecar::link_of_result(id).map(|link| (LINK, link)));
             if let Err(error) = job_backend.jobs.note_fetched(&job).await

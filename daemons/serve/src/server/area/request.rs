@@ -2,10 +2,10 @@
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, ToSpan};
 use store::Window;
 
-use crate::request::{BadRequest, QueryRequest};
+use crate::request::{BadRequest, QueryRequest, time_zone};
 
 /// The format of the response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,16 +37,20 @@ pub(super) struct Own {
 }
 
 impl Own {
-    /// `date` is a UTC day of hours, or of the day's own mean: averaging periods that end after its
-    /// midnight, up to the next one.
+    /// `date` is a day of hours, or of the day's own mean: averaging periods that end after its
+    /// midnight, up to the next one, in UTC or in the time zone `tz`.
     pub(super) fn read(query: &str) -> Result<Self, BadRequest> {
-        let (mut form, mut date) = (None, None);
+        let (mut form, mut date, mut zone) = (None, None, TimeZone::UTC);
         let mut others = form_urlencoded::Serializer::new(String::new());
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             let own = match &*name {
                 "format" => &mut form,
                 "date" => &mut date,
                 _ => {
+                    if name == "tz" {
+                        // One that is not known is an error of the other fields.
+                        zone = time_zone(value.trim()).unwrap_or(zone);
+                    }
                     others.append_pair(&name, &value);
                     continue;
                 }
@@ -57,9 +61,8 @@ impl Own {
             }
         }
         if let Some(text) = date {
-            let (first, last) = ends_of(&text).ok_or_else(|| {
-                BadRequest::new("date", "expected a day such as 2026-01-31 (UTC)")
-            })?;
+            let (first, last) = ends_of(&text, &zone)
+                .ok_or_else(|| BadRequest::new("date", "expected a day such as 2026-01-31"))?;
             others.append_pair("startDate", &first.to_string());
             others.append_pair("endDate", &last.to_string());
         }
@@ -73,17 +76,20 @@ impl Own {
 }
 
 /// The first and the last second at which an averaging period of a day can end.
-fn ends_of(text: &str) -> Option<(Timestamp, Timestamp)> {
+fn ends_of(text: &str, zone: &TimeZone) -> Option<(Timestamp, Timestamp)> {
     let date: Date = text.parse().ok().filter(|_| text.len() == "2020-06-11".len())?;
-    let midnight = TimeZone::UTC.to_timestamp(date.at(0, 0, 0, 0)).ok()?;
-    let first = midnight.checked_add(SignedDuration::from_secs(1)).ok()?;
-    let last = midnight.saturating_add(SignedDuration::from_hours(24)).ok()?;
+    let midnight = |date: Date| {
+        let midnight = date.to_zoned_datetime(zone.clone()).ok()?.start_of_day().ok()?;
+        Some(midnight.timestamp())
+    };
+    let first = midnight(date)?.checked_add(SignedDuration::from_secs(1)).ok()?;
+    let last = date.checked_add(1.day()).ok().and_then(midnight).unwrap_or(Timestamp::MAX);
     Some((first, last))
 }
 
 /// The fields in common with other requests. Which readings count is part of the definition, so
 /// filters by index or quality are not among them.
-const SHARED: [&str; 12] = [
+const SHARED: [&str; 13] = [
     "startDate",
     "endDate",
     "index",
@@ -94,6 +100,7 @@ const SHARED: [&str; 12] = [
     "sensorType",
     "window",
     "mean",
+    "tz",
     "bbox",
     "near",
 ];

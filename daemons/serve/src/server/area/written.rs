@@ -5,7 +5,7 @@ use aqi::{Decimal, Index};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::Number;
-use store::{AqiStandard, Window};
+use store::{AqiStandard, TimeZone, Window};
 
 use super::super::answer::number;
 use super::Found;
@@ -18,6 +18,9 @@ struct Document {
     from: Timestamp,
     until: Timestamp,
     window: &'static str,
+    /// The time zone of the days, if it is not UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tz: Option<String>,
     /// The air-quality index.
     index: String,
     /// The number of sensors that a statement needs.
@@ -32,7 +35,7 @@ struct Document {
 #[serde(rename_all = "camelCase")]
 struct Row {
     timestamp: Timestamp,
-    /// The UTC day of a daily mean.
+    /// The day of a daily mean.
     #[serde(skip_serializing_if = "Option::is_none")]
     date: Option<String>,
     sensors: usize,
@@ -88,9 +91,10 @@ pub(super) fn json(
     attribution: String,
 ) -> Vec<u8> {
     let standard = request.query.standard;
+    let zone = request.zone.clone().unwrap_or(TimeZone::UTC);
     let row = |statement: &Statement| Row {
         timestamp: statement.timestamp,
-        date: (window == Window::Day).then(|| day_of(statement.timestamp)),
+        date: (window == Window::Day).then(|| day_of(statement.timestamp, &zone)),
         sensors: statement.sensors,
         left_out_sensors: statement.left_out,
         index: statement.index.map(Index::place),
@@ -106,6 +110,7 @@ pub(super) fn json(
         from: request.query.from,
         until: request.query.until,
         window: window.name(),
+        tz: request.zone.as_ref().and_then(TimeZone::iana_name).map(str::to_owned),
         index: standard.to_string(),
         least_sensors: LEAST_SENSORS,
         complete: found.complete,
@@ -191,8 +196,8 @@ fn missing(statement: &Statement) -> Option<String> {
         .then(|| format!("no statement: {sensors}; {LEAST_SENSORS} of a pollutant are needed"))
 }
 
-/// The UTC day that ends at a timestamp.
-fn day_of(end: Timestamp) -> String {
+/// The day that ends at a timestamp.
+fn day_of(end: Timestamp, zone: &TimeZone) -> String {
     let within = end.saturating_sub(SignedDuration::from_secs(1)).unwrap_or(end);
-    within.strftime("%Y-%m-%d").to_string()
+    zone.to_datetime(within).date().to_string()
 }
