@@ -105,6 +105,17 @@ impl LiveMeans {
     }
 }
 
+impl LiveMeans {
+    /// Makes the means of samples that were put without [`begin`](Self::begin), so that nobody has to
+    /// wait for means before a put.
+    ///
+    /// Another call may have read some of them from the store already, without making their means;
+    /// so those are made whatever is known.
+    pub async fn follow(&self, samples: &[Reading], now: Timestamp) -> Result<Made, Error> {
+        self.begin().await.make(samples, now, true).await
+    }
+}
+
 /// Samples are being put into the store.
 pub struct Making<'a> {
     means: &'a LiveMeans,
@@ -114,7 +125,16 @@ pub struct Making<'a> {
 
 impl Making<'_> {
     /// Makes the means that change with samples, which are stored, or with the time.
-    pub async fn finish(mut self, samples: &[Reading], now: Timestamp) -> Result<Made, Error> {
+    pub async fn finish(self, samples: &[Reading], now: Timestamp) -> Result<Made, Error> {
+        self.make(samples, now, false).await
+    }
+
+    async fn make(
+        mut self,
+        samples: &[Reading],
+        now: Timestamp,
+        in_any_case: bool,
+    ) -> Result<Made, Error> {
         let (hour, today) = (now.as_second().div_euclid(HOUR), day_of(now));
         let kept = self.means.kept;
         let first = today - kept.min(CORRECTED);
@@ -124,6 +144,7 @@ impl Making<'_> {
             first,
             until: hour * HOUR,
             today,
+            in_any_case,
             made: Made::default(),
         };
         self.state.time = retention::time_of(samples).or(self.state.time);
@@ -161,6 +182,8 @@ struct Run<'a> {
     /// Means that end by then are made, of the samples before: UTC seconds since 1970.
     until: i64,
     today: i32,
+    /// Whether means of samples that are known already are made, too.
+    in_any_case: bool,
     made: Made,
 }
 
@@ -215,7 +238,7 @@ impl Run<'_> {
             let of_sensor = sensors.entry(sensor).or_insert_with(SensorDay::new);
             let mut locations: BTreeSet<_> = of_sensor.locations().collect();
             // Of a day that was not loaded, the sample is already there.
-            let is_new = of_sensor.add(sample) || !loaded.contains(&day);
+            let is_new = of_sensor.add(sample) || !loaded.contains(&day) || self.in_any_case;
             if is_new && sample.timestamp.as_second() < self.until {
                 locations.extend(of_sensor.locations());
                 for day in [day, day + 1] {

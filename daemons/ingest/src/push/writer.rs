@@ -25,7 +25,7 @@ pub(super) struct Waiting {
 }
 
 /// Puts the readings of all messages that wait in one transaction, so that many boards that push at
-/// once cost as much as one.
+/// once cost as much as one. Nobody waits for means, which take a while when a process starts.
 pub struct Writer {
     pub(super) waiting: mpsc::Receiver<Waiting>,
     pub(super) store: Arc<dyn Store>,
@@ -35,43 +35,69 @@ pub struct Writer {
 
 impl Writer {
     /// Stores until stopped. Messages that wait then are not acknowledged.
-    pub async fn run(mut self, stop: CancellationToken) {
-        let mut batch = Vec::new();
-        loop {
-            self.write(std::mem::take(&mut batch)).await;
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => return,
-                count = self.waiting.recv_many(&mut batch, WAITING) => if count == 0 { return },
-                () = tokio::time::sleep(TICK) => {}
-            }
+    pub async fn run(self, stop: CancellationToken) {
+        let Self { waiting, store, means, clock } = self;
+        let (stored, samples) = mpsc::unbounded_channel();
+        tokio::select! {
+            () = put_all(waiting, store, stored, &stop) => {}
+            // What is not made now is made by the next process.
+            () = make_means(&means, samples, &clock) => {}
         }
     }
+}
 
-    /// An empty batch makes the means of hours that have ended.
-    async fn write(&self, batch: Vec<Waiting>) {
-        let making = self.means.begin().await;
-        let (readings, senders): (Vec<_>, Vec<_>) =
-            batch.into_iter().map(|waiting| (waiting.readings, waiting.stored)).unzip();
-        let readings = readings.concat();
-        if !readings.is_empty() {
-            let put = self.store.put(&readings).await;
-            debug!(messages = senders.len(), readings = readings.len(), "pushed readings put");
-            let answer = put.map_err(|error| {
-                let (reason, transient) = (reason(&error), error.is_transient());
-                warn!(reason, "pushed readings not stored");
-                Refusal::Failed { reason, transient }
-            });
-            for sender in senders {
-                // A client that has gone need not be told.
-                let _ = sender.send(answer.clone());
-            }
-            if answer.is_err() {
-                return;
-            }
+async fn put_all(
+    mut waiting: mpsc::Receiver<Waiting>,
+    store: Arc<dyn Store>,
+    stored: mpsc::UnboundedSender<Option<Vec<Reading>>>,
+    stop: &CancellationToken,
+) {
+    let mut batch = Vec::new();
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            count = waiting.recv_many(&mut batch, WAITING) => if count == 0 { return },
         }
-        if let Err(error) = making.finish(&readings, (self.clock)()).await {
+        let (readings, senders): (Vec<_>, Vec<_>) =
+            batch.drain(..).map(|waiting| (waiting.readings, waiting.stored)).unzip();
+        let readings = readings.concat();
+        let put = store.put(&readings).await;
+        debug!(messages = senders.len(), readings = readings.len(), "pushed readings put");
+        let answer = put.map_err(|error| {
+            let (reason, transient) = (reason(&error), error.is_transient());
+            warn!(reason, "pushed readings not stored");
+            Refusal::Failed { reason, transient }
+        });
+        // The other end is there for as long as this one.
+        let _ = stored.send(answer.is_ok().then_some(readings));
+        for sender in senders {
+            // A client that has gone need not be told.
+            let _ = sender.send(answer.clone());
+        }
+    }
+}
+
+/// Makes means of what was stored, and of hours that have ended. After a failed put, which may have
+/// been done, nothing is known: the store is read again.
+async fn make_means(
+    means: &LiveMeans,
+    mut stored: mpsc::UnboundedReceiver<Option<Vec<Reading>>>,
+    clock: &Clock,
+) {
+    let mut batches: Vec<Option<Vec<Reading>>> = Vec::new();
+    loop {
+        if batches.iter().any(Option::is_none) {
+            drop(means.begin().await);
+        }
+        let samples: Vec<_> = batches.drain(..).flatten().flatten().collect();
+        if let Err(error) = means.follow(&samples, clock()).await {
+            // The next attempt reads the store.
             warn!(reason = reason(&error), "means not made; retrying within a minute");
+        }
+        tokio::select! {
+            count = stored.recv_many(&mut batches, WAITING) => if count == 0 { return },
+            () = tokio::time::sleep(TICK) => {}
         }
     }
 }
