@@ -132,9 +132,7 @@ impl Pages {
         }
         Ok(matches!(self.beyond, Beyond::Rows))
     }
-}
 
-impl Pages {
     /// The number of readings that match but for their flags ([`Query::without`]); `None` if there are
     /// rows beyond the limit. Call it after the last page.
     pub async fn left_out(&mut self) -> Result<Option<u64>, Error> {

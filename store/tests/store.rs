@@ -4,6 +4,7 @@
 mod flags;
 mod format2;
 mod index;
+mod left_out;
 mod local_days;
 mod model;
 mod running;
