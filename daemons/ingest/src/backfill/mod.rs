@@ -255,7 +255,7 @@ impl Backfill {
 
 /// Where the files of a day come from.
 enum Source {
-    Server(Fetcher),
+    Server(Box<Fetcher>),
     Folders(Found),
 }
 
@@ -266,7 +266,7 @@ impl Source {
                 let contact = backfill.contact.as_deref();
                 let copies = backfill.copies.as_deref();
                 let fetcher = Fetcher::new(url, contact, backfill.pause, copies);
-                Self::Server(fetcher.map_err(|error| BackfillError::List(error.into()))?)
+                Self::Server(Box::new(fetcher.map_err(|error| BackfillError::List(error.into()))?))
             }
             Archive::Paths(paths) => {
                 let found = archive::list(paths, &backfill.files);
