@@ -12,7 +12,7 @@ const BEHIND: SignedDuration = SignedDuration::from_hours(24);
 ///
 /// A clock alone never deletes: if it is years ahead, readings would all be too old. Their age
 /// counts from the present or, if that is earlier, from a day after the time that the feed's
-/// readings say ([`time_of`]). So nothing more is deleted once a feed has been silent for a day, and
+/// readings say (their median). So nothing more is deleted once a feed has been silent for a day, and
 /// nothing at all before the first feed is read.
 #[derive(Debug, Clone)]
 pub struct Retention {

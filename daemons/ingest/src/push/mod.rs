@@ -1,8 +1,8 @@
 //! Measurements that boards with the airRohr firmware push, for a network of one's own.
 //!
-//! [`message`] reads them; [`tokens`] says who may push, [`pace`] how often, [`places`] where the
-//! boards are; [`writer`] puts their readings into the store and has [`means`](crate::means) made of
-//! them, as of a five-minute feed. A message has no time: that of its arrival counts.
+//! `message` reads them; `tokens` says who may push, `pace` how often, `places` where the boards are;
+//! `writer` puts their readings into the store and has [`means`](crate::means) made of them, as of a
+//! five-minute feed. A message has no time: that of its arrival counts.
 //!
 //! The id of a sensor is the number of its board times 16, plus the number of its model
 //! (`PARTICULATES`), so several sensors of one board have different ids; the id of the location is

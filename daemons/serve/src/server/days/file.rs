@@ -4,7 +4,7 @@
 use std::fs;
 use std::io::{self, Write};
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::sync::Arc;
 
 use airshed_common::{hexadecimal, reason};
@@ -15,8 +15,8 @@ use hyper::body::Frame;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use sha2::{Digest, Sha256};
-use tempfile::{SpooledData, SpooledTempFile};
 use tokio::task::spawn_blocking;
+use uuid::Uuid;
 
 use super::super::answer::{Body, BoxError, CutOff, full};
 use super::super::problem::Problem;
@@ -120,7 +120,10 @@ fn cut_off(error: impl Into<BoxError>) -> CutOff {
 
 /// A file that is being made.
 pub(super) struct Making {
-    file: SpooledTempFile,
+    longest_in_memory: usize,
+    /// What is not on disk.
+    buffer: Vec<u8>,
+    disk: Option<fs::File>,
     hash: Sha256,
     length: usize,
 }
@@ -128,25 +131,42 @@ pub(super) struct Making {
 impl Making {
     /// A file that is on disk when it gets longer.
     pub(super) fn begin(longest_in_memory: usize) -> Self {
-        let file = tempfile::spooled_tempfile(longest_in_memory);
-        Self { file, hash: Sha256::new(), length: 0 }
+        let (buffer, disk) = (Vec::new(), None);
+        Self { longest_in_memory, buffer, disk, hash: Sha256::new(), length: 0 }
     }
 
     pub(super) fn add(&mut self, bytes: &[u8]) -> Result<(), Problem> {
         self.hash.update(bytes);
         self.length += bytes.len();
-        self.file.write_all(bytes).map_err(not_written)
+        match &mut self.disk {
+            Some(file) => file.write_all(bytes).map_err(not_written)?,
+            None => self.buffer.extend_from_slice(bytes),
+        }
+        if self.buffer.len() > self.longest_in_memory {
+            let mut file = without_name().map_err(not_written)?;
+            file.write_all(&std::mem::take(&mut self.buffer)).map_err(not_written)?;
+            self.disk = Some(file);
+        }
+        Ok(())
     }
 
     pub(super) fn finish(self) -> File {
-        let Self { file, hash, length } = self;
-        let content = match file.into_inner() {
-            SpooledData::InMemory(bytes) => Content::Memory(bytes.into_inner().into()),
-            SpooledData::OnDisk(file) => Content::Disk(Arc::new(file)),
+        let content = match self.disk {
+            None => Content::Memory(self.buffer.into()),
+            Some(file) => Content::Disk(Arc::new(file)),
         };
-        let tag = format!("\"{}\"", &hexadecimal(&hash.finalize())[..32]);
-        File { content, length, tag }
+        let tag = format!("\"{}\"", &hexadecimal(&self.hash.finalize())[..32]);
+        File { content, length: self.length, tag }
     }
+}
+
+/// A temporary file for this process alone, which is gone when it is closed.
+fn without_name() -> io::Result<fs::File> {
+    let path = std::env::temp_dir().join(format!("airshed-{}", Uuid::new_v4()));
+    let mut options = fs::OpenOptions::new();
+    let file = options.read(true).write(true).create_new(true).mode(0o600).open(&path)?;
+    fs::remove_file(&path)?;
+    Ok(file)
 }
 
 fn not_written(error: io::Error) -> Problem {
