@@ -353,6 +353,9 @@ impl Collector {
             batch.iter().for_each(log_stored);
         }
         parsed.diagnostics.iter().for_each(log_diagnostic);
+        if parsed.diagnostics.len() == feed::DIAGNOSTICS {
+            warn!(feed, shown = feed::DIAGNOSTICS, "the file has more remarks; they are counted");
+        }
         self.fetcher.keep(validators);
         if let Some(making) = making {
             self.finish(making, &parsed.readings).await;

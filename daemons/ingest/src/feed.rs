@@ -10,24 +10,23 @@
 //! Every record is counted once: it is kept, or [collided, skipped or refused](DiagnosticKind).
 
 pub(crate) mod climate;
+pub(crate) mod record;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
-use std::marker::PhantomData;
 
 use airshed_common::check_moment;
 use aqi::Decimal;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use store::{Reading, Window};
 
 use self::climate::ClimateSamples;
+use self::record::{DataValue, Location, Object, PM10, PM25, Record, Sensor};
+use self::record::{for_each, loosely, scalar};
 
 /// A parsed feed file.
 #[derive(Debug, Default)]
@@ -38,14 +37,21 @@ pub struct Feed {
     pub readings: Vec<Reading>,
     /// The number of refused records dated in the future.
     pub ahead: usize,
-    /// What was left out, and why.
+    /// What was left out, and why: the first [`DIAGNOSTICS`].
     pub diagnostics: Vec<Diagnostic>,
+    counts: [usize; 5],
 }
 
+/// How many diagnostics of a file are kept; all are counted.
+pub const DIAGNOSTICS: usize = 50_000;
+
+/// The greatest number of readings in a file: sixteen times those of today's network.
+const READINGS: usize = 400_000;
+
 impl Feed {
-    /// The number of diagnostics of one kind.
+    /// The number of diagnostics of one kind, kept or not.
     pub fn count(&self, kind: DiagnosticKind) -> usize {
-        self.diagnostics.iter().filter(|diagnostic| diagnostic.kind == kind).count()
+        self.counts[kind as usize]
     }
 }
 
@@ -107,37 +113,24 @@ pub fn parse(file: &[u8], window: Window, now: Timestamp) -> Result<Feed, Broken
         Some(_) => return broken(offset, "expected the `[` of a JSON array"),
         None => return broken(offset, "the file is empty"),
     }
-    let array = &*with_marks(&file[offset..]);
-    let mut reader = Reader {
-        window,
-        now,
-        feed: Feed::default(),
-        places: HashMap::new(),
-        climate: ClimateSamples::default(),
-    };
+    let array = with_marks(&file[offset..]);
+    let text = std::str::from_utf8(&array).unwrap_or_default(); // it is, after with_marks
     // Fast path: nearly every file is well-formed throughout.
-    if let Ok(text) = std::str::from_utf8(array)
-        && let Ok(records) = serde_json::from_str::<Vec<Object<Record<'_>>>>(text)
-    {
-        for Object(record) in records {
-            reader.take(record, Vec::new());
-        }
+    let mut reader = Reader::new(window, now);
+    if for_each(text, |Object(record)| reader.take(record, Vec::new())).is_ok() {
         return Ok(reader.finish());
     }
-    let records: Vec<&RawValue> = match serde_json::from_slice(array) {
-        Ok(records) => records,
+    reader = Reader::new(window, now);
+    match for_each(text, |record| reader.read(record)) {
+        Ok(()) => Ok(reader.finish()),
         Err(error) => {
             let offset = match error.is_eof() {
                 true => file.len(),
-                false => offset + byte_offset(array, error.line(), error.column()),
+                false => offset + byte_offset(&array, error.line(), error.column()),
             };
-            return broken(offset, &error.to_string());
+            broken(offset, &error.to_string())
         }
-    };
-    for text in records {
-        reader.read(text);
     }
-    Ok(reader.finish())
 }
 
 /// Replaces every invalid UTF-8 byte by a question mark, so that it affects only its own field.
@@ -165,190 +158,6 @@ fn byte_offset(file: &[u8], line: usize, column: usize) -> usize {
     (before + column.saturating_sub(1)).min(file.len())
 }
 
-/// A JSON object; serde would also take an array, for the fields in order.
-#[derive(Default)]
-pub(crate) struct Object<T>(pub(crate) T);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct OnlyMaps<T>(PhantomData<T>);
-
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for OnlyMaps<T> {
-            type Value = Object<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Self::Value, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(fields)).map(Object)
-            }
-        }
-
-        deserializer.deserialize_map(OnlyMaps(PhantomData))
-    }
-}
-
-#[derive(Deserialize, Default)]
-struct Record<'a> {
-    #[serde(borrow, default)]
-    id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    timestamp: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    location: Option<Object<Location<'a>>>,
-    #[serde(borrow, default)]
-    sensor: Option<Object<Sensor<'a>>>,
-    #[serde(borrow, default)]
-    sensordatavalues: Option<Vec<Object<DataValue<'a>>>>,
-}
-
-/// A record with its raw parts.
-#[derive(Deserialize)]
-struct Parts<'a> {
-    #[serde(borrow, default)]
-    id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    timestamp: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    location: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    sensor: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    sensordatavalues: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct SensorParts<'a> {
-    #[serde(borrow, default)]
-    id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    sensor_type: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize, Default)]
-struct Location<'a> {
-    #[serde(borrow, default)]
-    id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    latitude: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    longitude: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    altitude: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    country: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    exact_location: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    indoor: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize, Default)]
-struct Sensor<'a> {
-    #[serde(borrow, default)]
-    id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    sensor_type: Option<Object<SensorType<'a>>>,
-}
-
-#[derive(Deserialize)]
-struct SensorType<'a> {
-    #[serde(borrow, default)]
-    name: Option<&'a RawValue>,
-}
-
-/// A value and its name.
-#[derive(Deserialize)]
-pub(crate) struct DataValue<'a> {
-    #[serde(borrow, default)]
-    value_type: Option<&'a RawValue>,
-    #[serde(skip)]
-    kind: Option<&'static str>,
-    #[serde(borrow, default)]
-    value: Option<&'a RawValue>,
-}
-
-impl DataValue<'_> {
-    fn is_of(&self, kind: &str) -> bool {
-        let name = || self.value_type.and_then(scalar);
-        self.kind.is_some_and(|known| known == kind)
-            || name().is_some_and(|name| name.trim().eq_ignore_ascii_case(kind))
-    }
-}
-
-const PM10: &str = "P1";
-const PM25: &str = "P2";
-
-/// Values by name instead of as a list.
-#[derive(Deserialize)]
-struct NamedValues<'a> {
-    #[serde(borrow, default, rename = "P1")]
-    pm10: Option<&'a RawValue>,
-    #[serde(borrow, default, rename = "P2")]
-    pm25: Option<&'a RawValue>,
-}
-
-/// The parts of a record, and those that cannot be read.
-type Loose<'a> = (Record<'a>, Vec<String>);
-
-/// A record with a malformed part, without that part.
-fn loosely(text: &RawValue) -> serde_json::Result<Loose<'_>> {
-    let Object(parts) = serde_json::from_str::<Object<Parts<'_>>>(text.get())?;
-    let mut left_out = Vec::new();
-    let location = parts.location.and_then(|part| {
-        let location = serde_json::from_str::<Option<Object<Location<'_>>>>(part.get());
-        let unreadable = |_| left_out.push("location is not an object".to_owned());
-        location.map_err(unreadable).ok().flatten()
-    });
-    let sensor = parts.sensor.and_then(|part| {
-        let sensor = serde_json::from_str::<Option<Object<SensorParts<'_>>>>(part.get());
-        let Object(SensorParts { id, sensor_type }) = sensor.ok()??;
-        let sensor_type = sensor_type.map(|part| {
-            let named = serde_json::from_str::<Option<Object<SensorType<'_>>>>(part.get());
-            // Some records have the name itself.
-            named.unwrap_or(Some(Object(SensorType { name: Some(part) })))
-        });
-        Some(Object(Sensor { id, sensor_type: sensor_type.flatten() }))
-    });
-    let values = parts.sensordatavalues.map(|part| values(part, &mut left_out));
-    let Parts { id, timestamp, .. } = parts;
-    Ok((Record { id, timestamp, location, sensor, sensordatavalues: values }, left_out))
-}
-
-/// The readable values; unreadable ones other than `null` are reported.
-fn values<'a>(part: &'a RawValue, left_out: &mut Vec<String>) -> Vec<Object<DataValue<'a>>> {
-    let mut note = |what: &str| left_out.push(what.to_owned());
-    match serde_json::from_str::<Option<Vec<&RawValue>>>(part.get()) {
-        Ok(values) => {
-            let read = |value: &'a RawValue| {
-                let read = serde_json::from_str::<Option<Object<DataValue<'_>>>>(value.get());
-                let unreadable = |_| note("a member of sensordatavalues is not an object");
-                read.map_err(unreadable).ok().flatten()
-            };
-            values.unwrap_or_default().into_iter().filter_map(read).collect()
-        }
-        Err(_) => match serde_json::from_str::<Object<NamedValues<'_>>>(part.get()) {
-            Ok(Object(NamedValues { pm10, pm25 })) => {
-                let named = [(PM10, pm10), (PM25, pm25)];
-                let given = named.into_iter().filter_map(|(kind, value)| {
-                    let value = value?;
-                    Some(Object(DataValue {
-                        value_type: None,
-                        kind: Some(kind),
-                        value: Some(value),
-                    }))
-                });
-                given.collect()
-            }
-            Err(_) => {
-                note("sensordatavalues is not an array");
-                Vec::new()
-            }
-        },
-    }
-}
-
 /// The kind of a diagnostic, and its reason.
 pub(crate) type Why = (DiagnosticKind, String);
 
@@ -363,6 +172,11 @@ struct Reader {
 }
 
 impl Reader {
+    fn new(window: Window, now: Timestamp) -> Self {
+        let (feed, places, climate) = Default::default();
+        Self { window, now, feed, places, climate }
+    }
+
     fn finish(mut self) -> Feed {
         // Of means, only those that are made here say of which samples they are.
         if self.window == Window::FiveMinutes {
@@ -388,7 +202,7 @@ impl Reader {
         Some(())
     }
 
-    fn read(&mut self, text: &RawValue) {
+    fn read(&mut self, text: &RawValue) -> Result<(), String> {
         let strictly = serde_json::from_str(text.get());
         let read = strictly.map(|Object(record)| (record, Vec::new())).or_else(|_| loosely(text));
         match read {
@@ -396,11 +210,13 @@ impl Reader {
             Err(error) => {
                 self.diagnostic(None, DiagnosticKind::Refused, error.to_string());
                 self.feed.records += 1;
+                Ok(())
             }
         }
     }
 
-    fn take(&mut self, record: Record<'_>, left_out: Vec<String>) {
+    /// An error if there are more than any feed has.
+    fn take(&mut self, record: Record<'_>, left_out: Vec<String>) -> Result<(), String> {
         let id = read(record.id);
         match self.reading(record, left_out) {
             Ok((reading, diagnostics)) => {
@@ -412,6 +228,10 @@ impl Reader {
             Err((kind, reason)) => self.diagnostic(id, kind, reason),
         }
         self.feed.records += 1;
+        match self.feed.readings.len() > READINGS {
+            true => Err(format!("more than {READINGS} readings")),
+            false => Ok(()),
+        }
     }
 
     /// Of two readings with the same identity, the later one is kept, as in a store.
@@ -440,8 +260,11 @@ impl Reader {
         kind: DiagnosticKind,
         reason: impl Into<Cow<'static, str>>,
     ) {
-        let (record, reason) = (self.feed.records, reason.into());
-        self.feed.diagnostics.push(Diagnostic { record, id, kind, reason });
+        self.feed.counts[kind as usize] += 1;
+        if self.feed.diagnostics.len() < DIAGNOSTICS {
+            let (record, reason) = (self.feed.records, printable(reason.into()));
+            self.feed.diagnostics.push(Diagnostic { record, id, kind, reason });
+        }
     }
 
     /// The reading of a record with what was left out or corrected, or why there is no reading.
@@ -509,6 +332,20 @@ impl Reader {
             Err(impossible) => refused(&impossible.to_string()),
         }
     }
+}
+
+/// A reason that fits into a line of a log, whatever text of the feed it quotes.
+fn printable(reason: Cow<'static, str>) -> Cow<'static, str> {
+    const LONGEST: usize = 300;
+    if reason.len() <= LONGEST && !reason.contains(char::is_control) {
+        return reason;
+    }
+    let shown = reason.chars().take(LONGEST).flat_map(|character| {
+        let escaped = character.is_control().then(|| character.escape_default());
+        let plain = escaped.is_none().then_some(character);
+        escaped.into_iter().flatten().chain(plain)
+    });
+    Cow::Owned(shown.collect())
 }
 
 /// The country of a non-ISO code that is in use.
@@ -625,17 +462,4 @@ fn id(text: &str) -> Option<u64> {
     let (number, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let is_whole = !fraction.is_empty() && fraction.bytes().all(|byte| byte == b'0');
     parsed::<i64>(number).filter(|_| is_whole).and_then(|id| u64::try_from(id).ok())
-}
-
-/// The text of a JSON string or number; none for anything else.
-pub(crate) fn scalar(value: &RawValue) -> Option<Cow<'_, str>> {
-    let text = value.get();
-    match text.as_bytes().first()? {
-        b'"' => match text.as_bytes().contains(&b'\\') {
-            false => text.get(1..text.len() - 1).map(Cow::Borrowed),
-            true => serde_json::from_str(text).ok().map(Cow::Owned),
-        },
-        b'-' | b'0'..=b'9' => Some(Cow::Borrowed(text)),
-        _ => None,
-    }
 }

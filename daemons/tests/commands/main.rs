@@ -10,6 +10,7 @@ mod control;
 mod daemon;
 mod durability;
 mod exports;
+mod feeds;
 mod greedy;
 mod imports;
 mod live_means;

@@ -1,6 +1,6 @@
 //! The feed's parser on real files and on what can go wrong.
 
-use airshed::feed::{DiagnosticKind, Feed, parse};
+use airshed::feed::{DIAGNOSTICS, DiagnosticKind, Feed, parse};
 use proptest::prelude::*;
 use store::{Flags, Reading, Window};
 
@@ -436,5 +436,32 @@ proptest! {
         let file = record("50.5", "50.5");
         let end = file.len() - 1 - cut.min(file.len() - 1);
         prop_assert!(parse(&file.as_bytes()[..end], Window::Day24, at(NOW)).is_err());
+    }
+}
+
+#[test]
+fn all_remarks_are_counted_and_the_first_ones_kept() {
+    let most = DIAGNOSTICS;
+    let file = format!("[{}]", vec!["{}"; most + 7].join(","));
+    let feed = parse(file.as_bytes(), Window::Day24, at("2026-02-01T12:00:00Z")).unwrap();
+    assert_eq!((feed.records, feed.diagnostics.len()), (most + 7, most));
+    assert_eq!(feed.count(DiagnosticKind::Skipped), most + 7);
+}
+
+#[test]
+fn a_remark_is_one_line_whatever_text_it_quotes() {
+    let value = r"9\u001b[31m\nairshed: all is well\u0007";
+    let file = format!(
+        r#"[{{"sensor":{{"id":1}},"timestamp":"2026-02-01 11:00:00","sensordatavalues":[
+           {{"value_type":"P1","value":"{value}"}},{{"value_type":"P2","value":5}}]}},
+           "{}"]"#,
+        "x".repeat(10_000)
+    );
+    let feed = parse(file.as_bytes(), Window::Day24, at("2026-02-01T12:00:00Z")).unwrap();
+    assert_eq!(feed.readings.len(), 1);
+    assert!(!feed.diagnostics.is_empty());
+    for diagnostic in &feed.diagnostics {
+        assert!(!diagnostic.reason.contains(char::is_control), "{diagnostic:?}");
+        assert!(diagnostic.reason.len() < 1000, "{diagnostic:?}");
     }
 }

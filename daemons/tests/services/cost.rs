@@ -10,17 +10,27 @@ use super::emulator::Emulator;
 
 /// A feed as the network's is, of so many sensors whose numbers are spread as the network's are.
 fn feed(sensors: u64, now: Timestamp) -> Value {
-    let countries = ["DE", "DE", "DE", "DE", "BG", "PL", "NL", "FR", "GB", "IT"];
+    let germany = ("DE", 50, 9);
+    let others = [
+        ("BG", 42, 25),
+        ("PL", 52, 19),
+        ("NL", 52, 5),
+        ("FR", 47, 2),
+        ("GB", 52, -1),
+        ("IT", 43, 12),
+    ];
+    let places = [[germany; 4].as_slice(), &others].concat();
     let record = |n: u64| {
         let timestamp = now - SignedDuration::from_secs((n % 300) as i64);
+        let (country, latitude, longitude) = places[n as usize % 10];
         json!({
             "id": 21_000_000_000u64 + n,
             "timestamp": timestamp.strftime("%Y-%m-%d %H:%M:%S").to_string(),
             "sampling_rate": null,
             "location": {
-                "id": 40_000 + n, "latitude": format!("{}.{:013}", 48 + n % 6, n * 7),
-                "longitude": format!("{}.{:013}", 5 + n % 20, n * 11), "altitude": "127.4",
-                "country": countries[n as usize % 10], "exact_location": 0, "indoor": n % 10 / 9,
+                "id": 40_000 + n, "latitude": format!("{latitude}.{:013}", n * 7),
+                "longitude": format!("{longitude}.{:013}", n * 11), "altitude": "127.4",
+                "country": country, "exact_location": 0, "indoor": n % 10 / 9,
             },
             "sensor": {
                 "id": n * 90_000 / sensors, "pin": "1",

@@ -14,7 +14,8 @@ use store::{Network, Reading, Sensor, SensorType, Window};
 use super::board::Board;
 use super::places::Place;
 use crate::feed::climate::{Climate, possible};
-use crate::feed::{DataValue, Object, Why, scalar, value_of};
+use crate::feed::record::{DataValue, Object, scalar};
+use crate::feed::{Why, value_of};
 
 /// The sensors of particulate matter: the prefixes of their values, the model, and the number of the
 /// sensor at its board. Numbers are never used again for another model.
