@@ -93,7 +93,7 @@ enum Command {
     /// Show and delete readings that are older than a retention period by this machine's clock.
     ///
     /// `serve` and `collect` with --keep-readings do so by themselves, as far as the feed confirms
-    /// the clock. This is for what a feed that has ended has left.
+    /// the clock. Use this for readings of a feed that no longer publishes.
     ///
     /// Example: airshed retention apply --keep-readings 365
     #[command(subcommand)]
@@ -270,17 +270,19 @@ fn wall_clock() -> Clock {
     Arc::new(jiff::Timestamp::now)
 }
 
-/// A token that Ctrl-C and SIGTERM cancel. A second signal, or a shutdown that takes too long, ends
+/// A token that Ctrl-C, SIGTERM and SIGHUP cancel. A second signal, or a shutdown that takes too long, ends
 /// the process at once.
 fn stop_on_signals() -> Result<CancellationToken, Failure> {
     let stop = CancellationToken::new();
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
     let cancelled = stop.clone();
     tokio::spawn(async move {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
+            _ = hang_up.recv() => {}
         }
         tracing::info!("shutting down: draining responses, requeueing running jobs");
         cancelled.cancel();

@@ -117,11 +117,10 @@ pub(super) struct HttpFlags {
     /// always.
     #[arg(long, env = "AIRSHED_STALE_AFTER", default_value_t = 26, value_name = "HOURS")]
     stale_after: u32,
-    /// How often the progress of a client that keeps the server waiting is checked, in seconds: its
-    /// connection is closed if it has read too little since (see --min-rate).
-    #[arg(long, env = "AIRSHED_STALL", default_value_t = 60, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    /// Write timeout in seconds: disconnect clients that read less than --min-rate over this time.
+    #[arg(long = "stall", env = "AIRSHED_STALL", default_value_t = 60, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     write_timeout: u64,
-    /// The slowest client that is served, in bytes per second; 0: any that reads at all.
+    /// Minimum transfer rate in bytes per second; 0: no minimum, but a stalled client is disconnected.
     #[arg(long, env = "AIRSHED_MIN_RATE", default_value_t = 1000, value_name = "BYTES")]
     min_rate: u64,
     /// Cache size for complete responses, also compressed ones, in MiB; they are reused until the

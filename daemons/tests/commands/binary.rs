@@ -254,7 +254,10 @@ fn what_the_system_forbids_is_called_so() {
     };
     mode(folder.path(), 0o755);
     let program = at("airshed");
-    std::fs::copy(env!("CARGO_BIN_EXE_airshed"), &program).unwrap();
+    // By another process: a descriptor of this one, which a process of another test inherits, would
+    // make the file busy.
+    let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_airshed")).arg(&program).status();
+    assert!(copied.unwrap().success());
     mode(&program, 0o755);
     let data = at("data").to_str().unwrap().to_owned();
     assert!(output(&["import", "--data", &data, "-"], ROWS).stderr.ends_with(b"recomputed\n"));

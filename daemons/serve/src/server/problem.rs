@@ -31,6 +31,10 @@ fn prefers_text(headers: &HeaderMap) -> bool {
 pub(super) enum Problem {
     /// The request is invalid.
     Bad(BadRequest),
+    /// The body is in a format or encoding that is not supported.
+    MediaType(BadRequest),
+    /// The body is too long.
+    TooLong(BadRequest),
     /// The body did not come in time.
     TooSlow,
     /// The query is valid, but nothing matches.
@@ -104,7 +108,7 @@ impl Problem {
         }
         let (status, kind, title, detail) = self.words();
         let field = match &self {
-            Self::Bad(bad) => Some(bad.field.as_str()),
+            Self::Bad(bad) | Self::MediaType(bad) | Self::TooLong(bad) => Some(bad.field.as_str()),
             _ => None,
         };
         let mut answer = if html::is_browser(headers) {
@@ -146,6 +150,15 @@ impl Problem {
         match self {
             Self::Bad(bad) => {
                 (StatusCode::BAD_REQUEST, "bad-request", "Bad request", bad.to_string())
+            }
+            Self::MediaType(bad) => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "media-type",
+                "Unsupported media type",
+                bad.to_string(),
+            ),
+            Self::TooLong(bad) => {
+                (StatusCode::PAYLOAD_TOO_LARGE, "too-long", "Content too large", bad.to_string())
             }
             Self::TooSlow => (
                 StatusCode::REQUEST_TIMEOUT,

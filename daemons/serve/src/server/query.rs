@@ -138,7 +138,7 @@ async fn read(
         "application/x-www-form-urlencoded" => Defaults::form_body,
         _ => {
             let reason = "must be application/json (or application/x-www-form-urlencoded)";
-            return Err(BadRequest::new("Content-Type", reason).into());
+            return Err(Problem::MediaType(BadRequest::new("Content-Type", reason)));
         }
     };
     Ok(read(defaults, &body_within(http_request.into_body(), MAX_BODY_BYTES).await?)?)
@@ -150,7 +150,7 @@ pub(super) async fn body_within(body: RequestBody, most: usize) -> Result<Bytes,
     match timeout(BODY_TIMEOUT, body).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            Err(BadRequest::new("body", format!("longer than {most} bytes")).into())
+            Err(Problem::TooLong(BadRequest::new("body", format!("longer than {most} bytes"))))
         }
         Ok(Err(_)) => Err(BadRequest::new("body", "incomplete").into()),
         Err(_) => Err(Problem::TooSlow),

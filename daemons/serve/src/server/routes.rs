@@ -3,8 +3,8 @@
 use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
-use http::header::RANGE;
-use http::{Method, Request};
+use http::header::{CACHE_CONTROL, CONTENT_ENCODING, HOST, RANGE, X_CONTENT_TYPE_OPTIONS};
+use http::{Method, Request, Version};
 use matchit::Router;
 use tracing::{Instrument, error_span, field};
 
@@ -14,6 +14,7 @@ use super::{
     Shared, area, dataset, days, estimate, events, health, latest, openapi, page, push, query,
     results, sensor, series, sidecar, summary,
 };
+use crate::request::BadRequest;
 use crate::trace::{REQUEST_ID, RequestContext};
 
 #[derive(Clone, Copy)]
@@ -151,7 +152,9 @@ async fn answer_within(
     }
     let matched = ROUTES.at(&path);
     let route = matched.as_ref().ok().map(|matched| *matched.value);
+    let flaw = flaw(&request);
     let answered = match &matched {
+        _ if flaw.is_some() => Err(flaw.unwrap_or(Problem::NoSuchPath)),
         Err(_) => Err(Problem::NoSuchPath),
         Ok(matched) if !matched.value.methods().split(", ").any(|m| m == method.as_str()) => {
             Err(Problem::Method(matched.value.methods()))
@@ -214,6 +217,11 @@ async fn answer_within(
         // hyper sends no body for HEAD; dropping it here stops producing it at once.
         *answer.body_mut() = full("");
     }
+    // No browser is to guess that data are a page.
+    set(&mut answer, X_CONTENT_TYPE_OPTIONS, "nosniff");
+    if !answer.headers().contains_key(CACHE_CONTROL) {
+        set(&mut answer, CACHE_CONTROL, "no-cache");
+    }
     let (route, status) = (route.map_or("none", Route::name), answer.status().as_u16());
     let labels = [("route", route.to_owned()), ("status", status.to_string())];
     metrics::counter!("airshed_http_requests_total", &labels).increment(1);
@@ -224,4 +232,28 @@ async fn answer_within(
     metrics::histogram!("airshed_http_request_seconds", "route" => route).record(took);
     tracing::debug!(status, took_us = took.as_micros() as u64, "answered");
     answer
+}
+
+/// A request from a connection of this server, whose headers nobody else has checked.
+#[derive(Clone, Copy)]
+pub(super) struct Direct;
+
+/// What is wrong with a request, whatever it asks for.
+fn flaw(request: &Request<RequestBody>) -> Option<Problem> {
+    let headers = request.headers();
+    if request.extensions().get::<Direct>().is_some() {
+        let hosts = headers.get_all(HOST).iter().count();
+        let is_needed = request.version() >= Version::HTTP_11;
+        if hosts > 1 || hosts == 0 && is_needed {
+            let reason = "expected exactly one (RFC 9112, 3.2)";
+            return Some(BadRequest::new("Host", reason).into());
+        }
+    }
+    let encodings = headers.get_all(CONTENT_ENCODING).iter();
+    let mut others =
+        encodings.filter(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"));
+    others.next().map(|_| {
+        let reason = "a request's body cannot be compressed";
+        Problem::MediaType(BadRequest::new("Content-Encoding", reason))
+    })
 }
