@@ -195,7 +195,6 @@ fn what_is_not_of_the_archive_is_said() {
             b"sensor_id;timestamp;P1\r1;2020-01-01T00:00:00;5\r",
             "lines end with a carriage return only: save the file with line feeds",
         ),
-        (b"PAR1\x15\x00", "a Parquet file, not CSV"),
         (&utf16, "text in UTF-16, not UTF-8"),
         (&zip_of(&[]), "an empty zip archive"),
         (&zip_of(&[("__MACOSX/a", b"x")]), "a zip archive without a file"),
@@ -214,6 +213,13 @@ fn what_is_not_of_the_archive_is_said() {
         assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Invalid, message));
         assert!(!error.is_transient());
     }
+    let (kind, words) = match cfg!(feature = "parquet") {
+        true => (ErrorKind::Damaged, "a damaged, truncated or unsupported Parquet file"),
+        false => (ErrorKind::Invalid, "built without them"),
+    };
+    let cut = refused(b"PAR1\x15\x00");
+    assert_eq!(cut.kind(), kind);
+    assert!(cut.to_string().contains(words), "{cut}");
 }
 
 const SMALL: &str = "sensor_id;sensor_type;location;lat;lon;timestamp;P1;P2\n";
