@@ -47,7 +47,8 @@ pub(super) struct PushFlags {
 /// Reads a file while flags are parsed, so that an error names the flag or the variable.
 fn read<T>(file: &str, parse: impl Fn(&str) -> Result<T, String>) -> Result<Arc<T>, String> {
     let text = std::fs::read_to_string(file).map_err(|error| format!("cannot read it: {error}"))?;
-    parse(&text).map(Arc::new)
+    let text = text.trim_start_matches('\u{feff}'); // as editors on Windows write it
+    parse(text).map(Arc::new)
 }
 
 /// What was read from the files.

@@ -599,7 +599,9 @@ async fn old_samples_are_deleted_and_their_means_stay() {
     assert_eq!(put(&start(), &store, &late, now).await.deleted, 0);
     let mut of_now = hours(date(2018, 7, 9), 0..1, 20);
     of_now.truncate(1);
-    assert_eq!(put(&start(), &store, &of_now, now).await.deleted, 2 * 576 + late.len() as u64);
+    // Samples have the time of a clock, too, when they are pushed: so one does not delete all others.
+    assert_eq!(put(&start(), &store, &of_now, now).await.deleted, 576 + late.len() as u64);
+    assert_eq!(put(&start(), &store, &of_now, now).await.deleted, 576);
     same(stored(&*store, &[Window::FiveMinutes]).await, vec![of_now[0].reading()]);
 }
 

@@ -105,6 +105,32 @@ async fn stored(store: &dyn Store, windows: &[Window]) -> Vec<Reading> {
 }
 
 #[tokio::test]
+async fn a_clock_that_was_never_set_stores_nothing() {
+    let store: Arc<dyn Store> = Arc::new(Memory::new());
+    let server = Taking::start(&store, "1970-01-01T00:05:00Z").await;
+    let answer = server.push(7, &[("SDS_P1", "21.3")]).await;
+    assert_eq!(answer.status(), 503);
+    assert!(stored(&*store, &[]).await.is_empty());
+}
+
+#[tokio::test]
+async fn an_id_is_the_same_in_capitals_and_with_its_prefix() {
+    let store: Arc<dyn Store> = Arc::new(Memory::new());
+    for (second, sender, id) in [
+        (10, "esp32-A0B1C2D3E4F5", "A0B1C2D3E4F5"),
+        (20, "esp32-a0b1c2d3e4f5", "A0B1C2D3E4F5"),
+        (30, "esp32-00b1c2d3e4f5", "00b1c2d3e4f5"),
+        (40, "esp8266-21", "esp8266-21"),
+    ] {
+        let server = Taking::start(&store, &format!("2026-02-01T12:00:{second}Z")).await;
+        let body = message(7, &[("SDS_P1", "21.3")]).replace("\"7\"", &format!("\"{id}\""));
+        let request = server.request(body).bearer_auth(ANYBODY).header("x-sensor", sender);
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{sender} {id}: {}", answer.text().await.unwrap());
+    }
+}
+
+#[tokio::test]
 async fn a_message_becomes_a_reading_of_each_sensor_of_particulate_matter() {
     let store: Arc<dyn Store> = Arc::new(Memory::new());
     let server = Taking::start(&store, "2026-02-01T12:00:07Z").await;

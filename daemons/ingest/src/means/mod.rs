@@ -25,6 +25,7 @@ use std::borrow::Cow;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Instant;
 
 use airshed_history::climate::Locations;
 use airshed_history::{ClimateHour, Hours};
@@ -73,6 +74,9 @@ struct State {
     first_kept: Option<i32>,
     /// The [time](retention::time_of) of the last feed.
     time: Option<Timestamp>,
+    /// The newest reading that was stored at some moment. Pushed samples have the time of the clock,
+    /// which can be years ahead, so the present is not later than the time that has passed since.
+    newest: Option<(Timestamp, Instant)>,
 }
 
 /// What [`Making::finish`] did.
@@ -100,8 +104,24 @@ impl LiveMeans {
     /// instead, the next one reads the store.
     pub async fn begin(&self) -> Making<'_> {
         let mut state = self.state.lock().await;
+        self.note_newest(&mut state).await;
         let known = state.known.take();
         Making { means: self, state, known }
+    }
+
+    /// Notes what is stored, before a process puts samples by [`follow`](Self::follow).
+    pub async fn look_at_store(&self) {
+        let mut state = self.state.lock().await;
+        self.note_newest(&mut state).await;
+    }
+
+    async fn note_newest(&self, state: &mut State) {
+        if state.newest.is_none()
+            && let Ok(summary) = self.store.summary().await
+            && let Some((_, newest)) = summary.extent
+        {
+            state.newest = Some((newest, Instant::now()));
+        }
     }
 }
 
@@ -147,7 +167,9 @@ impl Making<'_> {
             in_any_case,
             made: Made::default(),
         };
-        self.state.time = retention::time_of(samples).or(self.state.time);
+        if let Some(time) = retention::time_of(samples) {
+            self.state.note_time(time);
+        }
         let network = self.means.network;
         let is_sample = |reading: &&Reading| {
             reading.window == Window::FiveMinutes && reading.sensor.network == network
@@ -161,7 +183,7 @@ impl Making<'_> {
             None => run.start(first - LOOKED_BACK).await?,
         };
         self.state.known = Some(known);
-        let present = self.state.time.map(|time| day_of(retention::present(time, now)));
+        let present = self.state.present(now).map(day_of);
         if let Some(first_kept) = present.map(|present| present - kept)
             && self.state.first_kept.is_none_or(|before| before < first_kept)
         {
@@ -170,6 +192,23 @@ impl Making<'_> {
         }
         log(&run.made);
         Ok(run.made)
+    }
+}
+
+impl State {
+    /// Notes the time of a feed. The newest reading follows it from day to day, but not over a leap.
+    fn note_time(&mut self, time: Timestamp) {
+        self.time = Some(time);
+        if self.newest.is_some_and(|(newest, _)| newest < time) && self.present(time) == Some(time)
+        {
+            self.newest = Some((time, Instant::now()));
+        }
+    }
+
+    fn present(&self, now: Timestamp) -> Option<Timestamp> {
+        let (newest, since) = self.newest?;
+        let latest = newest.saturating_add(since.elapsed()).unwrap_or(Timestamp::MAX);
+        Some(retention::present(latest, retention::present(self.time?, now)))
     }
 }
 

@@ -98,7 +98,7 @@ fn board(id: Option<&RawValue>, sender: Option<&str>) -> Result<Board, String> {
     match (named.transpose()?, id) {
         (Some(board), None) => Ok(board),
         // The header says whether the digits are decimal.
-        (Some(board), Some(id)) => match board.to_string().ends_with(&format!("-{}", id.trim())) {
+        (Some(board), Some(id)) => match is_of(id.trim(), board) {
             true => Ok(board),
             false => Err(format!("esp8266id `{}` is not that of X-Sensor, {board}", shown(&id))),
         },
@@ -107,6 +107,14 @@ fn board(id: Option<&RawValue>, sender: Option<&str>) -> Result<Board, String> {
         }
         (None, None) => Err("esp8266id is missing".to_owned()),
     }
+}
+
+/// Whether an id, which some firmware writes in capitals or with a prefix, is that of a board.
+fn is_of(id: &str, board: Board) -> bool {
+    let name = board.to_string();
+    let (family, _) = name.rsplit_once('-').unwrap_or((&name, ""));
+    let prefixed = format!("{family}-{id}");
+    [id, &prefixed].iter().any(|text| text.to_ascii_lowercase().parse() == Ok(board))
 }
 
 fn shown(text: &str) -> String {

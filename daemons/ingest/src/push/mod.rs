@@ -17,9 +17,9 @@ mod writer;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use airshed_common::Clock;
 pub use airshed_common::push::PushReceiver;
 use airshed_common::push::{Accepted, Push, Refusal};
+use airshed_common::{Clock, check_moment};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use store::{Network, Store};
@@ -89,6 +89,11 @@ impl Receiver {
 
     async fn store(&self, push: Push<'_>) -> Result<Accepted, Refusal> {
         let token = self.tokens.find(push.token).ok_or(Refusal::UnknownToken)?;
+        // A machine without a clock of its own begins in 1970.
+        check_moment(push.arrived, push.arrived).map_err(|wrong| {
+            let reason = format!("check the system clock: {wrong}");
+            Refusal::Failed { reason, transient: true }
+        })?;
         let mut message = message::read(push.body, push.sender).map_err(Refusal::Invalid)?;
         let board = message.board;
         if !self.tokens.permits(token, board) {

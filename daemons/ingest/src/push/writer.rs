@@ -37,6 +37,7 @@ impl Writer {
     /// Stores until stopped. Messages that wait then are not acknowledged.
     pub async fn run(self, stop: CancellationToken) {
         let Self { waiting, store, means, clock } = self;
+        means.look_at_store().await;
         let (stored, samples) = mpsc::unbounded_channel();
         tokio::select! {
             () = put_all(waiting, store, stored, &stop) => {}
