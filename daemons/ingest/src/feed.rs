@@ -281,7 +281,9 @@ impl Reader {
         let pm25 = value_of(&values, PM25, &mut diagnostics);
         if pm10.is_none() && pm25.is_none() {
             let (location, sensor) = (record.location.as_ref(), record.sensor.as_ref());
-            self.note_climate(&values, record.timestamp, location, sensor);
+            if self.window == Window::FiveMinutes {
+                self.note_climate(&values, record.timestamp, location, sensor);
+            }
             let unreadable = diagnostics.into_iter().map(|(_, reason)| reason).collect::<Vec<_>>();
             return match unreadable.is_empty() {
                 true => Err((DiagnosticKind::Skipped, "no P1 or P2".to_owned())),

@@ -13,6 +13,7 @@ mod demo;
 mod events;
 mod feed;
 mod freshness;
+mod headers;
 mod http;
 mod index;
 mod jobs;

@@ -153,7 +153,7 @@ async fn the_page_says_the_same_and_escapes_everything() {
         "<a href=\"/sensor/2\">2</a> (60)",
         "57.14, -2.101 (rounded to protect privacy)",
         "<tr><th scope=\"row\">2026-01</th><td>31</td><td>31</td></tr>",
-        "href=\"/api/series?sensor=1\"",
+        "href=\"/api/series?sensor=1&amp;startDate=2026-01-26&amp;endDate=2026-02-01\"",
         "sensor=1&amp;startDate=2026-01-02&amp;endDate=2026-02-01",
     ] {
         assert!(page.contains(part), "{part}: {page}");
@@ -175,6 +175,26 @@ async fn the_page_says_the_same_and_escapes_everything() {
             assert!(page.contains(part), "{part}: {page}");
         }
         assert!(!page.contains("<i>"), "{page}");
+    }
+}
+
+#[tokio::test]
+async fn every_link_of_the_page_leads_somewhere_also_of_a_sensor_that_fell_silent() {
+    let rig = rig().await;
+    let mut silent = days(6, 30, "10");
+    for day in &mut silent {
+        day.timestamp -= jiff::SignedDuration::from_hours(24 * 400);
+    }
+    rig.store.put(&silent).await.unwrap();
+    for sensor in [1, 6] {
+        let page = rig.get(&format!("/sensor/{sensor}")).await.text().await.unwrap();
+        let links = page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next());
+        let own: Vec<_> = links.filter(|link| link.starts_with('/')).collect();
+        assert!(own.len() >= 4, "{own:?}");
+        for link in own {
+            let answer = rig.get(&link.replace("&amp;", "&")).await;
+            assert_eq!(answer.status(), 200, "{link} of {sensor}");
+        }
     }
 }
 

@@ -146,3 +146,25 @@ async fn days_are_also_those_of_a_time_zone() {
         assert_eq!(json(answer).await["field"], "tz", "{refused}");
     }
 }
+
+#[tokio::test]
+async fn a_time_that_occurs_twice_begins_at_the_first_and_ends_at_the_second() {
+    let rig = Rig::start(Options::default()).await;
+    let hours = ["2025-10-25T23:00:00Z", "2025-10-26T00:00:00Z", "2025-10-26T01:00:00Z"];
+    let reading = |time: &str| {
+        let mut reading = Reading::new(7, Window::Hour, at(time));
+        reading.pm10 = Some(5.into());
+        reading
+    };
+    rig.store.put(&hours.map(reading)).await.unwrap();
+    // In London, the hour from 1 to 2 o'clock was that from 0 and that from 1 o'clock UTC.
+    let query =
+        "/api/query?window=1h&columns=timestamp&tz=Europe/London&startDate=2025-10-26 01:00:00";
+    for (end, expected) in [("01:00:00", 2), ("01:30:00", 2), ("00:59:59", 0)] {
+        let answer = rig.get(&format!("{query}&endDate=2025-10-26 {end}")).await;
+        match expected {
+            0 => assert_eq!(answer.status(), 400, "{end}"),
+            rows => assert_eq!(answer.text().await.unwrap().lines().count() - 1, rows, "{end}"),
+        }
+    }
+}

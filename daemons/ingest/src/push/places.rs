@@ -59,10 +59,10 @@ impl Places {
 
 fn read(line: Line) -> Result<(Board, Place), String> {
     let board = line.board.parse().map_err(|bad: super::BadBoard| bad.to_string())?;
-    let country = line
-        .country
-        .filter(|text| !text.is_empty())
-        .map(|text| text.parse().map_err(|_| format!("`{text}` is not a country of two letters")));
+    let country = line.country.filter(|text| !text.is_empty()).map(|text| {
+        let wrong = |_| format!("`{text}` is not a country of two letters");
+        Country::of_other_code(&text).map_or_else(|| text.parse().map_err(wrong), Ok)
+    });
     let indoor = match line.indoor.as_deref().unwrap_or_default() {
         "" => None,
         "1" | "true" => Some(true),
@@ -100,6 +100,8 @@ mod tests {
     #[test]
     fn places_are_read_and_what_is_wrong_is_named() {
         let header = "board,latitude,longitude,altitude,country,indoor\n";
+        let uk = Places::read(&format!("{header}esp8266-9,51.5,0,11,UK,0\n")).unwrap();
+        assert_eq!(uk.of("esp8266-9".parse().unwrap()).country, "GB".parse().ok());
         let text = format!("{header}esp8266-7, 50.11, 8.68, 112, DE, 0\nesp8266-8,,,,,1\n");
         let places = Places::read(&text).unwrap();
         let seven = places.of("esp8266-7".parse().unwrap());

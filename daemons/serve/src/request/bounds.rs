@@ -20,8 +20,14 @@ pub(super) struct Calendar {
 }
 
 impl Calendar {
-    fn at(&self, civil: DateTime) -> Option<Timestamp> {
-        let moment = self.zone.to_timestamp(civil).ok();
+    /// Of a time that occurs twice, the first one as a lower bound, the second as an upper one.
+    fn at(&self, civil: DateTime, end: End) -> Option<Timestamp> {
+        let moment = self.zone.to_ambiguous_timestamp(civil);
+        let moment = match end {
+            End::Lower => moment.compatible(),
+            End::Upper => moment.later(),
+        };
+        let moment = moment.ok();
         moment.or_else(|| is_late(civil).then_some(Timestamp::MAX))
     }
 
@@ -72,7 +78,7 @@ pub(super) fn read_moment(text: &str, end: End, calendar: &Calendar) -> Result<T
         let utc = text.strip_suffix(['Z', 'z']);
         let in_utc = Calendar { zone: TimeZone::UTC, of_days: false };
         let calendar = if utc.is_some() { &in_utc } else { calendar };
-        calendar.at(utc.unwrap_or(text).parse().ok()?)
+        calendar.at(utc.unwrap_or(text).parse().ok()?, end)
     };
     timestamp().or_else(date).or_else(civil).ok_or_else(|| {
         // `+` is a space in a query string.

@@ -12,6 +12,7 @@ const PAGE: &str = include_str!("../../../page/sensor.html");
 
 /// How much of its readings the page links to.
 const MONTH: SignedDuration = SignedDuration::from_hours(30 * 24);
+const WEEK: SignedDuration = SignedDuration::from_hours(6 * 24); // and the last day
 
 pub(super) fn written(profile: &Profile, licences: &[&str]) -> String {
     let Profile { sensor, past, last, plausibility, attribution, .. } = profile;
@@ -37,7 +38,8 @@ pub(super) fn written(profile: &Profile, licences: &[&str]) -> String {
         false => " There may be earlier readings: reading them took too long.",
     };
     let last_day = last.timestamp;
-    let month_before = last_day.saturating_sub(MONTH).unwrap_or(last_day);
+    let [week_before, month_before] =
+        [WEEK, MONTH].map(|span| last_day.saturating_sub(span).unwrap_or(last_day));
     PAGE.replace("{{sensor}}", &escaped(&sensor.to_string()))
         .replace("{{about}}", &escaped(&about))
         .replace("{{stars}}", &stars)
@@ -52,6 +54,7 @@ pub(super) fn written(profile: &Profile, licences: &[&str]) -> String {
         .replace("{{windows}}", &windows.join(", "))
         .replace("{{cut}}", cut)
         .replace("{{link}}", &link(&sensor.to_string()))
+        .replace("{{week}}", &day(week_before))
         .replace("{{month}}", &day(month_before))
         .replace("{{day}}", &day(last_day))
         .replace("{{months}}", &past.months.iter().map(row).collect::<String>())
