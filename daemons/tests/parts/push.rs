@@ -328,16 +328,16 @@ async fn pushes_of_a_day_in_any_order_give_the_means_of_the_archive_s_rule() {
 
 /// Waits until the store has just these means of the boards with places.
 async fn wait_for(store: &Arc<dyn Store>, expected: &[Reading]) {
-    for _ in 0..3000 {
-        let mut means = stored(&**store, &[Window::Hour, Window::Day24, Window::Day]).await;
-        means.retain(|mean| mean.location != Some(9));
-        if means == expected {
-            return;
+    let mut means = Vec::new();
+    let made = async {
+        while means != expected {
+            tokio::task::yield_now().await;
+            means = stored(&**store, &[Window::Hour, Window::Day24, Window::Day]).await;
+            means.retain(|mean| mean.location != Some(9));
         }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    let means = stored(&**store, &[Window::Hour, Window::Day24, Window::Day]).await;
-    assert_eq!(means, expected);
+    };
+    let in_time = tokio::time::timeout(Duration::from_secs(60), made).await.is_ok();
+    assert!(in_time, "{means:?} instead of {expected:?}");
 }
 
 /// Means are not made while the store is read, which takes long when a process starts.
@@ -354,9 +354,12 @@ async fn nobody_waits_for_means() {
     assert!(stored(&slow.store, &[Window::Hour]).await.is_empty());
     slow.reads.add_permits(1000);
     server.push_at(noon + 3600, 7, &[("SDS_P1", "20")]).await;
-    while stored(&slow.store, &[Window::Hour]).await.is_empty() {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    let made = async {
+        while stored(&slow.store, &[Window::Hour]).await.is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), made).await.expect("the hour is made");
     let hour = stored(&slow.store, &[Window::Hour]).await.remove(0);
     assert_eq!((hour.hours, hour.samples), (Some(12), Some(60)));
 }

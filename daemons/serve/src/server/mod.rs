@@ -3,9 +3,10 @@
 //! [`run`] accepts connections; `routes` maps paths to handlers; `query` and `results` implement
 //! queries and jobs, `sidecar` describes their files, `dataset` all of the data, `days` has them as
 //! one file a day; `admission` limits concurrency; `latest`, `series`, `summary` and `estimate` serve
-//! the page, `push` takes measurements, `health` serves operators, `page` is the web page; `area` and `sensor` say what the
-//! readings of an area or of a sensor amount to; `problem` is the only place where an error becomes
-//! a status.
+//! the page, `push` accepts measurements, `health` serves operators, `page` is the web page; `area`
+//! and `sensor` say what the readings of an area or of a sensor amount to; `problem` is the only
+//! place where an error becomes a status. `connection`, `frames` and `memory` bound what slow clients
+//! occupy, `range` is about parts of files.
 
 mod address;
 mod admission;
