@@ -1,8 +1,15 @@
-//! Clients that read slowly, or not at all, and those that continue an interrupted download.
+//! Clients that read slowly, or not at all, answers that never end, and downloads that are continued.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use async_trait::async_trait;
+use jiff::Timestamp;
 use reqwest::StatusCode;
+use store::{
+    Embedded, Error, Memory, Network, Page, Position, Query, Reading, Store, Summary, View,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -152,4 +159,127 @@ async fn a_download_that_was_cut_off_is_resumed_where_it_ended() {
     assert!([first, rest.to_vec()].concat() == file);
     let state = json(rig.get(&format!("{path}/status")).await).await;
     assert_eq!(state["record"]["bytes"], file.len());
+}
+
+/// Answers page after page, and never ends.
+#[derive(Clone, Default)]
+struct Endless {
+    pages: Arc<Memory>,
+    /// Whether a pass over the pages fails at its fourth, where it is the second of an answer:
+    /// the first counts rows until that takes too long.
+    fails_midway: bool,
+    fails_at_once: Arc<AtomicBool>,
+    passes: Arc<AtomicUsize>,
+    pages_of_pass: Arc<AtomicUsize>,
+}
+
+#[async_trait]
+impl View for Endless {
+    async fn query(&self, query: &Query, after: Option<Position>) -> Result<Page, Error> {
+        if after.is_none() {
+            self.passes.fetch_add(1, Ordering::Relaxed);
+            self.pages_of_pass.store(0, Ordering::Relaxed);
+        }
+        let page = self.pages_of_pass.fetch_add(1, Ordering::Relaxed);
+        let second = self.passes.load(Ordering::Relaxed).is_multiple_of(2);
+        if self.fails_at_once.load(Ordering::Relaxed) || self.fails_midway && second && page == 3 {
+            let nowhere = Embedded::open("/proc/nowhere/readings", store::Options::default());
+            return Err(nowhere.err().unwrap());
+        }
+        let mut page = self.pages.query(query, None).await?;
+        let first = page.rows().next().map(|row| Position::of(&row.reading()));
+        page.next = first;
+        Ok(page)
+    }
+
+    async fn summary(&self) -> Result<Summary, Error> {
+        self.pages.summary().await
+    }
+
+    async fn networks(&self) -> Result<Vec<Network>, Error> {
+        self.pages.networks().await
+    }
+}
+
+#[async_trait]
+impl Store for Endless {
+    async fn put(&self, batch: &[Reading]) -> Result<(), Error> {
+        self.pages.put(batch).await
+    }
+
+    async fn delete_before(&self, moment: Timestamp) -> Result<u64, Error> {
+        self.pages.delete_before(moment).await
+    }
+
+    async fn delete(&self, query: &Query) -> Result<u64, Error> {
+        self.pages.delete(query).await
+    }
+
+    async fn snapshot(&self) -> Result<Arc<dyn View>, Error> {
+        Ok(Arc::new(self.clone()))
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_fails_midway_is_broken_off() {
+    let store = Endless { fails_midway: true, ..Endless::default() };
+    let rig = Rig::start(Options { store: Arc::new(store.clone()), ..Options::default() }).await;
+    rig.store.put(&readings(1000)).await.unwrap();
+    let answer = rig.get(ALL).await;
+    assert_eq!(answer.status(), 200);
+    assert_eq!(
+        answer.headers()["trailer"],
+        "airshed-doubtful-rows, airshed-truncated, airshed-left-out-rows"
+    );
+    assert!(answer.bytes().await.is_err(), "a cut file must not look whole");
+    let gunzips = reqwest::Client::new();
+    let answer = gunzips.get(format!("{}{ALL}", rig.base)).send().await.unwrap();
+    assert!(answer.bytes().await.is_err(), "nor a compressed one");
+    assert_eq!(store.passes.load(Ordering::Relaxed), 4);
+    // Before the first byte it is a plain error, and says nothing of the inside.
+    store.fails_at_once.store(true, Ordering::Relaxed);
+    let failed = rig.get(ALL).await;
+    assert_eq!(failed.status(), 503);
+    assert!(!json(failed).await.to_string().contains("nowhere"));
+}
+
+#[tokio::test]
+async fn a_client_that_takes_nothing_gives_up_its_place() {
+    let options = Options {
+        store: Arc::new(Endless::default()),
+        in_flight: 1,
+        workers: 0,
+        write_timeout: Duration::from_millis(200),
+        ..Options::default()
+    };
+    let rig = Rig::start(options).await;
+    rig.store.put(&readings(5000)).await.unwrap();
+    let stuck = rig.get(ALL).await;
+    assert_eq!(stuck.status(), 200);
+    assert_eq!(rig.get(ALL).await.status(), 202, "its place is taken");
+    let freed = async {
+        while rig.get(ALL).await.status() != 200 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), freed).await.expect("its place is given up");
+    drop(stuck);
+}
+
+#[tokio::test]
+async fn a_client_that_stops_reading_loses_its_connection() {
+    let options = Options {
+        store: Arc::new(Endless::default()),
+        write_timeout: Duration::from_millis(200),
+        drain: Duration::from_secs(3600),
+        ..Options::default()
+    };
+    let rig = Rig::start(options).await;
+    rig.store.put(&readings(5000)).await.unwrap();
+    let stuck = rig.get(ALL).await;
+    assert_eq!(stuck.status(), 200);
+    // A server ends when its connections have, here without the client's doing anything.
+    rig.stop.cancel();
+    tokio::time::timeout(Duration::from_secs(60), rig.server).await.unwrap().unwrap();
+    drop(stuck);
 }
