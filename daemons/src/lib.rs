@@ -6,6 +6,7 @@
 //!   [`push`], [`retention`], [`schedule`], and [`demo`], a simulated network;
 //! - `airshed-serve` answers queries: [`request`], [`server`], [`jobs`], [`message`], [`worker`],
 //!   [`sweeper`], [`objects`], [`freshness`], [`telemetry`], [`watch`], [`trace`];
+//! - `airshed-history` has the flags: [`Flagging`], [`neighbours`];
 //! - `airshed-loadtest` is [`loadtest`], `airshed-deploy` is [`provision`] and [`cost`];
 //! - `airshed-common` has what several of them share: [`Clock`], [`reason`], [`feed_status`].
 //!
@@ -23,6 +24,7 @@ pub mod transfer;
 pub use airshed_common::{Clock, feed_status, reason};
 #[cfg(feature = "aws")]
 pub use airshed_deploy::{cost, provision};
+pub use airshed_history::{Flagging, neighbours};
 #[cfg(feature = "backfill")]
 pub use airshed_ingest::backfill;
 pub use airshed_ingest::{

@@ -18,7 +18,8 @@ impl Flags {
     /// A value, or one of its samples, is at or above the official map's validity limits: PM10 1900,
     /// PM2.5 900 µg/m³.
     pub const SATURATED: Self = Self(1 << 1);
-    /// A value is exactly zero, or 5 % of the samples are: usually a failed fan.
+    /// A value is exactly zero, or 5 % of the samples are: usually a failed fan. Not of models that
+    /// [publish whole numbers](SensorType::publishes_whole_numbers), where zero is clean air.
     pub const ZERO: Self = Self(1 << 2);
     /// A value is negative, which is impossible for a concentration; it has no index.
     pub const NEGATIVE: Self = Self(1 << 3);
@@ -57,6 +58,22 @@ impl Flags {
     /// The relative humidity at the location was 99 % or more in every hour of the day, as of a sensor
     /// that is wet or broken. Stored.
     pub const RH_PINNED: Self = Self(1 << 18);
+
+    /// Those that are stored with a reading, since they are found in more than itself: its samples,
+    /// neighbours, humidity and place. [`SATURATED`](Self::SATURATED) and [`ZERO`](Self::ZERO) also
+    /// follow from its values.
+    pub const STORED: Self = Self(
+        Self::SATURATED.0
+            | Self::ZERO.0
+            | Self::STUCK.0
+            | Self::SPIKE.0
+            | Self::ABOVE_NEIGHBOURS.0
+            | Self::BELOW_NEIGHBOURS.0
+            | Self::NO_NEIGHBOURS.0
+            | Self::HUMID.0
+            | Self::COUNTRY_DOUBTED.0
+            | Self::RH_PINNED.0,
+    );
 
     /// Those that come with the humidity at the location.
     pub const OF_HUMIDITY: Self = Self(Self::HUMID.0 | Self::RH_PINNED.0);
@@ -102,7 +119,10 @@ impl Flags {
     pub const MEANINGS: [(Self, &'static str); Self::NAMES.len()] = [
         (Self::COUNTS, "P1 and P2 are particle counts, not µg/m³ (PPD42NS): no index"),
         (Self::SATURATED, "a value or sample is at least 1900 (PM10) or 900 µg/m³ (PM2.5)"),
-        (Self::ZERO, "a value is zero, or 5 % of the samples are"),
+        (
+            Self::ZERO,
+            "a value is zero, or 5 % of the samples are; not of models with whole numbers",
+        ),
         (Self::NEGATIVE, "a value is negative"),
         (Self::INVERTED, "PM2.5 is above PM10"),
         (Self::DUMMY_LOCATION, "location 11, the network's placeholder"),
@@ -178,7 +198,7 @@ impl Flags {
 
     pub(crate) fn of(station: &Station, pm10: Option<Decimal>, pm25: Option<Decimal>) -> Self {
         let cell = |value: Option<Decimal>| value.map_or(Cell::Absent, Cell::Long);
-        Self::with_values(Self::of_station(station), [cell(pm10), cell(pm25)])
+        StationFlags::of(station).with_values([cell(pm10), cell(pm25)])
     }
 
     /// The flag of a mean over so many valid hours.
@@ -197,29 +217,41 @@ impl Flags {
     pub(crate) fn bits(self) -> u32 {
         self.0
     }
+}
 
-    /// The flags of everything that a sensor measures at its location.
-    pub(crate) fn of_station(station: &Station) -> Self {
-        let mut flags = Self(0);
-        let mut set = |flag: Self, when: bool| flags.0 |= if when { flag.0 } else { 0 };
+/// What the flags of a reading owe to its station.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct StationFlags {
+    /// Those of everything that the sensor measures there.
+    flags: Flags,
+    /// Whether zero is clean air, as the model publishes whole numbers.
+    zero_is_clean: bool,
+}
+
+impl StationFlags {
+    pub(crate) fn of(station: &Station) -> Self {
+        let mut flags = Flags::NONE;
+        let mut set = |flag: Flags, when: bool| flags.0 |= if when { flag.0 } else { 0 };
         let is_zero = |degrees: Option<Decimal>| degrees.is_some_and(|d| d.is_zero());
-        set(Self::DUMMY_LOCATION, station.location == Some(11));
-        set(Self::NULL_ISLAND, is_zero(station.latitude) && is_zero(station.longitude));
-        let counts = station.sensor_type.is_some_and(|kind| kind.counts_particles());
-        let is_unknown = |kind: SensorType| !kind.measures_particulates();
-        set(Self::COUNTS, counts);
-        set(Self::UNKNOWN_TYPE, !counts && station.sensor_type.is_some_and(is_unknown));
-        flags
+        set(Flags::DUMMY_LOCATION, station.location == Some(11));
+        set(Flags::NULL_ISLAND, is_zero(station.latitude) && is_zero(station.longitude));
+        let model = station.sensor_type;
+        let counts = model.is_some_and(|model| model.counts_particles());
+        let is_unknown = |model: SensorType| !model.measures_particulates();
+        set(Flags::COUNTS, counts);
+        set(Flags::UNKNOWN_TYPE, !counts && model.is_some_and(is_unknown));
+        let zero_is_clean = model.is_some_and(|model| model.publishes_whole_numbers());
+        Self { flags, zero_is_clean }
     }
 
-    /// Adds the flags of PM10 and PM2.5, unless they are counts.
+    /// With the flags of PM10 and PM2.5, unless they are counts.
     #[inline]
-    pub(crate) fn with_values(self, [pm10, pm25]: [Cell; 2]) -> Self {
-        if self.contains(Self::COUNTS) {
-            return self;
+    pub(crate) fn with_values(self, [pm10, pm25]: [Cell; 2]) -> Flags {
+        let Self { mut flags, zero_is_clean } = self;
+        if flags.contains(Flags::COUNTS) {
+            return flags;
         }
-        let mut flags = self;
-        let mut set = |flag: Self, when: bool| flags.0 |= if when { flag.0 } else { 0 };
+        let mut set = |flag: Flags, when: bool| flags.0 |= if when { flag.0 } else { 0 };
         for (cell, limit) in [(pm10, 1900), (pm25, 900)] {
             let (saturated, zero, negative) = match cell {
                 Cell::Absent => continue,
@@ -232,9 +264,9 @@ impl Flags {
                     (value >= Decimal::from(limit), value.is_zero(), value < Decimal::ZERO)
                 }
             };
-            set(Self::SATURATED, saturated);
-            set(Self::ZERO, zero);
-            set(Self::NEGATIVE, negative);
+            set(Flags::SATURATED, saturated);
+            set(Flags::ZERO, zero && !zero_is_clean);
+            set(Flags::NEGATIVE, negative);
         }
         let inverted = match (pm10, pm25) {
             (Cell::Short(ten), Cell::Short(small))
@@ -245,10 +277,10 @@ impl Flags {
             (Cell::Absent, _) => false,
             (ten, small) => small.decimal() > ten.decimal(),
         };
-        set(Self::INVERTED, inverted);
+        set(Flags::INVERTED, inverted);
         let is_absent = |cell: Cell| matches!(cell, Cell::Absent);
-        set(Self::ONE_POLLUTANT, is_absent(pm10) != is_absent(pm25));
-        set(Self::COARSE, is_coarse(pm10, pm25));
+        set(Flags::ONE_POLLUTANT, is_absent(pm10) != is_absent(pm25));
+        set(Flags::COARSE, is_coarse(pm10, pm25));
         flags
     }
 }

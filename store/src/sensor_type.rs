@@ -70,6 +70,15 @@ impl SensorType {
         !self.counts_particles() && ALSO_ACCEPTED.get().is_some_and(|all| all.iter().any(named))
     }
 
+    /// Whether it publishes whole µg/m³ (the HPM and the PMS family), so that zero is clean air and
+    /// no sign of a failed fan. It cannot be told from the values: a failed fan's are zero too.
+    pub fn publishes_whole_numbers(&self) -> bool {
+        ["HPM", "PMS"].into_iter().any(|family| {
+            let start = self.as_str().get(..family.len());
+            start.is_some_and(|start| start.eq_ignore_ascii_case(family))
+        })
+    }
+
     /// Whether its classification may have been different when its readings were stored.
     pub(crate) fn may_have_changed(&self) -> bool {
         !self.is_of_families() && !self.counts_particles()

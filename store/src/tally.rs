@@ -11,6 +11,7 @@ use aqi::Decimal;
 use jiff::Timestamp;
 
 use crate::blocks::{Block, Cell, SECONDS_A_DAY, Scanned, Short, Stations};
+use crate::flags::StationFlags;
 use crate::{AqiStandard, Country, Flags, LeftOut, Page, Quality, Sensor};
 
 /// The number of decimals of means and medians.
@@ -368,7 +369,7 @@ struct Known<'a> {
 #[derive(Clone, Copy)]
 struct OfStation {
     sensor: Sensor,
-    flags: Flags,
+    flags: StationFlags,
     indoor: bool,
     /// Whether it is silent; `None`: each reading is evidence by itself.
     silent: Option<bool>,

@@ -35,7 +35,8 @@
 //! - [`DaySamples`] is the rule alone, for the [`Sample`]s of one sensor: slots, hours, days, data
 //!   capture and flags, described at its module, [`means`]. [`Fixed`] is a value of a sample.
 //! - [`climate::Locations`] sets temperature and humidity beside particulates.
-//! - [`neighbours::flag`] compares readings of one time with those of the sensors around them, and
+//! - [`neighbours::flag`] compares readings of one time with those of the sensors around them,
+//!   by [limits](neighbours::Limits) of their model ([`Flagging`] says which flags are computed), and
 //!   [`Plausibility`] rates a sensor by its last 60 days beside them.
 //! - [`area::Statements`] says what the sensors of an area have in common at each time.
 //!
@@ -58,6 +59,7 @@ mod day;
 mod error;
 #[cfg(feature = "archive")]
 mod fixed;
+mod flagging;
 #[cfg(feature = "archive")]
 pub mod means;
 pub mod neighbours;
@@ -69,6 +71,7 @@ pub use day::{Carried, Climate, Day, Readings};
 pub use error::{Error, ErrorKind};
 #[cfg(feature = "archive")]
 pub use fixed::{Fixed, NotFixed};
+pub use flagging::Flagging;
 #[cfg(feature = "archive")]
 pub use means::{ClimateHour, DaySamples, Hours, Mean, Means, Sample, Source};
 pub use plausibility::Plausibility;

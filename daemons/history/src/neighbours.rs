@@ -14,8 +14,8 @@
 //!   network. It is plausible if it has none of the flags of [`Flags::IMPLAUSIBLE`] by itself:
 //!   [`Flags::ABOVE_NEIGHBOURS`] does not count, so no flag follows from another one of this
 //!   module.
-//! - A reading may have both of the first two flags, one by each pollutant. Models without limits
-//!   have neither: so far there are only those of the SDS011.
+//! - A reading may have both of the first two flags, one by each pollutant. Models without [limits](Limits)
+//!   have neither: by default there are only those of the SDS011.
 //! - A reading without coordinates is not compared, and has none of the flags.
 //! - Limits are compared exactly; only places are floating-point numbers.
 //!
@@ -24,12 +24,14 @@
 
 mod exact;
 mod grid;
+mod limits;
 
 use aqi::Decimal;
-use store::{Flags, Reading, Sensor, SensorType};
+use store::{Flags, Reading, Sensor};
 
 use self::exact::Exact;
 use self::grid::{Grid, Spot};
+pub use self::limits::{BadLimits, Limits, Ratios};
 
 /// Within this distance sensors are neighbours.
 pub const KILOMETRES: f64 = 10.0;
@@ -37,19 +39,8 @@ pub const KILOMETRES: f64 = 10.0;
 /// The number of neighbours that a median needs.
 const LEAST: usize = 3;
 
-/// The limits of a model for `(c + 1) / (N + 1)`, in hundredths.
-struct Limits {
-    model: &'static str,
-    above: i128,
-    below: i128,
-}
-
-/// The models whose limits are known: the SDS011's are 2 and ½. Those of another model will be the
-/// 1st and the 99th percentile of its own ratio.
-static LIMITS: [Limits; 1] = [Limits { model: "SDS011", above: 200, below: 50 }];
-
 /// Sets the three flags in the [`stored_flags`](Reading::stored_flags) of each reading, and removes
-/// those that it had. The order of the readings does not matter; they may be of several averaging
+/// those that it had, by the limits that are known ([`Limits::default`]). The order of the readings does not matter; they may be of several averaging
 /// periods and times, each of which is compared by itself.
 ///
 /// A store has one reading of a sensor, an averaging period and a time; if there are more, each
@@ -74,18 +65,37 @@ static LIMITS: [Limits; 1] = [Limits { model: "SDS011", above: 200, below: 50 }]
 /// assert!(readings[..3].iter().all(|reading| reading.stored_flags.is_empty()));
 /// ```
 pub fn flag(readings: &mut [Reading]) {
-    let moment = |n: usize| (readings[n].window, readings[n].timestamp);
-    let mut order: Vec<usize> = (0..readings.len()).collect();
-    order.sort_unstable_by_key(|n| moment(*n));
-    let mut found = vec![Flags::NONE; readings.len()];
-    for numbers in order.chunk_by(|one, next| moment(*one) == moment(*next)) {
-        for (number, flags) in of_moment(readings, numbers) {
-            found[number] = flags;
+    Limits::default().flag(readings);
+}
+
+impl Limits {
+    /// As [`flag`], by these limits.
+    pub fn flag(&self, readings: &mut [Reading]) {
+        let moment = |n: usize| (readings[n].window, readings[n].timestamp);
+        let mut order: Vec<usize> = (0..readings.len()).collect();
+        order.sort_unstable_by_key(|n| moment(*n));
+        let mut found = vec![Flags::NONE; readings.len()];
+        for numbers in order.chunk_by(|one, next| moment(*one) == moment(*next)) {
+            for (number, twice) in medians_of_moment(readings, numbers) {
+                found[number] = self.flags_beside(&readings[number], twice);
+            }
+        }
+        let all =
+            Flags::ABOVE_NEIGHBOURS.union(Flags::BELOW_NEIGHBOURS).union(Flags::NO_NEIGHBOURS);
+        for (reading, flags) in readings.iter_mut().zip(found) {
+            reading.stored_flags = reading.stored_flags.difference(all).union(flags);
         }
     }
-    let all = Flags::ABOVE_NEIGHBOURS.union(Flags::BELOW_NEIGHBOURS).union(Flags::NO_NEIGHBOURS);
-    for (reading, flags) in readings.iter_mut().zip(found) {
-        reading.stored_flags = reading.stored_flags.difference(all).union(flags);
+
+    /// The flags of a reading beside twice the medians of its neighbours' PM10 and PM2.5.
+    fn flags_beside(&self, reading: &Reading, twice_medians: [Option<Exact>; 2]) -> Flags {
+        let mut flags = Flags::NO_NEIGHBOURS;
+        for (value, twice) in [reading.pm10, reading.pm25].into_iter().zip(twice_medians) {
+            let Some((value, twice)) = value.zip(twice) else { continue };
+            let compared = self.compared(reading.sensor_type, value, twice);
+            flags = flags.difference(Flags::NO_NEIGHBOURS).union(compared);
+        }
+        flags
     }
 }
 
@@ -103,7 +113,11 @@ pub struct Neighbours {
 impl Neighbours {
     /// Finds them among readings, of which those of other averaging periods, times or places do not
     /// matter. A reading without coordinates has none.
-    pub fn of<'a>(reading: &Reading, others: impl IntoIterator<Item = &'a Reading>) -> Self {
+    pub fn of<'a>(
+        reading: &Reading,
+        others: impl IntoIterator<Item = &'a Reading>,
+        limits: &Limits,
+    ) -> Self {
         let spot = |reading: &Reading| Spot::of(reading.latitude?, reading.longitude?);
         let Some(own) = spot(reading) else { return Self::default() };
         let is_neighbour = |other: &&Reading| {
@@ -128,12 +142,13 @@ impl Neighbours {
             Some(lower.plus(*upper))
         });
         let medians = twice.map(|twice| twice?.half());
-        Self { sensors, medians, flags: flags_beside(reading, twice) }
+        Self { sensors, medians, flags: limits.flags_beside(reading, twice) }
     }
 }
 
-/// The flags of some of the readings, which are of one averaging period and time.
-fn of_moment(readings: &[Reading], numbers: &[usize]) -> Vec<(usize, Flags)> {
+/// Twice the medians of the neighbours' PM10 and PM2.5 of some of the readings, which are of one
+/// averaging period and time; those without coordinates are left out.
+fn medians_of_moment(readings: &[Reading], numbers: &[usize]) -> Vec<(usize, [Option<Exact>; 2])> {
     let values = |number: usize| [readings[number].pm10, readings[number].pm25];
     let mut spots: Vec<(Spot, usize)> = Vec::with_capacity(numbers.len());
     spots.extend(numbers.iter().filter_map(|number| {
@@ -167,7 +182,7 @@ fn of_moment(readings: &[Reading], numbers: &[usize]) -> Vec<(usize, Flags)> {
                 let (ranks, ranked) = each.next()?;
                 ranked.twice_median(ranks)
             });
-            found.push((*number, flags_beside(&readings[*number], twice)));
+            found.push((*number, twice));
         }
     }
     found
@@ -177,35 +192,6 @@ fn of_moment(readings: &[Reading], numbers: &[usize]) -> Vec<(usize, Flags)> {
 fn counts(reading: &Reading) -> bool {
     let by_itself = Flags::IMPLAUSIBLE.difference(Flags::ABOVE_NEIGHBOURS);
     reading.indoor != Some(true) && !reading.flags().intersects(by_itself)
-}
-
-/// The flags of a reading beside twice the medians of its neighbours' PM10 and PM2.5.
-fn flags_beside(reading: &Reading, twice_medians: [Option<Exact>; 2]) -> Flags {
-    let mut flags = Flags::NO_NEIGHBOURS;
-    for (value, twice) in [reading.pm10, reading.pm25].into_iter().zip(twice_medians) {
-        let Some((value, twice)) = value.zip(twice) else { continue };
-        let compared = compared(reading.sensor_type, value, twice);
-        flags = flags.difference(Flags::NO_NEIGHBOURS).union(compared);
-    }
-    flags
-}
-
-/// The flag of a value beside twice the median of its neighbours.
-fn compared(model: Option<SensorType>, value: Decimal, twice_median: Exact) -> Flags {
-    let is_of = |limits: &&Limits| {
-        model.is_some_and(|model| model.as_str().eq_ignore_ascii_case(limits.model))
-    };
-    let Some(Limits { above, below, .. }) = LIMITS.iter().find(is_of) else { return Flags::NONE };
-    // Both sides of (c + 1) / (N + 1) = limit / 100, times 200 · (N + 1).
-    let own = Exact::of(value).plus(Exact::whole(1)).times(200);
-    let others = twice_median.plus(Exact::whole(2));
-    if own > others.times(*above) {
-        Flags::ABOVE_NEIGHBOURS
-    } else if own < others.times(*below) {
-        Flags::BELOW_NEIGHBOURS
-    } else {
-        Flags::NONE
-    }
 }
 
 /// The values of one pollutant in order, and the place in that order of each reading that has one:

@@ -34,7 +34,7 @@ use aqi::{Decimal, Pollutant};
 use jiff::{SignedDuration, Timestamp};
 use store::{Flags, Reading, Sensor, Window};
 
-use crate::neighbours::Neighbours;
+use crate::neighbours::{Limits, Neighbours};
 
 /// The version of the rule.
 pub const RULE_VERSION: u32 = 1;
@@ -106,7 +106,7 @@ impl Plausibility {
     /// Of the [`DAYS`] days until a moment: `days` are means of the sensor's UTC days, `around`
     /// those of the sensors around it. Readings of other times and averaging periods are ignored,
     /// the order does not matter, and of several of a sensor and a day the last one is taken.
-    pub fn of(days: &[Reading], around: &[Reading], until: Timestamp) -> Self {
+    pub fn of(days: &[Reading], around: &[Reading], until: Timestamp, limits: &Limits) -> Self {
         let span = SignedDuration::from_hours(DAYS * 24);
         let from = until.saturating_sub(span).unwrap_or(Timestamp::MIN);
         let is_of_span = |reading: &&Reading| {
@@ -124,7 +124,7 @@ impl Plausibility {
         for reading in days.into_values().filter(|reading| is_valid(reading)) {
             let flags = reading.flags();
             let beside = others.get(&reading.timestamp).into_iter().flat_map(BTreeMap::values);
-            let beside = Neighbours::of(reading, beside.copied());
+            let beside = Neighbours::of(reading, beside.copied(), limits);
             found.valid_days += 1;
             found.faulty_days += usize::from(FAULTS.iter().any(|flag| flags.contains(*flag)));
             found.deviating_days +=

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use airshed_common::feed_status::{FeedStatus, Trouble};
 use airshed_common::{Clock, reason};
+use airshed_history::Flagging;
 use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 use store::{Network, Reading, Window};
@@ -40,6 +41,8 @@ pub struct Collector {
     pub destination: Box<dyn Destination>,
     /// What makes means of the readings there, if they are samples.
     pub means: Option<Arc<LiveMeans>>,
+    /// The flags that are computed.
+    pub flagging: Flagging,
     /// The retention period of readings; `None`: for ever.
     pub retention: Option<Retention>,
     /// How failed fetches are retried.
@@ -336,6 +339,7 @@ impl Collector {
         let mut parsed = parsed
             .unwrap_or_else(|panic| Err(BrokenFeed { offset: 0, reason: panic.to_string() }))?;
         parsed.readings.iter_mut().for_each(|reading| reading.sensor.network = self.network);
+        self.flagging.only_computed(&mut parsed.readings);
         check(&parsed, now)?;
         if let Some(retention) = &mut self.retention {
             retention.note(&parsed.readings);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use airshed::backfill::{self, Archive, Backfilled, Files, PUBLIC, Step};
 use airshed::source::Source;
-use airshed::{Clock, control, reason};
+use airshed::{Clock, Flagging, control, reason};
 use clap::Args;
 use indicatif::ProgressBar;
 use jiff::ToSpan;
@@ -20,6 +20,7 @@ use super::feed_flags::check_contact;
 use super::files::{self, interrupted};
 use super::logging::Logging;
 use super::output::say;
+use super::quality_flags::QualityFlags;
 use super::store_flags::StoreFlags;
 use super::target::Target;
 use super::{Failure, bad_call, wall_clock};
@@ -78,6 +79,8 @@ pub(super) struct Backfill {
     /// again if it has changed since, and the folder can be a SOURCE.
     #[arg(long, value_name = "DIR")]
     copies: Option<PathBuf>,
+    #[command(flatten)]
+    flags: QualityFlags,
     #[command(flatten)]
     store: StoreFlags,
     #[command(flatten)]
@@ -145,6 +148,7 @@ impl Backfill {
             countries: ask.query.countries,
             area: ask.query.area,
             windows,
+            flagging: self.flags.flagging(),
             network: self.network,
             record: record_of(&self.store),
             again: true,
@@ -290,6 +294,7 @@ impl CatchUpFlags {
         store: Arc<dyn Store>,
         flags: &StoreFlags,
         contact: Option<&str>,
+        flagging: Flagging,
         clock: Clock,
         stop: CancellationToken,
     ) -> Result<Option<impl Future<Output = ()> + Send + use<>>, Failure> {
@@ -303,6 +308,7 @@ impl CatchUpFlags {
             countries: Vec::new(),
             area: None,
             windows: vec![Window::Hour, Window::Day24, Window::Day],
+            flagging,
             network: Network::SENSOR_COMMUNITY,
             record: record_of(flags),
             again: false,

@@ -8,6 +8,7 @@ use airshed::demo::network::Network;
 use airshed::demo::{self, FEED_PATH};
 use airshed::events::Events;
 use airshed::feed_status::FeedStatus;
+use airshed::neighbours::Limits;
 use airshed::networks::{Networks, Terms};
 use airshed::push::{Receiver, Writer};
 use airshed::schedule::{Schedule, Spread};
@@ -30,6 +31,7 @@ use super::logging::Logging;
 use super::metrics::{Measuring, MetricsFlags};
 use super::networks::NetworkFlags;
 use super::push::{PushFlags, Pushing};
+use super::quality_flags::{LimitFlags, QualityFlags};
 use super::settings::{HttpFlags, JobFlags, WorkerFlags};
 use super::store_flags::StoreFlags;
 use super::target::Target;
@@ -85,8 +87,12 @@ impl Serve {
         let networks = self.networks.networks();
         self.feed.warn_of_unknown_terms(&networks);
         let days = self.feed.days_of_samples(grace);
-        let pushing = pushing.map(|pushing| pushing.start(&store, &networks, days, &clock));
-        let mut parts = Parts { store, clock, status: Some(status), networks, events, pushing };
+        let flagging = self.feed.flagging();
+        let limits = flagging.limits.clone();
+        let pushing =
+            pushing.map(|pushing| pushing.start(&store, &networks, days, flagging, &clock));
+        let mut parts =
+            Parts { store, clock, status: Some(status), networks, events, pushing, limits };
         let daemons = Inside { jobs: &self.jobs, http: &self.http, worker: &self.worker };
         parts.serve_and_work(&mut tasks, &self.store, daemons, measuring, listener).await?;
         tasks.add_control(&self.store, &parts.store, &parts.networks, "serve");
@@ -95,7 +101,10 @@ impl Serve {
             let (store, clock) = (Arc::clone(&parts.store), parts.clock.clone());
             let contact = self.feed.contact();
             let catch_up = &self.catch_up;
-            let task = catch_up.task(store, &self.store, contact, clock, stop.clone())?;
+            let task = {
+                let flagging = self.feed.flagging();
+                catch_up.task(store, &self.store, contact, flagging, clock, stop.clone())?
+            };
             task.into_iter().for_each(|task| tasks.add("catch-up", task));
         }
         for Collecting { collector, schedule, spread } in collectors {
@@ -128,6 +137,8 @@ pub(super) struct Demo {
     #[command(flatten)]
     push: PushFlags,
     #[command(flatten)]
+    flags: QualityFlags,
+    #[command(flatten)]
     worker: WorkerFlags,
     #[command(flatten)]
     metrics: MetricsFlags,
@@ -157,7 +168,10 @@ impl Demo {
             networks.with(pushing.network, Terms::new("sensors that push to this demo", None))
         };
         let networks = Arc::new(pushing.iter().fold(Networks::default(), own));
-        let pushing = pushing.map(|pushing| pushing.start(&opened, &networks, u32::MAX, &clock));
+        let flagging = self.flags.flagging();
+        let limits = flagging.limits.clone();
+        let pushing =
+            pushing.map(|pushing| pushing.start(&opened, &networks, u32::MAX, flagging, &clock));
         let mut parts = Parts {
             store: opened,
             clock: clock.clone(),
@@ -165,6 +179,7 @@ impl Demo {
             networks,
             events,
             pushing,
+            limits,
         };
         let mut tasks = Tasks::new(stop.clone());
 
@@ -289,6 +304,8 @@ pub(super) struct Serving {
     #[command(flatten)]
     http: HttpFlags,
     #[command(flatten)]
+    limits: LimitFlags,
+    #[command(flatten)]
     metrics: MetricsFlags,
     #[command(flatten)]
     logging: Logging,
@@ -297,6 +314,7 @@ pub(super) struct Serving {
 impl Serving {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
         let _exporting = self.logging.start("server")?;
+        let limits = self.limits.limits();
         let measuring = self.metrics.start("server").await?;
         let (stop, clock) = (stop_on_signals()?, wall_clock());
         let listener = self.http.listen().await?;
@@ -322,7 +340,9 @@ impl Serving {
         let watch = measuring.watch(&mut tasks, Some(&store), queues, &clock);
         let networks = self.networks.networks();
         tasks.add_control(&self.store, &store, &networks, "server");
-        let server = self.http.server(&self.store, store, job_backend, watch, clock, networks)?;
+        let mut server =
+            self.http.server(&self.store, store, job_backend, watch, clock, networks)?;
+        server.neighbours = limits;
         HttpFlags::announce(&listener)?;
         tasks.add("server", server::run(server, listener, stop));
         tasks.run().await
@@ -377,6 +397,7 @@ struct Parts {
     networks: Arc<Networks>,
     events: Events,
     pushing: Option<(Receiver, Writer)>,
+    limits: Limits,
 }
 
 /// A store that publishes an event for every put.
@@ -422,6 +443,7 @@ impl Parts {
         let mut server = http.server(flags, shown, job_backend, watch, clock, networks)?;
         server.feed = self.status.clone();
         server.events = Some(self.events.clone());
+        server.neighbours = self.limits.clone();
         if let Some((receiver, writer)) = self.pushing.take() {
             server.push = Some(Arc::new(receiver));
             tasks.add("writer", writer.run(tasks.stop.clone()));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use airshed::Clock;
 use airshed::Destination;
+use airshed::Flagging;
 use airshed::collector::{Backoff, Collector};
 use airshed::feed_status::FeedStatus;
 use airshed::means::{LEAST_DAYS, LiveMeans};
@@ -16,6 +17,7 @@ use clap::Args;
 use jiff::SignedDuration;
 use store::{Network, Store, Window};
 
+use super::quality_flags::QualityFlags;
 use super::store_flags::Retention;
 use super::{Failure, bad_call};
 
@@ -71,6 +73,8 @@ pub(super) struct FeedFlags {
         value_parser = clap::value_parser!(u32).range(i64::from(LEAST_DAYS)..)
     )]
     keep_samples: Option<u32>,
+    #[command(flatten)]
+    flags: QualityFlags,
 }
 
 /// A feed, and the averaging period of its values if that is given.
@@ -162,7 +166,12 @@ impl FeedFlags {
     ) -> Option<Arc<LiveMeans>> {
         let days = self.days_of_samples(grace);
         let means = || LiveMeans::new(Arc::clone(store), self.feed_network, days);
-        self.has_samples().then(|| Arc::new(means()))
+        self.has_samples().then(|| Arc::new(means().with_flagging(self.flagging())))
+    }
+
+    /// Which flags are computed.
+    pub(super) fn flagging(&self) -> Flagging {
+        self.flags.flagging()
     }
 
     /// For how many days samples are kept.
@@ -193,6 +202,7 @@ impl FeedFlags {
             let mut collector =
                 collector(source, Some(window), contact, destination(), clock, status)?;
             collector.network = self.feed_network;
+            collector.flagging = self.flagging();
             collector.retention =
                 self.keep().readings.map(|keep| retention::Retention::new(keep + grace));
             collector.means = means.filter(|_| window == Window::FiveMinutes).cloned();
@@ -276,12 +286,14 @@ pub(super) fn collector(
     let fetcher = Box::new(Fetcher::new(feed, contact)?);
     let backoff = Backoff::default();
     let (network, means, retention) = (Network::default(), None, None);
+    let flagging = Flagging::default();
     Ok(Collector {
         fetcher,
         window,
         network,
         destination,
         means,
+        flagging,
         retention,
         backoff,
         clock,

@@ -71,10 +71,10 @@ impl Import {
     }
 }
 
-type Input = (Box<dyn io::Read + Send>, u64);
+pub(super) type Input = (Box<dyn io::Read + Send>, u64);
 
 /// A file, and its length if known.
-fn open(path: &Path) -> Result<Input, Failure> {
+pub(super) fn open(path: &Path) -> Result<Input, Failure> {
     if path == Path::new("-") {
         return Ok((Box::new(io::stdin()), 0));
     }

@@ -92,7 +92,11 @@ fn flags() -> String {
                 true => "quality=plausible leaves it out",
                 false => "it only informs",
             };
-            text += &format!("{name}\n    {meaning}\n    {worth}\n");
+            let stored = match Flags::STORED.contains(flag) {
+                true => "stored when a mean is made: --flags of the commands that do so",
+                false => "follows from the reading itself",
+            };
+            text += &format!("{name}\n    {meaning}\n    {worth}\n    {stored}\n");
         }
     }
     text

@@ -12,12 +12,14 @@ mod loadtest;
 mod logging;
 mod metrics;
 mod migrate;
+mod neighbour_limits;
 mod networks;
 mod output;
 #[cfg(feature = "aws")]
 mod provision;
 mod publish;
 mod push;
+mod quality_flags;
 mod retention;
 mod settings;
 mod store_flags;
@@ -124,6 +126,11 @@ enum Command {
     #[cfg(not(feature = "aws"))]
     #[command(hide = true)]
     Provision(LeftOut),
+    /// Print the limits of sensor types beside their neighbours, from daily means, as a file for
+    /// --neighbour-limits: the 1st and the 99th percentile of each type.
+    ///
+    /// Example: airshed export --window day --columns all | airshed neighbour-limits - > limits.csv
+    NeighbourLimits(neighbour_limits::NeighbourLimits),
     /// Compute the air-quality index of given concentrations.
     ///
     /// Example: airshed index uk_daqi PM2.5=11.5 PM10=20
@@ -188,6 +195,7 @@ pub(crate) fn main() -> ExitCode {
             Command::Provision(provision) => provision.run().await,
             #[cfg(not(feature = "aws"))]
             Command::Cost(_) | Command::Provision(_) => Err(bad_call(left_out::AWS)),
+            Command::NeighbourLimits(limits) => limits.run(),
             Command::Index(index) => index.run(),
         }
     });

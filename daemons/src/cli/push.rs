@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use airshed::Clock;
 use airshed::means::LiveMeans;
 use airshed::networks::Networks;
 use airshed::push::{self, Places, Receiver, Tokens, Writer};
+use airshed::{Clock, Flagging};
 use clap::Args;
 use store::{Network, Store};
 
@@ -81,6 +81,7 @@ impl Pushing {
         store: &Arc<dyn Store>,
         networks: &Networks,
         days: u32,
+        flagging: Flagging,
         clock: &Clock,
     ) -> (Receiver, Writer) {
         let Self { tokens, places, network } = self;
@@ -90,7 +91,8 @@ impl Pushing {
                  them"
             );
         }
-        let means = Arc::new(LiveMeans::new(Arc::clone(store), network, days));
+        let means =
+            Arc::new(LiveMeans::new(Arc::clone(store), network, days).with_flagging(flagging));
         push::receiver(tokens, places, network, Arc::clone(store), means, Arc::clone(clock))
     }
 }

@@ -196,6 +196,7 @@ impl HttpFlags {
             networks,
             index,
             window,
+            neighbours: Default::default(),
         })
     }
 

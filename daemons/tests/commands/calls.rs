@@ -158,6 +158,10 @@ const WRONG: &[(&[&str], &str)] = &[
     (&["provision", "up"], "--contact"),
     (&["provision", "up", "--contact", "a@example.org", "--servers", "2"], "--balancer"),
     (&["provision", "tables", "--queue", "kafka:x"], "--queue"),
+    (&["collect", "--flags", "stuck,coarse"], "--flags"),
+    (&["collect", "--neighbour-limits", "page.html"], "--neighbour-limits"),
+    (&["server", "--neighbour-limits", "nowhere"], "--neighbour-limits"),
+    (&["backfill", "--flags", "", "--from", "2026-01-01", "--to", "2026-01-01"], "--flags"),
 ];
 
 /// A call that is right where the world is not, and what the answer has to name.
@@ -182,6 +186,8 @@ const FAILING: &[(&[&str], &str)] = &[
     (&["import", "--data", "new", "page.html"], "page.html: a page of HTML"),
     (&["import", "--data", "new", "bad.csv"], "bad.csv: 1 rows read: 0 stored, 1 refused"),
     (&["collect", "--once", "--feed", "file:nowhere/data.24h.json"], "nowhere/data.24h.json"),
+    (&["neighbour-limits", "nowhere.csv"], "nowhere.csv"),
+    (&["neighbour-limits", "page.html"], "page.html: a page of HTML"),
     (&["index", "--batch"], "standard"),
     (&["cost", "--prices", "nowhere.json"], "--prices nowhere.json"),
     (&["cost", "--measured", "http://127.0.0.1:1"], "http://127.0.0.1:1"),
@@ -254,6 +260,8 @@ const VARIABLES: &[(&str, &str)] = &[
     ("AIRSHED_CONTACT", " "),
     ("AIRSHED_KEEP_READINGS", "ever"),
     ("AIRSHED_KEEP_SAMPLES", "1"),
+    ("AIRSHED_FLAGS", "coarse"),
+    ("AIRSHED_NEIGHBOUR_LIMITS", "nowhere"),
     ("AIRSHED_PUSH_TOKENS", "nowhere"),
     ("AIRSHED_PUSH_NETWORK", "My School"),
     ("AIRSHED_PUSH_PLACES", "nowhere"),

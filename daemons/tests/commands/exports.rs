@@ -41,13 +41,13 @@ fn an_export_is_of_the_readings_that_its_flags_select() {
     for hour in 0..=23 {
         rows += &format!("7,SDS011,0,1h,2026-01-05T{hour:02}:00:00Z,{},5\n", 10 + hour);
     }
-    rows += "8,PMS5003,1,day,2026-01-05T00:00:00Z,0,0\n";
+    rows += "8,SPS30,1,day,2026-01-05T00:00:00Z,0,0\n";
     fs::write(folder.join("rows.csv"), rows).unwrap();
     assert!(airshed(&["import", "rows.csv"]).current_dir(folder).status().unwrap().success());
     let (indoor, hour) = ("8,2026-01-05T00:00:00Z,0\n", "7,2026-01-05T00:00:00Z,10\n");
     assert_eq!(export(folder, &["--window", "day"]), indoor);
     assert_eq!(export(folder, &["--indoor", "true"]), indoor);
-    assert_eq!(export(folder, &["--sensor-type", "PMS5003"]), indoor);
+    assert_eq!(export(folder, &["--sensor-type", "SPS30"]), indoor);
     assert_eq!(export(folder, &["--limit", "1"]), hour);
     assert_eq!(export(folder, &["--quality", "plausible", "--window", "day"]), "");
     assert_eq!(export(folder, &["--alarm", "confirmed", "--min-aqi", "10"]), "");
@@ -68,6 +68,44 @@ fn each_flag_is_listed_with_its_meaning() {
             true => "quality=plausible leaves it out",
             false => "it only informs",
         };
-        assert!(listed.contains(&format!("{name}\n    {meaning}\n    {worth}\n")), "{listed}");
+        let stored = match store::Flags::STORED.contains(flag) {
+            true => "stored when a mean is made",
+            false => "follows from the reading itself",
+        };
+        let expected = format!("{name}\n    {meaning}\n    {worth}\n    {stored}");
+        assert!(listed.contains(&expected), "{listed}");
+    }
+}
+
+#[test]
+fn limits_of_models_are_made_of_exported_daily_means() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let mut rows = "sensor_id,window,timestamp,P2,sensor_type,loc_lat,loc_long,hours\n".to_owned();
+    for day in 0..1001 {
+        // c + 1 from 5.00 to 15.00 beside N + 1 = 10: ratios in steps of 0.001.
+        let end = "2020-01-01".parse::<jiff::civil::Date>().unwrap();
+        let end = end.checked_add(jiff::Span::new().days(day)).unwrap();
+        let own = 400 + day;
+        rows +=
+            &format!("1,day,{end}T00:00:00Z,{}.{:02},SPS30,57.1,-2.1,24\n", own / 100, own % 100);
+        for other in 2..5 {
+            rows += &format!("{other},day,{end}T00:00:00Z,9,SDS011,57.1,-2.1,24\n");
+        }
+    }
+    std::fs::write(path("rows.csv"), rows).unwrap();
+    let data = path("data");
+    let imported = airshed(&["import", "--data", &data, &path("rows.csv")]).output().unwrap();
+    assert!(imported.status.success());
+    for format in ["csv", "parquet"] {
+        let file = path(&format!("days.{format}"));
+        let columns = ["--columns", "all", "--window", "day", "--format", format];
+        let call = [&["export", "--data", &data, "--output", &file], columns.as_slice()].concat();
+        assert!(airshed(&call).output().unwrap().status.success());
+        let done = airshed(&["neighbour-limits", &file]).output().unwrap();
+        assert!(done.status.success(), "{}", text(&done.stderr));
+        // The percentiles of the 1,001 ratios.
+        assert_eq!(text(&done.stdout), "model,below,above\nSDS011,0.5,2\nSPS30,0.51,1.49\n");
+        assert!(text(&done.stderr).contains("SPS30: 1001 values"), "{}", text(&done.stderr));
     }
 }

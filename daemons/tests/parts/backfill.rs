@@ -11,7 +11,7 @@ use std::time::Duration;
 use airshed::Destination;
 use airshed::backfill::{self, Archive, Backfill, Backfilled, Files, Step};
 use airshed_history::archive::Report;
-use airshed_history::{Carried, Day, neighbours};
+use airshed_history::{Carried, Day, Flagging, neighbours};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::service::service_fn;
@@ -70,6 +70,7 @@ fn plan(archive: Archive, folder: &Path, count: i64) -> Backfill {
         countries: Vec::new(),
         area: None,
         windows: vec![Window::Hour, Window::Day24, Window::Day],
+        flagging: Flagging::default(),
         network: Network::SENSOR_COMMUNITY,
         record: Some((folder.to_owned(), "a store".to_owned())),
         again: false,
@@ -436,6 +437,16 @@ async fn filters_choose_files_and_readings() {
     two.iter_mut().for_each(|reading| reading.stored_flags = Flags::NONE);
     same(stored, two);
     assert_eq!(done.files, 4);
+    // Only the flags that are wanted are computed.
+    let computed = Flags::BELOW_NEIGHBOURS.union(Flags::STUCK);
+    let flagging = Flagging { computed, ..Flagging::default() };
+    let (stored, _) = asked(Backfill { flagging, ..base.clone() }).await;
+    let mut wanted = only(|_| true);
+    assert!(wanted.iter().any(|reading| reading.flags().contains(Flags::NO_NEIGHBOURS)));
+    for reading in &mut wanted {
+        reading.stored_flags = reading.stored_flags.intersection(computed);
+    }
+    same(stored, wanted);
     let types = Files { types: vec!["sps30".to_owned()], ..Files::default() };
     let (stored, done) = asked(Backfill { files: types, ..base.clone() }).await;
     assert_eq!((stored.len(), done.files, done.without_files), (0, 0, 2));

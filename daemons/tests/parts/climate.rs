@@ -80,6 +80,7 @@ async fn temperature_and_humidity_stand_beside_the_particulates_of_their_locatio
         countries: Vec::new(),
         area: None,
         windows: vec![Window::Hour, Window::Day],
+        flagging: Default::default(),
         network: Network::SENSOR_COMMUNITY,
         record: None,
         again: false,

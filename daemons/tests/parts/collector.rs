@@ -262,6 +262,7 @@ async fn no_day_is_lost_to_an_outage_that_ends_within_it() {
             network: store::Network::default(),
             destination: Box::new(store.clone() as Arc<dyn Store>),
             means: None,
+            flagging: Default::default(),
             retention: None,
             backoff: Backoff::default(),
             clock: clock.clone(),

@@ -14,7 +14,7 @@ use airshed::means::{LiveMeans, Made};
 use airshed::source::{Fetch, FetchError, Fetched, Source};
 use airshed_history::archive::{self, Report, Row, Station};
 use airshed_history::climate::Locations;
-use airshed_history::{Carried, Day, Fixed, neighbours};
+use airshed_history::{Carried, Day, Fixed, Flagging, neighbours};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::HeaderMap;
@@ -170,6 +170,11 @@ impl Fetch for Files {
 
 /// Collects a file at each of the times, as a process that starts then.
 async fn collect(store: &Arc<dyn Store>, files: &[(i64, String)]) {
+    collect_with(store, files, Flagging::default()).await;
+}
+
+async fn collect_with(store: &Arc<dyn Store>, files: &[(i64, String)], flagging: Flagging) {
+    let means = LiveMeans::new(Arc::clone(store), Network::default(), 7);
     let now = Arc::new(AtomicI64::new(0));
     let clock = Arc::clone(&now);
     let texts = files.iter().map(|(_, file)| file.clone()).collect();
@@ -179,7 +184,8 @@ async fn collect(store: &Arc<dyn Store>, files: &[(i64, String)]) {
         window: Window::FiveMinutes,
         network: Network::default(),
         destination: Box::new(Arc::clone(store)),
-        means: Some(Arc::new(LiveMeans::new(Arc::clone(store), Network::default(), 7))),
+        means: Some(Arc::new(means.with_flagging(flagging.clone()))),
+        flagging,
         retention: None,
         backoff: Backoff { attempts: 1, first: Duration::ZERO, longest: Duration::ZERO },
         clock: Arc::new(move || Timestamp::from_second(clock.load(Relaxed)).unwrap()),
@@ -341,6 +347,17 @@ async fn temperature_and_humidity_of_the_feed_become_those_of_means() {
         }
         same(stored(&*store, &MEANS).await, expected.clone());
     }
+    // Only the flags that are wanted are computed.
+    let store: Arc<dyn Store> = Arc::new(Memory::new());
+    let flagging = Flagging { computed: Flags::HUMID, ..Flagging::default() };
+    collect_with(&store, &files(&samples, 2, |_| 0), flagging).await;
+    let flags = expected.iter().fold(Flags::NONE, |all, mean| all.union(mean.stored_flags));
+    assert!(flags.contains(Flags::HUMID.union(Flags::NO_NEIGHBOURS)));
+    let mut only = expected;
+    only.iter_mut().for_each(|mean| {
+        mean.stored_flags = mean.stored_flags.intersection(Flags::HUMID);
+    });
+    same(stored(&*store, &MEANS).await, only);
 }
 
 /// A store that fails some puts, before or after they are done.

@@ -218,3 +218,31 @@ async fn what_is_no_sensor_of_this_server_has_no_page() {
     let empty = Rig::start(Options::default()).await;
     assert_eq!(empty.get("/api/sensors/1").await.status(), 404);
 }
+
+#[tokio::test]
+async fn a_sensor_that_fell_silent_loses_its_stars() {
+    let rig = rig().await;
+    let stars = async |sensor: u64| {
+        let known = json(rig.get(&format!("/api/sensors/{sensor}")).await).await;
+        (known["plausibility"]["stars"].clone(), known["plausibility"]["validDays"].clone())
+    };
+    assert_eq!(stars(2).await, (value!(5), value!(60)));
+    // Others go on.
+    for (later, expected) in [
+        (15, (value!(4), value!(45))),
+        (35, (value!(3), value!(25))),
+        (45, (Value::Null, value!(15))),
+    ] {
+        let mut day = days(1, 1, "14").remove(0);
+        day.timestamp += SignedDuration::from_hours(24 * later + 10);
+        day.window = Window::Day24;
+        rig.store.put(&[day]).await.unwrap();
+        assert_eq!(stars(2).await, expected, "{later} days later");
+    }
+    let known = json(rig.get("/api/sensors/2").await).await;
+    assert_eq!(
+        known["plausibility"]["reason"],
+        "unknown: 15 of the last 60 days are valid; 20 are needed"
+    );
+    assert_eq!(known["last"], "2026-02-01T00:00:00Z");
+}

@@ -166,6 +166,7 @@ impl Rig {
             networks: Arc::clone(&options.networks),
             index: options.index,
             window: options.window,
+            neighbours: Default::default(),
         };
         let server = tokio::spawn(run(server, listener, stop.clone()));
         if options.workers > 0 {
@@ -266,6 +267,7 @@ pub(super) fn collector(url: &str, store: Arc<dyn Store>) -> Collector {
         fetcher,
         destination: Box::new(store),
         means: None,
+        flagging: Default::default(),
         retention: None,
         backoff: Backoff { attempts: 8, first, longest },
         clock: clock(),

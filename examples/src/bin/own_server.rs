@@ -38,6 +38,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         networks: Arc::default(), // Sensor.Community's data, with its terms
         index: store::AqiStandard::DEFAULT,
         window: None, // of any averaging period
+        neighbours: Default::default(),
     };
     let running = tokio::spawn(server::run(parts, listener, stop.clone()));
 

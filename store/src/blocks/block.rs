@@ -169,7 +169,7 @@ impl Block {
                 for row in run * RUN..self.len().min(run * RUN + RUN) {
                     let of_station = self.stations.flags(numbers[row % RUN] as usize);
                     let cells = [self.pm10.in_run(&pm10, row), self.pm25.in_run(&pm25, row)];
-                    let flags = Flags::with_values(of_station, cells);
+                    let flags = of_station.with_values(cells);
                     if flags.union(self.flags_of_mean(row)).intersects(Flags::IMPLAUSIBLE) {
                         found.push(row as u32); // a block's rows are few
                     }

@@ -63,7 +63,9 @@ impl<'a> Row<'a> {
     /// The quality flags of the reading.
     pub fn flags(&self) -> Flags {
         let (stations, number) = self.station();
-        Flags::with_values(stations.flags(number), [self.pm10(), self.pm25()])
+        stations
+            .flags(number)
+            .with_values([self.pm10(), self.pm25()])
             .union(self.block.flags_of_mean(self.row))
     }
 

@@ -13,7 +13,8 @@ use super::decimals::{Cell, Decimals, Run};
 use super::frame::{ESSENTIAL, Frame, Writer, encoding, newer};
 use super::integers::{ABSENT, Integers, Numbers, RUN};
 use crate::csv::StationText;
-use crate::{Error, Flags, Network, Reading, Sensor, SensorType};
+use crate::flags::StationFlags;
+use crate::{Error, Network, Reading, Sensor, SensorType};
 
 /// A sensor at a location.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +72,7 @@ pub(crate) struct Stations {
     altitudes: Decimals,
     indoor: Integers,
     exact: Integers,
-    flags: OnceLock<Box<[Flags]>>,
+    flags: OnceLock<Box<[StationFlags]>>,
     text: OnceLock<StationText>,
 }
 
@@ -277,10 +278,10 @@ impl Stations {
         }
     }
 
-    /// The flags of all of a station's readings.
-    pub(crate) fn flags(&self, number: usize) -> Flags {
+    /// What the flags of a station's readings owe to it.
+    pub(crate) fn flags(&self, number: usize) -> StationFlags {
         let flags = self.flags.get_or_init(|| {
-            (0..self.count).map(|number| Flags::of_station(&self.get(number))).collect()
+            (0..self.count).map(|number| StationFlags::of(&self.get(number))).collect()
         });
         flags[number]
     }
@@ -302,7 +303,7 @@ impl Stations {
             + integers.iter().map(|column| column.memory_bytes()).sum::<usize>()
             + decimals.iter().map(|column| column.memory_bytes()).sum::<usize>()
             + self.kinds.len() * size_of::<SensorType>()
-            + self.count * (size_of::<Flags>() + StationText::TYPICAL_BYTES)
+            + self.count * (size_of::<StationFlags>() + StationText::TYPICAL_BYTES)
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {

@@ -72,8 +72,14 @@ pub(super) fn models(names: &[&str]) -> SensorTypes {
 /// A reading of any kind.
 pub fn any_reading() -> impl Strategy<Value = Reading> {
     let number = || proptest::option::of(any_decimal());
-    let kind =
-        proptest::sample::select(vec!["SDS011", "sds011", "PPD42NS", "DHT22", "SEN5X (a+b)/c.d"]);
+    let kind = proptest::sample::select(vec![
+        "SDS011",
+        "sds011",
+        "PMS5003",
+        "PPD42NS",
+        "DHT22",
+        "SEN5X (a+b)/c.d",
+    ]);
     let country = proptest::sample::select(vec!["DE", "FR", "XK", "GB"]);
     (
         (any_sensor(), proptest::sample::select(Window::KEPT.to_vec()), any_second()),

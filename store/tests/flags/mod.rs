@@ -8,6 +8,9 @@ use proptest::prelude::*;
 /// By the table in README, with decimals.
 fn obvious(reading: &Reading) -> Vec<&'static str> {
     let counts = reading.sensor_type.is_some_and(|kind| kind.counts_particles());
+    let is_whole = reading.sensor_type.is_some_and(|kind| {
+        ["HPM", "PMS"].iter().any(|family| kind.as_str().to_uppercase().starts_with(family))
+    });
     let values = [reading.pm10, reading.pm25];
     let any = |is: &dyn Fn(Decimal) -> bool| values.into_iter().flatten().any(is);
     let reaches = |value: Option<Decimal>, limit: i64| value.is_some_and(|v| v >= limit.into());
@@ -18,7 +21,7 @@ fn obvious(reading: &Reading) -> Vec<&'static str> {
     };
     let of_values = [
         ("saturated", reaches(values[0], 1900) || reaches(values[1], 900)),
-        ("zero", any(&|value| value.is_zero())),
+        ("zero", !is_whole && any(&|value| value.is_zero())),
         ("negative", any(&|value| value < Decimal::ZERO)),
         ("inverted", matches!(values, [Some(ten), Some(small)] if small > ten)),
         (

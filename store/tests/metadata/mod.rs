@@ -137,7 +137,7 @@ async fn a_file_contains_its_metadata_where_there_is_a_place() {
         "# Networks: sensor.community, my-school, other\n",
         "# Query: country=DE,FR\n",
         "# Left out: readings with any of the flags zero, stuck\n",
-        "# Flag zero: a value is zero, or 5 % of the samples are\n",
+        "# Flag zero: a value is zero, or 5 % of the samples are; not of models with whole numbers\n",
         "# From: 2020-06-11T00:00:00Z\n",
         "# Particulate matter only: no O3, NO2, SO2.\n",
     ] {

@@ -6,7 +6,8 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use airshed_history::archive::Report;
-use airshed_history::{Day, neighbours};
+use airshed_history::climate::Locations;
+use airshed_history::{Day, Readings, neighbours};
 use aqi::Decimal;
 use jiff::civil::{Date, DateTime};
 use jiff::{Timestamp, ToSpan};
@@ -34,14 +35,16 @@ pub(crate) fn sensor_days(folder: &Path) -> Result<BTreeMap<Date, Vec<Reading>>,
             }
         }
     }
-    let mut days = BTreeMap::new();
+    let (mut days, mut climates) = (BTreeMap::new(), Locations::default());
     for (date, paths) in files {
         let (mut day, mut report) = (Day::new(date), Report::default());
         for path in paths {
             let file = File::open(&path).map_err(|error| named(&path, &error))?;
             day.read(file, &path.to_string_lossy(), &mut report)?;
         }
-        let mut readings = day.finish(None).readings;
+        let Readings { mut readings, climate, .. } = day.finish(None);
+        climates.add(&climate);
+        climates.set(&mut readings);
         readings.retain(|reading| reading.window == Window::Day);
         neighbours::flag(&mut readings);
         let is_sds011 = |reading: &Reading| {

@@ -6,6 +6,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use airshed_history::area::Statements;
+use airshed_history::neighbours::Limits;
 use airshed_history::plausibility::Plausibility;
 use aqi::Pollutant;
 use jiff::Timestamp;
@@ -14,7 +15,7 @@ use jiff::tz::TimeZone;
 use store::{AqiStandard, Flags, Reading, Window};
 
 use crate::data::{self, Stations, Values, index, median};
-use crate::tally::{Days, HIGH, Resampled, THRESHOLDS, Tally};
+use crate::tally::{Days, FOUR, HIGH, Resampled, THRESHOLDS, Tally, ratio};
 
 type Sensors = BTreeMap<Date, Vec<Reading>>;
 
@@ -38,6 +39,7 @@ pub(crate) fn of(
     let pooled = sofia.map(data::sofia).transpose()?;
     ranges(&mut text, &sensors, &official, pooled);
     stars(&mut text, &sensors, &official);
+    flags(&mut text, &sensors, &official);
     Ok(text)
 }
 
@@ -139,7 +141,7 @@ fn agreement(
         let found = days.resampled();
         let _ = write!(text, "| {name} | {} | {} |", found.days, found.whole.cases);
         for part in [|t: &Tally| t.same, |t: &Tally| t.within_one, |t: &Tally| t.same_band] {
-            let share = |tally: &Tally| crate::tally::ratio(part(tally), tally.cases);
+            let share = |tally: &Tally| ratio(part(tally), tally.cases);
             let _ = write!(text, " {} |", decimals(found.measure(share), 3));
         }
         for place in 0..THRESHOLDS.len() {
@@ -238,7 +240,7 @@ fn stars(text: &mut String, sensors: &Sensors, official: &BTreeMap<Date, Values>
         for reading in sensors.get(date).into_iter().flatten() {
             let Some(index) = reading.index() else { continue };
             let days = by_sensor.get(&reading.sensor).map(Vec::as_slice).unwrap_or_default();
-            let rated = Plausibility::of(days, &readings, begin).stars;
+            let rated = Plausibility::of(days, &readings, begin, &Limits::default()).stars;
             rows.entry(rated).or_default().on(*date).compare(index.get().into(), official);
         }
     }
@@ -247,13 +249,43 @@ fn stars(text: &mut String, sensors: &Sensors, official: &BTreeMap<Date, Values>
     for (stars, days) in rows.into_iter().rev() {
         let found = days.resampled();
         let stars = stars.map_or("unknown".to_owned(), |stars| stars.to_string());
-        let same = found.measure(|tally| crate::tally::ratio(tally.same, tally.cases));
+        let same = found.measure(|tally| ratio(tally.same, tally.cases));
         let _ = write!(text, "| {stars} | {} | {} |", found.days, found.whole.cases);
         let _ = write!(text, " {} |", decimals(same, 3));
         for place in [0, 1] {
             let _ = write!(text, " {} |", decimals(found.measure(|tally| tally.csi(place)), 2));
         }
         text.push('\n');
+    }
+}
+
+/// What the index of sensor-days with a flag, and without it, is worth; also of those of low data
+/// capture, which have none.
+fn flags(text: &mut String, sensors: &Sensors, official: &BTreeMap<Date, Values>) {
+    text.push_str(
+        "\n| flag | sensor-days | two or more off, with it | without it | alarms of 4 or more with \
+         it, right / false |\n",
+    );
+    text.push_str("| --- | --- | --- | --- | --- |\n");
+    for (flag, name) in Flags::NAMES {
+        let [mut with, mut without] = [Days::default(), Days::default()];
+        for (date, official) in official {
+            let Some(official) = index(*official) else { continue };
+            for reading in sensors.get(date).into_iter().flatten() {
+                let days = if reading.flags().contains(flag) { &mut with } else { &mut without };
+                let index = index([reading.pm10, reading.pm25]);
+                index.into_iter().for_each(|index| days.on(*date).compare(index, official));
+            }
+        }
+        let [with, without] = [with, without].map(|days| days.resampled());
+        if with.whole.cases == 0 {
+            continue;
+        }
+        let off = |tally: &Tally| ratio(tally.cases - tally.within_one, tally.cases);
+        let Tally { cases, hits, false_alarms, .. } = with.whole;
+        let (with, without) = (percent(&with, off), percent(&without, off));
+        let (right, wrong) = (hits[FOUR], false_alarms[FOUR]);
+        let _ = writeln!(text, "| `{name}` | {cases} | {with} | {without} | {right} / {wrong} |");
     }
 }
 

@@ -8,6 +8,9 @@ use store::AqiStandard;
 /// An alarm is an index of at least so much.
 pub(crate) const THRESHOLDS: [u32; 5] = [2, 3, 4, 7, 10];
 
+/// The place of 4 among them.
+pub(crate) const FOUR: usize = 2;
+
 /// The place of 7 among them.
 pub(crate) const HIGH: usize = 3;
 

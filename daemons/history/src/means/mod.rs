@@ -62,15 +62,11 @@ pub enum Source {
 }
 
 impl Source {
-    /// By model. It cannot be told from the values: the zeros of a failed fan are whole numbers too.
+    /// By model.
     pub fn of(model: SensorType) -> Self {
-        let starts = |family: &str| {
-            let start = model.as_str().get(..family.len());
-            start.is_some_and(|start| start.eq_ignore_ascii_case(family))
-        };
         match () {
             () if model.counts_particles() => Self::Counts,
-            () if starts("HPM") || starts("PMS") => Self::WholeNumbers,
+            () if model.publishes_whole_numbers() => Self::WholeNumbers,
             () => Self::Decimals,
         }
     }

@@ -7,6 +7,7 @@ mod area;
 mod climate;
 mod day;
 mod fixed;
+mod limits;
 mod means;
 mod model;
 mod neighbours;

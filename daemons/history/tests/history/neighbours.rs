@@ -1,6 +1,6 @@
 //! Flags of neighbours by their definition, every reading beside every other.
 
-use airshed_history::neighbours::{Neighbours, flag};
+use airshed_history::neighbours::{Limits, Neighbours, flag};
 use aqi::Decimal;
 use num_bigint::BigInt;
 use num_rational::BigRational;
@@ -116,15 +116,15 @@ fn the_neighbours_of_one_reading_and_their_medians() {
     let mut others =
         [(4, "8"), (2, "9.5"), (3, "12"), (5, "9.6")].map(|(n, v)| sds011(n, v, "-2.1"));
     others[0].pm10 = Some(20.into());
-    let beside = Neighbours::of(&sds011(1, "4", "-2.1"), &others);
+    let beside = Neighbours::of(&sds011(1, "4", "-2.1"), &others, &Limits::default());
     assert_eq!(beside.sensors, [2, 3, 4, 5].map(Sensor::from));
     assert_eq!(beside.medians, [None, Some("9.55".parse().unwrap())]);
     assert_eq!(beside.flags, Flags::BELOW_NEIGHBOURS);
-    let two = Neighbours::of(&sds011(4, "8", "-2.1"), &others[..3]);
+    let two = Neighbours::of(&sds011(4, "8", "-2.1"), &others[..3], &Limits::default());
     assert_eq!(two.sensors, [2, 3].map(Sensor::from), "the sensor itself is none");
     assert_eq!((two.medians, two.flags), ([None; 2], Flags::NO_NEIGHBOURS));
     let nowhere = Reading { latitude: None, ..sds011(1, "4", "-2.1") };
-    assert_eq!(Neighbours::of(&nowhere, &others), Neighbours::default());
+    assert_eq!(Neighbours::of(&nowhere, &others, &Limits::default()), Neighbours::default());
 }
 
 #[test]
@@ -315,7 +315,7 @@ proptest! {
         prop_assert!(unshuffled);
         // One reading by itself, with the medians that it is compared with.
         for reading in &readings {
-            let alone = Neighbours::of(reading, &readings);
+            let alone = Neighbours::of(reading, &readings, &Limits::default());
             prop_assert_eq!(alone.flags, obvious(reading, &readings));
             let is_among = |other: &&Reading| {
                 (other.window, other.timestamp) == (reading.window, reading.timestamp)

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use airshed_history::neighbours::Limits;
 use airshed_history::plausibility::{DAYS, Plausibility};
 use aqi::{Decimal, Pollutant};
 use jiff::{SignedDuration, Timestamp};
@@ -63,7 +64,7 @@ impl Beside {
     }
 
     fn stars(&self) -> Option<u8> {
-        Plausibility::of(&self.days, &self.around, until()).stars
+        Plausibility::of(&self.days, &self.around, until(), &Limits::default()).stars
     }
 }
 
@@ -112,7 +113,8 @@ fn the_limits_of_the_table_are_within() {
 
 #[test]
 fn the_reason_says_what_was_found_and_what_is_missing() {
-    let of = |given: Beside| Plausibility::of(&given.days, &given.around, until());
+    let of =
+        |given: Beside| Plausibility::of(&given.days, &given.around, until(), &Limits::default());
     let rated = of(Beside::new(60, "14", "10").with(2, Flags::ZERO));
     assert_eq!(
         rated.to_string(),
@@ -260,13 +262,13 @@ proptest! {
             let sensor = Sensor::from(2 + number as u64);
             around.extend(of_other.into_iter().map(|day| Reading { sensor, ..day }));
         }
-        let found = Plausibility::of(&days, &around, until());
+        let found = Plausibility::of(&days, &around, until(), &Limits::default());
         prop_assert_eq!(found.stars, obvious(&days, &around), "{}", found);
         let middle = rotated.min(days.len());
         days.rotate_left(middle);
         around.reverse();
         around.extend(days.iter().cloned()); // the sensor itself is not around it
-        prop_assert_eq!(Plausibility::of(&days, &around, until()), found.clone());
+        prop_assert_eq!(Plausibility::of(&days, &around, until(), &Limits::default()), found.clone());
         let counted = found.neighbours.iter().map(|(sensor, days)| (*sensor, *days));
         let counted: BTreeMap<_, _> = counted.collect();
         prop_assert!(counted.values().all(|days| (1..=found.valid_days).contains(days)));

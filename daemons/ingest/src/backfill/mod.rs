@@ -20,9 +20,9 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use airshed_history::Flagging;
 use airshed_history::archive::Report;
 use airshed_history::climate::Locations;
-use airshed_history::neighbours;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
@@ -56,6 +56,8 @@ pub struct Backfill {
     pub area: Option<Area>,
     /// The averaging periods: any of `1h`, `24h` and `day`.
     pub windows: Vec<Window>,
+    /// The flags that are computed.
+    pub flagging: Flagging,
     /// The sensors' network.
     pub network: Network,
     /// The folder of the record of what is done, and what the store is called there; `None`: all
@@ -499,8 +501,9 @@ impl Runner<'_> {
         if *files != Files::default() {
             return Ok(readings);
         }
+        let flagging = self.backfill.flagging.clone();
         let flagged = tokio::task::spawn_blocking(move || {
-            neighbours::flag(&mut readings);
+            flagging.limits.flag(&mut readings);
             readings
         });
         Ok(flagged.await?)
@@ -518,6 +521,7 @@ impl Runner<'_> {
             reading
         });
         let mut chosen: Vec<_> = placed.filter(|reading| wanted.matches(reading)).collect();
+        self.backfill.flagging.only_computed(&mut chosen);
         chosen.sort_by_cached_key(Position::of);
         chosen
     }

@@ -28,7 +28,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use airshed_history::climate::Locations;
-use airshed_history::{ClimateHour, Hours};
+use airshed_history::{ClimateHour, Flagging, Hours};
 use jiff::Timestamp;
 use store::{Error, Network, Query, Reading, Sensor, Store, Window};
 use tokio::sync::{Mutex, MutexGuard};
@@ -63,6 +63,7 @@ pub struct LiveMeans {
     network: Network,
     /// For how many days before today samples are kept.
     kept: i32,
+    flagging: Flagging,
     state: Mutex<State>,
 }
 
@@ -97,7 +98,14 @@ impl LiveMeans {
     /// Samples are kept for `days` before the present day, at least [`LEAST_DAYS`].
     pub fn new(store: Arc<dyn Store>, network: Network, days: u32) -> Self {
         let kept = i32::try_from(days.max(LEAST_DAYS)).unwrap_or(i32::MAX).min(1_000_000);
-        Self { store, network, kept, state: Mutex::default() }
+        let (flagging, state) = (Flagging::default(), Mutex::default());
+        Self { store, network, kept, flagging, state }
+    }
+
+    /// With other flags than the usual ones.
+    #[must_use]
+    pub fn with_flagging(self, flagging: Flagging) -> Self {
+        Self { flagging, ..self }
     }
 
     /// To be called before samples are put into the store, and finished afterwards; if it is dropped
@@ -161,6 +169,7 @@ impl Making<'_> {
         let mut run = Run {
             store: &*self.means.store,
             network: self.means.network,
+            flagging: &self.means.flagging,
             first,
             until: hour * HOUR,
             today,
@@ -216,6 +225,7 @@ impl State {
 struct Run<'a> {
     store: &'a dyn Store,
     network: Network,
+    flagging: &'a Flagging,
     /// The first day whose means are made.
     first: i32,
     /// Means that end by then are made, of the samples before: UTC seconds since 1970.
@@ -347,7 +357,8 @@ impl Run<'_> {
         let mut by_end: BTreeMap<Timestamp, Vec<Reading>> = BTreeMap::new();
         means.into_iter().for_each(|mean| by_end.entry(mean.timestamp).or_default().push(mean));
         for (end, means) in by_end {
-            let Settled { stored, left } = settle(self.store, network, end, means).await?;
+            let Settled { stored, left } =
+                settle(self.store, network, end, means, self.flagging).await?;
             debug!(%end, stored, left, "means stored");
             self.made.means += stored;
             self.made.left += left;

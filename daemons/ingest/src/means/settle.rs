@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::better::{BATCH, better, capture};
-use airshed_history::neighbours;
+use airshed_history::Flagging;
 use jiff::Timestamp;
 use store::{Error, ErrorKind, Network, Position, Query, Reading, Sensor, Store, Window};
 
@@ -30,6 +30,7 @@ pub(super) async fn settle(
     network: Network,
     end: Timestamp,
     means: Vec<Reading>,
+    flagging: &Flagging,
 ) -> Result<Settled, Error> {
     let mut wanted = Query::new(end, end);
     (wanted.networks, wanted.windows) = (vec![network], MADE.to_vec());
@@ -38,6 +39,7 @@ pub(super) async fn settle(
         stored.insert(identity(&reading), reading);
     })
     .await?;
+    let flagging = flagging.clone();
     let work = move || {
         let (mut rows, mut left) = (stored.clone(), 0);
         for mean in means {
@@ -51,7 +53,7 @@ pub(super) async fn settle(
             rows.insert(identity(&mean), mean);
         }
         let mut rows: Vec<_> = rows.into_values().collect();
-        neighbours::flag(&mut rows);
+        flagging.beside_neighbours(&mut rows);
         rows.retain(|row| stored.get(&identity(row)) != Some(row));
         rows.sort_by_cached_key(Position::of);
         (rows, left)

@@ -49,6 +49,7 @@ use std::time::Duration;
 use airshed_common::feed_status::FeedStatus;
 use airshed_common::push::PushReceiver;
 use airshed_common::{Clock, StoreWatch, reason};
+pub use airshed_history::neighbours;
 use http::header::{CONTENT_DISPOSITION, ETAG, LINK, LOCATION, RETRY_AFTER};
 use http::{HeaderValue, Method, Request, Response};
 use http_body_util::BodyExt;
@@ -116,6 +117,8 @@ pub struct Server {
     pub index: AqiStandard,
     /// The averaging period of responses, unless a request names one; `None`: any.
     pub window: Option<Window>,
+    /// The limits of sensors beside their neighbours, for their stars.
+    pub neighbours: neighbours::Limits,
 }
 
 impl Server {

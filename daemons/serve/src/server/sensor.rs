@@ -65,7 +65,7 @@ struct Past {
     months: Vec<Month>,
     /// Whether all were read.
     complete: bool,
-    /// The daily means of the [`DAYS`] days that end with the newest.
+    /// All daily means that were read.
     days: Vec<Reading>,
 }
 
@@ -82,10 +82,13 @@ impl Profile {
         let view = shared.server.store.snapshot().await?;
         let mut past = Past::read(&view, &request.query, extent).await?;
         let last = past.last.take().ok_or_else(nothing)?;
-        let days = std::mem::take(&mut past.days);
-        let until = days.iter().map(|day| day.timestamp).max().unwrap_or(last.timestamp);
+        let until = last_midnight(extent.1);
+        let days = past.days_before(until);
         let around = around(&view, &request.query, &days).await?;
-        let plausibility = in_background(move || Plausibility::of(&days, &around, until)).await?;
+        let plausibility = {
+            let limits = shared.server.neighbours.clone();
+            in_background(move || Plausibility::of(&days, &around, until, &limits)).await?
+        };
         let attribution = shared.server.networks.attribution(&request.query);
         Ok(Self { request, sensor, past, last, plausibility, attribution })
     }
@@ -172,7 +175,6 @@ impl Past {
             past.months.extend(past.last.is_some().then_some(month));
         }
         while past.months.pop_if(|month| month.is_empty()).is_some() {}
-        past.keep_newest_days();
         Ok(past)
     }
 
@@ -190,12 +192,21 @@ impl Past {
         }
     }
 
-    fn keep_newest_days(&mut self) {
-        let newest = self.days.iter().map(|day| day.timestamp).max();
+    /// The daily means of the [`DAYS`] days until a midnight.
+    fn days_before(&mut self, until: Timestamp) -> Vec<Reading> {
         let span = SignedDuration::from_hours(DAYS * 24);
-        let first = newest.and_then(|newest| newest.saturating_sub(span).ok());
-        self.days.retain(|day| Some(day.timestamp) > first);
+        let from = until.saturating_sub(span).unwrap_or(Timestamp::MIN);
+        let mut days = std::mem::take(&mut self.days);
+        days.retain(|day| from < day.timestamp && day.timestamp <= until);
+        days
     }
+}
+
+/// The end of the last UTC day that is past at the network's newest reading: a sensor that fell
+/// silent since has fewer days, and finally no stars.
+fn last_midnight(newest: Timestamp) -> Timestamp {
+    let seconds = newest.as_second();
+    Timestamp::from_second(seconds - seconds.rem_euclid(86_400)).unwrap_or(newest)
 }
 
 /// The daily means of the sensors around, for each place that the sensor had.
