@@ -189,7 +189,7 @@ impl Page {
     /// They can be given in any order, are sorted into the [order of rows](Position), and become
     /// one block per UTC day. Of several with the same position the last one is kept; two with the
     /// same identity in different countries are an error of the store, and both are kept. Every
-    /// reading must pass its [check](Reading::check). `next` is where to continue: the position of
+    /// reading must pass its [check](Reading::check), but may be a NowCast. `next` is where to continue: the position of
     /// the last row of the page, or a later one with no matching row in between; `None` after the
     /// last page.
     ///
@@ -209,7 +209,7 @@ impl Page {
     /// # Ok::<(), airshed_store::Impossible>(())
     /// ```
     pub fn of_readings(readings: &[Reading], next: Option<Position>) -> Result<Self, Impossible> {
-        readings.iter().try_for_each(Reading::check)?;
+        readings.iter().try_for_each(Reading::check_row)?;
         Ok(Self::of_checked(readings, next))
     }
 

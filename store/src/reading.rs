@@ -56,6 +56,11 @@ pub struct Reading {
     pub temperature: Option<Decimal>,
     /// The relative humidity of the air at the location in %, a mean over the same period.
     pub humidity: Option<Decimal>,
+    /// PM10 divided by the sensor's usual ratio to its neighbours, in µg/m³. Servers compute it from other
+    /// readings when it is requested; stores keep what they are given.
+    pub pm10_scaled: Option<Decimal>,
+    /// The same of PM2.5.
+    pub pm25_scaled: Option<Decimal>,
 }
 
 impl Reading {
@@ -81,6 +86,8 @@ impl Reading {
             stored_flags: Flags::NONE,
             temperature: None,
             humidity: None,
+            pm10_scaled: None,
+            pm25_scaled: None,
         }
     }
 
@@ -180,6 +187,16 @@ impl Reading {
 
     /// Whether a store accepts the reading.
     pub fn check(&self) -> Result<(), Impossible> {
+        match self.window {
+            Window::NowCast => {
+                Err(Impossible("is a NowCast, which is computed from hours and not stored"))
+            }
+            _ => self.check_row(),
+        }
+    }
+
+    /// Whether it can be a row of a page: one that is computed, too.
+    pub(crate) fn check_row(&self) -> Result<(), Impossible> {
         let beyond = |degrees: Option<Decimal>, column: Column| {
             degrees.is_some_and(|degrees| column.check(degrees).is_err())
         };
@@ -196,8 +213,6 @@ impl Reading {
             Some("has a latitude beyond 90 degrees")
         } else if beyond(self.longitude, Column::Longitude) {
             Some("has a longitude beyond 180 degrees")
-        } else if self.window == Window::NowCast {
-            Some("is a NowCast, which is computed from hours and not stored")
         } else {
             timestamp_problem(self.timestamp)
         };

@@ -82,6 +82,10 @@ pub enum Column {
     Temperature,
     /// `humidity`: the relative humidity of the air in %.
     Humidity,
+    /// `P1_scaled`: PM10 divided by the sensor's usual ratio to its neighbours.
+    P1Scaled,
+    /// `P2_scaled`: the same of PM2.5.
+    P2Scaled,
 }
 
 /// In the order of the variants, which is also the order in files with all columns.
@@ -297,9 +301,25 @@ static DEFINITIONS: [Definition; COLUMNS] = [
     )
     .in_unit("%")
     .in_blocks(13),
+    Definition::stored(
+        Column::P1Scaled,
+        ("P1_scaled", Kind::Decimal, "PM10 / the sensor's usual ratio to its neighbours; by name"),
+        |reading| reading.pm10_scaled.into(),
+        |reading, value| reading.pm10_scaled = value.decimal(),
+    )
+    .in_unit("µg/m³")
+    .in_blocks(14),
+    Definition::stored(
+        Column::P2Scaled,
+        ("P2_scaled", Kind::Decimal, "PM2.5 / the sensor's usual ratio to its neighbours; by name"),
+        |reading| reading.pm25_scaled.into(),
+        |reading, value| reading.pm25_scaled = value.decimal(),
+    )
+    .in_unit("µg/m³")
+    .in_blocks(15),
 ];
 
-const COLUMNS: usize = Column::Humidity as usize + 1;
+const COLUMNS: usize = Column::P2Scaled as usize + 1;
 
 /// The kind of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

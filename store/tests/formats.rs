@@ -70,21 +70,21 @@ async fn golden_files() {
     let cases = [
         (
             Format::Csv(Dialect::DEFAULT),
-            "id,timestamp,P1,P2,loc_id,loc_lat,loc_long,loc_alt,loc_country,AQI,Range,sensor_id,sensor_type,window,indoor,exact_location,flags,hours,samples,AQI_text,index_basis,dominant,network,stored_flags,AQI_P1,AQI_P2,AQI_low,AQI_high,temperature,humidity\n\
-             ,2020-06-11T09:40:42Z,,0,,,,,,1,Low,7,,1h,,,zero one_pollutant,,,1,indicative,PM2.5,sensor.community,,,1,,,,\n\
-             7500000001,2020-06-11T09:40:41Z,51.30,20.5,11,52.520,-13.405,34.8,DE,4,Moderate,28842,SDS011,24h,0,,dummy_location spike,23,540,4,defined,PM10,sensor.community,spike,4,2,2,10,-2.50,87\n",
+            "id,timestamp,P1,P2,loc_id,loc_lat,loc_long,loc_alt,loc_country,AQI,Range,sensor_id,sensor_type,window,indoor,exact_location,flags,hours,samples,AQI_text,index_basis,dominant,network,stored_flags,AQI_P1,AQI_P2,AQI_low,AQI_high,temperature,humidity,P1_scaled,P2_scaled\n\
+             ,2020-06-11T09:40:42Z,,0,,,,,,1,Low,7,,1h,,,zero one_pollutant,,,1,indicative,PM2.5,sensor.community,,,1,,,,,,\n\
+             7500000001,2020-06-11T09:40:41Z,51.30,20.5,11,52.520,-13.405,34.8,DE,4,Moderate,28842,SDS011,24h,0,,dummy_location spike,23,540,4,defined,PM10,sensor.community,spike,4,2,2,10,-2.50,87,,\n",
         ),
         (
             Format::Csv(Dialect::new(Delimiter::Semicolon).with_decimal_comma().unwrap()),
-            "id;timestamp;P1;P2;loc_id;loc_lat;loc_long;loc_alt;loc_country;AQI;Range;sensor_id;sensor_type;window;indoor;exact_location;flags;hours;samples;AQI_text;index_basis;dominant;network;stored_flags;AQI_P1;AQI_P2;AQI_low;AQI_high;temperature;humidity\n\
-             ;2020-06-11T09:40:42Z;;0;;;;;;1;Low;7;;1h;;;zero one_pollutant;;;1;indicative;PM2.5;sensor.community;;;1;;;;\n\
-             7500000001;2020-06-11T09:40:41Z;51,30;20,5;11;52,520;-13,405;34,8;DE;4;Moderate;28842;SDS011;24h;0;;dummy_location spike;23;540;4;defined;PM10;sensor.community;spike;4;2;2;10;-2,50;87\n",
+            "id;timestamp;P1;P2;loc_id;loc_lat;loc_long;loc_alt;loc_country;AQI;Range;sensor_id;sensor_type;window;indoor;exact_location;flags;hours;samples;AQI_text;index_basis;dominant;network;stored_flags;AQI_P1;AQI_P2;AQI_low;AQI_high;temperature;humidity;P1_scaled;P2_scaled\n\
+             ;2020-06-11T09:40:42Z;;0;;;;;;1;Low;7;;1h;;;zero one_pollutant;;;1;indicative;PM2.5;sensor.community;;;1;;;;;;\n\
+             7500000001;2020-06-11T09:40:41Z;51,30;20,5;11;52,520;-13,405;34,8;DE;4;Moderate;28842;SDS011;24h;0;;dummy_location spike;23;540;4;defined;PM10;sensor.community;spike;4;2;2;10;-2,50;87;;\n",
         ),
         (
             Format::Json(Spelling::Default),
             "[\n\
-             {\"id\":null,\"timestamp\":\"2020-06-11T09:40:42Z\",\"P1\":null,\"P2\":0,\"loc_id\":null,\"loc_lat\":null,\"loc_long\":null,\"loc_alt\":null,\"loc_country\":null,\"AQI\":1,\"Range\":\"Low\",\"sensor_id\":7,\"sensor_type\":null,\"window\":\"1h\",\"indoor\":null,\"exact_location\":null,\"flags\":[\"zero\",\"one_pollutant\"],\"hours\":null,\"samples\":null,\"AQI_text\":\"1\",\"index_basis\":\"indicative\",\"dominant\":\"PM2.5\",\"network\":\"sensor.community\",\"stored_flags\":[],\"AQI_P1\":null,\"AQI_P2\":1,\"AQI_low\":null,\"AQI_high\":null,\"temperature\":null,\"humidity\":null},\n\
-             {\"id\":7500000001,\"timestamp\":\"2020-06-11T09:40:41Z\",\"P1\":51.30,\"P2\":20.5,\"loc_id\":11,\"loc_lat\":52.520,\"loc_long\":-13.405,\"loc_alt\":34.8,\"loc_country\":\"DE\",\"AQI\":4,\"Range\":\"Moderate\",\"sensor_id\":28842,\"sensor_type\":\"SDS011\",\"window\":\"24h\",\"indoor\":false,\"exact_location\":null,\"flags\":[\"dummy_location\",\"spike\"],\"hours\":23,\"samples\":540,\"AQI_text\":\"4\",\"index_basis\":\"defined\",\"dominant\":\"PM10\",\"network\":\"sensor.community\",\"stored_flags\":[\"spike\"],\"AQI_P1\":4,\"AQI_P2\":2,\"AQI_low\":2,\"AQI_high\":10,\"temperature\":-2.50,\"humidity\":87}\n\
+             {\"id\":null,\"timestamp\":\"2020-06-11T09:40:42Z\",\"P1\":null,\"P2\":0,\"loc_id\":null,\"loc_lat\":null,\"loc_long\":null,\"loc_alt\":null,\"loc_country\":null,\"AQI\":1,\"Range\":\"Low\",\"sensor_id\":7,\"sensor_type\":null,\"window\":\"1h\",\"indoor\":null,\"exact_location\":null,\"flags\":[\"zero\",\"one_pollutant\"],\"hours\":null,\"samples\":null,\"AQI_text\":\"1\",\"index_basis\":\"indicative\",\"dominant\":\"PM2.5\",\"network\":\"sensor.community\",\"stored_flags\":[],\"AQI_P1\":null,\"AQI_P2\":1,\"AQI_low\":null,\"AQI_high\":null,\"temperature\":null,\"humidity\":null,\"P1_scaled\":null,\"P2_scaled\":null},\n\
+             {\"id\":7500000001,\"timestamp\":\"2020-06-11T09:40:41Z\",\"P1\":51.30,\"P2\":20.5,\"loc_id\":11,\"loc_lat\":52.520,\"loc_long\":-13.405,\"loc_alt\":34.8,\"loc_country\":\"DE\",\"AQI\":4,\"Range\":\"Moderate\",\"sensor_id\":28842,\"sensor_type\":\"SDS011\",\"window\":\"24h\",\"indoor\":false,\"exact_location\":null,\"flags\":[\"dummy_location\",\"spike\"],\"hours\":23,\"samples\":540,\"AQI_text\":\"4\",\"index_basis\":\"defined\",\"dominant\":\"PM10\",\"network\":\"sensor.community\",\"stored_flags\":[\"spike\"],\"AQI_P1\":4,\"AQI_P2\":2,\"AQI_low\":2,\"AQI_high\":10,\"temperature\":-2.50,\"humidity\":87,\"P1_scaled\":null,\"P2_scaled\":null}\n\
              ]\n",
         ),
     ];

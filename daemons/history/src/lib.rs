@@ -38,6 +38,7 @@
 //! - [`neighbours::flag`] compares readings of one time with those of the sensors around them,
 //!   by [limits](neighbours::Limits) of their model ([`Flagging`] says which flags are computed), and
 //!   [`Plausibility`] rates a sensor by its last 60 days beside them.
+//! - [`Scaling`] divides a sensor's concentrations by its usual ratio to its neighbours'.
 //! - [`area::Statements`] says what the sensors of an area have in common at each time.
 //!
 //! The same samples make the same readings, whatever their order and however often they come.
@@ -64,6 +65,7 @@ mod flagging;
 pub mod means;
 pub mod neighbours;
 pub mod plausibility;
+pub mod scaling;
 
 #[cfg(feature = "archive")]
 pub use day::{Carried, Climate, Day, Readings};
@@ -75,3 +77,4 @@ pub use flagging::Flagging;
 #[cfg(feature = "archive")]
 pub use means::{ClimateHour, DaySamples, Hours, Mean, Means, Sample, Source};
 pub use plausibility::Plausibility;
+pub use scaling::Scaling;

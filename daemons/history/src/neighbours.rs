@@ -188,6 +188,14 @@ fn medians_of_moment(readings: &[Reading], numbers: &[usize]) -> Vec<(usize, [Op
     found
 }
 
+/// The medians of the neighbours' PM10 and PM2.5 of each reading that has coordinates, by its number;
+/// all are of one averaging period and time.
+pub(crate) fn medians(readings: &[Reading]) -> impl Iterator<Item = (usize, [Option<Decimal>; 2])> {
+    let numbers: Vec<_> = (0..readings.len()).collect();
+    let found = medians_of_moment(readings, &numbers).into_iter();
+    found.map(|(number, twice)| (number, twice.map(|twice| twice?.half())))
+}
+
 /// Whether a reading is a neighbour of others.
 fn counts(reading: &Reading) -> bool {
     let by_itself = Flags::IMPLAUSIBLE.difference(Flags::ABOVE_NEIGHBOURS);

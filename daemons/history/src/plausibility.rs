@@ -204,7 +204,7 @@ impl Plausibility {
 }
 
 /// Whether a day has a concentration with sufficient data capture.
-fn is_valid(reading: &Reading) -> bool {
+pub(crate) fn is_valid(reading: &Reading) -> bool {
     !reading.flags().intersects(Flags::LOW_CAPTURE.union(Flags::COUNTS))
 }
 

@@ -17,6 +17,7 @@ pub mod message;
 pub mod networks;
 pub mod objects;
 pub mod request;
+mod scaled;
 pub mod server;
 pub mod sweeper;
 pub mod telemetry;

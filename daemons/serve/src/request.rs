@@ -29,6 +29,7 @@ pub use self::day::{fields_of_day, path_of_day};
 use self::file_name::filter_names;
 use self::members::Members;
 use self::raw::{RawFields, parsed, read_flag};
+use crate::scaled::Scaled;
 
 /// The fields that a request can have.
 pub const FIELDS: [&str; 29] = [
@@ -72,6 +73,8 @@ pub struct QueryRequest {
     pub quality: Option<Quality>,
     /// The columns of the response.
     pub columns: Vec<Column>,
+    /// Whether `P1_scaled` or `P2_scaled` is named among them, and so computed.
+    scaled: bool,
     /// The format of the response.
     pub format: Format,
     /// Whether CSV and JSON contain their metadata.
@@ -309,14 +312,19 @@ impl QueryRequest {
         Ok(Some(format!("{version}-{}", &digest[..16])))
     }
 
-    /// The view to query: the given one, or means over its hours.
+    /// The view to query: the given one, or means over its hours, with scaled concentrations.
     pub fn view_of(&self, view: Arc<dyn View>) -> Arc<dyn View> {
-        match (self.mean, &self.zone) {
+        let stored = Arc::clone(&view);
+        let view: Arc<dyn View> = match (self.mean, &self.zone) {
             (Some(mean), _) => Arc::new(RunningMeans::new(view, mean)),
             (None, Some(zone)) if self.query.windows == [Window::Day] => {
                 Arc::new(LocalDays::new(view, zone.clone()))
             }
             (None, _) => view,
+        };
+        match self.scaled {
+            true => Arc::new(Scaled::new(view, stored)),
+            false => view,
         }
     }
 
@@ -464,10 +472,15 @@ impl QueryRequest {
             Flags::from_name(text).ok_or_else(|| format!("the flags are {names}"))
         })?;
         query.without = flags.into_iter().fold(Flags::default(), Flags::union);
-        let columns = match raw.values("columns").next() {
-            None => Column::DEFAULT.to_vec(),
-            Some("all") => Column::ALL.to_vec(),
-            Some(_) => raw.list("columns", parsed)?,
+        let (columns, scaled) = match raw.values("columns").next() {
+            None => (Column::DEFAULT.to_vec(), false),
+            Some("all") => (Column::ALL.to_vec(), false),
+            Some(_) => {
+                let columns = raw.list("columns", parsed)?;
+                let scaled = [Column::P1Scaled, Column::P2Scaled];
+                let is_scaled = columns.iter().any(|column| scaled.contains(column));
+                (columns, is_scaled)
+            }
         };
         let mut seen = HashSet::new();
         if let Some(twice) = columns.iter().find(|column| !seen.insert(**column)) {
@@ -490,6 +503,7 @@ impl QueryRequest {
             query,
             quality,
             columns,
+            scaled,
             format,
             metadata,
             mean,

@@ -28,6 +28,7 @@ mod quality;
 mod records;
 mod request;
 mod retention;
+mod scaled;
 mod sensor;
 mod series;
 mod standards;

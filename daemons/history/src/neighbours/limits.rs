@@ -154,15 +154,13 @@ impl Ratios {
     /// Adds the readings of one averaging period and time, such as the daily means of a day. Only
     /// plausible readings of outdoor sensors count, which are those that are neighbours.
     pub fn add(&mut self, readings: &[Reading]) {
-        let numbers: Vec<_> = (0..readings.len()).collect();
-        for (number, twice) in super::medians_of_moment(readings, &numbers) {
+        for (number, medians) in super::medians(readings) {
             let reading = &readings[number];
             let Some(model) = reading.sensor_type.filter(|_| super::counts(reading)) else {
                 continue;
             };
             let of_model = self.0.entry(model.as_str().to_ascii_uppercase()).or_default();
-            for (value, twice) in [reading.pm10, reading.pm25].into_iter().zip(twice) {
-                let median = twice.and_then(Exact::half);
+            for (value, median) in [reading.pm10, reading.pm25].into_iter().zip(medians) {
                 let Some((value, median)) = value.zip(median) else { continue };
                 let ratio = value.checked_add(Decimal::ONE).zip(median.checked_add(Decimal::ONE));
                 let ratio = ratio.and_then(|(own, others)| own.checked_div(others));

@@ -12,6 +12,7 @@ mod means;
 mod model;
 mod neighbours;
 mod plausibility;
+mod scaling;
 
 use proptest::test_runner::Config;
 
