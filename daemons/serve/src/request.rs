@@ -328,6 +328,12 @@ impl QueryRequest {
         }
     }
 
+    /// Whether far more is read than rows are returned: scaled concentrations of a network need all its
+    /// daily means of two months.
+    pub(crate) fn reads_far_more(&self) -> bool {
+        self.scaled && self.query.sensors.is_empty()
+    }
+
     /// The pages of the response from a view.
     pub fn pages_of(&self, view: Arc<dyn View>) -> Pages {
         self.pages_in(self.view_of(view))

@@ -7,6 +7,7 @@ mod cost;
 #[path = "../support/daemon.rs"]
 mod daemon;
 mod dataset;
+mod duckdb;
 #[path = "../../../store/tests/emulator/mod.rs"]
 mod emulator;
 mod provision;

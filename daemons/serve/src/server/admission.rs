@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout};
 
 use super::Limits;
 use super::problem::Problem;
+use crate::request::QueryRequest;
 
 /// How long a summary is reused to estimate the size of queries.
 const SUMMARY_HOLDS: Duration = Duration::from_secs(30);
@@ -90,9 +91,9 @@ impl AdmissionControl {
     }
 
     /// Permits for a query; `None` if there is no capacity now.
-    pub(super) async fn take(&self, query: &Query, store: &dyn Store) -> Option<Permits> {
+    pub(super) async fn take(&self, request: &QueryRequest, store: &dyn Store) -> Option<Permits> {
         let one = Arc::clone(&self.all).try_acquire_owned().ok()?;
-        let large = match self.is_large(query, store).await {
+        let large = match self.is_large(request, store).await {
             true => Some(Arc::clone(&self.large).try_acquire_owned().ok()?),
             false => None,
         };
@@ -100,10 +101,13 @@ impl AdmissionControl {
         Some(Permits { _one: one, _large: large })
     }
 
-    /// Whether a query may match many readings. A query whose size cannot be estimated is not
+    /// Whether a query may match many readings, or read many for the few that it matches. A query whose size cannot be estimated is not
     /// large: it will fail for the same reason.
-    pub(super) async fn is_large(&self, query: &Query, store: &dyn Store) -> bool {
-        let estimate = self.estimate(query, store).await;
+    pub(super) async fn is_large(&self, request: &QueryRequest, store: &dyn Store) -> bool {
+        if request.reads_far_more() {
+            return true;
+        }
+        let estimate = self.estimate(&request.query, store).await;
         estimate.is_ok_and(|readings| readings > self.large_from)
     }
 

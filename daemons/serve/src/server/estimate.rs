@@ -24,7 +24,7 @@ pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answe
     let request = shared.server.restrict(request).await?;
     let store = &shared.server.store;
     let most = shared.admission.estimate(&request.query, store.as_ref()).await?;
-    let large = shared.admission.is_large(&request.query, store.as_ref()).await;
+    let large = shared.admission.is_large(&request, store.as_ref()).await;
     let _permit = shared.admission.interactive().await?;
     let view = store.snapshot().await?;
     let sample = sample(shared, &request, Arc::clone(&view)).await?;

@@ -85,11 +85,11 @@ async fn answer_to(
     if let Some(answer) = again(shared, tag.as_deref(), headers).await? {
         return Ok(answer);
     }
-    if request.limit.is_some_and(|rows| rows <= FEW) {
+    if request.limit.is_some_and(|rows| rows <= FEW) && !request.reads_far_more() {
         let permit = shared.admission.interactive().await?;
         return directly(shared, request, Lookup { view, tag }, headers, permit).await;
     }
-    match shared.admission.take(&request.query, shared.server.store.as_ref()).await {
+    match shared.admission.take(&request, shared.server.store.as_ref()).await {
         Some(permits) => directly(shared, request, Lookup { view, tag }, headers, permits).await,
         None => as_job(shared, request, None, headers, origin).await,
     }
