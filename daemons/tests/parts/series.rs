@@ -21,6 +21,8 @@ fn readings() -> Vec<Reading> {
         if reading.pm10.is_none() {
             reading.pm25 = Some(Decimal::new(jumps, 1));
         }
+        reading.temperature = (jumps % 3 != 0).then(|| Decimal::new(jumps - 90, 1));
+        reading.humidity = (jumps % 4 != 0).then(|| Decimal::new(jumps, 1));
         reading.hours = Some(if jumps % 17 == 0 { 3 } else { 12 }); // low capture has no index
         (jumps % 5 != 0).then_some(reading)
     };
@@ -64,7 +66,9 @@ async fn a_long_series_is_thinned_to_means_and_extremes() {
         };
         for (name, get) in [
             ("P1", (|r| r.pm10) as fn(&Reading) -> Option<Decimal>),
-            ("P2", (|r| r.pm25) as fn(&Reading) -> Option<Decimal>),
+            ("P2", |r| r.pm25),
+            ("temperature", |r| r.temperature),
+            ("humidity", |r| r.humidity),
         ] {
             let mean = |group: &[&Reading]| {
                 let values = values(group, get);

@@ -64,6 +64,14 @@ struct Extremes {
     pm25_min: Vec<Option<Number>>,
     #[serde(rename = "P2_max")]
     pm25_max: Vec<Option<Number>>,
+    #[serde(skip_serializing_if = "is_unknown")]
+    temperature_min: Vec<Option<Number>>,
+    #[serde(skip_serializing_if = "is_unknown")]
+    temperature_max: Vec<Option<Number>>,
+    #[serde(skip_serializing_if = "is_unknown")]
+    humidity_min: Vec<Option<Number>>,
+    #[serde(skip_serializing_if = "is_unknown")]
+    humidity_max: Vec<Option<Number>>,
     #[serde(rename = "AQI_min")]
     index_min: Vec<Option<u32>>,
     #[serde(rename = "AQI_max")]
@@ -73,7 +81,7 @@ struct Extremes {
 impl Columns {
     /// Approximate size in memory.
     pub(super) fn bytes(&self) -> usize {
-        let columns = if self.extremes.is_some() { 13 } else { 6 };
+        let columns = if self.extremes.is_some() { 17 } else { 6 };
         self.timestamp.len() * columns * 32
     }
 
@@ -90,12 +98,17 @@ impl Columns {
 
 impl Extremes {
     fn push(&mut self, interval: &Interval) {
-        let [pm10, pm25, ..] = interval.values;
         self.readings.push(interval.readings);
-        self.pm10_min.push(pm10.least.and_then(number));
-        self.pm10_max.push(pm10.greatest.and_then(number));
-        self.pm25_min.push(pm25.least.and_then(number));
-        self.pm25_max.push(pm25.greatest.and_then(number));
+        let columns = [
+            [&mut self.pm10_min, &mut self.pm10_max],
+            [&mut self.pm25_min, &mut self.pm25_max],
+            [&mut self.temperature_min, &mut self.temperature_max],
+            [&mut self.humidity_min, &mut self.humidity_max],
+        ];
+        for ([least, greatest], spread) in columns.into_iter().zip(interval.values) {
+            least.push(spread.least.and_then(number));
+            greatest.push(spread.greatest.and_then(number));
+        }
         self.index_min.push(interval.index.map(|(least, _)| least));
         self.index_max.push(interval.index.map(|(_, greatest)| greatest));
     }
