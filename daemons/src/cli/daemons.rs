@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use airshed::collector;
+use airshed::control::SocketFile;
 use airshed::demo::network::Network;
 use airshed::demo::{self, FEED_PATH};
 use airshed::events::Events;
@@ -15,8 +16,8 @@ use airshed::schedule::{Schedule, Spread};
 use airshed::server::{self, JobBackend};
 use airshed::source::Source;
 use airshed::sweeper::{self, Sweeper};
-use airshed::worker;
 use airshed::{Clock, Destination, reason};
+use airshed::{watch, worker};
 use clap::Args;
 use queue::Queues;
 use store::{Notifying, Store};
@@ -32,7 +33,7 @@ use super::metrics::{Measuring, MetricsFlags};
 use super::networks::NetworkFlags;
 use super::push::{PushFlags, Pushing};
 use super::quality_flags::{LimitFlags, QualityFlags};
-use super::settings::{HttpFlags, JobFlags, WorkerFlags};
+use super::settings::{HttpFlags, JobFlags, Listening, WorkerFlags};
 use super::store_flags::StoreFlags;
 use super::target::Target;
 use super::tasks::Tasks;
@@ -94,7 +95,8 @@ impl Serve {
         let mut parts =
             Parts { store, clock, status: Some(status), networks, events, pushing, limits };
         let daemons = Inside { jobs: &self.jobs, http: &self.http, worker: &self.worker };
-        parts.serve_and_work(&mut tasks, &self.store, daemons, measuring, listener).await?;
+        let _socket =
+            parts.serve_and_work(&mut tasks, &self.store, daemons, measuring, listener).await?;
         tasks.add_control(&self.store, &parts.store, &parts.networks, "serve");
         #[cfg(feature = "backfill")]
         {
@@ -190,7 +192,8 @@ impl Demo {
         tasks.add("network", demo::run(network, feed, clock.clone(), stop.clone()));
 
         let daemons = Inside { jobs: &self.jobs, http: &self.http, worker: &self.worker };
-        parts.serve_and_work(&mut tasks, &store, daemons, measuring, listener).await?;
+        let _socket =
+            parts.serve_and_work(&mut tasks, &store, daemons, measuring, listener).await?;
         tasks.add_control(&store, &parts.store, &parts.networks, "demo");
         let status = parts.status.clone().unwrap_or_default();
         let live: Source = format!("{origin}{FEED_PATH}").parse()?;
@@ -338,12 +341,16 @@ impl Serving {
         }
         let queues = job_backend.as_ref().map(|job_backend| &job_backend.queues);
         let watch = measuring.watch(&mut tasks, Some(&store), queues, &clock);
+        let watching = Arc::clone(&watch);
         let networks = self.networks.networks();
         tasks.add_control(&self.store, &store, &networks, "server");
         let mut server =
             self.http.server(&self.store, store, job_backend, watch, clock, networks)?;
         server.neighbours = limits;
-        HttpFlags::announce(&listener)?;
+        if let Some(listener) = self.http.listen_for_admin().await? {
+            tasks.add("admin", watch::serve(watching, listener, tasks.stop.clone()));
+        }
+        let (listener, _socket) = listener.announced();
         tasks.add("server", server::run(server, listener, stop));
         tasks.run().await
     }
@@ -422,8 +429,8 @@ impl Parts {
         store: &StoreFlags,
         Inside { jobs, http, worker }: Inside<'_>,
         measuring: Measuring,
-        listener: TcpListener,
-    ) -> Result<(), Failure> {
+        listener: Listening,
+    ) -> Result<Option<SocketFile>, Failure> {
         let queues: Queues = jobs.queues().await?;
         let jobs = jobs.jobs(&store.data, self.clock.clone(), !queues.shared).await?;
         let sweeper = Sweeper::new(jobs.clone(), Arc::clone(&queues.requests));
@@ -437,6 +444,7 @@ impl Parts {
         let flags = store;
         let store = Arc::clone(&self.store);
         let watch = measuring.watch(tasks, Some(&store), Some(&queues), &self.clock);
+        let watching = Arc::clone(&watch);
         let clock = self.clock.clone();
         let (shown, job_backend) = (Arc::clone(&store), Some(job_backend));
         let networks = Arc::clone(&self.networks);
@@ -448,12 +456,15 @@ impl Parts {
             server.push = Some(Arc::new(receiver));
             tasks.add("writer", writer.run(tasks.stop.clone()));
         }
-        HttpFlags::announce(&listener)?;
+        if let Some(listener) = http.listen_for_admin().await? {
+            tasks.add("admin", watch::serve(watching, listener, tasks.stop.clone()));
+        }
+        let (listener, file) = listener.announced();
         let stop = tasks.stop.clone();
         let worker = worker.worker(store, queues, jobs, Arc::clone(&self.networks));
         tasks.add("server", server::run(server, listener, stop.clone()));
         tasks.add("worker", worker::run(worker, stop.clone()));
         tasks.add("sweeper", sweeper::run(sweeper, stop));
-        Ok(())
+        Ok(file)
     }
 }

@@ -4,13 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use airshed::Clock;
+use airshed::control::{Socket, SocketFile};
 use airshed::jobs::Jobs;
 use airshed::networks::Networks;
 use airshed::objects::{Objects, remove_unfinished};
-use airshed::server::{CorsOrigins, JobBackend, Limits, Server};
+use airshed::server::{CorsOrigins, JobBackend, Limits, Listener, Server, Site};
 use airshed::watch::GaugeSampler;
 use airshed::worker::Worker;
+use airshed::{Clock, reason};
 use clap::Args;
 use http::HeaderValue;
 use jiff::SignedDuration;
@@ -43,6 +44,24 @@ pub(super) fn address(text: &str) -> Result<String, &'static str> {
     let port = text.rsplit_once(':').filter(|(host, _)| !host.is_empty());
     let known = port.is_some_and(|(_, port)| port.parse::<u16>().is_ok());
     known.then(|| text.to_owned()).ok_or("expected an address and a port, such as 127.0.0.1:8501")
+}
+
+/// The same, or `unix:` and a path.
+fn listen_address(text: &str) -> Result<String, &'static str> {
+    match text.strip_prefix("unix:") {
+        Some("") => Err("expected the path of a socket, such as unix:/run/airshed/http.sock"),
+        Some(_) => Ok(text.to_owned()),
+        None => address(text),
+    }
+}
+
+/// As RFC 9116 has it; in one line.
+fn security_contact(text: &str) -> Result<String, &'static str> {
+    let known = begins(text, &["mailto:", "https://", "tel:"]);
+    let plain = text.bytes().all(|byte| byte.is_ascii_graphic());
+    let expected =
+        "expected a URI such as mailto:security@example.org or https://example.org/report";
+    (known && plain).then(|| text.to_owned()).ok_or(expected)
 }
 
 fn origin(text: &str) -> Result<String, &'static str> {
@@ -98,9 +117,21 @@ impl JobFlags {
 /// Options of the server.
 #[derive(Args, Clone)]
 pub(super) struct HttpFlags {
-    /// Address and port to listen on; port 0 selects a free one.
-    #[arg(long, env = "AIRSHED_LISTEN", default_value = "127.0.0.1:8501", value_name = "ADDRESS", value_parser = address)]
-    listen: String,
+    /// Address and port to listen on (port 0 selects a free one), or unix:PATH, a socket for a proxy on
+    /// this machine [default: 0.0.0.0:$PORT if that variable is set, else 127.0.0.1:8501]
+    #[arg(long, env = "AIRSHED_LISTEN", value_name = "ADDRESS", value_parser = listen_address)]
+    listen: Option<String>,
+    /// Port on all addresses, as platforms set it, if there is no --listen.
+    #[arg(long, env = "PORT", value_name = "PORT", hide = true)]
+    port: Option<u16>,
+    /// Address and port of a separate server for /metrics and /healthz, which the public one then
+    /// does not have.
+    #[arg(long, env = "AIRSHED_ADMIN_LISTEN", value_name = "ADDRESS", value_parser = address)]
+    admin_listen: Option<String>,
+    /// Where to report security problems, published at /.well-known/security.txt: mailto:, https: or
+    /// tel:.
+    #[arg(long, env = "AIRSHED_SECURITY_CONTACT", value_name = "URI", value_parser = security_contact)]
+    security_contact: Option<String>,
     /// Maximum number of concurrent direct responses; further queries become jobs.
     #[arg(long, env = "AIRSHED_IN_FLIGHT", default_value_t = 100, value_name = "N")]
     in_flight: usize,
@@ -145,18 +176,34 @@ impl HttpFlags {
         self.default_window.get_or_insert(feed);
     }
 
-    pub(super) async fn listen(&self) -> Result<TcpListener, Failure> {
-        let listener = listen_on(&self.listen).await.map_err(|error| {
-            format!("cannot listen on {}: {error}; choose another --listen", self.listen)
+    pub(super) async fn listen(&self) -> Result<Listening, Failure> {
+        let listen = match (&self.listen, self.port) {
+            (Some(listen), _) => listen.clone(),
+            (None, Some(port)) => format!("0.0.0.0:{port}"),
+            (None, None) => "127.0.0.1:8501".to_owned(),
+        };
+        if let Some(path) = listen.strip_prefix("unix:") {
+            let socket = Socket::listen_for_all(Path::new(path));
+            let Socket { listener, file, .. } =
+                socket.map_err(|error| format!("cannot listen on {listen}: {}", reason(&error)))?;
+            return Ok(Listening { listener: listener.into(), shown: listen, file: Some(file) });
+        }
+        let listener = listen_on(&listen).await.map_err(|error| {
+            format!("cannot listen on {listen}: {error}; choose another --listen")
         })?;
-        Ok(listener)
+        let shown = format!("http://{}", listener.local_addr()?);
+        Ok(Listening { listener: listener.into(), shown, file: None })
     }
 
-    /// Logs the address once the server is listening.
-    pub(super) fn announce(listener: &TcpListener) -> Result<(), Failure> {
+    /// The listener for what is not public, if there is one.
+    pub(super) async fn listen_for_admin(&self) -> Result<Option<TcpListener>, Failure> {
+        let Some(address) = &self.admin_listen else { return Ok(None) };
+        let listener = listen_on(address).await.map_err(|error| {
+            format!("cannot listen on {address}: {error}; choose another --admin-listen")
+        })?;
         let address = listener.local_addr()?;
-        tracing::info!(address = %format!("http://{address}"), "listening");
-        Ok(())
+        tracing::info!(address = %format!("http://{address}/metrics"), "admin");
+        Ok(Some(listener))
     }
 
     pub(super) fn server(
@@ -183,6 +230,10 @@ impl HttpFlags {
         let cors = self.cors()?;
         let (index, feed, events, push) = (self.index, None, None, None);
         let window = Some(self.default_window.unwrap_or(Window::Day24));
+        let site = Site {
+            metrics: self.admin_listen.is_none(),
+            security_contact: self.security_contact.clone(),
+        };
         Ok(Server {
             store,
             job_backend,
@@ -197,6 +248,7 @@ impl HttpFlags {
             index,
             window,
             neighbours: Default::default(),
+            site,
         })
     }
 
@@ -213,6 +265,24 @@ impl HttpFlags {
                 Ok(CorsOrigins::Only(origins.iter().map(read).collect::<Result<_, _>>()?))
             }
         }
+    }
+}
+
+/// A bound listener.
+pub(super) struct Listening {
+    listener: Listener,
+    /// For the log.
+    shown: String,
+    file: Option<SocketFile>,
+}
+
+impl Listening {
+    /// Logs the address once the server is listening. A socket's file is removed when the second part
+    /// is dropped.
+    pub(super) fn announced(self) -> (Listener, Option<SocketFile>) {
+        let Self { listener, shown, file } = self;
+        tracing::info!(address = %shown, "listening");
+        (listener, file)
     }
 }
 

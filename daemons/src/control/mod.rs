@@ -22,7 +22,7 @@ mod socket;
 
 pub use client::{Client, ClientError};
 pub use server::{Parts, run};
-pub use socket::{Socket, SocketError, socket_of};
+pub use socket::{Socket, SocketError, SocketFile, socket_of};
 
 use airshed_serve::request::{BadRequest, Dates, Defaults, QueryRequest};
 use http::HeaderName;

@@ -51,18 +51,35 @@ pub enum SocketError {
 /// A socket that this process listens on, accessible to its own user and root. Its file is removed
 /// when it is dropped.
 pub struct Socket {
-    pub(super) listener: UnixListener,
+    /// Listens on it.
+    pub listener: UnixListener,
+    /// Removes it.
+    pub file: SocketFile,
+    /// The user that owns it.
+    pub(super) user: u32,
+}
+
+/// The file of a socket, which is removed when this is dropped, unless it was replaced.
+#[derive(Debug)]
+pub struct SocketFile {
     path: PathBuf,
     device: u64,
     inode: u64,
-    /// The user that owns it.
-    pub(super) user: u32,
 }
 
 impl Socket {
     /// Listens at a path. The caller holds the store's lock, so a socket without a listener belongs
     /// to a killed process, and is replaced; nothing else is.
     pub fn listen(path: &Path) -> Result<Self, SocketError> {
+        Self::listen_for(path, 0o600)
+    }
+
+    /// The same, for other users, too: everybody who can reach its folder.
+    pub fn listen_for_all(path: &Path) -> Result<Self, SocketError> {
+        Self::listen_for(path, 0o666)
+    }
+
+    fn listen_for(path: &Path, mode: u32) -> Result<Self, SocketError> {
         let failed = |cause| SocketError::Io { path: path.to_owned(), cause };
         match fs::symlink_metadata(path) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => {}
@@ -84,14 +101,15 @@ impl Socket {
         }
         // Fails if the path was created meanwhile, even as a link.
         let listener = within_limit(path, |path| UnixListener::bind(path)).map_err(failed)?;
-        fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(failed)?;
+        fs::set_permissions(path, Permissions::from_mode(mode)).map_err(failed)?;
         let made = fs::symlink_metadata(path).map_err(failed)?;
         let (device, inode, user) = (made.dev(), made.ino(), made.uid());
-        Ok(Self { listener, path: path.to_owned(), device, inode, user })
+        let file = SocketFile { path: path.to_owned(), device, inode };
+        Ok(Self { listener, file, user })
     }
 }
 
-impl Drop for Socket {
+impl Drop for SocketFile {
     fn drop(&mut self) {
         let is_ours = |found: fs::Metadata| (found.dev(), found.ino()) == (self.device, self.inode);
         if fs::symlink_metadata(&self.path).is_ok_and(is_ours) {

@@ -13,6 +13,7 @@ mod exports;
 mod feeds;
 mod greedy;
 mod imports;
+mod listening;
 mod live_means;
 mod loadtest;
 mod publish;

@@ -202,6 +202,7 @@ async fn the_openapi_document_names_every_field_and_route() {
         "/api/latest",
         "/api/push",
         "/api/query",
+        "/.well-known/security.txt",
         "/api/query.csv-metadata.json",
         "/api/results/{id}",
         "/api/results/{id}/csv-metadata.json",

@@ -167,6 +167,7 @@ impl Rig {
             index: options.index,
             window: options.window,
             neighbours: Default::default(),
+            site: Default::default(),
         };
         let server = tokio::spawn(run(server, listener, stop.clone()));
         if options.workers > 0 {

@@ -48,6 +48,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         index: "us_aqi:2024".parse()?,
         window: None, // of any averaging period
         neighbours: Default::default(),
+        site: Default::default(),
     };
     let stop = CancellationToken::new();
     let airshed = server::service(parts, &stop)?;

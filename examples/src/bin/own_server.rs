@@ -39,6 +39,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         index: store::AqiStandard::DEFAULT,
         window: None, // of any averaging period
         neighbours: Default::default(),
+        site: Default::default(),
     };
     let running = tokio::spawn(server::run(parts, listener, stop.clone()));
 

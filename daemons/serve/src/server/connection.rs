@@ -12,8 +12,10 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
+use tokio_util::either::Either;
+
+use super::listener::Stream;
 
 /// Bytes that the system may keep unsent for a client. More would hide how slowly it reads: of a
 /// buffer of megabytes, the system reports progress only when a third has been read.
@@ -31,7 +33,7 @@ pub(super) struct Pace {
 /// A connection that fails if its client reads too slowly. Time in which the server has nothing to
 /// send does not count.
 pub(super) struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     pace: Pace,
     /// While the client keeps the server waiting.
     waiting: Option<Waiting>,
@@ -45,11 +47,13 @@ struct Waiting {
 }
 
 impl Connection {
-    pub(super) fn new(stream: TcpStream, pace: Pace) -> Self {
-        let _ = stream.set_nodelay(true);
-        // Where the system does not support it, slow clients are cut off sooner.
-        #[cfg(any(target_os = "linux", target_os = "android"))]
-        let _ = SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT);
+    pub(super) fn new(stream: Stream, pace: Pace) -> Self {
+        if let Either::Left(stream) = &stream {
+            let _ = stream.set_nodelay(true);
+            // Where the system does not support it, slow clients are cut off sooner.
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            let _ = SockRef::from(stream).set_tcp_notsent_lowat(UNSENT);
+        }
         Self { stream, pace, waiting: None, unsent: Unsent::default() }
     }
 

@@ -25,6 +25,7 @@ mod health;
 mod html;
 mod kept;
 mod latest;
+mod listener;
 mod memory;
 mod openapi;
 mod page;
@@ -37,6 +38,7 @@ mod routes;
 mod sensor;
 mod series;
 mod sidecar;
+mod site;
 mod summary;
 mod tally;
 mod whole;
@@ -61,7 +63,6 @@ use hyper_util::service::TowerToHyperService;
 use jiff::SignedDuration;
 use queue::Queues;
 use store::{AqiStandard, Query, Store, Window};
-use tokio::net::TcpListener;
 use tokio::runtime::TryCurrentError;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
@@ -80,8 +81,10 @@ use self::days::Days;
 use self::file::RowCounts;
 use self::kept::Kept;
 use self::latest::Latest;
+pub use self::listener::Listener;
 use self::memory::ResponseMemory;
 use self::series::Series;
+pub use self::site::Site;
 use crate::events::Events;
 use crate::freshness::Freshness;
 use crate::jobs::Jobs;
@@ -119,6 +122,8 @@ pub struct Server {
     pub window: Option<Window>,
     /// The limits of sensors beside their neighbours, for their stars.
     pub neighbours: neighbours::Limits,
+    /// What the server publishes about itself.
+    pub site: Site,
 }
 
 impl Server {
@@ -347,7 +352,8 @@ fn answered(shared: Arc<Shared>, request: Request<answer::RequestBody>) -> Answe
 
 /// Serves until stopped, then drains open responses for a limited time. Must run within a tokio
 /// runtime.
-pub async fn run(server: Server, listener: TcpListener, stop: CancellationToken) {
+pub async fn run(server: Server, listener: impl Into<Listener>, stop: CancellationToken) {
+    let listener = listener.into();
     let (drain, pace) = (server.limits.drain, server.limits.pace());
     let service = match service(server, &stop) {
         Ok(service) => service,
@@ -359,7 +365,7 @@ pub async fn run(server: Server, listener: TcpListener, stop: CancellationToken)
     loop {
         let stream = tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok(stream) => stream,
                 Err(error) => {
                     // Usually out of file descriptors: wait until some are closed.
                     warn!(reason = reason(&error), "cannot accept a connection");

@@ -12,7 +12,7 @@ use super::answer::{Answer, RequestBody, full, respond, set};
 use super::problem::Problem;
 use super::{
     Shared, area, dataset, days, estimate, events, health, latest, openapi, page, push, query,
-    results, sensor, series, sidecar, summary,
+    results, sensor, series, sidecar, site, summary,
 };
 use crate::request::BadRequest;
 use crate::trace::{REQUEST_ID, RequestContext};
@@ -44,6 +44,7 @@ enum Route {
     Ready,
     Metrics,
     OpenApi,
+    Security,
 }
 
 impl Route {
@@ -82,6 +83,7 @@ impl Route {
             Self::Ready => "/readyz",
             Self::Metrics => "/metrics",
             Self::OpenApi => "/openapi.json",
+            Self::Security => "/.well-known/security.txt",
         }
     }
 }
@@ -113,6 +115,7 @@ static ROUTES: LazyLock<Router<Route>> = LazyLock::new(|| {
         ("/readyz", Route::Ready),
         ("/metrics", Route::Metrics),
         ("/openapi.json", Route::OpenApi),
+        ("/.well-known/security.txt", Route::Security),
     ];
     let assets = page::ASSETS.iter().map(|asset| (asset.path, Route::Asset(asset)));
     for (path, route) in fixed.into_iter().chain(assets) {
@@ -208,8 +211,10 @@ async fn answer_within(
             Route::Push => push::answer(shared, request).await,
             Route::Health => Ok(respond(http::StatusCode::OK, "text/plain", "ok\n")),
             Route::Ready => Ok(health::ready(shared).await),
+            Route::Metrics if !shared.server.site.metrics => Err(Problem::NoSuchPath),
             Route::Metrics => Ok(health::metrics(shared).await),
             Route::OpenApi => Ok(openapi::document()),
+            Route::Security => site::security(shared),
         },
     };
     let mut answer = answered.unwrap_or_else(|problem| problem.answer(&headers));

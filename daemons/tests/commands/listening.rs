@@ -1,0 +1,100 @@
+//! Where a server listens: sockets, ports of platforms, and a listener for what is not public.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+use super::daemon::{Daemon, airshed};
+use super::support::feed_of;
+
+fn serve(folder: &Path, more: &[&str], environment: &[(&str, &str)]) -> Daemon {
+    fs::write(folder.join("data.24h.json"), feed_of(1..4, "2026-02-01 11:00:00")).unwrap();
+    let serve = ["serve", "--feed", "file:data.24h.json"];
+    let mut command = airshed(&[&serve, more].concat());
+    command.current_dir(folder).envs(environment.iter().copied());
+    Daemon::spawn(command)
+}
+
+fn answer(path: &Path, target: &str) -> String {
+    let mut stream = UnixStream::connect(path).unwrap();
+    let head = format!("GET {target} HTTP/1.1\r\nHost: airshed\r\nConnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+async fn status(url: &str) -> u16 {
+    reqwest::get(url).await.unwrap().status().as_u16()
+}
+
+#[tokio::test]
+async fn a_socket_is_a_listener_that_goes_with_its_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("http.sock");
+    let mut daemon = serve(folder.path(), &["--listen", "unix:http.sock"], &[]);
+    assert_eq!(daemon.base(), "unix:http.sock");
+    assert!(answer(&socket, "/healthz").starts_with("HTTP/1.1 200"));
+    assert!(answer(&socket, "/api/summary").contains("\"readings\":"));
+    let mode = fs::metadata(&socket).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o666, "a proxy may be another user");
+    // Nobody else takes it meanwhile, nor the place of another file.
+    let other = tempfile::tempdir().unwrap();
+    let path = format!("unix:{}", socket.display());
+    let mut second = serve(other.path(), &["--listen", &path], &[]);
+    assert_eq!(second.child.wait().unwrap().code(), Some(1));
+    fs::write(other.path().join("kept"), "kept").unwrap();
+    let mut third = serve(other.path(), &["--listen", "unix:kept"], &[]);
+    assert_eq!(third.child.wait().unwrap().code(), Some(1));
+    assert_eq!(fs::read(other.path().join("kept")).unwrap(), b"kept");
+    assert!(answer(&socket, "/healthz").starts_with("HTTP/1.1 200"));
+
+    daemon.signal("-KILL");
+    daemon.child.wait().unwrap();
+    assert!(socket.exists());
+    let mut daemon = serve(folder.path(), &["--listen", "unix:http.sock"], &[]);
+    daemon.base();
+    assert!(answer(&socket, "/healthz").starts_with("HTTP/1.1 200"));
+    daemon.signal("-TERM");
+    assert!(daemon.child.wait().unwrap().success());
+    assert!(!socket.exists());
+}
+
+#[tokio::test]
+async fn a_platform_s_port_counts_unless_there_is_an_address() {
+    let folder = tempfile::tempdir().unwrap();
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let daemon = serve(folder.path(), &[], &[("PORT", &free)]);
+    assert_eq!(daemon.base(), format!("http://0.0.0.0:{free}"));
+    drop(daemon);
+    let given = serve(folder.path(), &["--listen", "127.0.0.1:0"], &[("PORT", &free)]);
+    let base = given.base();
+    assert!(base.starts_with("http://127.0.0.1:") && !base.ends_with(&free), "{base}");
+}
+
+#[tokio::test]
+async fn metrics_are_only_on_the_admin_listener() {
+    let folder = tempfile::tempdir().unwrap();
+    let contact = "mailto:security@example.org";
+    let flags = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
+    let flags = [&flags[..], &["--security-contact", contact]].concat();
+    let daemon = serve(folder.path(), &flags, &[]);
+    let admin = daemon.wait_for("admin")["address"].as_str().unwrap().to_owned();
+    let base = daemon.base();
+    assert_eq!(status(&admin).await, 200);
+    assert_eq!(status(&format!("{base}/metrics")).await, 404);
+    assert_eq!(status(&format!("{base}/healthz")).await, 200);
+    let security = reqwest::get(format!("{base}/.well-known/security.txt")).await.unwrap();
+    assert_eq!(security.headers()["content-type"], "text/plain; charset=utf-8");
+    let security = security.text().await.unwrap();
+    let mut lines = security.lines();
+    assert_eq!(lines.next(), Some("Contact: mailto:security@example.org"));
+    // RFC 9116 requires a date, less than a year ahead.
+    let expires = lines.next().unwrap().strip_prefix("Expires: ").unwrap();
+    let expires: jiff::Timestamp = expires.parse().unwrap();
+    let ahead = expires.duration_since(jiff::Timestamp::now()).as_hours() / 24;
+    assert!((170..365).contains(&ahead), "{ahead}");
+}
