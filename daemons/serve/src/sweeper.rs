@@ -68,10 +68,11 @@ impl Sweeper {
         Self { jobs, requests, known: HashMap::new() }
     }
 
-    /// Requeues, oldest first, the jobs that an in-process queue lost when the process ended;
-    /// returns their number.
-    pub async fn resume(&self) -> Result<usize, JobsError> {
-        let mut unfinished = self.read(self.jobs.ids().await?).await;
+    /// Requeues, oldest first, those of some jobs that are not finished: an in-process queue lost them
+    /// when the process ended. Returns their number. `known` are the [jobs](Jobs::ids) at the start of
+    /// the process: later ones are queued.
+    pub async fn resume(&self, known: Vec<Uuid>) -> Result<usize, JobsError> {
+        let mut unfinished = self.read(known).await;
         unfinished.retain(|job| !job.state.is_final());
         unfinished.sort_by_key(|job| job.created);
         let mut resumed = 0;

@@ -434,12 +434,7 @@ impl Parts {
         let queues: Queues = jobs.queues().await?;
         let jobs = jobs.jobs(&store.data, self.clock.clone(), !queues.shared).await?;
         let sweeper = Sweeper::new(jobs.clone(), Arc::clone(&queues.requests));
-        if !queues.shared {
-            let resumed = sweeper.resume().await?;
-            if resumed > 0 {
-                info!(jobs = resumed, "resuming jobs interrupted by the last shutdown");
-            }
-        }
+        let interrupted = if queues.shared { Vec::new() } else { jobs.ids().await? };
         let job_backend = JobBackend { jobs: jobs.clone(), queues: queues.clone() };
         let flags = store;
         let store = Arc::clone(&self.store);
@@ -464,7 +459,15 @@ impl Parts {
         let worker = worker.worker(store, queues, jobs, Arc::clone(&self.networks));
         tasks.add("server", server::run(server, listener, stop.clone()));
         tasks.add("worker", worker::run(worker, stop.clone()));
-        tasks.add("sweeper", sweeper::run(sweeper, stop));
+        // The server does not wait until all records are read.
+        tasks.add("sweeper", async move {
+            match sweeper.resume(interrupted).await {
+                Ok(0) => {}
+                Ok(jobs) => info!(jobs, "resuming jobs interrupted by the last shutdown"),
+                Err(error) => warn!(reason = reason(&error), "cannot resume interrupted jobs"),
+            }
+            sweeper::run(sweeper, stop).await;
+        });
         Ok(file)
     }
 }

@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use super::daemon::{Daemon, airshed};
 use super::support::feed_of;
@@ -61,6 +62,42 @@ async fn a_socket_is_a_listener_that_goes_with_its_server() {
     daemon.signal("-TERM");
     assert!(daemon.child.wait().unwrap().success());
     assert!(!socket.exists());
+}
+
+/// The log of a server without free descriptors has a line, not one for each attempt; it goes on when
+/// there are some again.
+#[test]
+fn out_of_descriptors_a_server_waits_quietly() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("data.24h.json"), feed_of(1..4, "2026-02-01 11:00:00")).unwrap();
+    let feed = format!("file:{}", folder.path().join("data.24h.json").display());
+    let data = folder.path().join("data").display().to_string();
+    let limited = ["sh", "-c", "ulimit -n 64 && exec \"$@\"", "sh"];
+    let serve = ["serve", "--feed", &feed, "--data", &data, "--listen", "127.0.0.1:0"];
+    let mut daemon = Daemon::start_through(&limited, &serve);
+    let address = daemon.base().replace("http://", "");
+    daemon.wait_for("feed collected");
+    let many: Vec<_> = (0..100).map(|_| TcpStream::connect(&address).unwrap()).collect();
+    daemon.wait_for("cannot accept connections; trying again");
+    let ask = || {
+        let mut stream = TcpStream::connect(&address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).map(|_| answer)
+    };
+    for _ in 0..3 {
+        assert!(ask().is_err(), "there is still a descriptor");
+    }
+    drop(many);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while ask().is_err() {
+        assert!(Instant::now() < deadline, "it does not go on");
+    }
+    daemon.signal("-TERM");
+    assert!(daemon.child.wait().unwrap().success());
+    let more = daemon.wait_within(&["cannot accept connections; trying again"], Duration::from_secs(10));
+    assert_eq!(more, None, "one line a minute");
 }
 
 #[tokio::test]

@@ -95,7 +95,7 @@ async fn what_a_stop_interrupted_is_taken_up_again() {
     // The queue within the process is gone; the record is not.
     let fresh = queue::open("channel:", 10).await.unwrap();
     let sweeper = Sweeper::new(rig.jobs.clone(), Arc::clone(&fresh.requests));
-    assert_eq!(sweeper.resume().await.unwrap(), 1);
+    assert_eq!(sweeper.resume(rig.jobs.ids().await.unwrap()).await.unwrap(), 1);
     let worker = worker::Worker {
         store: Arc::clone(&rig.store),
         queues: fresh,

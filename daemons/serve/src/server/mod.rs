@@ -44,6 +44,7 @@ mod tally;
 mod whole;
 
 use std::convert::Infallible;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,6 +66,7 @@ use queue::Queues;
 use store::{AqiStandard, Query, Store, Window};
 use tokio::runtime::TryCurrentError;
 use tokio::sync::broadcast;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tower::{Service, ServiceBuilder};
 use tower_http::CompressionLevel;
@@ -362,13 +364,14 @@ pub async fn run(server: Server, listener: impl Into<Listener>, stop: Cancellati
     let graceful = GracefulShutdown::new();
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+    let mut refused = Refused::default();
     loop {
         let stream = tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok(stream) => stream,
                 Err(error) => {
                     // Usually out of file descriptors: wait until some are closed.
-                    warn!(reason = reason(&error), "cannot accept a connection");
+                    refused.note(&error);
                     tokio::time::sleep(Duration::from_millis(50)).await;
                     continue;
                 }
@@ -398,6 +401,24 @@ pub async fn run(server: Server, listener: impl Into<Listener>, stop: Cancellati
     drop(listener);
     if tokio::time::timeout(drain, graceful.shutdown()).await.is_err() {
         warn!("some clients were still reading; aborting their responses");
+    }
+}
+
+/// Connections that could not be accepted, of which the log has one line a minute.
+#[derive(Default)]
+struct Refused {
+    logged: Option<Instant>,
+    since: u64,
+}
+
+impl Refused {
+    fn note(&mut self, error: &io::Error) {
+        self.since += 1;
+        if self.logged.is_none_or(|logged| logged.elapsed() > Duration::from_secs(60)) {
+            let attempts = self.since;
+            warn!(reason = reason(error), attempts, "cannot accept connections; trying again");
+            (self.logged, self.since) = (Some(Instant::now()), 0);
+        }
     }
 }
 
