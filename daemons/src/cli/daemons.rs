@@ -461,7 +461,11 @@ impl Parts {
         tasks.add("worker", worker::run(worker, stop.clone()));
         // The server does not wait until all records are read.
         tasks.add("sweeper", async move {
-            match sweeper.resume(interrupted).await {
+            let resumed = tokio::select! {
+                resumed = sweeper.resume(interrupted) => resumed,
+                () = stop.cancelled() => return,
+            };
+            match resumed {
                 Ok(0) => {}
                 Ok(jobs) => info!(jobs, "resuming jobs interrupted by the last shutdown"),
                 Err(error) => warn!(reason = reason(&error), "cannot resume interrupted jobs"),
