@@ -18,6 +18,8 @@ pub enum ErrorKind {
     Invalid,
     /// It is damaged or truncated; the rows before were passed on.
     Damaged,
+    /// A file of text ends within its last row, which was not passed on; all others were.
+    Cut,
     /// Reading failed; the rows before were passed on.
     Io,
 }

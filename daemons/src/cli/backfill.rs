@@ -249,6 +249,10 @@ fn report(done: &Backfilled) -> ExitCode {
         report.passed_over,
         report.refused,
     ));
+    if !report.reasons.is_empty() {
+        let counts = report.reasons.iter().map(|(reason, count)| format!("{count} {reason}"));
+        say(format_args!("left out: {}", counts.collect::<Vec<_>>().join(", ")));
+    }
     for note in report.notes.iter().take(SHOWN) {
         say(format_args!("{note}"));
     }

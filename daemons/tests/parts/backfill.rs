@@ -326,6 +326,13 @@ async fn files_in_any_form_are_the_same_readings() {
         let plan = plan(Archive::Paths(vec![folder.path().join("archive")]), folder.path(), 3);
         let done = run(&plan, &store).await;
         assert_eq!(done.failed, [], "{form}");
+        let count = match form {
+            "month" | "undated" => 1,
+            "parquet" => 2,
+            "mixed" => 1 + files.len() as u64 - files.len() as u64 / 2 + 1,
+            _ => files.len() as u64,
+        };
+        assert_eq!(done.files, count, "{form}");
         let again = if form == "mixed" { files[0].2.lines().count() as u64 - 1 } else { 0 };
         assert_eq!(done.report.rows, rows as u64 + again, "{form}");
         assert_eq!((done.report.kept, done.repeated), (rows as u64 + again, again), "{form}");
@@ -492,6 +499,32 @@ async fn a_day_with_a_file_that_cannot_be_read_is_not_done() {
     assert_eq!((done.days, done.failed.len()), (2, 0), "and the next day, for its 24 h means");
     same(all(&store).await, expected(&files));
     assert_eq!(run(&plan, &store).await.days, 0);
+}
+
+/// A part of a row is no row: the others count, and the day is done again when the file is whole.
+#[tokio::test]
+async fn a_day_with_a_file_that_ends_within_a_row_is_not_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = simulated(2, 1);
+    let archive = written(&folder, &files);
+    let whole = files[1].2.clone();
+    // The last value, `12.5;;`, as `1`.
+    let (cut, last_row) = (whole.rfind(".5;;").unwrap() - 1, whole.trim_end().rfind('\n').unwrap());
+    fs::write(archive.join(name(2, FIRST)), &whole[..cut]).unwrap();
+    let plan = plan(Archive::Paths(vec![archive.clone()]), folder.path(), 1);
+    let store = empty();
+    let done = run(&plan, &store).await;
+    let [(failed, why)] = &done.failed[..] else { panic!("{:?}", done.failed) };
+    assert!(failed.ends_with("_sensor_2.csv"), "{failed}");
+    assert!(why.starts_with("the file ends within its last row, line "), "{why}");
+    files[1].2.truncate(last_row + 1);
+    same(all(&store).await, expected(&files));
+    assert_eq!(run(&plan, &store).await.days, 0, "as long as the file is the same");
+    fs::write(archive.join(name(2, FIRST)), whole.trim_end()).unwrap();
+    let done = run(&plan, &store).await;
+    assert_eq!((done.days, done.failed.len()), (1, 0), "whole, though its last line has no end");
+    files[1].2 = whole;
+    same(all(&store).await, expected(&files));
 }
 
 /// The same for a file of several days.

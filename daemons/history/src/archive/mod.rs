@@ -8,7 +8,8 @@
 //!   columns, which are found by name, in any order: `sensor_id` and `timestamp` are required;
 //!   `sensor_type`, `location`, `lat`, `lon`, `P1` (PM10), `P2` (PM2.5), `temperature` and
 //!   `humidity` are read; all others are ignored.
-//! - Each line is a row, so a damaged one never affects others. Cells may be quoted, but cannot
+//! - Each line is a row, so a damaged one never affects others. A number beyond ±9·10⁹, which a store
+//!   cannot hold, is no value: it is [counted](Reason::TooLarge) and not part of a mean. Cells may be quoted, but cannot
 //!   contain a `;` or a line break.
 //! - Whether a sensor is indoors is known only from the file name.
 //!
@@ -71,9 +72,12 @@ pub struct Station {
 /// Rows without a value, or without a valid sensor or timestamp, are not passed on but counted. The
 /// counts are added to `report`, so one report can cover several files.
 ///
-/// [`Invalid`](crate::ErrorKind::Invalid) if it is not an archive file, [`Damaged`](crate::ErrorKind::Damaged) if it is damaged or truncated, and
-/// [`Io`](crate::ErrorKind::Io) on a read error, after the preceding rows were passed on. In a zip
-/// archive, files that are not of the archive are left out and reported, unless none is.
+/// [`Invalid`](crate::ErrorKind::Invalid) if it is not an archive file,
+/// [`Damaged`](crate::ErrorKind::Damaged) if it is damaged or truncated,
+/// [`Cut`](crate::ErrorKind::Cut) if its last row has no line break and fewer cells than the header,
+/// and [`Io`](crate::ErrorKind::Io) on a read error, after the preceding rows were passed on. In a zip
+/// archive, files that are not of the archive are left out and reported, unless none is, and one that
+/// is cut does not stop the others.
 ///
 /// ```
 /// use std::ops::ControlFlow;

@@ -309,6 +309,7 @@ struct Runner<'a> {
 /// The files of a day, read.
 struct ReadDay {
     found: OfDay,
+    /// Without those of several days, which were counted when they were split.
     files: u64,
 }
 
@@ -392,7 +393,7 @@ impl Runner<'_> {
         let parts = self.spooled.as_ref().and_then(|spooled| spooled.files.get(&number_of(date)));
         let parts = parts.cloned().unwrap_or_default();
         let started = self.threads.start(date, parts.is_empty());
-        let (mut files, mut unfetched) = (parts.len() as u64, Vec::new());
+        let (is_split, mut files, mut unfetched) = (!parts.is_empty(), 0, Vec::new());
         for (part, path) in parts {
             let name = path.to_string_lossy().into_owned();
             started.read(Input { name, data: Data::Spooled(path), sensor: part }).await;
@@ -447,7 +448,7 @@ impl Runner<'_> {
         if let Some(spooled) = &self.spooled {
             self.lacking.add(&spooled.lacking);
         }
-        if files == 0 && found.failed.is_empty() {
+        if !is_split && files == 0 && found.failed.is_empty() {
             return Ok(None);
         }
         Ok(Some(ReadDay { found, files }))
