@@ -22,7 +22,7 @@ mod line;
 mod report;
 mod unpack;
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -98,14 +98,33 @@ pub struct Station {
 /// # Ok::<(), airshed_history::Error>(())
 /// ```
 pub fn read(
-    mut input: impl Read,
+    input: impl Read,
     name: &str,
     report: &mut Report,
     each: &mut dyn FnMut(Row<'_>) -> ControlFlow<()>,
 ) -> Result<(), Error> {
     let file = unpack::File { member: None, indoor: indoor(name) };
-    let _ = unpack::read(&mut input, &file, 0, report, each)?; // the caller knows whether it stopped
-    Ok(())
+    let mut input = Watched { input, has_failed: false };
+    match unpack::read(&mut input, &file, 0, report, each) {
+        Ok(_) => Ok(()), // the caller knows whether it stopped
+        Err(error) if input.has_failed => Err(error),
+        Err(error) => Err(error.of_file()),
+    }
+}
+
+/// Remembers whether reading failed: if it did not, the file is at fault.
+struct Watched<R> {
+    input: R,
+    has_failed: bool,
+}
+
+impl<R: Read> Read for Watched<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.input.read(buffer);
+        self.has_failed |=
+            read.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::Interrupted);
+        read
+    }
 }
 
 /// Whether a file's name says that its sensor is indoors.

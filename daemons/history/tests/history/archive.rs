@@ -63,13 +63,13 @@ fn second(text: &str) -> i64 {
     text.parse::<Timestamp>().unwrap().as_second()
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
 }
 
-fn zip_of(files: &[(&str, &[u8])]) -> Vec<u8> {
+pub(super) fn zip_of(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut zip = ZipWriter::new(std::io::Cursor::new(Vec::new()));
     for (name, bytes) in files {
         zip.start_file(*name, SimpleFileOptions::default()).unwrap();
@@ -79,7 +79,7 @@ fn zip_of(files: &[(&str, &[u8])]) -> Vec<u8> {
 }
 
 /// One whose members' lengths stand after them.
-fn zip_stream_of(files: &[(&str, &[u8])]) -> Vec<u8> {
+pub(super) fn zip_stream_of(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut zip = ZipWriter::new_stream(Vec::new());
     for (name, bytes) in files {
         zip.start_file(*name, SimpleFileOptions::default()).unwrap();
@@ -495,7 +495,7 @@ fn line() -> impl Strategy<Value = Line> {
     ]
 }
 
-const HEADER: &str =
+pub(super) const HEADER: &str =
     "sensor_id;sensor_type;location;lat;lon;timestamp;P1;durP1;ratioP1;P2;durP2;ratioP2";
 
 proptest! {
