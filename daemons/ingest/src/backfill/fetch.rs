@@ -22,6 +22,9 @@ const ATTEMPTS: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(120);
 
+/// Files that fail one after the other: then the server is at fault.
+pub(super) const MOST_IN_ROW: u32 = 5;
+
 /// A client of the archive's server.
 pub(super) struct Fetcher {
     base: Url,
@@ -30,6 +33,8 @@ pub(super) struct Fetcher {
     copies: Option<Copies>,
     pause: Duration,
     next: Instant,
+    /// Files that failed one after the other, perhaps by the server's fault.
+    failed_in_row: u32,
 }
 
 /// A file that was fetched.
@@ -53,9 +58,18 @@ impl Fetched {
 /// The files of a day: the address of their folder, and their names.
 pub(super) type Listed = (Url, Vec<Named>);
 
+/// What could not be fetched.
+#[derive(Debug, thiserror::Error)]
+#[error("{address}")]
+pub(super) struct FetchError {
+    address: String,
+    #[source]
+    pub(super) why: Why,
+}
+
 /// Why a file could not be fetched.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum FetchError {
+pub(super) enum Why {
     #[error("the server answered {0}")]
     Status(StatusCode),
     #[error("no complete response")]
@@ -70,29 +84,38 @@ pub(super) enum FetchError {
     Copy(#[from] io::Error),
 }
 
-impl FetchError {
-    /// Whether the server refuses this client, so that further requests are of no use.
-    pub(super) fn is_refusal(&self) -> bool {
-        let refused =
-            [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::TOO_MANY_REQUESTS];
-        match self {
-            Self::Status(status) => refused.contains(status),
-            Self::Later(..) => true,
-            _ => false,
-        }
+impl Why {
+    /// Of what is at an address.
+    fn at(self, address: impl ToString) -> FetchError {
+        FetchError { address: address.to_string(), why: self }
     }
 
-    /// Whether a backfill cannot go on.
+    /// Whether a backfill cannot go on: the server asks this client to wait, or the disk is full.
     pub(super) fn ends_all(&self) -> bool {
-        self.is_refusal() || matches!(self, Self::Copy(_))
+        match self {
+            Self::Status(status) => *status == StatusCode::TOO_MANY_REQUESTS,
+            Self::Later(..) | Self::Copy(_) => true,
+            _ => false,
+        }
     }
 
     /// Whether the file itself is the reason: it fails again until it changes.
     pub(super) fn is_of_file(&self) -> bool {
         match self {
             Self::Status(StatusCode::REQUEST_TIMEOUT) => false,
-            Self::Status(status) => status.is_client_error() && !self.is_refusal(),
+            Self::Status(status) => status.is_client_error() && !self.ends_all(),
             Self::TooLarge => true,
+            _ => false,
+        }
+    }
+
+    /// Whether the server may fail for every file, and not for this one only.
+    pub(super) fn may_be_of_server(&self) -> bool {
+        let of_file =
+            [StatusCode::NOT_FOUND, StatusCode::GONE, StatusCode::UNAVAILABLE_FOR_LEGAL_REASONS];
+        match self {
+            Self::Status(status) => !of_file.contains(status),
+            Self::Transport(_) => true,
             _ => false,
         }
     }
@@ -111,7 +134,7 @@ impl Fetcher {
             base.set_path(&format!("{}/", base.path()));
         }
         let copies = copies.map(|folder| Copies::new(folder, &base));
-        Ok(Self { base, client, copies, pause, next: Instant::now() })
+        Ok(Self { base, client, copies, pause, next: Instant::now(), failed_in_row: 0 })
     }
 
     /// The files of a day: in the folder of the day or, of earlier years, below that of the year.
@@ -128,7 +151,7 @@ impl Fetcher {
                     let names = names_in(&String::from_utf8_lossy(&listing.body), date, files);
                     return Ok(Some((listing.from, names)));
                 }
-                Err(FetchError::Status(StatusCode::NOT_FOUND)) => {}
+                Err(FetchError { why: Why::Status(StatusCode::NOT_FOUND), .. }) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -136,29 +159,42 @@ impl Fetcher {
     }
 
     pub(super) async fn file(&mut self, folder: &Url, name: &str) -> Result<Fetched, FetchError> {
-        self.ask(Method::GET, &joined(folder, name)?).await
+        let fetched = self.ask(Method::GET, &joined(folder, name)?).await;
+        self.failed_in_row = match &fetched {
+            Err(error) if error.why.may_be_of_server() => self.failed_in_row + 1,
+            _ => 0,
+        };
+        fetched
+    }
+
+    /// Whether it seems that the server fails for every file.
+    pub(super) fn is_failing(&self) -> bool {
+        self.failed_in_row >= MOST_IN_ROW
     }
 
     /// Writes down which copies there are.
-    pub(super) fn flush(&mut self) -> io::Result<()> {
-        self.copies.as_mut().map_or(Ok(()), Copies::flush)
+    pub(super) fn flush(&mut self) -> Result<(), FetchError> {
+        let flushed = self.copies.as_mut().map_or(Ok(()), Copies::flush);
+        flushed.map_err(|error| Why::Copy(error).at(&self.base))
     }
 
     /// A file as it is now, without its bytes if the server says anything about it.
     pub(super) async fn known(&mut self, address: &str) -> Result<Known, FetchError> {
-        let url = Url::parse(address).map_err(|_| FetchError::Name(address.to_owned()))?;
+        let url = Url::parse(address);
+        let url = url.map_err(|_| Why::Name(address.to_owned()).at(address))?;
         let answered = match self.ask(Method::HEAD, &url).await {
             Ok(head) if head.version.text().is_some() => Ok(head),
-            Err(FetchError::Status(
-                StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED,
-            ))
+            Err(FetchError {
+                why: Why::Status(StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED),
+                ..
+            })
             | Ok(_) => self.ask(Method::GET, &url).await,
             Err(error) => Err(error),
         };
         match answered {
             Ok(fetched) => Ok(fetched.known()),
-            Err(error) if error.is_of_file() => {
-                Ok(Known { address: address.to_owned(), state: error.to_string() })
+            Err(FetchError { why, .. }) if why.is_of_file() => {
+                Ok(Known { address: address.to_owned(), state: why.to_string() })
             }
             Err(error) => Err(error),
         }
@@ -170,8 +206,12 @@ impl Fetcher {
         self.known(url.as_str()).await.ok()
     }
 
-    /// Asks, again where that may help.
     async fn ask(&mut self, method: Method, url: &Url) -> Result<Fetched, FetchError> {
+        self.ask_again(method, url).await.map_err(|why| why.at(url))
+    }
+
+    /// Asks, again where that may help.
+    async fn ask_again(&mut self, method: Method, url: &Url) -> Result<Fetched, Why> {
         let copy = match &mut self.copies {
             Some(copies) if method == Method::GET => copies.get(url)?,
             _ => None,
@@ -190,14 +230,11 @@ impl Fetcher {
                 Err(failed) => failed,
             };
             let may_pass = match &error {
-                FetchError::Status(status) => {
+                Why::Status(status) => {
                     status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS
                 }
-                FetchError::Transport(_) => true,
-                FetchError::TooLarge
-                | FetchError::Name(_)
-                | FetchError::Later(..)
-                | FetchError::Copy(_) => false,
+                Why::Transport(_) => true,
+                Why::TooLarge | Why::Name(_) | Why::Later(..) | Why::Copy(_) => false,
             };
             let pause_now = wished.unwrap_or(pause);
             if !may_pass || attempt == ATTEMPTS {
@@ -205,7 +242,7 @@ impl Fetcher {
             }
             if pause_now > LONGEST_PAUSE {
                 return Err(match error {
-                    FetchError::Status(status) => FetchError::Later(status, pause_now),
+                    Why::Status(status) => Why::Later(status, pause_now),
                     error => error,
                 });
             }
@@ -220,8 +257,8 @@ impl Fetcher {
         method: &Method,
         url: &Url,
         copy: Option<&Copy>,
-    ) -> Result<(Fetched, bool), (FetchError, Option<Duration>)> {
-        let transport = |error: reqwest::Error| (FetchError::Transport(error.without_url()), None);
+    ) -> Result<(Fetched, bool), (Why, Option<Duration>)> {
+        let transport = |error: reqwest::Error| (Why::Transport(error.without_url()), None);
         let conditions = copy.map(|copy| copy.version.conditions()).unwrap_or_default();
         let request = self.client.request(method.clone(), url.clone()).headers(conditions);
         let mut response = request.send().await.map_err(transport)?;
@@ -235,13 +272,13 @@ impl Fetcher {
         if response.status() != StatusCode::OK {
             let wished = response.headers().get(RETRY_AFTER);
             let seconds = wished.and_then(|wished| wished.to_str().ok()?.parse().ok());
-            return Err((FetchError::Status(response.status()), seconds.map(Duration::from_secs)));
+            return Err((Why::Status(response.status()), seconds.map(Duration::from_secs)));
         }
         let version = Version::of(response.headers());
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(transport)? {
             if body.len() + chunk.len() > MOST_BYTES {
-                return Err((FetchError::TooLarge, None));
+                return Err((Why::TooLarge, None));
             }
             body.extend_from_slice(&chunk);
         }
@@ -250,5 +287,5 @@ impl Fetcher {
 }
 
 fn joined(base: &Url, name: &str) -> Result<Url, FetchError> {
-    base.join(name).map_err(|_| FetchError::Name(name.to_owned()))
+    base.join(name).map_err(|_| Why::Name(name.to_owned()).at(base))
 }

@@ -31,7 +31,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use self::archive::{Found, Span};
-use self::fetch::{FetchError, Fetcher};
+use self::fetch::{FetchError, Fetcher, MOST_IN_ROW, Why};
 use self::read::{Data, Input, OfDay, Threads};
 use self::record::Record;
 use self::spool::{Spool, number_of};
@@ -116,6 +116,21 @@ pub enum BackfillError {
     /// The archive cannot be reached, or a folder cannot be listed.
     #[error("the archive cannot be listed")]
     List(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The server fails whatever it is asked for.
+    #[error(
+        "the archive's server failed for {files} files in a row; the same command continues there. \
+         The last of them"
+    )]
+    Failing {
+        /// How many.
+        files: u32,
+        /// The last file, and why.
+        #[source]
+        cause: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The server asks this client to wait.
+    #[error("the archive's server asks to wait; later the same command continues there")]
+    Wait(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A copy of what was fetched cannot be kept.
     #[error("cannot keep copies in {folder}{hint}")]
     Copies {
@@ -224,11 +239,12 @@ impl Backfill {
     fn ended(&self, error: FetchError) -> BackfillError {
         use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
         match (error, &self.copies) {
-            (FetchError::Copy(cause), Some(folder)) => {
+            (FetchError { why: Why::Copy(cause), .. }, Some(folder)) => {
                 let is_full = matches!(cause.kind(), StorageFull | QuotaExceeded | FileTooLarge);
                 let hint = if is_full { ": no space left on the disk (or its quota)" } else { "" };
                 BackfillError::Copies { folder: folder.clone(), hint, cause }
             }
+            (error, _) if error.why.ends_all() => BackfillError::Wait(error.into()),
             (error, _) => BackfillError::List(error.into()),
         }
     }
@@ -328,7 +344,9 @@ impl Runner<'_> {
                     Source::Folders(_) => state_of_path(Path::new(&address)),
                     Source::Server(fetcher) => match fetcher.known(&address).await {
                         Ok(known) => Some(known.state),
-                        Err(error) if error.ends_all() => return Err(self.backfill.ended(error)),
+                        Err(error) if error.why.ends_all() => {
+                            return Err(self.backfill.ended(error));
+                        }
                         // Nothing is known of it: it would fail again.
                         Err(_) => Some(state.clone()),
                     },
@@ -425,10 +443,17 @@ impl Runner<'_> {
                                 .await;
                             files += 1;
                         }
-                        Err(error) if error.ends_all() => return Err(self.backfill.ended(error)),
-                        Err(error) => {
-                            let why = airshed_common::reason(&error);
-                            let file = match error.is_of_file() {
+                        Err(error) if error.why.ends_all() => {
+                            return Err(self.backfill.ended(error));
+                        }
+                        Err(error) if fetcher.is_failing() => {
+                            let cause = error.into();
+                            return Err(BackfillError::Failing { files: MOST_IN_ROW, cause });
+                        }
+                        Err(FetchError { why, .. }) => {
+                            let is_of_file = why.is_of_file();
+                            let why = airshed_common::reason(&why);
+                            let file = match is_of_file {
                                 true => fetcher.known_in(folder, &named.name).await,
                                 false => None,
                             };
@@ -437,7 +462,7 @@ impl Runner<'_> {
                     }
                     (self.shown)(Step::File);
                 }
-                fetcher.flush().map_err(|error| self.backfill.ended(error.into()))?;
+                fetcher.flush().map_err(|error| self.backfill.ended(error))?;
             }
         }
         let mut found = self.threads.finish(started).await?;
