@@ -33,8 +33,8 @@ const SHOWN: usize = 20;
 
 #[derive(Args)]
 pub(super) struct Backfill {
-    /// The archive's URL or that of a mirror, or folders and files: of days (CSV, also with gzip), or
-    /// of months (zip, Parquet) [default: https://archive.sensor.community/]
+    /// The archive's URL or that of a mirror (or of its csv_per_month/ or parquet/), or folders and
+    /// files: of days (CSV, also with gzip), or of months (zip, Parquet) [default: https://archive.sensor.community/]
     #[arg(value_name = "SOURCE", env = "AIRSHED_ARCHIVE", value_parser = source)]
     sources: Vec<String>,
     /// First day (UTC).

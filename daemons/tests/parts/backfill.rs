@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::support::at;
 
+mod months;
 mod server;
 
 const FIRST: Date = date(2021, 2, 13);

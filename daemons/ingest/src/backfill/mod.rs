@@ -8,13 +8,14 @@
 mod archive;
 mod copies;
 mod fetch;
+mod layout;
+mod months;
 mod read;
 mod record;
 mod spool;
 mod unread;
 
-use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
+use std::collections::HashMap;
 use std::io;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -31,11 +32,12 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use self::archive::{Found, Span};
-use self::fetch::{FetchError, Fetcher, MOST_IN_ROW, Why};
+use self::fetch::{FetchError, Fetcher, Listed, MOST_IN_ROW, Why};
+use self::months::{Counts, Splitter, Spooled};
 use self::read::{Data, Input, OfDay, Threads};
 use self::record::Record;
-use self::spool::{Spool, number_of};
-use self::unread::{Known, Lacking, Unread, state_of_path};
+use self::spool::number_of;
+use self::unread::{Lacking, Unread, state_of_path};
 use crate::Destination;
 use crate::place::Countries;
 
@@ -244,6 +246,7 @@ impl Backfill {
                 let hint = if is_full { ": no space left on the disk (or its quota)" } else { "" };
                 BackfillError::Copies { folder: folder.clone(), hint, cause }
             }
+            (FetchError { why: Why::Local(cause), .. }, _) => BackfillError::Local(cause),
             (error, _) if error.why.ends_all() => BackfillError::Wait(error.into()),
             (error, _) => BackfillError::List(error.into()),
         }
@@ -292,16 +295,6 @@ impl Source {
             }
         })
     }
-}
-
-/// The files of several days, split by day.
-struct Spooled {
-    /// The folder is removed when this is dropped.
-    _spool: Spool,
-    files: BTreeMap<i64, Vec<(u64, PathBuf)>>,
-    /// The month, or all.
-    of: Option<Date>,
-    lacking: Lacking,
 }
 
 struct Runner<'a> {
@@ -407,11 +400,12 @@ impl Runner<'_> {
 
     /// Reads the files of a day; `None` if there are none.
     async fn read(&mut self, date: Date) -> Result<Option<ReadDay>, BackfillError> {
-        self.spool_for(date).await?;
-        let parts = self.spooled.as_ref().and_then(|spooled| spooled.files.get(&number_of(date)));
+        let listed = self.list(date).await?;
+        let spooled = self.spooled.as_ref().filter(|_| listed.is_none());
+        let parts = spooled.and_then(|spooled| spooled.files.get(&number_of(date)));
         let parts = parts.cloned().unwrap_or_default();
         let started = self.threads.start(date, parts.is_empty());
-        let (is_split, mut files, mut unfetched) = (!parts.is_empty(), 0, Vec::new());
+        let (is_split, mut files, mut failed) = (!parts.is_empty(), 0, Vec::new());
         for (part, path) in parts {
             let name = path.to_string_lossy().into_owned();
             started.read(Input { name, data: Data::Spooled(path), sensor: part }).await;
@@ -429,35 +423,25 @@ impl Runner<'_> {
                 files += of_day.len() as u64;
             }
             Source::Server(fetcher) => {
-                let listed = fetcher.list(date, &self.backfill.files).await;
-                let listed = listed.map_err(|error| self.backfill.ended(error))?;
-                let (folder, names) = listed.map_or((None, Vec::new()), |(f, n)| (Some(f), n));
+                let (folder, names) = listed
+                    .as_ref()
+                    .map_or((None, &[][..]), |(folder, names)| (Some(folder), names.as_slice()));
                 (self.shown)(Step::Day(date, names.len()));
                 for named in names {
-                    let Some(folder) = &folder else { break };
+                    let Some(folder) = folder else { break };
                     match fetcher.file(folder, &named.name).await {
                         Ok(fetched) => {
-                            let (name, sensor) = (named.name, named.sensor.unwrap_or_default());
+                            let sensor = named.sensor.unwrap_or_default();
+                            let name = named.name.clone();
                             started
                                 .read(Input { name, data: Data::Fetched(fetched), sensor })
                                 .await;
                             files += 1;
                         }
-                        Err(error) if error.why.ends_all() => {
-                            return Err(self.backfill.ended(error));
-                        }
-                        Err(error) if fetcher.is_failing() => {
-                            let cause = error.into();
-                            return Err(BackfillError::Failing { files: MOST_IN_ROW, cause });
-                        }
-                        Err(FetchError { why, .. }) => {
-                            let is_of_file = why.is_of_file();
-                            let why = airshed_common::reason(&why);
-                            let file = match is_of_file {
-                                true => fetcher.known_in(folder, &named.name).await,
-                                false => None,
-                            };
-                            unfetched.push(Unread { name: named.name, why, file });
+                        Err(error) => {
+                            let name = named.name.clone();
+                            let unread = unfetched(self.backfill, fetcher, error, name);
+                            failed.push(unread.await?);
                         }
                     }
                     (self.shown)(Step::File);
@@ -468,15 +452,30 @@ impl Runner<'_> {
         let mut found = self.threads.finish(started).await?;
         self.climate.forget(date);
         self.climate.add(&std::mem::take(&mut found.climate));
-        found.failed.append(&mut unfetched);
+        found.failed.append(&mut failed);
         self.lacking = Lacking::of(&found.failed);
-        if let Some(spooled) = &self.spooled {
+        if let Some(spooled) = self.spooled.as_ref().filter(|_| listed.is_none()) {
             self.lacking.add(&spooled.lacking);
         }
         if !is_split && files == 0 && found.failed.is_empty() {
             return Ok(None);
         }
         Ok(Some(ReadDay { found, files }))
+    }
+
+    /// A day's files on a server. If there are none, and in folders, the files of its month are split
+    /// by day.
+    async fn list(&mut self, date: Date) -> Result<Option<Listed>, BackfillError> {
+        let Source::Server(fetcher) = &mut self.source else {
+            self.spool_for(date).await?;
+            return Ok(None);
+        };
+        let listed = fetcher.list(date, &self.backfill.files).await;
+        let listed = listed.map_err(|error| self.backfill.ended(error))?;
+        if listed.is_none() {
+            self.fetch_month(date.first_of_month()).await?;
+        }
+        Ok(listed)
     }
 
     /// Splits the files of a day's month, and those whose names have no date, by day.
@@ -489,11 +488,6 @@ impl Runner<'_> {
         if others.is_empty() || self.spooled.as_ref().is_some_and(|spooled| spooled.of == of) {
             return Ok(());
         }
-        let wanted = self.backfill.days.clone();
-        let mut days = wanted.start().saturating_sub(1.day())..=*wanted.end();
-        if let Some(month) = of {
-            days = month.max(*days.start())..=month.last_of_month().min(*days.end());
-        }
         let is_wanted = |span: Span| match span {
             Span::Month(other) => of.is_none_or(|month| month == other),
             Span::Day(date) => of.is_none_or(|month| month == date.first_of_month()),
@@ -502,18 +496,60 @@ impl Runner<'_> {
         let of_days = others.iter().filter(|(named, _)| is_wanted(named.span));
         let paths: Vec<_> = of_days.map(|(_, path)| path.clone()).collect();
         self.spooled = None; // its files are removed first
-        let split = tokio::task::spawn_blocking(move || split(&days, &wanted, paths));
-        let Split { spool, files, report, failed, read } = split.await??;
-        self.done.files += read;
-        // Rows that are passed on are counted by day.
-        let mut left_out = report;
-        left_out.rows -= left_out.kept - spool.others;
-        left_out.kept = spool.others;
-        self.done.report.merge(left_out);
-        self.done.other_days += spool.others;
-        let lacking = Lacking::of(&failed);
+        let mut splitter = self.splitter(of)?;
+        let split = tokio::task::spawn_blocking(move || {
+            paths.iter().try_for_each(|path| splitter.add_path(path)).map(|()| splitter)
+        });
+        let splitter = split.await??;
+        self.keep(splitter, of)
+    }
+
+    /// Fetches the files of a month, one after the other, and splits them by day.
+    async fn fetch_month(&mut self, month: Date) -> Result<(), BackfillError> {
+        if self.spooled.as_ref().is_some_and(|spooled| spooled.of == Some(month)) {
+            return Ok(());
+        }
+        self.spooled = None; // its files are removed first
+        let mut splitter = self.splitter(Some(month))?;
+        let Source::Server(fetcher) = &mut self.source else { return Ok(()) };
+        let listed = fetcher.list_month(month, &self.backfill.files).await;
+        for (url, named) in listed.map_err(|error| self.backfill.ended(error))? {
+            match fetcher.month(&url).await {
+                Ok(fetched) => {
+                    let split = tokio::task::spawn_blocking(move || {
+                        let known = || fetched.known().ok();
+                        splitter.add(fetched.read(), named.name, known).map(|()| splitter)
+                    });
+                    splitter = split.await??;
+                }
+                Err(error) => {
+                    let unread = unfetched(self.backfill, fetcher, error, named.name).await?;
+                    splitter.lacks(unread);
+                }
+            }
+            (self.shown)(Step::File);
+        }
+        fetcher.flush().map_err(|error| self.backfill.ended(error))?;
+        self.keep(splitter, Some(month))
+    }
+
+    /// For the days of a month, or all, and the day before.
+    fn splitter(&self, of: Option<Date>) -> io::Result<Splitter> {
+        let wanted = &self.backfill.days;
+        let mut days = wanted.start().saturating_sub(1.day())..=*wanted.end();
+        if let Some(month) = of {
+            days = month.max(*days.start())..=month.last_of_month().min(*days.end());
+        }
+        Splitter::new(&days, wanted)
+    }
+
+    fn keep(&mut self, splitter: Splitter, of: Option<Date>) -> Result<(), BackfillError> {
+        let (spooled, Counts { files, report, other_days, failed }) = splitter.finish(of)?;
+        self.done.files += files;
+        self.done.report.merge(report);
+        self.done.other_days += other_days;
         self.add_failed(failed);
-        self.spooled = Some(Spooled { _spool: spool, files, of, lacking });
+        self.spooled = Some(spooled);
         Ok(())
     }
 
@@ -553,37 +589,23 @@ impl Runner<'_> {
     }
 }
 
-struct Split {
-    spool: Spool,
-    files: BTreeMap<i64, Vec<(u64, PathBuf)>>,
-    report: Report,
-    failed: Vec<Unread>,
-    read: u64,
-}
-
-fn split(
-    days: &RangeInclusive<Date>,
-    wanted: &RangeInclusive<Date>,
-    paths: Vec<PathBuf>,
-) -> io::Result<Split> {
-    let (mut report, mut failed, mut read) = (Report::default(), Vec::new(), 0);
-    let mut spool = Spool::new(days, wanted)?;
-    for path in paths {
-        read += 1;
-        let name = || path.display().to_string();
-        match File::open(&path) {
-            Err(error) => {
-                failed.push(Unread { name: name(), why: error.to_string(), file: None });
-            }
-            Ok(file) => {
-                if let Err(error) = spool.add(file, &name(), &mut report)? {
-                    let file = Known::of_path(&path).filter(|_| !error.is_transient());
-                    let why = airshed_common::reason(&error);
-                    failed.push(Unread { name: name(), why, file });
-                }
-            }
-        }
+/// What is noted of a file that could not be fetched, unless the backfill ends.
+async fn unfetched(
+    backfill: &Backfill,
+    fetcher: &mut Fetcher,
+    error: FetchError,
+    name: String,
+) -> Result<Unread, BackfillError> {
+    if error.why.ends_all() {
+        return Err(backfill.ended(error));
     }
-    let files = spool.finish()?;
-    Ok(Split { spool, files, report, failed, read })
+    if fetcher.is_failing() {
+        return Err(BackfillError::Failing { files: MOST_IN_ROW, cause: error.into() });
+    }
+    // A state that cannot be found out is asked for the next time.
+    let file = match error.why.is_of_file() {
+        true => fetcher.known(&error.address).await.ok(),
+        false => None,
+    };
+    Ok(Unread { name, why: airshed_common::reason(&error.why), file })
 }

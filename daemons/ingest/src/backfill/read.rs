@@ -42,7 +42,7 @@ impl Data {
         report: &mut Report,
     ) -> Result<(), (String, Option<Known>)> {
         let read = match self {
-            Self::Fetched(fetched) => day.read(&*fetched.body, name, report),
+            Self::Fetched(fetched) => day.read(fetched.read(), name, report),
             Self::Path(path) | Self::Spooled(path) => {
                 let file = File::open(path).map_err(|error| (error.to_string(), None))?;
                 day.read(file, name, report)
@@ -51,7 +51,7 @@ impl Data {
         read.map_err(|error: Error| {
             let is_of_file = !error.is_transient();
             let known = match self {
-                Self::Fetched(fetched) => Some(fetched.known()),
+                Self::Fetched(fetched) => fetched.known().ok(),
                 Self::Path(path) => Known::of_path(path),
                 Self::Spooled(_) => None,
             };

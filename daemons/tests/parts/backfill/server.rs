@@ -3,32 +3,35 @@
 use super::*;
 
 /// A server like the archive's.
-struct Server {
-    base: String,
+pub(super) struct Server {
+    pub(super) base: String,
     asked: Arc<Mutex<Vec<String>>>,
-    at_once: Arc<AtomicUsize>,
+    pub(super) at_once: Arc<AtomicUsize>,
     /// Paths that fail so many times.
     failing: Arc<Mutex<BTreeMap<String, usize>>>,
-    files: Arc<Mutex<BTreeMap<String, String>>>,
+    pub(super) files: Arc<Mutex<BTreeMap<String, String>>>,
+    /// More files, which are not text.
+    pub(super) packed: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
     /// What is answered instead of files whose paths begin so.
-    refused: Arc<Mutex<BTreeMap<String, u16>>>,
+    pub(super) refused: Arc<Mutex<BTreeMap<String, u16>>>,
     /// Whether it says which version of a file it gives.
-    has_tags: Arc<AtomicBool>,
+    pub(super) has_tags: Arc<AtomicBool>,
 }
 
 impl Server {
     /// The requests since the last call, as method, path and status.
-    fn asked(&self) -> Vec<String> {
+    pub(super) fn asked(&self) -> Vec<String> {
         let asked = std::mem::take(&mut *self.asked.lock().unwrap());
         asked.iter().map(|line| line.split(" airshed").next().unwrap().to_owned()).collect()
     }
 
-    async fn start(files: BTreeMap<String, String>) -> Self {
+    pub(super) async fn start(files: BTreeMap<String, String>) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}/mirror/", listener.local_addr().unwrap());
         let (files, asked) = (Arc::new(Mutex::new(files)), Arc::<Mutex<Vec<String>>>::default());
         let has_tags = Arc::new(AtomicBool::new(true));
         let refused = Arc::<Mutex<BTreeMap<String, u16>>>::default();
+        let packed = Arc::<Mutex<BTreeMap<String, Vec<u8>>>>::default();
         let (at_once, failing) =
             (Arc::<AtomicUsize>::default(), Arc::<Mutex<BTreeMap<String, usize>>>::default());
         let server = Self {
@@ -38,6 +41,7 @@ impl Server {
             failing: Arc::clone(&failing),
             files: Arc::clone(&files),
             refused: Arc::clone(&refused),
+            packed: Arc::clone(&packed),
             has_tags: Arc::clone(&has_tags),
         };
         tokio::spawn(async move {
@@ -47,6 +51,7 @@ impl Server {
                 let (files, asked, failing) =
                     (Arc::clone(&files), Arc::clone(&asked), Arc::clone(&failing));
                 let (has_tags, refused) = (Arc::clone(&has_tags), Arc::clone(&refused));
+                let packed = Arc::clone(&packed);
                 let service = service_fn(move |request: http::Request<hyper::body::Incoming>| {
                     let path = request.uri().path().to_owned();
                     let agent = request.headers()["user-agent"].to_str().unwrap().to_owned();
@@ -55,21 +60,22 @@ impl Server {
                         *left = left.saturating_sub(1);
                         fails
                     });
-                    let text = files.lock().unwrap().get(&path).cloned();
+                    let text = files.lock().unwrap().get(&path).cloned().map(String::into_bytes);
+                    let text = text.or_else(|| packed.lock().unwrap().get(&path).cloned());
                     let tag = format!("\"{:x}\"", crc(text.as_deref().unwrap_or_default()));
                     let known = request.headers().get("if-none-match");
                     let refused = refused.lock().unwrap();
                     let refused = refused.iter().find(|(begin, _)| path.starts_with(*begin));
                     let (status, body) = match text {
-                        _ if fails => (503, String::new()),
-                        _ if refused.is_some() => (*refused.unwrap().1, "<html>no".to_owned()),
-                        Some(_) if known.is_some_and(|known| known == &tag) => (304, String::new()),
+                        _ if fails => (503, Vec::new()),
+                        _ if refused.is_some() => (*refused.unwrap().1, b"<html>no".to_vec()),
+                        Some(_) if known.is_some_and(|known| known == &tag) => (304, Vec::new()),
                         Some(text) => (200, text),
-                        None => (404, "<html>404</html>".to_owned()),
+                        None => (404, b"<html>404</html>".to_vec()),
                     };
                     let method = request.method();
                     asked.lock().unwrap().push(format!("{method} {path} {status} {agent}"));
-                    let body = if method == "HEAD" { String::new() } else { body };
+                    let body = if method == "HEAD" { Vec::new() } else { body };
                     let mut answer = http::Response::builder().status(status);
                     if status == 503 {
                         answer = answer.header("retry-after", "0");
@@ -89,7 +95,7 @@ impl Server {
     }
 }
 
-fn crc(text: &str) -> u64 {
+fn crc(text: &[u8]) -> u64 {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);
