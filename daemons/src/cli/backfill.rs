@@ -6,11 +6,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use airshed::backfill::{self, Archive, Backfilled, Files, PUBLIC, Step};
+use airshed::backfill::{self, Archive, Backfilled, Files, PUBLIC, Progress, Step};
 use airshed::source::Source;
 use airshed::{Clock, Flagging, control, reason};
 use clap::Args;
-use indicatif::ProgressBar;
+use indicatif::{HumanCount, HumanDuration, ProgressBar};
 use jiff::ToSpan;
 use jiff::civil::Date;
 use store::{Network, Store, Window};
@@ -92,7 +92,7 @@ impl Backfill {
         let backfill = self.checked()?;
         let _exporting = self.logging.start("backfill")?;
         let target = Target::of_import(&self.store.paced(self.capacity)).await?;
-        let bar = files::bar(1, "{msg} {bar:30} {pos}/{len} files, {per_sec}, {eta} left", "");
+        let bar = files::bar(BAR, "{bar:30} {percent} %, {msg}", "");
         let shown = |step: Step| show(&bar, step);
         let (now, stop) = (wall_clock()(), CancellationToken::new());
         tokio::select! {
@@ -214,16 +214,31 @@ fn record_of(flags: &StoreFlags) -> Option<(PathBuf, String)> {
     Some((folder, store))
 }
 
+/// The length of the progress bar.
+const BAR: u64 = 10_000;
+
 fn show(bar: &ProgressBar, step: Step) {
-    match step {
-        Step::Day(date, files) => {
-            bar.set_message(date.to_string());
-            bar.set_length(files as u64);
-            bar.reset();
-        }
-        Step::File => bar.inc(1),
-        _ => {}
+    if let Step::Going(now) = step
+        && !bar.is_hidden()
+    {
+        bar.set_position((now.part() * BAR as f64) as u64);
+        bar.set_message(line(&now));
     }
+}
+
+/// Day, files, rows, rate and time left.
+fn line(now: &Progress) -> String {
+    let left = now.left().map(|left| format!(", {:#} left", HumanDuration(left)));
+    format!(
+        "{}, day {} of {}, {} files, {} rows, {}/s{}",
+        now.date,
+        (now.days + 1).min(now.of_days),
+        now.of_days,
+        HumanCount(now.files),
+        HumanCount(now.rows),
+        HumanCount(now.rate() as u64),
+        left.unwrap_or_default(),
+    )
 }
 
 /// The summary; a failure if a file could not be read.

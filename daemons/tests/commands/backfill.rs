@@ -64,6 +64,8 @@ fn a_killed_backfill_continues_and_ends_with_the_same_readings() {
         message.contains("10 days, 50 files, ") && message.contains("18 days have no files"),
         "{message}"
     );
+    let last = message.lines().rfind(|line| line.contains("day backfilled")).unwrap();
+    assert!(last.contains("day=10 of_days=28 seconds_left="), "{last}");
     let whole = export(path, "whole");
     assert!(whole.lines().count() as u32 > DAYS * 5 * 40, "{}", whole.lines().count());
     let mut killed = 0;

@@ -413,6 +413,37 @@ async fn a_backfill_that_is_interrupted_continues() {
     same(all(&store).await, expected(&files));
 }
 
+/// Progress is over all days, of those only that are to be done.
+#[tokio::test]
+async fn progress_goes_over_all_days() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = simulated(3, 5);
+    let archive = written(&folder, &files);
+    let mut plan = plan(Archive::Paths(vec![archive]), folder.path(), 2);
+    plan.windows = vec![Window::Hour];
+    let store = empty();
+    for (count, of_days) in [(2, 2), (5, 3)] {
+        plan.days = FIRST..=*days(count).last().unwrap();
+        let steps = Mutex::new(Vec::new());
+        let shown = |step: Step| {
+            if let Step::Going(progress) = step {
+                steps.lock().unwrap().push(progress);
+            }
+        };
+        let now = at("2026-02-01T12:00:00Z");
+        let stop = CancellationToken::new();
+        let done = backfill::run(&plan, &store, now, &shown, &stop).await.unwrap();
+        let steps = steps.into_inner().unwrap();
+        let parts: Vec<_> = steps.iter().map(|step| step.part()).collect();
+        assert!(parts.is_sorted() && parts[0] > 0.0, "{parts:?}");
+        let last = steps.last().unwrap();
+        assert_eq!((last.part(), last.days, last.of_days), (1.0, of_days, of_days));
+        assert_eq!((last.files, last.rows), (done.files, done.report.rows));
+        assert_eq!(last.left(), Some(Duration::ZERO));
+        assert_eq!(steps[0].of_day, 1.0 / 3.0);
+    }
+}
+
 /// Only what is asked for, and nothing of a day that is not over.
 #[tokio::test]
 async fn filters_choose_files_and_readings() {

@@ -10,6 +10,7 @@ mod copies;
 mod fetch;
 mod layout;
 mod months;
+mod progress;
 mod read;
 mod record;
 mod spool;
@@ -34,6 +35,7 @@ use tracing::{info, warn};
 use self::archive::{Found, Span};
 use self::fetch::{FetchError, Fetcher, Listed, MOST_IN_ROW, Why};
 use self::months::{Counts, Splitter, Spooled};
+use self::progress::{Counter, seconds};
 use self::read::{Data, Input, OfDay, Threads};
 use self::record::Record;
 use self::spool::number_of;
@@ -42,6 +44,7 @@ use crate::Destination;
 use crate::place::Countries;
 
 pub use archive::{Archive, Files, PUBLIC};
+pub use progress::Progress;
 
 /// A backfill.
 #[derive(Debug, Clone)]
@@ -104,10 +107,8 @@ pub struct Backfilled {
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum Step {
-    /// A day with so many files begins.
-    Day(Date, usize),
-    /// A file was fetched or opened.
-    File,
+    /// A day begins or has ended, or a file was fetched or opened.
+    Going(Progress),
     /// The day's readings are stored.
     Stored(u64),
 }
@@ -166,13 +167,21 @@ pub async fn run(
 ) -> Result<Backfilled, BackfillError> {
     let last = backfill.last_day(now).min(*backfill.days.end());
     let days = *backfill.days.start()..=last;
+    let mut record = Record::open(backfill.record_path(), backfill.what());
+    // The store may have been deleted since.
+    if !record.is_empty() && destination.readings().await? == 0 {
+        record.forget();
+    }
+    let dates = || days.start().series(1.day()).take_while(|date| *date <= last);
+    let counter = Counter::new(dates().filter(|date| !record.has(*date)).count() as u64);
     let mut run = Runner {
         backfill,
         destination,
         shown,
         source: Source::of(backfill)?,
-        record: Record::open(backfill.record_path(), backfill.what()),
-        threads: Threads::new(backfill.is_running()),
+        record,
+        threads: Threads::new(backfill.is_running(), &counter.rows),
+        counter,
         places: Countries::default(),
         climate: Locations::default(),
         spooled: None,
@@ -180,30 +189,33 @@ pub async fn run(
         states: HashMap::new(),
         done: Backfilled::default(),
     };
-    // The store may have been deleted since.
-    if !run.record.is_empty() && destination.readings().await? == 0 {
-        run.record.forget();
-    }
     if let Source::Folders(found) = &mut run.source {
         run.done.failed.append(&mut found.failed);
     }
     let mut before = None;
-    for date in days.start().series(1.day()).take_while(|date| *date <= last) {
+    for date in dates() {
         if stop.is_cancelled() {
             break;
         }
-        if run.is_done(date).await? {
+        if run.record.has(date) {
+            before = None;
+            continue;
+        }
+        if run.lacks_the_same(date).await? {
+            run.counter.skip();
             before = None;
             continue;
         }
         // Its first 24 h means need the hours of the day before.
         let day_before = date.saturating_sub(1.day());
         if backfill.is_running() && before != Some(day_before) {
-            run.threads = Threads::new(true);
+            run.threads = Threads::new(true, &run.counter.rows);
             run.climate = Locations::default();
             run.read(day_before).await?;
         }
         run.day(date).await?;
+        run.counter.done();
+        run.show();
         before = Some(date);
     }
     Ok(run.done)
@@ -304,6 +316,7 @@ struct Runner<'a> {
     source: Source,
     record: Record,
     threads: Threads,
+    counter: Counter,
     places: Countries,
     /// Of the day and the day before.
     climate: Locations,
@@ -323,11 +336,12 @@ struct ReadDay {
 }
 
 impl Runner<'_> {
-    /// Whether a day need not be done again.
-    async fn is_done(&mut self, date: Date) -> Result<bool, BackfillError> {
-        if self.record.has(date) {
-            return Ok(true);
-        }
+    fn show(&self) {
+        (self.shown)(Step::Going(self.counter.now()));
+    }
+
+    /// Whether a day is done but for files that have not changed since.
+    async fn lacks_the_same(&mut self, date: Date) -> Result<bool, BackfillError> {
         let Some(lacking) = self.record.lacking(date).filter(|_| !self.backfill.again) else {
             return Ok(false);
         };
@@ -379,7 +393,9 @@ impl Runner<'_> {
         }
         info!(
             %date, files, rows, readings = readings.len(), failed = found.failed.len(),
-            seconds = begun.elapsed().as_secs_f64(), "day backfilled",
+            seconds = begun.elapsed().as_secs_f64(), day = self.counter.now().days + 1,
+            of_days = self.counter.now().of_days, seconds_left = seconds(self.counter.left_after()),
+            "day backfilled",
         );
         self.done.days += 1;
         self.done.files += files;
@@ -413,12 +429,13 @@ impl Runner<'_> {
         match &mut self.source {
             Source::Folders(found) => {
                 let of_day = found.by_day.get(&date).map(Vec::as_slice).unwrap_or_default();
-                (self.shown)(Step::Day(date, of_day.len()));
+                self.counter.start(date, of_day.len());
                 for (named, path) in of_day {
                     let name = path.display().to_string();
                     let sensor = named.sensor.unwrap_or_default();
                     started.read(Input { name, data: Data::Path(path.clone()), sensor }).await;
-                    (self.shown)(Step::File);
+                    self.counter.file();
+                    (self.shown)(Step::Going(self.counter.now()));
                 }
                 files += of_day.len() as u64;
             }
@@ -426,7 +443,7 @@ impl Runner<'_> {
                 let (folder, names) = listed
                     .as_ref()
                     .map_or((None, &[][..]), |(folder, names)| (Some(folder), names.as_slice()));
-                (self.shown)(Step::Day(date, names.len()));
+                self.counter.start(date, names.len());
                 for named in names {
                     let Some(folder) = folder else { break };
                     match fetcher.file(folder, &named.name).await {
@@ -444,7 +461,8 @@ impl Runner<'_> {
                             failed.push(unread.await?);
                         }
                     }
-                    (self.shown)(Step::File);
+                    self.counter.file();
+                    (self.shown)(Step::Going(self.counter.now()));
                 }
                 fetcher.flush().map_err(|error| self.backfill.ended(error))?;
             }
@@ -501,6 +519,7 @@ impl Runner<'_> {
             paths.iter().try_for_each(|path| splitter.add_path(path)).map(|()| splitter)
         });
         let splitter = split.await??;
+        self.counter.split(splitter.files());
         self.keep(splitter, of)
     }
 
@@ -513,7 +532,9 @@ impl Runner<'_> {
         let mut splitter = self.splitter(Some(month))?;
         let Source::Server(fetcher) = &mut self.source else { return Ok(()) };
         let listed = fetcher.list_month(month, &self.backfill.files).await;
-        for (url, named) in listed.map_err(|error| self.backfill.ended(error))? {
+        let listed = listed.map_err(|error| self.backfill.ended(error))?;
+        self.counter.start(month, listed.len());
+        for (url, named) in listed {
             match fetcher.month(&url).await {
                 Ok(fetched) => {
                     let split = tokio::task::spawn_blocking(move || {
@@ -527,7 +548,8 @@ impl Runner<'_> {
                     splitter.lacks(unread);
                 }
             }
-            (self.shown)(Step::File);
+            self.counter.file();
+            (self.shown)(Step::Going(self.counter.now()));
         }
         fetcher.flush().map_err(|error| self.backfill.ended(error))?;
         self.keep(splitter, Some(month))

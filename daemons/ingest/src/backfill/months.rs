@@ -79,6 +79,11 @@ impl Splitter {
         Ok(())
     }
 
+    /// Files so far.
+    pub(super) fn files(&self) -> u64 {
+        self.files
+    }
+
     /// Notes a file that could not be had.
     pub(super) fn lacks(&mut self, unread: Unread) {
         self.failed.push(unread);
