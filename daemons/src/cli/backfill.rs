@@ -16,7 +16,7 @@ use jiff::civil::Date;
 use store::{Network, Store, Window};
 use tokio_util::sync::CancellationToken;
 
-use super::feed_flags::check_contact;
+use super::feed_flags::{FeedFlags, check_contact};
 use super::files::{self, interrupted};
 use super::logging::Logging;
 use super::output::say;
@@ -307,19 +307,24 @@ impl CatchUpFlags {
         }
     }
 
-    /// Runs until stopped, if days are to be caught up with.
-    pub(super) fn task(
+    /// Runs until stopped, if days are to be caught up with. `store` is what this process has open; a
+    /// table is opened once more, to put into it at a pace of its own.
+    pub(super) async fn task(
         &self,
         store: Arc<dyn Store>,
         flags: &StoreFlags,
-        contact: Option<&str>,
-        flagging: Flagging,
+        feed: &FeedFlags,
         clock: Clock,
         stop: CancellationToken,
     ) -> Result<Option<impl Future<Output = ()> + Send + use<>>, Failure> {
         if self.catch_up == 0 {
             return Ok(None);
         }
+        let (keep, contact) = (feed.keep(), feed.contact());
+        let store = match flags.is_table() {
+            true => flags.paced(None).open_to_keep(keep).await?,
+            false => store,
+        };
         let mut backfill = backfill::Backfill {
             archive: archive(std::slice::from_ref(&self.archive), contact)?,
             days: Date::MIN..=Date::MIN, // set each time
@@ -327,7 +332,7 @@ impl CatchUpFlags {
             countries: Vec::new(),
             area: None,
             windows: vec![Window::Hour, Window::Day24, Window::Day],
-            flagging,
+            flagging: feed.flagging(),
             network: Network::SENSOR_COMMUNITY,
             record: record_of(flags),
             again: false,

@@ -101,12 +101,8 @@ impl Serve {
         #[cfg(feature = "backfill")]
         {
             let (store, clock) = (Arc::clone(&parts.store), parts.clock.clone());
-            let contact = self.feed.contact();
-            let catch_up = &self.catch_up;
-            let task = {
-                let flagging = self.feed.flagging();
-                catch_up.task(store, &self.store, contact, flagging, clock, stop.clone())?
-            };
+            let (catch_up, stop) = (&self.catch_up, stop.clone());
+            let task = catch_up.task(store, &self.store, &self.feed, clock, stop).await?;
             task.into_iter().for_each(|task| tasks.add("catch-up", task));
         }
         for Collecting { collector, schedule, spread } in collectors {
