@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use airshed::backfill::{self, Archive, Backfilled, Files, PUBLIC, Progress, Step};
+use airshed::retention::first_day;
 use airshed::source::Source;
-use airshed::{Clock, Flagging, control, reason};
+use airshed::{Clock, control, reason};
 use clap::Args;
 use indicatif::{HumanCount, HumanDuration, ProgressBar};
-use jiff::ToSpan;
 use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp, ToSpan};
 use store::{Network, Store, Window};
 use tokio_util::sync::CancellationToken;
 
@@ -92,9 +93,13 @@ impl Backfill {
         let backfill = self.checked()?;
         let _exporting = self.logging.start("backfill")?;
         let target = Target::of_import(&self.store.paced(self.capacity)).await?;
+        let now = wall_clock()();
+        if let Some(keep) = target.kept_elsewhere().await? {
+            self.check_kept(keep, now)?;
+        }
         let bar = files::bar(BAR, "{bar:30} {percent} %, {msg}", "");
         let shown = |step: Step| show(&bar, step);
-        let (now, stop) = (wall_clock()(), CancellationToken::new());
+        let stop = CancellationToken::new();
         tokio::select! {
             done = backfill::run(&backfill, &target, now, &shown, &stop) => {
                 target.close().await;
@@ -107,6 +112,21 @@ impl Backfill {
                 Ok(code?)
             }
         }
+    }
+
+    /// What the process that has the store open would delete again is not put.
+    fn check_kept(&self, keep: SignedDuration, now: Timestamp) -> Result<(), Failure> {
+        let first = first_day(keep, now);
+        if self.from >= first {
+            return Ok(());
+        }
+        Err(bad_call(format!(
+            "--from {}: the process that has the store open keeps readings for {} days, so it would \
+             delete those before {first} again; use --from {first} or later, or restart it with a \
+             longer --keep-readings",
+            self.from,
+            keep.as_hours() / 24,
+        )))
     }
 
     fn checked(&self) -> Result<backfill::Backfill, Failure> {
@@ -353,7 +373,9 @@ impl CatchUpFlags {
                         () = stop.cancelled() => return,
                     }
                 }
-                backfill.days = last.saturating_sub(before.days())..=last;
+                let first = last.saturating_sub(before.days());
+                let kept = keep.readings.map_or(first, |period| first_day(period, now));
+                backfill.days = first.max(kept)..=last;
                 // A day that is not finished is done again.
                 let run = tokio::select! {
                     run = backfill::run(&backfill, &store, now, &|_| {}, &stop) => run,

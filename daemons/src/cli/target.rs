@@ -7,7 +7,7 @@ use airshed::control::{self, Client, ClientError};
 use airshed::networks::Networks;
 use airshed::{BATCH, Destination, put_means, reason};
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use store::{Error, ErrorKind, Reading, Store};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -103,6 +103,16 @@ impl Target {
         self.0.commands.wait().await;
     }
 
+    /// How long the process that has the store open keeps readings; `None`: for ever, or this one
+    /// has it.
+    #[cfg(feature = "backfill")]
+    pub(super) async fn kept_elsewhere(&self) -> Result<Option<SignedDuration>, Failure> {
+        match &mut *self.0.way.lock().await {
+            Way::Held(client) => Ok(client.keep().await?),
+            _ => Ok(None),
+        }
+    }
+
     /// The store, if this process has it open.
     pub(super) async fn opened(&self) -> Option<Arc<dyn Store>> {
         match &*self.0.way.lock().await {
@@ -152,8 +162,8 @@ impl Inner {
             Reached::Opened(store) => {
                 if let Some(socket) = self.flags.socket() {
                     let (store, networks) = (Arc::clone(&store), Arc::clone(&self.networks));
-                    let parts =
-                        control::Parts { store, networks, daemon: self.daemon, drain: DRAIN };
+                    let (daemon, drain, keep) = (self.daemon, DRAIN, self.keep.readings);
+                    let parts = control::Parts { store, networks, daemon, drain, keep };
                     self.commands.spawn(control::run(parts, socket, self.stop.clone()));
                 }
                 Way::Opened(store)

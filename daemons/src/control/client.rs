@@ -12,7 +12,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use store::csv::Dialect;
 use store::{Column, Encoder, Format, Memory, Migration, Pages, Query, Reading, Store};
@@ -191,6 +191,12 @@ impl Client {
     /// The number of stored readings.
     pub async fn readings(&mut self) -> Result<u64, ClientError> {
         self.number(Method::GET, "/v1/status", "readings").await
+    }
+
+    /// How long the process keeps readings; `None`: for ever, or it is of a version that does not say.
+    pub async fn keep(&mut self) -> Result<Option<SignedDuration>, ClientError> {
+        let status = self.json(Method::GET, "/v1/status").await?;
+        Ok(status["keepSeconds"].as_i64().map(SignedDuration::from_secs))
     }
 
     /// One step of the store's [migration](store::Store::migrate).

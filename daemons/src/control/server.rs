@@ -19,7 +19,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use store::{Encoder, Migration, Pages, Reading, Store};
 use tokio_util::sync::CancellationToken;
@@ -37,6 +37,8 @@ pub struct Parts {
     pub daemon: &'static str,
     /// How long open responses are drained at shutdown.
     pub drain: Duration,
+    /// How long this daemon keeps readings; `None`: for ever.
+    pub keep: Option<SignedDuration>,
 }
 
 /// Maximum size of an import request in bytes: about ten times that of a batch.
@@ -114,6 +116,7 @@ async fn status(parts: &Parts) -> Answer {
             "pid": std::process::id(),
             "daemon": parts.daemon,
             "readings": summary.readings(),
+            "keepSeconds": parts.keep.map(|keep| keep.as_secs()),
         })),
         Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, reason(&error)),
     }

@@ -225,7 +225,7 @@ async fn a_client_is_told_what_the_holder_says() {
     let networks = Arc::new(Networks::only(store::Network::SENSOR_COMMUNITY, terms));
     let stop = CancellationToken::new();
     let drain = std::time::Duration::from_secs(8);
-    let parts = Parts { store: Arc::clone(&store), networks, daemon: "test", drain };
+    let parts = Parts { store: Arc::clone(&store), networks, daemon: "test", drain, keep: None };
     let socket = Socket::listen(&path).unwrap();
     let serving = tokio::spawn(run(parts, socket, stop.clone()));
     assert!(matches!(Socket::listen(&path), Err(SocketError::Taken(_))));
