@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use airshed::collector;
-use airshed::control::SocketFile;
+use airshed::control::{Policy, SocketFile};
 use airshed::demo::network::Network;
 use airshed::demo::{self, FEED_PATH};
 use airshed::events::Events;
@@ -97,8 +97,8 @@ impl Serve {
         let daemons = Inside { jobs: &self.jobs, http: &self.http, worker: &self.worker };
         let _socket =
             parts.serve_and_work(&mut tasks, &self.store, daemons, measuring, listener).await?;
-        let keep = self.feed.keep().readings;
-        tasks.add_control(&self.store, &parts.store, &parts.networks, "serve", keep);
+        let policy = self.feed.policy();
+        tasks.add_control(&self.store, &parts.store, &parts.networks, "serve", policy);
         #[cfg(feature = "backfill")]
         {
             let (store, clock) = (Arc::clone(&parts.store), parts.clock.clone());
@@ -191,7 +191,7 @@ impl Demo {
         let daemons = Inside { jobs: &self.jobs, http: &self.http, worker: &self.worker };
         let _socket =
             parts.serve_and_work(&mut tasks, &store, daemons, measuring, listener).await?;
-        tasks.add_control(&store, &parts.store, &parts.networks, "demo", None);
+        tasks.add_control(&store, &parts.store, &parts.networks, "demo", Policy::default());
         let status = parts.status.clone().unwrap_or_default();
         let live: Source = format!("{origin}{FEED_PATH}").parse()?;
         let mut live =
@@ -281,8 +281,8 @@ impl Collect {
         }
         let store = self.store.open_to_keep(self.feed.keep()).await?;
         measuring.watch(&mut tasks, Some(&store), None, &clock);
-        let (networks, keep) = (self.networks.networks(), self.feed.keep().readings);
-        tasks.add_control(&self.store, &store, &networks, "collect", keep);
+        let (networks, policy) = (self.networks.networks(), self.feed.policy());
+        tasks.add_control(&self.store, &store, &networks, "collect", policy);
         let means = self.feed.means(&store, grace);
         let destination = || Box::new(Arc::clone(&store)) as Box<dyn Destination>;
         let collectors =
@@ -341,7 +341,7 @@ impl Serving {
         let watch = measuring.watch(&mut tasks, Some(&store), queues, &clock);
         let watching = Arc::clone(&watch);
         let networks = self.networks.networks();
-        tasks.add_control(&self.store, &store, &networks, "server", None);
+        tasks.add_control(&self.store, &store, &networks, "server", Policy::default());
         let mut server =
             self.http.server(&self.store, store, job_backend, watch, clock, networks)?;
         server.neighbours = limits;
@@ -387,7 +387,7 @@ impl Working {
         measuring.watch(&mut tasks, None, None, &clock);
         let jobs = self.jobs.jobs(&self.store.data, clock, false).await?;
         let networks = self.networks.networks();
-        tasks.add_control(&self.store, &store, &networks, "worker", None);
+        tasks.add_control(&self.store, &store, &networks, "worker", Policy::default());
         let worker = self.worker.worker(store, queues, jobs, networks);
         tasks.add("worker", worker::run(worker, stop));
         tasks.run().await

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use airshed::control::{self, Client, ClientError};
 use airshed::networks::Networks;
-use airshed::{BATCH, Destination, put_means, reason};
+use airshed::{BATCH, Destination, Flagging, put_means, put_means_of_some, reason};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use store::{Error, ErrorKind, Reading, Store};
@@ -55,6 +55,7 @@ enum Way {
 enum Call<'a> {
     Put(&'a [Reading]),
     PutMeans(&'a [Reading]),
+    PutMeansOfSome(&'a [Reading], &'a Flagging),
     DeleteBefore(Timestamp),
     Readings,
 }
@@ -162,8 +163,9 @@ impl Inner {
             Reached::Opened(store) => {
                 if let Some(socket) = self.flags.socket() {
                     let (store, networks) = (Arc::clone(&store), Arc::clone(&self.networks));
-                    let (daemon, drain, keep) = (self.daemon, DRAIN, self.keep.readings);
-                    let parts = control::Parts { store, networks, daemon, drain, keep };
+                    let (daemon, drain) = (self.daemon, DRAIN);
+                    let policy = control::Policy { keep: self.keep.readings, ..Default::default() };
+                    let parts = control::Parts { store, networks, daemon, drain, policy };
                     self.commands.spawn(control::run(parts, socket, self.stop.clone()));
                 }
                 Way::Opened(store)
@@ -176,6 +178,9 @@ async fn on_store(store: &dyn Store, call: Call<'_>) -> Result<u64, Error> {
     match call {
         Call::Put(batch) => store.put(batch).await.map(|()| 0),
         Call::PutMeans(means) => put_means(store, means).await.map(|()| 0),
+        Call::PutMeansOfSome(means, flagging) => {
+            put_means_of_some(store, means, flagging).await.map(|()| 0)
+        }
         Call::DeleteBefore(moment) => store.delete_before(moment).await,
         Call::Readings => Ok(store.summary().await?.readings()),
     }
@@ -187,6 +192,13 @@ async fn through(client: &mut Client, call: Call<'_>) -> Result<u64, ClientError
         Call::PutMeans(means) => {
             for batch in means.chunks(BATCH) {
                 client.put_means(batch).await?;
+            }
+            Ok(0)
+        }
+        // By the limits of that process, as of its own means.
+        Call::PutMeansOfSome(means, _) => {
+            for batch in means.chunks(BATCH) {
+                client.put_means_of_some(batch).await?;
             }
             Ok(0)
         }
@@ -211,6 +223,10 @@ impl Destination for Target {
 
     async fn put_means(&self, batch: &[Reading]) -> Result<(), Error> {
         self.0.call(Call::PutMeans(batch)).await.map(drop)
+    }
+
+    async fn put_means_of_some(&self, batch: &[Reading], flagging: &Flagging) -> Result<(), Error> {
+        self.0.call(Call::PutMeansOfSome(batch, flagging)).await.map(drop)
     }
 
     async fn delete_before(&self, moment: Timestamp) -> Result<u64, Error> {

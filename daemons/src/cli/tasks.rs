@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use airshed::networks::Networks;
 use airshed::{control, reason};
-use jiff::SignedDuration;
 use store::Store;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -48,11 +47,11 @@ impl Tasks {
         store: &Arc<dyn Store>,
         networks: &Arc<Networks>,
         daemon: &'static str,
-        keep: Option<SignedDuration>,
+        policy: control::Policy,
     ) {
         if let Some(socket) = flags.socket() {
             let (store, networks) = (Arc::clone(store), Arc::clone(networks));
-            let parts = control::Parts { store, networks, daemon, drain: DRAIN, keep };
+            let parts = control::Parts { store, networks, daemon, drain: DRAIN, policy };
             self.add("control", control::run(parts, socket, self.stop.clone()));
         }
     }

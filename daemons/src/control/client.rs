@@ -162,6 +162,11 @@ impl Client {
         self.import("/v1/import?means=true", batch).await
     }
 
+    /// The same of means of some sensors (see [`airshed_ingest::put_means_of_some`]).
+    pub async fn put_means_of_some(&mut self, batch: &[Reading]) -> Result<(), ClientError> {
+        self.import("/v1/import?means=some", batch).await
+    }
+
     async fn import(&mut self, path: &str, batch: &[Reading]) -> Result<(), ClientError> {
         // Sent as CSV with all columns, which is lossless.
         let memory = Memory::new();

@@ -143,6 +143,12 @@ fn a_backfill_beside_a_server() {
     let past: Vec<_> = rows.lines().filter(|row| !row.contains(",2026-")).collect();
     assert_eq!(past, export(path, "whole").lines().collect::<Vec<_>>());
     assert_eq!(rows.lines().count(), past.len() + 3);
+    // Some sensors, beside what the server has.
+    let mut some = backfill(path, "data");
+    let done = some.args(["--sensor", "1,2"]).output().unwrap();
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    assert!(text(&done.stderr).contains("10 days, 20 files, "), "{}", text(&done.stderr));
+    assert!(export(path, "data") == rows);
 }
 
 /// What was missed while it was not running, each day once.

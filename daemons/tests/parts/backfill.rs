@@ -498,6 +498,64 @@ async fn filters_choose_files_and_readings() {
     assert!(all(&store).await.iter().all(|reading| reading.timestamp <= during));
 }
 
+/// The neighbours of some sensors are those that the store has; who is not there is not missed.
+#[tokio::test]
+async fn some_sensors_are_compared_with_what_is_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = simulated(9, 2);
+    let archive = written(&folder, &files);
+    // Beside sensor 9, on its board, and beside none that is asked for.
+    for climate in [10, 12] {
+        let mut rows =
+            "sensor_id;sensor_type;location;lat;lon;timestamp;temperature;humidity\n".to_owned();
+        for minute in 0..24 * 60 {
+            rows += &format!(
+                "{climate};DHT22;1009;48.857;2.352;{FIRST}T{:02}:{:02}:00;7.5;60\n",
+                minute / 60,
+                minute % 60
+            );
+        }
+        fs::write(archive.join(format!("{FIRST}_dht22_sensor_{climate}.csv")), rows).unwrap();
+    }
+    let some = [2, 3, 9];
+    let mut plan = plan(Archive::Paths(vec![archive]), folder.path(), 2);
+    plan.files.sensors = some.to_vec();
+    let everything = expected(&files);
+    let is_some = |reading: &&Reading| some.contains(&reading.sensor.id);
+    let (mut wanted, others): (Vec<_>, Vec<_>) = {
+        let (wanted, others): (Vec<_>, Vec<_>) = everything.iter().partition(is_some);
+        (wanted.into_iter().cloned().collect(), others.into_iter().cloned().collect())
+    };
+    for has_others in [true, false] {
+        let store = empty();
+        if has_others {
+            store.put(&others).await.unwrap();
+        }
+        plan.record = None;
+        assert_eq!(run(&plan, &store).await.files, 7);
+        let mut stored = all(&store).await;
+        stored.retain(|reading| is_some(&reading));
+        let climate: BTreeSet<_> = stored
+            .iter()
+            .filter(|reading| reading.temperature.is_some())
+            .map(|reading| reading.sensor.id)
+            .collect();
+        assert_eq!(climate, BTreeSet::from([9]));
+        stored
+            .iter_mut()
+            .for_each(|reading| (reading.temperature, reading.humidity) = (None, None));
+        let beside = Flags::ABOVE_NEIGHBOURS.union(Flags::BELOW_NEIGHBOURS);
+        for reading in &mut wanted {
+            let unknown =
+                if has_others { Flags::NO_NEIGHBOURS } else { Flags::NO_NEIGHBOURS.union(beside) };
+            reading.stored_flags = reading.stored_flags.difference(unknown);
+        }
+        let flagged = wanted.iter().filter(|reading| reading.stored_flags.intersects(beside));
+        assert_eq!(flagged.count() > 0, has_others);
+        same(stored, wanted.clone());
+    }
+}
+
 /// What a day lacks is done again with it, once it can be read.
 #[tokio::test]
 async fn a_day_with_a_file_that_cannot_be_read_is_not_done() {

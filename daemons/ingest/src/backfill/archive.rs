@@ -56,11 +56,28 @@ pub struct Files {
 /// The families of sensors that measure temperature and humidity, in lower case.
 const CLIMATE: [&str; 4] = ["bme280", "dht22", "htu21d", "sht"];
 
+fn measures_climate(name: &str) -> bool {
+    CLIMATE.iter().any(|family| name.starts_with(family))
+}
+
 impl Files {
     pub(super) fn wants(&self, named: &Named) -> bool {
         // A file without a type or a sensor in its name is read: its rows have them.
         named.sensor_type.as_deref().is_none_or(|name| self.has_type(name))
-            && named.sensor.is_none_or(|id| self.sensors.is_empty() || self.sensors.contains(&id))
+            && named.sensor.is_none_or(|id| self.wants_sensor(id, named))
+    }
+
+    /// Also sensors of temperature and humidity whose number is beside that of a chosen one: those of
+    /// one board mostly have such. Others cannot be found by the names of files; the location in the
+    /// file decides whose values they are.
+    fn wants_sensor(&self, id: u64, named: &Named) -> bool {
+        let is_chosen = |id: u64| self.sensors.contains(&id);
+        let is_beside = || {
+            let measures_climate = named.sensor_type.as_deref().is_some_and(measures_climate);
+            let (before, after) = (id.checked_sub(1), id.checked_add(1));
+            measures_climate && [before, after].into_iter().flatten().any(is_chosen)
+        };
+        self.sensors.is_empty() || is_chosen(id) || is_beside()
     }
 
     /// By a type's name, in lower case.
@@ -69,8 +86,7 @@ impl Files {
             return self.types.iter().any(|wanted| wanted == name);
         }
         name.parse().is_ok_and(|kind: SensorType| {
-            let measures_climate = CLIMATE.iter().any(|family| name.starts_with(family));
-            kind.measures_particulates() || kind.counts_particles() || measures_climate
+            kind.measures_particulates() || kind.counts_particles() || measures_climate(name)
         })
     }
 }

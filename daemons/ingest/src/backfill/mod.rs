@@ -380,7 +380,12 @@ impl Runner<'_> {
         self.climate.set(&mut readings);
         let readings = self.chosen(readings);
         if !readings.is_empty() {
-            self.destination.put_means(&readings).await?;
+            match self.backfill.files.sensors.is_empty() {
+                true => self.destination.put_means(&readings).await?,
+                false => {
+                    self.destination.put_means_of_some(&readings, &self.backfill.flagging).await?
+                }
+            }
             (self.shown)(Step::Stored(readings.len() as u64));
         }
         // Its 24 h means lack hours of the day before if files of that could not be read.
