@@ -94,6 +94,7 @@ soak: check-tools check-python check-node check-chromium web
 	AIRSHED_LOAD=100000 $(CARGO) test --locked --release --package airshed --test commands -- holds_without --nocapture
 	AIRSHED_KILLS=200 $(CARGO) test --locked --package airshed --test commands --test services -- durability workers_are_killed killed_
 	PROPTEST_CASES=20000 $(CARGO) test --locked --release --package airshed-aqi --package airshed-store --package airshed-fuzz
+	PROPTEST_CASES=30000 $(CARGO) test --locked --release --package airshed-history --features parquet --test history -- archive:: damaged::
 	$(CARGO) test --locked --package airshed --no-default-features --test embedded
 	for feature in aws backfill columnar import loadtest otlp; do \
 		$(CARGO) clippy --locked --package airshed --no-default-features --features $$feature -- -D warnings || exit 1; \

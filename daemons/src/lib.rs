@@ -28,7 +28,8 @@ pub use airshed_history::{Flagging, neighbours};
 #[cfg(feature = "backfill")]
 pub use airshed_ingest::backfill;
 pub use airshed_ingest::{
-    BATCH, Destination, collector, demo, feed, means, push, put_means, retention, schedule, source,
+    BATCH, Destination, collector, demo, feed, means, push, put_means, put_means_of_some,
+    retention, schedule, source,
 };
 #[cfg(feature = "loadtest")]
 pub use airshed_loadtest as loadtest;

@@ -18,6 +18,8 @@ pub enum ErrorKind {
     Invalid,
     /// It is damaged or truncated; the rows before were passed on.
     Damaged,
+    /// A file of text ends within its last row, which was not passed on; all others were.
+    Cut,
     /// Reading failed; the rows before were passed on.
     Io,
 }
@@ -42,6 +44,20 @@ impl Error {
             _ => (ErrorKind::Io, "cannot be read to its end"),
         };
         Self::new(kind, message).because(error)
+    }
+
+    /// Of a file whose reader did not fail: what is no error of the system, for a temporary file, is
+    /// one of a decoder, whichever kind that gives it.
+    pub(crate) fn of_file(self) -> Self {
+        let is_of_system = |cause: &(dyn StdError + Send + Sync + 'static)| {
+            let cause = cause.downcast_ref::<io::Error>();
+            cause.is_none_or(|cause| cause.raw_os_error().is_some())
+        };
+        if self.kind != ErrorKind::Io || self.source.as_deref().is_some_and(is_of_system) {
+            return self;
+        }
+        let message = "damaged, truncated or unsupported".to_owned();
+        Self { kind: ErrorKind::Damaged, message, ..self }
     }
 
     /// The kind, to branch on.

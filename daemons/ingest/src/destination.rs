@@ -1,10 +1,11 @@
 use std::sync::Arc;
 
+use airshed_history::Flagging;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use store::{Error, Reading, Store};
 
-use crate::put_means;
+use crate::{put_means, put_means_of_some};
 
 /// The destination of a collector's readings: a store, or a client of the process that has it open.
 #[async_trait]
@@ -18,6 +19,10 @@ pub trait Destination: Send + Sync {
     /// samples stays. What is there is read once, which is billed on AWS: all means of a day belong in
     /// one call.
     async fn put_means(&self, means: &[Reading]) -> Result<(), Error>;
+
+    /// The same for means of some sensors, whose neighbours are those that are there (see
+    /// [`put_means_of_some`](crate::put_means_of_some)).
+    async fn put_means_of_some(&self, means: &[Reading], flagging: &Flagging) -> Result<(), Error>;
 
     /// Deletes all readings before a timestamp; returns their number.
     async fn delete_before(&self, moment: Timestamp) -> Result<u64, Error>;
@@ -34,6 +39,10 @@ impl Destination for Arc<dyn Store> {
 
     async fn put_means(&self, means: &[Reading]) -> Result<(), Error> {
         put_means(&**self, means).await
+    }
+
+    async fn put_means_of_some(&self, means: &[Reading], flagging: &Flagging) -> Result<(), Error> {
+        put_means_of_some(&**self, means, flagging).await
     }
 
     async fn delete_before(&self, moment: Timestamp) -> Result<u64, Error> {

@@ -9,6 +9,7 @@
 
 #[cfg(feature = "backfill")]
 pub mod backfill;
+mod beside;
 mod better;
 pub mod collector;
 pub mod demo;
@@ -23,5 +24,6 @@ pub mod schedule;
 pub mod source;
 
 pub use airshed_common::{Clock, feed_status};
+pub use beside::put_means_of_some;
 pub use better::{BATCH, put_means};
 pub use destination::Destination;

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use store::{Error, Pages, Query, Reading, Store};
 
@@ -35,6 +37,13 @@ impl Retention {
     pub(crate) fn horizon(&self, now: Timestamp) -> Option<Timestamp> {
         present(self.time?, now).checked_sub(self.period).ok()
     }
+}
+
+/// The first day (UTC) of which something is kept for so long by the clock alone. Whatever earlier days
+/// have would be deleted again.
+pub fn first_day(period: SignedDuration, now: Timestamp) -> Date {
+    let horizon = now.checked_sub(period).unwrap_or(Timestamp::MIN);
+    TimeZone::UTC.to_datetime(horizon).date()
 }
 
 /// What is stored, and what of it is older than some time.

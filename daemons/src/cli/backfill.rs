@@ -6,17 +6,18 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use airshed::backfill::{self, Archive, Backfilled, Files, PUBLIC, Step};
+use airshed::backfill::{self, Archive, Backfilled, Files, PUBLIC, Progress, Step};
+use airshed::retention::first_day;
 use airshed::source::Source;
-use airshed::{Clock, Flagging, control, reason};
+use airshed::{Clock, control, reason};
 use clap::Args;
-use indicatif::ProgressBar;
-use jiff::ToSpan;
+use indicatif::{HumanCount, HumanDuration, ProgressBar};
 use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp, ToSpan};
 use store::{Network, Store, Window};
 use tokio_util::sync::CancellationToken;
 
-use super::feed_flags::check_contact;
+use super::feed_flags::{FeedFlags, check_contact};
 use super::files::{self, interrupted};
 use super::logging::Logging;
 use super::output::say;
@@ -33,8 +34,8 @@ const SHOWN: usize = 20;
 
 #[derive(Args)]
 pub(super) struct Backfill {
-    /// The archive's URL or that of a mirror, or folders and files: of days (CSV, also with gzip), or
-    /// of months (zip, Parquet) [default: https://archive.sensor.community/]
+    /// The archive's URL or that of a mirror (or of its csv_per_month/ or parquet/), or folders and
+    /// files: of days (CSV, also with gzip), or of months (zip, Parquet) [default: https://archive.sensor.community/]
     #[arg(value_name = "SOURCE", env = "AIRSHED_ARCHIVE", value_parser = source)]
     sources: Vec<String>,
     /// First day (UTC).
@@ -92,9 +93,13 @@ impl Backfill {
         let backfill = self.checked()?;
         let _exporting = self.logging.start("backfill")?;
         let target = Target::of_import(&self.store.paced(self.capacity)).await?;
-        let bar = files::bar(1, "{msg} {bar:30} {pos}/{len} files, {per_sec}, {eta} left", "");
+        let now = wall_clock()();
+        if let Some(keep) = target.kept_elsewhere().await? {
+            self.check_kept(keep, now)?;
+        }
+        let bar = files::bar(BAR, "{bar:30} {percent} %, {msg}", "");
         let shown = |step: Step| show(&bar, step);
-        let (now, stop) = (wall_clock()(), CancellationToken::new());
+        let stop = CancellationToken::new();
         tokio::select! {
             done = backfill::run(&backfill, &target, now, &shown, &stop) => {
                 target.close().await;
@@ -107,6 +112,21 @@ impl Backfill {
                 Ok(code?)
             }
         }
+    }
+
+    /// What the process that has the store open would delete again is not put.
+    fn check_kept(&self, keep: SignedDuration, now: Timestamp) -> Result<(), Failure> {
+        let first = first_day(keep, now);
+        if self.from >= first {
+            return Ok(());
+        }
+        Err(bad_call(format!(
+            "--from {}: the process that has the store open keeps readings for {} days, so it would \
+             delete those before {first} again; use --from {first} or later, or restart it with a \
+             longer --keep-readings",
+            self.from,
+            keep.as_hours() / 24,
+        )))
     }
 
     fn checked(&self) -> Result<backfill::Backfill, Failure> {
@@ -214,16 +234,31 @@ fn record_of(flags: &StoreFlags) -> Option<(PathBuf, String)> {
     Some((folder, store))
 }
 
+/// The length of the progress bar.
+const BAR: u64 = 10_000;
+
 fn show(bar: &ProgressBar, step: Step) {
-    match step {
-        Step::Day(date, files) => {
-            bar.set_message(date.to_string());
-            bar.set_length(files as u64);
-            bar.reset();
-        }
-        Step::File => bar.inc(1),
-        _ => {}
+    if let Step::Going(now) = step
+        && !bar.is_hidden()
+    {
+        bar.set_position((now.part() * BAR as f64) as u64);
+        bar.set_message(line(&now));
     }
+}
+
+/// Day, files, rows, rate and time left.
+fn line(now: &Progress) -> String {
+    let left = now.left().map(|left| format!(", {:#} left", HumanDuration(left)));
+    format!(
+        "{}, day {} of {}, {} files, {} rows, {}/s{}",
+        now.date,
+        (now.days + 1).min(now.of_days),
+        now.of_days,
+        HumanCount(now.files),
+        HumanCount(now.rows),
+        HumanCount(now.rate() as u64),
+        left.unwrap_or_default(),
+    )
 }
 
 /// The summary; a failure if a file could not be read.
@@ -249,6 +284,10 @@ fn report(done: &Backfilled) -> ExitCode {
         report.passed_over,
         report.refused,
     ));
+    if !report.reasons.is_empty() {
+        let counts = report.reasons.iter().map(|(reason, count)| format!("{count} {reason}"));
+        say(format_args!("left out: {}", counts.collect::<Vec<_>>().join(", ")));
+    }
     for note in report.notes.iter().take(SHOWN) {
         say(format_args!("{note}"));
     }
@@ -288,19 +327,24 @@ impl CatchUpFlags {
         }
     }
 
-    /// Runs until stopped, if days are to be caught up with.
-    pub(super) fn task(
+    /// Runs until stopped, if days are to be caught up with. `store` is what this process has open; a
+    /// table is opened once more, to put into it at a pace of its own.
+    pub(super) async fn task(
         &self,
         store: Arc<dyn Store>,
         flags: &StoreFlags,
-        contact: Option<&str>,
-        flagging: Flagging,
+        feed: &FeedFlags,
         clock: Clock,
         stop: CancellationToken,
     ) -> Result<Option<impl Future<Output = ()> + Send + use<>>, Failure> {
         if self.catch_up == 0 {
             return Ok(None);
         }
+        let (keep, contact) = (feed.keep(), feed.contact());
+        let store = match flags.is_table() {
+            true => flags.paced(None).open_to_keep(keep).await?,
+            false => store,
+        };
         let mut backfill = backfill::Backfill {
             archive: archive(std::slice::from_ref(&self.archive), contact)?,
             days: Date::MIN..=Date::MIN, // set each time
@@ -308,7 +352,7 @@ impl CatchUpFlags {
             countries: Vec::new(),
             area: None,
             windows: vec![Window::Hour, Window::Day24, Window::Day],
-            flagging,
+            flagging: feed.flagging(),
             network: Network::SENSOR_COMMUNITY,
             record: record_of(flags),
             again: false,
@@ -329,7 +373,9 @@ impl CatchUpFlags {
                         () = stop.cancelled() => return,
                     }
                 }
-                backfill.days = last.saturating_sub(before.days())..=last;
+                let first = last.saturating_sub(before.days());
+                let kept = keep.readings.map_or(first, |period| first_day(period, now));
+                backfill.days = first.max(kept)..=last;
                 // A day that is not finished is done again.
                 let run = tokio::select! {
                     run = backfill::run(&backfill, &store, now, &|_| {}, &stop) => run,

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use airshed::collector;
-use airshed::control::SocketFile;
+use airshed::control::{Policy, SocketFile};
 use airshed::demo::network::Network;
 use airshed::demo::{self, FEED_PATH};
 use airshed::events::Events;
@@ -97,16 +97,13 @@ impl Serve {
         let daemons = Inside { jobs: &self.jobs, http: &self.http, worker: &self.worker };
         let _socket =
             parts.serve_and_work(&mut tasks, &self.store, daemons, measuring, listener).await?;
-        tasks.add_control(&self.store, &parts.store, &parts.networks, "serve");
+        let policy = self.feed.policy();
+        tasks.add_control(&self.store, &parts.store, &parts.networks, "serve", policy);
         #[cfg(feature = "backfill")]
         {
             let (store, clock) = (Arc::clone(&parts.store), parts.clock.clone());
-            let contact = self.feed.contact();
-            let catch_up = &self.catch_up;
-            let task = {
-                let flagging = self.feed.flagging();
-                catch_up.task(store, &self.store, contact, flagging, clock, stop.clone())?
-            };
+            let (catch_up, stop) = (&self.catch_up, stop.clone());
+            let task = catch_up.task(store, &self.store, &self.feed, clock, stop).await?;
             task.into_iter().for_each(|task| tasks.add("catch-up", task));
         }
         for Collecting { collector, schedule, spread } in collectors {
@@ -194,7 +191,7 @@ impl Demo {
         let daemons = Inside { jobs: &self.jobs, http: &self.http, worker: &self.worker };
         let _socket =
             parts.serve_and_work(&mut tasks, &store, daemons, measuring, listener).await?;
-        tasks.add_control(&store, &parts.store, &parts.networks, "demo");
+        tasks.add_control(&store, &parts.store, &parts.networks, "demo", Policy::default());
         let status = parts.status.clone().unwrap_or_default();
         let live: Source = format!("{origin}{FEED_PATH}").parse()?;
         let mut live =
@@ -284,7 +281,8 @@ impl Collect {
         }
         let store = self.store.open_to_keep(self.feed.keep()).await?;
         measuring.watch(&mut tasks, Some(&store), None, &clock);
-        tasks.add_control(&self.store, &store, &self.networks.networks(), "collect");
+        let (networks, policy) = (self.networks.networks(), self.feed.policy());
+        tasks.add_control(&self.store, &store, &networks, "collect", policy);
         let means = self.feed.means(&store, grace);
         let destination = || Box::new(Arc::clone(&store)) as Box<dyn Destination>;
         let collectors =
@@ -343,7 +341,7 @@ impl Serving {
         let watch = measuring.watch(&mut tasks, Some(&store), queues, &clock);
         let watching = Arc::clone(&watch);
         let networks = self.networks.networks();
-        tasks.add_control(&self.store, &store, &networks, "server");
+        tasks.add_control(&self.store, &store, &networks, "server", Policy::default());
         let mut server =
             self.http.server(&self.store, store, job_backend, watch, clock, networks)?;
         server.neighbours = limits;
@@ -389,7 +387,7 @@ impl Working {
         measuring.watch(&mut tasks, None, None, &clock);
         let jobs = self.jobs.jobs(&self.store.data, clock, false).await?;
         let networks = self.networks.networks();
-        tasks.add_control(&self.store, &store, &networks, "worker");
+        tasks.add_control(&self.store, &store, &networks, "worker", Policy::default());
         let worker = self.worker.worker(store, queues, jobs, networks);
         tasks.add("worker", worker::run(worker, stop));
         tasks.run().await

@@ -7,6 +7,7 @@ use airshed::Clock;
 use airshed::Destination;
 use airshed::Flagging;
 use airshed::collector::{Backoff, Collector};
+use airshed::control::Policy;
 use airshed::feed_status::FeedStatus;
 use airshed::means::{LEAST_DAYS, LiveMeans};
 use airshed::networks::Networks;
@@ -218,6 +219,11 @@ impl FeedFlags {
 
     pub(super) fn contact(&self) -> Option<&str> {
         self.contact.as_deref().filter(|contact| !contact.trim().is_empty())
+    }
+
+    /// What becomes of readings, also of those that other commands put.
+    pub(super) fn policy(&self) -> Policy {
+        Policy { keep: self.keep().readings, flagging: self.flagging() }
     }
 
     /// The retention periods.

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use airshed::control::{self, Client, ClientError};
 use airshed::networks::Networks;
-use airshed::{BATCH, Destination, put_means, reason};
+use airshed::{BATCH, Destination, Flagging, put_means, put_means_of_some, reason};
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use store::{Error, ErrorKind, Reading, Store};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -55,6 +55,7 @@ enum Way {
 enum Call<'a> {
     Put(&'a [Reading]),
     PutMeans(&'a [Reading]),
+    PutMeansOfSome(&'a [Reading], &'a Flagging),
     DeleteBefore(Timestamp),
     Readings,
 }
@@ -101,6 +102,16 @@ impl Target {
         self.0.stop.cancel();
         self.0.commands.close();
         self.0.commands.wait().await;
+    }
+
+    /// How long the process that has the store open keeps readings; `None`: for ever, or this one
+    /// has it.
+    #[cfg(feature = "backfill")]
+    pub(super) async fn kept_elsewhere(&self) -> Result<Option<SignedDuration>, Failure> {
+        match &mut *self.0.way.lock().await {
+            Way::Held(client) => Ok(client.keep().await?),
+            _ => Ok(None),
+        }
     }
 
     /// The store, if this process has it open.
@@ -152,8 +163,9 @@ impl Inner {
             Reached::Opened(store) => {
                 if let Some(socket) = self.flags.socket() {
                     let (store, networks) = (Arc::clone(&store), Arc::clone(&self.networks));
-                    let parts =
-                        control::Parts { store, networks, daemon: self.daemon, drain: DRAIN };
+                    let (daemon, drain) = (self.daemon, DRAIN);
+                    let policy = control::Policy { keep: self.keep.readings, ..Default::default() };
+                    let parts = control::Parts { store, networks, daemon, drain, policy };
                     self.commands.spawn(control::run(parts, socket, self.stop.clone()));
                 }
                 Way::Opened(store)
@@ -166,6 +178,9 @@ async fn on_store(store: &dyn Store, call: Call<'_>) -> Result<u64, Error> {
     match call {
         Call::Put(batch) => store.put(batch).await.map(|()| 0),
         Call::PutMeans(means) => put_means(store, means).await.map(|()| 0),
+        Call::PutMeansOfSome(means, flagging) => {
+            put_means_of_some(store, means, flagging).await.map(|()| 0)
+        }
         Call::DeleteBefore(moment) => store.delete_before(moment).await,
         Call::Readings => Ok(store.summary().await?.readings()),
     }
@@ -177,6 +192,13 @@ async fn through(client: &mut Client, call: Call<'_>) -> Result<u64, ClientError
         Call::PutMeans(means) => {
             for batch in means.chunks(BATCH) {
                 client.put_means(batch).await?;
+            }
+            Ok(0)
+        }
+        // By the limits of that process, as of its own means.
+        Call::PutMeansOfSome(means, _) => {
+            for batch in means.chunks(BATCH) {
+                client.put_means_of_some(batch).await?;
             }
             Ok(0)
         }
@@ -201,6 +223,10 @@ impl Destination for Target {
 
     async fn put_means(&self, batch: &[Reading]) -> Result<(), Error> {
         self.0.call(Call::PutMeans(batch)).await.map(drop)
+    }
+
+    async fn put_means_of_some(&self, batch: &[Reading], flagging: &Flagging) -> Result<(), Error> {
+        self.0.call(Call::PutMeansOfSome(batch, flagging)).await.map(drop)
     }
 
     async fn delete_before(&self, moment: Timestamp) -> Result<u64, Error> {

@@ -47,10 +47,11 @@ impl Tasks {
         store: &Arc<dyn Store>,
         networks: &Arc<Networks>,
         daemon: &'static str,
+        policy: control::Policy,
     ) {
         if let Some(socket) = flags.socket() {
             let (store, networks) = (Arc::clone(store), Arc::clone(networks));
-            let parts = control::Parts { store, networks, daemon, drain: DRAIN };
+            let parts = control::Parts { store, networks, daemon, drain: DRAIN, policy };
             self.add("control", control::run(parts, socket, self.stop.clone()));
         }
     }

@@ -12,7 +12,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use store::csv::Dialect;
 use store::{Column, Encoder, Format, Memory, Migration, Pages, Query, Reading, Store};
@@ -162,6 +162,11 @@ impl Client {
         self.import("/v1/import?means=true", batch).await
     }
 
+    /// The same of means of some sensors (see [`airshed_ingest::put_means_of_some`]).
+    pub async fn put_means_of_some(&mut self, batch: &[Reading]) -> Result<(), ClientError> {
+        self.import("/v1/import?means=some", batch).await
+    }
+
     async fn import(&mut self, path: &str, batch: &[Reading]) -> Result<(), ClientError> {
         // Sent as CSV with all columns, which is lossless.
         let memory = Memory::new();
@@ -191,6 +196,12 @@ impl Client {
     /// The number of stored readings.
     pub async fn readings(&mut self) -> Result<u64, ClientError> {
         self.number(Method::GET, "/v1/status", "readings").await
+    }
+
+    /// How long the process keeps readings; `None`: for ever, or it is of a version that does not say.
+    pub async fn keep(&mut self) -> Result<Option<SignedDuration>, ClientError> {
+        let status = self.json(Method::GET, "/v1/status").await?;
+        Ok(status["keepSeconds"].as_i64().map(SignedDuration::from_secs))
     }
 
     /// One step of the store's [migration](store::Store::migrate).

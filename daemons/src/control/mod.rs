@@ -21,7 +21,7 @@ mod server;
 mod socket;
 
 pub use client::{Client, ClientError};
-pub use server::{Parts, run};
+pub use server::{Parts, Policy, run};
 pub use socket::{Socket, SocketError, SocketFile, socket_of};
 
 use airshed_serve::request::{BadRequest, Dates, Defaults, QueryRequest};

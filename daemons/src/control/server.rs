@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use airshed_common::reason;
-use airshed_ingest::put_means;
+use airshed_history::Flagging;
 use airshed_ingest::retention::{self, Expired};
+use airshed_ingest::{put_means, put_means_of_some};
 use airshed_serve::networks::Networks;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, TRAILER};
@@ -19,7 +20,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use store::{Encoder, Migration, Pages, Reading, Store};
 use tokio_util::sync::CancellationToken;
@@ -37,6 +38,17 @@ pub struct Parts {
     pub daemon: &'static str,
     /// How long open responses are drained at shutdown.
     pub drain: Duration,
+    /// What becomes of readings here.
+    pub policy: Policy,
+}
+
+/// What a deployment does with readings.
+#[derive(Debug, Clone, Default)]
+pub struct Policy {
+    /// How long they are kept; `None`: for ever.
+    pub keep: Option<SignedDuration>,
+    /// How means of some sensors are flagged.
+    pub flagging: Flagging,
 }
 
 /// Maximum size of an import request in bytes: about ten times that of a batch.
@@ -114,12 +126,14 @@ async fn status(parts: &Parts) -> Answer {
             "pid": std::process::id(),
             "daemon": parts.daemon,
             "readings": summary.readings(),
+            "keepSeconds": parts.policy.keep.map(|keep| keep.as_secs()),
         })),
         Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, reason(&error)),
     }
 }
 
-/// Imports the readings in a body, atomically; with `means=true` beside those that are there.
+/// Imports the readings in a body, atomically; with `means=true` beside those that are there,
+/// with `means=some` as those of some sensors.
 async fn import(parts: &Parts, query: &str, body: Incoming) -> Answer {
     let body = match Limited::new(body, LARGEST_IMPORT).collect().await {
         Ok(body) => body.to_bytes(),
@@ -131,6 +145,9 @@ async fn import(parts: &Parts, query: &str, body: Incoming) -> Answer {
     };
     let done = match query {
         "means=true" => put_means(parts.store.as_ref(), &batch).await,
+        "means=some" => {
+            put_means_of_some(parts.store.as_ref(), &batch, &parts.policy.flagging).await
+        }
         _ => parts.store.put(&batch).await,
     };
     match done {

@@ -64,6 +64,8 @@ fn a_killed_backfill_continues_and_ends_with_the_same_readings() {
         message.contains("10 days, 50 files, ") && message.contains("18 days have no files"),
         "{message}"
     );
+    let last = message.lines().rfind(|line| line.contains("day backfilled")).unwrap();
+    assert!(last.contains("day=10 of_days=28 seconds_left="), "{last}");
     let whole = export(path, "whole");
     assert!(whole.lines().count() as u32 > DAYS * 5 * 40, "{}", whole.lines().count());
     let mut killed = 0;
@@ -141,6 +143,12 @@ fn a_backfill_beside_a_server() {
     let past: Vec<_> = rows.lines().filter(|row| !row.contains(",2026-")).collect();
     assert_eq!(past, export(path, "whole").lines().collect::<Vec<_>>());
     assert_eq!(rows.lines().count(), past.len() + 3);
+    // Some sensors, beside what the server has.
+    let mut some = backfill(path, "data");
+    let done = some.args(["--sensor", "1,2"]).output().unwrap();
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    assert!(text(&done.stderr).contains("10 days, 20 files, "), "{}", text(&done.stderr));
+    assert!(export(path, "data") == rows);
 }
 
 /// What was missed while it was not running, each day once.
@@ -170,4 +178,47 @@ fn a_server_catches_up_by_itself() {
     let rows = fs::read_to_string(before.join(name(10))).unwrap();
     fs::write(later.join(name(11)), rows.replace("2021-02-10T", "2021-02-11T")).unwrap();
     assert_eq!(serve().wait_for("caught up")["days"], 1);
+}
+
+/// What a server would delete again is neither put nor caught up with.
+#[test]
+fn days_that_a_server_does_not_keep_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    archive(path);
+    // A day that is kept.
+    let kept = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(5 * 24);
+    let kept = kept.strftime("%Y-%m-%d").to_string();
+    let rows = fs::read_to_string(path.join("archive/2021-02-10/2021-02-10_sds011_sensor_1.csv"));
+    fs::create_dir(path.join("archive").join(&kept)).unwrap();
+    fs::write(
+        path.join(format!("archive/{kept}/{kept}_sds011_sensor_1.csv")),
+        rows.unwrap().replace("2021-02-10T", &format!("{kept}T")),
+    )
+    .unwrap();
+    fs::write(path.join("data.24h.json"), "[]").unwrap();
+    let mut serve = airshed(&["serve", "--feed", "file:data.24h.json", "--listen", "127.0.0.1:0"]);
+    serve.args(["--keep-readings", "30", "--catch-up", "4000", "--archive", "archive"]);
+    serve.current_dir(path).stdin(Stdio::null());
+    let server = Daemon::spawn(serve);
+    assert_eq!(server.wait_for("caught up")["days"], 1);
+    let stored = export(path, "data");
+    assert!(stored.lines().skip(1).all(|row| !row.contains("2021-")), "{stored}");
+
+    let refused = backfill(path, "data").output().unwrap();
+    let message = text(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(2), "{message}");
+    let first = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(30 * 24);
+    for words in [
+        "--from 2021-02-01: the process that has the store open keeps readings for 30 days"
+            .to_owned(),
+        format!("use --from {} or later", first.strftime("%Y-%m-%d")),
+    ] {
+        assert!(message.contains(&words), "{message}");
+    }
+    assert!(export(path, "data") == stored);
+    let mut command =
+        airshed(&["backfill", "archive", "--from", &kept, "--to", &kept, "--data", "data"]);
+    let done = command.current_dir(path).output().unwrap();
+    assert!(done.status.success(), "{}", text(&done.stderr));
 }

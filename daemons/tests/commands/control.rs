@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
-use airshed::control::{Client, ClientError, Parts, Socket, SocketError, run, socket_of};
+use airshed::control::{Client, ClientError, Parts, Policy, Socket, SocketError, run, socket_of};
 use airshed::networks::{Networks, Terms};
 use store::{Embedded, Memory, Store};
 use tokio_util::sync::CancellationToken;
@@ -225,7 +225,13 @@ async fn a_client_is_told_what_the_holder_says() {
     let networks = Arc::new(Networks::only(store::Network::SENSOR_COMMUNITY, terms));
     let stop = CancellationToken::new();
     let drain = std::time::Duration::from_secs(8);
-    let parts = Parts { store: Arc::clone(&store), networks, daemon: "test", drain };
+    let parts = Parts {
+        store: Arc::clone(&store),
+        networks,
+        daemon: "test",
+        drain,
+        policy: Policy::default(),
+    };
     let socket = Socket::listen(&path).unwrap();
     let serving = tokio::spawn(run(parts, socket, stop.clone()));
     assert!(matches!(Socket::listen(&path), Err(SocketError::Taken(_))));

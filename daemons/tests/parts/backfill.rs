@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::support::at;
 
+mod months;
 mod server;
 
 const FIRST: Date = date(2021, 2, 13);
@@ -326,6 +327,13 @@ async fn files_in_any_form_are_the_same_readings() {
         let plan = plan(Archive::Paths(vec![folder.path().join("archive")]), folder.path(), 3);
         let done = run(&plan, &store).await;
         assert_eq!(done.failed, [], "{form}");
+        let count = match form {
+            "month" | "undated" => 1,
+            "parquet" => 2,
+            "mixed" => 1 + files.len() as u64 - files.len() as u64 / 2 + 1,
+            _ => files.len() as u64,
+        };
+        assert_eq!(done.files, count, "{form}");
         let again = if form == "mixed" { files[0].2.lines().count() as u64 - 1 } else { 0 };
         assert_eq!(done.report.rows, rows as u64 + again, "{form}");
         assert_eq!((done.report.kept, done.repeated), (rows as u64 + again, again), "{form}");
@@ -405,6 +413,37 @@ async fn a_backfill_that_is_interrupted_continues() {
     same(all(&store).await, expected(&files));
 }
 
+/// Progress is over all days, of those only that are to be done.
+#[tokio::test]
+async fn progress_goes_over_all_days() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = simulated(3, 5);
+    let archive = written(&folder, &files);
+    let mut plan = plan(Archive::Paths(vec![archive]), folder.path(), 2);
+    plan.windows = vec![Window::Hour];
+    let store = empty();
+    for (count, of_days) in [(2, 2), (5, 3)] {
+        plan.days = FIRST..=*days(count).last().unwrap();
+        let steps = Mutex::new(Vec::new());
+        let shown = |step: Step| {
+            if let Step::Going(progress) = step {
+                steps.lock().unwrap().push(progress);
+            }
+        };
+        let now = at("2026-02-01T12:00:00Z");
+        let stop = CancellationToken::new();
+        let done = backfill::run(&plan, &store, now, &shown, &stop).await.unwrap();
+        let steps = steps.into_inner().unwrap();
+        let parts: Vec<_> = steps.iter().map(|step| step.part()).collect();
+        assert!(parts.is_sorted() && parts[0] > 0.0, "{parts:?}");
+        let last = steps.last().unwrap();
+        assert_eq!((last.part(), last.days, last.of_days), (1.0, of_days, of_days));
+        assert_eq!((last.files, last.rows), (done.files, done.report.rows));
+        assert_eq!(last.left(), Some(Duration::ZERO));
+        assert_eq!(steps[0].of_day, 1.0 / 3.0);
+    }
+}
+
 /// Only what is asked for, and nothing of a day that is not over.
 #[tokio::test]
 async fn filters_choose_files_and_readings() {
@@ -459,6 +498,64 @@ async fn filters_choose_files_and_readings() {
     assert!(all(&store).await.iter().all(|reading| reading.timestamp <= during));
 }
 
+/// The neighbours of some sensors are those that the store has; who is not there is not missed.
+#[tokio::test]
+async fn some_sensors_are_compared_with_what_is_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = simulated(9, 2);
+    let archive = written(&folder, &files);
+    // Beside sensor 9, on its board, and beside none that is asked for.
+    for climate in [10, 12] {
+        let mut rows =
+            "sensor_id;sensor_type;location;lat;lon;timestamp;temperature;humidity\n".to_owned();
+        for minute in 0..24 * 60 {
+            rows += &format!(
+                "{climate};DHT22;1009;48.857;2.352;{FIRST}T{:02}:{:02}:00;7.5;60\n",
+                minute / 60,
+                minute % 60
+            );
+        }
+        fs::write(archive.join(format!("{FIRST}_dht22_sensor_{climate}.csv")), rows).unwrap();
+    }
+    let some = [2, 3, 9];
+    let mut plan = plan(Archive::Paths(vec![archive]), folder.path(), 2);
+    plan.files.sensors = some.to_vec();
+    let everything = expected(&files);
+    let is_some = |reading: &&Reading| some.contains(&reading.sensor.id);
+    let (mut wanted, others): (Vec<_>, Vec<_>) = {
+        let (wanted, others): (Vec<_>, Vec<_>) = everything.iter().partition(is_some);
+        (wanted.into_iter().cloned().collect(), others.into_iter().cloned().collect())
+    };
+    for has_others in [true, false] {
+        let store = empty();
+        if has_others {
+            store.put(&others).await.unwrap();
+        }
+        plan.record = None;
+        assert_eq!(run(&plan, &store).await.files, 7);
+        let mut stored = all(&store).await;
+        stored.retain(|reading| is_some(&reading));
+        let climate: BTreeSet<_> = stored
+            .iter()
+            .filter(|reading| reading.temperature.is_some())
+            .map(|reading| reading.sensor.id)
+            .collect();
+        assert_eq!(climate, BTreeSet::from([9]));
+        stored
+            .iter_mut()
+            .for_each(|reading| (reading.temperature, reading.humidity) = (None, None));
+        let beside = Flags::ABOVE_NEIGHBOURS.union(Flags::BELOW_NEIGHBOURS);
+        for reading in &mut wanted {
+            let unknown =
+                if has_others { Flags::NO_NEIGHBOURS } else { Flags::NO_NEIGHBOURS.union(beside) };
+            reading.stored_flags = reading.stored_flags.difference(unknown);
+        }
+        let flagged = wanted.iter().filter(|reading| reading.stored_flags.intersects(beside));
+        assert_eq!(flagged.count() > 0, has_others);
+        same(stored, wanted.clone());
+    }
+}
+
 /// What a day lacks is done again with it, once it can be read.
 #[tokio::test]
 async fn a_day_with_a_file_that_cannot_be_read_is_not_done() {
@@ -492,6 +589,32 @@ async fn a_day_with_a_file_that_cannot_be_read_is_not_done() {
     assert_eq!((done.days, done.failed.len()), (2, 0), "and the next day, for its 24 h means");
     same(all(&store).await, expected(&files));
     assert_eq!(run(&plan, &store).await.days, 0);
+}
+
+/// A part of a row is no row: the others count, and the day is done again when the file is whole.
+#[tokio::test]
+async fn a_day_with_a_file_that_ends_within_a_row_is_not_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = simulated(2, 1);
+    let archive = written(&folder, &files);
+    let whole = files[1].2.clone();
+    // The last value, `12.5;;`, as `1`.
+    let (cut, last_row) = (whole.rfind(".5;;").unwrap() - 1, whole.trim_end().rfind('\n').unwrap());
+    fs::write(archive.join(name(2, FIRST)), &whole[..cut]).unwrap();
+    let plan = plan(Archive::Paths(vec![archive.clone()]), folder.path(), 1);
+    let store = empty();
+    let done = run(&plan, &store).await;
+    let [(failed, why)] = &done.failed[..] else { panic!("{:?}", done.failed) };
+    assert!(failed.ends_with("_sensor_2.csv"), "{failed}");
+    assert!(why.starts_with("the file ends within its last row, line "), "{why}");
+    files[1].2.truncate(last_row + 1);
+    same(all(&store).await, expected(&files));
+    assert_eq!(run(&plan, &store).await.days, 0, "as long as the file is the same");
+    fs::write(archive.join(name(2, FIRST)), whole.trim_end()).unwrap();
+    let done = run(&plan, &store).await;
+    assert_eq!((done.days, done.failed.len()), (1, 0), "whole, though its last line has no end");
+    files[1].2 = whole;
+    same(all(&store).await, expected(&files));
 }
 
 /// The same for a file of several days.

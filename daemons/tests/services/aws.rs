@@ -25,7 +25,7 @@ pub(super) fn on(endpoint: &str, arguments: &[&[&str]]) -> Command {
     command
 }
 
-fn ends_well(mut command: Command) -> String {
+pub(super) fn ends_well(mut command: Command) -> String {
     let done = command.output().unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     String::from_utf8(done.stdout).unwrap()

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod aws;
+mod backfill;
 mod clock;
 mod cost;
 #[path = "../support/daemon.rs"]

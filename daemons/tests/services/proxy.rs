@@ -1,9 +1,9 @@
 //! Stands between the daemons and an emulator, and spoils some of the calls.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::{StreamExt, stream};
@@ -14,6 +14,7 @@ use hyper::body::{Frame, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use serde_json::Value;
 use tokio::net::TcpListener;
 
 type Body = UnsyncBoxBody<Bytes, std::io::Error>;
@@ -30,6 +31,50 @@ pub(super) struct Faults {
     /// Calls so far, and those that were spoilt.
     pub calls: AtomicU64,
     pub spoilt: AtomicU64,
+    writes: Mutex<Vec<Write>>,
+}
+
+/// A call that put items into a table.
+#[derive(Debug, Clone)]
+pub(super) struct Write {
+    /// When it came.
+    pub at: Instant,
+    /// The keys of its items, as they are in the call.
+    pub keys: Vec<(String, String)>,
+    /// The units that it consumed.
+    pub units: f64,
+}
+
+impl Faults {
+    /// The calls that put items, in the order in which they came, since they were taken last.
+    pub(super) fn take_writes(&self) -> Vec<Write> {
+        let mut writes = std::mem::take(&mut *self.writes.lock().unwrap());
+        writes.sort_by_key(|write| write.at);
+        writes
+    }
+
+    pub(super) fn writes(&self) -> usize {
+        self.writes.lock().unwrap().len()
+    }
+
+    fn note(&self, at: Instant, asked: &Bytes, answered: &Bytes) {
+        let json = |bytes| serde_json::from_slice::<Value>(bytes).unwrap_or_default();
+        let (asked, answered) = (json(asked), json(answered));
+        let tables =
+            asked["RequestItems"].as_object().into_iter().flat_map(|tables| tables.values());
+        let items = tables.flat_map(|items| items.as_array().into_iter().flatten());
+        let keys = items.filter_map(|item| {
+            let item = &item["PutRequest"]["Item"];
+            let key = |name: &str| Some(item[name]["S"].as_str()?.to_owned());
+            Some((key("day_country")?, key("time_sensor")?))
+        });
+        let keys: Vec<_> = keys.collect();
+        let consumed = answered["ConsumedCapacity"].as_array().into_iter().flatten();
+        let units = consumed.filter_map(|of_table| of_table["CapacityUnits"].as_f64()).sum();
+        if !keys.is_empty() {
+            self.writes.lock().unwrap().push(Write { at, keys, units });
+        }
+    }
 }
 
 /// Runs until the test's runtime ends; its URL.
@@ -58,6 +103,7 @@ async fn answer(
     emulator: String,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
+    let at = Instant::now();
     let number = faults.calls.fetch_add(1, Relaxed);
     let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok());
     let (of_table, query, batch) = (
@@ -96,11 +142,15 @@ async fn answer(
             forwarded = forwarded.header(name, value);
         }
     }
-    let Ok(answered) = forwarded.body(body).send().await else {
+    let Ok(answered) = forwarded.body(body.clone()).send().await else {
         return Ok(cut(Bytes::new()));
     };
     let (status, headers) = (answered.status(), answered.headers().clone());
+    let asked = body;
     let Ok(body) = answered.bytes().await else { return Ok(cut(Bytes::new())) };
+    if batch {
+        faults.note(at, &asked, &body);
+    }
     // Done, and its answer is lost: at once, or half way.
     let mut answer = match kind {
         Some(3) => return Ok(cut(Bytes::new())),

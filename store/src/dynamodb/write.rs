@@ -24,9 +24,11 @@ use crate::{Country, Error, ErrorKind, Page, Position, Reading};
 const BATCH: usize = 25;
 
 /// Puts readings. The days and the sensors' countries are stored first, so that queries and later
-/// puts find every reading.
+/// puts find every reading. Items are put in the order of their keys, so that a long put fills
+/// partitions one after the other.
 pub(super) async fn put(table: &Table, batch: &[Reading]) -> Result<(), Error> {
-    let readings = latest_of_each_identity(batch)?;
+    let mut readings = latest_of_each_identity(batch)?;
+    readings.sort_by_cached_key(|reading| Position::of(reading));
     let mut touched = Touched::new();
     for reading in &readings {
         let day = day_and_second(reading.timestamp).0;

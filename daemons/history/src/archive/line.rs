@@ -77,7 +77,7 @@ pub(super) fn read(
     // A quote must not join lines, or an odd one hides all rows after it.
     builder.has_headers(false).flexible(true).delimiter(b';').quoting(false);
     // A line break after the last line, so that each line has one.
-    let input = Bounded { input, since_line: 0 }.chain(&b"\n"[..]);
+    let input = Bounded { input, since_line: 0, bytes: 0 }.chain(&b"\n"[..]);
     let mut csv = builder.terminator(Terminator::Any(b'\n')).from_reader(input);
     let mut record = ByteRecord::new();
     loop {
@@ -89,6 +89,7 @@ pub(super) fn read(
         }
     }
     let columns = Columns::of(&record)?;
+    let whole = cells_in(&record);
     let mut reader = Reader::new(columns, file);
     while csv.read_byte_record(&mut record).map_err(broken)? {
         if is_blank(&record) {
@@ -96,6 +97,11 @@ pub(super) fn read(
         }
         // The reader is in the next line.
         let line = csv.position().line().saturating_sub(1);
+        // Its line break is the one that was added.
+        let is_open = csv.position().byte() > csv.get_ref().get_ref().0.bytes;
+        if is_open && record.len() < whole {
+            return Err(reader.cut(&record, line, report));
+        }
         if reader.read(&record, line, report, each).is_break() {
             return Ok(ControlFlow::Break(()));
         }
@@ -106,6 +112,11 @@ pub(super) fn read(
 /// Of an empty line, also with a carriage return or other white space.
 fn is_blank(record: &ByteRecord) -> bool {
     record.len() <= 1 && record.as_slice().trim_ascii().is_empty()
+}
+
+/// The number of cells in a header, without those at its end that have no name.
+fn cells_in(header: &ByteRecord) -> usize {
+    header.iter().rposition(|name| !cell::plain(name).is_empty()).map_or(0, |last| last + 1)
 }
 
 /// Reads the rows of a file.
@@ -138,6 +149,18 @@ impl<'a> Reader<'a> {
             return ControlFlow::Continue(());
         }
         self.row(record, line, report).map_or(ControlFlow::Continue(()), each)
+    }
+
+    /// Refuses the last row of a file that ends within it: its last cell may be part of a number.
+    fn cut(&self, record: &ByteRecord, line: u64, report: &mut Report) -> Error {
+        report.rows += 1;
+        report.refused += 1;
+        let what = "the file ends within its last row";
+        let place = Place { file: self.file, record, line };
+        place.note(report, Reason::Cut, || {
+            format!("{what}, `{}`", shown(&record.iter().collect::<Vec<_>>().join(&b';')))
+        });
+        Error::new(ErrorKind::Cut, format!("{what}, line {line}"))
     }
 
     /// The row, if it is kept; it is counted either way.
@@ -321,11 +344,14 @@ struct Bounded<R> {
     input: R,
     /// Bytes since the last line began.
     since_line: usize,
+    /// Bytes that were read.
+    bytes: u64,
 }
 
 impl<R: Read> Read for Bounded<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.input.read(buffer)?;
+        self.bytes += read as u64;
         let new = buffer.get(..read).unwrap_or_default();
         match new.iter().rposition(|byte| *byte == b'\n') {
             Some(end) => self.since_line = read - end,

@@ -8,7 +8,8 @@
 //!   columns, which are found by name, in any order: `sensor_id` and `timestamp` are required;
 //!   `sensor_type`, `location`, `lat`, `lon`, `P1` (PM10), `P2` (PM2.5), `temperature` and
 //!   `humidity` are read; all others are ignored.
-//! - Each line is a row, so a damaged one never affects others. Cells may be quoted, but cannot
+//! - Each line is a row, so a damaged one never affects others. A number beyond ±9·10⁹, which a store
+//!   cannot hold, is no value: it is [counted](Reason::TooLarge) and not part of a mean. Cells may be quoted, but cannot
 //!   contain a `;` or a line break.
 //! - Whether a sensor is indoors is known only from the file name.
 //!
@@ -21,7 +22,7 @@ mod line;
 mod report;
 mod unpack;
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -71,9 +72,12 @@ pub struct Station {
 /// Rows without a value, or without a valid sensor or timestamp, are not passed on but counted. The
 /// counts are added to `report`, so one report can cover several files.
 ///
-/// [`Invalid`](crate::ErrorKind::Invalid) if it is not an archive file, [`Damaged`](crate::ErrorKind::Damaged) if it is damaged or truncated, and
-/// [`Io`](crate::ErrorKind::Io) on a read error, after the preceding rows were passed on. In a zip
-/// archive, files that are not of the archive are left out and reported, unless none is.
+/// [`Invalid`](crate::ErrorKind::Invalid) if it is not an archive file,
+/// [`Damaged`](crate::ErrorKind::Damaged) if it is damaged or truncated,
+/// [`Cut`](crate::ErrorKind::Cut) if its last row has no line break and fewer cells than the header,
+/// and [`Io`](crate::ErrorKind::Io) on a read error, after the preceding rows were passed on. In a zip
+/// archive, files that are not of the archive are left out and reported, unless none is, and one that
+/// is cut does not stop the others.
 ///
 /// ```
 /// use std::ops::ControlFlow;
@@ -94,14 +98,33 @@ pub struct Station {
 /// # Ok::<(), airshed_history::Error>(())
 /// ```
 pub fn read(
-    mut input: impl Read,
+    input: impl Read,
     name: &str,
     report: &mut Report,
     each: &mut dyn FnMut(Row<'_>) -> ControlFlow<()>,
 ) -> Result<(), Error> {
     let file = unpack::File { member: None, indoor: indoor(name) };
-    let _ = unpack::read(&mut input, &file, 0, report, each)?; // the caller knows whether it stopped
-    Ok(())
+    let mut input = Watched { input, has_failed: false };
+    match unpack::read(&mut input, &file, 0, report, each) {
+        Ok(_) => Ok(()), // the caller knows whether it stopped
+        Err(error) if input.has_failed => Err(error),
+        Err(error) => Err(error.of_file()),
+    }
+}
+
+/// Remembers whether reading failed: if it did not, the file is at fault.
+struct Watched<R> {
+    input: R,
+    has_failed: bool,
+}
+
+impl<R: Read> Read for Watched<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.input.read(buffer);
+        self.has_failed |=
+            read.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::Interrupted);
+        read
+    }
 }
 
 /// Whether a file's name says that its sensor is indoors.

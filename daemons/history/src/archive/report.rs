@@ -21,7 +21,7 @@ pub struct Report {
     /// Rows of files without a column of P1, P2, temperature or humidity, such as those of noise
     /// sensors.
     pub passed_over: u64,
-    /// Rows with an invalid sensor or timestamp, or an unbalanced quote.
+    /// Rows with an invalid sensor or timestamp or an unbalanced quote, and a row that was cut.
     pub refused: u64,
     /// How often something was left out (a row, a value, an attribute), by reason.
     pub reasons: BTreeMap<Reason, u64>,
@@ -75,6 +75,8 @@ pub enum Reason {
     BadTimestamp,
     /// Row: a cell has an unbalanced quote, so the columns may be shifted.
     BadQuotes,
+    /// Row: the file ends within it.
+    Cut,
     /// Value: the cell is empty.
     Empty,
     /// Value: the row ends before its cell.
@@ -87,6 +89,23 @@ pub enum Reason {
     BadStation,
     /// A member of a zip archive that is not an archive file.
     BadMember,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::BadSensor => "rows with an invalid sensor id",
+            Self::BadTimestamp => "rows with an invalid timestamp",
+            Self::BadQuotes => "rows with an unbalanced quote",
+            Self::Cut => "files that end within a row",
+            Self::Empty => "empty values",
+            Self::NoCell => "values after the end of their row",
+            Self::NotANumber => "values that are not numbers",
+            Self::TooLarge => "values beyond ±9·10⁹",
+            Self::BadStation => "invalid types, locations and coordinates",
+            Self::BadMember => "members of zip archives that are not archive files",
+        })
+    }
 }
 
 /// Something that was left out, for humans.

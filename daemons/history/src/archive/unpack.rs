@@ -56,7 +56,8 @@ pub(super) fn read(
             // Bit 3 of the flags: the length of a member stands after it.
             let is_unknown_length = head.get(6).is_some_and(|flags| flags & 8 != 0);
             let mut input = Cursor::new(head).chain(input);
-            let mut members = Members { outer: file, depth, read: 0, refused: None, report, each };
+            let mut members =
+                Members { outer: file, depth, read: 0, refused: None, cut: None, report, each };
             match is_unknown_length {
                 true => members.read_seekable(&mut input),
                 false => members.read_stream(&mut input),
@@ -110,6 +111,8 @@ struct Members<'a, 'e> {
     read: usize,
     /// Why the first of the others is not.
     refused: Option<Error>,
+    /// The first that ends within a row.
+    cut: Option<Error>,
     report: &'a mut Report,
     each: &'a mut (dyn FnMut(Row<'_>) -> ControlFlow<()> + 'e),
 }
@@ -160,6 +163,13 @@ impl Members<'_, '_> {
                 self.refused.get_or_insert(error);
                 Ok(ControlFlow::Continue(()))
             }
+            Err(error) if error.kind() == ErrorKind::Cut => {
+                self.read += 1;
+                let name = file.member.unwrap_or_default();
+                self.cut
+                    .get_or_insert_with(|| Error::new(ErrorKind::Cut, format!("{name}: {error}")));
+                Ok(ControlFlow::Continue(()))
+            }
             read => {
                 self.read += usize::from(read.is_ok());
                 read
@@ -173,7 +183,7 @@ impl Members<'_, '_> {
             None if self.read == 0 => {
                 Err(Error::new(ErrorKind::Invalid, "a zip archive without a file"))
             }
-            _ => Ok(ControlFlow::Continue(())),
+            _ => self.cut.take().map_or(Ok(ControlFlow::Continue(())), Err),
         }
     }
 }

@@ -63,13 +63,13 @@ fn second(text: &str) -> i64 {
     text.parse::<Timestamp>().unwrap().as_second()
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
 }
 
-fn zip_of(files: &[(&str, &[u8])]) -> Vec<u8> {
+pub(super) fn zip_of(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut zip = ZipWriter::new(std::io::Cursor::new(Vec::new()));
     for (name, bytes) in files {
         zip.start_file(*name, SimpleFileOptions::default()).unwrap();
@@ -79,7 +79,7 @@ fn zip_of(files: &[(&str, &[u8])]) -> Vec<u8> {
 }
 
 /// One whose members' lengths stand after them.
-fn zip_stream_of(files: &[(&str, &[u8])]) -> Vec<u8> {
+pub(super) fn zip_stream_of(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut zip = ZipWriter::new_stream(Vec::new());
     for (name, bytes) in files {
         zip.start_file(*name, SimpleFileOptions::default()).unwrap();
@@ -301,7 +301,7 @@ fn an_odd_quote_takes_no_other_row_with_it() {
     let rows = "1;SDS011;2;3;4;\"2020-01-01T00:00:00;5;6\n\
                 1;SDS011;2;3;4;2020-01-01T00:00:01;5;6\n\
                 1;SDS011;2;3;4;2020-01-01T00:00:02;5;\"\n\
-                1;SDS011;2;3;4;2020-01-01T00:00:03;5";
+                1;SDS011;2;3;4;2020-01-01T00:00:03;5\n";
     let (rows, report) = read_whole(format!("\u{feff}\r\n{SMALL}\n\r\n{rows}").as_bytes());
     let lines: Vec<_> = report.notes.iter().filter_map(|note| note.line).collect();
     assert_eq!(lines, [5, 7, 8]);
@@ -370,6 +370,38 @@ fn a_line_without_an_end_is_not_read_into_memory() {
     assert_eq!((rows.len(), result.unwrap_err().kind()), (1, ErrorKind::Damaged));
 }
 
+/// A part of a number is no number: the other rows count, and the file is named.
+#[test]
+fn a_file_that_ends_within_a_row_is_cut() {
+    let row = |second: u32| format!("1;SDS011;2;3;4;2020-01-01T00:00:{second:02};15.25;;;12.75;;");
+    let whole = format!("{HEADER}\n{}\n{}", row(0), row(1));
+    assert_eq!(read_whole(whole.as_bytes()).0.len(), 2, "without a line break, but whole");
+    let after_header = format!("{HEADER};;\n{}", row(0));
+    assert_eq!(read_whole(after_header.as_bytes()).0.len(), 1, "columns without a name are none");
+    let cut = whole.strip_suffix("5;;").unwrap();
+    let sound = format!("{HEADER}\n{}\n", row(2));
+    let members = [("a.csv", cut.as_bytes()), ("b.csv", sound.as_bytes())];
+    let forms =
+        [cut.as_bytes().to_vec(), gzip(cut.as_bytes()), zip_of(&members), zip_stream_of(&members)];
+    for (bytes, rows, member) in forms
+        .iter()
+        .zip([1, 1, 2, 2])
+        .zip(["", "", "a.csv: ", "a.csv: "])
+        .map(|((b, n), m)| (b, n, m))
+    {
+        let (kept, report, result) = read_named(bytes, "");
+        assert_eq!((kept.len(), report.rows, report.refused), (rows, rows as u64 + 1, 1));
+        let error = result.unwrap_err();
+        assert_eq!((error.kind(), error.is_transient()), (ErrorKind::Cut, false));
+        assert_eq!(error.to_string(), format!("{member}the file ends within its last row, line 3"));
+        assert!(
+            report.notes[0]
+                .text
+                .starts_with("the file ends within its last row, `1;SDS011;2;3;4;2020")
+        );
+    }
+}
+
 /// A reader that fails after some bytes.
 struct Failing<'a>(&'a [u8]);
 
@@ -404,6 +436,21 @@ enum Line {
     WithoutValues(String),
     Refused(String),
     Blank,
+}
+
+impl Line {
+    fn text(&self) -> &str {
+        match self {
+            Self::Kept(line, _) | Self::WithoutValues(line) | Self::Refused(line) => line,
+            Self::Blank => "",
+        }
+    }
+}
+
+/// Whether a last line without an end is not the whole row.
+fn is_part(line: &[u8]) -> bool {
+    let cells = line.split(|byte| *byte == b';').count();
+    !line.trim_ascii().is_empty() && cells < HEADER.split(';').count()
 }
 
 fn cell() -> impl Strategy<Value = (String, Option<Fixed>)> {
@@ -448,7 +495,7 @@ fn line() -> impl Strategy<Value = Line> {
     ]
 }
 
-const HEADER: &str =
+pub(super) const HEADER: &str =
     "sensor_id;sensor_type;location;lat;lon;timestamp;P1;durP1;ratioP1;P2;durP2;ratioP2";
 
 proptest! {
@@ -481,7 +528,18 @@ proptest! {
             }
         }
         let bytes = if packed { gzip(file.as_bytes()) } else { file.into_bytes() };
-        let (rows, report) = read_whole(&bytes);
+        let (rows, report, result) = read_named(&bytes, "");
+        // The last line has no end.
+        let last = lines.last().map_or("", Line::text);
+        let is_cut = is_part(last.as_bytes());
+        match lines.last() {
+            Some(Line::Kept(..)) if is_cut => drop(kept.pop()),
+            Some(Line::WithoutValues(_)) if is_cut => without_values -= 1,
+            Some(Line::Refused(_)) if is_cut => refused -= 1,
+            _ => {}
+        }
+        refused += u64::from(is_cut);
+        prop_assert_eq!(result.map_err(|error| error.kind()), if is_cut { Err(ErrorKind::Cut) } else { Ok(()) });
         let rows: Vec<_> = rows.iter().map(|row| (row.second, [row.values[0], row.values[1]])).collect();
         prop_assert_eq!(rows, kept);
         prop_assert_eq!((report.without_values, report.refused), (without_values, refused));
@@ -493,11 +551,8 @@ proptest! {
         damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..8),
         cut in prop::option::of(any::<prop::sample::Index>()),
     ) {
-        let texts = lines.iter().map(|line| match line {
-            Line::Kept(line, _) | Line::WithoutValues(line) | Line::Refused(line) => line,
-            Line::Blank => "",
-        });
-        let mut body = texts.map(|line| format!("{line}\n")).collect::<String>().into_bytes();
+        let mut body =
+            lines.iter().map(|line| format!("{}\n", line.text())).collect::<String>().into_bytes();
         if !body.is_empty() {
             for (at, byte) in &damage {
                 let at = at.index(body.len());
@@ -508,8 +563,11 @@ proptest! {
             }
         }
         let rows = body.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).count();
-        let (_, report) = read_whole(&[HEADER.as_bytes(), b"\n", &body].concat());
+        let (_, report, result) = read_named(&[HEADER.as_bytes(), b"\n", &body].concat(), "");
         prop_assert_eq!(report.rows, rows as u64);
+        let is_cut = body.rsplit(|byte| *byte == b'\n').next().is_some_and(is_part);
+        prop_assert_eq!(result.map_err(|error| error.kind()), if is_cut { Err(ErrorKind::Cut) } else { Ok(()) });
+        prop_assert_eq!(report.reasons.get(&Reason::Cut).copied(), is_cut.then_some(1));
     }
 
     #[test]

@@ -15,7 +15,8 @@ pub const PUBLIC: &str = "https://archive.sensor.community/";
 /// The archive, or a copy of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Archive {
-    /// A server with a folder for each day, like [`PUBLIC`].
+    /// A server with a folder for each day, like [`PUBLIC`], or for each month, as below its
+    /// `csv_per_month/` and `parquet/`.
     Url(Url),
     /// Files, and folders whose files are found at any depth.
     Paths(Vec<PathBuf>),
@@ -55,18 +56,38 @@ pub struct Files {
 /// The families of sensors that measure temperature and humidity, in lower case.
 const CLIMATE: [&str; 4] = ["bme280", "dht22", "htu21d", "sht"];
 
+fn measures_climate(name: &str) -> bool {
+    CLIMATE.iter().any(|family| name.starts_with(family))
+}
+
 impl Files {
     pub(super) fn wants(&self, named: &Named) -> bool {
-        let has_type = |name: &str| match self.types.is_empty() {
-            false => self.types.iter().any(|wanted| wanted == name),
-            true => name.parse().is_ok_and(|kind: SensorType| {
-                let measures_climate = CLIMATE.iter().any(|family| name.starts_with(family));
-                kind.measures_particulates() || kind.counts_particles() || measures_climate
-            }),
-        };
         // A file without a type or a sensor in its name is read: its rows have them.
-        named.sensor_type.as_deref().is_none_or(has_type)
-            && named.sensor.is_none_or(|id| self.sensors.is_empty() || self.sensors.contains(&id))
+        named.sensor_type.as_deref().is_none_or(|name| self.has_type(name))
+            && named.sensor.is_none_or(|id| self.wants_sensor(id, named))
+    }
+
+    /// Also sensors of temperature and humidity whose number is beside that of a chosen one: those of
+    /// one board mostly have such. Others cannot be found by the names of files; the location in the
+    /// file decides whose values they are.
+    fn wants_sensor(&self, id: u64, named: &Named) -> bool {
+        let is_chosen = |id: u64| self.sensors.contains(&id);
+        let is_beside = || {
+            let measures_climate = named.sensor_type.as_deref().is_some_and(measures_climate);
+            let (before, after) = (id.checked_sub(1), id.checked_add(1));
+            measures_climate && [before, after].into_iter().flatten().any(is_chosen)
+        };
+        self.sensors.is_empty() || is_chosen(id) || is_beside()
+    }
+
+    /// By a type's name, in lower case.
+    pub(super) fn has_type(&self, name: &str) -> bool {
+        if !self.types.is_empty() {
+            return self.types.iter().any(|wanted| wanted == name);
+        }
+        name.parse().is_ok_and(|kind: SensorType| {
+            kind.measures_particulates() || kind.counts_particles() || measures_climate(name)
+        })
     }
 }
 
@@ -101,17 +122,24 @@ impl Named {
         let mut folders = path.ancestors().skip(1).map(|folder| text(folder.file_name()));
         let (kind, month) =
             (folders.next().unwrap_or_default(), folders.next().unwrap_or_default());
-        let is_part = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("parquet"))
-            && named.span == Span::Unknown
-            && month.len() == 7;
+        let is_part =
+            is_part_of_month(&named.name) && named.span == Span::Unknown && month.len() == 7;
         match format!("{month}-01").parse() {
-            Ok(first) if is_part => {
-                let sensor_type = Some(kind.to_ascii_lowercase());
-                Self { span: Span::Month(first), sensor_type, ..named }
-            }
+            Ok(first) if is_part => Self::of_part(&named.name, first, &kind),
             _ => named,
         }
     }
+
+    /// A part of a month in Parquet.
+    pub(super) fn of_part(name: &str, month: Date, kind: &str) -> Self {
+        let (span, sensor_type) = (Span::Month(month), Some(kind.to_ascii_lowercase()));
+        Self { name: name.to_owned(), span, sensor_type, sensor: None }
+    }
+}
+
+/// Whether a file may be a part of a month in Parquet, by its ending.
+pub(super) fn is_part_of_month(name: &str) -> bool {
+    name.to_ascii_lowercase().ends_with(".parquet")
 }
 
 /// The files in folders: those of one day by day, and the others.
@@ -191,9 +219,18 @@ fn add_file(path: &Path, files: &Files, found: &mut Found) {
     }
 }
 
-/// The files of a day that a server's listing links to: their names, in the order of sensors. Only
-/// the last part of a link counts.
+/// The files of a day that a server's listing links to: their names, in the order of sensors.
 pub(super) fn names_in(listing: &str, date: Date, files: &Files) -> Vec<Named> {
+    let named = links_of(listing).into_iter().map(Named::of);
+    let named = named.filter(|named| named.span == Span::Day(date) && named.sensor.is_some());
+    let mut named: Vec<_> = named.filter(|named| files.wants(named)).collect();
+    named.sort_by(|a, b| (a.sensor, &a.name).cmp(&(b.sensor, &b.name)));
+    named.dedup();
+    named
+}
+
+/// The last parts of the links of a listing; those of folders end with `/`.
+pub(super) fn links_of(listing: &str) -> Vec<&str> {
     // ASCII: the same places in both.
     let lower = listing.to_ascii_lowercase();
     let places = lower.match_indices("href=").map(|(at, found)| at + found.len());
@@ -204,12 +241,10 @@ pub(super) fn names_in(listing: &str, date: Date, files: &Files) -> Vec<Named> {
             _ => rest.split([' ', '>']).next(),
         }
     });
-    let names = links.filter_map(|link| link.split(['?', '#']).next()?.rsplit('/').next());
-    let named = names
-        .map(Named::of)
-        .filter(|named| named.span == Span::Day(date) && named.sensor.is_some());
-    let mut named: Vec<_> = named.filter(|named| files.wants(named)).collect();
-    named.sort_by(|a, b| (a.sensor, &a.name).cmp(&(b.sensor, &b.name)));
-    named.dedup();
-    named
+    let last = links.filter_map(|link| {
+        let path = link.split(['?', '#']).next()?;
+        let parent = path.strip_suffix('/').unwrap_or(path).rfind('/');
+        path.get(parent.map_or(0, |at| at + 1)..)
+    });
+    last.collect()
 }

@@ -4,7 +4,7 @@
 //! the index and has the length that it has there, so one that is half-written never does.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -13,6 +13,7 @@ use reqwest::Url;
 use reqwest::header::{ETAG, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED};
 use reqwest::header::{IF_MODIFIED_SINCE, IF_NONE_MATCH};
 use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
 
 /// Hidden, so that it is no file of the archive.
 const INDEX: &str = ".copies.json";
@@ -56,7 +57,7 @@ impl Version {
 #[derive(Debug, Clone)]
 pub(super) struct Copy {
     pub(super) version: Version,
-    pub(super) body: Bytes,
+    pub(super) path: PathBuf,
 }
 
 /// A folder of copies.
@@ -94,10 +95,35 @@ impl Copies {
         let Some((folder, name)) = self.place_of(url) else { return Ok(None) };
         self.turn_to(&folder)?;
         let Some(Known { bytes, version }) = self.index.known.get(&name) else { return Ok(None) };
-        let body = fs::read(folder.join(&name)).unwrap_or_default();
-        let is_whole = body.len() as u64 == *bytes;
+        let path = folder.join(&name);
+        let is_whole = fs::metadata(&path).is_ok_and(|about| about.len() == *bytes);
         let version = version.clone();
-        Ok(is_whole.then(|| Copy { version, body: body.into() }))
+        Ok(is_whole.then_some(Copy { version, path }))
+    }
+
+    /// A temporary file that [`put_file`](Self::put_file) can keep.
+    pub(super) fn file_for(&self, url: &Url) -> io::Result<Option<NamedTempFile>> {
+        let Some((folder, _)) = self.place_of(url) else { return Ok(None) };
+        fs::create_dir_all(&folder)?;
+        NamedTempFile::new_in(folder).map(Some)
+    }
+
+    /// Keeps a file as a copy.
+    pub(super) fn put_file(
+        &mut self,
+        url: &Url,
+        file: NamedTempFile,
+        version: Version,
+    ) -> io::Result<File> {
+        let Some((folder, name)) = self.place_of(url) else { return file.reopen() };
+        self.turn_to(&folder)?;
+        file.as_file().sync_all()?;
+        let bytes = file.as_file().metadata()?.len();
+        let file = file.persist(folder.join(&name)).map_err(|error| error.error)?;
+        self.index.known.insert(name, Known { bytes, version });
+        self.index.unwritten += 1;
+        self.flush()?;
+        Ok(file)
     }
 
     /// Keeps a copy. Addresses of another server, where it leads there, are not kept.
@@ -150,7 +176,7 @@ impl Copies {
 
 /// Under its name only when it is complete, and durable.
 fn write(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    let mut file = NamedTempFile::new_in(folder)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(folder.join(name)).map_err(|error| error.error)?;

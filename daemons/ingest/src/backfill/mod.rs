@@ -8,13 +8,15 @@
 mod archive;
 mod copies;
 mod fetch;
+mod layout;
+mod months;
+mod progress;
 mod read;
 mod record;
 mod spool;
 mod unread;
 
-use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
+use std::collections::HashMap;
 use std::io;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -31,15 +33,18 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use self::archive::{Found, Span};
-use self::fetch::{FetchError, Fetcher};
+use self::fetch::{FetchError, Fetcher, Listed, MOST_IN_ROW, Why};
+use self::months::{Counts, Splitter, Spooled};
+use self::progress::{Counter, seconds};
 use self::read::{Data, Input, OfDay, Threads};
 use self::record::Record;
-use self::spool::{Spool, number_of};
-use self::unread::{Known, Lacking, Unread, state_of_path};
+use self::spool::number_of;
+use self::unread::{Lacking, Unread, state_of_path};
 use crate::Destination;
 use crate::place::Countries;
 
 pub use archive::{Archive, Files, PUBLIC};
+pub use progress::Progress;
 
 /// A backfill.
 #[derive(Debug, Clone)]
@@ -102,10 +107,8 @@ pub struct Backfilled {
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum Step {
-    /// A day with so many files begins.
-    Day(Date, usize),
-    /// A file was fetched or opened.
-    File,
+    /// A day begins or has ended, or a file was fetched or opened.
+    Going(Progress),
     /// The day's readings are stored.
     Stored(u64),
 }
@@ -116,6 +119,21 @@ pub enum BackfillError {
     /// The archive cannot be reached, or a folder cannot be listed.
     #[error("the archive cannot be listed")]
     List(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The server fails whatever it is asked for.
+    #[error(
+        "the archive's server failed for {files} files in a row; the same command continues there. \
+         The last of them"
+    )]
+    Failing {
+        /// How many.
+        files: u32,
+        /// The last file, and why.
+        #[source]
+        cause: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The server asks this client to wait.
+    #[error("the archive's server asks to wait; later the same command continues there")]
+    Wait(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A copy of what was fetched cannot be kept.
     #[error("cannot keep copies in {folder}{hint}")]
     Copies {
@@ -149,13 +167,21 @@ pub async fn run(
 ) -> Result<Backfilled, BackfillError> {
     let last = backfill.last_day(now).min(*backfill.days.end());
     let days = *backfill.days.start()..=last;
+    let mut record = Record::open(backfill.record_path(), backfill.what());
+    // The store may have been deleted since.
+    if !record.is_empty() && destination.readings().await? == 0 {
+        record.forget();
+    }
+    let dates = || days.start().series(1.day()).take_while(|date| *date <= last);
+    let counter = Counter::new(dates().filter(|date| !record.has(*date)).count() as u64);
     let mut run = Runner {
         backfill,
         destination,
         shown,
         source: Source::of(backfill)?,
-        record: Record::open(backfill.record_path(), backfill.what()),
-        threads: Threads::new(backfill.is_running()),
+        record,
+        threads: Threads::new(backfill.is_running(), &counter.rows),
+        counter,
         places: Countries::default(),
         climate: Locations::default(),
         spooled: None,
@@ -163,30 +189,33 @@ pub async fn run(
         states: HashMap::new(),
         done: Backfilled::default(),
     };
-    // The store may have been deleted since.
-    if !run.record.is_empty() && destination.readings().await? == 0 {
-        run.record.forget();
-    }
     if let Source::Folders(found) = &mut run.source {
         run.done.failed.append(&mut found.failed);
     }
     let mut before = None;
-    for date in days.start().series(1.day()).take_while(|date| *date <= last) {
+    for date in dates() {
         if stop.is_cancelled() {
             break;
         }
-        if run.is_done(date).await? {
+        if run.record.has(date) {
+            before = None;
+            continue;
+        }
+        if run.lacks_the_same(date).await? {
+            run.counter.skip();
             before = None;
             continue;
         }
         // Its first 24 h means need the hours of the day before.
         let day_before = date.saturating_sub(1.day());
         if backfill.is_running() && before != Some(day_before) {
-            run.threads = Threads::new(true);
+            run.threads = Threads::new(true, &run.counter.rows);
             run.climate = Locations::default();
             run.read(day_before).await?;
         }
         run.day(date).await?;
+        run.counter.done();
+        run.show();
         before = Some(date);
     }
     Ok(run.done)
@@ -224,11 +253,13 @@ impl Backfill {
     fn ended(&self, error: FetchError) -> BackfillError {
         use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
         match (error, &self.copies) {
-            (FetchError::Copy(cause), Some(folder)) => {
+            (FetchError { why: Why::Copy(cause), .. }, Some(folder)) => {
                 let is_full = matches!(cause.kind(), StorageFull | QuotaExceeded | FileTooLarge);
                 let hint = if is_full { ": no space left on the disk (or its quota)" } else { "" };
                 BackfillError::Copies { folder: folder.clone(), hint, cause }
             }
+            (FetchError { why: Why::Local(cause), .. }, _) => BackfillError::Local(cause),
+            (error, _) if error.why.ends_all() => BackfillError::Wait(error.into()),
             (error, _) => BackfillError::List(error.into()),
         }
     }
@@ -278,16 +309,6 @@ impl Source {
     }
 }
 
-/// The files of several days, split by day.
-struct Spooled {
-    /// The folder is removed when this is dropped.
-    _spool: Spool,
-    files: BTreeMap<i64, Vec<(u64, PathBuf)>>,
-    /// The month, or all.
-    of: Option<Date>,
-    lacking: Lacking,
-}
-
 struct Runner<'a> {
     backfill: &'a Backfill,
     destination: &'a dyn Destination,
@@ -295,6 +316,7 @@ struct Runner<'a> {
     source: Source,
     record: Record,
     threads: Threads,
+    counter: Counter,
     places: Countries,
     /// Of the day and the day before.
     climate: Locations,
@@ -309,15 +331,17 @@ struct Runner<'a> {
 /// The files of a day, read.
 struct ReadDay {
     found: OfDay,
+    /// Without those of several days, which were counted when they were split.
     files: u64,
 }
 
 impl Runner<'_> {
-    /// Whether a day need not be done again.
-    async fn is_done(&mut self, date: Date) -> Result<bool, BackfillError> {
-        if self.record.has(date) {
-            return Ok(true);
-        }
+    fn show(&self) {
+        (self.shown)(Step::Going(self.counter.now()));
+    }
+
+    /// Whether a day is done but for files that have not changed since.
+    async fn lacks_the_same(&mut self, date: Date) -> Result<bool, BackfillError> {
         let Some(lacking) = self.record.lacking(date).filter(|_| !self.backfill.again) else {
             return Ok(false);
         };
@@ -327,7 +351,9 @@ impl Runner<'_> {
                     Source::Folders(_) => state_of_path(Path::new(&address)),
                     Source::Server(fetcher) => match fetcher.known(&address).await {
                         Ok(known) => Some(known.state),
-                        Err(error) if error.ends_all() => return Err(self.backfill.ended(error)),
+                        Err(error) if error.why.ends_all() => {
+                            return Err(self.backfill.ended(error));
+                        }
                         // Nothing is known of it: it would fail again.
                         Err(_) => Some(state.clone()),
                     },
@@ -354,7 +380,12 @@ impl Runner<'_> {
         self.climate.set(&mut readings);
         let readings = self.chosen(readings);
         if !readings.is_empty() {
-            self.destination.put_means(&readings).await?;
+            match self.backfill.files.sensors.is_empty() {
+                true => self.destination.put_means(&readings).await?,
+                false => {
+                    self.destination.put_means_of_some(&readings, &self.backfill.flagging).await?
+                }
+            }
             (self.shown)(Step::Stored(readings.len() as u64));
         }
         // Its 24 h means lack hours of the day before if files of that could not be read.
@@ -367,7 +398,9 @@ impl Runner<'_> {
         }
         info!(
             %date, files, rows, readings = readings.len(), failed = found.failed.len(),
-            seconds = begun.elapsed().as_secs_f64(), "day backfilled",
+            seconds = begun.elapsed().as_secs_f64(), day = self.counter.now().days + 1,
+            of_days = self.counter.now().of_days, seconds_left = seconds(self.counter.left_after()),
+            "day backfilled",
         );
         self.done.days += 1;
         self.done.files += files;
@@ -388,11 +421,12 @@ impl Runner<'_> {
 
     /// Reads the files of a day; `None` if there are none.
     async fn read(&mut self, date: Date) -> Result<Option<ReadDay>, BackfillError> {
-        self.spool_for(date).await?;
-        let parts = self.spooled.as_ref().and_then(|spooled| spooled.files.get(&number_of(date)));
+        let listed = self.list(date).await?;
+        let spooled = self.spooled.as_ref().filter(|_| listed.is_none());
+        let parts = spooled.and_then(|spooled| spooled.files.get(&number_of(date)));
         let parts = parts.cloned().unwrap_or_default();
         let started = self.threads.start(date, parts.is_empty());
-        let (mut files, mut unfetched) = (parts.len() as u64, Vec::new());
+        let (is_split, mut files, mut failed) = (!parts.is_empty(), 0, Vec::new());
         for (part, path) in parts {
             let name = path.to_string_lossy().into_owned();
             started.read(Input { name, data: Data::Spooled(path), sensor: part }).await;
@@ -400,57 +434,71 @@ impl Runner<'_> {
         match &mut self.source {
             Source::Folders(found) => {
                 let of_day = found.by_day.get(&date).map(Vec::as_slice).unwrap_or_default();
-                (self.shown)(Step::Day(date, of_day.len()));
+                self.counter.start(date, of_day.len());
                 for (named, path) in of_day {
                     let name = path.display().to_string();
                     let sensor = named.sensor.unwrap_or_default();
                     started.read(Input { name, data: Data::Path(path.clone()), sensor }).await;
-                    (self.shown)(Step::File);
+                    self.counter.file();
+                    (self.shown)(Step::Going(self.counter.now()));
                 }
                 files += of_day.len() as u64;
             }
             Source::Server(fetcher) => {
-                let listed = fetcher.list(date, &self.backfill.files).await;
-                let listed = listed.map_err(|error| self.backfill.ended(error))?;
-                let (folder, names) = listed.map_or((None, Vec::new()), |(f, n)| (Some(f), n));
-                (self.shown)(Step::Day(date, names.len()));
+                let (folder, names) = listed
+                    .as_ref()
+                    .map_or((None, &[][..]), |(folder, names)| (Some(folder), names.as_slice()));
+                self.counter.start(date, names.len());
                 for named in names {
-                    let Some(folder) = &folder else { break };
+                    let Some(folder) = folder else { break };
                     match fetcher.file(folder, &named.name).await {
                         Ok(fetched) => {
-                            let (name, sensor) = (named.name, named.sensor.unwrap_or_default());
+                            let sensor = named.sensor.unwrap_or_default();
+                            let name = named.name.clone();
                             started
                                 .read(Input { name, data: Data::Fetched(fetched), sensor })
                                 .await;
                             files += 1;
                         }
-                        Err(error) if error.ends_all() => return Err(self.backfill.ended(error)),
                         Err(error) => {
-                            let why = airshed_common::reason(&error);
-                            let file = match error.is_of_file() {
-                                true => fetcher.known_in(folder, &named.name).await,
-                                false => None,
-                            };
-                            unfetched.push(Unread { name: named.name, why, file });
+                            let name = named.name.clone();
+                            let unread = unfetched(self.backfill, fetcher, error, name);
+                            failed.push(unread.await?);
                         }
                     }
-                    (self.shown)(Step::File);
+                    self.counter.file();
+                    (self.shown)(Step::Going(self.counter.now()));
                 }
-                fetcher.flush().map_err(|error| self.backfill.ended(error.into()))?;
+                fetcher.flush().map_err(|error| self.backfill.ended(error))?;
             }
         }
         let mut found = self.threads.finish(started).await?;
         self.climate.forget(date);
         self.climate.add(&std::mem::take(&mut found.climate));
-        found.failed.append(&mut unfetched);
+        found.failed.append(&mut failed);
         self.lacking = Lacking::of(&found.failed);
-        if let Some(spooled) = &self.spooled {
+        if let Some(spooled) = self.spooled.as_ref().filter(|_| listed.is_none()) {
             self.lacking.add(&spooled.lacking);
         }
-        if files == 0 && found.failed.is_empty() {
+        if !is_split && files == 0 && found.failed.is_empty() {
             return Ok(None);
         }
         Ok(Some(ReadDay { found, files }))
+    }
+
+    /// A day's files on a server. If there are none, and in folders, the files of its month are split
+    /// by day.
+    async fn list(&mut self, date: Date) -> Result<Option<Listed>, BackfillError> {
+        let Source::Server(fetcher) = &mut self.source else {
+            self.spool_for(date).await?;
+            return Ok(None);
+        };
+        let listed = fetcher.list(date, &self.backfill.files).await;
+        let listed = listed.map_err(|error| self.backfill.ended(error))?;
+        if listed.is_none() {
+            self.fetch_month(date.first_of_month()).await?;
+        }
+        Ok(listed)
     }
 
     /// Splits the files of a day's month, and those whose names have no date, by day.
@@ -463,11 +511,6 @@ impl Runner<'_> {
         if others.is_empty() || self.spooled.as_ref().is_some_and(|spooled| spooled.of == of) {
             return Ok(());
         }
-        let wanted = self.backfill.days.clone();
-        let mut days = wanted.start().saturating_sub(1.day())..=*wanted.end();
-        if let Some(month) = of {
-            days = month.max(*days.start())..=month.last_of_month().min(*days.end());
-        }
         let is_wanted = |span: Span| match span {
             Span::Month(other) => of.is_none_or(|month| month == other),
             Span::Day(date) => of.is_none_or(|month| month == date.first_of_month()),
@@ -476,18 +519,64 @@ impl Runner<'_> {
         let of_days = others.iter().filter(|(named, _)| is_wanted(named.span));
         let paths: Vec<_> = of_days.map(|(_, path)| path.clone()).collect();
         self.spooled = None; // its files are removed first
-        let split = tokio::task::spawn_blocking(move || split(&days, &wanted, paths));
-        let Split { spool, files, report, failed, read } = split.await??;
-        self.done.files += read;
-        // Rows that are passed on are counted by day.
-        let mut left_out = report;
-        left_out.rows -= left_out.kept - spool.others;
-        left_out.kept = spool.others;
-        self.done.report.merge(left_out);
-        self.done.other_days += spool.others;
-        let lacking = Lacking::of(&failed);
+        let mut splitter = self.splitter(of)?;
+        let split = tokio::task::spawn_blocking(move || {
+            paths.iter().try_for_each(|path| splitter.add_path(path)).map(|()| splitter)
+        });
+        let splitter = split.await??;
+        self.counter.split(splitter.files());
+        self.keep(splitter, of)
+    }
+
+    /// Fetches the files of a month, one after the other, and splits them by day.
+    async fn fetch_month(&mut self, month: Date) -> Result<(), BackfillError> {
+        if self.spooled.as_ref().is_some_and(|spooled| spooled.of == Some(month)) {
+            return Ok(());
+        }
+        self.spooled = None; // its files are removed first
+        let mut splitter = self.splitter(Some(month))?;
+        let Source::Server(fetcher) = &mut self.source else { return Ok(()) };
+        let listed = fetcher.list_month(month, &self.backfill.files).await;
+        let listed = listed.map_err(|error| self.backfill.ended(error))?;
+        self.counter.start(month, listed.len());
+        for (url, named) in listed {
+            match fetcher.month(&url).await {
+                Ok(fetched) => {
+                    let split = tokio::task::spawn_blocking(move || {
+                        let known = || fetched.known().ok();
+                        splitter.add(fetched.read(), named.name, known).map(|()| splitter)
+                    });
+                    splitter = split.await??;
+                }
+                Err(error) => {
+                    let unread = unfetched(self.backfill, fetcher, error, named.name).await?;
+                    splitter.lacks(unread);
+                }
+            }
+            self.counter.file();
+            (self.shown)(Step::Going(self.counter.now()));
+        }
+        fetcher.flush().map_err(|error| self.backfill.ended(error))?;
+        self.keep(splitter, Some(month))
+    }
+
+    /// For the days of a month, or all, and the day before.
+    fn splitter(&self, of: Option<Date>) -> io::Result<Splitter> {
+        let wanted = &self.backfill.days;
+        let mut days = wanted.start().saturating_sub(1.day())..=*wanted.end();
+        if let Some(month) = of {
+            days = month.max(*days.start())..=month.last_of_month().min(*days.end());
+        }
+        Splitter::new(&days, wanted)
+    }
+
+    fn keep(&mut self, splitter: Splitter, of: Option<Date>) -> Result<(), BackfillError> {
+        let (spooled, Counts { files, report, other_days, failed }) = splitter.finish(of)?;
+        self.done.files += files;
+        self.done.report.merge(report);
+        self.done.other_days += other_days;
         self.add_failed(failed);
-        self.spooled = Some(Spooled { _spool: spool, files, of, lacking });
+        self.spooled = Some(spooled);
         Ok(())
     }
 
@@ -527,37 +616,23 @@ impl Runner<'_> {
     }
 }
 
-struct Split {
-    spool: Spool,
-    files: BTreeMap<i64, Vec<(u64, PathBuf)>>,
-    report: Report,
-    failed: Vec<Unread>,
-    read: u64,
-}
-
-fn split(
-    days: &RangeInclusive<Date>,
-    wanted: &RangeInclusive<Date>,
-    paths: Vec<PathBuf>,
-) -> io::Result<Split> {
-    let (mut report, mut failed, mut read) = (Report::default(), Vec::new(), 0);
-    let mut spool = Spool::new(days, wanted)?;
-    for path in paths {
-        read += 1;
-        let name = || path.display().to_string();
-        match File::open(&path) {
-            Err(error) => {
-                failed.push(Unread { name: name(), why: error.to_string(), file: None });
-            }
-            Ok(file) => {
-                if let Err(error) = spool.add(file, &name(), &mut report)? {
-                    let file = Known::of_path(&path).filter(|_| !error.is_transient());
-                    let why = airshed_common::reason(&error);
-                    failed.push(Unread { name: name(), why, file });
-                }
-            }
-        }
+/// What is noted of a file that could not be fetched, unless the backfill ends.
+async fn unfetched(
+    backfill: &Backfill,
+    fetcher: &mut Fetcher,
+    error: FetchError,
+    name: String,
+) -> Result<Unread, BackfillError> {
+    if error.why.ends_all() {
+        return Err(backfill.ended(error));
     }
-    let files = spool.finish()?;
-    Ok(Split { spool, files, report, failed, read })
+    if fetcher.is_failing() {
+        return Err(BackfillError::Failing { files: MOST_IN_ROW, cause: error.into() });
+    }
+    // A state that cannot be found out is asked for the next time.
+    let file = match error.why.is_of_file() {
+        true => fetcher.known(&error.address).await.ok(),
+        false => None,
+    };
+    Ok(Unread { name, why: airshed_common::reason(&error.why), file })
 }

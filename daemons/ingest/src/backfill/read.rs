@@ -2,6 +2,8 @@
 
 use std::fs::File;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use airshed_common::reason;
 use airshed_history::archive::Report;
@@ -42,7 +44,7 @@ impl Data {
         report: &mut Report,
     ) -> Result<(), (String, Option<Known>)> {
         let read = match self {
-            Self::Fetched(fetched) => day.read(&*fetched.body, name, report),
+            Self::Fetched(fetched) => day.read(fetched.read(), name, report),
             Self::Path(path) | Self::Spooled(path) => {
                 let file = File::open(path).map_err(|error| (error.to_string(), None))?;
                 day.read(file, name, report)
@@ -51,7 +53,7 @@ impl Data {
         read.map_err(|error: Error| {
             let is_of_file = !error.is_transient();
             let known = match self {
-                Self::Fetched(fetched) => Some(fetched.known()),
+                Self::Fetched(fetched) => fetched.known().ok(),
                 Self::Path(path) => Known::of_path(path),
                 Self::Spooled(_) => None,
             };
@@ -65,6 +67,8 @@ pub(super) struct Threads {
     carried: Vec<Carried>,
     /// Whether 24 h means are wanted.
     running: bool,
+    /// Rows that were read.
+    rows: Arc<AtomicU64>,
 }
 
 /// What the files of a day have.
@@ -81,11 +85,15 @@ pub(super) struct OfDay {
 }
 
 impl Threads {
-    pub(super) fn new(running: bool) -> Self {
+    pub(super) fn new(running: bool, rows: &Arc<AtomicU64>) -> Self {
         let all = std::thread::available_parallelism().map_or(1, usize::from);
         // A power of two, so that a part's sensors have one thread.
         let count = (1..=PARTS as usize).rev().find(|n| n.is_power_of_two() && *n <= all);
-        Self { carried: (0..count.unwrap_or(1)).map(|_| Carried::default()).collect(), running }
+        Self {
+            carried: (0..count.unwrap_or(1)).map(|_| Carried::default()).collect(),
+            running,
+            rows: Arc::clone(rows),
+        }
     }
 
     /// Starts a day. `apart`: the files of a sensor come together, so that only one sensor at a
@@ -93,8 +101,8 @@ impl Threads {
     pub(super) fn start(&mut self, date: Date, apart: bool) -> Started {
         let threads = self.carried.drain(..).map(|carried| {
             let (sender, inputs) = mpsc::channel(WAITING);
-            let thread =
-                Thread { date, apart, carried, running: self.running, found: OfDay::default() };
+            let (running, rows) = (self.running, Arc::clone(&self.rows));
+            let thread = Thread { date, apart, carried, running, rows, found: OfDay::default() };
             (sender, tokio::task::spawn_blocking(move || thread.run(inputs)))
         });
         Started(threads.collect())
@@ -139,6 +147,7 @@ struct Thread {
     apart: bool,
     carried: Carried,
     running: bool,
+    rows: Arc<AtomicU64>,
     found: OfDay,
 }
 
@@ -154,6 +163,7 @@ impl Thread {
             let is_spooled = matches!(data, Data::Spooled(_));
             let read = data.read(&mut day, &name, &mut report);
             report.name(&name);
+            self.rows.fetch_add(report.rows, Relaxed);
             if is_spooled {
                 report.reasons.clear();
                 report.notes.clear();

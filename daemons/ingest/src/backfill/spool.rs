@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::ops::{ControlFlow, RangeInclusive};
 use std::path::PathBuf;
 
@@ -48,7 +48,7 @@ impl Spool {
     /// Adds the rows of a file; those before a damaged part are added.
     pub(super) fn add(
         &mut self,
-        input: File,
+        input: impl Read,
         name: &str,
         report: &mut Report,
     ) -> io::Result<Result<(), airshed_history::Error>> {

@@ -2,6 +2,7 @@
 //! changed.
 
 use std::collections::BTreeMap;
+use std::io::{self, Read};
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
@@ -38,8 +39,15 @@ pub(super) fn state_of_path(path: &Path) -> Option<String> {
 }
 
 /// What tells a file from another version of it where nobody says anything about it.
-pub(super) fn state_of_bytes(bytes: &[u8]) -> String {
-    format!("sha256:{}", airshed_common::hexadecimal(&Sha256::digest(bytes)))
+pub(super) fn state_of_bytes(mut bytes: impl Read) -> io::Result<String> {
+    let (mut hash, mut buffer) = (Sha256::new(), vec![0; 64 << 10]);
+    loop {
+        match bytes.read(&mut buffer)? {
+            0 => break,
+            read => hash.update(buffer.get(..read).unwrap_or_default()),
+        }
+    }
+    Ok(format!("sha256:{}", airshed_common::hexadecimal(&hash.finalize())))
 }
 
 /// What the readings of a day lack.

@@ -3,29 +3,35 @@
 use super::*;
 
 /// A server like the archive's.
-struct Server {
-    base: String,
+pub(super) struct Server {
+    pub(super) base: String,
     asked: Arc<Mutex<Vec<String>>>,
-    at_once: Arc<AtomicUsize>,
+    pub(super) at_once: Arc<AtomicUsize>,
     /// Paths that fail so many times.
     failing: Arc<Mutex<BTreeMap<String, usize>>>,
-    files: Arc<Mutex<BTreeMap<String, String>>>,
+    pub(super) files: Arc<Mutex<BTreeMap<String, String>>>,
+    /// More files, which are not text.
+    pub(super) packed: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
+    /// What is answered instead of files whose paths begin so.
+    pub(super) refused: Arc<Mutex<BTreeMap<String, u16>>>,
     /// Whether it says which version of a file it gives.
-    has_tags: Arc<AtomicBool>,
+    pub(super) has_tags: Arc<AtomicBool>,
 }
 
 impl Server {
     /// The requests since the last call, as method, path and status.
-    fn asked(&self) -> Vec<String> {
+    pub(super) fn asked(&self) -> Vec<String> {
         let asked = std::mem::take(&mut *self.asked.lock().unwrap());
         asked.iter().map(|line| line.split(" airshed").next().unwrap().to_owned()).collect()
     }
 
-    async fn start(files: BTreeMap<String, String>) -> Self {
+    pub(super) async fn start(files: BTreeMap<String, String>) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}/mirror/", listener.local_addr().unwrap());
         let (files, asked) = (Arc::new(Mutex::new(files)), Arc::<Mutex<Vec<String>>>::default());
         let has_tags = Arc::new(AtomicBool::new(true));
+        let refused = Arc::<Mutex<BTreeMap<String, u16>>>::default();
+        let packed = Arc::<Mutex<BTreeMap<String, Vec<u8>>>>::default();
         let (at_once, failing) =
             (Arc::<AtomicUsize>::default(), Arc::<Mutex<BTreeMap<String, usize>>>::default());
         let server = Self {
@@ -34,6 +40,8 @@ impl Server {
             at_once: Arc::clone(&at_once),
             failing: Arc::clone(&failing),
             files: Arc::clone(&files),
+            refused: Arc::clone(&refused),
+            packed: Arc::clone(&packed),
             has_tags: Arc::clone(&has_tags),
         };
         tokio::spawn(async move {
@@ -42,7 +50,8 @@ impl Server {
                 at_once.fetch_add(1, Relaxed);
                 let (files, asked, failing) =
                     (Arc::clone(&files), Arc::clone(&asked), Arc::clone(&failing));
-                let has_tags = Arc::clone(&has_tags);
+                let (has_tags, refused) = (Arc::clone(&has_tags), Arc::clone(&refused));
+                let packed = Arc::clone(&packed);
                 let service = service_fn(move |request: http::Request<hyper::body::Incoming>| {
                     let path = request.uri().path().to_owned();
                     let agent = request.headers()["user-agent"].to_str().unwrap().to_owned();
@@ -51,18 +60,22 @@ impl Server {
                         *left = left.saturating_sub(1);
                         fails
                     });
-                    let text = files.lock().unwrap().get(&path).cloned();
+                    let text = files.lock().unwrap().get(&path).cloned().map(String::into_bytes);
+                    let text = text.or_else(|| packed.lock().unwrap().get(&path).cloned());
                     let tag = format!("\"{:x}\"", crc(text.as_deref().unwrap_or_default()));
                     let known = request.headers().get("if-none-match");
+                    let refused = refused.lock().unwrap();
+                    let refused = refused.iter().find(|(begin, _)| path.starts_with(*begin));
                     let (status, body) = match text {
-                        _ if fails => (503, String::new()),
-                        Some(_) if known.is_some_and(|known| known == &tag) => (304, String::new()),
+                        _ if fails => (503, Vec::new()),
+                        _ if refused.is_some() => (*refused.unwrap().1, b"<html>no".to_vec()),
+                        Some(_) if known.is_some_and(|known| known == &tag) => (304, Vec::new()),
                         Some(text) => (200, text),
-                        None => (404, "<html>404</html>".to_owned()),
+                        None => (404, b"<html>404</html>".to_vec()),
                     };
                     let method = request.method();
                     asked.lock().unwrap().push(format!("{method} {path} {status} {agent}"));
-                    let body = if method == "HEAD" { String::new() } else { body };
+                    let body = if method == "HEAD" { Vec::new() } else { body };
                     let mut answer = http::Response::builder().status(status);
                     if status == 503 {
                         answer = answer.header("retry-after", "0");
@@ -82,7 +95,7 @@ impl Server {
     }
 }
 
-fn crc(text: &str) -> u64 {
+fn crc(text: &[u8]) -> u64 {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);
@@ -293,4 +306,78 @@ async fn an_old_record_is_continued() {
     fs::write(&record, old.to_string()).unwrap();
     assert_eq!(run(&plan, &store).await.days, 1);
     assert_eq!(run(&plan, &store).await.days, 0);
+}
+
+/// One file that is refused, gone or broken is named, and the rest goes on; its day is done again when
+/// the file is there.
+#[tokio::test]
+async fn a_file_that_is_refused_is_named_and_stops_nothing() {
+    let files = simulated(6, 2);
+    let server = Server::start(served(&files)).await;
+    let folder = tempfile::tempdir().unwrap();
+    let plan = plan(Archive::Url(server.base.parse().unwrap()), folder.path(), 2);
+    let path = |sensor| format!("/mirror/2021-02-14/{}", name(sensor, date(2021, 2, 14)));
+    let statuses = [(1, 403), (2, 410), (3, 451), (5, 401), (6, 404)];
+    *server.refused.lock().unwrap() = statuses.map(|(id, status)| (path(id), status)).into();
+    let store = empty();
+    let done = run(&plan, &store).await;
+    let failed: Vec<_> = done.failed.iter().map(|(name, why)| format!("{name}: {why}")).collect();
+    let words = [
+        "403 Forbidden",
+        "410 Gone",
+        "451 Unavailable For Legal Reasons",
+        "401 Unauthorized",
+        "404 Not Found",
+    ];
+    let expected_words = statuses.iter().zip(words).map(|((id, _), words)| {
+        format!("{}: the server answered {words}", name(*id, date(2021, 2, 14)))
+    });
+    assert_eq!(failed, expected_words.collect::<Vec<_>>());
+    assert_eq!((done.days, done.files), (2, 7));
+    assert_eq!(run(&plan, &store).await.days, 0, "as long as they are refused");
+    server.refused.lock().unwrap().clear();
+    let done = run(&plan, &store).await;
+    assert_eq!((done.days, done.failed.len()), (1, 0));
+    same(all(&store).await, expected(&files));
+}
+
+/// A server that refuses everything is asked for few files, and the last is named.
+#[tokio::test]
+async fn a_server_that_fails_for_everything_ends_a_backfill() {
+    let files = simulated(8, 2);
+    let server = Server::start(served(&files)).await;
+    let folder = tempfile::tempdir().unwrap();
+    let plan = plan(Archive::Url(server.base.parse().unwrap()), folder.path(), 2);
+    let store = empty();
+    let ended = async || {
+        let now = at("2026-02-01T12:00:00Z");
+        let stop = CancellationToken::new();
+        let error = backfill::run(&plan, &store, now, &|_| {}, &stop).await.unwrap_err();
+        airshed::reason(&error)
+    };
+    let refuse = |begin: &str, status| {
+        *server.refused.lock().unwrap() = BTreeMap::from([(format!("/mirror/{begin}"), status)]);
+    };
+    refuse("2021-02-14/2021-02-14_sds011", 403);
+    let message = ended().await;
+    assert!(
+        message.starts_with("the archive's server failed for 5 files in a row")
+            && message
+                .ends_with("/2021-02-14_sds011_sensor_5.csv: the server answered 403 Forbidden"),
+        "{message}"
+    );
+    let gets =
+        server.asked().into_iter().filter(|line| line.starts_with("GET") && line.ends_with("403"));
+    assert_eq!(gets.count(), 5);
+    refuse("2021-02-14/", 403);
+    let message = ended().await;
+    assert!(
+        message.starts_with("the archive cannot be listed: http://")
+            && message.ends_with("/mirror/2021-02-14/: the server answered 403 Forbidden"),
+        "{message}"
+    );
+    server.refused.lock().unwrap().clear();
+    let done = run(&plan, &store).await;
+    assert_eq!((done.days, done.failed.len()), (1, 0), "the first day was done");
+    same(all(&store).await, expected(&files));
 }
