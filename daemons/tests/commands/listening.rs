@@ -96,7 +96,8 @@ fn out_of_descriptors_a_server_waits_quietly() {
     }
     daemon.signal("-TERM");
     assert!(daemon.child.wait().unwrap().success());
-    let more = daemon.wait_within(&["cannot accept connections; trying again"], Duration::from_secs(10));
+    let more =
+        daemon.wait_within(&["cannot accept connections; trying again"], Duration::from_secs(10));
     assert_eq!(more, None, "one line a minute");
 }
 

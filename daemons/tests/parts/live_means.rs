@@ -28,6 +28,8 @@ use store::{
 
 use super::support::{at, shared_data};
 
+mod start;
+
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
 /// The averaging periods of means.
@@ -195,6 +197,8 @@ async fn collect_with(store: &Arc<dyn Store>, files: &[(i64, String)], flagging:
         now.store(*moment, Relaxed);
         collector.collect().await.unwrap();
     }
+    let now = Timestamp::from_second(now.load(Relaxed)).unwrap();
+    look_back(&collector.means.unwrap(), now).await.unwrap();
 }
 
 /// Aberdeen's samples of some days.
@@ -538,7 +542,9 @@ async fn walk_beside_the_rule(
                 break;
             }
             let moment = Timestamp::from_second(now).unwrap();
-            if making.finish(&readings, moment).await.is_ok() {
+            if making.finish(&readings, moment).await.is_ok()
+                && look_back(&means, moment).await.is_ok()
+            {
                 let expected = expected(&come, now.div_euclid(HOUR) * HOUR);
                 same(stored(&*store, &MEANS).await, expected);
                 break;
@@ -571,11 +577,26 @@ fn hours(day: Date, hours: std::ops::Range<i64>, pm10: i64) -> Vec<Sample> {
     (hours.start * 24..hours.end * 24).map(sample).collect()
 }
 
+/// Looks at all earlier days.
+async fn look_back(means: &LiveMeans, now: Timestamp) -> Result<Vec<Made>, Error> {
+    let mut all = Vec::new();
+    while let Some(made) = means.look_back(now).await? {
+        all.push(made);
+    }
+    Ok(all)
+}
+
 async fn put(means: &LiveMeans, store: &Arc<dyn Store>, samples: &[Sample], now: &str) -> Made {
     let readings: Vec<_> = samples.iter().map(Sample::reading).collect();
     let making = means.begin().await;
     store.put(&readings).await.unwrap();
-    making.finish(&readings, at(now)).await.unwrap()
+    let mut all = making.finish(&readings, at(now)).await.unwrap();
+    for made in look_back(means, at(now)).await.unwrap() {
+        all.means += made.means;
+        all.left += made.left;
+        all.deleted += made.deleted;
+    }
+    all
 }
 
 #[tokio::test]
