@@ -261,7 +261,8 @@ pub(super) struct Export {
     /// Start CSV with a byte order mark, for spreadsheets that need one.
     #[arg(long)]
     bom: bool,
-    /// Begin CSV with its metadata (licence, index, flags, query) as comment lines, and write JSON as
+    /// Begin CSV with its metadata (licence, index, flags, query) as comment lines, end it with the
+    /// numbers of rows, doubtful rows and readings left out, and write JSON as
     /// an object with its metadata and the readings. GeoJSON, Parquet and Arrow always contain it.
     #[arg(long)]
     metadata: bool,
@@ -305,13 +306,13 @@ impl Export {
                     let progress = |rows| bar.set_position(rows);
                     let pages = ask.pages_of(store.snapshot().await?);
                     let encoder = ask.encoder(metadata.clone())?;
-                    let rows = match transfer::export(pages, encoder, &mut output, progress).await {
+                    let done = match transfer::export(pages, encoder, &mut output, progress).await {
                         Err(ExportError::Write(error)) => return Err(output.failure(error)),
-                        rows => rows?,
+                        done => done?,
                     };
-                    let metadata = metadata.with_rows(Some(rows));
+                    let metadata = done.describe(metadata);
                     let name = sidecar.as_ref().map(|sidecar| sidecar.file.as_str());
-                    break (rows, Ok(name.and_then(|name| ask.beside(&metadata, name))));
+                    break (done.rows, Ok(name.and_then(|name| ask.beside(&metadata, name))));
                 }
                 Reached::Held(mut client) => match client.export(&fields, &mut output).await {
                     // The process that had the store open has exited.
@@ -320,13 +321,13 @@ impl Export {
                         store = self.store.reach(Access::Read).await?;
                     }
                     Err(ClientError::Write(error)) => return Err(output.failure(error)),
-                    rows => {
-                        let rows = rows?;
+                    done => {
+                        let done = done?;
                         let description = match &sidecar {
-                            Some(Sidecar { file, .. }) => client.sidecar(&fields, file, rows).await,
+                            Some(Sidecar { file, .. }) => client.sidecar(&fields, file, done).await,
                             None => Ok(None),
                         };
-                        break (rows, description);
+                        break (done.rows, description);
                     }
                 },
             }
