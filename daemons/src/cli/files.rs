@@ -282,8 +282,19 @@ pub(super) struct Export {
 
 impl Export {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
-        let fields = self.fields()?;
-        let ask = control::export_request(&fields).map_err(|bad| {
+        let mut fields = self.fields(self.window.as_deref())?;
+        let mut ask = control::export_request(&fields);
+        // Only one averaging period can be combined with a zone.
+        if self.window.is_none() && ask.as_ref().is_err_and(|bad| bad.field == "tz") {
+            let of_days = self.fields(Some(DAYS))?;
+            ask = control::export_request(&of_days).or(ask);
+            if ask.is_ok() {
+                fields = of_days;
+                say("airshed: --tz without --window: days of that zone; for another averaging \
+                     period set --window, such as --window 1h");
+            }
+        }
+        let ask = ask.map_err(|bad| {
             bad_call(format!("--{}: {}", flag_of(&bad.field), in_flags(bad.reason)))
         })?;
         let mut store = self.store.reach(Access::Read).await?;
@@ -361,7 +372,7 @@ impl Export {
     }
 
     /// The flags as the fields of a query string, parsed by the rules of the HTTP API.
-    fn fields(&self) -> Result<String, Failure> {
+    fn fields(&self, window: Option<&str>) -> Result<String, Failure> {
         let format = self.format()?;
         let index = self.index.map(|index| index.to_string());
         let mean = self.mean.map(|mean| mean.to_string());
@@ -373,7 +384,7 @@ impl Export {
             ("country", self.country.as_deref()),
             ("index", index.as_deref()),
             ("strict", self.strict.then_some("true")),
-            ("window", self.window.as_deref()),
+            ("window", window),
             ("mean", mean.as_deref()),
             ("tz", self.tz.as_deref()),
             ("times", self.times.as_deref()),
@@ -436,6 +447,9 @@ impl Export {
         }
     }
 }
+
+/// The averaging period of an export in a time zone.
+const DAYS: &str = "day";
 
 /// A description beside a file.
 struct Sidecar {
