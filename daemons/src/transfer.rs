@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use airshed_common::check_moment;
 use jiff::Timestamp;
 use store::import::{ImportedRow, Others, RowError};
-use store::{Encoder, Network, Pages, Reading, Sensor, Window};
+use store::{Encoder, Metadata, Network, Pages, Reading, Sensor, Window};
 use tokio::sync::mpsc;
 use tracing::debug;
 
@@ -209,27 +209,49 @@ pub enum ExportError {
     Write(#[from] io::Error),
 }
 
-/// Writes the matching rows to a file; returns their number. `progress` is called with the number
+/// The numbers of an exported file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Exported {
+    /// Its rows.
+    pub rows: u64,
+    /// Those with a flag of implausibility.
+    pub doubtful: u64,
+    /// The readings that are not in it for their flags; unknown if there are rows beyond a limit.
+    pub left_out: Option<u64>,
+}
+
+impl Exported {
+    /// A description with these numbers.
+    #[must_use]
+    pub fn describe(self, metadata: Metadata) -> Metadata {
+        let Self { rows, doubtful, left_out } = self;
+        metadata.with_rows(Some(rows)).with_doubtful(Some(doubtful)).with_left_out(left_out)
+    }
+}
+
+/// Writes the matching rows to a file; returns its numbers. `progress` is called with the number
 /// of rows so far.
 pub async fn export(
     mut pages: Pages,
     mut encoder: Encoder,
     output: &mut (impl Write + ?Sized),
     mut progress: impl FnMut(u64),
-) -> Result<u64, ExportError> {
+) -> Result<Exported, ExportError> {
     let mut file = Vec::new();
-    let mut rows = 0;
+    let mut exported = Exported::default();
     while let Some(page) = pages.next().await {
         let page = page?;
         encoder.page(&mut file, &page)?;
         output.write_all(&file)?;
         file.clear();
-        rows += page.len() as u64;
-        progress(rows);
+        exported.rows += page.len() as u64;
+        exported.doubtful += page.implausible() as u64;
+        progress(exported.rows);
     }
-    encoder.set_left_out(pages.left_out().await?);
+    exported.left_out = pages.left_out().await?;
+    encoder.set_left_out(exported.left_out);
     encoder.finish(&mut file)?;
     output.write_all(&file)?;
     output.flush()?;
-    Ok(rows)
+    Ok(exported)
 }

@@ -285,6 +285,14 @@ impl<S: View + ?Sized> View for Cached<S> {
         self.inner.networks().await
     }
 
+    async fn readings_in_days(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<u64>, Error> {
+        self.inner.readings_in_days(from, until).await
+    }
+
     /// Cached like a result.
     async fn version(&self, from: Timestamp, until: Timestamp) -> Result<Option<String>, Error> {
         let days = [from, until].map(|moment| day_and_second(moment).0);

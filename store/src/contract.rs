@@ -30,6 +30,17 @@ pub trait View: Send + Sync + 'static {
         Ok(None)
     }
 
+    /// The number of readings of the UTC days from that of one timestamp to that of another, both
+    /// inclusive. `None` if the store does not know it without reading them.
+    async fn readings_in_days(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<u64>, Error> {
+        let _ = (from, until);
+        Ok(None)
+    }
+
     /// The networks with readings, in order. It may include networks whose readings are all
     /// deleted, but never omits one. A server requests them with every response, so a store must
     /// know them without reading its data.

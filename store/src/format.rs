@@ -145,6 +145,14 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
+    /// For people.
+    fn lines(&self) -> Vec<String> {
+        let Self { rows, doubtful, left_out } = *self;
+        let counts =
+            [("Rows", Some(rows)), ("Doubtful rows", Some(doubtful)), ("Left-out rows", left_out)];
+        counts.into_iter().filter_map(|(name, rows)| Some(format!("{name}: {}", rows?))).collect()
+    }
+
     fn add(&mut self, page: &Page) {
         self.rows += page.len() as u64;
         self.doubtful += page.implausible() as u64;
@@ -195,8 +203,8 @@ impl Encoder {
         Ok(Self { metadata, with_metadata: false, columns, standard, kind, rows, counts })
     }
 
-    /// Whether CSV and JSON files contain the metadata: CSV as comment lines before the header, each
-    /// beginning with `# `; JSON as an object with the members `metadata`, `readings` (the array),
+    /// Whether CSV and JSON files contain the metadata: CSV as comment lines before the header, and
+    /// with the numbers of rows after the last row, each beginning with `# `; JSON as an object with the members `metadata`, `readings` (the array),
     /// `rows` and `doubtfulRows`. The default is no, since many readers expect neither.
     /// [`import`](crate::import) reads both.
     #[must_use]
@@ -205,8 +213,8 @@ impl Encoder {
     }
 
     /// The number of readings that are not in the file only for their flags
-    /// ([`Pages::left_out`](crate::Pages::left_out)), to be set before the end. JSON and GeoJSON have
-    /// it as `leftOutRows`, Parquet and Arrow as `left_out_rows`, if the query leaves out any flags.
+    /// ([`Pages::left_out`](crate::Pages::left_out)), to be set before the end. CSV with metadata has
+    /// it in a comment, JSON and GeoJSON as `leftOutRows`, Parquet and Arrow as `left_out_rows`, if the query leaves out any flags.
     pub fn set_left_out(&mut self, rows: Option<u64>) {
         self.counts.left_out = rows.filter(|_| !self.metadata.query.without.is_empty());
     }
@@ -256,6 +264,9 @@ impl Encoder {
         let left_out = left_out.map(|rows| format!(",\"leftOutRows\":{rows}")).unwrap_or_default();
         let counts = || format!("\n],\"rows\":{rows},\"doubtfulRows\":{doubtful}{left_out}}}\n");
         match self.kind {
+            Kind::Csv(_) if self.with_metadata => {
+                csv::write_comments(out, &self.counts.lines());
+            }
             Kind::Csv(_) | Kind::NdJson(_) => {}
             Kind::Json(_) if self.with_metadata => out.extend_from_slice(counts().as_bytes()),
             Kind::Json(_) => out.extend_from_slice(b"\n]\n"),
@@ -301,8 +312,8 @@ impl Encoder {
 
     fn ends_with_counts(&self) -> bool {
         match self.kind {
-            Kind::Csv(_) | Kind::NdJson(_) => false,
-            Kind::Json(_) => self.with_metadata,
+            Kind::NdJson(_) => false,
+            Kind::Csv(_) | Kind::Json(_) => self.with_metadata,
             Kind::GeoJson => true,
             #[cfg(feature = "columnar")]
             Kind::Columnar(_) => true,

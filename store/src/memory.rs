@@ -57,6 +57,14 @@ impl View for State {
         Ok(Self::networks(self))
     }
 
+    async fn readings_in_days(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<u64>, Error> {
+        Ok(Some(Self::readings_in_days(self, from, until)))
+    }
+
     async fn version(&self, from: Timestamp, until: Timestamp) -> Result<Option<String>, Error> {
         Ok(Some(Self::version(self, from, until)))
     }
@@ -74,6 +82,14 @@ impl View for Memory {
 
     async fn networks(&self) -> Result<Vec<Network>, Error> {
         Ok(self.state().networks())
+    }
+
+    async fn readings_in_days(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<u64>, Error> {
+        Ok(Some(self.state().readings_in_days(from, until)))
     }
 
     async fn version(&self, from: Timestamp, until: Timestamp) -> Result<Option<String>, Error> {

@@ -53,6 +53,7 @@ pub struct Metadata {
     request: Vec<(String, String)>,
     state: Option<String>,
     pub(crate) rows: Option<u64>,
+    doubtful: Option<u64>,
     left_out: Option<u64>,
 }
 
@@ -77,6 +78,7 @@ impl Metadata {
             request: Vec::new(),
             state: None,
             rows: None,
+            doubtful: None,
             left_out: None,
         }
     }
@@ -140,9 +142,17 @@ impl Metadata {
         Self { rows, ..self }
     }
 
-    /// The number of readings that are left out for their flags, if it is known.
+    /// The number of rows with a flag of implausibility, if it is known.
+    #[must_use]
+    pub fn with_doubtful(self, doubtful: Option<u64>) -> Self {
+        Self { doubtful, ..self }
+    }
+
+    /// The number of readings that are left out for their flags, if it is known; none are named where
+    /// the query leaves out no flags.
     #[must_use]
     pub fn with_left_out(self, left_out: Option<u64>) -> Self {
+        let left_out = left_out.filter(|_| !self.query.without.is_empty());
         Self { left_out, ..self }
     }
 
@@ -172,7 +182,7 @@ impl Metadata {
     /// - `flags`: the meaning of each; `leftOut`: the flags whose readings are not in the file;
     /// - `times`: the zone of the timestamps, if it is not UTC;
     /// - `from`, `until`: the time range of the query, UTC, inclusive, if it has one; `query`: the
-    ///   fields of the request; `state`, `rows` and `leftOutRows`, if known.
+    ///   fields of the request; `state`, `rows`, `doubtfulRows` and `leftOutRows`, if known.
     pub fn to_json(&self) -> String {
         Value::Object(self.to_object()).to_string()
     }
@@ -230,6 +240,7 @@ impl Metadata {
         }
         self.state.iter().for_each(|state| set("state", state.as_str().into()));
         self.rows.iter().for_each(|rows| set("rows", (*rows).into()));
+        self.doubtful.iter().for_each(|rows| set("doubtfulRows", (*rows).into()));
         self.left_out.iter().for_each(|rows| set("leftOutRows", (*rows).into()));
         object
     }
@@ -287,7 +298,7 @@ impl Metadata {
     /// only note. Its media type is `application/csvm+json`; beside a file its name is that of the
     /// file with `-metadata.json`.
     ///
-    /// `with_comments`: the CSV begins with the metadata as comment lines.
+    /// `with_comments`: the CSV has the metadata as comment lines.
     ///
     /// [`to_json`]: Self::to_json
     pub fn csvw(

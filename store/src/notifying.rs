@@ -64,6 +64,14 @@ impl<S: Store + ?Sized> View for Notifying<S> {
         self.inner.networks().await
     }
 
+    async fn readings_in_days(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<u64>, Error> {
+        self.inner.readings_in_days(from, until).await
+    }
+
     async fn version(&self, from: Timestamp, until: Timestamp) -> Result<Option<String>, Error> {
         self.inner.version(from, until).await
     }

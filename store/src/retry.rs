@@ -125,6 +125,14 @@ impl<S: View + ?Sized> View for Retry<S> {
         self.until_done(|| self.inner.networks()).await
     }
 
+    async fn readings_in_days(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<u64>, Error> {
+        self.until_done(|| self.inner.readings_in_days(from, until)).await
+    }
+
     async fn version(&self, from: Timestamp, until: Timestamp) -> Result<Option<String>, Error> {
         self.until_done(|| self.inner.version(from, until)).await
     }

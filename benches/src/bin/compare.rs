@@ -206,7 +206,7 @@ async fn export(store: &Path, parquet: &Path) -> Result<(), Failure> {
     let store = Arc::new(Embedded::open(store, Options::default())?);
     let unfinished = parquet.with_extension("unfinished");
     let mut file = File::create(&unfinished)?;
-    let readings = airshed::transfer::export(
+    let exported = airshed::transfer::export(
         Pages::new(store, Query::everything()),
         Encoder::new(Format::Parquet, Column::DEFAULT, store::ATTRIBUTION)?,
         &mut file,
@@ -214,7 +214,7 @@ async fn export(store: &Path, parquet: &Path) -> Result<(), Failure> {
     )
     .await?;
     std::fs::rename(unfinished, parquet)?;
-    println!("{readings} readings exported for the other engines\n");
+    println!("{} readings exported for the other engines\n", exported.rows);
     Ok(())
 }
 

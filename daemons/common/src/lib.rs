@@ -11,7 +11,7 @@ pub mod push;
 mod store_watch;
 mod text;
 
-pub use moment::{CLOCK_TOLERANCE, check_moment};
+pub use moment::{check_moment, last_moment};
 pub use store_watch::StoreWatch;
 pub use text::{hexadecimal, reason};
 

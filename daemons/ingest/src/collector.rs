@@ -262,19 +262,40 @@ impl Collector {
         collected
     }
 
-    /// Sleeps until a time of the clock while checking the store; returns whether it was not
-    /// stopped.
+    /// Waits for a time of the clock, makes missing means of earlier days meanwhile, and checks the
+    /// store; returns whether it was not stopped.
     async fn sleep_until(&self, moment: Timestamp, stop: &CancellationToken) -> bool {
+        let mut may_lack_means = true;
         while let Ok(left) = Duration::try_from(moment.duration_since((self.clock)()))
             && !left.is_zero()
         {
+            let turn = async {
+                if may_lack_means {
+                    may_lack_means = self.look_back().await;
+                } else {
+                    tokio::time::sleep(left.min(LONGEST_SLEEP)).await;
+                }
+            };
             tokio::select! {
-                () = tokio::time::sleep(left.min(LONGEST_SLEEP)) => {}
+                () = turn => {}
                 () = stop.cancelled() => return false,
             }
             self.look_at_store().await;
         }
         !stop.is_cancelled()
+    }
+
+    /// Makes missing means of an earlier day; whether others are left.
+    async fn look_back(&self) -> bool {
+        let Some(means) = &self.means else { return false };
+        means.look_back((self.clock)()).await.map_or_else(
+            |error| {
+                let reason = reason(&error);
+                warn!(reason, "means of an earlier day not made; retrying after the next fetch");
+                false
+            },
+            |made| made.is_some(),
+        )
     }
 
     /// Whether the store accepts puts, tested with an empty one.

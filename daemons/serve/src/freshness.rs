@@ -2,15 +2,16 @@
 //! with a wrong clock, or on the few that still report.
 //!
 //! Data age is the median age of the sensors' newest readings in the last eight days. Older
-//! readings are ignored, unless there are no newer ones; so are readings that are dated in the
-//! future, implausible or from indoors, unless there are no others. Networks whose readings are
+//! readings are ignored, unless there are no newer ones; so are readings that are implausible or
+//! from indoors, unless there are no others. Readings that are dated in the future never count:
+//! pushed ones have the time of a clock that may have been ahead. Networks whose readings are
 //! withheld are excluded.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use airshed_common::{CLOCK_TOLERANCE, Clock};
+use airshed_common::{Clock, last_moment};
 use jiff::{SignedDuration, Timestamp};
 use store::{Flags, Query, Sensor, Store, Summary};
 use tokio::sync::Mutex;
@@ -72,6 +73,7 @@ impl Freshness {
         let mut known = self.known.lock().await;
         if let Some((of, newest, since)) = &known.last
             && (of == summary || newest.is_some() && since.elapsed() < HOLDS)
+            && *newest <= Some(last_moment((self.clock)()))
         {
             return Ok(*newest);
         }
@@ -85,11 +87,8 @@ impl Freshness {
         ended: &mut Option<Ended>,
         summary: &Summary,
     ) -> Result<Option<Timestamp>, store::Error> {
-        let Some((oldest, last)) = summary.extent else { return Ok(None) };
-        let now = (self.clock)();
-        let ahead = now.saturating_add(CLOCK_TOLERANCE).unwrap_or(now);
-        // All readings may be dated in the future.
-        let last = if ahead < oldest { last } else { last.min(ahead) };
+        let ahead = last_moment((self.clock)());
+        let Some((oldest, last)) = until(summary, ahead) else { return Ok(None) };
         for counts in [Counts::PlausibleOutdoors, Counts::All] {
             let spans = DAYS.map(|days| (last, days));
             for (base, days) in [(ahead, DAYS[0])].into_iter().chain(spans) {
@@ -173,6 +172,12 @@ impl Freshness {
             readings.filter(|reading| counts == Counts::All || reading.indoor != Some(true));
         Ok(readings.map(|reading| (reading.sensor, reading.timestamp)).collect())
     }
+}
+
+/// The extent of the readings that are not dated after a time.
+pub(crate) fn until(summary: &Summary, last: Timestamp) -> Option<(Timestamp, Timestamp)> {
+    let (oldest, newest) = summary.extent?;
+    (oldest <= last).then(|| (oldest, newest.min(last)))
 }
 
 /// Rounded so that of two sensors the later one does not decide.

@@ -11,6 +11,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use jiff::Timestamp;
 use metrics::gauge;
 use metrics_exporter_prometheus::PrometheusHandle;
 use queue::{Depth, Queues};
@@ -98,7 +99,9 @@ impl GaugeSampler {
     ) -> Result<(), store::Error> {
         let summary = store.summary().await?;
         gauge!("airshed_readings").set(summary.readings() as f64);
-        if let Some(newest) = freshness.newest(&summary).await? {
+        // Where all readings are dated in the future, none says how old the data is.
+        let unknown = summary.extent.map(|_| Timestamp::UNIX_EPOCH);
+        if let Some(newest) = freshness.newest(&summary).await?.or(unknown) {
             let age = (self.clock)().duration_since(newest);
             gauge!("airshed_data_age_seconds").set(age.as_secs_f64().max(0.0));
         }

@@ -81,7 +81,7 @@ impl Serve {
         let status = Arc::new(FeedStatus::starting(has_readings));
         let grace = self.store.deletion_grace();
         let kept = || Box::new(Arc::clone(&store)) as Box<dyn Destination>;
-        let means = self.feed.means(&store, grace);
+        let means = self.feed.means(&store, &self.store);
         let collectors =
             self.feed.collectors(kept, means.as_ref(), &clock, Arc::clone(&status), grace)?;
         let mut tasks = Tasks::new(stop.clone());
@@ -90,8 +90,8 @@ impl Serve {
         let days = self.feed.days_of_samples(grace);
         let flagging = self.feed.flagging();
         let limits = flagging.limits.clone();
-        let pushing =
-            pushing.map(|pushing| pushing.start(&store, &networks, days, flagging, &clock));
+        let pushing = pushing
+            .map(|pushing| pushing.start(&store, &self.store, &networks, days, flagging, &clock));
         let mut parts =
             Parts { store, clock, status: Some(status), networks, events, pushing, limits };
         let daemons = Inside { jobs: &self.jobs, http: &self.http, worker: &self.worker };
@@ -169,8 +169,8 @@ impl Demo {
         let networks = Arc::new(pushing.iter().fold(Networks::default(), own));
         let flagging = self.flags.flagging();
         let limits = flagging.limits.clone();
-        let pushing =
-            pushing.map(|pushing| pushing.start(&opened, &networks, u32::MAX, flagging, &clock));
+        let pushing = pushing
+            .map(|pushing| pushing.start(&opened, &store, &networks, u32::MAX, flagging, &clock));
         let mut parts = Parts {
             store: opened,
             clock: clock.clone(),
@@ -283,7 +283,7 @@ impl Collect {
         measuring.watch(&mut tasks, Some(&store), None, &clock);
         let (networks, policy) = (self.networks.networks(), self.feed.policy());
         tasks.add_control(&self.store, &store, &networks, "collect", policy);
-        let means = self.feed.means(&store, grace);
+        let means = self.feed.means(&store, &self.store);
         let destination = || Box::new(Arc::clone(&store)) as Box<dyn Destination>;
         let collectors =
             self.feed.collectors(destination, means.as_ref(), &clock, status, grace)?;

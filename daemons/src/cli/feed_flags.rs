@@ -9,7 +9,7 @@ use airshed::Flagging;
 use airshed::collector::{Backoff, Collector};
 use airshed::control::Policy;
 use airshed::feed_status::FeedStatus;
-use airshed::means::{LEAST_DAYS, LiveMeans};
+use airshed::means::{LEAST_DAYS, LiveMeans, Settled};
 use airshed::networks::Networks;
 use airshed::retention;
 use airshed::schedule::{Schedule, Spread};
@@ -19,7 +19,7 @@ use jiff::SignedDuration;
 use store::{Network, Store, Window};
 
 use super::quality_flags::QualityFlags;
-use super::store_flags::Retention;
+use super::store_flags::{Retention, StoreFlags};
 use super::{Failure, bad_call};
 
 /// The feeds and their schedules.
@@ -163,11 +163,11 @@ impl FeedFlags {
     pub(super) fn means(
         &self,
         store: &Arc<dyn Store>,
-        grace: SignedDuration,
+        flags: &StoreFlags,
     ) -> Option<Arc<LiveMeans>> {
-        let days = self.days_of_samples(grace);
-        let means = || LiveMeans::new(Arc::clone(store), self.feed_network, days);
-        self.has_samples().then(|| Arc::new(means().with_flagging(self.flagging())))
+        let days = self.days_of_samples(flags.deletion_grace());
+        let means = || live_means(store, flags, self.feed_network, days, self.flagging());
+        self.has_samples().then(means)
     }
 
     /// Which flags are computed.
@@ -234,6 +234,23 @@ impl FeedFlags {
             samples: self.keep_samples.filter(|_| self.has_samples()).map(days),
         }
     }
+}
+
+/// Makes means of the samples of a network, and remembers beside the file of the store which days
+/// are settled.
+pub(super) fn live_means(
+    store: &Arc<dyn Store>,
+    flags: &StoreFlags,
+    network: Network,
+    days: u32,
+    flagging: Flagging,
+) -> Arc<LiveMeans> {
+    let settled = flags.file().map(|file| {
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Settled::at(file.with_file_name(format!("{name}.means-{network}.json")), &flagging)
+    });
+    let means = LiveMeans::new(Arc::clone(store), network, days).with_flagging(flagging);
+    Arc::new(means.but_for(settled.unwrap_or_default()))
 }
 
 /// As often as the values change, but the running means over 24 hours: once a day.

@@ -261,7 +261,8 @@ pub(super) struct Export {
     /// Start CSV with a byte order mark, for spreadsheets that need one.
     #[arg(long)]
     bom: bool,
-    /// Begin CSV with its metadata (licence, index, flags, query) as comment lines, and write JSON as
+    /// Begin CSV with its metadata (licence, index, flags, query) as comment lines, end it with the
+    /// numbers of rows, doubtful rows and readings left out, and write JSON as
     /// an object with its metadata and the readings. GeoJSON, Parquet and Arrow always contain it.
     #[arg(long)]
     metadata: bool,
@@ -281,8 +282,19 @@ pub(super) struct Export {
 
 impl Export {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
-        let fields = self.fields()?;
-        let ask = control::export_request(&fields).map_err(|bad| {
+        let mut fields = self.fields(self.window.as_deref())?;
+        let mut ask = control::export_request(&fields);
+        // Only one averaging period can be combined with a zone.
+        if self.window.is_none() && ask.as_ref().is_err_and(|bad| bad.field == "tz") {
+            let of_days = self.fields(Some(DAYS))?;
+            ask = control::export_request(&of_days).or(ask);
+            if ask.is_ok() {
+                fields = of_days;
+                say("airshed: --tz without --window: days of that zone; for another averaging \
+                     period set --window, such as --window 1h");
+            }
+        }
+        let ask = ask.map_err(|bad| {
             bad_call(format!("--{}: {}", flag_of(&bad.field), in_flags(bad.reason)))
         })?;
         let mut store = self.store.reach(Access::Read).await?;
@@ -305,13 +317,13 @@ impl Export {
                     let progress = |rows| bar.set_position(rows);
                     let pages = ask.pages_of(store.snapshot().await?);
                     let encoder = ask.encoder(metadata.clone())?;
-                    let rows = match transfer::export(pages, encoder, &mut output, progress).await {
+                    let done = match transfer::export(pages, encoder, &mut output, progress).await {
                         Err(ExportError::Write(error)) => return Err(output.failure(error)),
-                        rows => rows?,
+                        done => done?,
                     };
-                    let metadata = metadata.with_rows(Some(rows));
+                    let metadata = done.describe(metadata);
                     let name = sidecar.as_ref().map(|sidecar| sidecar.file.as_str());
-                    break (rows, Ok(name.and_then(|name| ask.beside(&metadata, name))));
+                    break (done.rows, Ok(name.and_then(|name| ask.beside(&metadata, name))));
                 }
                 Reached::Held(mut client) => match client.export(&fields, &mut output).await {
                     // The process that had the store open has exited.
@@ -320,13 +332,13 @@ impl Export {
                         store = self.store.reach(Access::Read).await?;
                     }
                     Err(ClientError::Write(error)) => return Err(output.failure(error)),
-                    rows => {
-                        let rows = rows?;
+                    done => {
+                        let done = done?;
                         let description = match &sidecar {
-                            Some(Sidecar { file, .. }) => client.sidecar(&fields, file, rows).await,
+                            Some(Sidecar { file, .. }) => client.sidecar(&fields, file, done).await,
                             None => Ok(None),
                         };
-                        break (rows, description);
+                        break (done.rows, description);
                     }
                 },
             }
@@ -360,7 +372,7 @@ impl Export {
     }
 
     /// The flags as the fields of a query string, parsed by the rules of the HTTP API.
-    fn fields(&self) -> Result<String, Failure> {
+    fn fields(&self, window: Option<&str>) -> Result<String, Failure> {
         let format = self.format()?;
         let index = self.index.map(|index| index.to_string());
         let mean = self.mean.map(|mean| mean.to_string());
@@ -372,7 +384,7 @@ impl Export {
             ("country", self.country.as_deref()),
             ("index", index.as_deref()),
             ("strict", self.strict.then_some("true")),
-            ("window", self.window.as_deref()),
+            ("window", window),
             ("mean", mean.as_deref()),
             ("tz", self.tz.as_deref()),
             ("times", self.times.as_deref()),
@@ -435,6 +447,9 @@ impl Export {
         }
     }
 }
+
+/// The averaging period of an export in a time zone.
+const DAYS: &str = "day";
 
 /// A description beside a file.
 struct Sidecar {

@@ -171,7 +171,7 @@ impl<'a> Readings<'a> {
                     let metadata = networks.networks().metadata_of_copy(&request, &present);
                     let pages = request.pages_of(store.snapshot().await?);
                     let encoder = request.encoder(metadata)?;
-                    let rows = transfer::export(pages, encoder, &mut file, |_| {}).await?;
+                    let rows = transfer::export(pages, encoder, &mut file, |_| {}).await?.rows;
                     return Ok((rows, file));
                 }
                 Reached::Held(client) => match client.export(&fields, &mut file).await {
@@ -180,7 +180,7 @@ impl<'a> Readings<'a> {
                         again -= 1;
                         self.reached = flags.reach(Access::Read).await?;
                     }
-                    rows => return Ok((rows?, file)),
+                    done => return Ok((done?.rows, file)),
                 },
             }
         }

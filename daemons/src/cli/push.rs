@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use airshed::means::LiveMeans;
 use airshed::networks::Networks;
 use airshed::push::{self, Places, Receiver, Tokens, Writer};
 use airshed::{Clock, Flagging};
 use clap::Args;
 use store::{Network, Store};
 
+use super::feed_flags::live_means;
+use super::store_flags::StoreFlags;
 use super::{Failure, bad_call};
 
 /// What may be pushed.
@@ -79,6 +80,7 @@ impl Pushing {
     pub(super) fn start(
         self,
         store: &Arc<dyn Store>,
+        flags: &StoreFlags,
         networks: &Networks,
         days: u32,
         flagging: Flagging,
@@ -91,8 +93,7 @@ impl Pushing {
                  them"
             );
         }
-        let means =
-            Arc::new(LiveMeans::new(Arc::clone(store), network, days).with_flagging(flagging));
+        let means = live_means(store, flags, network, days, flagging);
         push::receiver(tokens, places, network, Arc::clone(store), means, Arc::clone(clock))
     }
 }

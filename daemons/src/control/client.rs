@@ -17,8 +17,8 @@ use serde_json::Value;
 use store::csv::Dialect;
 use store::{Column, Encoder, Format, Memory, Migration, Pages, Query, Reading, Store};
 
-use super::{ROWS, socket};
-use crate::transfer;
+use super::{DOUBTFUL, LEFT_OUT, ROWS, socket};
+use crate::transfer::{self, Exported};
 
 /// A connection to the process that has the store open.
 pub struct Client {
@@ -112,37 +112,45 @@ impl Client {
         Ok(Self { path: path.to_owned(), requests })
     }
 
-    /// Writes the file for the fields of a query string; returns the number of its rows.
+    /// Writes the file for the fields of a query string; returns its numbers.
     pub async fn export(
         &mut self,
         fields: &str,
         output: &mut (impl Write + ?Sized),
-    ) -> Result<u64, ClientError> {
+    ) -> Result<Exported, ClientError> {
         let answer = self.ask(Method::GET, &format!("/v1/export?{fields}"), Bytes::new()).await?;
-        let (mut body, mut rows) = (answer.into_body(), 0);
+        let (mut body, mut done) = (answer.into_body(), Exported::default());
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|cause| self.broken(cause))?;
             if let Some(bytes) = frame.data_ref() {
                 output.write_all(bytes).map_err(ClientError::Write)?;
             } else if let Some(trailers) = frame.trailers_ref() {
-                let told = trailers.get(ROWS).and_then(|rows| rows.to_str().ok()?.parse().ok());
-                rows = told.unwrap_or(rows);
+                let told = |name| trailers.get(name)?.to_str().ok()?.parse().ok();
+                let [rows, doubtful, left_out] = [ROWS, DOUBTFUL, LEFT_OUT].map(told);
+                (done.rows, done.left_out) = (rows.unwrap_or(done.rows), left_out);
+                done.doubtful = doubtful.unwrap_or(done.doubtful);
             }
         }
         output.flush().map_err(ClientError::Write)?;
-        Ok(rows)
+        Ok(done)
     }
 
     /// The description to put beside an exported file with this percent-encoded name, for the fields
-    /// of its query string and its number of rows; `None` if the file contains it.
+    /// of its query string and its numbers; `None` if the file contains it.
     pub async fn sidecar(
         &mut self,
         fields: &str,
         file: &str,
-        rows: u64,
+        exported: Exported,
     ) -> Result<Option<String>, ClientError> {
         let mut own = form_urlencoded::Serializer::new(String::new());
-        let own = own.append_pair("file", file).append_pair("rows", &rows.to_string()).finish();
+        let Exported { rows, doubtful, left_out } = exported;
+        own.append_pair("file", file);
+        let numbers = [("rows", Some(rows)), ("doubtful", Some(doubtful)), ("left_out", left_out)];
+        for (name, number) in numbers {
+            own.extend_pairs(number.map(|number| (name, number.to_string())));
+        }
+        let own = own.finish();
         let path = format!("/v1/sidecar?{own}&{fields}");
         let answer = self.ask(Method::GET, &path, Bytes::new()).await?;
         if answer.status() == StatusCode::NO_CONTENT {

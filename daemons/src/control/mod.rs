@@ -29,6 +29,8 @@ use http::HeaderName;
 use jiff::{SignedDuration, Timestamp};
 
 const ROWS: HeaderName = HeaderName::from_static("airshed-rows");
+const DOUBTFUL: HeaderName = HeaderName::from_static("airshed-doubtful-rows");
+const LEFT_OUT: HeaderName = HeaderName::from_static("airshed-left-out-rows");
 
 /// The query of an export: the fields of a query string, all optional.
 pub fn export_request(fields: &str) -> Result<QueryRequest, BadRequest> {

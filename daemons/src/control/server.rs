@@ -26,7 +26,8 @@ use store::{Encoder, Migration, Pages, Reading, Store};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use super::{ROWS, Socket, export_request};
+use super::{DOUBTFUL, LEFT_OUT, ROWS, Socket, export_request};
+use crate::transfer::Exported;
 
 /// The parts of a control server.
 pub struct Parts {
@@ -223,8 +224,12 @@ async fn export(parts: &Parts, query: &str) -> Answer {
     let (mut sender, body) = Channel::new(1);
     tokio::spawn(async move {
         match send(encoder, pages, &mut sender).await {
-            Ok(Some(rows)) => {
-                let trailers = HeaderMap::from_iter([(ROWS, HeaderValue::from(rows))]);
+            Ok(Some(Exported { rows, doubtful, left_out })) => {
+                let numbers =
+                    [(ROWS, Some(rows)), (DOUBTFUL, Some(doubtful)), (LEFT_OUT, left_out)];
+                let numbers =
+                    numbers.into_iter().filter_map(|(name, rows)| Some((name, rows?.into())));
+                let trailers = numbers.collect::<HeaderMap>();
                 let _ = sender.send_trailers(trailers).await; // the client may have disconnected
             }
             Ok(None) => {}
@@ -237,7 +242,9 @@ async fn export(parts: &Parts, query: &str) -> Answer {
     let mut answer = Response::new(body.boxed_unsync());
     let headers = answer.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(request.format.media_type()));
-    headers.insert(TRAILER, HeaderValue::from(ROWS));
+    for name in [ROWS, DOUBTFUL, LEFT_OUT] {
+        headers.append(TRAILER, HeaderValue::from(name));
+    }
     answer
 }
 
@@ -245,15 +252,15 @@ async fn export(parts: &Parts, query: &str) -> Answer {
 async fn sidecar(parts: &Parts, query: &str) -> Answer {
     let fields = form_urlencoded::parse(query.as_bytes());
     let (own, others): (Vec<_>, Vec<_>) =
-        fields.partition(|(name, _)| name == "file" || name == "rows");
+        fields.partition(|(name, _)| ["file", "rows", "doubtful", "left_out"].contains(&&**name));
     let value = |name: &str| own.iter().find(|(own, _)| own == name).map(|(_, value)| value);
     let fields = form_urlencoded::Serializer::new(String::new()).extend_pairs(others).finish();
     let request = match export_request(&fields) {
         Ok(request) => request,
         Err(bad) => return text(StatusCode::BAD_REQUEST, bad.to_string()),
     };
-    let (Some(file), rows) = (value("file"), value("rows").and_then(|rows| rows.parse().ok()))
-    else {
+    let number = |name: &str| value(name).and_then(|number| number.parse().ok());
+    let Some(file) = value("file") else {
         return text(StatusCode::BAD_REQUEST, "file: missing");
     };
     let present = match parts.store.networks().await {
@@ -261,32 +268,36 @@ async fn sidecar(parts: &Parts, query: &str) -> Answer {
         Err(error) => return text(StatusCode::INTERNAL_SERVER_ERROR, reason(&error)),
     };
     let request = request.at_home_in(&present);
-    let metadata = parts.networks.metadata_of_copy(&request, &present).with_rows(rows);
+    let metadata = parts.networks.metadata_of_copy(&request, &present);
+    let metadata = metadata.with_rows(number("rows")).with_doubtful(number("doubtful"));
+    let metadata = metadata.with_left_out(number("left_out"));
     match request.beside(&metadata, file) {
         Some(description) => text(StatusCode::OK, description),
         None => text(StatusCode::NO_CONTENT, ""),
     }
 }
 
-/// The number of rows sent; `None` if the client disconnected. There is no write timeout: an export
+/// The numbers of the file sent; `None` if the client disconnected. There is no write timeout: an export
 /// into a pipe that is not read blocks no other request.
 async fn send(
     mut encoder: Encoder,
     mut pages: Pages,
     sender: &mut Sender<Bytes, BoxError>,
-) -> Result<Option<u64>, store::Error> {
-    let (mut file, mut rows) = (Vec::new(), 0);
+) -> Result<Option<Exported>, store::Error> {
+    let (mut file, mut exported) = (Vec::new(), Exported::default());
     while let Some(page) = pages.next().await.transpose()? {
         encoder.page(&mut file, &page)?;
-        rows += page.len() as u64;
+        exported.rows += page.len() as u64;
+        exported.doubtful += page.implausible() as u64;
         if !file.is_empty() && sender.send_data(std::mem::take(&mut file).into()).await.is_err() {
             return Ok(None);
         }
     }
-    encoder.set_left_out(pages.left_out().await?);
+    exported.left_out = pages.left_out().await?;
+    encoder.set_left_out(exported.left_out);
     encoder.finish(&mut file)?;
     let sent = file.is_empty() || sender.send_data(file.into()).await.is_ok();
-    Ok(sent.then_some(rows))
+    Ok(sent.then_some(exported))
 }
 
 fn json(body: &Value) -> Answer {

@@ -242,7 +242,7 @@ async fn a_client_is_told_what_the_holder_says() {
     client.put(&all).await.unwrap();
     assert_eq!(store.summary().await.unwrap().readings(), 5_000);
     let mut file = Vec::new();
-    assert_eq!(client.export("format=geojson&sensor=100", &mut file).await.unwrap(), 100);
+    assert_eq!(client.export("format=geojson&sensor=100", &mut file).await.unwrap().rows, 100);
     assert!(String::from_utf8(file).unwrap().contains("somebody's"));
     let refused = client.export("country=ZZ", &mut Vec::new()).await.unwrap_err();
     assert!(matches!(&refused, ClientError::Refused(message) if message.contains("country: `ZZ`")));

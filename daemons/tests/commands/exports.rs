@@ -53,6 +53,17 @@ fn an_export_is_of_the_readings_that_its_flags_select() {
     assert_eq!(export(folder, &["--alarm", "confirmed", "--min-aqi", "10"]), "");
     let berlin = ["--tz", "Europe/Berlin", "--window", "day"];
     assert_eq!(export(folder, &berlin), "7,2026-01-05T23:00:00Z,21.5\n");
+    assert_eq!(export(folder, &["--tz", "Europe/Berlin"]), "7,2026-01-05T23:00:00Z,21.5\n");
+    assert_eq!(export(folder, &["--tz", "Etc/UTC"]).lines().count(), 25);
+    let told = airshed(&["export", "--tz", "Europe/Berlin"]).current_dir(folder).output().unwrap();
+    assert!(text(&told.stderr).contains("set --window"), "{}", text(&told.stderr));
+    let unknown =
+        airshed(&["export", "--tz", "Europa/Berlin"]).current_dir(folder).output().unwrap();
+    let reason = text(&unknown.stderr);
+    assert!(
+        reason.contains("`Europa/Berlin`: not a time zone") && !reason.contains("--window"),
+        "{reason}"
+    );
     let dates = ["--tz", "Europe/Berlin", "--window", "1h", "--start", "2026-01-06"];
     assert_eq!(export(folder, &dates), "7,2026-01-05T23:00:00Z,33\n");
 }

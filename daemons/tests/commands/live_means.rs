@@ -89,7 +89,7 @@ fn a_killed_collector_continues_and_ends_with_the_rows_of_a_backfill() {
             let once = collect(path, &["--once"]).output().unwrap();
             assert!(once.status.success(), "{}", text(&once.stderr));
             let daemon = Daemon::spawn(collect(path, &[]));
-            daemon.wait_for("feed collected");
+            daemon.wait_for("no means of earlier days are missing");
             assert!(means(path, "data") == whole, "kill {kill}");
         }
     }

@@ -44,11 +44,18 @@ fn a_text_file_has_its_description_beside_it() {
         assert_eq!(table["@context"][0], "http://www.w3.org/ns/csvw");
         assert_eq!(table["url"], "a%20b.csv");
         assert_eq!(table["notes"][0]["rows"], 2);
+        assert_eq!(table["notes"][0]["doubtfulRows"], 0);
+        assert_eq!(table["notes"][0].get("leftOutRows"), None, "nothing was to be left out");
         assert_eq!(table["notes"][0]["query"]["sensor"], "2,3");
         assert_eq!(table["dc:license"][0]["@id"], store::LICENCE);
         let key = json!(["network", "sensor_id", "window", "timestamp"]);
         assert_eq!(table["tableSchema"]["primaryKey"], key);
         described.push(table);
+
+        // Of three, one whose values are zero.
+        run(folder, &["export", "--output", "some.csv", "--quality", "plausible"]);
+        let some = &sidecar(folder, "some.csv").expect("beside the file")["notes"][0];
+        assert_eq!((&some["rows"], &some["leftOutRows"]), (&json!(3), &json!(0)));
 
         for name in ["all.json", "all.ndjson"] {
             run(folder, &["export", "--output", name]);
@@ -72,6 +79,7 @@ fn a_text_file_has_its_description_beside_it() {
         let printed = run(folder, &["export", "--metadata"]).stdout;
         let printed = String::from_utf8(printed).unwrap();
         assert!(printed.starts_with("# Air-quality readings"), "{printed}");
+        assert!(printed.ends_with("\n# Rows: 3\n# Doubtful rows: 0\n"), "{printed}");
         fs::write(folder.join("comments.csv"), &printed).unwrap();
         let imported = run(folder, &["import", "--data", "copy", "comments.csv"]);
         let message = String::from_utf8_lossy(&imported.stderr).into_owned();

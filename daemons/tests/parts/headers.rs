@@ -3,7 +3,7 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::support::{Options, Rig, json, readings};
+use super::support::{Options, Rig, json, location, readings};
 
 const ALL: &str = "/api/query?startDate=2026-01-01&endDate=2026-01-31";
 
@@ -55,4 +55,71 @@ async fn every_answer_says_how_it_may_be_kept_and_is_not_to_be_guessed() {
         assert_eq!(answer.headers()["x-content-type-options"], "nosniff", "{path}");
         assert!(answer.headers().contains_key("cache-control"), "{path}");
     }
+}
+
+/// The state of what is asked for is the one that the client knows, or nothing is answered (13.1.1).
+#[tokio::test]
+async fn if_match_asks_for_the_state_that_is_named() {
+    let rig = Rig::start(Options::default()).await;
+    rig.store.put(&readings(30)).await.unwrap();
+    let job = location(&rig.get_as_job(ALL).await);
+    assert_eq!(rig.get(&format!("{job}?wait=30")).await.status(), 200);
+    let ask = async |path: &str, headers: &[(&str, &str)]| {
+        let request = rig.http.get(format!("{}{path}", rig.base));
+        let request =
+            headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        let answer = request.send().await.unwrap();
+        let status = answer.status().as_u16();
+        if status == 412 {
+            assert_eq!(json(answer).await["type"], "urn:airshed:problem:changed", "{path}");
+        }
+        status
+    };
+    let day = "/data/sensor.community/24h/2026-01-01.parquet";
+    for (path, is_strong) in
+        [(job.as_str(), true), (day, true), (ALL, false), ("/api/latest", false)]
+    {
+        let tag = rig.get(path).await.headers()["etag"].to_str().unwrap().to_owned();
+        assert_eq!(!tag.starts_with("W/"), is_strong, "{path}: {tag}");
+        // Of a weak tag nobody knows whether it is that of the same bytes.
+        let same = if is_strong { 200 } else { 412 };
+        let (list, weak) = (format!("\"a\", {tag} , W/\"b\""), format!("W/{tag}"));
+        for (expected, status) in [
+            (tag.as_str(), same),
+            (&list, same),
+            (&weak, 412),
+            ("*", 200),
+            ("\"another\"", 412),
+            ("", 412),
+            ("nonsense", 412),
+        ] {
+            assert_eq!(ask(path, &[("if-match", expected)]).await, status, "{path} {expected}");
+        }
+        // It comes before the others.
+        let known = [("if-none-match", tag.as_str()), ("range", "bytes=0-3")];
+        let [known, part] = known;
+        assert_eq!(ask(path, &[("if-match", "\"another\""), known]).await, 412, "{path}");
+        assert_eq!(ask(path, &[("if-match", "*"), known]).await, 304, "{path}");
+        if is_strong {
+            assert_eq!(ask(path, &[("if-match", &tag), part]).await, 206, "{path}");
+            assert_eq!(ask(path, &[("if-match", "\"another\""), part]).await, 412, "{path}");
+            let beyond = ("range", "bytes=99999999-");
+            assert_eq!(ask(path, &[("if-match", &tag), beyond]).await, 416, "{path}");
+            assert_eq!(ask(path, &[("if-match", "\"another\""), beyond]).await, 412, "{path}");
+        }
+    }
+    // What has no tag is not compared, and errors are what they are.
+    assert_eq!(ask("/api/summary", &[("if-match", "\"a\"")]).await, 200);
+    assert_eq!(ask("/nowhere", &[("if-match", "*")]).await, 404);
+
+    let delete = async |expected: &str| {
+        let request = rig.http.delete(format!("{}{job}", rig.base)).header("if-match", expected);
+        request.send().await.unwrap().status().as_u16()
+    };
+    let tag = rig.get(&job).await.headers()["etag"].to_str().unwrap().to_owned();
+    assert_eq!(delete("\"another\"").await, 412);
+    assert_eq!(rig.get(&job).await.status(), 200, "it is still there");
+    assert_eq!(delete(&tag).await, 200);
+    assert_eq!(rig.get(&job).await.status(), 410);
+    assert_eq!(delete("*").await, 412, "there is none");
 }

@@ -58,7 +58,8 @@ async fn a_csv_leads_to_its_description_and_that_to_the_csv() {
             let header = titles.collect::<Vec<_>>().join(delimiter);
             let mut lines = csv.trim_start_matches('\u{feff}').lines();
             assert_eq!(lines.find(|line| !line.starts_with('#')), Some(header.as_str()));
-            assert_eq!(sidecar["notes"][0]["rows"], lines.count());
+            let rows = lines.filter(|line| !line.starts_with('#')).count();
+            assert_eq!(sidecar["notes"][0]["rows"], rows);
             assert_eq!(sidecar["dc:license"][0]["@id"], LICENCE);
         }
     }
@@ -113,7 +114,8 @@ async fn metadata_are_in_the_file_where_they_are_asked_for() {
     let plain = get("quality=plausible").await.text().await.unwrap();
     let described = get("quality=plausible&metadata=true").await.text().await.unwrap();
     let (comments, rows) = described.split_at(described.find("id,").unwrap());
-    assert_eq!(rows, plain);
+    let counts = "# Rows: 29\n# Doubtful rows: 0\n# Left-out rows: 1\n";
+    assert_eq!(rows, format!("{plain}{counts}"));
     assert!(comments.lines().all(|line| line.starts_with("# ")));
     assert!(comments.contains("stuck") && comments.contains("quality=plausible"), "{comments}");
     let array = json(get("format=json").await).await;
@@ -137,6 +139,77 @@ async fn metadata_are_in_the_file_where_they_are_asked_for() {
         assert!(problem["detail"].as_str().unwrap().contains(named), "{problem}");
     }
     assert_eq!(rig.get("/api/summary?country=DE&metadata=true").await.status(), 400);
+}
+
+/// Rows, doubtful rows, and readings left out.
+type Counts = [Option<u64>; 3];
+
+fn members(object: &Value) -> Counts {
+    ["rows", "doubtfulRows", "leftOutRows"].map(|name| object[name].as_u64())
+}
+
+/// A number at the end of a Parquet file, where the text follows its name and length.
+fn footer(file: &[u8], name: &str) -> Option<u64> {
+    let at = file.windows(name.len()).rposition(|part| part == name.as_bytes())?;
+    let rest = file[at + name.len()..].iter().skip_while(|byte| !byte.is_ascii_digit());
+    let digits: String = rest.take_while(|b| b.is_ascii_digit()).map(|b| char::from(*b)).collect();
+    digits.parse().ok()
+}
+
+#[tokio::test]
+async fn every_place_has_the_same_numbers() {
+    let rig = Rig::start(Options::default()).await;
+    rig.store.put(&readings(20_000)).await.unwrap(); // streamed, too
+    let all = "startDate=2026-01-01&endDate=2026-01-31";
+    for fields in [
+        "",
+        "quality=plausible",
+        "without=zero",
+        "without=stuck",
+        "country=DE&quality=plausible",
+        "sensor=100,111&quality=all",
+        "limit=7&quality=plausible",
+        "limit=7",
+        "minAqi=1&maxAqi=1&without=zero",
+    ] {
+        let ask = |format: &str| format!("/api/query?{all}&{fields}&format={format}");
+        let csv = rig.get(&ask("csv&metadata=true")).await;
+        let described = links(&csv, "describedby").remove(0);
+        let text = csv.text().await.unwrap();
+        let line = |name: &str| {
+            let mut lines = text.lines().rev().take_while(|line| line.starts_with("# "));
+            lines.find_map(|line| line.strip_prefix(name)?.parse().ok())
+        };
+        let counts: Counts = ["# Rows: ", "# Doubtful rows: ", "# Left-out rows: "].map(line);
+        let [rows, doubtful, left_out] = counts;
+        let data = text.lines().filter(|line| !line.starts_with('#')).count() as u64 - 1;
+        assert_eq!(rows, Some(data), "{fields}");
+        let is_left_out = fields.contains("plausible") || fields.contains("without");
+        assert_eq!(left_out.is_some(), is_left_out && !fields.contains("limit"), "{fields}");
+
+        let sidecar = json(rig.get(&described).await).await;
+        assert_eq!(members(&sidecar["notes"][0]), counts, "{fields}");
+        assert_eq!(members(&json(rig.get(&ask("json&metadata=true")).await).await), counts);
+        assert_eq!(members(&json(rig.get(&ask("geojson")).await).await), counts);
+        let file = rig.get(&ask("parquet")).await.bytes().await.unwrap();
+        assert_eq!(footer(&file, "doubtful_rows"), doubtful, "{fields}");
+        assert_eq!(footer(&file, "left_out_rows"), left_out, "{fields}");
+        let small = rig.get(&ask("csv&columns=sensor_id")).await;
+        let header = |name: &str| small.headers().get(name)?.to_str().ok()?.parse::<u64>().ok();
+        if small.headers().get("trailer").is_none() {
+            assert_eq!(header("airshed-doubtful-rows"), doubtful, "{fields}");
+            assert_eq!(header("airshed-left-out-rows").filter(|_| is_left_out), left_out);
+        }
+        let job = location(&rig.get_as_job(&ask("csv&metadata=true")).await);
+        let file = rig.get(&format!("{job}?wait=30")).await.text().await.unwrap();
+        assert!(file == text, "{fields}");
+        let status = json(rig.get(&format!("{job}/status")).await).await;
+        let status = ["rows", "doubtful", "leftOut"].map(|name| status[name].as_u64());
+        assert_eq!((status[0], status[1]), (rows, doubtful), "{fields}");
+        assert_eq!(status[2].filter(|_| is_left_out), left_out, "{fields}");
+        let sidecar = json(rig.get(&format!("{job}/csv-metadata.json")).await).await;
+        assert_eq!(members(&sidecar["notes"][0]), counts, "{fields}");
+    }
 }
 
 #[tokio::test]

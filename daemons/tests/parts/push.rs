@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use airshed::means::LiveMeans;
+use airshed::networks::{Networks, Terms};
 use airshed::push::{self, Places, Tokens};
 use airshed_history::archive::{Row, Station};
 use airshed_history::{Carried, Day, Fixed, neighbours};
@@ -20,7 +21,7 @@ use store::{
 use tokio::sync::{Notify, Semaphore};
 
 use super::support::client::Asking;
-use super::support::{Options, Rig, at, json};
+use super::support::{NOW, Options, Rig, at, json};
 
 const ANYBODY: &str = "a-token-for-any-board";
 const SEVEN: &str = "a-token-for-board-seven";
@@ -41,6 +42,10 @@ struct Taking {
 
 impl Taking {
     async fn start(store: &Arc<dyn Store>, now: &str) -> Self {
+        Self::start_with(store, now, Options::default()).await
+    }
+
+    async fn start_with(store: &Arc<dyn Store>, now: &str, options: Options) -> Self {
         let now = Arc::new(AtomicI64::new(at(now).as_second()));
         let second = Arc::clone(&now);
         let clock: airshed::Clock =
@@ -56,12 +61,8 @@ impl Taking {
             means,
             Arc::clone(&clock),
         );
-        let options = Options {
-            store: Arc::clone(store),
-            push: Some(Arc::new(receiver)),
-            clock,
-            ..Options::default()
-        };
+        let options =
+            Options { store: Arc::clone(store), push: Some(Arc::new(receiver)), clock, ..options };
         let rig = Rig::start(options).await;
         tokio::spawn(writer.run(rig.stop.clone()));
         Self { rig, now }
@@ -246,6 +247,134 @@ async fn who_may_not_push_and_what_cannot_be_read_is_told_why() {
     for second in [later + 10, later - 86_400] {
         server.now.store(second, Relaxed);
         assert_eq!(named("esp8266-7").send().await.unwrap().status(), 200);
+    }
+}
+
+#[tokio::test]
+async fn impossible_values_are_named_and_the_others_stored() {
+    let store: Arc<dyn Store> = Arc::new(Memory::new());
+    let server = Taking::start(&store, "2026-02-01T12:00:07Z").await;
+    let values = [
+        ("SDS_P1", "99999"),
+        ("SDS_P2", "12.1"),
+        ("PMS_P1", "high"),
+        ("PMS_P2", "10000"),
+        ("P1", "123456.5"), // particles
+        ("BME280_temperature", "-145.75"),
+        ("BME280_humidity", "100"),
+        ("SHT3X_temperature", "4.5"),
+        ("SHT3X_humidity", "101"),
+    ];
+    let answer = json(server.push(7, &values).await).await;
+    assert_eq!(answer["stored"], serde_json::json!(["own:113", "own:114", "own:120"]));
+    let named = [
+        "SDS_P1 `99999` cannot be true",
+        "PMS_P1 `high` is not a number",
+        "BME280_temperature `-145.75` cannot be true",
+        "BME280_humidity `100` cannot be true",
+        "SHT3X_humidity `101` cannot be true",
+    ];
+    assert_eq!(answer["left_out"], serde_json::json!(named));
+    for reading in stored(&*store, &[]).await {
+        let Reading { sensor, pm10, pm25, temperature, humidity, .. } = reading;
+        assert_eq!((temperature, humidity), ("4.5".parse().ok(), None));
+        match sensor.id {
+            113 => assert_eq!((pm10, pm25), (None, "12.1".parse().ok())),
+            114 => assert_eq!((pm10, pm25), (None, "10000".parse().ok())),
+            _ => assert_eq!((pm10, pm25), ("123456.5".parse().ok(), None)),
+        }
+    }
+    // Nothing is left.
+    server.now.fetch_add(60, Relaxed);
+    let answer = server.push(7, &[("SDS_P1", "99999"), ("SDS_P2", "-")]).await;
+    assert_eq!(answer.status(), 400);
+    let detail = json(answer).await["detail"].to_string();
+    assert!(detail.contains("99999") && detail.contains("`-` is not a number"), "{detail}");
+}
+
+/// Other servers of this process have the same gauge.
+async fn until_age(server: &Taking, is_expected: impl Fn(f64) -> bool) {
+    let seen = async {
+        loop {
+            let metrics = server.rig.get("/metrics").await.text().await.unwrap();
+            let mut lines = metrics.lines();
+            let line = lines.find(|line| line.starts_with("airshed_data_age_seconds ")).unwrap();
+            if is_expected(line.rsplit_once(' ').unwrap().1.parse().unwrap()) {
+                break;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), seen).await.expect("the data age");
+}
+
+/// A clock that was a year ahead while boards pushed, and came back.
+#[tokio::test]
+async fn samples_of_the_future_are_not_current_and_block_no_others() {
+    let terms = Terms::new("Our sensors", None);
+    let networks = Arc::new(Networks::default().with(own(), terms));
+    let options = || Options { networks: Arc::clone(&networks), ..Options::default() };
+    let now = at(NOW).as_second();
+    let ahead = now + 365 * 86_400;
+    for restarts in [false, true] {
+        let store: Arc<dyn Store> = Arc::new(Memory::new());
+        let mut server = Taking::start_with(&store, NOW, options()).await;
+        for minute in 0..90 {
+            server.push_at(ahead + 60 * minute, 7, &[("SDS_P1", "999")]).await;
+        }
+        let summary = async |server: &Taking| json(server.rig.get("/api/summary").await).await;
+        assert_eq!(summary(&server).await["dataAgeSeconds"], 0, "as far as anybody knows");
+        server.now.store(now, Relaxed);
+        if restarts {
+            server.rig.stop.cancel();
+            server = Taking::start_with(&store, NOW, options()).await;
+        }
+        let nothing = summary(&server).await;
+        assert_eq!(
+            (&nothing["newest"], &nothing["last"]),
+            (&serde_json::json!(null), &serde_json::json!(null))
+        );
+        assert_eq!(nothing["stale"], true);
+        until_age(&server, |seconds| seconds > 86_400.0).await;
+        let shown = async |server: &Taking, path: &str| {
+            let latest = json(server.rig.get(path).await).await;
+            let features = latest["features"].as_array().unwrap().clone();
+            let shown = features.iter().map(|feature| {
+                (feature["id"].to_string(), feature["properties"]["P1"].as_f64().unwrap())
+            });
+            shown.collect::<Vec<_>>()
+        };
+        assert_eq!(shown(&server, "/api/latest?window=all&quality=all").await, []);
+        assert_eq!(server.rig.get("/api/sensors/own:113").await.status(), 404);
+
+        // Measurements of the present count at once, those of the same board too.
+        server.push_at(now - 3600, 8, &[("SDS_P1", "20")]).await;
+        for minute in 0..60 {
+            server.push_at(now - 3600 + 60 * minute, 7, &[("SDS_P1", "30")]).await;
+        }
+        server.now.store(now, Relaxed);
+        let current = summary(&server).await;
+        assert_eq!(
+            (&current["stale"], &current["last"]),
+            (&serde_json::json!(false), &serde_json::json!("2026-02-01T12:10:00Z"))
+        );
+        until_age(&server, |seconds| seconds < 7200.0).await;
+        let mut features = shown(&server, "/api/latest?window=5min&quality=all").await; // anew
+        features.sort_by(|one, other| one.0.cmp(&other.0));
+        assert_eq!(features, [("113".to_owned(), 30.0), ("129".to_owned(), 20.0)]);
+        let sensor = json(server.rig.get("/api/sensors/own:113").await).await;
+        assert_eq!(sensor["last"], "2026-02-01T11:59:00Z");
+        let page = server.rig.get("/form").await.text().await.unwrap();
+        assert!(page.contains("2026-02-01") && !page.contains("2027-"), "{page}");
+        // The hour that has ended is made.
+        server.push_at(now + 60, 9, &[("SDS_P1", "1")]).await;
+        let made = async {
+            let of_seven = |mean: &Reading| mean.sensor.id == 113 && mean.timestamp == at(NOW);
+            while !stored(&*store, &[Window::Hour]).await.iter().any(of_seven) {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), made).await.expect("the hour is made");
+        server.rig.stop.cancel();
     }
 }
 

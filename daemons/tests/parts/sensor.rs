@@ -1,10 +1,12 @@
 //! `/api/sensors/<id>` and `/sensor/<id>`: what is known of a sensor.
 
+use std::sync::Arc;
+
 use jiff::SignedDuration;
 use serde_json::{Value, json as value};
 use store::{Decimal, Flags, Reading, Window};
 
-use super::support::{Options, Rig, at, json};
+use super::support::{NOW, Options, Rig, at, json};
 
 /// Daily means of a sensor until the end of January, from so many days before.
 fn days(sensor: u64, count: i64, pm25: &str) -> Vec<Reading> {
@@ -222,11 +224,17 @@ async fn what_is_no_sensor_of_this_server_has_no_page() {
 #[tokio::test]
 async fn a_sensor_that_fell_silent_loses_its_stars() {
     let rig = rig().await;
-    let stars = async |sensor: u64| {
-        let known = json(rig.get(&format!("/api/sensors/{sensor}")).await).await;
+    // A server with the same readings, some days later.
+    let known_after = async |days: i64| {
+        let now = at(NOW) + SignedDuration::from_hours(24 * days);
+        let (store, clock) = (Arc::clone(&rig.store), Arc::new(move || now));
+        let later = Rig::start(Options { store, clock, ..Options::default() }).await;
+        json(later.get("/api/sensors/2").await).await
+    };
+    let stars = |known: &Value| {
         (known["plausibility"]["stars"].clone(), known["plausibility"]["validDays"].clone())
     };
-    assert_eq!(stars(2).await, (value!(5), value!(60)));
+    assert_eq!(stars(&known_after(0).await), (value!(5), value!(60)));
     // Others go on.
     for (later, expected) in [
         (15, (value!(4), value!(45))),
@@ -237,9 +245,9 @@ async fn a_sensor_that_fell_silent_loses_its_stars() {
         day.timestamp += SignedDuration::from_hours(24 * later + 10);
         day.window = Window::Day24;
         rig.store.put(&[day]).await.unwrap();
-        assert_eq!(stars(2).await, expected, "{later} days later");
+        assert_eq!(stars(&known_after(later).await), expected, "{later} days later");
     }
-    let known = json(rig.get("/api/sensors/2").await).await;
+    let known = known_after(45).await;
     assert_eq!(
         known["plausibility"]["reason"],
         "unknown: 15 of the last 60 days are valid; 20 are needed"

@@ -175,7 +175,8 @@ async fn strict_leaves_means_out_that_the_index_is_not_defined_on() {
 
 #[tokio::test]
 async fn the_index_of_hours_is_that_of_a_mean_over_them_where_that_is_asked_for() {
-    let rig = Rig::start(Options::default()).await;
+    let clock: airshed::Clock = std::sync::Arc::new(|| at("2026-02-02T12:00:00Z"));
+    let rig = Rig::start(Options { clock, ..Options::default() }).await;
     // Twenty hours up to midnight: twelve of 40 µg/m³ in the end.
     let hours = (0..20i64).map(|hour| {
         let moment = at("2026-02-01T05:00:00Z") + jiff::SignedDuration::from_hours(hour);

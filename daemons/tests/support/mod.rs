@@ -139,7 +139,8 @@ impl Rig {
         let base = format!("http://{}", listener.local_addr().unwrap());
         let metrics = telemetry::prometheus().unwrap();
         let (watched_store, watched) = (Arc::clone(&options.store), Some(queues.clone()));
-        let watch = Arc::new(GaugeSampler::new(metrics, Some(watched_store), watched, clock()));
+        let sampled_by = options.clock.clone();
+        let watch = Arc::new(GaugeSampler::new(metrics, Some(watched_store), watched, sampled_by));
         let events = Events::default();
         let hook = events.clone();
         let store: Arc<dyn Store> =

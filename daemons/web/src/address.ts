@@ -3,7 +3,8 @@
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import type { Place } from "./map/place";
 import { readSensorId, type SensorId } from "./sensor-id";
-import { fromAddress, local, type Selection, toAddress } from "./selection";
+import { fromAddress, type Selection, toAddress } from "./selection";
+import { utcMinute } from "./zone";
 
 export type Tab = "now" | "ask" | "jobs" | "sensor";
 const TABS: Tab[] = ["now", "ask", "jobs", "sensor"];
@@ -40,7 +41,7 @@ const textOf = ({ tab, sensor, moment, place, selection }: Address): string => {
   const query = new URLSearchParams();
   if (tab !== usualTab(sensor)) query.set("view", tab);
   if (sensor !== null) query.set("sensor", String(sensor));
-  if (moment !== null) query.set("at", local(moment));
+  if (moment !== null) query.set("at", utcMinute(moment));
   if (place !== null) query.set("map", [place[0].toFixed(4), place[1].toFixed(4), place[2]].join(","));
   toAddress(selection, query);
   const text = query.toString().replaceAll("%2C", ",").replaceAll("%3A", ":");

@@ -1,12 +1,13 @@
 // The query, as represented by the form, the API and the URL.
 
 import { ALL_COLUMNS, USUAL_COLUMNS } from "./columns";
+import { midnight, utcMinute } from "./zone";
 
 export type Preset = "24h" | "yesterday" | "week" | "custom";
 
 export interface Selection {
   preset: Preset;
-  /** `YYYY-MM-DDTHH:MM`, UTC, as `datetime-local` has it. */
+  /** `YYYY-MM-DDTHH:MM`, UTC. */
   start: string;
   end: string;
   countries: string[];
@@ -51,29 +52,22 @@ export const EMPTY: Selection = {
 
 const HOUR = 3_600_000;
 
-/** A time in the format of `datetime-local`. */
-export const local = (time: number) => new Date(time).toISOString().slice(0, 16);
-
-const midnight = (time: number) => Math.floor(time / (24 * HOUR)) * 24 * HOUR;
-
 /** The end of the dates: some sensors report after the bulk, but a clock that is wrong by more than this is ignored. */
 export const endOf = (newest: number | null, last: number | null): number | null =>
   newest === null ? null : Math.max(newest, Math.min(last ?? newest, newest + HOUR));
 
-/** The dates of a preset, relative to the newest readings, so that it is not empty just because the feed is late. */
+/** The dates of a preset, relative to the newest readings, so that it is not empty just because the feed is late. Days
+ * are those of the viewer. */
 export const dated = (selection: Selection, newest: number, end: number): Selection => {
   switch (selection.preset) {
     case "24h":
-      return { ...selection, start: local(newest - 24 * HOUR + 60_000), end: local(end) };
-    case "yesterday": {
-      const today = midnight(newest);
-      return { ...selection, start: local(today - 24 * HOUR), end: local(today - 60_000) };
-    }
+      return { ...selection, start: utcMinute(newest - 24 * HOUR + 60_000), end: utcMinute(end) };
+    case "yesterday":
+      return { ...selection, start: utcMinute(midnight(newest, -1)), end: utcMinute(midnight(newest) - 60_000) };
     case "week": {
-      // Weeks begin on Monday; 1 January 1970 was a Thursday.
-      const day = midnight(newest) / (24 * HOUR);
-      const monday = (day - ((day + 3) % 7)) * 24 * HOUR;
-      return { ...selection, start: local(monday), end: local(end) };
+      // Weeks begin on Monday.
+      const monday = midnight(newest, -((new Date(newest).getDay() + 6) % 7));
+      return { ...selection, start: utcMinute(monday), end: utcMinute(end) };
     }
     case "custom":
       return selection;
@@ -104,17 +98,28 @@ export const filters = (selection: Selection): URLSearchParams => {
 export const undated = (selection: Selection): URLSearchParams =>
   filters({ ...selection, start: "", end: "" });
 
-/** The complete request. */
-export const request = (selection: Selection): URLSearchParams => {
+/** The complete request; times of spreadsheets are in a zone. */
+export const request = (selection: Selection, zone: string): URLSearchParams => {
   const query = filters(selection);
   if (selection.format === "spreadsheet") {
     query.set("decimal", "comma");
     query.set("bom", "true");
+    if (zone !== "UTC") putZone(zone, query);
   } else if (selection.format !== "csv") {
     query.set("format", selection.format);
   }
   putColumns(selection, query);
   return query;
+};
+
+/** Without an offset, the dates would be read in the zone, too. */
+const putZone = (zone: string, query: URLSearchParams) => {
+  for (const name of ["startDate", "endDate"]) {
+    const date = query.get(name);
+    if (date !== null) query.set(name, `${date}Z`);
+  }
+  query.set("tz", zone);
+  query.set("times", "local");
 };
 
 const putColumns = ({ columns }: Selection, query: URLSearchParams) => {

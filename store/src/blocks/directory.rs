@@ -214,6 +214,12 @@ impl<P: Clone> Directory<P> {
         format!("{:016x}-{change}", self.changes.origin)
     }
 
+    /// See [`View::readings_in_days`](crate::View::readings_in_days).
+    pub(crate) fn readings_in_days(&self, from: Timestamp, until: Timestamp) -> u64 {
+        let (first, last) = (day_and_second(from).0, day_and_second(until).0);
+        self.days(Tree::All, first, last).map(|(_, entry)| u64::from(entry.rows)).sum()
+    }
+
     /// See [`View::networks`](crate::View::networks).
     pub(crate) fn networks(&self) -> Vec<Network> {
         self.networks.iter().copied().collect()

@@ -44,6 +44,7 @@ pub async fn run<S: Store, F: Future<Output = S>>(empty: impl Fn() -> F) {
     what_is_too_old_is_deleted(&empty().await).await;
     what_a_query_matches_is_deleted(&empty().await).await;
     a_version_changes_with_what_is_there(&empty().await).await;
+    readings_are_counted_by_days(&empty().await).await;
     one_number_in_two_networks_is_two_sensors(&empty().await).await;
 }
 
@@ -137,6 +138,26 @@ async fn a_bad_reading_leaves_the_whole_batch_out(store: &(impl Store + ?Sized))
         assert_eq!(error.kind(), crate::ErrorKind::Invalid);
         assert_eq!(all(store, &Query::everything()).await, []);
     }
+}
+
+/// If the store knows them: see [`View::readings_in_days`].
+async fn readings_are_counted_by_days(store: &(impl Store + ?Sized)) {
+    let count = async |from, until| store.readings_in_days(at(from), at(until)).await;
+    if count(0, 0).await.expect("count").is_none() {
+        return;
+    }
+    let of_day = |day: i64| reading(7, day * 86_400, Some("DE"), "5");
+    let elsewhere = reading(9, 86_400 + 7, None, "5");
+    let readings = [of_day(0), of_day(1), elsewhere, of_day(2)];
+    store.put(&readings).await.expect("put");
+    store.put(&readings[..1]).await.expect("put");
+    for (from, until, there) in
+        [(0, 0, 1), (86_399, 86_400, 3), (86_400, 86_400, 2), (5, 2 * 86_400, 4), (86_400, 0, 0)]
+    {
+        assert_eq!(count(from, until).await.expect("count"), Some(there), "{from} to {until}");
+    }
+    store.delete_before(at(86_401)).await.expect("delete");
+    assert_eq!(count(0, 3 * 86_400).await.expect("count"), Some(2));
 }
 
 /// If the store has versions: see [`View::version`].

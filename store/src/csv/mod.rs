@@ -109,11 +109,7 @@ pub(crate) fn write_header_after(
     if dialect.byte_order_mark {
         out.extend_from_slice("\u{feff}".as_bytes());
     }
-    for comment in comments {
-        out.extend_from_slice(rows::COMMENT);
-        out.extend_from_slice(comment.as_bytes());
-        out.push(b'\n');
-    }
+    write_comments(out, comments);
     for (number, column) in columns.iter().enumerate() {
         if number > 0 {
             out.push(dialect.delimiter);
@@ -124,6 +120,14 @@ pub(crate) fn write_header_after(
         }
     }
     out.push(b'\n');
+}
+
+pub(crate) fn write_comments(out: &mut Vec<u8>, comments: &[String]) {
+    for comment in comments {
+        out.extend_from_slice(rows::COMMENT);
+        out.extend_from_slice(comment.as_bytes());
+        out.push(b'\n');
+    }
 }
 
 /// Appends a line for each row of the page.

@@ -9,7 +9,8 @@ use crate::{Column, Error, ErrorKind, TimeZone};
 
 /// Reads readings from CSV, row by row, by the rules of [`import`](crate::import).
 ///
-/// Lines before the header that begin with `# ` are comments, and are skipped. Cells are separated by commas, semicolons or tabs, as detected from the header.
+/// Lines before the header that begin with `# ` are comments, and are skipped; so are those after it
+/// if there were any before. Cells are separated by commas, semicolons or tabs, as detected from the header.
 pub struct CsvReader<R> {
     reader: ::csv::Reader<Chain<Cursor<Vec<u8>>, R>>,
     columns: Vec<Option<Column>>,
@@ -85,6 +86,7 @@ impl<R: Read> CsvReader<R> {
             return Ok(None);
         }
         match self.reader.read_byte_record(&mut self.record) {
+            Ok(true) if self.is_comment() => self.next_row(),
             Ok(true) => Ok(Some(self.row())),
             Ok(false) => {
                 self.ended = true;
@@ -95,6 +97,12 @@ impl<R: Read> CsvReader<R> {
                 Err(cannot_read(error.into()))
             }
         }
+    }
+
+    /// Whether the record is a line of metadata after the rows.
+    fn is_comment(&self) -> bool {
+        let first = self.record.get(0).unwrap_or_default();
+        self.comments > 0 && self.record.len() == 1 && first.starts_with(COMMENT)
     }
 
     fn row(&self) -> Result<ImportedRow, RowError> {

@@ -178,6 +178,17 @@ impl View for Embedded {
         }
     }
 
+    async fn readings_in_days(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<u64>, Error> {
+        let count = move |shared: &Shared| {
+            Ok(Some(shared.state()?.directory.readings_in_days(from, until)))
+        };
+        blocking(&self.0, count).await
+    }
+
     async fn version(&self, from: Timestamp, until: Timestamp) -> Result<Option<String>, Error> {
         match self.0.open_state() {
             Some(state) => Ok(Some(state.directory.version(from, until))),
@@ -267,6 +278,14 @@ impl View for Snapshot {
 
     async fn networks(&self) -> Result<Vec<Network>, Error> {
         Ok(self.state()?.directory.networks())
+    }
+
+    async fn readings_in_days(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<u64>, Error> {
+        Ok(Some(self.state()?.directory.readings_in_days(from, until)))
     }
 
     async fn version(&self, from: Timestamp, until: Timestamp) -> Result<Option<String>, Error> {

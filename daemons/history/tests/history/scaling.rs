@@ -58,13 +58,16 @@ fn value() -> impl Strategy<Value = Option<Decimal>> {
     ]
 }
 
+/// Whether a sensor is there, its values, and the hours of its mean.
+type Drawn = (u32, [Option<Decimal>; 2], u32);
+
 fn days() -> impl Strategy<Value = Vec<Vec<Reading>>> {
     let sensor = (0..10u32, [value(), value()], 15..25u32);
     let day = proptest::collection::vec(sensor, 5);
     proptest::collection::vec(day, 15..75).prop_map(|days| {
-        let day = |(day, sensors): (i64, Vec<(u32, [Option<Decimal>; 2], u32)>)| {
+        let day = |(day, sensors): (i64, Vec<Drawn>)| {
             let sensors = (1..).zip(sensors).filter(|(_, (there, ..))| *there > 0);
-            let reading = |(sensor, (_, values, hours))| {
+            let reading = |(sensor, (_, values, hours)): (u64, Drawn)| {
                 let hours = if hours < 18 { Some(hours) } else { None };
                 Reading { hours, ..of(sensor, day, values) }
             };

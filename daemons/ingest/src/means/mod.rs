@@ -2,13 +2,17 @@
 //!
 //! The readings of a five-minute feed are samples. A mean is made when its period has ended, of the
 //! samples that are stored, and is made again when late samples come. So whatever comes in whatever
-//! order, and whenever the process ends, after [`Making::finish`] the store has the means that one
-//! pass over all samples before the last full hour gives, which are those of the archive.
+//! order, and whenever the process ends, after [`Making::finish`], and [`LiveMeans::look_back`] at all
+//! days, the store has the means that one pass over all samples before the last full hour gives,
+//! which are those of the archive.
 //!
-//! - The stored samples are the only state: a process that starts reads those of the last days from
-//!   the store, and stores the means that are missing or differ. So does one that failed to store
-//!   something. From then on, it keeps today's in memory, up to 30 KB per sensor, and some 7 KB of
-//!   each of the two days before.
+//! - The stored samples are the only state: a process that starts reads today's from the store, with
+//!   yesterday's, whose hours the 24 hours of today need, and stores the means that are missing or
+//!   differ. So does one that failed to store something. From then on, it keeps today's in memory,
+//!   up to 30 KB per sensor, and some 7 KB of each of the two days before.
+//! - Earlier days are looked at afterwards, one at a time, while nothing else is to be done
+//!   ([`LiveMeans::look_back`]). A day at which nothing was missing is [`settled`](Settled): a
+//!   process that starts later does not read it.
 //! - Temperature and humidity of samples become those of the means of all sensors at their location.
 //! - A sample replaces one of the same sensor and second, as in the store.
 //! - Samples are kept for a number of days ([`LiveMeans::new`]). A late sample of a day before
@@ -18,6 +22,7 @@
 //! - Neighbours are compared among all stored means of the network of one averaging period and
 //!   time; if one of them changes, so may the flags of the others.
 
+mod earlier;
 mod sensor_day;
 mod settle;
 
@@ -34,14 +39,16 @@ use store::{Error, Network, Query, Reading, Sensor, Store, Window};
 use tokio::sync::{Mutex, MutexGuard};
 use tracing::{debug, info, warn};
 
+use self::earlier::Earlier;
+pub use self::earlier::Settled;
 use self::sensor_day::{SensorDay, midnight};
-use self::settle::{Settled, each, in_background, settle};
+use self::settle::{Stored, each, in_background, settle};
 use crate::retention;
 
 /// The number of days for which late samples correct means, if samples are kept for so long.
 pub const CORRECTED: i32 = 31;
 
-/// The number of days before those for which samples are kept, within which a process that starts
+/// The number of days before those for which samples are kept, within which a process that started
 /// looks for samples whose means are missing, before it deletes them.
 const LOOKED_BACK: i32 = 31;
 
@@ -71,6 +78,7 @@ pub struct LiveMeans {
 struct State {
     /// None at first, and after a failure.
     known: Option<Known>,
+    earlier: Earlier,
     /// The first day of which samples are still stored.
     first_kept: Option<i32>,
     /// The [time](retention::time_of) of the last feed.
@@ -108,6 +116,13 @@ impl LiveMeans {
         Self { flagging, ..self }
     }
 
+    /// Passes over the days that an earlier process left settled.
+    #[must_use]
+    pub fn but_for(mut self, settled: Settled) -> Self {
+        self.state.get_mut().earlier.settled = settled;
+        self
+    }
+
     /// To be called before samples are put into the store, and finished afterwards; if it is dropped
     /// instead, the next one reads the store.
     pub async fn begin(&self) -> Making<'_> {
@@ -141,6 +156,51 @@ impl LiveMeans {
     /// so those are made whatever is known.
     pub async fn follow(&self, samples: &[Reading], now: Timestamp) -> Result<Made, Error> {
         self.begin().await.make(samples, now, true).await
+    }
+
+    /// Looks at one of the days before today, the latest first, for samples whose means are missing.
+    /// `None` if no day is left, or if it is not known which: [`Making::finish`] finds out.
+    pub async fn look_back(&self, now: Timestamp) -> Result<Option<Made>, Error> {
+        let mut state = self.state.lock().await;
+        let Some(day) = state.earlier.next() else { return Ok(None) };
+        let Some(known) = state.known.take() else { return Ok(None) };
+        let today = day_of_second(known.until);
+        let mut run = Run {
+            store: &*self.store,
+            network: self.network,
+            flagging: &self.flagging,
+            first: today - self.kept.min(CORRECTED) - LOOKED_BACK,
+            until: known.until,
+            today,
+            in_any_case: false,
+            made: Made::default(),
+        };
+        let rows = match known.days.contains_key(&day) {
+            true => None, // its samples are not read from the store now
+            false => earlier::rows_of(&*self.store, day).await?,
+        };
+        let known = run.make_all(known, day).await?.forget(today).await?;
+        state.known = Some(known);
+        state.earlier.remove(day);
+        if let Some(rows) = rows.filter(|_| run.made.means == 0) {
+            state.earlier.settled.add(day, rows);
+        }
+        state.earlier.log();
+        run.made.deleted = self.delete_old(&mut state, now).await?;
+        log(&run.made);
+        Ok(Some(run.made))
+    }
+
+    /// Deletes samples that are kept no longer, once their means are made.
+    async fn delete_old(&self, state: &mut State, now: Timestamp) -> Result<u64, Error> {
+        let Some(present) = state.present(now).map(day_of) else { return Ok(0) };
+        let first_kept = present - self.kept;
+        if !state.earlier.is_empty() || state.first_kept.is_some_and(|first| first >= first_kept) {
+            return Ok(0);
+        }
+        let deleted = self.delete_before(first_kept).await?;
+        state.first_kept = Some(first_kept);
+        Ok(deleted)
     }
 }
 
@@ -187,18 +247,18 @@ impl Making<'_> {
         let (old, samples): (Vec<_>, Vec<_>) =
             samples.partition(|sample| day_of(sample.timestamp) < first);
         run.made.too_old = old.len() as u64;
+        let earlier = &mut self.state.earlier;
         let known = match self.known.take() {
-            Some(known) => run.go_on(known, samples).await?,
-            None => run.start(first - LOOKED_BACK).await?,
+            Some(known) => run.go_on(known, samples, earlier).await?,
+            None => {
+                earlier.begin(&*self.means.store, first - LOOKED_BACK..today).await?;
+                let known = run.start().await?;
+                earlier.log();
+                known
+            }
         };
         self.state.known = Some(known);
-        let present = self.state.present(now).map(day_of);
-        if let Some(first_kept) = present.map(|present| present - kept)
-            && self.state.first_kept.is_none_or(|before| before < first_kept)
-        {
-            run.made.deleted = self.means.delete_before(first_kept).await?;
-            self.state.first_kept = Some(first_kept);
-        }
+        run.made.deleted = self.means.delete_old(&mut self.state, now).await?;
         log(&run.made);
         Ok(run.made)
     }
@@ -264,21 +324,28 @@ struct Changed {
 }
 
 impl Run<'_> {
-    /// Makes the means of all days that have samples, from one on.
-    async fn start(&mut self, from: i32) -> Result<Known, Error> {
-        self.first = from;
+    /// Makes the means of today. Sensors whose clocks are ahead may have samples of tomorrow.
+    async fn start(&mut self) -> Result<Known, Error> {
         let mut known = Known { until: self.until, ..Known::default() };
-        for day in from..=self.today + 1 {
-            let sensors = self.load(&mut known, day).await?;
-            let all = sensors.keys().copied().collect();
-            known = self.make(known, day, all).await?;
-            known = known.forget(day.min(self.today)).await?;
+        for day in [self.today, self.today + 1] {
+            known = self.make_all(known, day).await?;
         }
-        Ok(known)
+        known.forget(self.today).await
+    }
+
+    /// Makes the means of a day.
+    async fn make_all(&mut self, mut known: Known, day: i32) -> Result<Known, Error> {
+        let all = self.load(&mut known, day).await?.keys().copied().collect();
+        self.make(known, day, all).await
     }
 
     /// Makes the means that samples and the time change.
-    async fn go_on(&mut self, mut known: Known, samples: Vec<&Reading>) -> Result<Known, Error> {
+    async fn go_on(
+        &mut self,
+        mut known: Known,
+        samples: Vec<&Reading>,
+        earlier: &mut Earlier,
+    ) -> Result<Known, Error> {
         let mut changed: BTreeMap<i32, Changed> = BTreeMap::new();
         let loaded: BTreeSet<i32> = known.days.keys().copied().collect();
         for sample in samples {
@@ -315,7 +382,11 @@ impl Run<'_> {
                 known = self.make(known, day, sensors).await?;
             }
         }
-        known.forget(self.today).await
+        let known = known.forget(self.today).await?;
+        for day in loaded.range(..self.today).filter(|day| !known.days.contains_key(day)) {
+            earlier.add(*day); // to be settled
+        }
+        Ok(known)
     }
 
     /// The samples of a day, read from the store unless they are known.
@@ -357,7 +428,7 @@ impl Run<'_> {
         let mut by_end: BTreeMap<Timestamp, Vec<Reading>> = BTreeMap::new();
         means.into_iter().for_each(|mean| by_end.entry(mean.timestamp).or_default().push(mean));
         for (end, means) in by_end {
-            let Settled { stored, left } =
+            let Stored { stored, left } =
                 settle(self.store, network, end, means, self.flagging).await?;
             debug!(%end, stored, left, "means stored");
             self.made.means += stored;
@@ -468,8 +539,12 @@ fn of_days(network: Network, from: i32, until: i32) -> Query {
 
 /// Days since 1970.
 fn day_of(moment: Timestamp) -> i32 {
+    day_of_second(moment.as_second())
+}
+
+fn day_of_second(second: i64) -> i32 {
     // A timestamp's years are -9999 to 9999.
-    i32::try_from(moment.as_second().div_euclid(DAY)).unwrap_or_default()
+    i32::try_from(second.div_euclid(DAY)).unwrap_or_default()
 }
 
 fn log(made: &Made) {

@@ -7,7 +7,7 @@ use airshed_history::climate::{Locations, possible};
 use airshed_history::{ClimateHour, DaySamples, Fixed, Hours, Mean, Sample, Source};
 use aqi::Decimal;
 use jiff::Timestamp;
-use store::{Country, Reading, Sensor, SensorType, Window};
+use store::{Country, Flags, Reading, Sensor, SensorType, Window};
 
 use super::{DAY, HOUR};
 
@@ -40,6 +40,8 @@ struct Station {
     country: Option<Country>,
     indoor: Option<bool>,
     exact: Option<bool>,
+    /// Those that follow from the place.
+    flags: Flags,
 }
 
 impl SensorDay {
@@ -147,8 +149,9 @@ impl SensorDay {
 impl Station {
     fn of(reading: &Reading) -> Self {
         let &Reading { sensor_type, location, latitude, longitude, .. } = reading;
-        let &Reading { altitude, country, indoor, exact, .. } = reading;
-        Self { sensor_type, location, latitude, longitude, altitude, country, indoor, exact }
+        let &Reading { altitude, country, indoor, exact, stored_flags, .. } = reading;
+        let flags = stored_flags.intersection(Flags::COUNTRY_DOUBTED);
+        Self { sensor_type, location, latitude, longitude, altitude, country, indoor, exact, flags }
     }
 
     /// None for the end of a day after the last one that a timestamp can have.
@@ -169,7 +172,7 @@ impl Station {
             exact,
             hours: Some(mean.hours),
             samples: Some(mean.samples),
-            stored_flags: mean.flags,
+            stored_flags: mean.flags.union(self.flags),
             ..Reading::new(sensor, mean.window, Timestamp::from_second(mean.end).ok()?)
         })
     }

@@ -12,7 +12,7 @@ const MADE: [Window; 3] = [Window::Hour, Window::Day24, Window::Day];
 
 /// What became of new means.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Settled {
+pub(super) struct Stored {
     /// Readings stored: new means, and those whose flags changed with their neighbours'.
     pub(super) stored: u64,
     /// Means that were left as they are, since the store has them of more samples.
@@ -31,7 +31,7 @@ pub(super) async fn settle(
     end: Timestamp,
     means: Vec<Reading>,
     flagging: &Flagging,
-) -> Result<Settled, Error> {
+) -> Result<Stored, Error> {
     let mut wanted = Query::new(end, end);
     (wanted.networks, wanted.windows) = (vec![network], MADE.to_vec());
     let mut stored = BTreeMap::new();
@@ -62,7 +62,7 @@ pub(super) async fn settle(
     for batch in rows.chunks(BATCH) {
         store.put(batch).await?;
     }
-    Ok(Settled { stored: rows.len() as u64, left })
+    Ok(Stored { stored: rows.len() as u64, left })
 }
 
 fn identity(reading: &Reading) -> (Window, Sensor) {

@@ -15,7 +15,7 @@ use super::board::Board;
 use super::places::Place;
 use crate::feed::climate::{Climate, possible};
 use crate::feed::record::{DataValue, Object, scalar};
-use crate::feed::{Why, value_of};
+use crate::feed::{DiagnosticKind, Why, value_of};
 
 /// The sensors of particulate matter: the prefixes of their values, the model, and the number of the
 /// sensor at its board. Numbers are never used again for another model.
@@ -29,8 +29,14 @@ const PARTICULATES: [(&str, &str, u64); 8] = [
     ("NPM_", "NextPM", 5),
     ("IPS_", "IPS-7100", 6),
     ("SEN5X_", "SEN5X", 7),
-    ("", "PPD42NS", 8),
+    ("", COUNTER, 8),
 ];
+
+/// What it sends is no concentration.
+const COUNTER: &str = "PPD42NS";
+
+/// In µg/m³; no model measures as much.
+const MOST: u32 = 10_000;
 
 /// The sensors of temperature, by the prefixes of their values: those that measure humidity too
 /// come first. The DHT22 has no prefix.
@@ -73,8 +79,13 @@ pub(super) fn read(body: &[u8], sender: Option<&str>) -> Result<Message, String>
     let mut problems: Vec<Why> = Vec::new();
     let mut particulates = Vec::new();
     for (prefix, model, number) in PARTICULATES {
-        let pm10 = value_of(&values, &format!("{prefix}P1"), &mut problems);
-        let pm25 = value_of(&values, &format!("{prefix}P2"), &mut problems);
+        let [pm10, pm25] = ["P1", "P2"].map(|kind| {
+            let kind = format!("{prefix}{kind}");
+            let value = value_of(&values, &kind, &mut problems)?;
+            let is_possible = model == COUNTER || value <= MOST.into();
+            note_unless(is_possible, &kind, value, &mut problems);
+            is_possible.then_some(value)
+        });
         if pm10.is_some() || pm25.is_some() {
             particulates.push(Particulates { model, number, pm10, pm25 });
         }
@@ -124,14 +135,26 @@ fn shown(text: &str) -> String {
 /// Temperature and humidity of the first sensor that has a possible temperature.
 fn climate_of(values: &[Object<DataValue<'_>>], problems: &mut Vec<Why>) -> Climate {
     for prefix in CLIMATE {
-        let pair = ["temperature", "humidity"]
-            .map(|name| value_of(values, &format!("{prefix}{name}"), problems));
-        let climate = possible(pair);
+        let kinds = ["temperature", "humidity"].map(|name| format!("{prefix}{name}"));
+        let given = kinds.each_ref().map(|kind| value_of(values, kind, problems));
+        let climate = possible(given);
+        for (kind, (given, possible)) in kinds.iter().zip(given.iter().zip(climate)) {
+            if let Some(given) = given {
+                note_unless(possible.is_some(), kind, *given, problems);
+            }
+        }
         if climate[0].is_some() {
             return climate;
         }
     }
     [None, None]
+}
+
+fn note_unless(is_possible: bool, kind: &str, value: Decimal, problems: &mut Vec<Why>) {
+    if !is_possible {
+        let reason = format!("{kind} `{value}` cannot be true");
+        problems.push((DiagnosticKind::FieldLeftOut, reason));
+    }
 }
 
 impl Message {

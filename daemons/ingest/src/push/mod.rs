@@ -25,6 +25,7 @@ use jiff::Timestamp;
 use store::{Network, Store};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
+use tracing::info;
 
 pub use self::board::{BadBoard, Board};
 use self::pace::{Excess, Pace};
@@ -64,6 +65,11 @@ pub fn receiver(
 impl PushReceiver for Receiver {
     async fn take(&self, push: Push<'_>) -> Result<Accepted, Refusal> {
         let taken = self.store(push).await;
+        match &taken {
+            Ok(Accepted { left_out, .. }) if !left_out.is_empty() => log_left_out(left_out),
+            Err(Refusal::Invalid(reason)) => log_left_out(std::slice::from_ref(reason)),
+            _ => {}
+        }
         let outcome = match &taken {
             Ok(_) => "stored",
             Err(Refusal::Busy | Refusal::Failed { .. }) => "failed",
@@ -72,6 +78,13 @@ impl PushReceiver for Receiver {
         metrics::counter!("airshed_pushes_total", "outcome" => outcome).increment(1);
         taken
     }
+}
+
+/// A line of bounded length, as senders repeat themselves.
+fn log_left_out(reasons: &[String]) {
+    const LONGEST: usize = 300;
+    let reasons: String = reasons.join("; ").chars().take(LONGEST).collect();
+    info!(reasons, "values of a push left out");
 }
 
 impl Receiver {

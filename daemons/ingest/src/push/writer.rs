@@ -96,9 +96,18 @@ async fn make_means(
             // The next attempt reads the store.
             warn!(reason = reason(&error), "means not made; retrying within a minute");
         }
+        let wait = match means.look_back(clock()).await {
+            Ok(Some(_)) => Duration::ZERO,
+            Ok(None) => TICK,
+            Err(error) => {
+                let reason = reason(&error);
+                warn!(reason, "means of an earlier day not made; retrying within a minute");
+                TICK
+            }
+        };
         tokio::select! {
             count = stored.recv_many(&mut batches, WAITING) => if count == 0 { return },
-            () = tokio::time::sleep(TICK) => {}
+            () = tokio::time::sleep(wait) => {}
         }
     }
 }

@@ -80,7 +80,7 @@ fn part(file: &File, headers: &HeaderMap) -> Answer {
     let part = match requested(headers, &file.tag, length) {
         Requested::Whole => None,
         Requested::Part(part) => Some(part),
-        Requested::Unsatisfiable => return unsatisfiable(length),
+        Requested::Unsatisfiable => return unsatisfiable(length, &file.tag),
     };
     let bytes = part.clone().unwrap_or(0..length);
     // Within the length, which is a usize.

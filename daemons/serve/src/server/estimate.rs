@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::StatusCode;
 use serde_json::json;
 use store::{Pages, View};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::Shared;
 use super::answer::{Answer, json as respond_json};
@@ -28,7 +28,7 @@ pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answe
     let _permit = shared.admission.interactive().await?;
     let view = store.snapshot().await?;
     let sample = sample(shared, &request, Arc::clone(&view)).await?;
-    let (mut rows, complete) = count(&mut request.pages_of(view)).await?;
+    let Counted { mut rows, is_all: complete, .. } = count(&mut request.pages_of(view)).await?;
     if !complete {
         rows = most.max(rows).min(request.limit.unwrap_or(u64::MAX));
     }
@@ -42,16 +42,26 @@ pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answe
     Ok(respond_json(StatusCode::OK, &body))
 }
 
-/// The number of rows that can be counted in a short time, and whether these are all.
-pub(super) async fn count(pages: &mut Pages) -> Result<(u64, bool), store::Error> {
-    let (begun, mut rows) = (Instant::now(), 0);
+/// What can be counted in a short time.
+#[derive(Default)]
+pub(super) struct Counted {
+    pub(super) rows: u64,
+    /// Those with a flag of implausibility.
+    pub(super) doubtful: u64,
+    /// Whether these are all.
+    pub(super) is_all: bool,
+}
+
+pub(super) async fn count(pages: &mut Pages) -> Result<Counted, store::Error> {
+    let (begun, mut counted) = (Instant::now(), Counted::default());
     while let Some(page) = pages.next().await.transpose()? {
-        rows += page.len() as u64;
+        counted.rows += page.len() as u64;
+        counted.doubtful += page.implausible() as u64;
         if begun.elapsed() > COUNTING && page.next.is_some() {
-            return Ok((rows, false));
+            return Ok(counted);
         }
     }
-    Ok((rows, true))
+    Ok(Counted { is_all: true, ..counted })
 }
 
 /// The sizes of a file with the first rows and of one without rows: the extrapolation is the same
@@ -87,6 +97,9 @@ async fn sample(
     while let Some(page) = pages.next().await.transpose()? {
         rows += page.len() as u64;
         encoder.page(&mut file, &page)?;
+    }
+    if let Ok(left_out) = timeout(COUNTING, pages.left_out()).await {
+        encoder.set_left_out(left_out?);
     }
     encoder.finish(&mut file)?;
     request.encoder(metadata)?.finish(&mut empty)?;

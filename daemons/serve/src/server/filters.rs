@@ -1,10 +1,12 @@
 //! The filters of requests other than files.
 
+use airshed_common::last_moment;
 use jiff::{SignedDuration, Timestamp};
 use store::Summary;
 
 use super::Shared;
 use super::problem::Problem;
+use crate::freshness;
 use crate::request::{BadRequest, Dates, Defaults, QueryRequest};
 
 /// Fields that only files have.
@@ -21,7 +23,8 @@ pub(super) struct Chosen {
     pub(super) silence_at: Timestamp,
 }
 
-/// Filters from a query string. The default `endDate` is the last reading; the default `startDate`
+/// Filters from a query string. The default `endDate` is the last reading that is not dated in the
+/// future; the default `startDate`
 /// is a fixed time before the end, or before the bulk of the readings.
 pub(super) async fn read(
     shared: &Shared,
@@ -31,7 +34,8 @@ pub(super) async fn read(
 ) -> Result<Chosen, Problem> {
     let now = || (shared.server.clock)();
     let newest = shared.freshness.newest(summary).await?.unwrap_or_else(now);
-    let last = summary.extent.map_or(newest, |(_, last)| last);
+    let extent = freshness::until(summary, last_moment(now()));
+    let last = extent.map_or(newest, |(_, last)| last);
     let dates = Dates { last, newest, span };
     let defaults = Defaults { dates: Some(dates), ..shared.server.defaults() };
     let request = defaults.form(query.unwrap_or_default().as_bytes())?;

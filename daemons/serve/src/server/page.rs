@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use airshed_common::last_moment;
 use aqi::{Colour, Index, Severity};
 use http::header::CACHE_CONTROL;
 use http::{Response, StatusCode};
@@ -17,6 +18,7 @@ use super::html::{escaped, grouped, html_page};
 use super::problem::Problem;
 use super::tally::MOST_NUMBERS;
 use super::{Server, Shared};
+use crate::freshness;
 
 /// The page built by `make web`; empty if it was not built.
 #[derive(RustEmbed)]
@@ -189,7 +191,7 @@ async fn fields(shared: &Shared) -> Result<String, Problem> {
     let now = (shared.server.clock)();
     let newest = shared.freshness.newest(&summary).await?;
     // Includes the last readings after the bulk, but not those of a clock that is far ahead.
-    let last = summary.extent.map(|(_, last)| last);
+    let last = freshness::until(&summary, last_moment(now)).map(|(_, last)| last);
     let hour = SignedDuration::from_hours(1);
     let latest = newest
         .zip(last)

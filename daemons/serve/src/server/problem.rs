@@ -48,6 +48,8 @@ pub(super) enum Problem {
     NoSuchNetwork(Network),
     /// The day of a file has not ended.
     NotEnded,
+    /// What `If-Match` names is not there, or not any more.
+    Changed,
     /// The path exists, but does not support the method.
     Method(&'static str),
     /// The job id is unknown or was forgotten.
@@ -195,6 +197,13 @@ impl Problem {
                 "not-ended",
                 "The day has not ended",
                 "Only days (UTC) that have ended have a file. /api/query has the latest readings."
+                    .to_owned(),
+            ),
+            Self::Changed => (
+                StatusCode::PRECONDITION_FAILED,
+                "changed",
+                "It is not what If-Match names",
+                "Request it without If-Match for its present state. A weak ETag (W/) never matches."
                     .to_owned(),
             ),
             Self::NoEvents => (

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use http::header::{CONTENT_RANGE, IF_RANGE, RANGE};
+use http::header::{CONTENT_RANGE, ETAG, IF_RANGE, RANGE};
 use http::{HeaderMap, Response, StatusCode};
 use http_range_header::{RangeUnsatisfiableError, parse_range_header};
 
@@ -44,9 +44,10 @@ pub(super) fn set_part(answer: &mut Answer, part: &Range<u64>, length: u64) {
 }
 
 /// The response to a range that is not in the file.
-pub(super) fn unsatisfiable(length: u64) -> Answer {
+pub(super) fn unsatisfiable(length: u64, tag: &str) -> Answer {
     let mut answer = Response::new(full(""));
     *answer.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
     set(&mut answer, CONTENT_RANGE, &format!("bytes */{length}"));
+    set(&mut answer, ETAG, tag);
     answer
 }

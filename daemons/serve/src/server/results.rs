@@ -27,7 +27,7 @@ use super::file::{RowCounts, describe_file};
 use super::frames::FRAME;
 use super::problem::Problem;
 use super::range::{Requested, requested, set_part, unsatisfiable};
-use super::whole::{is_satisfied, tagged, unchanged};
+use super::whole::{is_expected, is_satisfied, tagged, unchanged};
 use super::{JobBackend, Shared, html, query, sidecar};
 use crate::jobs::{Cancellation, Job, State};
 use crate::request::{BadRequest, QueryRequest, whole};
@@ -109,6 +109,14 @@ pub(super) async fn cancel(
     headers: &HeaderMap,
 ) -> Result<Answer, Problem> {
     let (job_backend, id) = named(shared, id)?;
+    let job = job_backend.jobs.get(id).await?.ok_or(Problem::UnknownJob)?;
+    let tag = match &job.state {
+        State::Done { sha256, .. } => Some(format!("\"{sha256}\"")),
+        _ => None,
+    };
+    if !is_expected(tag.as_deref(), headers) {
+        return Err(Problem::Changed);
+    }
     let job = match job_backend.jobs.cancel(id).await?.ok_or(Problem::UnknownJob)? {
         Cancellation::Done(job) => job,
         Cancellation::Shared => return Err(Problem::SharedJob),
@@ -161,7 +169,7 @@ async fn file(
     let part = match requested(headers, tag, bytes) {
         Requested::Whole => None,
         Requested::Part(part) => Some(part),
-        Requested::Unsatisfiable => return Ok(unsatisfiable(bytes)),
+        Requested::Unsatisfiable => return Ok(unsatisfiable(bytes, tag)),
     };
     let permit = shared.admission.download().await?;
     let range = part.clone().unwrap_or(0..bytes);

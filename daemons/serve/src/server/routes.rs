@@ -3,13 +3,14 @@
 use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
-use http::header::{CACHE_CONTROL, CONTENT_ENCODING, HOST, RANGE, X_CONTENT_TYPE_OPTIONS};
-use http::{Method, Request, Version};
+use http::header::{CACHE_CONTROL, CONTENT_ENCODING, ETAG, HOST, RANGE, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderMap, Method, Request, Version};
 use matchit::Router;
 use tracing::{Instrument, error_span, field};
 
 use super::answer::{Answer, RequestBody, full, respond, set};
 use super::problem::Problem;
+use super::whole::is_expected;
 use super::{
     Shared, area, dataset, days, estimate, events, health, latest, openapi, page, push, query,
     results, sensor, series, sidecar, site, summary,
@@ -217,6 +218,7 @@ async fn answer_within(
             Route::Security => site::security(shared),
         },
     };
+    let answered = answered.and_then(|answer| as_expected(answer, &method, &headers));
     let mut answer = answered.unwrap_or_else(|problem| problem.answer(&headers));
     if method == Method::HEAD {
         // hyper sends no body for HEAD; dropping it here stops producing it at once.
@@ -237,6 +239,17 @@ async fn answer_within(
     metrics::histogram!("airshed_http_request_seconds", "route" => route).record(took);
     tracing::debug!(status, took_us = took.as_micros() as u64, "answered");
     answer
+}
+
+/// The answer, unless it is not what the client expects to get: answers with a tag are read by GET and
+/// HEAD, and change nothing.
+fn as_expected(answer: Answer, method: &Method, headers: &HeaderMap) -> Result<Answer, Problem> {
+    let tag = answer.headers().get(ETAG).and_then(|tag| tag.to_str().ok());
+    let is_read = matches!(*method, Method::GET | Method::HEAD);
+    match tag.filter(|_| is_read).is_none_or(|tag| is_expected(Some(tag), headers)) {
+        true => Ok(answer),
+        false => Err(Problem::Changed),
+    }
 }
 
 /// A request from a connection of this server, whose headers nobody else has checked.

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use airshed_common::last_moment;
 use airshed_history::neighbours::KILOMETRES;
 use airshed_history::plausibility::{DAYS, Plausibility, RULE_VERSION};
 use http::StatusCode;
@@ -22,6 +23,7 @@ use super::answer::{Answer, json as respond_json, location, sensor_id};
 use super::html::html_page;
 use super::problem::Problem;
 use super::whole::in_background;
+use crate::freshness;
 use crate::request::{BadRequest, QueryRequest};
 
 /// Time limit for reading a sensor's past, and the number of months that are listed: its earlier
@@ -71,14 +73,15 @@ struct Past {
 
 impl Profile {
     async fn read(shared: &Shared, id: &str) -> Result<Self, Problem> {
-        let request = shared.server.restrict(asked(shared, id)?).await?;
+        let mut request = shared.server.restrict(asked(shared, id)?).await?;
+        request.query.until = last_moment((shared.server.clock)());
         let &[sensor] = request.query.sensors.as_slice() else {
             return Err(BadRequest::new("sensor", "expected the id of one sensor").into());
         };
         let _permit = shared.admission.heavy().await?;
         let summary = shared.server.store.summary().await?;
         let nothing = || Problem::NoData { others: Vec::new() };
-        let extent = summary.extent.ok_or_else(nothing)?;
+        let extent = freshness::until(&summary, request.query.until).ok_or_else(nothing)?;
         let view = shared.server.store.snapshot().await?;
         let mut past = Past::read(&view, &request.query, extent).await?;
         let last = past.last.take().ok_or_else(nothing)?;
@@ -164,7 +167,7 @@ impl Past {
                 break;
             }
             let mut query = all.clone();
-            (query.from, query.until) = (month.from(), month.until());
+            (query.from, query.until) = (month.from(), month.until().min(all.until));
             let mut pages = Pages::of_view(Arc::clone(view), query);
             while let Some(page) = pages.next().await.transpose()? {
                 for row in page.rows() {

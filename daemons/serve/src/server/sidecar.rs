@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::answer::{Answer, respond};
-use super::estimate::{COUNTING, count};
+use super::estimate::{COUNTING, Counted, count};
 use super::problem::Problem;
 use super::{Shared, results};
 use crate::request::QueryRequest;
@@ -29,22 +29,25 @@ pub(super) async fn of_query(shared: &Shared, query: Option<&str>) -> Result<Ans
     let view = request.view_of(shared.server.store.snapshot().await?);
     let state = request.state_of(view.as_ref()).await?;
     let mut pages = request.pages_in(view);
-    let (rows, is_all) = count(&mut pages).await?;
+    let Counted { rows, doubtful, is_all } = count(&mut pages).await?;
     let left_out = match is_all {
         true => timeout(COUNTING, pages.left_out()).await.ok().transpose()?.flatten(),
         false => None,
     };
     let metadata = shared.server.networks.metadata(&request).with_state(state);
-    let metadata = metadata.with_rows(Some(rows).filter(|_| is_all)).with_left_out(left_out);
+    let (rows, doubtful) = (is_all.then_some(rows), is_all.then_some(doubtful));
+    let metadata = metadata.with_rows(rows).with_doubtful(doubtful).with_left_out(left_out);
     Ok(described(&request, &metadata, &format!("query?{}", as_csv(query, &request))))
 }
 
 /// The description of a job's file.
 pub(super) async fn of_result(shared: &Shared, id: &str) -> Result<Answer, Problem> {
     let (request, job) = results::finished(shared, id).await?;
-    let (rows, left_out) = job.made.map(|made| (made.rows, made.left_out)).unzip();
+    let made = job.made.as_ref();
     let metadata = shared.server.networks.metadata(&request).with_state(job.made_from);
-    let metadata = metadata.with_rows(rows).with_left_out(left_out.flatten());
+    let metadata = metadata.with_rows(made.map(|made| made.rows));
+    let metadata = metadata.with_doubtful(made.map(|made| made.doubtful));
+    let metadata = metadata.with_left_out(made.and_then(|made| made.left_out));
     Ok(described(&request, &metadata, &format!("../{}", job.id)))
 }
 

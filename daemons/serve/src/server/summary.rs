@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use airshed_common::last_moment;
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -19,6 +20,7 @@ use super::filters::{self, Chosen};
 use super::problem::Problem;
 use super::tally;
 use super::whole::in_background;
+use crate::freshness;
 
 /// The default range of a selection.
 const SPAN: SignedDuration = SignedDuration::from_hours(24);
@@ -43,6 +45,7 @@ pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answe
 
 /// What is stored, and the data age.
 fn stored(shared: &Shared, summary: &Summary, newest: Option<Timestamp>) -> Value {
+    let extent = freshness::until(summary, last_moment((shared.server.clock)()));
     let age = newest.map(|newest| (shared.server.clock)().duration_since(newest));
     let countries: Vec<_> = summary
         .countries
@@ -54,7 +57,7 @@ fn stored(shared: &Shared, summary: &Summary, newest: Option<Timestamp>) -> Valu
         "readings": summary.readings(),
         "oldest": summary.extent.map(|(oldest, _)| oldest),
         "newest": newest,
-        "last": summary.extent.map(|(_, last)| last),
+        "last": extent.map(|(_, last)| last),
         "dataAgeSeconds": age.map(|age| age.as_secs().max(0)),
         "stale": age.is_none_or(|age| age > shared.server.limits.stale_after),
         "staleAfterSeconds": shared.server.limits.stale_after.as_secs(),

@@ -8,7 +8,8 @@ use airshed_common::reason;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, ETAG, IF_NONE_MATCH, VARY};
+use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, ETAG, HeaderName, IF_MATCH};
+use http::header::{IF_NONE_MATCH, VARY};
 use http::{HeaderMap, Response, StatusCode};
 use tokio::sync::{OnceCell, Semaphore};
 
@@ -115,30 +116,48 @@ impl Whole {
 
 /// Whether the client has the response with this tag.
 pub(super) fn is_known(tag: &str, asked: &HeaderMap) -> bool {
-    tags_in(asked).any(|known| known == opaque(tag))
+    tags_in(asked, &IF_NONE_MATCH).any(|known| known.opaque == opaque(tag))
 }
 
 /// Whether the client asks for nothing, now that there is a response with this tag: it has it, or asks
 /// for one only if there is none (`*`).
 pub(super) fn is_satisfied(tag: &str, asked: &HeaderMap) -> bool {
-    is_known(tag, asked) || is_star(asked)
+    is_known(tag, asked) || is_star(asked, &IF_NONE_MATCH)
 }
 
-fn is_star(asked: &HeaderMap) -> bool {
-    asked.get_all(IF_NONE_MATCH).iter().any(|tags| tags.as_bytes().trim_ascii() == b"*")
+/// Whether the response, which has this tag if it has one, is one that `If-Match` allows. A weak tag
+/// is none of them (RFC 9110, 13.1.1).
+pub(super) fn is_expected(tag: Option<&str>, asked: &HeaderMap) -> bool {
+    let is_strong = |tag: &&str| !tag.starts_with("W/");
+    let is_listed = |tag: &str| {
+        tags_in(asked, &IF_MATCH).any(|known| !known.is_weak && known.opaque == opaque(tag))
+    };
+    !asked.contains_key(IF_MATCH)
+        || tag.is_some() && is_star(asked, &IF_MATCH)
+        || tag.filter(is_strong).is_some_and(is_listed)
 }
 
-/// The opaque parts of the tags in `If-None-Match`: `"one", W/"two"`.
-fn tags_in(asked: &HeaderMap) -> impl Iterator<Item = &str> {
-    let tags = asked.get_all(IF_NONE_MATCH).iter().filter_map(|tags| tags.to_str().ok());
+fn is_star(asked: &HeaderMap, name: &HeaderName) -> bool {
+    asked.get_all(name).iter().any(|tags| tags.as_bytes().trim_ascii() == b"*")
+}
+
+struct Tag<'a> {
+    is_weak: bool,
+    opaque: &'a str,
+}
+
+/// The tags in a header: `"one", W/"two"`.
+fn tags_in<'a>(asked: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = Tag<'a>> {
+    let tags = asked.get_all(name).iter().filter_map(|tags| tags.to_str().ok());
     tags.flat_map(|tags| {
         let mut rest = tags;
         std::iter::from_fn(move || {
             rest = rest.trim_start_matches([' ', '\t', ',']);
-            let quoted = rest.strip_prefix("W/").unwrap_or(rest).strip_prefix('"')?;
-            let (tag, after) = quoted.split_once('"')?;
+            let weak = rest.strip_prefix("W/");
+            let quoted = weak.unwrap_or(rest).strip_prefix('"')?;
+            let (opaque, after) = quoted.split_once('"')?;
             rest = after;
-            Some(tag)
+            Some(Tag { is_weak: weak.is_some(), opaque })
         })
     })
 }

@@ -4,6 +4,7 @@ import { createContext } from "preact";
 import { useContext } from "preact/hooks";
 import { isTooSlow, Unreachable } from "../api";
 import { isDaqi, scale, type Step, stepOf } from "../index-scale";
+import { ZONE } from "../zone";
 import { de } from "./de";
 import { en, type Texts } from "./en";
 
@@ -16,7 +17,7 @@ export interface Words {
   number: (value: number, decimals?: number) => string;
   percent: (share: number) => string;
   bytes: (value: number) => string;
-  /** A moment in UTC, to the minute. */
+  /** A moment in the viewer's time zone, to the minute. */
   moment: (time: number | string) => string;
   /** Seconds as people say them. */
   span: (seconds: number) => string;
@@ -32,11 +33,10 @@ const ALL: Record<Language, Texts> = { en, de };
 export const words = (language: Language): Words => {
   const t = ALL[language];
   const names = new Intl.DisplayNames(language, { type: "region" });
-  const moments = new Intl.DateTimeFormat(language === "en" ? "en-GB" : "de", {
-    timeZone: "UTC",
-    dateStyle: "medium",
-    timeStyle: "short",
-  });
+  const tag = language === "en" ? "en-GB" : "de";
+  const moments = new Intl.DateTimeFormat(tag, { timeZone: ZONE, dateStyle: "medium", timeStyle: "short" });
+  const zones = new Intl.DateTimeFormat(tag, { timeZone: ZONE, timeZoneName: "short" });
+  const zoneAt = (moment: Date) => zones.formatToParts(moment).find(({ type }) => type === "timeZoneName")?.value ?? ZONE;
   const number = (value: number, decimals = 0) =>
     new Intl.NumberFormat(language, { maximumFractionDigits: decimals }).format(value);
   const band = (of: number | Step) => {
@@ -65,7 +65,7 @@ export const words = (language: Language): Words => {
       }
       return `${number(size, unit === 0 || size >= 100 ? 0 : 1)} ${units[unit]}`;
     },
-    moment: (time) => `${moments.format(new Date(time))} UTC`,
+    moment: (time) => `${moments.format(new Date(time))} ${zoneAt(new Date(time))}`,
     span: (seconds) => {
       const s = Math.max(0, Math.round(seconds));
       if (s < 120) return t.seconds(s);

@@ -1,9 +1,11 @@
 // The form: the filters, the file options, the estimate, and the download.
 
+import { useEffect, useState } from "preact/hooks";
 import type { Summary } from "../api";
 import type { Palette } from "../index-scale";
 import { EMPTY, filters, request, type Selection } from "../selection";
 import { useWords } from "../texts";
+import { ZONE } from "../zone";
 import { Actions } from "./ask/actions";
 import { AreaFields } from "./ask/area";
 import { DateFields } from "./ask/dates";
@@ -36,9 +38,13 @@ export const AskView = ({ selection, ...props }: Props) => {
 const Form = (props: Props & { selection: Selection }) => {
   const { summary, selection, reachable, palette, viewAsBox, onSelection, onDraw, onJob } = props;
   const { t } = useWords();
-  const query = request(selection).toString();
+  const [isInUtc, setInUtc] = useState(false);
+  const query = request(selection, isInUtc ? "UTC" : ZONE).toString();
   const { estimated, setRefusal } = useEstimate(query, reachable);
   const { busy, message, setMessage, start } = useDownload(query, estimated.size, { onJob, onRefusal: setRefusal });
+  useEffect(() => {
+    if (estimated.refusal?.field === "tz") setInUtc(true);
+  }, [estimated.refusal]);
   const usable = estimated.refusal === null;
   const readings = filters(selection).toString();
   const draft: Draft = {
@@ -65,7 +71,7 @@ const Form = (props: Props & { selection: Selection }) => {
         onFailure={(text) => setMessage({ text, bad: true })}
       />
       <FilterFields draft={draft} />
-      <FileFields draft={draft} />
+      <FileFields draft={draft} isInUtc={isInUtc} />
 
       <EstimateLine estimated={estimated} />
       <Actions query={query} busy={busy} onReset={() => onSelection(EMPTY)} />

@@ -5,6 +5,7 @@ import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { BANDS, byNumber, type Palette, scale } from "../index-scale";
 import { useWords } from "../texts";
+import { localMinute, ZONE } from "../zone";
 
 export interface Line {
   label: string;
@@ -45,8 +46,7 @@ export const Chart = ({ label, unit, times, lines, dark, palette, banded }: Prop
       {
         width: Math.max(200, element.clientWidth),
         height: HEIGHT,
-        tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
-
+        tzDate: (seconds) => new Date(seconds * 1000),
         legend: { live: true },
         cursor: { drag: { x: false, y: false } },
         scales: {
@@ -60,7 +60,7 @@ export const Chart = ({ label, unit, times, lines, dark, palette, banded }: Prop
           { ...axis, size: (_self, labels) => 18 + 7.5 * Math.max(2, ...(labels ?? []).map((label) => label.length)), ...(banded && byNumber && { splits: (self: uPlot) => indexSplits(self.scales.y!.max ?? 0) }), values: (_self, splits) => splits.map((value) => number(value, 1)) },
         ],
         series: [
-          { label: "UTC", value: (_self, seconds) => (seconds === null ? "–" : new Date(seconds * 1000).toISOString().slice(0, 16).replace("T", " ")) },
+          { label: ZONE, value: (_self, seconds) => (seconds === null ? "–" : localMinute(seconds * 1000).replace("T", " ")) },
           ...lines.map((line): uPlot.Series => ({
             label: line.label,
             stroke: line.colour[dark ? 1 : 0],
@@ -93,11 +93,11 @@ export const Chart = ({ label, unit, times, lines, dark, palette, banded }: Prop
 
 /** The day at midnight, otherwise the time. */
 const axisTimes = (language: string) => {
-  const days = new Intl.DateTimeFormat(language, { timeZone: "UTC", day: "numeric", month: "short" });
+  const days = new Intl.DateTimeFormat(language, { timeZone: ZONE, day: "numeric", month: "short" });
   return (_self: uPlot, splits: number[]) =>
     splits.map((seconds) => {
-      const moment = new Date(seconds * 1000);
-      return seconds % 86_400 === 0 ? days.format(moment) : moment.toISOString().slice(11, 16);
+      const time = localMinute(seconds * 1000).slice(11);
+      return time === "00:00" ? days.format(new Date(seconds * 1000)) : time;
     });
 };
 

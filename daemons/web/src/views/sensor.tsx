@@ -9,6 +9,7 @@ import { reasonOf, useWords } from "../texts";
 import { Chart, typicalGap } from "./chart";
 import { Finder } from "./finder";
 import type { SensorId } from "../sensor-id";
+import { localMinute, ZONE } from "../zone";
 
 export interface SensorProps {
   sensor: SensorId | null;
@@ -160,7 +161,7 @@ const Found = ({ series: s, moment: past, stale, palette, dark }: FoundProps) =>
           <table>
             <thead>
               <tr>
-                <th scope="col">{t.time}</th>
+                <th scope="col">{t.time(ZONE)}</th>
                 <th scope="col">PM10</th>
                 <th scope="col">PM2.5</th>
                 <th scope="col">{t.index}</th>
@@ -170,7 +171,7 @@ const Found = ({ series: s, moment: past, stale, palette, dark }: FoundProps) =>
               {s.timestamp
                 .map((time, n) => (
                   <tr key={time}>
-                    <td>{new Date(time * 1000).toISOString().slice(0, 16).replace("T", " ")}</td>
+                    <td>{localMinute(time * 1000).replace("T", " ")}</td>
                     <td>{value(s.P1[n])}</td>
                     <td>{value(s.P2[n])}</td>
                     <td>{s.AQI[n] ?? "–"}</td>

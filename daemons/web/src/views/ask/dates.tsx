@@ -2,6 +2,7 @@
 
 import type { Preset } from "../../selection";
 import { useWords } from "../../texts";
+import { toLocal, toUtc, ZONE } from "../../zone";
 import { type Draft, Field } from "./field";
 
 export const DateFields = ({ draft }: { draft: Draft }) => {
@@ -9,7 +10,7 @@ export const DateFields = ({ draft }: { draft: Draft }) => {
   const { selection, put } = draft;
   return (
     <fieldset>
-      <legend>{t.when}</legend>
+      <legend>{t.when(ZONE)}</legend>
       <div class="presets">
         {(Object.keys(t.presets) as Preset[]).map((preset) => (
           <label key={preset} class="choice">
@@ -23,16 +24,16 @@ export const DateFields = ({ draft }: { draft: Draft }) => {
           <input
             type="datetime-local"
             name="startDate"
-            value={selection.start}
-            onInput={(event) => put({ preset: "custom", start: event.currentTarget.value })}
+            value={toLocal(selection.start)}
+            onInput={(event) => put({ preset: "custom", start: toUtc(event.currentTarget.value) })}
           />
         </Field>
         <Field draft={draft} name="endDate" label={t.end}>
           <input
             type="datetime-local"
             name="endDate"
-            value={selection.end}
-            onInput={(event) => put({ preset: "custom", end: event.currentTarget.value })}
+            value={toLocal(selection.end)}
+            onInput={(event) => put({ preset: "custom", end: toUtc(event.currentTarget.value) })}
           />
         </Field>
       </div>

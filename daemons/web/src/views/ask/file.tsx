@@ -3,9 +3,16 @@
 import { ALL_COLUMNS, COLUMNS, USUAL_COLUMNS } from "../../columns";
 import { FORMATS, isAll, toggled } from "../../selection";
 import { useWords } from "../../texts";
+import { ZONE } from "../../zone";
 import type { Draft } from "./field";
 
-export const FileFields = ({ draft: { selection, put } }: { draft: Draft }) => {
+interface Props {
+  draft: Draft;
+  /** The server refused the viewer's time zone. */
+  isInUtc: boolean;
+}
+
+export const FileFields = ({ draft: { selection, put }, isInUtc }: Props) => {
   const { t } = useWords();
   return (
     <fieldset>
@@ -20,6 +27,9 @@ export const FileFields = ({ draft: { selection, put } }: { draft: Draft }) => {
           ))}
         </select>
       </label>
+      {selection.format === "spreadsheet" && (
+        <p class="note">{isInUtc ? t.timesInUtc(ZONE) : t.timesIn(ZONE)}</p>
+      )}
       <label class="choice">
         <input
           type="checkbox"
