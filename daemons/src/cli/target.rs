@@ -7,7 +7,7 @@ use airshed::control::{self, Client, ClientError};
 use airshed::networks::Networks;
 use airshed::{BATCH, Destination, Flagging, put_means, put_means_of_some, reason};
 use async_trait::async_trait;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use store::{Error, ErrorKind, Reading, Store};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -107,7 +107,7 @@ impl Target {
     /// How long the process that has the store open keeps readings; `None`: for ever, or this one
     /// has it.
     #[cfg(feature = "backfill")]
-    pub(super) async fn kept_elsewhere(&self) -> Result<Option<SignedDuration>, Failure> {
+    pub(super) async fn kept_elsewhere(&self) -> Result<Option<jiff::SignedDuration>, Failure> {
         match &mut *self.0.way.lock().await {
             Way::Held(client) => Ok(client.keep().await?),
             _ => Ok(None),
