@@ -41,6 +41,18 @@ pub trait View: Send + Sync + 'static {
         Ok(None)
     }
 
+    /// When readings of the UTC days from that of one timestamp to that of another, both inclusive, were
+    /// last put, to the second. `None` if none were, or the store does not know it. While the
+    /// [version](Self::version) is unchanged, so is this.
+    async fn stored_at(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<Timestamp>, Error> {
+        let _ = (from, until);
+        Ok(None)
+    }
+
     /// The networks with readings, in order. It may include networks whose readings are all
     /// deleted, but never omits one. A server requests them with every response, so a store must
     /// know them without reading its data.

@@ -359,6 +359,15 @@ impl<V: View + ?Sized> View for LocalDays<V> {
         self.inner.networks().await
     }
 
+    async fn stored_at(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<Timestamp>, Error> {
+        let from = from.saturating_sub(LONGEST).unwrap_or(Timestamp::MIN);
+        self.inner.stored_at(from, until).await
+    }
+
     async fn version(&self, from: Timestamp, until: Timestamp) -> Result<Option<String>, Error> {
         let from = from.saturating_sub(LONGEST).unwrap_or(Timestamp::MIN);
         let Some(version) = self.inner.version(from, until).await? else { return Ok(None) };

@@ -5,8 +5,8 @@
 //! lines, JSON as an object around the array. NDJSON has no place. A CSV is described by a separate
 //! document ([`Metadata::csvw`]).
 //!
-//! The facts follow from the query, never from the clock, so that equal queries of equal readings
-//! are equal files. Counts of rows are only known at the end.
+//! The facts follow from the query and the readings that are stored, never from the time of the query,
+//! so that equal queries of the same readings are equal files. Counts of rows are only known at the end.
 //!
 //! [`Encoder::with_metadata`]: crate::Encoder::with_metadata
 
@@ -52,6 +52,7 @@ pub struct Metadata {
     zone: Option<TimeZone>,
     request: Vec<(String, String)>,
     state: Option<String>,
+    stored: Option<Timestamp>,
     pub(crate) rows: Option<u64>,
     doubtful: Option<u64>,
     left_out: Option<u64>,
@@ -77,6 +78,7 @@ impl Metadata {
             zone: None,
             request: Vec::new(),
             state: None,
+            stored: None,
             rows: None,
             doubtful: None,
             left_out: None,
@@ -136,6 +138,13 @@ impl Metadata {
         Self { state, ..self }
     }
 
+    /// When readings of the days were last [stored](crate::View::stored_at), if it is known: fetched from
+    /// their source, pushed or imported.
+    #[must_use]
+    pub fn with_stored(self, stored: Option<Timestamp>) -> Self {
+        Self { stored, ..self }
+    }
+
     /// The number of rows, if it is known.
     #[must_use]
     pub fn with_rows(self, rows: Option<u64>) -> Self {
@@ -182,7 +191,8 @@ impl Metadata {
     /// - `flags`: the meaning of each; `leftOut`: the flags whose readings are not in the file;
     /// - `times`: the zone of the timestamps, if it is not UTC;
     /// - `from`, `until`: the time range of the query, UTC, inclusive, if it has one; `query`: the
-    ///   fields of the request; `state`, `rows`, `doubtfulRows` and `leftOutRows`, if known.
+    ///   fields of the request; `stored`: when readings of these days were last fetched and stored;
+    ///   `state`, `rows`, `doubtfulRows` and `leftOutRows`, if known.
     pub fn to_json(&self) -> String {
         Value::Object(self.to_object()).to_string()
     }
@@ -238,6 +248,7 @@ impl Metadata {
             let fields = self.request.iter().cloned();
             set("query", Value::Object(fields.map(|(name, value)| (name, value.into())).collect()));
         }
+        self.stored.iter().for_each(|stored| set("stored", stored.to_string().into()));
         self.state.iter().for_each(|state| set("state", state.as_str().into()));
         self.rows.iter().for_each(|rows| set("rows", (*rows).into()));
         self.doubtful.iter().for_each(|rows| set("doubtfulRows", (*rows).into()));
@@ -275,6 +286,7 @@ impl Metadata {
         lines.extend(self.zone_name().map(|zone| format!("Times: those of {zone}")));
         lines.extend(from.map(|from| format!("From: {from}")));
         lines.extend(until.map(|until| format!("Until: {until}")));
+        lines.extend(self.stored.map(|stored| format!("Fetched and stored: {stored}")));
         if !self.request.is_empty() {
             let fields = self.request.iter().map(|(name, value)| format!("{name}={value}"));
             lines.push(format!("Query: {}", fields.collect::<Vec<_>>().join("&")));

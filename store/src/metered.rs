@@ -77,6 +77,14 @@ impl<S: View + ?Sized> View for Metered<S> {
         self.inner.networks().await
     }
 
+    async fn stored_at(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<Timestamp>, Error> {
+        self.inner.stored_at(from, until).await
+    }
+
     async fn readings_in_days(
         &self,
         from: Timestamp,

@@ -64,6 +64,14 @@ impl<S: Store + ?Sized> View for Notifying<S> {
         self.inner.networks().await
     }
 
+    async fn stored_at(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<Timestamp>, Error> {
+        self.inner.stored_at(from, until).await
+    }
+
     async fn readings_in_days(
         &self,
         from: Timestamp,

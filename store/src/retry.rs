@@ -125,6 +125,14 @@ impl<S: View + ?Sized> View for Retry<S> {
         self.until_done(|| self.inner.networks()).await
     }
 
+    async fn stored_at(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<Timestamp>, Error> {
+        self.until_done(|| self.inner.stored_at(from, until)).await
+    }
+
     async fn readings_in_days(
         &self,
         from: Timestamp,

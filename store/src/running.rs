@@ -315,6 +315,15 @@ impl<V: View + ?Sized> View for RunningMeans<V> {
         self.inner.networks().await
     }
 
+    async fn stored_at(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<Timestamp>, Error> {
+        let from = from.saturating_sub(self.mean.reach()).unwrap_or(Timestamp::MIN);
+        self.inner.stored_at(from, until).await
+    }
+
     async fn version(&self, from: Timestamp, until: Timestamp) -> Result<Option<String>, Error> {
         let from = from.saturating_sub(self.mean.reach()).unwrap_or(Timestamp::MIN);
         self.inner.version(from, until).await

@@ -8,6 +8,7 @@ mod left_out;
 mod local_days;
 mod model;
 mod running;
+mod stored;
 mod tally;
 
 use std::sync::Arc;

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -10,8 +11,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use reqwest::header::{ETAG, HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH};
 use reqwest::header::{LAST_MODIFIED, RETRY_AFTER};
+use reqwest::redirect::Policy;
 use reqwest::{Client, StatusCode, Url};
 use store::Window;
+use tokio::io::AsyncReadExt;
 
 /// The feed's location: `http(s)://…` or `file:PATH`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -179,15 +182,51 @@ pub enum Fetched {
     Unchanged,
 }
 
+/// How servers are asked.
+#[derive(Debug, Clone, Default)]
+pub struct ClientOptions {
+    /// The contact in the `User-Agent`, which the operator requires.
+    pub contact: Option<String>,
+    /// Hosts to which a server may redirect, besides itself.
+    pub redirect_hosts: Vec<String>,
+}
+
+/// The longest chain of redirects that is followed.
+const REDIRECTS: usize = 5;
+
+/// Follows redirects to the same host, never from HTTPS to HTTP, and to hosts that are allowed: a feed is
+/// not to make this machine ask others, such as those of its own network.
+fn redirects(allowed: Vec<String>) -> Policy {
+    Policy::custom(move |attempt| {
+        let Some(before) = attempt.previous().last() else { return attempt.stop() };
+        let url = attempt.url();
+        let host = url.host_str().unwrap_or_default();
+        let is_known = Some(host) == before.host_str()
+            || allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(host));
+        let is_weaker = before.scheme() == "https" && url.scheme() != "https";
+        let problem = if !is_known {
+            format!("redirected to {host}; --redirect-hosts {host} allows that")
+        } else if is_weaker {
+            "redirected from HTTPS to HTTP".to_owned()
+        } else if attempt.previous().len() > REDIRECTS {
+            "redirected too often".to_owned()
+        } else {
+            return attempt.follow();
+        };
+        attempt.error(problem)
+    })
+}
+
 /// A client that identifies itself and, as the operator requires, a contact.
-pub(crate) fn client(contact: Option<&str>) -> Result<Client, reqwest::Error> {
+pub(crate) fn client(options: &ClientOptions) -> Result<Client, reqwest::Error> {
     let version = env!("CARGO_PKG_VERSION");
-    let agent = match contact {
+    let agent = match &options.contact {
         Some(contact) => format!("airshed/{version} ({contact})"),
         None => format!("airshed/{version}"),
     };
     Client::builder()
         .user_agent(agent)
+        .redirect(redirects(options.redirect_hosts.clone()))
         .connect_timeout(Duration::from_secs(10))
         .read_timeout(Duration::from_secs(30))
         .timeout(Duration::from_secs(300))
@@ -196,8 +235,8 @@ pub(crate) fn client(contact: Option<&str>) -> Result<Client, reqwest::Error> {
 
 impl Fetcher {
     /// A fetcher that identifies itself and, as the operator requires, a contact.
-    pub fn new(source: Source, contact: Option<&str>) -> Result<Self, reqwest::Error> {
-        let client = client(contact)?;
+    pub fn new(source: Source, options: &ClientOptions) -> Result<Self, reqwest::Error> {
+        let client = client(options)?;
         Ok(Self { source, client, validators: HeaderMap::new() })
     }
 
@@ -230,7 +269,8 @@ impl Fetcher {
 impl Fetch for Fetcher {
     async fn fetch(&self) -> Result<Fetched, FetchError> {
         match &self.source {
-            Source::File(path) => match tokio::fs::read(path).await {
+            Source::File(path) => match read(path).await {
+                Ok(bytes) if bytes.len() > MAX_FEED_BYTES => Err(FetchError::TooLarge),
                 Ok(bytes) => Ok(Fetched::Feed(bytes.into(), HeaderMap::new())),
                 Err(cause) => Err(FetchError::File { path: path.clone(), cause }),
             },
@@ -245,6 +285,14 @@ impl Fetch for Fetcher {
     fn source(&self) -> &Source {
         &self.source
     }
+}
+
+/// Reads a file, at most a byte more than the largest feed: it may be a device.
+async fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let file = tokio::fs::File::open(path).await?;
+    file.take(MAX_FEED_BYTES as u64 + 1).read_to_end(&mut bytes).await?;
+    Ok(bytes)
 }
 
 fn validators_of(answer: &HeaderMap) -> HeaderMap {

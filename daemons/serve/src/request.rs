@@ -312,6 +312,13 @@ impl QueryRequest {
         Ok(Some(format!("{version}-{}", &digest[..16])))
     }
 
+    /// When readings of the days that the response is made of were last stored, by the view of this
+    /// request.
+    pub async fn stored_at(&self, view: &dyn View) -> Result<Option<Timestamp>, store::Error> {
+        let wanted = self.wanted();
+        view.stored_at(wanted.from, wanted.until).await
+    }
+
     /// The view to query: the given one, or means over its hours, with scaled concentrations.
     pub fn view_of(&self, view: Arc<dyn View>) -> Arc<dyn View> {
         let stored = Arc::clone(&view);
@@ -340,7 +347,7 @@ impl QueryRequest {
     }
 
     /// The pages from a view returned by [`view_of`](Self::view_of).
-    pub(crate) fn pages_in(&self, view: Arc<dyn View>) -> Pages {
+    pub fn pages_in(&self, view: Arc<dyn View>) -> Pages {
         Pages::of_view(view, self.wanted()).up_to(self.limit.unwrap_or(u64::MAX))
     }
 

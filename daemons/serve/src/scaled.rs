@@ -169,6 +169,14 @@ impl View for Scaled {
         self.rows.networks().await
     }
 
+    async fn stored_at(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<Timestamp>, Error> {
+        self.rows.stored_at(scaling::first_day(end_of_day(from)), until).await
+    }
+
     async fn version(&self, from: Timestamp, until: Timestamp) -> Result<Option<String>, Error> {
         self.rows.version(scaling::first_day(end_of_day(from)), until).await
     }

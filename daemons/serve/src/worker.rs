@@ -15,7 +15,7 @@ use futures::FutureExt;
 use object_store::buffered::BufWriter;
 use queue::{Delivery, Queues};
 use sha2::{Digest, Sha256};
-use store::{Store, View};
+use store::{Encoder, Store, View};
 use tokio::io::AsyncWriteExt;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -286,6 +286,7 @@ impl Worker {
         *job = self.jobs.update(job, running()).await?;
         let Prepared { request, view, state } = self.prepare(request).await?;
         let readings = request.view_of(Arc::clone(&view));
+        let stored = request.stored_at(readings.as_ref()).await?;
         let earlier = match job.again {
             Some(id) => self.jobs.get(id).await?,
             None => None,
@@ -300,7 +301,10 @@ impl Worker {
 
         let mut writer = self.jobs.result_writer(job);
         let progress = Progress::default();
-        let writing = self.write_result(&mut writer, &request, view, &progress, &mut fingerprints);
+        let metadata = self.networks.metadata(&request).with_stored(stored);
+        let encoder = request.encoder(metadata)?;
+        let writing =
+            self.write_result(&mut writer, encoder, (&request, view), &progress, &mut fingerprints);
         let written = self.write_alive(writing, &request, job, delivery, stop, &progress).await;
         let ended = match written {
             Ok(state) => {
@@ -344,6 +348,9 @@ impl Worker {
         readings: &dyn View,
     ) -> Result<Job, JobError> {
         let mut made = Made::of(&state, self.jobs.now(), request, &self.networks);
+        if let Some(made) = &mut made {
+            made.stored = request.stored_at(readings).await?;
+        }
         if let (Some(earlier), Some(made)) = (earlier, &mut made) {
             made.compared = Comparison::with(earlier, made, &job.parts, readings).await?;
         }
@@ -395,12 +402,11 @@ impl Worker {
     async fn write_result(
         &self,
         writer: &mut BufWriter,
-        request: &QueryRequest,
-        view: Arc<dyn View>,
+        mut encoder: Encoder,
+        (request, view): (&QueryRequest, Arc<dyn View>),
         progress: &Progress,
         fingerprints: &mut Fingerprints,
     ) -> Result<State, JobError> {
-        let mut encoder = request.encoder(self.networks.metadata(request))?;
         let mut file = ResultFile { writer, hash: Sha256::new(), bytes: 0 };
         let (mut text, mut doubtful) = (Vec::new(), 0);
         let mut pages = request.pages_of(view);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use airshed::backfill::{self, Archive, Backfilled, Files, PUBLIC, Progress, Step};
 use airshed::retention::first_day;
-use airshed::source::Source;
+use airshed::source::{ClientOptions, Source};
 use airshed::{Clock, control, reason};
 use clap::Args;
 use indicatif::{HumanCount, HumanDuration, ProgressBar};
@@ -17,7 +17,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan};
 use store::{Network, Store, Window};
 use tokio_util::sync::CancellationToken;
 
-use super::feed_flags::{FeedFlags, check_contact};
+use super::feed_flags::{FeedFlags, check_contact, host};
 use super::files::{self, interrupted};
 use super::logging::Logging;
 use super::output::say;
@@ -69,6 +69,9 @@ pub(super) struct Backfill {
     /// Contact e-mail or URL for the User-Agent header; Sensor.Community requires one.
     #[arg(long, env = "AIRSHED_CONTACT")]
     contact: Option<String>,
+    /// Hosts to which the archive's server may redirect, besides itself.
+    #[arg(long, env = "AIRSHED_REDIRECT_HOSTS", value_name = "HOSTS", value_delimiter = ',', value_parser = host)]
+    redirect_hosts: Vec<String>,
     /// Maximum number of requests per second, one at a time.
     #[arg(long, value_name = "NUMBER", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rate: u32,
@@ -172,7 +175,10 @@ impl Backfill {
             network: self.network,
             record: record_of(&self.store),
             again: true,
-            contact: self.contact.clone(),
+            client: ClientOptions {
+                contact: self.contact.clone(),
+                redirect_hosts: self.redirect_hosts.clone(),
+            },
             pause: Duration::from_secs(1) / self.rate,
             copies: self.copies.clone(),
         })
@@ -356,7 +362,7 @@ impl CatchUpFlags {
             network: Network::SENSOR_COMMUNITY,
             record: record_of(flags),
             again: false,
-            contact: contact.map(str::to_owned),
+            client: feed.client(),
             pause: Duration::from_secs(1) / 4,
             copies: None,
         };

@@ -14,7 +14,7 @@ use airshed::networks::{Networks, Terms};
 use airshed::push::{Receiver, Writer};
 use airshed::schedule::{Schedule, Spread};
 use airshed::server::{self, JobBackend};
-use airshed::source::Source;
+use airshed::source::{ClientOptions, Source};
 use airshed::sweeper::{self, Sweeper};
 use airshed::{Clock, Destination, reason};
 use airshed::{watch, worker};
@@ -194,8 +194,15 @@ impl Demo {
         tasks.add_control(&store, &parts.store, &parts.networks, "demo", Policy::default());
         let status = parts.status.clone().unwrap_or_default();
         let live: Source = format!("{origin}{FEED_PATH}").parse()?;
-        let mut live =
-            collector(live, None, None, Box::new(Arc::clone(&parts.store)), clock.clone(), status)?;
+        let asking = ClientOptions::default();
+        let mut live = collector(
+            live,
+            None,
+            &asking,
+            Box::new(Arc::clone(&parts.store)),
+            clock.clone(),
+            status,
+        )?;
         live.network = store::Network::SIMULATED;
         let now = clock().as_second();
         let past = (1..=i64::from(self.history)).map(|hour| now - hour * 3600).collect();
@@ -214,7 +221,7 @@ async fn collect_past(parts: Parts, origin: String, past: Vec<i64>, stop: Cancel
         };
         let status = Arc::new(FeedStatus::default());
         let (store, clock) = (Box::new(Arc::clone(&parts.store)), parts.clock.clone());
-        match collector(source, None, None, store, clock, status) {
+        match collector(source, None, &ClientOptions::default(), store, clock, status) {
             Ok(mut collector) => {
                 collector.network = store::Network::SIMULATED;
                 collector.collect_patiently(None, &stop).await;

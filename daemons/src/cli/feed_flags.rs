@@ -13,7 +13,7 @@ use airshed::means::{LEAST_DAYS, LiveMeans, Settled};
 use airshed::networks::Networks;
 use airshed::retention;
 use airshed::schedule::{Schedule, Spread};
-use airshed::source::{BadSource, Fetcher, Source};
+use airshed::source::{BadSource, ClientOptions, Fetcher, Source};
 use clap::Args;
 use jiff::SignedDuration;
 use store::{Network, Store, Window};
@@ -60,6 +60,9 @@ pub(super) struct FeedFlags {
     /// Contact e-mail or URL for the User-Agent header; Sensor.Community requires one.
     #[arg(long, env = "AIRSHED_CONTACT")]
     contact: Option<String>,
+    /// Hosts to which a feed's server may redirect, besides itself.
+    #[arg(long, env = "AIRSHED_REDIRECT_HOSTS", value_name = "HOSTS", value_delimiter = ',', value_parser = host)]
+    redirect_hosts: Vec<String>,
     /// Retention period of readings in days, applied when the feed has been fetched. Their age counts
     /// from its newest readings, so that a wrong clock deletes nothing; see also `airshed retention`.
     /// DynamoDB deletes expired readings itself, a few days later; 0: for ever
@@ -197,11 +200,11 @@ impl FeedFlags {
     ) -> Result<Vec<Collecting>, Failure> {
         let statuses = std::iter::once(status).chain(std::iter::repeat_with(Arc::default));
         let collectors = self.feeds.iter().zip(statuses).map(|(feed, status)| {
-            let (source, contact) = (feed.source.clone(), self.contact());
+            let (source, client) = (feed.source.clone(), self.client());
             let window = self.window_of(feed)?;
             let clock = clock.clone();
             let mut collector =
-                collector(source, Some(window), contact, destination(), clock, status)?;
+                collector(source, Some(window), &client, destination(), clock, status)?;
             collector.network = self.feed_network;
             collector.flagging = self.flagging();
             collector.retention =
@@ -215,6 +218,14 @@ impl FeedFlags {
             Ok(Collecting { collector, schedule, spread: Spread::up_to(longest) })
         });
         collectors.collect()
+    }
+
+    /// How servers are asked.
+    pub(super) fn client(&self) -> ClientOptions {
+        ClientOptions {
+            contact: self.contact().map(str::to_owned),
+            redirect_hosts: self.redirect_hosts.clone(),
+        }
     }
 
     pub(super) fn contact(&self) -> Option<&str> {
@@ -262,6 +273,14 @@ fn usual_schedule(window: Window) -> &'static str {
     }
 }
 
+/// A host's name or address.
+pub(super) fn host(text: &str) -> Result<String, &'static str> {
+    let known = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-[]:".contains(&byte));
+    let has_port = text.contains(':') && !text.starts_with('[');
+    let expected = "expected the name of a host without scheme and port, such as example.org";
+    (known && !has_port && !text.is_empty()).then(|| text.to_owned()).ok_or(expected)
+}
+
 /// Whether a source can be fetched with a contact.
 pub(super) fn check_contact(
     source: &Source,
@@ -300,13 +319,13 @@ fn window_of(feed: &Source, given: Option<Window>) -> Result<Window, Failure> {
 pub(super) fn collector(
     feed: Source,
     window: Option<Window>,
-    contact: Option<&str>,
+    client: &ClientOptions,
     destination: Box<dyn Destination>,
     clock: Clock,
     status: Arc<FeedStatus>,
 ) -> Result<Collector, Failure> {
     let window = window_of(&feed, window)?;
-    let fetcher = Box::new(Fetcher::new(feed, contact)?);
+    let fetcher = Box::new(Fetcher::new(feed, client)?);
     let backoff = Backoff::default();
     let (network, means, retention) = (Network::default(), None, None);
     let flagging = Flagging::default();

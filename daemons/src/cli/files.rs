@@ -313,9 +313,11 @@ impl Export {
                     let networks = self.networks.networks();
                     let present = store.networks().await?;
                     let ask = ask.at_home_in(&present);
-                    let metadata = networks.metadata_of_copy(&ask, &present);
+                    let view = ask.view_of(store.snapshot().await?);
+                    let stored = ask.stored_at(view.as_ref()).await?;
+                    let metadata = networks.metadata_of_copy(&ask, &present).with_stored(stored);
                     let progress = |rows| bar.set_position(rows);
-                    let pages = ask.pages_of(store.snapshot().await?);
+                    let pages = ask.pages_in(view);
                     let encoder = ask.encoder(metadata.clone())?;
                     let done = match transfer::export(pages, encoder, &mut output, progress).await {
                         Err(ExportError::Write(error)) => return Err(output.failure(error)),

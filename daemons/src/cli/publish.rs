@@ -168,8 +168,11 @@ impl<'a> Readings<'a> {
                     let present = store.networks().await?;
                     let request = control::export_request(&fields);
                     let request = request.map_err(|bad| bad.to_string())?.at_home_in(&present);
+                    let view = request.view_of(store.snapshot().await?);
+                    let stored = request.stored_at(view.as_ref()).await?;
                     let metadata = networks.networks().metadata_of_copy(&request, &present);
-                    let pages = request.pages_of(store.snapshot().await?);
+                    let metadata = metadata.with_stored(stored);
+                    let pages = request.pages_in(view);
                     let encoder = request.encoder(metadata)?;
                     let rows = transfer::export(pages, encoder, &mut file, |_| {}).await?.rows;
                     return Ok((rows, file));

@@ -9,7 +9,7 @@ use std::time::Duration;
 use airshed::control::{self, Client, Socket};
 use airshed::reason;
 use clap::Args;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use store::{CacheOptions, Cached, ErrorKind, Metered, SensorType, Store};
 
 use super::Failure;
@@ -198,6 +198,7 @@ impl StoreFlags {
         let bytes = u64::from(self.cache_mib) << 20;
         let mut options = store::OpenOptions::default();
         options.file.cache_bytes = bytes;
+        options.file.clock = Some(Timestamp::now);
         options.file.create = access == Access::Make;
         options.file.write = access != Access::Read;
         #[cfg(feature = "aws")]

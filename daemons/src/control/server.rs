@@ -214,7 +214,8 @@ async fn export(parts: &Parts, query: &str) -> Answer {
         let view = parts.store.snapshot().await?;
         let present = view.networks().await?;
         let request = request.clone().at_home_in(&present);
-        let metadata = parts.networks.metadata_of_copy(&request, &present);
+        let stored = request.stored_at(request.view_of(Arc::clone(&view)).as_ref()).await?;
+        let metadata = parts.networks.metadata_of_copy(&request, &present).with_stored(stored);
         Ok::<_, store::Error>((request.encoder(metadata)?, request.pages_of(view)))
     };
     let (encoder, pages) = match prepared.await {
@@ -263,12 +264,18 @@ async fn sidecar(parts: &Parts, query: &str) -> Answer {
     let Some(file) = value("file") else {
         return text(StatusCode::BAD_REQUEST, "file: missing");
     };
-    let present = match parts.store.networks().await {
-        Ok(present) => present,
+    let prepared = async {
+        let view = parts.store.snapshot().await?;
+        let present = view.networks().await?;
+        let request = request.at_home_in(&present);
+        let stored = request.stored_at(request.view_of(view).as_ref()).await?;
+        let metadata = parts.networks.metadata_of_copy(&request, &present).with_stored(stored);
+        Ok::<_, store::Error>((request, metadata))
+    };
+    let (request, metadata) = match prepared.await {
+        Ok(prepared) => prepared,
         Err(error) => return text(StatusCode::INTERNAL_SERVER_ERROR, reason(&error)),
     };
-    let request = request.at_home_in(&present);
-    let metadata = parts.networks.metadata_of_copy(&request, &present);
     let metadata = metadata.with_rows(number("rows")).with_doubtful(number("doubtful"));
     let metadata = metadata.with_left_out(number("left_out"));
     match request.beside(&metadata, file) {

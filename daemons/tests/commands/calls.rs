@@ -264,6 +264,7 @@ const VARIABLES: &[(&str, &str)] = &[
     ("AIRSHED_KEEP_READINGS", "ever"),
     ("AIRSHED_KEEP_SAMPLES", "1"),
     ("AIRSHED_FLAGS", "coarse"),
+    ("AIRSHED_REDIRECT_HOSTS", "https://example.org"),
     ("AIRSHED_NEIGHBOUR_LIMITS", "nowhere"),
     ("AIRSHED_PUSH_TOKENS", "nowhere"),
     ("AIRSHED_PUSH_NETWORK", "My School"),

@@ -75,7 +75,7 @@ fn plan(archive: Archive, folder: &Path, count: i64) -> Backfill {
         network: Network::SENSOR_COMMUNITY,
         record: Some((folder.to_owned(), "a store".to_owned())),
         again: false,
-        contact: None,
+        client: Default::default(),
         pause: Duration::ZERO,
         copies: None,
     }

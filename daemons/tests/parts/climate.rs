@@ -84,7 +84,7 @@ async fn temperature_and_humidity_stand_beside_the_particulates_of_their_locatio
         network: Network::SENSOR_COMMUNITY,
         record: None,
         again: false,
-        contact: None,
+        client: Default::default(),
         pause: Duration::ZERO,
         copies: None,
     };

@@ -8,7 +8,7 @@ use airshed::collector::{self, Backoff, Collected, Collector};
 use airshed::feed_status::Trouble;
 use airshed::retention::Retention;
 use airshed::schedule::{Schedule, Spread};
-use airshed::source::{Fetch, FetchError, Fetched, Fetcher, Source};
+use airshed::source::{ClientOptions, Fetch, FetchError, Fetched, Fetcher, Source};
 use airshed::{Clock, reason};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -330,7 +330,7 @@ async fn a_local_file_that_is_wrong_is_not_tried_again() {
     for content in ["", "[]", "null", "[{}] x", "<html>"] {
         std::fs::write(&path, content).unwrap();
         let mut collector = collector(&url, Arc::new(Memory::new()));
-        let fetcher = Fetcher::new(url.parse().unwrap(), None).unwrap();
+        let fetcher = Fetcher::new(url.parse().unwrap(), &ClientOptions::default()).unwrap();
         let fetches = Arc::new(AtomicUsize::new(0));
         collector.fetcher = Box::new(Counted { fetcher, fetches: Arc::clone(&fetches) });
         assert!(collector.collect_patiently(None, &CancellationToken::new()).await.is_none());
@@ -433,4 +433,30 @@ async fn records_of_one_identity_are_counted_as_collided() {
     let kept = conformance::all(store.as_ref(), &Query::everything()).await;
     let values: Vec<_> = kept.iter().map(|reading| reading.pm10.unwrap().to_string()).collect();
     assert_eq!(values, ["51", "52", "51"]);
+}
+
+/// A feed's server is not to make this machine ask others.
+#[tokio::test]
+async fn redirects_to_other_hosts_are_refused_unless_they_are_allowed() {
+    let file = || answer("200 OK", "", &feed_of(1..3, "2026-02-01 11:00:00"));
+    let other = RawServer::start(vec![file()]).await;
+    let to = |url: String| answer("302 Found", &format!("Location: {url}\r\n"), "");
+    let elsewhere = other.url.replace("127.0.0.1", "localhost");
+    let fetch = async |answers: Vec<String>, hosts: &[&str]| {
+        let server = RawServer::start(answers).await;
+        let redirect_hosts = hosts.iter().map(|host| (*host).to_owned()).collect();
+        let options = ClientOptions { redirect_hosts, ..ClientOptions::default() };
+        Fetcher::new(server.url.parse().unwrap(), &options).unwrap().fetch().await
+    };
+    let refused = fetch(vec![to(elsewhere.clone())], &["example.org"]).await.unwrap_err();
+    let why = reason(&refused);
+    assert!(why.contains("redirected to localhost; --redirect-hosts localhost"), "{why}");
+    let fetched = fetch(vec![to(elsewhere)], &["example.org", "LOCALHOST"]).await.unwrap();
+    assert!(matches!(fetched, Fetched::Feed(..)));
+    // On the same host, as a server moves its files.
+    let fetched = fetch(vec![to("/moved/data.24h.json".to_owned()), file()], &[]).await.unwrap();
+    assert!(matches!(fetched, Fetched::Feed(..)));
+    let circle = vec![to("/again".to_owned()); 30];
+    let why = reason(&fetch(circle, &[]).await.unwrap_err());
+    assert!(why.contains("too often"), "{why}");
 }

@@ -357,3 +357,35 @@ async fn times_are_those_of_a_zone_on_request() {
         assert_eq!(json(answer).await["field"], "times", "{refused}");
     }
 }
+
+#[tokio::test]
+async fn files_say_when_their_readings_were_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = store::Options::default();
+    options.clock = Some(|| at("2026-02-01T03:04:05Z"));
+    let store = store::Embedded::open(folder.path().join("readings.redb"), options).unwrap();
+    let options = Options { store: std::sync::Arc::new(store), ..Options::default() };
+    let rig = Rig::start(options).await;
+    rig.store.put(&readings(30)).await.unwrap();
+    let ask = async |fields: &str| rig.get(&format!("/api/query?{DAY}&{fields}")).await;
+    let stored = "2026-02-01T03:04:05Z";
+    let csv = ask("metadata=true").await.text().await.unwrap();
+    assert!(csv.contains(&format!("# Fetched and stored: {stored}\n")), "{csv}");
+    let geojson = json(ask("format=geojson").await).await;
+    assert_eq!(geojson["metadata"]["stored"], stored);
+    let object = json(ask("format=json&metadata=true").await).await;
+    assert_eq!(object["metadata"]["stored"], stored);
+    let message = format!("\"stored\":\"{stored}\"");
+    for format in ["parquet", "arrow"] {
+        let file = ask(&format!("format={format}")).await.bytes().await.unwrap();
+        let is_there = |text: &str| file.windows(text.len()).any(|part| part == text.as_bytes());
+        assert!(is_there(&message), "{format}");
+    }
+    let sidecar = rig.get(&format!("/api/query.csv-metadata.json?{DAY}")).await;
+    assert_eq!(json(sidecar).await["notes"][0]["stored"], stored);
+    let job = location(&rig.get_as_job(&format!("/api/query?{DAY}&metadata=true")).await);
+    let file = rig.get(&format!("{job}?wait=30")).await.text().await.unwrap();
+    assert_eq!(file, csv);
+    let sidecar = json(rig.get(&format!("{job}/csv-metadata.json")).await).await;
+    assert_eq!(sidecar["notes"][0]["stored"], stored);
+}

@@ -16,7 +16,7 @@ use airshed::networks::Networks;
 use airshed::objects::Objects;
 use airshed::push::PushReceiver;
 use airshed::server::{CorsOrigins, JobBackend, Limits, Server, run};
-use airshed::source::{Fetcher, Source};
+use airshed::source::{ClientOptions, Fetcher, Source};
 use airshed::telemetry;
 use airshed::watch::GaugeSampler;
 use airshed::worker::{self, Worker};
@@ -261,7 +261,9 @@ pub(super) fn feed_of(sensors: std::ops::Range<u64>, timestamp: &str) -> String 
 pub(super) fn collector(url: &str, store: Arc<dyn Store>) -> Collector {
     let source: Source = url.parse().unwrap();
     let window = source.usual_window().unwrap_or(Window::Day24);
-    let fetcher = Box::new(Fetcher::new(source, Some("tests@example.org")).unwrap());
+    let contact = Some("tests@example.org".to_owned());
+    let options = ClientOptions { contact, ..ClientOptions::default() };
+    let fetcher = Box::new(Fetcher::new(source, &options).unwrap());
     let (first, longest) = (Duration::from_millis(1), Duration::from_millis(5));
     Collector {
         window,

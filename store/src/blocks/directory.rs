@@ -39,6 +39,8 @@ pub(crate) struct Directory<P> {
     /// Whether the default network is one of them.
     has_default: bool,
     changes: Changes,
+    /// The second at which each day was last put, where it is known.
+    stored: Arc<BTreeMap<i32, i64>>,
 }
 
 /// The change numbers of days, since the process opened the store.
@@ -124,7 +126,7 @@ impl<P> Default for Directory<P> {
         let origin = std::hash::RandomState::new().hash_one(0);
         let changes = Changes { origin, newest: 0, days: Arc::default() };
         let (all, high, networks, has_default) = Default::default();
-        Self { all, high, networks, has_default, changes }
+        Self { all, high, networks, has_default, changes, stored: Arc::default() }
     }
 }
 
@@ -218,6 +220,19 @@ impl<P: Clone> Directory<P> {
     pub(crate) fn readings_in_days(&self, from: Timestamp, until: Timestamp) -> u64 {
         let (first, last) = (day_and_second(from).0, day_and_second(until).0);
         self.days(Tree::All, first, last).map(|(_, entry)| u64::from(entry.rows)).sum()
+    }
+
+    /// See [`View::stored_at`](crate::View::stored_at).
+    pub(crate) fn stored_at(&self, from: Timestamp, until: Timestamp) -> Option<Timestamp> {
+        let (first, last) = (day_and_second(from).0, day_and_second(until).0);
+        let days = (first <= last).then(|| self.stored.range(first..=last));
+        let second = days.into_iter().flatten().map(|(_, second)| *second).max()?;
+        Timestamp::from_second(second).ok()
+    }
+
+    /// Notes when a day was stored.
+    pub(crate) fn note_stored(&mut self, day: i32, second: i64) {
+        Arc::make_mut(&mut self.stored).insert(day, second);
     }
 
     /// See [`View::networks`](crate::View::networks).

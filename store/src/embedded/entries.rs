@@ -168,16 +168,40 @@ pub(super) fn encode_table(key: Key, number: u64, length: u32) -> Vec<u8> {
     sealed(key, bytes)
 }
 
+/// The second at which a day was last put.
+pub(super) fn encode_stored(day: i32, second: i64) -> [u8; 12] {
+    let mut bytes = [0; 12];
+    bytes[..8].copy_from_slice(&second.to_be_bytes());
+    bytes[8..].copy_from_slice(&checksum_of_day(day, second).to_be_bytes());
+    bytes
+}
+
+/// `None` if damaged.
+pub(super) fn decode_stored(day: i32, value: [u8; 12]) -> Option<i64> {
+    let (second, sum) = value.split_first_chunk::<8>()?;
+    let second = i64::from_be_bytes(*second);
+    (sum == checksum_of_day(day, second).to_be_bytes()).then_some(second)
+}
+
+fn checksum_of_day(day: i32, second: i64) -> u32 {
+    day.to_be_bytes().iter().chain(&second.to_be_bytes()).fold(OFFSET, fnv)
+}
+
 fn sealed(key: Key, mut bytes: Vec<u8>) -> Vec<u8> {
     bytes.extend(checksum(key, &bytes).to_be_bytes());
     bytes
 }
 
 fn checksum(key: Key, value: &[u8]) -> u32 {
-    let step = |sum: u32, byte: &u8| (sum ^ u32::from(*byte)).wrapping_mul(0x0100_0193);
     let network = key.network.bytes();
     let network = if key.network.is_default() { &[][..] } else { &network };
-    network.iter().chain(&key.bytes).chain(value).fold(0x811c_9dc5, step)
+    network.iter().chain(&key.bytes).chain(value).fold(OFFSET, fnv)
+}
+
+const OFFSET: u32 = 0x811c_9dc5;
+
+fn fnv(sum: u32, byte: &u8) -> u32 {
+    (sum ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
 }
 
 /// `None` if damaged.

@@ -1,5 +1,6 @@
 //! The file: its tables, and the encoding of positions and entries.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,6 +24,9 @@ const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
 const ENTRIES: TableDefinition<[u8; 20], &[u8]> = TableDefinition::new("entries");
 /// The entries whose first row is of a network other than the default.
 const OF_NETWORKS: TableDefinition<[u8; 36], &[u8]> = TableDefinition::new("networks");
+
+/// When each UTC day was last put, since a version that notes it.
+const STORED: TableDefinition<i32, [u8; 12]> = TableDefinition::new("stored");
 
 /// The tables of format 2: read, and emptied as blocks are rewritten.
 const OLD_DIRECTORY: TableDefinition<[u8; 20], [u8; 33]> = TableDefinition::new("directory");
@@ -191,18 +195,26 @@ pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, E
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(damaged()))
 }
 
-/// Applies the changes on disk, numbering new values in ascending order, a table before the blocks
+/// Applies the changes on disk, and notes when days were `stored`, numbering new values in ascending order, a table before the blocks
 /// that share it; durable when it returns. Returns the lengths of the values, in order.
 pub(super) fn write(
     old: &State,
     changes: &[Change],
     mut next_value: u64,
+    stored: &BTreeMap<i32, i64>,
 ) -> Result<Vec<u32>, Error> {
     let mut transaction = old.database.begin_write()?;
     // The allocator state is written with each commit, so that a store of any size opens at once
     // after a crash.
     transaction.set_quick_repair(true);
     let mut lengths = Vec::new();
+    if !stored.is_empty() {
+        let mut table = transaction.open_table(STORED).map_err(table_error)?;
+        for (day, second) in stored {
+            let value = entries::encode_stored(*day, *second);
+            table.insert(*day, value).map_err(storage_error)?;
+        }
+    }
     {
         let mut writer = Writer::open(&transaction)?;
         for Change { tree, removed, table, added } in changes {
@@ -397,6 +409,13 @@ pub(super) fn read(database: Opened) -> Result<(State, u64), Error> {
         }
         if entries.len().map_err(storage_error)? != count {
             return Err(damaged());
+        }
+    }
+    if let Some(stored) = if_there(reader.open_table(STORED))? {
+        for pair in stored.iter().map_err(storage_error)? {
+            let (day, value) = pair.map_err(storage_error)?;
+            let second = entries::decode_stored(day.value(), value.value());
+            directory.note_stored(day.value(), second.ok_or_else(damaged)?);
         }
     }
     let tables = Tables::open(&database)?;

@@ -1,8 +1,8 @@
 //! One file, durable: blocks in redb.
 //!
 //! Tables: `meta` ("format" → the version of the layout), `entries` (tree and first position of a
-//! block, or day and country of a station table → its directory entry and its number), and those of
-//! its [pieces](pieces) by number. A put is one redb transaction, committed to disk before it
+//! block, or day and country of a station table → its directory entry and its number), `stored` (UTC day
+//! → when it was last put), and those of its [pieces](pieces) by number. A put is one redb transaction, committed to disk before it
 //! returns; values are immutable under their number. The directory is also kept in memory, in a
 //! [`State`] together with its read transaction: a reader works on one state, without a lock, and
 //! puts do not wait for it.
@@ -23,6 +23,7 @@ mod file;
 mod pieces;
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
@@ -65,6 +66,7 @@ struct Shared {
     /// The states held by snapshots: the file can only be reopened without them.
     held: Mutex<Vec<Weak<Held>>>,
     caches: Caches,
+    clock: Option<fn() -> Timestamp>,
     writer: Mutex<Writer>,
 }
 
@@ -96,11 +98,14 @@ pub struct Options {
     /// Whether it is opened for writing; otherwise no write permission is needed, and other
     /// processes can read the file at the same time. Default: yes.
     pub write: bool,
+    /// The clock, to note when readings are put ([`View::stored_at`]). Default: none, and nothing is
+    /// noted.
+    pub clock: Option<fn() -> Timestamp>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { cache_bytes: 256 << 20, create: true, write: true }
+        Self { cache_bytes: 256 << 20, create: true, write: true, clock: None }
     }
 }
 
@@ -132,6 +137,7 @@ impl Embedded {
         let mut store = Self::open_with(path, Box::new(open), cache_bytes)?;
         if let Some(shared) = Arc::get_mut(&mut store.0) {
             shared.identity = file::identity(&shared.path);
+            shared.clock = options.clock;
         }
         Ok(store)
     }
@@ -145,6 +151,7 @@ impl Embedded {
             current: RwLock::new(Some(Arc::new(state))),
             held: Mutex::default(),
             caches: Caches::new(cache_bytes),
+            clock: None,
             writer: Mutex::new(Writer { sensor_countries: SensorCountries::default(), next_value }),
         })))
     }
@@ -175,6 +182,18 @@ impl View for Embedded {
         match self.0.open_state() {
             Some(state) => Ok(state.directory.networks()),
             None => blocking(&self.0, |shared| Ok(shared.state()?.directory.networks())).await,
+        }
+    }
+
+    async fn stored_at(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<Timestamp>, Error> {
+        let stored = move |shared: &Shared| Ok(shared.state()?.directory.stored_at(from, until));
+        match self.0.open_state() {
+            Some(state) => Ok(state.directory.stored_at(from, until)),
+            None => blocking(&self.0, stored).await,
         }
     }
 
@@ -280,6 +299,14 @@ impl View for Snapshot {
         Ok(self.state()?.directory.networks())
     }
 
+    async fn stored_at(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<Timestamp>, Error> {
+        Ok(self.state()?.directory.stored_at(from, until))
+    }
+
     async fn readings_in_days(
         &self,
         from: Timestamp,
@@ -383,7 +410,10 @@ impl Shared {
         let state = self.state()?;
         let load = self.loader(&state);
         let changes = state.directory.plan_put(batch, &mut writer.sensor_countries, &load)?;
-        self.change(&mut writer, state, changes)
+        let now = self.clock.map(|clock| clock().as_second());
+        let days = changes.iter().flat_map(|change| &change.added).map(|block| block.day);
+        let stored = now.map(|now| days.map(|day| (day, now)).collect());
+        self.change(&mut writer, state, changes, &stored.unwrap_or_default())
     }
 
     fn delete_before(&self, moment: Timestamp) -> Result<u64, Error> {
@@ -392,7 +422,7 @@ impl Shared {
         let state = self.state()?;
         let load = self.loader(&state);
         let (changes, deleted) = state.directory.plan_deletion(moment, &load)?;
-        self.change(&mut writer, state, changes)?;
+        self.change(&mut writer, state, changes, &BTreeMap::new())?;
         Ok(deleted)
     }
 
@@ -402,7 +432,7 @@ impl Shared {
         let state = self.state()?;
         let load = self.loader(&state);
         let (changes, deleted) = state.directory.plan_deletion_of(query, &load)?;
-        self.change(&mut writer, state, changes)?;
+        self.change(&mut writer, state, changes, &BTreeMap::new())?;
         Ok(deleted)
     }
 
@@ -415,7 +445,7 @@ impl Shared {
         let load = self.loader(&state);
         let is_old = |place: &Place| matches!(place, Place::Old(_));
         let changes = state.directory.plan_rewriting(is_old, ROWS_AT_ONCE, &load)?;
-        self.change(&mut writer, state, changes)?;
+        self.change(&mut writer, state, changes, &BTreeMap::new())?;
         let state = self.state()?;
         let blocks = || state.directory.days(Tree::All, i32::MIN, i32::MAX).map(|(_, entry)| entry);
         let left = blocks().filter(|entry| is_old(&entry.place)).map(|entry| u64::from(entry.rows));
@@ -427,12 +457,13 @@ impl Shared {
         Ok(Migration { left: left.chain(high).sum(), readings })
     }
 
-    /// Applies the changes, on disk first.
+    /// Applies the changes, on disk first; `stored`: the days that are put, and when.
     fn change(
         &self,
         writer: &mut Writer,
         state: Arc<State>,
         changes: Vec<Change>,
+        stored: &BTreeMap<i32, i64>,
     ) -> Result<(), Error> {
         if changes.is_empty() {
             return Ok(());
@@ -443,7 +474,7 @@ impl Shared {
         writer.next_value += changes.iter().map(values).sum::<usize>() as u64;
         let database = Arc::clone(&state.database);
         let written = guarded(|| {
-            let lengths = file::write(&state, &changes, first_value)?;
+            let lengths = file::write(&state, &changes, first_value, stored)?;
             Ok((lengths, Closing::new(Tables::open(&database)?)))
         });
         let (lengths, tables) = match written {
@@ -472,6 +503,7 @@ impl Shared {
             }
             Place::Value { number, length }
         });
+        stored.iter().for_each(|(day, second)| directory.note_stored(*day, *second));
         let state = State { directory, tables, database };
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         *current = Some(Arc::new(state));

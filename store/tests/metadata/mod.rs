@@ -30,6 +30,7 @@ fn metadata() -> Metadata {
         .with_mean(Some(RunningMean::Day24))
         .with_request([("country".to_owned(), "DE,FR".to_owned())])
         .with_state(Some("7".to_owned()))
+        .with_stored("2020-06-12T03:04:05Z".parse().ok())
         .with_rows(Some(2))
 }
 
@@ -75,6 +76,7 @@ fn the_metadata_say_what_the_query_and_its_sources_are() {
     );
     assert_eq!(message["averaging"]["windows"], json!(["24h"]));
     assert_eq!(message["averaging"]["mean"], "24h");
+    assert_eq!(message["stored"], json!("2020-06-12T03:04:05Z"));
     assert_eq!(message["leftOut"], json!(["zero", "stuck"]));
     assert_eq!(message["query"], json!({ "country": "DE,FR" }));
     assert_eq!(

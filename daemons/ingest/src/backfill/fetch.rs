@@ -14,6 +14,8 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::archive::{Files, Named, names_in};
 use super::copies::{Copies, Copy, Version};
 use super::layout::{self, Days, Layout};
+use crate::source::ClientOptions;
+
 use super::unread::{Known, state_of_bytes};
 
 /// Longer than any file of a day, which is in memory as a whole.
@@ -170,11 +172,11 @@ impl Why {
 impl Fetcher {
     pub(super) fn new(
         base: &Url,
-        contact: Option<&str>,
+        options: &ClientOptions,
         pause: Duration,
         copies: Option<&Path>,
     ) -> Result<Self, reqwest::Error> {
-        let client = crate::source::client(contact)?;
+        let client = crate::source::client(options)?;
         let layout = Layout::of(base);
         let copies = copies.map(|folder| Copies::new(folder, &layout.root));
         Ok(Self { layout, client, copies, pause, next: Instant::now(), failed_in_row: 0 })

@@ -42,6 +42,7 @@ use self::spool::number_of;
 use self::unread::{Lacking, Unread, state_of_path};
 use crate::Destination;
 use crate::place::Countries;
+use crate::source::ClientOptions;
 
 pub use archive::{Archive, Files, PUBLIC};
 pub use progress::Progress;
@@ -71,8 +72,8 @@ pub struct Backfill {
     /// Whether days with files that could not be read are done again although none of these files has
     /// changed.
     pub again: bool,
-    /// The contact that the archive's operator is given.
-    pub contact: Option<String>,
+    /// How the archive's server is asked.
+    pub client: ClientOptions,
     /// The time between two requests.
     pub pause: Duration,
     /// The folder where what is fetched is kept, in the archive's own layout; a file that is there is
@@ -296,9 +297,8 @@ impl Source {
     fn of(backfill: &Backfill) -> Result<Self, BackfillError> {
         Ok(match &backfill.archive {
             Archive::Url(url) => {
-                let contact = backfill.contact.as_deref();
                 let copies = backfill.copies.as_deref();
-                let fetcher = Fetcher::new(url, contact, backfill.pause, copies);
+                let fetcher = Fetcher::new(url, &backfill.client, backfill.pause, copies);
                 Self::Server(Box::new(fetcher.map_err(|error| BackfillError::List(error.into()))?))
             }
             Archive::Paths(paths) => {

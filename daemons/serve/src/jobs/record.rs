@@ -179,6 +179,9 @@ pub struct Made {
     /// Readings that are not in it for their flags; unknown if its limit cut off rows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left_out: Option<u64>,
+    /// When the readings of its days were last fetched and stored, if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stored: Option<Timestamp>,
     /// Its length.
     pub bytes: u64,
     /// Its SHA-256, hexadecimal.
@@ -220,6 +223,7 @@ impl Made {
             doubtful,
             truncated,
             left_out,
+            stored: None,
             bytes,
             sha256: sha256.clone(),
             compared: None,

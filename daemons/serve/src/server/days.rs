@@ -106,7 +106,9 @@ async fn file(shared: &Shared, request: &QueryRequest) -> Result<Arc<File>, Prob
         return Ok(file);
     }
     let _permit = shared.admission.day_file().await?;
-    let mut encoder = request.encoder(shared.server.networks.metadata(request))?;
+    let metadata = shared.server.networks.metadata(request);
+    let metadata = metadata.with_stored(request.stored_at(view.as_ref()).await?);
+    let mut encoder = request.encoder(metadata)?;
     let mut pages = request.pages_in(view);
     let mut making = Making::begin(LONGEST_IN_MEMORY);
     while let Some(page) = pages.next().await {

@@ -90,7 +90,8 @@ async fn sample(
     view: Arc<dyn View>,
 ) -> Result<Sample, Problem> {
     let (mut file, mut empty, mut rows) = (Vec::new(), Vec::new(), 0);
-    let metadata = shared.server.networks.metadata(request);
+    let stored = request.stored_at(request.view_of(Arc::clone(&view)).as_ref()).await?;
+    let metadata = shared.server.networks.metadata(request).with_stored(stored);
     let mut encoder = request.encoder(metadata.clone())?;
     let first = SAMPLE_ROWS.min(request.limit.unwrap_or(u64::MAX));
     let mut pages = request.pages_of(view).up_to(first);

@@ -210,7 +210,9 @@ async fn directly(
             counted
         }
     };
-    let encoder = request.encoder(shared.server.networks.metadata(&request))?;
+    let metadata = shared.server.networks.metadata(&request);
+    let metadata = metadata.with_stored(request.stored_at(view.as_ref()).await?);
+    let encoder = request.encoder(metadata)?;
     let mut frames = Frames::new(encoder, request.format);
     frames.add(&first);
     let mut file = Vec::with_capacity(FRAME);

@@ -28,13 +28,14 @@ pub(super) async fn of_query(shared: &Shared, query: Option<&str>) -> Result<Ans
     let _permit = shared.admission.interactive().await?;
     let view = request.view_of(shared.server.store.snapshot().await?);
     let state = request.state_of(view.as_ref()).await?;
+    let stored = request.stored_at(view.as_ref()).await?;
     let mut pages = request.pages_in(view);
     let Counted { rows, doubtful, is_all } = count(&mut pages).await?;
     let left_out = match is_all {
         true => timeout(COUNTING, pages.left_out()).await.ok().transpose()?.flatten(),
         false => None,
     };
-    let metadata = shared.server.networks.metadata(&request).with_state(state);
+    let metadata = shared.server.networks.metadata(&request).with_state(state).with_stored(stored);
     let (rows, doubtful) = (is_all.then_some(rows), is_all.then_some(doubtful));
     let metadata = metadata.with_rows(rows).with_doubtful(doubtful).with_left_out(left_out);
     Ok(described(&request, &metadata, &format!("query?{}", as_csv(query, &request))))
@@ -48,6 +49,7 @@ pub(super) async fn of_result(shared: &Shared, id: &str) -> Result<Answer, Probl
     let metadata = metadata.with_rows(made.map(|made| made.rows));
     let metadata = metadata.with_doubtful(made.map(|made| made.doubtful));
     let metadata = metadata.with_left_out(made.and_then(|made| made.left_out));
+    let metadata = metadata.with_stored(made.and_then(|made| made.stored));
     Ok(described(&request, &metadata, &format!("../{}", job.id)))
 }
 

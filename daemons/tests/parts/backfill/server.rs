@@ -131,7 +131,7 @@ async fn a_server_is_asked_politely_and_again_where_it_failed() {
     let folder = tempfile::tempdir().unwrap();
     let archive = Archive::Url(server.base.parse().unwrap());
     let mut plan = plan(archive, folder.path(), 4); // of the last day there is nothing
-    plan.contact = Some("me@example.org".to_owned());
+    plan.client.contact = Some("me@example.org".to_owned());
     let lost = format!("/mirror/2021-02-14/{}", name(2, date(2021, 2, 14)));
     let passing = format!("/mirror/2021-02-15/{}", name(1, date(2021, 2, 15)));
     server.failing.lock().unwrap().extend([(lost, 4), (passing, 1)]);
