@@ -31,7 +31,7 @@ use store::{Flags, Reading, Sensor};
 
 use self::exact::Exact;
 use self::grid::{Grid, Spot};
-pub use self::limits::{BadLimits, Limits, Ratios};
+pub use self::limits::{BadLimits, LEAST_RATIOS, Limits, Ratios};
 
 /// Within this distance sensors are neighbours.
 pub const KILOMETRES: f64 = 10.0;

@@ -132,7 +132,7 @@ impl Networks {
         mut request: QueryRequest,
         present: &[Network],
     ) -> Result<QueryRequest, BadRequest> {
-        request = request.at_home_in(present);
+        request = request.at_home_in(present).served(self.among(present));
         let known = || self.0.keys().map(Network::as_str).collect::<Vec<_>>().join(", ");
         let missing = |network: &&Network| !self.0.contains_key(network);
         if let Some(other) = request.query.networks.iter().find(missing) {

@@ -29,7 +29,7 @@ pub use self::day::{fields_of_day, path_of_day};
 use self::file_name::filter_names;
 use self::members::Members;
 use self::raw::{RawFields, parsed, read_flag};
-use crate::scaled::Scaled;
+use crate::scaled::{self, Scaled};
 
 /// The fields that a request can have.
 pub const FIELDS: [&str; 29] = [
@@ -75,6 +75,8 @@ pub struct QueryRequest {
     pub columns: Vec<Column>,
     /// Whether `P1_scaled` or `P2_scaled` is named among them, and so computed.
     scaled: bool,
+    /// The networks that are served, where the query may be for some of them; empty: all.
+    readable: Vec<Network>,
     /// The format of the response.
     pub format: Format,
     /// Whether CSV and JSON contain their metadata.
@@ -290,6 +292,12 @@ impl QueryRequest {
         self
     }
 
+    /// For a server that serves these networks.
+    #[must_use]
+    pub(crate) fn served(self, readable: Vec<Network>) -> Self {
+        Self { readable, ..self }
+    }
+
     /// The query for the readings of the response.
     pub fn wanted(&self) -> Query {
         let mut wanted = self.query.clone();
@@ -307,7 +315,10 @@ impl QueryRequest {
         };
         let networks = wanted.networks.iter().map(ToString::to_string);
         let sensors = wanted.sensors.iter().map(ToString::to_string);
-        let meant: Vec<_> = networks.chain(sensors).chain([self.home.to_string()]).collect();
+        let beside =
+            self.readable.iter().filter(|_| self.scaled).map(|network| format!("+{network}"));
+        let home = [self.home.to_string()];
+        let meant: Vec<_> = networks.chain(sensors).chain(home).chain(beside).collect();
         let digest = hexadecimal(&Sha256::digest(meant.join(",")));
         Ok(Some(format!("{version}-{}", &digest[..16])))
     }
@@ -330,7 +341,7 @@ impl QueryRequest {
             (None, _) => view,
         };
         match self.scaled {
-            true => Arc::new(Scaled::new(view, stored)),
+            true => Arc::new(Scaled::new(view, stored, self.readable.clone())),
             false => view,
         }
     }
@@ -338,7 +349,8 @@ impl QueryRequest {
     /// Whether far more is read than rows are returned: scaled concentrations of a network need all its
     /// daily means of two months.
     pub(crate) fn reads_far_more(&self) -> bool {
-        self.scaled && self.query.sensors.is_empty()
+        let sensors = self.query.sensors.len();
+        self.scaled && (sensors == 0 || sensors > scaled::FEW_SENSORS)
     }
 
     /// The pages of the response from a view.
@@ -517,6 +529,7 @@ impl QueryRequest {
             quality,
             columns,
             scaled,
+            readable: Vec::new(),
             format,
             metadata,
             mean,

@@ -124,8 +124,7 @@ pub(super) struct HttpFlags {
     /// Port on all addresses, as platforms set it, if there is no --listen.
     #[arg(long, env = "PORT", value_name = "PORT", hide = true)]
     port: Option<u16>,
-    /// Address and port of a separate server for /metrics and /healthz, which the public one then
-    /// does not have.
+    /// Address and port of a separate server for /metrics and /healthz; /metrics is then not public.
     #[arg(long, env = "AIRSHED_ADMIN_LISTEN", value_name = "ADDRESS", value_parser = address)]
     admin_listen: Option<String>,
     /// Where to report security problems, published at /.well-known/security.txt: mailto:, https: or

@@ -119,4 +119,22 @@ fn limits_of_models_are_made_of_exported_daily_means() {
         assert_eq!(text(&done.stdout), "model,below,above\nSDS011,0.5,2\nSPS30,0.51,1.49\n");
         assert!(text(&done.stderr).contains("SPS30: 1001 values"), "{}", text(&done.stderr));
     }
+    // The sensors of a day have to be together, and there have to be days.
+    let file = fs::read_to_string(path("days.csv")).unwrap();
+    let (head, rows) = file.split_once('\n').unwrap();
+    let (one, other): (Vec<_>, Vec<_>) = rows.lines().partition(|row| row.contains("SPS30"));
+    let mixed = [&[head][..], &one, &other, &[""]].concat().join("\n");
+    fs::write(path("mixed.csv"), mixed).unwrap();
+    fs::write(path("few.csv"), format!("{head}\n{}\n{}\n", one[0], other[..3].join("\n"))).unwrap();
+    for (file, code, said) in [
+        ("mixed.csv", 1, "the sensors of a day have to be together"),
+        ("few.csv", 0, "it has no limits with fewer than 1000"),
+    ] {
+        let done = airshed(&["neighbour-limits", &path(file)]).output().unwrap();
+        assert_eq!(done.status.code(), Some(code), "{file}");
+        assert!(text(&done.stderr).contains(said), "{}", text(&done.stderr));
+    }
+    fs::write(path("hours.csv"), file.replace(",day,", ",1h,")).unwrap();
+    let done = airshed(&["neighbour-limits", &path("hours.csv")]).output().unwrap();
+    assert_eq!((done.status.code(), text(&done.stdout)), (Some(1), ""));
 }

@@ -1,5 +1,6 @@
 //! `P1_scaled` and `P2_scaled`: concentrations divided by the sensor's usual ratio to its neighbours.
 
+use airshed::networks::{Networks, Terms};
 use jiff::SignedDuration;
 use store::{Decimal, Reading, Window};
 
@@ -63,6 +64,9 @@ async fn scaled_concentrations_are_there_when_they_are_named() {
     for row in one.lines() {
         assert!(all.lines().any(|line| line == row), "{row}");
     }
+    // Of more sensors than a few.
+    let several = ask(",P1_scaled,P2_scaled&sensor=1,2,3,4,5,9&window=day").await;
+    assert_eq!(several, all);
     assert_eq!(line(&all, "2,2026-01-31T"), "2,2026-01-31T00:00:00Z,20.0,20,4");
     assert_eq!(line(&all, "9,2026-01-31T"), "9,2026-01-31T00:00:00Z,20.0,,", "alone");
     // Hours have the factor of their day, a job's file has the same rows.
@@ -108,4 +112,51 @@ async fn an_answer_is_not_kept_when_the_days_before_change() {
     let again = rig.get(query).await;
     assert_ne!(again.headers()["etag"], tag);
     assert_eq!(again.text().await.unwrap(), "P1,P1_scaled\n0.7,0.18\n"); // 0.175, to even
+}
+
+/// Neighbours may be of any network, also where the query is for one of them.
+#[tokio::test]
+async fn the_neighbours_of_a_network_are_those_of_all() {
+    let own: store::Network = "my-school".parse().unwrap();
+    let terms = Terms::new("My school", None);
+    let networks = std::sync::Arc::new(Networks::default().with(own, terms));
+    let rig = Rig::start(Options { networks, ..Options::default() }).await;
+    let mut readings = Vec::new();
+    for day in -40..=0 {
+        for sensor in 2..=5 {
+            readings.push(reading(sensor, Window::Day, 24 * day, 200 + 3 * day));
+        }
+        let mut of_school = reading(1, Window::Day, 24 * day, 2 * (200 + 3 * day));
+        of_school.sensor.network = own;
+        readings.push(of_school);
+    }
+    rig.store.put(&readings).await.unwrap();
+    let query =
+        "/api/query?startDate=2026-01-30&endDate=2026-01-30&columns=P1,P1_scaled&window=day";
+    for filter in ["network=my-school", "sensor=my-school:1"] {
+        let answer = rig.get(&format!("{query}&{filter}")).await.text().await.unwrap();
+        assert_eq!(answer, "P1,P1_scaled\n40.0,20\n", "{filter}");
+    }
+}
+
+/// A day that ends in the morning, UTC, has most of its hours in the day before: that one is left out.
+#[tokio::test]
+async fn a_local_day_is_not_scaled_by_itself() {
+    let rig = rig().await;
+    let mut readings = Vec::new();
+    for hour in -72..=12 {
+        readings.push(reading(1, Window::Hour, hour, 500));
+    }
+    rig.store.put(&readings).await.unwrap();
+    let query = "/api/query?startDate=2026-01-29&endDate=2026-01-30&columns=timestamp,P1,P1_scaled\
+                 &window=day&tz=America/Los_Angeles&sensor=1";
+    let answer = rig.get(query).await.text().await.unwrap();
+    assert_eq!(
+        answer,
+        "timestamp,P1,P1_scaled\n2026-01-30T08:00:00Z,50,25\n2026-01-31T08:00:00Z,50,25\n"
+    );
+    // Another ratio on the day before does not matter.
+    let last = reading(1, Window::Day, 0, 99_990);
+    rig.store.put(&[last]).await.unwrap();
+    assert_eq!(rig.get(query).await.text().await.unwrap(), answer);
 }

@@ -75,8 +75,9 @@ pub struct Station {
 /// [`Invalid`](crate::ErrorKind::Invalid) if it is not an archive file,
 /// [`Damaged`](crate::ErrorKind::Damaged) if it is damaged or truncated,
 /// [`Cut`](crate::ErrorKind::Cut) if its last row has no line break and fewer cells than the header,
-/// and [`Io`](crate::ErrorKind::Io) on a read error, after the preceding rows were passed on. In a zip
-/// archive, files that are not of the archive are left out and reported, unless none is, and one that
+/// and [`Io`](crate::ErrorKind::Io) on a read error, after the preceding rows were passed on. Of a
+/// compressed file that is damaged or truncated no row is: damage turns into rows that nobody measured.
+/// In a zip archive the files before the damaged one count, files that are not of the archive are left out and reported, unless none is, and one that
 /// is cut does not stop the others.
 ///
 /// ```

@@ -1,10 +1,14 @@
 //! Decompresses a file, by its content.
+//!
+//! A flipped bit in a compressed file can turn into rows that nobody measured, and is only noticed at the
+//! checksum at the end. So each is decompressed twice: nothing is passed on before it is known to be whole.
 
 use std::fs;
 use std::io::{self, Cursor, Read, Seek};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use tempfile::SpooledTempFile;
 use zip::ZipArchive;
 use zip::read::{ZipFile, read_zipfile_from_stream};
 use zip::result::ZipError;
@@ -14,6 +18,9 @@ use crate::{Error, ErrorKind};
 
 /// Maximum nesting of compressed files.
 const DEEPEST: usize = 4;
+
+/// Maximum length of a compressed file that is kept in memory.
+const LONGEST_IN_MEMORY: usize = 4 << 20;
 
 /// Number of bytes examined to detect the format.
 const HEAD_BYTES: u64 = 16 << 10;
@@ -43,24 +50,30 @@ pub(super) fn read(
     if is_packed && depth >= DEEPEST {
         return other("a file that is compressed too many times");
     }
+    let packed = |head: Vec<u8>, input| Packed::of(&mut Cursor::new(head).chain(input));
     match () {
         () if starts(b"\x1f\x8b") => {
-            let mut decoder = flate2::read::MultiGzDecoder::new(Cursor::new(head).chain(input));
+            let mut packed = packed(head, input)?;
+            check(&mut flate2::read::MultiGzDecoder::new(packed.from_start()?))?;
+            let mut decoder = flate2::read::MultiGzDecoder::new(packed.from_start()?);
             read(&mut decoder, file, depth + 1, report, each)
         }
         () if starts(b"\x28\xb5\x2f\xfd") => {
-            let decoder = zstd::stream::read::Decoder::new(Cursor::new(head).chain(input));
+            use zstd::stream::read::Decoder;
+            let mut packed = packed(head, input)?;
+            check(&mut Decoder::new(packed.from_start()?).map_err(Error::of_io)?)?;
+            let decoder = Decoder::new(packed.from_start()?);
             read(&mut decoder.map_err(Error::of_io)?, file, depth + 1, report, each)
         }
         () if starts(b"PK\x03\x04") => {
             // Bit 3 of the flags: the length of a member stands after it.
             let is_unknown_length = head.get(6).is_some_and(|flags| flags & 8 != 0);
-            let mut input = Cursor::new(head).chain(input);
+            let mut packed = packed(head, input)?;
             let mut members =
                 Members { outer: file, depth, read: 0, refused: None, cut: None, report, each };
             match is_unknown_length {
-                true => members.read_seekable(&mut input),
-                false => members.read_stream(&mut input),
+                true => members.read_seekable(packed.from_start()?),
+                false => members.read_stream(&mut packed),
             }
         }
         () if starts(b"PK\x05\x06") => other("an empty zip archive"),
@@ -118,24 +131,41 @@ struct Members<'a, 'e> {
 }
 
 impl Members<'_, '_> {
-    /// One after the other, so that a truncated archive is read up to its end.
-    fn read_stream(&mut self, input: &mut dyn Read) -> Result<ControlFlow<()>, Error> {
-        let mut input = input;
-        while let Some(mut member) = read_zipfile_from_stream(&mut input).map_err(broken)? {
+    /// One after the other, so that a truncated archive is read up to its last whole member.
+    fn read_stream(&mut self, packed: &mut Packed) -> Result<ControlFlow<()>, Error> {
+        let (mut whole, mut damage) = (0, None);
+        let mut input = packed.from_start()?;
+        loop {
+            let checked = match read_zipfile_from_stream(&mut input).map_err(broken) {
+                Ok(Some(mut member)) => check(&mut member),
+                Ok(None) => break,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = checked {
+                damage = Some(error);
+                break;
+            }
+            whole += 1;
+        }
+        let mut input = packed.from_start()?;
+        for _ in 0..whole {
+            let Some(mut member) = read_zipfile_from_stream(&mut input).map_err(broken)? else {
+                break;
+            };
             if self.read_member(&mut member)?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
             // What the reader of its text did not want; the next member begins after it.
-            io::copy(&mut member, &mut io::sink()).map_err(Error::of_io)?;
+            check(&mut member)?;
         }
-        self.finish()
+        damage.map_or_else(|| self.finish(), Err)
     }
 
-    /// By the directory at the end, on disk.
-    fn read_seekable(&mut self, input: &mut dyn Read) -> Result<ControlFlow<()>, Error> {
-        let spooled = spooled(input, "a zip archive")?;
-        let mut archive = ZipArchive::new(spooled).map_err(broken)?;
+    /// By the directory at the end.
+    fn read_seekable(&mut self, packed: &mut SpooledTempFile) -> Result<ControlFlow<()>, Error> {
+        let mut archive = ZipArchive::new(packed).map_err(broken)?;
         for number in 0..archive.len() {
+            check(&mut archive.by_index(number).map_err(broken)?)?;
             let mut member = archive.by_index(number).map_err(broken)?;
             if self.read_member(&mut member)?.is_break() {
                 return Ok(ControlFlow::Break(()));
@@ -188,7 +218,29 @@ impl Members<'_, '_> {
     }
 }
 
+/// A compressed file, to be read twice: in memory, or in a temporary file if it is longer than a day's.
+struct Packed(SpooledTempFile);
+
+impl Packed {
+    fn of(input: &mut dyn Read) -> Result<Self, Error> {
+        let mut file = tempfile::spooled_tempfile(LONGEST_IN_MEMORY);
+        io::copy(input, &mut file).map_err(Error::of_io)?;
+        Ok(Self(file))
+    }
+
+    fn from_start(&mut self) -> Result<&mut SpooledTempFile, Error> {
+        self.0.rewind().map_err(Error::of_io)?;
+        Ok(&mut self.0)
+    }
+}
+
+/// Reads to the end, where the checksum is.
+fn check(input: &mut dyn Read) -> Result<(), Error> {
+    io::copy(input, &mut io::sink()).map(drop).map_err(Error::of_io)
+}
+
 /// On disk, for what is read from its end.
+#[cfg(feature = "parquet")]
 pub(super) fn spooled(input: &mut dyn Read, what: &str) -> Result<fs::File, Error> {
     let mut spooled = tempfile::tempfile().map_err(|error| {
         let message = format!("cannot create a temporary file for {what}");

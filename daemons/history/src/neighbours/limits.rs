@@ -1,6 +1,6 @@
 //! The limits of models, from a file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -74,13 +74,17 @@ impl FromStr for Limits {
     fn from_str(text: &str) -> Result<Self, BadLimits> {
         let mut limits = Self::default();
         let lines = (1..).zip(text.trim_start_matches('\u{feff}').lines());
-        let mut lines = lines.filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'));
+        let mut lines = lines
+            .filter(|(_, line)| !line.trim().is_empty() && !line.trim_start().starts_with('#'));
         let bad = |line: usize, reason: &str| BadLimits { line, reason: reason.to_owned() };
-        let is_header = |line: &str| line.trim().eq_ignore_ascii_case(HEADER);
+        let is_header = |line: &str| {
+            let names: Vec<_> = line.split(',').map(str::trim).collect();
+            names.join(",").eq_ignore_ascii_case(HEADER)
+        };
         if !lines.next().is_some_and(|(_, line)| is_header(line)) {
             return Err(bad(1, "the first line must be `model,below,above`"));
         }
-        let mut named = Vec::new();
+        let mut named = BTreeSet::new();
         for (number, line) in lines {
             let cells: Vec<_> = line.split(',').map(str::trim).collect();
             let &[model, below, above] = cells.as_slice() else {
@@ -106,10 +110,9 @@ impl FromStr for Limits {
                     "limits are above 0, the lower at most 1, the upper at least 1",
                 ));
             }
-            if named.contains(&name) {
+            if !named.insert(name.clone()) {
                 return Err(bad(number, &format!("{model} is there twice")));
             }
-            named.push(name.clone());
             limits.0.insert(name, Between { below, above });
         }
         Ok(limits)
@@ -148,7 +151,7 @@ impl std::error::Error for BadLimits {}
 pub struct Ratios(BTreeMap<String, Vec<f64>>);
 
 /// A model needs so many ratios: a percentile of fewer is the greatest or the least.
-const LEAST_RATIOS: usize = 1_000;
+pub const LEAST_RATIOS: usize = 1_000;
 
 impl Ratios {
     /// Adds the readings of one averaging period and time, such as the daily means of a day. Only
