@@ -11,7 +11,7 @@
 //! Kraków in 2017 (56 calibrated sensors) 276 of 347 false alarms of 7 or more, with 1,589 right ones
 //! instead of 1,556.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use aqi::Decimal;
 use jiff::{SignedDuration, Timestamp};
@@ -28,7 +28,10 @@ pub const LEAST_DAYS: usize = 20;
 
 /// The daily means of sensors beside their neighbours', by day.
 #[derive(Debug, Clone, Default)]
-pub struct Scaling(BTreeMap<Timestamp, HashMap<Sensor, [Option<f64>; 2]>>);
+pub struct Scaling(BTreeMap<Timestamp, Box<[OfSensor]>>);
+
+/// The ratios of PM10 and PM2.5, which are not a number where there is none; in order of sensors.
+type OfSensor = (Sensor, [f64; 2]);
 
 impl Scaling {
     /// Adds the daily means of a UTC day, which ends then: those of the sensors and of all around them.
@@ -39,7 +42,7 @@ impl Scaling {
         let readings = readings.into_iter().filter(is_of_day);
         let readings: BTreeMap<_, _> = readings.map(|reading| (reading.sensor, reading)).collect();
         let readings: Vec<_> = readings.into_values().collect();
-        let mut ratios = HashMap::new();
+        let mut ratios = Vec::new();
         for (number, medians) in medians(&readings) {
             let reading = &readings[number];
             if !is_valid(reading) {
@@ -50,12 +53,13 @@ impl Scaling {
                 let own = own.filter(|own| *own > Decimal::ZERO)?;
                 f64::try_from(own.checked_div(median?)?).ok()
             });
-            let both = [(); 2].map(|()| pairs.next().flatten());
-            if both != [None; 2] {
-                ratios.insert(reading.sensor, both);
+            let both = [(); 2].map(|()| pairs.next().flatten().unwrap_or(f64::NAN));
+            if !both.iter().all(|ratio| ratio.is_nan()) {
+                ratios.push((reading.sensor, both));
             }
         }
-        self.0.insert(end, ratios);
+        ratios.sort_unstable_by_key(|(sensor, _)| *sensor);
+        self.0.insert(end, ratios.into());
     }
 
     /// Whether the daily means of the day that ends then were added.
@@ -70,10 +74,15 @@ impl Scaling {
 
     /// The factors of PM10 and PM2.5 of a sensor for the day that ends then.
     pub fn factors(&self, sensor: Sensor, end: Timestamp) -> [Option<f64>; 2] {
-        let days = self.0.range(first_day(end)..end).filter_map(|(_, day)| day.get(&sensor));
+        let of_day = |day: &Box<[OfSensor]>| {
+            let place = day.binary_search_by_key(&sensor, |(sensor, _)| *sensor).ok()?;
+            day.get(place).map(|(_, ratios)| *ratios)
+        };
+        let days = self.0.range(first_day(end)..end).filter_map(|(_, day)| of_day(day));
         let days: Vec<_> = days.collect();
         [0, 1].map(|pollutant| {
-            let mut ratios: Vec<f64> = days.iter().filter_map(|day| day[pollutant]).collect();
+            let ratios = days.iter().map(|day| day[pollutant]);
+            let mut ratios: Vec<_> = ratios.filter(|ratio| !ratio.is_nan()).collect();
             if ratios.len() < LEAST_DAYS {
                 return None;
             }
