@@ -56,11 +56,10 @@ pub struct Reading {
     pub temperature: Option<Decimal>,
     /// The relative humidity of the air at the location in %, a mean over the same period.
     pub humidity: Option<Decimal>,
-    /// PM10 divided by the sensor's usual ratio to its neighbours, in µg/m³. Servers compute it from other
-    /// readings when it is requested; stores keep what they are given.
-    pub pm10_scaled: Option<Decimal>,
-    /// The same of PM2.5.
-    pub pm25_scaled: Option<Decimal>,
+    /// PM10 and PM2.5 divided by the sensor's usual ratio to its neighbours, in µg/m³; none if both are
+    /// none. Servers compute them from other readings when they are requested; stores keep what they
+    /// are given.
+    pub scaled: Option<Box<[Option<Decimal>; 2]>>,
 }
 
 impl Reading {
@@ -86,9 +85,19 @@ impl Reading {
             stored_flags: Flags::NONE,
             temperature: None,
             humidity: None,
-            pm10_scaled: None,
-            pm25_scaled: None,
+            scaled: None,
         }
+    }
+
+    /// One of the [scaled](Self::scaled) concentrations.
+    pub(crate) fn scaled_at(&self, place: usize) -> Option<Decimal> {
+        self.scaled.as_ref().and_then(|scaled| scaled[place])
+    }
+
+    pub(crate) fn set_scaled(&mut self, place: usize, value: Option<Decimal>) {
+        let mut scaled = self.scaled.take().unwrap_or_default();
+        scaled[place] = value;
+        self.scaled = Some(scaled).filter(|scaled| **scaled != [None; 2]);
     }
 
     /// The particulate-matter DAQI: the higher of PM10's and PM2.5's. None for

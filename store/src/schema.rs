@@ -304,16 +304,16 @@ static DEFINITIONS: [Definition; COLUMNS] = [
     Definition::stored(
         Column::P1Scaled,
         ("P1_scaled", Kind::Decimal, "PM10 / the sensor's usual ratio to its neighbours; by name"),
-        |reading| reading.pm10_scaled.into(),
-        |reading, value| reading.pm10_scaled = value.decimal(),
+        |reading| reading.scaled_at(0).into(),
+        |reading, value| reading.set_scaled(0, value.decimal()),
     )
     .in_unit("µg/m³")
     .in_blocks(14),
     Definition::stored(
         Column::P2Scaled,
         ("P2_scaled", Kind::Decimal, "PM2.5 / the sensor's usual ratio to its neighbours; by name"),
-        |reading| reading.pm25_scaled.into(),
-        |reading, value| reading.pm25_scaled = value.decimal(),
+        |reading| reading.scaled_at(1).into(),
+        |reading, value| reading.set_scaled(1, value.decimal()),
     )
     .in_unit("µg/m³")
     .in_blocks(15),

@@ -164,8 +164,8 @@ fn scale(readings: &mut [Reading], scaling: &Scaling) {
         let [pm10, pm25] =
             *factors.entry(key).or_insert_with(|| scaling.factors(reading.sensor, key.1));
         let scaled = |value: Option<_>, factor: Option<f64>| scaling::scaled(value?, factor?);
-        reading.pm10_scaled = scaled(reading.pm10, pm10);
-        reading.pm25_scaled = scaled(reading.pm25, pm25);
+        let both = [scaled(reading.pm10, pm10), scaled(reading.pm25, pm25)];
+        reading.scaled = Some(both).filter(|both| *both != [None; 2]).map(Box::new);
     }
 }
 

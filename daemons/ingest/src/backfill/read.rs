@@ -75,6 +75,8 @@ pub(super) struct Threads {
 #[derive(Default)]
 pub(super) struct OfDay {
     pub(super) readings: Vec<Reading>,
+    /// Readings, until all are put together: a thread does not know how many there will be.
+    parts: Vec<Vec<Reading>>,
     pub(super) climate: Vec<Climate>,
     pub(super) report: Report,
     /// Rows of other days.
@@ -110,18 +112,20 @@ impl Threads {
 
     /// Ends a day.
     pub(super) async fn finish(&mut self, started: Started) -> Result<OfDay, JoinError> {
-        let mut all = OfDay::default();
+        let (mut all, mut parts) = (OfDay::default(), Vec::new());
         for (sender, thread) in started.0 {
             drop(sender);
             let (carried, mut found) = thread.await?;
             self.carried.push(carried);
-            all.readings.append(&mut found.readings);
+            parts.append(&mut found.parts);
             all.climate.append(&mut found.climate);
             all.report.merge(found.report);
             all.other_days += found.other_days;
             all.repeated += found.repeated;
             all.failed.append(&mut found.failed);
         }
+        all.readings.reserve_exact(parts.iter().map(Vec::len).sum());
+        parts.into_iter().for_each(|mut part| all.readings.append(&mut part)); // frees each
         Ok(all)
     }
 }
@@ -181,7 +185,8 @@ impl Thread {
     fn end(&mut self, day: Day) {
         let Readings { mut readings, mut climate, repeated, other_days, .. } =
             day.finish(self.running.then_some(&mut self.carried));
-        self.found.readings.append(&mut readings);
+        readings.shrink_to_fit();
+        self.found.parts.push(readings);
         self.found.climate.append(&mut climate);
         self.found.repeated += repeated;
         self.found.other_days += other_days;
