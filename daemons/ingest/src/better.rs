@@ -47,10 +47,7 @@ pub async fn put_means(store: &dyn Store, means: &[Reading]) -> Result<(), Error
         return store.put(means).await;
     };
     let mut there = Query::new(from, until);
-    // Of two with one identity the later one counts, as in a put.
-    let mut places = HashMap::with_capacity(means.len());
-    for (place, mean) in means.iter().enumerate() {
-        places.insert(identity(mean), place);
+    for mean in means {
         if !there.windows.contains(&mean.window) {
             there.windows.push(mean.window);
         }
@@ -58,12 +55,15 @@ pub async fn put_means(store: &dyn Store, means: &[Reading]) -> Result<(), Error
             there.networks.push(mean.sensor.network);
         }
     }
-    // Mostly there is nothing yet: only what is there is in memory.
-    let mut beside = HashMap::new();
+    // Mostly there is nothing yet, and the means need not be found by identity. Of two with
+    // one identity the later one counts, as in a put.
+    let all = || means.iter().enumerate().map(|(place, mean)| (identity(mean), place)).collect();
+    let (mut places, mut beside) = (None::<HashMap<_, _>>, HashMap::new());
     let (view, mut after) = (store.snapshot().await?, None);
     loop {
         let page = view.query(&there, after).await?;
         for row in page.rows() {
+            let places = places.get_or_insert_with(all);
             if let Some(place) = places.get(&(row.sensor(), row.window(), row.timestamp())) {
                 beside.insert(*place, better(&row.reading(), means[*place].clone()));
             }
@@ -74,10 +74,10 @@ pub async fn put_means(store: &dyn Store, means: &[Reading]) -> Result<(), Error
         }
     }
     for (number, batch) in means.chunks(BATCH).enumerate() {
-        let chosen = batch.iter().zip(number * BATCH..).filter_map(|(mean, place)| {
-            let is_last = places.get(&identity(mean)) == Some(&place);
-            is_last.then(|| beside.remove(&place).unwrap_or_else(|| mean.clone()))
-        });
+        let chosen = batch
+            .iter()
+            .zip(number * BATCH..)
+            .map(|(mean, place)| beside.remove(&place).unwrap_or_else(|| mean.clone()));
         store.put(&chosen.collect::<Vec<_>>()).await?;
     }
     Ok(())

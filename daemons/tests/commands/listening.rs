@@ -19,8 +19,23 @@ fn serve(folder: &Path, more: &[&str], environment: &[(&str, &str)]) -> Daemon {
     Daemon::spawn(command)
 }
 
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The exit code of a server that ends by itself.
+fn ended(daemon: &mut Daemon) -> Option<i32> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match daemon.child.try_wait().unwrap() {
+            Some(status) => return status.code(),
+            None if Instant::now() > deadline => panic!("it does not end"),
+            None => std::thread::sleep(Duration::from_millis(20)),
+        }
+    }
+}
+
 fn answer(path: &Path, target: &str) -> String {
     let mut stream = UnixStream::connect(path).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let head = format!("GET {target} HTTP/1.1\r\nHost: airshed\r\nConnection: close\r\n\r\n");
     stream.write_all(head.as_bytes()).unwrap();
     let mut answer = String::new();
@@ -46,21 +61,21 @@ async fn a_socket_is_a_listener_that_goes_with_its_server() {
     let other = tempfile::tempdir().unwrap();
     let path = format!("unix:{}", socket.display());
     let mut second = serve(other.path(), &["--listen", &path], &[]);
-    assert_eq!(second.child.wait().unwrap().code(), Some(1));
+    assert_eq!(ended(&mut second), Some(1));
     fs::write(other.path().join("kept"), "kept").unwrap();
     let mut third = serve(other.path(), &["--listen", "unix:kept"], &[]);
-    assert_eq!(third.child.wait().unwrap().code(), Some(1));
+    assert_eq!(ended(&mut third), Some(1));
     assert_eq!(fs::read(other.path().join("kept")).unwrap(), b"kept");
     assert!(answer(&socket, "/healthz").starts_with("HTTP/1.1 200"));
 
     daemon.signal("-KILL");
-    daemon.child.wait().unwrap();
+    ended(&mut daemon);
     assert!(socket.exists());
     let mut daemon = serve(folder.path(), &["--listen", "unix:http.sock"], &[]);
     daemon.base();
     assert!(answer(&socket, "/healthz").starts_with("HTTP/1.1 200"));
     daemon.signal("-TERM");
-    assert!(daemon.child.wait().unwrap().success());
+    assert_eq!(ended(&mut daemon), Some(0));
     assert!(!socket.exists());
 }
 
@@ -95,7 +110,7 @@ fn out_of_descriptors_a_server_waits_quietly() {
         assert!(Instant::now() < deadline, "it does not go on");
     }
     daemon.signal("-TERM");
-    assert!(daemon.child.wait().unwrap().success());
+    assert_eq!(ended(&mut daemon), Some(0));
     let more =
         daemon.wait_within(&["cannot accept connections; trying again"], Duration::from_secs(10));
     assert_eq!(more, None, "one line a minute");

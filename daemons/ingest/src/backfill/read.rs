@@ -75,8 +75,6 @@ pub(super) struct Threads {
 #[derive(Default)]
 pub(super) struct OfDay {
     pub(super) readings: Vec<Reading>,
-    /// Readings, until all are put together: a thread does not know how many there will be.
-    parts: Vec<Vec<Reading>>,
     pub(super) climate: Vec<Climate>,
     pub(super) report: Report,
     /// Rows of other days.
@@ -112,21 +110,33 @@ impl Threads {
 
     /// Ends a day.
     pub(super) async fn finish(&mut self, started: Started) -> Result<OfDay, JoinError> {
-        let (mut all, mut parts) = (OfDay::default(), Vec::new());
+        let mut all = OfDay::default();
         for (sender, thread) in started.0 {
             drop(sender);
             let (carried, mut found) = thread.await?;
             self.carried.push(carried);
-            parts.append(&mut found.parts);
+            join(&mut all.readings, found.readings);
             all.climate.append(&mut found.climate);
             all.report.merge(found.report);
             all.other_days += found.other_days;
             all.repeated += found.repeated;
             all.failed.append(&mut found.failed);
         }
-        all.readings.reserve_exact(parts.iter().map(Vec::len).sum());
-        parts.into_iter().for_each(|mut part| all.readings.append(&mut part)); // frees each
         Ok(all)
+    }
+}
+
+/// Appends readings, in any order, and gives back their memory meanwhile: a day has some 100 MB of them.
+fn join(all: &mut Vec<Reading>, mut more: Vec<Reading>) {
+    const AT_ONCE: usize = 1 << 14;
+    if all.is_empty() {
+        *all = more;
+        return;
+    }
+    all.reserve_exact(more.len());
+    while !more.is_empty() {
+        all.extend(more.drain(more.len().saturating_sub(AT_ONCE)..));
+        more.shrink_to_fit();
     }
 }
 
@@ -185,8 +195,7 @@ impl Thread {
     fn end(&mut self, day: Day) {
         let Readings { mut readings, mut climate, repeated, other_days, .. } =
             day.finish(self.running.then_some(&mut self.carried));
-        readings.shrink_to_fit();
-        self.found.parts.push(readings);
+        self.found.readings.append(&mut readings);
         self.found.climate.append(&mut climate);
         self.found.repeated += repeated;
         self.found.other_days += other_days;
