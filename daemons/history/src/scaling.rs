@@ -74,7 +74,7 @@ impl Scaling {
 
     /// The factors of PM10 and PM2.5 of a sensor for the day that ends then.
     pub fn factors(&self, sensor: Sensor, end: Timestamp) -> [Option<f64>; 2] {
-        let of_day = |day: &Box<[OfSensor]>| {
+        let of_day = |day: &[OfSensor]| {
             let place = day.binary_search_by_key(&sensor, |(sensor, _)| *sensor).ok()?;
             day.get(place).map(|(_, ratios)| *ratios)
         };

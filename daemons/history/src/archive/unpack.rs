@@ -54,15 +54,15 @@ pub(super) fn read(
     match () {
         () if starts(b"\x1f\x8b") => {
             let mut packed = packed(head, input)?;
-            check(&mut flate2::read::MultiGzDecoder::new(packed.from_start()?))?;
-            let mut decoder = flate2::read::MultiGzDecoder::new(packed.from_start()?);
+            check(&mut flate2::read::MultiGzDecoder::new(packed.rewound()?))?;
+            let mut decoder = flate2::read::MultiGzDecoder::new(packed.rewound()?);
             read(&mut decoder, file, depth + 1, report, each)
         }
         () if starts(b"\x28\xb5\x2f\xfd") => {
             use zstd::stream::read::Decoder;
             let mut packed = packed(head, input)?;
-            check(&mut Decoder::new(packed.from_start()?).map_err(Error::of_io)?)?;
-            let decoder = Decoder::new(packed.from_start()?);
+            check(&mut Decoder::new(packed.rewound()?).map_err(Error::of_io)?)?;
+            let decoder = Decoder::new(packed.rewound()?);
             read(&mut decoder.map_err(Error::of_io)?, file, depth + 1, report, each)
         }
         () if starts(b"PK\x03\x04") => {
@@ -72,7 +72,7 @@ pub(super) fn read(
             let mut members =
                 Members { outer: file, depth, read: 0, refused: None, cut: None, report, each };
             match is_unknown_length {
-                true => members.read_seekable(packed.from_start()?),
+                true => members.read_seekable(packed.rewound()?),
                 false => members.read_stream(&mut packed),
             }
         }
@@ -134,7 +134,7 @@ impl Members<'_, '_> {
     /// One after the other, so that a truncated archive is read up to its last whole member.
     fn read_stream(&mut self, packed: &mut Packed) -> Result<ControlFlow<()>, Error> {
         let (mut whole, mut damage) = (0, None);
-        let mut input = packed.from_start()?;
+        let mut input = packed.rewound()?;
         loop {
             let checked = match read_zipfile_from_stream(&mut input).map_err(broken) {
                 Ok(Some(mut member)) => check(&mut member),
@@ -147,7 +147,7 @@ impl Members<'_, '_> {
             }
             whole += 1;
         }
-        let mut input = packed.from_start()?;
+        let mut input = packed.rewound()?;
         for _ in 0..whole {
             let Some(mut member) = read_zipfile_from_stream(&mut input).map_err(broken)? else {
                 break;
@@ -228,7 +228,7 @@ impl Packed {
         Ok(Self(file))
     }
 
-    fn from_start(&mut self) -> Result<&mut SpooledTempFile, Error> {
+    fn rewound(&mut self) -> Result<&mut SpooledTempFile, Error> {
         self.0.rewind().map_err(Error::of_io)?;
         Ok(&mut self.0)
     }
