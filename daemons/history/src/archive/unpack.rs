@@ -3,7 +3,6 @@
 //! A flipped bit in a compressed file can turn into rows that nobody measured, and is only noticed at the
 //! checksum at the end. So each is decompressed twice: nothing is passed on before it is known to be whole.
 
-use std::fs;
 use std::io::{self, Cursor, Read, Seek};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -241,7 +240,7 @@ fn check(input: &mut dyn Read) -> Result<(), Error> {
 
 /// On disk, for what is read from its end.
 #[cfg(feature = "parquet")]
-pub(super) fn spooled(input: &mut dyn Read, what: &str) -> Result<fs::File, Error> {
+pub(super) fn spooled(input: &mut dyn Read, what: &str) -> Result<std::fs::File, Error> {
     let mut spooled = tempfile::tempfile().map_err(|error| {
         let message = format!("cannot create a temporary file for {what}");
         Error::new(ErrorKind::Io, message).because(error)
