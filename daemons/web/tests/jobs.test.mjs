@@ -144,7 +144,7 @@ test("under overload", async (t) => {
     await submit(other);
     await other.locator(".job").waitFor();
     assert.equal((await kept(one))[0].id, (await kept(other))[0].id);
-    const download = one.waitForEvent("download", { timeout: 90_000 });
+    const download = one.waitForEvent("download");
     await other.getByRole("button", { name: "Cancel" }).click();
     await other.getByText("The job is shared with other requests").waitFor();
     await download;

@@ -154,6 +154,8 @@ export const open = async (browser, address, path = "/", options = {}) => {
 /** The page with its readings on the map. */
 export const opened = async (browser, address, path = "/", options = {}) => {
   const page = await open(browser, address, path, options);
+  // A job takes half a minute in a debug build when others are before it.
+  page.setDefaultTimeout(90_000);
   await page.locator("#state").getByText(/readings|Messungen/).waitFor();
   await page.locator(".map-note").waitFor({ state: "detached" });
   return page;
