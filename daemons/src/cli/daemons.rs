@@ -16,8 +16,8 @@ use airshed::schedule::{Schedule, Spread};
 use airshed::server::{self, JobBackend};
 use airshed::source::{ClientOptions, Source};
 use airshed::sweeper::{self, Sweeper};
+use airshed::worker;
 use airshed::{Clock, Destination, reason};
-use airshed::{watch, worker};
 use clap::Args;
 use queue::Queues;
 use store::{Notifying, Store};
@@ -346,15 +346,12 @@ impl Serving {
         }
         let queues = job_backend.as_ref().map(|job_backend| &job_backend.queues);
         let watch = measuring.watch(&mut tasks, Some(&store), queues, &clock);
-        let watching = Arc::clone(&watch);
         let networks = self.networks.networks();
         tasks.add_control(&self.store, &store, &networks, "server", Policy::default());
         let mut server =
             self.http.server(&self.store, store, job_backend, watch, clock, networks)?;
         server.neighbours = limits;
-        if let Some(listener) = self.http.listen_for_admin().await? {
-            tasks.add("admin", watch::serve(watching, listener, tasks.stop.clone()));
-        }
+        self.http.add_admin(&mut tasks, &server.watch).await?;
         let (listener, _socket) = listener.announced();
         tasks.add("server", server::run(server, listener, stop));
         tasks.run().await
@@ -444,7 +441,6 @@ impl Parts {
         let flags = store;
         let store = Arc::clone(&self.store);
         let watch = measuring.watch(tasks, Some(&store), Some(&queues), &self.clock);
-        let watching = Arc::clone(&watch);
         let clock = self.clock.clone();
         let (shown, job_backend) = (Arc::clone(&store), Some(job_backend));
         let networks = Arc::clone(&self.networks);
@@ -456,9 +452,7 @@ impl Parts {
             server.push = Some(Arc::new(receiver));
             tasks.add("writer", writer.run(tasks.stop.clone()));
         }
-        if let Some(listener) = http.listen_for_admin().await? {
-            tasks.add("admin", watch::serve(watching, listener, tasks.stop.clone()));
-        }
+        http.add_admin(tasks, &server.watch).await?;
         let (listener, file) = listener.announced();
         let stop = tasks.stop.clone();
         let worker = worker.worker(store, queues, jobs, Arc::clone(&self.networks));

@@ -6,18 +6,18 @@ use clap::Args;
 use store::Flags;
 
 /// Which flags are computed, and the limits of sensors beside their neighbours.
-#[derive(Args, Clone, Default)]
+#[derive(Args, Clone)]
 pub(super) struct QualityFlags {
     /// Quality flags to compute and store: `all`, `none`, or names of those that `airshed index
     /// --flags` marks as stored. Others follow from the reading itself.
     #[arg(long = "flags", env = "AIRSHED_FLAGS", value_name = "NAMES", default_value = "all", value_parser = computed)]
-    computed: Option<Flags>,
+    computed: Flags,
     #[command(flatten)]
     limits: LimitFlags,
 }
 
 /// The limits of sensors beside their neighbours.
-#[derive(Args, Clone, Default)]
+#[derive(Args, Clone)]
 pub(super) struct LimitFlags {
     /// File with the limits of sensor types beside their neighbours: lines of model,below,above, as
     /// `airshed neighbour-limits` prints them [default: the SDS011's, 0.5 and 2]
@@ -27,8 +27,7 @@ pub(super) struct LimitFlags {
 
 impl QualityFlags {
     pub(super) fn flagging(&self) -> Flagging {
-        let computed = self.computed.unwrap_or(Flagging::ALL);
-        Flagging { computed, limits: self.limits.limits() }
+        Flagging { computed: self.computed, limits: self.limits.limits() }
     }
 }
 

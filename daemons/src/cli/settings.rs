@@ -9,7 +9,7 @@ use airshed::jobs::Jobs;
 use airshed::networks::Networks;
 use airshed::objects::{Objects, remove_unfinished};
 use airshed::server::{CorsOrigins, JobBackend, Limits, Listener, Server, Site};
-use airshed::watch::GaugeSampler;
+use airshed::watch::{self, GaugeSampler};
 use airshed::worker::Worker;
 use airshed::{Clock, reason};
 use clap::Args;
@@ -21,6 +21,7 @@ use tokio::net::{TcpListener, TcpSocket, lookup_host};
 
 use super::left_out::check_aws;
 use super::store_flags::{StoreFlags, begins};
+use super::tasks::Tasks;
 use super::{Failure, bad_call};
 
 fn queue_url(text: &str) -> Result<String, &'static str> {
@@ -194,15 +195,20 @@ impl HttpFlags {
         Ok(Listening { listener: listener.into(), shown, file: None })
     }
 
-    /// The listener for what is not public, if there is one.
-    pub(super) async fn listen_for_admin(&self) -> Result<Option<TcpListener>, Failure> {
-        let Some(address) = &self.admin_listen else { return Ok(None) };
+    /// Adds the server of what is not public, if it has an address of its own.
+    pub(super) async fn add_admin(
+        &self,
+        tasks: &mut Tasks,
+        watch: &Arc<GaugeSampler>,
+    ) -> Result<(), Failure> {
+        let Some(address) = &self.admin_listen else { return Ok(()) };
         let listener = listen_on(address).await.map_err(|error| {
             format!("cannot listen on {address}: {error}; choose another --admin-listen")
         })?;
         let address = listener.local_addr()?;
         tracing::info!(address = %format!("http://{address}/metrics"), "admin");
-        Ok(Some(listener))
+        tasks.add("admin", watch::serve(Arc::clone(watch), listener, tasks.stop.clone()));
+        Ok(())
     }
 
     pub(super) fn server(

@@ -236,7 +236,7 @@ async fn a_stream_that_fails_midway_is_broken_off() {
     let answer = gunzips.get(format!("{}{ALL}", rig.base)).send().await.unwrap();
     assert!(answer.bytes().await.is_err(), "nor a compressed one");
     assert_eq!(store.passes.load(Ordering::Relaxed), 4);
-    // Before the first byte it is a plain error, and says nothing of the inside.
+    // Before the first byte it is a plain error, without internal details.
     store.fails_at_once.store(true, Ordering::Relaxed);
     let failed = rig.get(ALL).await;
     assert_eq!(failed.status(), 503);
@@ -259,7 +259,7 @@ async fn a_client_that_takes_nothing_gives_up_its_place() {
     assert_eq!(rig.get(ALL).await.status(), 202, "its place is taken");
     let freed = async {
         while rig.get(ALL).await.status() != 200 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            tokio::task::yield_now().await;
         }
     };
     tokio::time::timeout(Duration::from_secs(20), freed).await.expect("its place is given up");

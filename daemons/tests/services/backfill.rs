@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::aws::{ends_well, on};
 use super::daemon::{Daemon, airshed};
@@ -101,7 +100,7 @@ async fn a_backfill_into_a_table_is_paced_and_continues_after_a_kill() {
             "" => {
                 while faults.writes() < 5 {
                     assert!(daemon.child.try_wait().unwrap().is_none());
-                    tokio::time::sleep(Duration::from_millis(5)).await;
+                    tokio::task::yield_now().await;
                 }
             }
             message => drop(daemon.wait_for(message)),

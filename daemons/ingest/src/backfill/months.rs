@@ -84,7 +84,7 @@ impl Splitter {
         self.files
     }
 
-    /// Notes a file that could not be had.
+    /// Notes a file that could not be fetched.
     pub(super) fn lacks(&mut self, unread: Unread) {
         self.failed.push(unread);
     }
