@@ -1,4 +1,4 @@
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -6,9 +6,13 @@ use async_trait::async_trait;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
-use crate::{Delivery, Depth, Error, ErrorKind, Queue, Receipt};
+use crate::ready::Ready;
+use crate::{Delivery, Depth, Error, ErrorKind, Queue, Receipt, Sender};
 
 /// An in-process queue, not persistent. Clones share the queue.
+///
+/// Of several [senders](Sender), the one with the fewest messages in flight is next; of its messages, those that are
+/// not large come first, unless a large one has waited for [`Options::patience`]. Messages of one sender and one size come in order.
 #[derive(Debug, Clone)]
 pub struct Channel(Arc<Shared>);
 
@@ -22,11 +26,21 @@ pub struct Options {
     pub max_receives: u32,
     /// The dead-letter queue; without one, messages stay.
     pub dead_letters: Option<Channel>,
+    /// Maximum number of large messages in flight; default: any number.
+    pub large_in_flight: usize,
+    /// How long a large message waits for smaller ones of its sender; default 10 minutes.
+    pub patience: Duration,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { capacity: 10_000, max_receives: 5, dead_letters: None }
+        Self {
+            capacity: 10_000,
+            max_receives: 5,
+            dead_letters: None,
+            large_in_flight: usize::MAX,
+            patience: Duration::from_secs(600),
+        }
     }
 }
 
@@ -40,17 +54,19 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct State {
-    ready: VecDeque<Message>,
+    ready: Ready,
     /// In-flight messages, by the number of the receipt.
     hidden: HashMap<u64, Hidden>,
     next_receipt: u64,
 }
 
 #[derive(Debug)]
-struct Message {
-    body: String,
-    receives: u32,
-    sent: Instant,
+pub(crate) struct Message {
+    pub(crate) body: String,
+    pub(crate) sender: String,
+    pub(crate) is_large: bool,
+    pub(crate) receives: u32,
+    pub(crate) sent: Instant,
 }
 
 #[derive(Debug)]
@@ -77,7 +93,7 @@ impl Channel {
         self.requeue_expired(&mut state, now);
         let mut taken = Vec::new();
         while taken.len() < max
-            && let Some(mut message) = state.ready.pop_front()
+            && let Some(mut message) = self.next(&mut state, now)
         {
             message.receives += 1;
             let number = state.next_receipt;
@@ -92,6 +108,25 @@ impl Channel {
         (taken, state.hidden.values().map(|hidden| hidden.until).min())
     }
 
+    /// Takes the message that is next, if one can be delivered now.
+    fn next(&self, state: &mut State, now: Instant) -> Option<Message> {
+        let Options { large_in_flight, patience, .. } = self.0.options;
+        let mut in_flight: HashMap<&str, usize> = HashMap::new();
+        let mut large = 0;
+        for Hidden { message, .. } in state.hidden.values() {
+            *in_flight.entry(&message.sender).or_default() += 1;
+            large += usize::from(message.is_large);
+        }
+        let has_room = large < large_in_flight;
+        let next = state.ready.senders().filter_map(|(sender, lanes)| {
+            let (is_large, number) = lanes.next(has_room, now, patience)?;
+            let held = in_flight.get(sender).copied().unwrap_or_default();
+            Some(((held, is_large, number), sender.to_owned()))
+        });
+        let ((_, is_large, _), sender) = next.min()?;
+        state.ready.pop(&sender, is_large)
+    }
+
     /// Messages whose visibility timeout has passed become ready again, or dead letters.
     fn requeue_expired(&self, state: &mut State, now: Instant) {
         let mut due: Vec<_> = state.hidden.extract_if(|_, hidden| hidden.until <= now).collect();
@@ -101,12 +136,12 @@ impl Channel {
             let dead_letters = self.0.options.dead_letters.as_ref().filter(|_| given_up);
             // Without a dead-letter queue it stays.
             let Some(dead_letters) = dead_letters else {
-                state.ready.push_back(message);
+                state.ready.push(message);
                 continue;
             };
             // Even beyond its capacity: a dead letter must not be lost.
             let dead = Message { receives: 0, ..message };
-            dead_letters.state().ready.push_back(dead);
+            dead_letters.state().ready.push(dead);
             dead_letters.0.changed.notify_waiters();
         }
     }
@@ -115,14 +150,23 @@ impl Channel {
 #[async_trait]
 impl Queue for Channel {
     async fn send(&self, body: &str) -> Result<(), Error> {
+        self.send_from(body, Sender::new("", false)).await
+    }
+
+    async fn send_from(&self, body: &str, sender: Sender<'_>) -> Result<(), Error> {
         let mut state = self.state();
         let capacity = self.0.options.capacity;
         if state.ready.len() + state.hidden.len() >= capacity {
             let message = format!("the queue is full ({capacity} messages); retry later");
             return Err(Error::new(ErrorKind::Full, message));
         }
-        let sent = Instant::now();
-        state.ready.push_back(Message { body: body.to_owned(), receives: 0, sent });
+        state.ready.push(Message {
+            body: body.to_owned(),
+            sender: sender.name.to_owned(),
+            is_large: sender.is_large,
+            receives: 0,
+            sent: Instant::now(),
+        });
         drop(state);
         self.0.changed.notify_waiters();
         Ok(())
@@ -177,7 +221,7 @@ impl Queue for Channel {
         let now = Instant::now();
         let mut state = self.state();
         self.requeue_expired(&mut state, now);
-        let oldest = state.ready.iter().map(|message| now - message.sent).max();
+        let oldest = state.ready.oldest().map(|sent| now - sent);
         Ok(Depth { waiting: state.ready.len(), hidden: state.hidden.len(), oldest })
     }
 }

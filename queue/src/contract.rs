@@ -19,6 +19,13 @@ pub trait Queue: Send + Sync + 'static {
     /// was not sent.
     async fn send(&self, body: &str) -> Result<(), Error>;
 
+    /// Sends a message of one of several senders, among whom a queue may be fair: one that sends many
+    /// then does not keep others waiting. A queue that is not ignores who it is from.
+    async fn send_from(&self, body: &str, sender: Sender<'_>) -> Result<(), Error> {
+        let _ = sender;
+        self.send(body).await
+    }
+
     /// Sends several messages in batches. After an error some may have been sent.
     async fn send_all(&self, bodies: &[String]) -> Result<(), Error> {
         for body in bodies {
@@ -55,6 +62,23 @@ pub trait Queue: Send + Sync + 'static {
 
     /// The approximate number of messages. A remote queue may count with a delay.
     async fn depth(&self) -> Result<Depth, Error>;
+}
+
+/// Who sends a message, and how much work it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Sender<'a> {
+    /// A name, of ASCII letters, digits and punctuation, at most 128; empty if it is not known.
+    pub name: &'a str,
+    /// Whether it is much work: a queue may deliver others before it, and few of these at a time.
+    pub is_large: bool,
+}
+
+impl<'a> Sender<'a> {
+    /// A sender of a message.
+    pub fn new(name: &'a str, is_large: bool) -> Self {
+        Self { name, is_large }
+    }
 }
 
 /// The depth of a queue.

@@ -37,6 +37,7 @@ mod channel;
 mod contract;
 mod error;
 mod open;
+mod ready;
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -44,6 +45,6 @@ pub mod conformance;
 pub mod sqs;
 
 pub use channel::{Channel, Options};
-pub use contract::{Delivery, Depth, Queue, Receipt};
+pub use contract::{Delivery, Depth, Queue, Receipt, Sender};
 pub use error::{Error, ErrorKind};
 pub use open::{Queues, open};

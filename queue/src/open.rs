@@ -25,9 +25,10 @@ impl fmt::Debug for Queues {
 /// Opens the queues of a URL: `channel:`, within this process, or, with the feature `sqs`,
 /// `sqs:REQUEST,RESPONSE`, with region and credentials resolved as by the AWS tools.
 ///
-/// `capacity` is the maximum number of waiting requests. [`Invalid`](ErrorKind::Invalid) for any
+/// `capacity` is the maximum number of waiting requests, `large_in_flight` that of large requests in
+/// flight, if the queue knows it ([`Sender`](crate::Sender)). [`Invalid`](ErrorKind::Invalid) for any
 /// other URL, and for queues that do not exist.
-pub async fn open(url: &str, capacity: usize) -> Result<Queues, Error> {
+pub async fn open(url: &str, capacity: usize, large_in_flight: usize) -> Result<Queues, Error> {
     #[cfg(feature = "sqs")]
     if let Some(names) = url.strip_prefix("sqs:") {
         return crate::sqs::open(names, capacity).await;
@@ -46,7 +47,8 @@ pub async fn open(url: &str, capacity: usize) -> Result<Queues, Error> {
     }
     let dead_requests = Channel::new(Options::default());
     let dead_letters = Some(dead_requests.clone());
-    let requests = Channel::new(Options { capacity, dead_letters, ..Options::default() });
+    let requests = Options { capacity, dead_letters, large_in_flight, ..Options::default() };
+    let requests = Channel::new(requests);
     Ok(Queues {
         requests: Arc::new(requests),
         dead_requests: Arc::new(dead_requests),

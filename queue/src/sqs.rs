@@ -22,7 +22,7 @@ use aws_sdk_sqs::types::{
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 
-use crate::{Delivery, Depth, Error, ErrorKind, Queue, Queues, Receipt};
+use crate::{Delivery, Depth, Error, ErrorKind, Queue, Queues, Receipt, Sender};
 
 /// Maximum number of messages per batch.
 const BATCH: usize = 10;
@@ -111,6 +111,18 @@ impl Queue for Sqs {
         self.refuse_when_full(1).await?;
         let send = self.0.client.send_message().queue_url(&self.0.url).message_body(body);
         send.send().await.map(drop).map_err(|error| failed(&self.0.name, "sending", error))
+    }
+
+    /// A queue of SQS is fair among message groups (since July 2025, also a standard queue).
+    async fn send_from(&self, body: &str, sender: Sender<'_>) -> Result<(), Error> {
+        if sender.name.is_empty() {
+            return self.send(body).await;
+        }
+        self.check(body)?;
+        self.refuse_when_full(1).await?;
+        let send = self.0.client.send_message().queue_url(&self.0.url).message_body(body);
+        let sent = send.message_group_id(sender.name).send().await;
+        sent.map(drop).map_err(|error| failed(&self.0.name, "sending", error))
     }
 
     async fn send_all(&self, bodies: &[String]) -> Result<(), Error> {

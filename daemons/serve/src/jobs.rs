@@ -8,12 +8,19 @@
 //! to `records/<id>.json`, which is kept for good and never listed; others are deleted a week later.
 //! Each change is one atomic put, conditional on the record that it changes, so a late change fails. (Directories do not support conditional puts:
 //! there a process compares before it puts, and serialises its changes; of two processes at the
-//! same instant the last one wins.) `shared/<id>` marks a job requested by several clients, which
-//! none of them can cancel.
+//! same instant the last one wins.)
+//!
+//! Equal queries share the work: each has a job of its own, whose id only its client knows and which it
+//! can cancel, and `joined/<work>/<id>` says which jobs need another one's work. Of a job that others
+//! have joined, cancelling only withdraws its client. (Before, they shared the id, which is marked by
+//! `shared/<id>`; those nobody can cancel.) `owners/<key>/` has the jobs of a key, the newest first.
 
+mod client;
 mod download;
 mod fingerprint;
+mod owned;
 mod record;
+mod usage;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,14 +35,17 @@ use object_store::path::Path;
 use object_store::{ObjectStoreExt, PutMode, PutPayload, PutResult, UpdateVersion};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 use tokio::time::Instant;
 use uuid::Uuid;
 
 pub use self::download::ResultFile;
 pub(crate) use self::fingerprint::Fingerprints;
 pub(crate) use self::record::parts_of;
-pub use self::record::{Before, Comparison, Job, Made, Part, State, TimeRange};
+pub use self::owned::Listed;
+pub use self::record::{Ask, Before, Callback, Comparison, Job, Made, Part, State, TimeRange};
+use self::usage::Usage;
+pub use self::usage::{OverQuota, OwnQuota, Quota};
 use crate::objects::Objects;
 use crate::trace::RequestContext;
 
@@ -64,6 +74,8 @@ pub struct Jobs {
     clock: Clock,
     kept_for: SignedDuration,
     fresh_for: SignedDuration,
+    salt: Arc<OnceCell<[u8; 32]>>,
+    usage: Arc<Usage>,
 }
 
 /// The result of cancelling a job.
@@ -97,7 +109,14 @@ impl Jobs {
     /// Records and results in an object store, with a retention period after completion.
     pub fn new(objects: Objects, clock: Clock, kept_for: SignedDuration) -> Self {
         let (turn, fresh_for) = (Arc::default(), SignedDuration::ZERO);
-        Self { objects, turn, clock, kept_for, fresh_for }
+        let (salt, usage) = (Arc::default(), Arc::default());
+        Self { objects, turn, clock, kept_for, fresh_for, salt, usage }
+    }
+
+    /// Bounds what results occupy.
+    #[must_use]
+    pub fn with_quota(self, quota: Quota) -> Self {
+        Self { usage: Arc::new(Usage::new(quota)), ..self }
     }
 
     /// Reuses results for equal queries for a time after completion.
@@ -112,40 +131,57 @@ impl Jobs {
         query: Map<String, Value>,
         origin: RequestContext,
     ) -> Result<Job, JobsError> {
-        self.create_again(query, None, origin).await
+        self.request(Ask { query, origin, ..Ask::default() }).await
     }
 
-    /// The same; `again` is the job whose query it repeats.
-    pub async fn create_again(
-        &self,
-        query: Map<String, Value>,
-        again: Option<Uuid>,
-        origin: RequestContext,
-    ) -> Result<Job, JobsError> {
-        let now = (self.clock)();
-        let (id, state) = (Uuid::new_v4(), State::Queued);
-        let job = Job {
-            id,
-            state,
-            query,
-            created: now,
-            updated: now,
-            attempts: 0,
-            made_from: None,
-            parts: Vec::new(),
-            again,
-            made: None,
-            fetched: None,
-            origin,
-            version: None,
-        };
-        let put = self.put(&job, &text_of(&job), PutMode::Overwrite).await;
-        let put = put.map_err(|source| JobsError { path: record_path(id), source })?;
+    /// The same, with all that can be said about it.
+    pub async fn request(&self, ask: Ask) -> Result<Job, JobsError> {
+        self.record_new(Job::new(ask, (self.clock)())).await
+    }
+
+    /// A new job that shares the work of another one; `None` if that was cancelled meanwhile.
+    pub async fn join(&self, work: &Job, ask: Ask) -> Result<Option<Job>, JobsError> {
+        let job = Job { shares: Some(work.work()), ..Job::new(ask, (self.clock)()) };
+        // Noted before the work is looked at: who cancels it now finds the note.
+        let path = joined_path(job.work(), job.id);
+        let put = self.objects.put(&path, PutPayload::new()).await;
+        put.map_err(|source| JobsError { path: path.clone(), source })?;
+        let there = self.work(job.work()).await?;
+        if there.is_none_or(|work| matches!(work.state, State::Cancelled { .. } | State::Expired)) {
+            self.delete(path).await?;
+            return Ok(None);
+        }
+        let job = self.record_new(job).await?;
+        self.get(job.id).await
+    }
+
+    async fn record_new(&self, job: Job) -> Result<Job, JobsError> {
+        let failed = |source| JobsError { path: record_path(job.id), source };
+        self.list_for_owner(&job).await?;
+        let put = self.put(&job, &text_of(&job), PutMode::Overwrite).await.map_err(failed)?;
+        self.usage.note(&job);
         Ok(Job { version: Some(put.into()), ..job })
     }
 
-    /// The record; `None` for an id that is unknown or was forgotten.
+    /// The job as its client sees it; `None` for an id that is unknown or was forgotten.
     pub async fn get(&self, id: Uuid) -> Result<Option<Job>, JobsError> {
+        let Some(job) = self.work(id).await? else { return Ok(None) };
+        if let Some(work) = job.shares {
+            let work = self.work(work).await?;
+            return Ok(Some(self.as_of_now(job.seen_in(work))));
+        }
+        Ok(Some(match (job.withdrawn, &job.state) {
+            (None, _) => job,
+            (Some(_), State::Done { .. }) => Job { state: State::Expired, ..job },
+            (Some(at), _) => {
+                let expires = at.saturating_add(self.kept_for).unwrap_or(Timestamp::MAX);
+                self.as_of_now(Job { state: State::Cancelled { expires }, ..job })
+            }
+        }))
+    }
+
+    /// The job as its worker sees it: also if its client gave it up while others share it.
+    pub async fn work(&self, id: Uuid) -> Result<Option<Job>, JobsError> {
         // Moved in this order, so it is in one place or in both.
         match self.get_at(record_path(id)).await? {
             None => self.get_at(lasting_path(id)).await,
@@ -153,13 +189,28 @@ impl Jobs {
         }
     }
 
+    /// The job as the sweeper sees it: one that shares another's work by that work's state.
+    pub(crate) async fn to_sweep(&self, id: Uuid) -> Result<Option<Job>, JobsError> {
+        match self.work(id).await? {
+            Some(Job { shares: Some(_), .. }) => self.get(id).await,
+            work => Ok(work),
+        }
+    }
+
     async fn get_at(&self, path: Path) -> Result<Option<Job>, JobsError> {
         let Some((bytes, version)) = self.read(&path).await? else { return Ok(None) };
         let job: Job = serde_json::from_slice(&bytes).map_err(|error| JobsError {
-            path,
+            path: path.clone(),
             source: object_store::Error::Generic { store: "job record", source: error.into() },
         })?;
-        Ok(Some(self.as_of_now(Job { version: Some(version), ..job })))
+        if job.format > record::FORMAT {
+            let why = "it was written by a later version of Airshed: use that one";
+            let source = object_store::Error::Generic { store: "job record", source: why.into() };
+            return Err(JobsError { path, source });
+        }
+        let job = self.as_of_now(Job { version: Some(version), ..job });
+        self.usage.note(&job);
+        Ok(Some(job))
     }
 
     /// A job whose result equals that of the query now: it is queued, or running or recently done
@@ -175,7 +226,7 @@ impl Jobs {
         let Some((named, _)) = self.read(&query_path(query)).await? else { return Ok(None) };
         let id = std::str::from_utf8(&named).ok().and_then(|id| id.parse().ok());
         let Some(id) = id else { return Ok(None) };
-        let mut job = self.get(id).await?.filter(|job| job.query == *query);
+        let mut job = self.work(id).await?.filter(|job| job.query == *query);
         // Its worker is about to record what it is computed from.
         let begun = Instant::now();
         let is_starting =
@@ -185,7 +236,7 @@ impl Jobs {
             && begun.elapsed() < STARTS_WITHIN
         {
             tokio::time::sleep(STARTS_WITHIN / 50).await;
-            job = self.get(id).await?;
+            job = self.work(id).await?;
         }
         Ok(job.filter(|job| {
             let unchanged = state.is_some() && job.made_from.as_deref() == state;
@@ -265,7 +316,9 @@ impl Jobs {
             tokio::time::sleep(pause).await;
             pause *= 2;
         };
-        Ok(Job { version: Some(version), ..changed })
+        let changed = Job { version: Some(version), ..changed };
+        self.usage.note(&changed);
+        Ok(changed)
     }
 
     /// Overwrites the record of a job without a conditional put, after checking that it is still
@@ -285,46 +338,77 @@ impl Jobs {
         Ok(self.put(changed, text, PutMode::Overwrite).await)
     }
 
-    /// Adds another requester to the job; `None` if it was cancelled meanwhile.
-    pub async fn add_requester(&self, job: &Job) -> Result<Option<Job>, JobsError> {
-        let path = shared_path(job.id);
-        if self.read(&path).await?.is_none() {
-            let put = self.objects.put(&path, PutPayload::new()).await;
-            put.map_err(|source| JobsError { path, source })?;
-        }
-        let job = self.get(job.id).await?;
-        Ok(job.filter(|job| !matches!(job.state, State::Cancelled { .. })))
-    }
-
     /// Cancels a job that has not ended, or deletes the result of one that is done; returns the
-    /// updated job. `None` for an unknown id.
+    /// updated job. Its work goes on, and its file remains, as long as others share them. `None` for an
+    /// unknown id.
     pub async fn cancel(&self, id: Uuid) -> Result<Option<Cancellation>, JobsError> {
         loop {
-            let Some(job) = self.get(id).await? else { return Ok(None) };
-            let state = match job.state {
+            let Some(seen) = self.get(id).await? else { return Ok(None) };
+            let state = match seen.state {
                 State::Queued | State::Running { .. } => {
                     State::Cancelled { expires: self.expiry() }
                 }
                 State::Done { .. } => State::Expired,
                 State::Failed { .. } | State::Cancelled { .. } | State::Expired => {
-                    return Ok(Some(Cancellation::Ended(job.state.name())));
+                    return Ok(Some(Cancellation::Ended(seen.state.name())));
                 }
             };
             if self.read(&shared_path(id)).await?.is_some() {
                 return Ok(Some(Cancellation::Shared));
             }
-            match self.update(&job, state).await {
+            let is_needed = seen.shares.is_none() && self.is_joined(id).await?;
+            let changed = match is_needed {
+                true => self.replace(&seen, Job { withdrawn: Some((self.clock)()), ..seen.clone() }).await,
+                false => self.update(&seen, state.clone()).await,
+            };
+            match changed {
                 // Its worker recorded progress, which happens a few times a minute at most.
                 Err(error) if error.is_conflict() => {}
                 Err(error) => return Err(error),
                 Ok(job) => {
-                    if job.state == State::Expired {
+                    if let Some(work) = job.shares {
+                        self.leave(work, id).await?;
+                    } else if !is_needed && job.state == State::Expired {
                         self.clear(&job).await?;
                     }
-                    return Ok(Some(Cancellation::Done(Box::new(job))));
+                    return Ok(Some(Cancellation::Done(Box::new(Job { state, ..job }))));
                 }
             }
         }
+    }
+
+    /// Whether other jobs share a job's work.
+    async fn is_joined(&self, work: Uuid) -> Result<bool, JobsError> {
+        let folder = joined_folder(work);
+        let first = self.objects.list(Some(&folder)).try_next().await;
+        first.map(|first| first.is_some()).map_err(|source| JobsError { path: folder, source })
+    }
+
+    /// A job that shared another's work needs it no more. The work that nobody needs is cancelled.
+    async fn leave(&self, work: Uuid, id: Uuid) -> Result<(), JobsError> {
+        self.delete(joined_path(work, id)).await?;
+        while let Some(job) = self.work(work).await?.filter(|work| work.withdrawn.is_some()) {
+            if self.is_joined(work).await? {
+                break;
+            }
+            let state = match job.state {
+                State::Queued | State::Running { .. } => {
+                    State::Cancelled { expires: self.expiry() }
+                }
+                State::Done { .. } => State::Expired,
+                State::Failed { .. } | State::Cancelled { .. } | State::Expired => break,
+            };
+            match self.update(&job, state).await {
+                Err(error) if error.is_conflict() => {}
+                Err(error) => return Err(error),
+                Ok(job) if job.state == State::Expired => {
+                    self.clear(&job).await?;
+                    break;
+                }
+                Ok(_) => break,
+            }
+        }
+        Ok(())
     }
 
     /// Records a failure.
@@ -358,7 +442,7 @@ impl Jobs {
 
     /// The result of the last attempt; `None` if the file was deleted.
     pub async fn result(&self, job: &Job) -> Result<Option<ResultFile>, JobsError> {
-        let path = result_path(job.id, job.attempts);
+        let path = result_path(job.work(), job.attempts);
         match ResultFile::open(self.objects.clone(), path.clone()).await {
             Ok(found) => Ok(Some(found)),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
@@ -374,14 +458,20 @@ impl Jobs {
         media_type: &str,
         disposition: &str,
     ) -> Result<Option<HeaderValue>, JobsError> {
-        let path = result_path(job.id, job.attempts);
+        let path = result_path(job.work(), job.attempts);
         let link = self.objects.presign(&path, media_type, disposition).await.transpose();
         link.map_err(|source| JobsError { path, source })
     }
 
     /// Deletes a job that could not be queued.
-    pub async fn withdraw(&self, id: Uuid) -> Result<(), JobsError> {
-        self.delete(record_path(id)).await
+    pub async fn withdraw(&self, job: &Job) -> Result<(), JobsError> {
+        self.forget(job).await
+    }
+
+    async fn forget(&self, job: &Job) -> Result<(), JobsError> {
+        self.delete(record_path(job.id)).await?;
+        self.usage.forget(job.id);
+        self.unlist_for_owner(job).await
     }
 
     /// Deletes the result of this attempt.
@@ -401,10 +491,14 @@ impl Jobs {
     /// finally deleted, when its retention has ended. Returns when to check again; `None`: nothing is
     /// left.
     pub async fn clear(&self, job: &Job) -> Result<Option<Timestamp>, JobsError> {
-        for attempt in 1..=job.attempts {
-            self.delete(result_path(job.id, attempt)).await?;
+        if let Some(work) = job.shares {
+            self.delete(joined_path(work, job.id)).await?;
+        } else {
+            for attempt in 1..=job.attempts {
+                self.delete(result_path(job.id, attempt)).await?;
+            }
+            self.delete(shared_path(job.id)).await?;
         }
-        self.delete(shared_path(job.id)).await?;
         let named = query_path(&job.query);
         let read = self.read(&named).await?;
         if read.is_some_and(|(id, _)| *id == *job.id.to_string().as_bytes()) {
@@ -415,6 +509,7 @@ impl Jobs {
             let put = self.objects.put(&path, payload).await;
             put.map_err(|source| JobsError { path, source })?;
             self.delete(record_path(job.id)).await?;
+            self.usage.forget(job.id);
             return Ok(None);
         }
         let forgotten = job.created.saturating_add(self.kept_for + REMEMBERED);
@@ -422,7 +517,7 @@ impl Jobs {
         if (self.clock)() < forgotten {
             return Ok(Some(forgotten));
         }
-        self.delete(record_path(job.id)).await?;
+        self.forget(job).await?;
         Ok(None)
     }
 
@@ -510,6 +605,15 @@ fn result_path(id: Uuid, attempt: u32) -> Path {
 
 fn shared_path(id: Uuid) -> Path {
     Path::from(format!("shared/{id}"))
+}
+
+/// The jobs that share a job's work.
+fn joined_folder(work: Uuid) -> Path {
+    Path::from(format!("joined/{work}"))
+}
+
+fn joined_path(work: Uuid, id: Uuid) -> Path {
+    Path::from(format!("joined/{work}/{id}"))
 }
 
 fn query_path(query: &Map<String, Value>) -> Path {

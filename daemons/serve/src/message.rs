@@ -1,7 +1,9 @@
 //! Queue messages: the id of a job and its request; never readings.
 
+use queue::{Error, Queue, Sender};
 use uuid::Uuid;
 
+use crate::jobs::Job;
 use crate::trace::RequestContext;
 
 /// The body of a message on the request queue: the job, and the request that created it.
@@ -13,6 +15,12 @@ pub fn of(id: Uuid, origin: &RequestContext) -> String {
         message.extend(origin);
     }
     message.to_string()
+}
+
+/// Queues a job: fairly among the clients, and with a word about its size.
+pub(crate) async fn send(queue: &dyn Queue, job: &Job) -> Result<(), Error> {
+    let client = job.client.as_deref().unwrap_or_default();
+    queue.send_from(&of(job.id, &job.origin), Sender::new(client, job.large)).await
 }
 
 /// The request of a message; without an id if the message has none.

@@ -73,11 +73,11 @@ impl Sweeper {
     /// the process: later ones are queued.
     pub async fn resume(&self, known: Vec<Uuid>) -> Result<usize, JobsError> {
         let mut unfinished = self.read(known).await;
-        unfinished.retain(|job| !job.state.is_final());
+        unfinished.retain(|job| !job.state.is_final() && job.shares.is_none());
         unfinished.sort_by_key(|job| job.created);
         let mut resumed = 0;
         for job in unfinished {
-            match self.requests.send(&message::of(job.id, &job.origin)).await {
+            match message::send(self.requests.as_ref(), &job).await {
                 Ok(()) => resumed += 1,
                 Err(error) => {
                     warn!(id = %job.id, reason = reason(&error), "cannot resume an interrupted job");
@@ -106,6 +106,7 @@ impl Sweeper {
                 | State::Failed { expires, .. }
                 | State::Cancelled { expires } => Ok(Some(expires)),
                 State::Expired => self.jobs.clear(&job).await,
+                State::Queued | State::Running { .. } if job.shares.is_some() => Ok(None),
                 State::Queued | State::Running { .. } => {
                     let span = error_span!("job", request = job.origin.request);
                     self.wake(&job).instrument(span).await
@@ -126,7 +127,7 @@ impl Sweeper {
 
     /// Sets the gauges: the number of jobs in each state, and the age of the oldest.
     fn report(&self, now: Timestamp) {
-        for state in ["queued", "running", "done", "failed", "cancelled", "expired"] {
+        for state in State::NAMES {
             let created = self.known.values().filter(|known| known.state == state);
             let created: Vec<_> = created.map(|known| known.created).collect();
             metrics::gauge!("airshed_jobs", "state" => state).set(created.len() as f64);
@@ -153,7 +154,7 @@ impl Sweeper {
                 _ => return Ok(None),
             }
         }
-        match self.requests.send(&message::of(job.id, &job.origin)).await {
+        match message::send(self.requests.as_ref(), job).await {
             Ok(()) => info!(id = %job.id, "requeueing a stalled job"),
             Err(error) => {
                 warn!(id = %job.id, reason = reason(&error), "cannot requeue a stalled job");
@@ -164,7 +165,7 @@ impl Sweeper {
     }
 
     async fn read(&self, ids: Vec<Uuid>) -> Vec<Job> {
-        let records = futures::stream::iter(ids).map(|id| self.jobs.get(id));
+        let records = futures::stream::iter(ids).map(|id| self.jobs.to_sweep(id));
         let readable = records.buffer_unordered(READS_AT_ONCE).filter_map(|job| async {
             // An unreadable record must not block the others; a record deleted since the listing is
             // ignored.

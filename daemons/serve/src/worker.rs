@@ -22,7 +22,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug, error, error_span, info, warn};
 use uuid::Uuid;
 
-use crate::jobs::{Comparison, Fingerprints, Job, Jobs, JobsError, Made, State, parts_of};
+use crate::jobs::{
+    Comparison, Fingerprints, Job, Jobs, JobsError, Made, OverQuota, State, parts_of,
+};
 use crate::message;
 use crate::networks::Networks;
 use crate::request::{BadRequest, QueryRequest};
@@ -95,6 +97,8 @@ enum JobError {
     Permanent(Failure),
     /// Transient: a retry may help.
     Transient(Failure),
+    /// There is no room for the result: a retry can help later.
+    Over(Failure),
     /// The worker is shutting down.
     Requeued,
     /// Another worker has the message now.
@@ -212,7 +216,7 @@ impl Worker {
             );
             return drop(requests.extend(&delivery.receipt, Duration::ZERO).await);
         };
-        let job = match self.jobs.get(id).await {
+        let job = match self.jobs.work(id).await {
             Ok(Some(job)) => job,
             Ok(None) => {
                 warn!(%id, "a message about a job that has no record; dropped");
@@ -239,6 +243,7 @@ impl Worker {
                 info!(%id, state = job.state.name(), attempts = job.attempts, "job done");
                 self.finish(delivery, id).await;
             }
+            Err(JobError::Over(why)) => self.give_up(&job, delivery, &why, true).await,
             Err(JobError::Permanent(why)) => self.give_up(&job, delivery, &why, false).await,
             Err(JobError::Transient(why)) if job.attempts >= MAX_ATTEMPTS => {
                 self.give_up(&job, delivery, &why, true).await;
@@ -255,7 +260,7 @@ impl Worker {
                 let _ = self.jobs.update(&handed_back, State::Queued).await;
                 let _ = requests.extend(&delivery.receipt, Duration::ZERO).await;
             }
-            Err(JobError::LeaseLost) => match self.jobs.get(id).await {
+            Err(JobError::LeaseLost) => match self.jobs.work(id).await {
                 Ok(Some(Job { state, .. })) if state.is_final() => {
                     info!(%id, state = state.name(), "job ended elsewhere");
                     self.finish(delivery, id).await;
@@ -303,8 +308,15 @@ impl Worker {
         let progress = Progress::default();
         let metadata = self.networks.metadata(&request).with_stored(stored);
         let encoder = request.encoder(metadata)?;
+        let file = ResultFile {
+            writer: &mut writer,
+            hash: Sha256::new(),
+            bytes: 0,
+            job: job.clone(),
+            jobs: &self.jobs,
+        };
         let writing =
-            self.write_result(&mut writer, encoder, (&request, view), &progress, &mut fingerprints);
+            self.write_result(file, encoder, (&request, view), &progress, &mut fingerprints);
         let written = self.write_alive(writing, &request, job, delivery, stop, &progress).await;
         let ended = match written {
             Ok(state) => {
@@ -401,13 +413,12 @@ impl Worker {
 
     async fn write_result(
         &self,
-        writer: &mut BufWriter,
+        mut file: ResultFile<'_>,
         mut encoder: Encoder,
         (request, view): (&QueryRequest, Arc<dyn View>),
         progress: &Progress,
         fingerprints: &mut Fingerprints,
     ) -> Result<State, JobError> {
-        let mut file = ResultFile { writer, hash: Sha256::new(), bytes: 0 };
         let (mut text, mut doubtful) = (Vec::new(), 0);
         let mut pages = request.pages_of(view);
         while let Some(page) = pages.next().await.transpose()? {
@@ -441,12 +452,12 @@ impl Worker {
             warn!(body = delivery.body, "a dead letter that names no job");
             return Ok(false);
         };
-        let Some(job) = self.jobs.get(id).await? else { return Ok(true) };
+        let Some(job) = self.jobs.work(id).await? else { return Ok(true) };
         if !job.state.is_final() && job.attempts < MAX_ATTEMPTS {
             // It was received the maximum number of times, but the attempts were not used: the
             // deliveries were lost, for example those to a worker that was just killed.
             info!(%id, attempts = job.attempts, "requeueing a dead letter");
-            return Ok(self.queues.requests.send(&message::of(id, &job.origin)).await.is_ok());
+            return Ok(message::send(self.queues.requests.as_ref(), &job).await.is_ok());
         }
         if !job.state.is_final() {
             warn!(%id, "job failed: its workers crashed or stopped sending heartbeats");
@@ -485,12 +496,18 @@ struct ResultFile<'a> {
     writer: &'a mut BufWriter,
     hash: Sha256,
     bytes: u64,
+    job: Job,
+    jobs: &'a Jobs,
 }
 
 impl ResultFile<'_> {
     async fn take(&mut self, text: &mut Vec<u8>) -> Result<(), JobError> {
         self.bytes += text.len() as u64;
         self.hash.update(&text);
+        self.jobs.note_written(&self.job, self.bytes).map_err(|over| {
+            let public = no_room(over);
+            JobError::Over(Failure { log: public.clone(), public })
+        })?;
         let written = self.writer.write_all(text).await;
         text.clear();
         written.map_err(|error| JobError::Transient(Failure::new(RESULTS_UNAVAILABLE, &error)))
@@ -502,6 +519,15 @@ impl ResultFile<'_> {
         closed.map_err(|error| JobError::Transient(Failure::new(RESULTS_UNAVAILABLE, &error)))?;
         Ok((self.bytes, hexadecimal(&self.hash.finalize())))
     }
+}
+
+fn no_room(over: OverQuota) -> String {
+    let what = match over {
+        OverQuota::Own { most, .. } => format!("With it your results would have more than {most} bytes"),
+        OverQuota::All { most } => format!("With it all results would have more than {most} bytes"),
+        OverQuota::Open(jobs) => format!("You have {jobs} jobs that have not ended"),
+    };
+    format!("{what}. Ask for fewer rows, or for the compressed format parquet; or delete results, and retry.")
 }
 
 /// A request that cannot be parsed is a permanent failure.

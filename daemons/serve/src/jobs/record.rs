@@ -56,9 +56,73 @@ pub struct Job {
     /// The HTTP request that created it.
     #[serde(flatten)]
     pub origin: RequestContext,
+    /// The version of the record's format.
+    #[serde(default)]
+    pub format: u32,
+    /// The name of the key that it belongs to; without one it belongs to whoever has the id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// The [pseudonym](super::Jobs::pseudonym) of the client that requested it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
+    /// The job that has its work and its file: one for an equal query, requested before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shares: Option<Uuid>,
+    /// When it was given up by the one who requested it, while others share its work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withdrawn: Option<Timestamp>,
+    /// Estimated upper bound of its rows when it was requested.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimate: Option<u64>,
+    /// Whether it is one of the large ones, of which a worker leaves room for others.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub large: bool,
+    /// The bytes of results that its client may have, if that is not what any may have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result_bytes: Option<u64>,
+    /// Where its end is to be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback: Option<Callback>,
     /// The version of the record that this was read from or written to.
     #[serde(skip)]
     pub version: Option<UpdateVersion>,
+}
+
+/// The version of the format of job records: 0 are those without an owner, whose id several clients
+/// can have.
+pub(super) const FORMAT: u32 = 1;
+
+/// Where the end of a job is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Callback {
+    /// The URL.
+    pub url: String,
+    /// When it was told, or given up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<Timestamp>,
+}
+
+/// A request for a job.
+#[derive(Debug, Clone, Default)]
+pub struct Ask {
+    /// See [`Job::query`].
+    pub query: Map<String, Value>,
+    /// See [`Job::origin`].
+    pub origin: RequestContext,
+    /// See [`Job::again`].
+    pub again: Option<Uuid>,
+    /// See [`Job::owner`].
+    pub owner: Option<String>,
+    /// See [`Job::client`].
+    pub client: Option<String>,
+    /// See [`Job::estimate`].
+    pub estimate: Option<u64>,
+    /// See [`Job::large`].
+    pub large: bool,
+    /// See [`Job::result_bytes`].
+    pub result_bytes: Option<u64>,
+    /// The URL of its [`Callback`].
+    pub callback: Option<String>,
 }
 
 /// The state of a job.
@@ -119,6 +183,9 @@ impl State {
         !matches!(self, Self::Queued | Self::Running { .. })
     }
 
+    /// All names.
+    pub const NAMES: [&str; 6] = ["queued", "running", "done", "failed", "cancelled", "expired"];
+
     /// Its name: `queued`, `running`, `done`, `failed`, `cancelled` or `expired`.
     pub fn name(&self) -> &'static str {
         match self {
@@ -133,6 +200,58 @@ impl State {
 }
 
 impl Job {
+    /// A new job.
+    pub(super) fn new(ask: Ask, now: Timestamp) -> Self {
+        let Ask { query, origin, again, owner, client, estimate, large, result_bytes, callback } =
+            ask;
+        Self {
+            id: Uuid::new_v4(),
+            state: State::Queued,
+            query,
+            created: now,
+            updated: now,
+            attempts: 0,
+            made_from: None,
+            parts: Vec::new(),
+            again,
+            made: None,
+            fetched: None,
+            origin,
+            format: FORMAT,
+            owner,
+            client,
+            shares: None,
+            withdrawn: None,
+            estimate,
+            large,
+            result_bytes,
+            callback: callback.map(|url| Callback { url, told: None }),
+            version: None,
+        }
+    }
+
+    /// The job that has its work and its file: itself, or the one whose work it shares.
+    pub fn work(&self) -> Uuid {
+        self.shares.unwrap_or(self.id)
+    }
+
+    /// As the one who shares another job's work sees it, until its own record has an end.
+    pub(super) fn seen_in(self, work: Option<Self>) -> Self {
+        match work {
+            _ if self.state.is_final() => self,
+            None => Self { state: State::Expired, ..self },
+            Some(work) => Self {
+                state: work.state,
+                updated: work.updated.max(self.updated),
+                attempts: work.attempts,
+                made_from: work.made_from,
+                parts: work.parts,
+                made: work.made,
+                ..self
+            },
+        }
+    }
+
     /// Whether its record is kept for good: its file was made, and somebody has fetched it, who may
     /// cite it.
     pub fn is_lasting(&self) -> bool {

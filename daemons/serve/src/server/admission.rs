@@ -5,11 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use store::{Query, Store, Summary};
-use tokio::sync::{Mutex as AsyncMutex, OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, timeout};
+use tokio::sync::Mutex as AsyncMutex;
+use tokio::time::Instant;
 
 use super::Limits;
+use super::client::Client;
+use super::pool::{Permit, Pool, Refused};
 use super::problem::Problem;
+use super::rates::Rates;
 use crate::request::QueryRequest;
 
 /// How long a summary is reused to estimate the size of queries.
@@ -27,25 +30,33 @@ const HEAVY: usize = 4;
 /// Maximum number of files of days that are made at the same time.
 const DAY_FILES: usize = 2;
 
+/// Maximum number of clients that hear of events.
+const LISTENERS: usize = 1000;
+
 /// How long a request waits for a permit of these kinds.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
+/// When a client that has its share is told to try again.
+const RETRY: Duration = Duration::from_secs(5);
+
 /// The permits for direct responses.
 pub(super) struct AdmissionControl {
-    all: Arc<Semaphore>,
-    large: Arc<Semaphore>,
-    interactive: Arc<Semaphore>,
-    downloads: Arc<Semaphore>,
-    heavy: Arc<Semaphore>,
-    day_files: Arc<Semaphore>,
+    all: Arc<Pool>,
+    large: Arc<Pool>,
+    interactive: Arc<Pool>,
+    downloads: Arc<Pool>,
+    heavy: Arc<Pool>,
+    day_files: Arc<Pool>,
+    listeners: Arc<Pool>,
+    pub(super) rates: Rates,
     large_from: u64,
     summary: AsyncMutex<Option<(Instant, Summary)>>,
 }
 
 /// Permits held by a query.
 pub(super) struct Permits {
-    _one: OwnedSemaphorePermit,
-    _large: Option<OwnedSemaphorePermit>,
+    _one: Permit,
+    _large: Option<Permit>,
 }
 
 impl Drop for Permits {
@@ -55,14 +66,18 @@ impl Drop for Permits {
 }
 
 impl AdmissionControl {
-    pub(super) fn new(limits: &Limits) -> Self {
+    /// `has_jobs`: whether queries beyond the permits become jobs; otherwise no client gets all permits.
+    pub(super) fn new(limits: &Limits, has_jobs: bool) -> Self {
+        let direct = if has_jobs { Pool::elastic } else { Pool::new };
         Self {
-            all: Arc::new(Semaphore::new(limits.in_flight)),
-            large: Arc::new(Semaphore::new(limits.large_in_flight)),
-            interactive: Arc::new(Semaphore::new(INTERACTIVE)),
-            downloads: Arc::new(Semaphore::new(DOWNLOADS)),
-            heavy: Arc::new(Semaphore::new(HEAVY)),
-            day_files: Arc::new(Semaphore::new(DAY_FILES)),
+            all: direct(limits.in_flight),
+            large: direct(limits.large_in_flight),
+            interactive: Pool::new(INTERACTIVE),
+            downloads: Pool::new(DOWNLOADS),
+            heavy: Pool::new(HEAVY),
+            day_files: Pool::new(DAY_FILES),
+            listeners: Pool::new(LISTENERS),
+            rates: Rates::new(limits.rate),
             large_from: limits.large,
             summary: AsyncMutex::default(),
         }
@@ -70,31 +85,51 @@ impl AdmissionControl {
 
     /// A permit for an interactive request: of the map, a summary, a series, a size, or a query for
     /// few rows. They have permits of their own, so that the page works while others use all of theirs.
-    pub(super) async fn interactive(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        wait_for(&self.interactive).await
+    pub(super) async fn interactive(&self, client: &Client) -> Result<Permit, Problem> {
+        self.wait_for(&self.interactive, client).await
     }
 
     /// A permit for a request that can read for seconds: the statement of an area, what is known of a
     /// sensor.
-    pub(super) async fn heavy(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        wait_for(&self.heavy).await
+    pub(super) async fn heavy(&self, client: &Client) -> Result<Permit, Problem> {
+        self.wait_for(&self.heavy, client).await
     }
 
     /// A permit to make the file of a day, which can take longer.
-    pub(super) async fn day_file(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        wait_for(&self.day_files).await
+    pub(super) async fn day_file(&self, client: &Client) -> Result<Permit, Problem> {
+        self.wait_for(&self.day_files, client).await
+    }
+
+    /// A permit to hear of events, for as long as the client likes.
+    pub(super) fn listener(&self, client: &Client) -> Result<Permit, Problem> {
+        self.listeners.try_take(client).map_err(|refused| match refused {
+            Refused::Own => too_many("listeners of one client"),
+            Refused::Others => Problem::Busy("Too many listeners. Retry later."),
+        })
     }
 
     /// A permit for the download of a result.
-    pub(super) async fn download(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        wait_for(&self.downloads).await
+    pub(super) async fn download(&self, client: &Client) -> Result<Permit, Problem> {
+        self.wait_for(&self.downloads, client).await
     }
 
     /// Permits for a query; `None` if there is no capacity now.
-    pub(super) async fn take(&self, request: &QueryRequest, store: &dyn Store) -> Option<Permits> {
-        let one = Arc::clone(&self.all).try_acquire_owned().ok()?;
+    pub(super) async fn take(
+        &self,
+        request: &QueryRequest,
+        store: &dyn Store,
+        client: &Client,
+    ) -> Option<Permits> {
+        let taken = |pool: &Arc<Pool>| {
+            let taken = pool.try_take(client);
+            if let Err(Refused::Others) = taken {
+                self.rates.note_wait(client);
+            }
+            taken.ok()
+        };
+        let one = taken(&self.all)?;
         let large = match self.is_large(request, store).await {
-            true => Some(Arc::clone(&self.large).try_acquire_owned().ok()?),
+            true => Some(taken(&self.large)?),
             false => None,
         };
         metrics::gauge!("airshed_queries_in_flight").increment(1);
@@ -109,6 +144,20 @@ impl AdmissionControl {
         }
         let estimate = self.estimate(&request.query, store).await;
         estimate.is_ok_and(|readings| readings > self.large_from)
+    }
+
+    async fn wait_for(&self, pool: &Arc<Pool>, client: &Client) -> Result<Permit, Problem> {
+        let refused = match pool.try_take(client) {
+            Ok(permit) => return Ok(permit),
+            Err(refused) => refused,
+        };
+        if refused == Refused::Others {
+            self.rates.note_wait(client);
+        }
+        pool.take(client, LONGEST_WAIT).await.map_err(|refused| match refused {
+            Refused::Own => too_many("concurrent requests of one client"),
+            Refused::Others => Problem::Busy("Too many concurrent requests. Retry in a moment."),
+        })
     }
 
     /// Estimated upper bound of the readings that a query matches.
@@ -130,10 +179,9 @@ impl AdmissionControl {
     }
 }
 
-async fn wait_for(permits: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Problem> {
-    let permit = timeout(LONGEST_WAIT, Arc::clone(permits).acquire_owned()).await;
-    let busy = Problem::Busy("Too many concurrent requests. Retry in a moment.");
-    permit.ok().and_then(Result::ok).ok_or(busy)
+
+fn too_many(what: &'static str) -> Problem {
+    Problem::TooMany { what, left: None, wait: RETRY }
 }
 
 /// A keyed lock for concurrent equal requests (single flight): the second one finds the response of

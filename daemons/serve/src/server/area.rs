@@ -20,6 +20,7 @@ use tokio::time::Instant;
 use self::request::{Form, Own, window_of};
 use super::Shared;
 use super::answer::{Answer, full, set};
+use super::client::Client;
 use super::filters::{self, Chosen};
 use super::problem::Problem;
 use super::query::no_data;
@@ -42,6 +43,7 @@ pub(super) async fn answer(
     shared: &Shared,
     query: Option<&str>,
     headers: &HeaderMap,
+    client: &Client,
 ) -> Result<Answer, Problem> {
     let summary = shared.server.store.summary().await?;
     let Own { form, others } = Own::read(query.unwrap_or_default())?;
@@ -57,7 +59,7 @@ pub(super) async fn answer(
             None => {}
         }
     }
-    let _permit = shared.admission.heavy().await?;
+    let _permit = shared.admission.heavy(client).await?;
     let found = Found::read(Arc::clone(&view), &request, window).await?;
     if found.statements.is_empty() && found.complete {
         return Err(no_data(&request, &view).await);

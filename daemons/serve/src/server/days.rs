@@ -21,6 +21,7 @@ pub(super) use self::file::Days;
 use self::file::{File, LONGEST_IN_MEMORY, Making};
 use super::Shared;
 use super::answer::{Answer, set};
+use super::client::Client;
 use super::problem::Problem;
 use super::range::{Requested, requested, set_part, unsatisfiable};
 use super::whole::{in_background, is_satisfied, unchanged};
@@ -47,6 +48,7 @@ pub(super) async fn answer(
     shared: &Shared,
     path: Path<'_>,
     headers: &HeaderMap,
+    client: &Client,
 ) -> Result<Answer, Problem> {
     let is_built_in = Format::ALL.iter().any(|format| format.name() == "parquet");
     let known = path.read().filter(|_| is_built_in);
@@ -62,7 +64,7 @@ pub(super) async fn answer(
     let fields = fields_of_day(network, window, date);
     let request = shared.server.defaults().form(fields.as_bytes())?;
     let request = shared.server.restrict(request).await?;
-    let file = file(shared, &request).await?;
+    let file = file(shared, &request, client).await?;
     let mut answer = match is_satisfied(&file.tag, headers) {
         true => unchanged(&file.tag, HeaderMap::new()),
         false => part(&file, headers),
@@ -94,7 +96,11 @@ fn part(file: &File, headers: &HeaderMap) -> Answer {
     answer
 }
 
-async fn file(shared: &Shared, request: &QueryRequest) -> Result<Arc<File>, Problem> {
+async fn file(
+    shared: &Shared,
+    request: &QueryRequest,
+    client: &Client,
+) -> Result<Arc<File>, Problem> {
     let view = request.view_of(shared.server.store.snapshot().await?);
     let question = serde_json::to_string(&request.to_object()).unwrap_or_default(); // plain JSON
     let state = request.state_of(view.as_ref()).await?;
@@ -105,7 +111,7 @@ async fn file(shared: &Shared, request: &QueryRequest) -> Result<Arc<File>, Prob
     if let Some(file) = shared.days.get(&key).filter(|_| state.is_some()) {
         return Ok(file);
     }
-    let _permit = shared.admission.day_file().await?;
+    let _permit = shared.admission.day_file(client).await?;
     let metadata = shared.server.networks.metadata(request);
     let metadata = metadata.with_stored(request.stored_at(view.as_ref()).await?);
     let mut encoder = request.encoder(metadata)?;

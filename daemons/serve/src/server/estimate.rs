@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout};
 
 use super::Shared;
 use super::answer::{Answer, json as respond_json};
+use super::client::Client;
 use super::problem::Problem;
 use crate::request::QueryRequest;
 
@@ -19,13 +20,17 @@ pub(super) const COUNTING: Duration = Duration::from_millis(100);
 /// Number of rows sampled for the bytes per row.
 const SAMPLE_ROWS: u64 = 1000;
 
-pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answer, Problem> {
+pub(super) async fn answer(
+    shared: &Shared,
+    query: Option<&str>,
+    client: &Client,
+) -> Result<Answer, Problem> {
     let request = shared.server.defaults().form(query.unwrap_or_default().as_bytes())?;
     let request = shared.server.restrict(request).await?;
     let store = &shared.server.store;
     let most = shared.admission.estimate(&request.query, store.as_ref()).await?;
     let large = shared.admission.is_large(&request, store.as_ref()).await;
-    let _permit = shared.admission.interactive().await?;
+    let _permit = shared.admission.interactive(client).await?;
     let view = store.snapshot().await?;
     let sample = sample(shared, &request, Arc::clone(&view)).await?;
     let Counted { mut rows, is_all: complete, .. } = count(&mut request.pages_of(view)).await?;

@@ -22,11 +22,9 @@ const ALIVE: Duration = Duration::from_secs(15);
 /// Maximum number of concurrent listeners.
 const LISTENERS: usize = 1000;
 
-pub(super) fn answer(shared: &Arc<Shared>) -> Result<Answer, Problem> {
+pub(super) fn answer(shared: &Arc<Shared>, client: &Client) -> Result<Answer, Problem> {
     let Some(events) = &shared.server.events else { return Err(Problem::NoEvents) };
-    if events.listeners() >= LISTENERS {
-        return Err(Problem::Busy("Too many listeners. Retry later."));
-    }
+    let permit = shared.admission.listener(client)?;
     let (mut sender, body) = Channel::<Bytes, CutOff>::new(1);
     let (listener, shared) = (events.listen(), Arc::clone(shared));
     tokio::spawn(async move {
@@ -35,7 +33,7 @@ pub(super) fn answer(shared: &Arc<Shared>) -> Result<Answer, Problem> {
             () = shared.stop.cancelled() => {}
         }
     });
-    let mut answer = Response::new(body.boxed_unsync());
+    let mut answer = Response::new(Holding::new(body, permit).boxed_unsync());
     set(&mut answer, CONTENT_TYPE, "text/event-stream");
     set(&mut answer, CACHE_CONTROL, "no-store");
     Ok(answer)

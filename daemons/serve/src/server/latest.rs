@@ -24,6 +24,7 @@ use store::{AqiStandard, Flags, LeftOut, Network, Page, Quality, Reading, Reason
 use tokio::time::Instant;
 
 use super::answer::{Answer, full, sensor_id, set};
+use super::client::Client;
 use super::filters::Chosen;
 use super::memory::ResponseMemory;
 use super::problem::Problem;
@@ -90,6 +91,7 @@ pub(super) async fn answer(
     shared: &Arc<Shared>,
     query: Option<&str>,
     headers: &HeaderMap,
+    client: &Client,
 ) -> Result<Answer, Problem> {
     let summary = shared.server.store.summary().await?;
     let chosen = filters::read(shared, &summary, query, SPAN).await?;
@@ -101,19 +103,27 @@ pub(super) async fn answer(
             let changed = made.of != of || made.moment != chosen.moment;
             let outdated = changed && made.since.elapsed() >= FRESH;
             if outdated && !made.refreshing.swap(true, Ordering::Relaxed) {
-                tokio::spawn(refresh(Arc::clone(shared), key, chosen, of, Arc::clone(&made)));
+                let (shared, old) = (Arc::clone(shared), Arc::clone(&made));
+                tokio::spawn(refresh(shared, key, chosen, of, old, client.clone()));
             }
             made
         }
-        _ => make_in_turn(shared, key, chosen, of).await?,
+        _ => make_in_turn(shared, key, chosen, of, client).await?,
     };
     made.whole.respond(headers).await
 }
 
 /// Clients get the stale response until the new one is compressed.
-async fn refresh(shared: Arc<Shared>, key: String, chosen: Chosen, of: Of, old: Arc<Made>) {
+async fn refresh(
+    shared: Arc<Shared>,
+    key: String,
+    chosen: Chosen,
+    of: Of,
+    old: Arc<Made>,
+    client: Client,
+) {
     let made = async {
-        let made = make(&shared, &chosen, of).await?;
+        let made = make(&shared, &chosen, of, &client).await?;
         made.whole.gzip().await?;
         made.whole.zstd().await?;
         Ok::<_, Problem>(made)
@@ -133,13 +143,14 @@ async fn make_in_turn(
     key: String,
     chosen: Chosen,
     of: Of,
+    client: &Client,
 ) -> Result<Arc<Made>, Problem> {
     let lock = shared.locks.of(format!("latest {key}"));
     let _guard = lock.lock().await;
     if let Some(made) = shared.latest.made.get(&key).filter(|made| made.since.elapsed() < FRESH) {
         return Ok(made);
     }
-    let made = make(shared, &chosen, of).await?;
+    let made = make(shared, &chosen, of, client).await?;
     shared.latest.made.insert(key, Arc::clone(&made));
     Ok(made)
 }
@@ -148,8 +159,9 @@ async fn make(
     shared: &Shared,
     Chosen { request, moment, silence_at }: &Chosen,
     of: Of,
+    client: &Client,
 ) -> Result<Arc<Made>, Problem> {
-    let _permit = shared.admission.interactive().await?;
+    let _permit = shared.admission.interactive(client).await?;
     let (since, moment) = (Instant::now(), *moment);
     let collection = Collection {
         moment,

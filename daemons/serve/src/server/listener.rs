@@ -1,6 +1,7 @@
 //! Where a server accepts connections.
 
 use std::io;
+use std::net::IpAddr;
 
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio_util::either::Either;
@@ -18,10 +19,14 @@ pub enum Listener {
 pub(super) type Stream = Either<TcpStream, UnixStream>;
 
 impl Listener {
-    pub(super) async fn accept(&self) -> io::Result<Stream> {
+    /// A connection, and the address at its other end.
+    pub(super) async fn accept(&self) -> io::Result<(Stream, Option<IpAddr>)> {
         Ok(match self {
-            Self::Tcp(listener) => Either::Left(listener.accept().await?.0),
-            Self::Unix(listener) => Either::Right(listener.accept().await?.0),
+            Self::Tcp(listener) => {
+                let (stream, peer) = listener.accept().await?;
+                (Either::Left(stream), Some(peer.ip()))
+            }
+            Self::Unix(listener) => (Either::Right(listener.accept().await?.0), None),
         })
     }
 }

@@ -6,12 +6,14 @@
 //! the page, `push` accepts measurements, `health` serves operators, `page` is the web page; `area`
 //! and `sensor` say what the readings of an area or of a sensor amount to; `problem` is the only
 //! place where an error becomes a status. `connection`, `frames` and `memory` bound what slow clients
-//! occupy, `range` is about parts of files.
+//! occupy, `range` is about parts of files. `client` says who sends a request; `pool` and `rates` are
+//! what clients share.
 
 mod address;
 mod admission;
 mod answer;
 mod area;
+mod client;
 mod connection;
 mod dataset;
 mod days;
@@ -23,16 +25,19 @@ mod filters;
 mod frames;
 mod health;
 mod html;
+mod jobs;
 mod kept;
 mod latest;
 mod listener;
 mod memory;
 mod openapi;
 mod page;
+mod pool;
 mod problem;
 mod push;
 mod query;
 mod range;
+mod rates;
 mod results;
 mod routes;
 mod sensor;
@@ -45,6 +50,7 @@ mod whole;
 
 use std::convert::Infallible;
 use std::io;
+use std::num::NonZeroU32;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,6 +67,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use ipnet::IpNet;
 use jiff::SignedDuration;
 use queue::Queues;
 use store::{AqiStandard, Query, Store, Window};
@@ -78,6 +85,7 @@ use uuid::Uuid;
 
 use self::admission::{AdmissionControl, KeyedLock};
 pub use self::answer::BoxError;
+pub use self::client::Peer;
 use self::connection::{Connection, Lasting, Pace};
 use self::days::Days;
 use self::file::RowCounts;
@@ -90,6 +98,7 @@ pub use self::site::Site;
 use crate::events::Events;
 use crate::freshness::Freshness;
 use crate::jobs::Jobs;
+use crate::keys::Keys;
 use crate::message;
 use crate::networks::Networks;
 use crate::request::{Defaults, QueryRequest};
@@ -126,6 +135,20 @@ pub struct Server {
     pub neighbours: neighbours::Limits,
     /// What the server publishes about itself.
     pub site: Site,
+    /// Who may use it.
+    pub access: Access,
+}
+
+/// Who may use a server.
+#[derive(Debug, Clone, Default)]
+pub struct Access {
+    /// The API keys; `None`, as well as a file without any: everybody may do everything.
+    pub keys: Option<Arc<Keys>>,
+    /// Whether requests without a key are refused once there are keys.
+    pub keys_only: bool,
+    /// Proxies whose `Forwarded` or `X-Forwarded-For` names the client. If there are any, a Unix socket is
+    /// one.
+    pub proxies: Vec<IpNet>,
 }
 
 impl Server {
@@ -163,6 +186,9 @@ pub struct JobBackend {
 /// The limits of a server.
 #[derive(Debug, Clone)]
 pub struct Limits {
+    /// Requests per second that a client may send while others have to wait, ten seconds' of them at
+    /// once; `None`: any number.
+    pub rate: Option<NonZeroU32>,
     /// Maximum number of concurrent direct responses; further queries become jobs.
     pub in_flight: usize,
     /// Maximum number of concurrent direct responses to large queries; further ones become jobs.
@@ -192,6 +218,7 @@ impl Default for Limits {
         let stale_after = SignedDuration::from_hours(26); // a day's fetch, with some margin
         let (redirect_min_bytes, kept_answers, min_rate) = (None, 64 << 20, 1000);
         Self {
+            rate: NonZeroU32::new(50),
             in_flight: 100,
             large_in_flight,
             large,
@@ -308,7 +335,7 @@ where
     if !page::is_built() {
         info!("the page was not built (make web): serving the plain form instead");
     }
-    let admission = AdmissionControl::new(&server.limits);
+    let admission = AdmissionControl::new(&server.limits, server.job_backend.is_some());
     let kept = Kept::new(server.limits.kept_answers);
     let memory = ResponseMemory::new(server.limits.kept_answers);
     let networks = Arc::clone(&server.networks);
@@ -366,9 +393,9 @@ pub async fn run(server: Server, listener: impl Into<Listener>, stop: Cancellati
     builder.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
     let mut refused = Refused::default();
     loop {
-        let stream = tokio::select! {
+        let (stream, peer) = tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok(stream) => stream,
+                Ok(accepted) => accepted,
                 Err(error) => {
                     // Usually out of file descriptors: wait until some are closed.
                     refused.note(&error);
@@ -378,12 +405,14 @@ pub async fn run(server: Server, listener: impl Into<Listener>, stop: Cancellati
             },
             () = stop.cancelled() => break,
         };
+        let peer = peer.map(Peer);
         let stream = Connection::new(stream, pace);
         let unsent = stream.unsent();
         let lasting =
             move |answer: Response<_>| answer.map(|body| Lasting::new(body, unsent.clone()));
-        let direct = |mut request: Request<_>| {
+        let direct = move |mut request: Request<_>| {
             request.extensions_mut().insert(routes::Direct);
+            peer.map(|peer| request.extensions_mut().insert(peer));
             request
         };
         let service = ServiceBuilder::new()

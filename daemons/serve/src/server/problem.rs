@@ -10,6 +10,7 @@ use store::{Network, Window};
 
 use super::answer::{Answer, respond, set};
 use super::html;
+use super::rates::Left;
 use crate::jobs::JobsError;
 use crate::request::BadRequest;
 
@@ -76,6 +77,19 @@ pub(super) enum Problem {
     Unauthorized,
     /// The token does not permit the request.
     Forbidden(String),
+    /// Keys are in use, and none was sent.
+    NoKey,
+    /// The key is not known, has expired or was revoked.
+    UnknownKey,
+    /// The client has its share of something.
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// What is left of its rate, if that is it.
+        left: Option<Left>,
+        /// When to try again.
+        wait: Duration,
+    },
     /// The next measurement of the same sender is accepted after this time.
     TooSoon(Duration),
     /// The server is shutting down.
@@ -138,7 +152,16 @@ impl Problem {
         match self {
             Self::Method(allowed) => set(&mut answer, ALLOW, allowed),
             Self::Unauthorized => set(&mut answer, WWW_AUTHENTICATE, "Basic realm=\"airshed\""),
+            Self::NoKey => set(&mut answer, WWW_AUTHENTICATE, "Bearer realm=\"airshed\""),
+            Self::UnknownKey => {
+                let scheme = "Bearer realm=\"airshed\", error=\"invalid_token\"";
+                set(&mut answer, WWW_AUTHENTICATE, scheme);
+            }
             Self::TooSoon(wait) => set(&mut answer, RETRY_AFTER, &whole_seconds(wait).to_string()),
+            Self::TooMany { left, wait, .. } => {
+                set(&mut answer, RETRY_AFTER, &whole_seconds(wait).max(1).to_string());
+                left.into_iter().for_each(|left| left.describe(&mut answer));
+            }
             Self::Busy(_) | Self::Internal { transient: true, .. } => {
                 set(&mut answer, RETRY_AFTER, "5");
             }
@@ -232,6 +255,26 @@ impl Problem {
             Self::Forbidden(reason) => {
                 (StatusCode::FORBIDDEN, "forbidden", "Forbidden", reason.clone())
             }
+            Self::NoKey => (
+                StatusCode::UNAUTHORIZED,
+                "no-key",
+                "A key is required",
+                "Send the key that the operator gave you: Authorization: Bearer KEY.".to_owned(),
+            ),
+            Self::UnknownKey => (
+                StatusCode::UNAUTHORIZED,
+                "unknown-key",
+                "Unknown key",
+                "The key is not known here, has expired or was revoked. Ask the operator for \
+                 another one."
+                    .to_owned(),
+            ),
+            Self::TooMany { what, wait, .. } => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "too-many",
+                "Too many requests",
+                format!("Too many {what}. Retry in {} s.", whole_seconds(*wait)),
+            ),
             Self::TooSoon(wait) => (
                 StatusCode::TOO_MANY_REQUESTS,
                 "too-soon",

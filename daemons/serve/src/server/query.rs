@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use airshed_common::reason;
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, IF_NONE_MATCH, LINK, LOCATION, RETRY_AFTER, TRAILER};
+use http::header::{CONTENT_TYPE, HeaderName, IF_NONE_MATCH, LINK, LOCATION, RETRY_AFTER, TRAILER};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::channel::{Channel, Sender};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use jiff::Timestamp;
 use serde_json::json;
 use store::{Page, Pages, View};
 use tokio::time::timeout;
@@ -19,6 +20,7 @@ use uuid::Uuid;
 use super::answer::{
     Answer, BoxError, CutOff, RequestBody, full, json as respond_json, respond, set,
 };
+use super::client::Caller;
 use super::connection::Holding;
 use super::file::{RowCounts, describe_file, headers_of_file};
 use super::frames::{FRAME, Frames};
@@ -26,7 +28,8 @@ use super::kept::Collecting;
 use super::problem::Problem;
 use super::whole::{is_known, tagged, unchanged};
 use super::{Shared, html, results, sidecar};
-use crate::jobs::Job;
+use crate::jobs::{Ask, Job, OverQuota, OwnQuota};
+use crate::keys::Right;
 use crate::message;
 use crate::request::{BadRequest, Defaults, QueryRequest};
 use crate::trace::RequestContext;
@@ -50,6 +53,7 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 pub(super) async fn answer(
     shared: &Arc<Shared>,
     http_request: Request<RequestBody>,
+    caller: &Caller,
     origin: &RequestContext,
 ) -> Result<Answer, Problem> {
     if shared.stop.is_cancelled() {
@@ -63,7 +67,7 @@ pub(super) async fn answer(
     let request = read(http_request, &shared.server.defaults()).await?;
     let request = shared.server.restrict(request).await?;
     let description = sidecar::link_of_query(stats, &request);
-    let mut answer = answer_to(shared, request, &headers, origin).await?;
+    let mut answer = answer_to(shared, request, caller, &headers, origin).await?;
     if matches!(answer.status(), StatusCode::OK | StatusCode::NOT_MODIFIED) {
         answer.headers_mut().extend(description.map(|link| (LINK, link)));
     }
@@ -73,12 +77,14 @@ pub(super) async fn answer(
 async fn answer_to(
     shared: &Arc<Shared>,
     request: QueryRequest,
+    caller: &Caller,
     headers: &HeaderMap,
     origin: &RequestContext,
 ) -> Result<Answer, Problem> {
     if prefers_a_job(headers) && shared.server.job_backend.is_some() {
-        return as_job(shared, request, None, headers, origin).await;
+        return as_job(shared, request, None, caller, headers, origin).await;
     }
+    let client = &caller.client;
     let view = request.view_of(shared.server.store.snapshot().await?);
     let tag = shared.kept.tag(&request, view.as_ref()).await?;
     // A cached response takes no permit.
@@ -86,12 +92,12 @@ async fn answer_to(
         return Ok(answer);
     }
     if request.limit.is_some_and(|rows| rows <= FEW) && !request.reads_far_more() {
-        let permit = shared.admission.interactive().await?;
+        let permit = shared.admission.interactive(client).await?;
         return directly(shared, request, Lookup { view, tag }, headers, permit).await;
     }
-    match shared.admission.take(&request, shared.server.store.as_ref()).await {
+    match shared.admission.take(&request, shared.server.store.as_ref(), client).await {
         Some(permits) => directly(shared, request, Lookup { view, tag }, headers, permits).await,
-        None => as_job(shared, request, None, headers, origin).await,
+        None => as_job(shared, request, None, caller, headers, origin).await,
     }
 }
 
@@ -388,6 +394,7 @@ pub(super) async fn as_job(
     shared: &Arc<Shared>,
     request: QueryRequest,
     again: Option<Uuid>,
+    caller: &Caller,
     headers: &HeaderMap,
     origin: &RequestContext,
 ) -> Result<Answer, Problem> {
@@ -396,7 +403,9 @@ pub(super) async fn as_job(
         return Err(Problem::Busy("Server at capacity. Retry in a moment."));
     }
     // The handler is dropped when its client disconnects; the job is created all the same.
-    let enqueued = enqueue(Arc::clone(shared), request, again, origin.clone()).in_current_span();
+    caller.may(Right::Jobs)?;
+    let ask = Asked { request, again, caller: caller.clone(), origin: origin.clone() };
+    let enqueued = enqueue(Arc::clone(shared), ask).in_current_span();
     let enqueued = tokio::spawn(enqueued).await;
     let job =
         enqueued.map_err(|panic| Problem::Internal { log: reason(&panic), transient: false })??;
@@ -410,18 +419,27 @@ pub(super) async fn as_job(
     };
     set(&mut answer, LOCATION, &location);
     set(&mut answer, RETRY_AFTER, "1");
+    if prefers_a_job(headers) {
+        set(&mut answer, HeaderName::from_static("preference-applied"), "respond-async");
+    }
     Ok(answer)
 }
 
-async fn enqueue(
-    shared: Arc<Shared>,
+/// A query that is to become a job.
+struct Asked {
     request: QueryRequest,
+    /// The job whose query it repeats.
     again: Option<Uuid>,
+    caller: Caller,
     origin: RequestContext,
-) -> Result<Job, Problem> {
+}
+
+async fn enqueue(shared: Arc<Shared>, asked: Asked) -> Result<Job, Problem> {
+    let Asked { request, again, caller, origin } = asked;
     let Some(job_backend) = &shared.server.job_backend else {
         return Err(Problem::NoSuchPath);
     };
+    let jobs = &job_backend.jobs;
     let query = request.to_object();
     let key = serde_json::to_string(&query).unwrap_or_default(); // plain JSON
     let lock = shared.locks.of(key);
@@ -430,17 +448,36 @@ async fn enqueue(
     let view = request.view_of(Arc::clone(&shared.server.store) as Arc<dyn View>);
     let state = timeout(VERSION_WITHIN, request.state_of(view.as_ref()));
     let state = state.await.ok().and_then(Result::ok).flatten();
-    if let Some(job) = job_backend.jobs.find_by_query(&query, state.as_deref()).await?
-        && (again.is_none() || job.again == again)
-        && let Some(job) = job_backend.jobs.add_requester(&job).await?
+    let client = jobs.pseudonym(&caller.client.to_string()).await?;
+    let key = caller.key.as_deref();
+    let own = OwnQuota {
+        bytes: key.and_then(|key| key.result_bytes),
+        open: key.and_then(|key| key.open_jobs),
+    };
+    jobs.admit(&client, own).map_err(|over| refused(over, jobs.now()))?;
+    let store = shared.server.store.as_ref();
+    let ask = Ask {
+        query,
+        origin: origin.here(),
+        again,
+        owner: caller.owner().map(str::to_owned),
+        client: Some(client),
+        estimate: shared.admission.estimate(&request.query, store).await.ok(),
+        large: shared.admission.is_large(&request, store).await,
+        result_bytes: own.bytes,
+        callback: None,
+    };
+    if let Some(work) = jobs.find_by_query(&ask.query, state.as_deref()).await?
+        && (again.is_none() || work.again == again)
+        && let Some(job) = jobs.join(&work, ask.clone()).await?
     {
         metrics::counter!("airshed_queries_total", "path" => "same job").increment(1);
-        tracing::info!(id = %job.id, first_request = job.origin.request, "returning an existing job for an equal query");
+        tracing::info!(id = %job.id, work = %job.work(), first_request = work.origin.request, "sharing the work of an equal query");
         return Ok(job);
     }
-    let job = job_backend.jobs.create_again(query, again, origin.here()).await?;
-    if let Err(error) = job_backend.queues.requests.send(&message::of(job.id, &job.origin)).await {
-        job_backend.jobs.withdraw(job.id).await?;
+    let job = jobs.request(ask).await?;
+    if let Err(error) = message::send(job_backend.queues.requests.as_ref(), &job).await {
+        jobs.withdraw(&job).await?;
         metrics::counter!("airshed_queries_total", "path" => "refused").increment(1);
         tracing::warn!(reason = reason(&error), "query refused");
         return Err(match error.kind() {
@@ -453,8 +490,27 @@ async fn enqueue(
     metrics::counter!("airshed_queries_total", "path" => "job").increment(1);
     metrics::counter!("airshed_jobs_total", "state" => "queued").increment(1);
     tracing::info!(id = %job.id, "job queued");
-    if let Err(error) = job_backend.jobs.publish(&job).await {
+    if let Err(error) = jobs.publish(&job).await {
         tracing::warn!(reason = reason(&error), "equal queries will not find this job");
     }
     Ok(job)
+}
+
+/// Why a client gets no further job.
+fn refused(over: OverQuota, now: Timestamp) -> Problem {
+    metrics::counter!("airshed_queries_total", "path" => "refused").increment(1);
+    let wait = |until: Option<Timestamp>| {
+        let seconds = until.map_or(60, |until| until.duration_since(now).as_secs().clamp(1, 3600));
+        Duration::from_secs(seconds.unsigned_abs())
+    };
+    let (what, wait) = match over {
+        OverQuota::Open(_) => ("jobs of one client that have not ended", wait(None)),
+        OverQuota::Own { until, .. } => {
+            ("bytes of results of one client: delete those that you have fetched", wait(until))
+        }
+        OverQuota::All { .. } => {
+            return Problem::Busy("The results fill the space for them. Retry later.");
+        }
+    };
+    Problem::TooMany { what, left: None, wait }
 }

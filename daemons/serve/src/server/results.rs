@@ -22,6 +22,7 @@ use uuid::Uuid;
 
 use super::address;
 use super::answer::{Answer, BoxError, CutOff, json as respond_json, respond, set};
+use super::client::{Caller, Client};
 use super::connection::Holding;
 use super::file::{RowCounts, describe_file};
 use super::frames::FRAME;
@@ -30,6 +31,7 @@ use super::range::{Requested, requested, set_part, unsatisfiable};
 use super::whole::{is_expected, is_satisfied, tagged, unchanged};
 use super::{JobBackend, Shared, html, query, sidecar};
 use crate::jobs::{Cancellation, Job, State};
+use crate::keys::Right;
 use crate::request::{BadRequest, QueryRequest, whole};
 use crate::trace::RequestContext;
 
@@ -42,11 +44,12 @@ const LOOK: Duration = Duration::from_secs(1);
 pub(super) async fn answer(
     shared: &Shared,
     id: &str,
+    caller: &Caller,
     query: Option<&str>,
     headers: &HeaderMap,
 ) -> Result<Answer, Problem> {
     let (job_backend, id) = named(shared, id)?;
-    let job = wait_for_end(shared, job_backend, id, read_wait(query)?).await?;
+    let job = wait_for_end(shared, job_backend, id, caller, read_wait(query)?).await?;
     match job.state {
         State::Queued | State::Running { .. } => Ok(progress(job_backend, &job, headers).await),
         State::Expired => Err(Problem::Expired(record(&job, headers))),
@@ -56,7 +59,8 @@ pub(super) async fn answer(
         State::Done { bytes, ref sha256, doubtful, truncated, left_out, .. } => {
             let (tag, rows) =
                 (format!("\"{sha256}\""), RowCounts { doubtful, truncated, left_out });
-            let mut answer = file(shared, job_backend, &job, bytes, &tag, &rows, headers).await?;
+            let file = Stored { job: &job, bytes, tag: &tag, rows: &rows };
+            let mut answer = serve_file(shared, job_backend, file, &caller.client, headers).await?;
             answer.headers_mut().extend(sidecar::link_of_result(id).map(|link| (LINK, link)));
             if let Err(error) = job_backend.jobs.note_fetched(&job).await
                 && !error.is_conflict()
@@ -72,11 +76,12 @@ pub(super) async fn answer(
 pub(super) async fn status(
     shared: &Shared,
     id: &str,
+    caller: &Caller,
     query: Option<&str>,
     headers: &HeaderMap,
 ) -> Result<Answer, Problem> {
     let (job_backend, id) = named(shared, id)?;
-    let job = wait_for_end(shared, job_backend, id, read_wait(query)?).await?;
+    let job = wait_for_end(shared, job_backend, id, caller, read_wait(query)?).await?;
     Ok(respond_json(StatusCode::OK, &described(job_backend, &job, headers).await))
 }
 
@@ -84,17 +89,22 @@ pub(super) async fn status(
 pub(super) async fn again(
     shared: &Arc<Shared>,
     id: &str,
+    caller: &Caller,
     headers: &HeaderMap,
     origin: &RequestContext,
 ) -> Result<Answer, Problem> {
-    let (request, job) = finished(shared, id).await?;
-    query::as_job(shared, request, Some(job.id), headers, origin).await
+    let (request, job) = finished(shared, id, caller).await?;
+    query::as_job(shared, request, Some(job.id), caller, headers, origin).await
 }
 
 /// A job that has made a file, and its request.
-pub(super) async fn finished(shared: &Shared, id: &str) -> Result<(QueryRequest, Job), Problem> {
+pub(super) async fn finished(
+    shared: &Shared,
+    id: &str,
+    caller: &Caller,
+) -> Result<(QueryRequest, Job), Problem> {
     let (job_backend, id) = named(shared, id)?;
-    let job = job_backend.jobs.get(id).await?.ok_or(Problem::UnknownJob)?;
+    let job = job_of(job_backend, id, caller).await?;
     if job.made.is_none() {
         return Err(Problem::NoFile(job.state.name()));
     }
@@ -106,10 +116,12 @@ pub(super) async fn finished(shared: &Shared, id: &str) -> Result<(QueryRequest,
 pub(super) async fn cancel(
     shared: &Shared,
     id: &str,
+    caller: &Caller,
     headers: &HeaderMap,
 ) -> Result<Answer, Problem> {
+    caller.may(Right::Delete)?;
     let (job_backend, id) = named(shared, id)?;
-    let job = job_backend.jobs.get(id).await?.ok_or(Problem::UnknownJob)?;
+    let job = job_of(job_backend, id, caller).await?;
     let tag = match &job.state {
         State::Done { sha256, .. } => Some(format!("\"{sha256}\"")),
         _ => None,
@@ -132,15 +144,31 @@ fn named<'a>(shared: &'a Shared, id: &str) -> Result<(&'a JobBackend, Uuid), Pro
     Ok((job_backend, id.parse().map_err(|_| Problem::UnknownJob)?))
 }
 
+/// A job, unless it belongs to somebody else's key: then it is as good as unknown.
+async fn job_of(job_backend: &JobBackend, id: Uuid, caller: &Caller) -> Result<Job, Problem> {
+    let job = job_backend.jobs.get(id).await?;
+    let is_own = |job: &Job| {
+        let owner = job.owner.as_deref();
+        owner.is_none() || owner == caller.owner() || caller.is_admin()
+    };
+    job.filter(is_own).ok_or(Problem::UnknownJob)
+}
+
+/// The file of a job.
+struct Stored<'a> {
+    job: &'a Job,
+    bytes: u64,
+    tag: &'a str,
+    rows: &'a RowCounts,
+}
+
 /// The result: a redirect to a presigned URL if it is large and the store supports it, otherwise
 /// the file.
-async fn file(
+async fn serve_file(
     shared: &Shared,
     job_backend: &JobBackend,
-    job: &Job,
-    bytes: u64,
-    tag: &str,
-    rows: &RowCounts,
+    Stored { job, bytes, tag, rows }: Stored<'_>,
+    client: &Client,
     headers: &HeaderMap,
 ) -> Result<Answer, Problem> {
     // It was parsed once already, when the job was created.
@@ -171,7 +199,7 @@ async fn file(
         Requested::Part(part) => Some(part),
         Requested::Unsatisfiable => return Ok(unsatisfiable(bytes, tag)),
     };
-    let permit = shared.admission.download().await?;
+    let permit = shared.admission.download(client).await?;
     let range = part.clone().unwrap_or(0..bytes);
     let length = range.end - range.start;
     let chunks = result.read(range);
@@ -235,12 +263,13 @@ async fn wait_for_end(
     shared: &Shared,
     job_backend: &JobBackend,
     id: Uuid,
+    caller: &Caller,
     wait: Duration,
 ) -> Result<Job, Problem> {
     let deadline = Instant::now() + wait;
     let mut ended = shared.ended.subscribe();
     loop {
-        let job = job_backend.jobs.get(id).await?.ok_or(Problem::UnknownJob)?;
+        let job = job_of(job_backend, id, caller).await?;
         if job.state.is_final() || Instant::now() >= deadline || shared.stop.is_cancelled() {
             return Ok(job);
         }
@@ -248,7 +277,7 @@ async fn wait_for_end(
         loop {
             tokio::select! {
                 heard = ended.recv() => match heard {
-                    Ok(other) if other != id => continue,
+                    Ok(other) if other != id && other != job.work() => continue,
                     Ok(_) | Err(RecvError::Lagged(_)) => break,
                     Err(RecvError::Closed) => {
                         sleep_until(look_again).await;
@@ -283,7 +312,7 @@ pub(super) fn status_of(state: &State) -> &'static str {
 
 /// The state of a job; for a queued job also the approximate number of queued jobs, an upper bound of
 /// its position; for one that has made a file, its record.
-async fn described(job_backend: &JobBackend, job: &Job, headers: &HeaderMap) -> Value {
+pub(super) async fn described(job_backend: &JobBackend, job: &Job, headers: &HeaderMap) -> Value {
     let mut body = json!({
         "id": job.id,
         "created": job.created,
@@ -301,6 +330,10 @@ async fn described(job_backend: &JobBackend, job: &Job, headers: &HeaderMap) -> 
         && let Ok(depth) = job_backend.queues.requests.depth().await
     {
         body["waiting"] = depth.waiting.into();
+    }
+    body["cost"] = json!({ "rows": job.estimate, "large": job.large });
+    if let Some(callback) = &job.callback {
+        body["callback"] = json!(callback);
     }
     if let Some(record) = record(job, headers) {
         body["record"] = record;

@@ -5,16 +5,19 @@ use std::time::Instant;
 
 use http::header::{CACHE_CONTROL, CONTENT_ENCODING, ETAG, HOST, RANGE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, Method, Request, Version};
-use matchit::Router;
+use matchit::{Match, Router};
 use tracing::{Instrument, error_span, field};
 
 use super::answer::{Answer, RequestBody, full, respond, set};
+use super::client::Caller;
 use super::problem::Problem;
+use super::rates::Left;
 use super::whole::is_expected;
 use super::{
-    Shared, area, dataset, days, estimate, events, health, latest, openapi, page, push, query,
+    Shared, area, dataset, days, estimate, events, health, jobs, latest, openapi, page, push, query,
     results, sensor, series, sidecar, site, summary,
 };
+use crate::keys::Right;
 use crate::request::BadRequest;
 use crate::trace::{REQUEST_ID, RequestContext};
 
@@ -25,6 +28,7 @@ enum Route {
     Asset(&'static page::Asset),
     Built,
     Query,
+    Jobs,
     Result,
     Status,
     Sidecar,
@@ -58,12 +62,23 @@ impl Route {
         }
     }
 
+    /// Whether its requests may have a key. Boards have tokens of their own.
+    fn takes_keys(self) -> bool {
+        !matches!(self, Self::Push) && !self.is_for_operators()
+    }
+
+    /// What load balancers and monitoring ask for, however busy the server is.
+    fn is_for_operators(self) -> bool {
+        matches!(self, Self::Health | Self::Ready | Self::Metrics)
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::Page => "/",
             Self::Form => "/form",
             Self::Asset(_) | Self::Built => "/assets",
             Self::Query => "/api/query",
+            Self::Jobs => "/api/jobs",
             Self::Result => "/api/results/{id}",
             Self::Status => "/api/results/{id}/status",
             Self::Sidecar => "/api/query.csv-metadata.json",
@@ -96,6 +111,7 @@ static ROUTES: LazyLock<Router<Route>> = LazyLock::new(|| {
         ("/form", Route::Form),
         ("/assets/{*path}", Route::Built),
         ("/api/query", Route::Query),
+        ("/api/jobs", Route::Jobs),
         ("/api/results/{id}", Route::Result),
         ("/api/results/{id}/status", Route::Status),
         ("/api/query.csv-metadata.json", Route::Sidecar),
@@ -154,75 +170,25 @@ async fn answer_within(
     if method != Method::GET {
         headers.remove(RANGE); // it is defined for GET only
     }
-    let matched = ROUTES.at(&path);
-    let route = matched.as_ref().ok().map(|matched| *matched.value);
-    let flaw = flaw(&request);
-    let answered = match &matched {
-        _ if flaw.is_some() => Err(flaw.unwrap_or(Problem::NoSuchPath)),
-        Err(_) => Err(Problem::NoSuchPath),
-        Ok(matched) if !matched.value.methods().split(", ").any(|m| m == method.as_str()) => {
-            Err(Problem::Method(matched.value.methods()))
+    let matched = ROUTES.at(&path).ok();
+    let route = matched.as_ref().map(|matched| *matched.value);
+    let admitted = admitted(shared, &request, route);
+    let left = admitted.as_ref().ok().and_then(|admitted| admitted.left);
+    let answered = match (admitted, matched) {
+        (Err(problem), _) => Err(problem),
+        (Ok(_), None) => Err(Problem::NoSuchPath),
+        (Ok(Admitted { caller, .. }), Some(matched)) => {
+            let handled = handled(shared, request, &matched, &caller, &headers, origin);
+            handled.await.and_then(|answer| as_expected(answer, &method, &headers))
         }
-        Ok(matched) => match *matched.value {
-            Route::Page => page::start(shared).await,
-            Route::Form => page::form(shared).await,
-            Route::Asset(asset) => Ok(page::asset(asset)),
-            Route::Built => page::built_asset(matched.params.get("path").unwrap_or_default()),
-            Route::Query => query::answer(shared, request, origin).await,
-            Route::Result => {
-                let id = matched.params.get("id").unwrap_or_default();
-                match method {
-                    Method::DELETE => results::cancel(shared, id, &headers).await,
-                    Method::POST => results::again(shared, id, &headers, origin).await,
-                    _ => results::answer(shared, id, request.uri().query(), &headers).await,
-                }
-            }
-            Route::Status => {
-                let id = matched.params.get("id").unwrap_or_default();
-                results::status(shared, id, request.uri().query(), &headers).await
-            }
-            Route::Sidecar => sidecar::of_query(shared, request.uri().query()).await,
-            Route::SidecarOfResult => {
-                let id = matched.params.get("id").unwrap_or_default();
-                sidecar::of_result(shared, id).await
-            }
-            Route::Dataset => dataset::page(shared, &headers).await,
-            Route::DatasetJsonLd => dataset::json_ld(shared, &headers).await,
-            Route::Latest => latest::answer(shared, request.uri().query(), &headers).await,
-            Route::Series => series::answer(shared, request.uri().query()).await,
-            Route::Day => {
-                let part = |name| matched.params.get(name).unwrap_or_default();
-                let path = days::Path {
-                    network: part("network"),
-                    window: part("window"),
-                    name: part("file"),
-                };
-                days::answer(shared, path, &headers).await
-            }
-            Route::Area => area::answer(shared, request.uri().query(), &headers).await,
-            Route::Sensor => {
-                sensor::resource(shared, matched.params.get("id").unwrap_or_default()).await
-            }
-            Route::SensorPage => {
-                sensor::page(shared, matched.params.get("id").unwrap_or_default()).await
-            }
-            Route::Summary => summary::answer(shared, request.uri().query()).await,
-            Route::Estimate => estimate::answer(shared, request.uri().query()).await,
-            Route::Events => events::answer(shared),
-            Route::Push => push::answer(shared, request).await,
-            Route::Health => Ok(respond(http::StatusCode::OK, "text/plain", "ok\n")),
-            Route::Ready => Ok(health::ready(shared).await),
-            Route::Metrics if !shared.server.site.metrics => Err(Problem::NoSuchPath),
-            Route::Metrics => Ok(health::metrics(shared).await),
-            Route::OpenApi => Ok(openapi::document()),
-            Route::Security => site::security(shared),
-        },
     };
-    let answered = answered.and_then(|answer| as_expected(answer, &method, &headers));
     let mut answer = answered.unwrap_or_else(|problem| problem.answer(&headers));
     if method == Method::HEAD {
         // hyper sends no body for HEAD; dropping it here stops producing it at once.
         *answer.body_mut() = full("");
+    }
+    if let Some(left) = left {
+        left.describe(&mut answer);
     }
     // No browser is to guess that data are a page.
     set(&mut answer, X_CONTENT_TYPE_OPTIONS, "nosniff");
@@ -239,6 +205,104 @@ async fn answer_within(
     metrics::histogram!("airshed_http_request_seconds", "route" => route).record(took);
     tracing::debug!(status, took_us = took.as_micros() as u64, "answered");
     answer
+}
+
+/// A request that its sender may send now.
+struct Admitted {
+    caller: Caller,
+    /// What is left of its rate, if it has one.
+    left: Option<Left>,
+}
+
+fn admitted(
+    shared: &Shared,
+    request: &Request<RequestBody>,
+    route: Option<Route>,
+) -> Result<Admitted, Problem> {
+    if let Some(flaw) = flaw(request) {
+        return Err(flaw);
+    }
+    let methods = route.map_or("", Route::methods);
+    if route.is_some() && !methods.split(", ").any(|method| method == request.method().as_str()) {
+        return Err(Problem::Method(methods));
+    }
+    let caller = Caller::of(shared, request, route.is_none_or(Route::takes_keys))?;
+    if route.is_some_and(Route::is_for_operators) {
+        return Ok(Admitted { caller, left: None });
+    }
+    caller.may(Right::Read)?;
+    let left = shared.admission.rates.count(&caller)?;
+    Ok(Admitted { caller, left })
+}
+
+async fn handled(
+    shared: &Arc<Shared>,
+    request: Request<RequestBody>,
+    matched: &Match<'_, '_, &Route>,
+    caller: &Caller,
+    headers: &HeaderMap,
+    origin: &RequestContext,
+) -> Result<Answer, Problem> {
+    let client = &caller.client;
+    let query = request.uri().query().map(str::to_owned);
+    let query = query.as_deref();
+    let part = |name| matched.params.get(name).unwrap_or_default();
+    match *matched.value {
+        Route::Page => page::start(shared).await,
+        Route::Form => page::form(shared).await,
+        Route::Asset(asset) => Ok(page::asset(asset)),
+        Route::Built => page::built_asset(part("path")),
+        Route::Query => query::answer(shared, request, caller, origin).await,
+        Route::Jobs => jobs::answer(shared, query, caller, headers).await,
+        Route::Result => {
+            let id = part("id");
+            match *request.method() {
+                Method::DELETE => results::cancel(shared, id, caller, headers).await,
+                Method::POST => results::again(shared, id, caller, headers, origin).await,
+                _ => results::answer(shared, id, caller, query, headers).await,
+            }
+        }
+        Route::Status => {
+            let id = part("id");
+            results::status(shared, id, caller, query, headers).await
+        }
+        Route::Sidecar => sidecar::of_query(shared, query, client).await,
+        Route::SidecarOfResult => {
+            let id = part("id");
+            sidecar::of_result(shared, id, caller).await
+        }
+        Route::Dataset => dataset::page(shared, headers).await,
+        Route::DatasetJsonLd => dataset::json_ld(shared, headers).await,
+        Route::Latest => latest::answer(shared, query, headers, client).await,
+        Route::Series => series::answer(shared, query, client).await,
+        Route::Day => {
+            let path = days::Path {
+                network: part("network"),
+                window: part("window"),
+                name: part("file"),
+            };
+            days::answer(shared, path, headers, client).await
+        }
+        Route::Area => area::answer(shared, query, headers, client).await,
+        Route::Sensor => {
+            let id = part("id");
+            sensor::resource(shared, id, client).await
+        }
+        Route::SensorPage => {
+            let id = part("id");
+            sensor::page(shared, id, client).await
+        }
+        Route::Summary => summary::answer(shared, query, client).await,
+        Route::Estimate => estimate::answer(shared, query, client).await,
+        Route::Events => events::answer(shared, client),
+        Route::Push => push::answer(shared, request).await,
+        Route::Health => Ok(respond(http::StatusCode::OK, "text/plain", "ok\n")),
+        Route::Ready => Ok(health::ready(shared).await),
+        Route::Metrics if !shared.server.site.metrics => Err(Problem::NoSuchPath),
+        Route::Metrics => Ok(health::metrics(shared).await),
+        Route::OpenApi => Ok(openapi::document()),
+        Route::Security => site::security(shared),
+    }
 }
 
 /// The answer, unless it is not what the client expects to get: answers with a tag are read by GET and

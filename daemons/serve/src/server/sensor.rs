@@ -20,6 +20,7 @@ use tokio::time::Instant;
 use self::completeness::{Month, months_before};
 use super::Shared;
 use super::answer::{Answer, json as respond_json, location, sensor_id};
+use super::client::Client;
 use super::html::html_page;
 use super::problem::Problem;
 use super::whole::in_background;
@@ -31,15 +32,23 @@ use crate::request::{BadRequest, QueryRequest};
 const LONGEST: Duration = Duration::from_secs(5);
 const MOST_MONTHS: usize = 240;
 
-pub(super) async fn resource(shared: &Shared, id: &str) -> Result<Answer, Problem> {
-    let profile = Profile::read(shared, id).await?;
+pub(super) async fn resource(
+    shared: &Shared,
+    id: &str,
+    client: &Client,
+) -> Result<Answer, Problem> {
+    let profile = Profile::read(shared, id, client).await?;
     let mut answer = respond_json(StatusCode::OK, &profile.json());
     shared.server.set_licences(&mut answer, &profile.request.query);
     Ok(answer)
 }
 
-pub(super) async fn page(shared: &Shared, id: &str) -> Result<Answer, Problem> {
-    let profile = Profile::read(shared, id).await?;
+pub(super) async fn page(
+    shared: &Shared,
+    id: &str,
+    client: &Client,
+) -> Result<Answer, Problem> {
+    let profile = Profile::read(shared, id, client).await?;
     let licences = shared.server.networks.licences(&profile.request.query);
     let mut answer = html_page(StatusCode::OK, html::written(&profile, &licences));
     shared.server.set_licences(&mut answer, &profile.request.query);
@@ -72,13 +81,13 @@ struct Past {
 }
 
 impl Profile {
-    async fn read(shared: &Shared, id: &str) -> Result<Self, Problem> {
+    async fn read(shared: &Shared, id: &str, client: &Client) -> Result<Self, Problem> {
         let mut request = shared.server.restrict(asked(shared, id)?).await?;
         request.query.until = last_moment((shared.server.clock)());
         let &[sensor] = request.query.sensors.as_slice() else {
             return Err(BadRequest::new("sensor", "expected the id of one sensor").into());
         };
-        let _permit = shared.admission.heavy().await?;
+        let _permit = shared.admission.heavy(client).await?;
         let summary = shared.server.store.summary().await?;
         let nothing = || Problem::NoData { others: Vec::new() };
         let extent = freshness::until(&summary, request.query.until).ok_or_else(nothing)?;

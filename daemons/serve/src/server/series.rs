@@ -18,6 +18,7 @@ use store::{AqiStandard, Column, Flags, LeftOut, Page, Reading, Sensor, Summary,
 use self::columns::{Columns, Points};
 use super::Shared;
 use super::answer::{Answer, json as respond_json, location, number, sensor_id};
+use super::client::Client;
 use super::filters::{self, Chosen};
 use super::problem::Problem;
 use super::query::no_data;
@@ -101,7 +102,11 @@ struct Response<'a> {
     attribution: String,
 }
 
-pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answer, Problem> {
+pub(super) async fn answer(
+    shared: &Shared,
+    query: Option<&str>,
+    client: &Client,
+) -> Result<Answer, Problem> {
     let (query, points) = without_points(query.unwrap_or_default())?;
     let summary = shared.server.store.summary().await?;
     let Chosen { request, silence_at, .. } =
@@ -120,7 +125,7 @@ pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answe
     let found = match known {
         Some(found) => found,
         None => {
-            let found = Arc::new(find(shared, &request, view, &summary, points).await?);
+            let found = Arc::new(find(shared, &request, view, &summary, points, client).await?);
             if let Some(key) = key {
                 shared.series.0.insert(key, Arc::clone(&found));
             }
@@ -160,8 +165,9 @@ async fn find(
     view: Arc<dyn View>,
     summary: &Summary,
     points: Option<usize>,
+    client: &Client,
 ) -> Result<Found, Problem> {
-    let _permit = shared.admission.interactive().await?;
+    let _permit = shared.admission.interactive(client).await?;
     let mut reader = Reader::new(request, summary, points);
     let mut pages = request.pages_in(Arc::clone(&view));
     while let Some(page) = pages.next().await {

@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::answer::{Answer, respond};
+use super::client::{Caller, Client};
 use super::estimate::{COUNTING, Counted, count};
 use super::problem::Problem;
 use super::{Shared, results};
@@ -21,11 +22,15 @@ const MEDIA_TYPE: &str = "application/csvm+json";
 const LONGEST_LINK: usize = 2048;
 
 /// The description of the response to a query.
-pub(super) async fn of_query(shared: &Shared, query: Option<&str>) -> Result<Answer, Problem> {
+pub(super) async fn of_query(
+    shared: &Shared,
+    query: Option<&str>,
+    client: &Client,
+) -> Result<Answer, Problem> {
     let query = query.unwrap_or_default();
     let request = shared.server.defaults().form(query.as_bytes())?;
     let request = shared.server.restrict(request).await?;
-    let _permit = shared.admission.interactive().await?;
+    let _permit = shared.admission.interactive(client).await?;
     let view = request.view_of(shared.server.store.snapshot().await?);
     let state = request.state_of(view.as_ref()).await?;
     let stored = request.stored_at(view.as_ref()).await?;
@@ -42,8 +47,12 @@ pub(super) async fn of_query(shared: &Shared, query: Option<&str>) -> Result<Ans
 }
 
 /// The description of a job's file.
-pub(super) async fn of_result(shared: &Shared, id: &str) -> Result<Answer, Problem> {
-    let (request, job) = results::finished(shared, id).await?;
+pub(super) async fn of_result(
+    shared: &Shared,
+    id: &str,
+    caller: &Caller,
+) -> Result<Answer, Problem> {
+    let (request, job) = results::finished(shared, id, caller).await?;
     let made = job.made.as_ref();
     let metadata = shared.server.networks.metadata(&request).with_state(job.made_from);
     let metadata = metadata.with_rows(made.map(|made| made.rows));

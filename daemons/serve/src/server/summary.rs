@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use super::Shared;
 use super::answer::{Answer, json as respond_json};
+use super::client::Client;
 use super::filters::{self, Chosen};
 use super::problem::Problem;
 use super::tally;
@@ -28,7 +29,11 @@ const SPAN: SignedDuration = SignedDuration::from_hours(24);
 /// Time limit for reading a selection; after it, the statistics are partial.
 const LONGEST: Duration = Duration::from_secs(10);
 
-pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answer, Problem> {
+pub(super) async fn answer(
+    shared: &Shared,
+    query: Option<&str>,
+    client: &Client,
+) -> Result<Answer, Problem> {
     let summary = shared.server.store.summary().await?;
     let newest = shared.freshness.newest(&summary).await?;
     let everything = shared.server.everything().await?;
@@ -36,7 +41,7 @@ pub(super) async fn answer(shared: &Shared, query: Option<&str>) -> Result<Answe
     let mut body = stored(shared, &summary, newest);
     body["attribution"] = shared.server.index.credit(&attribution).into();
     if query.is_some_and(|query| !query.is_empty()) {
-        body["selection"] = selection(shared, &summary, query).await?;
+        body["selection"] = selection(shared, &summary, query, client).await?;
     }
     let mut answer = respond_json(StatusCode::OK, &body);
     shared.server.set_licences(&mut answer, &everything);
@@ -71,12 +76,13 @@ async fn selection(
     shared: &Shared,
     summary: &Summary,
     query: Option<&str>,
+    client: &Client,
 ) -> Result<Value, Problem> {
     let Chosen { request, silence_at, .. } = filters::read(shared, summary, query, SPAN).await?;
     let quality = request.quality.unwrap_or(Quality::Plausible);
     let standard = request.query.standard;
     let store = &shared.server.store;
-    let _permit = shared.admission.interactive().await?;
+    let _permit = shared.admission.interactive(client).await?;
     let begun = Instant::now();
     let view = request.view_of(store.snapshot().await?);
     let heard = heard(view.as_ref(), &request.query, silence_at).await?;

@@ -1,0 +1,61 @@
+//! Who may use a server: keys, proxies, rates.
+
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use airshed::keys::Keys;
+use airshed::server::Access;
+use clap::Args;
+use ipnet::IpNet;
+
+use super::{Failure, bad_call};
+
+#[derive(Args, Clone)]
+pub(super) struct AccessFlags {
+    /// The file of API keys, which `airshed keys` writes; it is read again when it changes [default:
+    /// DATA/keys.json]
+    #[arg(long, env = "AIRSHED_KEYS", value_name = "FILE")]
+    keys: Option<PathBuf>,
+    /// Refuse requests without a key; without this, keys only give their holders a name and a share of
+    /// their own.
+    #[arg(long, env = "AIRSHED_KEYS_ONLY")]
+    keys_only: bool,
+    /// Addresses or networks of proxies, such as 127.0.0.1 or 10.0.0.0/8, whose Forwarded or
+    /// X-Forwarded-For names the client; with them also whatever reaches --listen unix:PATH.
+    #[arg(long, env = "AIRSHED_TRUSTED_PROXIES", value_name = "NETWORK", value_delimiter = ',', value_parser = network)]
+    trusted_proxies: Vec<IpNet>,
+    /// Requests per second of one client while other clients have to wait, ten seconds' of them at once; 0: any
+    /// number. A client is a key, an IPv4 address, or the first 64 bits of an IPv6 address.
+    #[arg(long, env = "AIRSHED_RATE", default_value_t = 50, value_name = "N")]
+    rate: u32,
+}
+
+fn network(text: &str) -> Result<IpNet, &'static str> {
+    let address = || text.parse().map(|address: std::net::IpAddr| address.into());
+    let network = text.parse().or_else(|_| address());
+    network.map_err(|_| "expected an address or a network, such as 127.0.0.1 or 10.0.0.0/8")
+}
+
+impl AccessFlags {
+    pub(super) fn rate(&self) -> Option<NonZeroU32> {
+        NonZeroU32::new(self.rate)
+    }
+
+    pub(super) fn access(&self, data: &Path) -> Result<Access, Failure> {
+        let path = self.keys.clone().unwrap_or_else(|| in_data(data));
+        let keys = Keys::open(path)?;
+        if self.keys_only && keys.is_empty() {
+            return Err(bad_call(
+                "--keys-only without any key would refuse every request: run `airshed keys add` first",
+            ));
+        }
+        let (keys_only, proxies) = (self.keys_only, self.trusted_proxies.clone());
+        Ok(Access { keys: Some(Arc::new(keys)), keys_only, proxies })
+    }
+}
+
+/// Where the keys of a store are.
+pub(super) fn in_data(data: &Path) -> PathBuf {
+    data.join("keys.json")
+}
