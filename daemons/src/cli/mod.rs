@@ -20,6 +20,7 @@ mod provision;
 mod publish;
 mod push;
 mod quality_flags;
+mod reserve;
 mod retention;
 mod settings;
 mod store_flags;

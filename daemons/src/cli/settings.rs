@@ -11,7 +11,7 @@ use airshed::objects::{Objects, remove_unfinished};
 use airshed::server::{CorsOrigins, JobBackend, Limits, Listener, Server, Site};
 use airshed::watch::{self, GaugeSampler};
 use airshed::worker::Worker;
-use airshed::{Clock, reason};
+use airshed::{Clock, Disk, reason};
 use clap::Args;
 use http::HeaderValue;
 use jiff::SignedDuration;
@@ -20,6 +20,7 @@ use store::{AqiStandard, Store, Window};
 use tokio::net::{TcpListener, TcpSocket, lookup_host};
 
 use super::left_out::check_aws;
+use super::reserve::ReserveFlag;
 use super::store_flags::{StoreFlags, begins};
 use super::tasks::Tasks;
 use super::{Failure, bad_call};
@@ -89,6 +90,8 @@ pub(super) struct JobFlags {
     /// Minutes for which an equal query reuses a result; 0: never.
     #[arg(long, env = "AIRSHED_FRESH_RESULTS", default_value_t = 10, value_name = "MINUTES")]
     fresh_results: u32,
+    #[command(flatten)]
+    pub(super) reserve: ReserveFlag,
 }
 
 impl JobFlags {
@@ -100,6 +103,7 @@ impl JobFlags {
     pub(super) async fn jobs(
         &self,
         data: &Path,
+        disk: &Disk,
         clock: Clock,
         alone: bool,
     ) -> Result<Jobs, Failure> {
@@ -110,7 +114,10 @@ impl JobFlags {
         }
         let kept_for = SignedDuration::from_hours(i64::from(self.keep_results));
         let fresh_for = SignedDuration::from_mins(i64::from(self.fresh_results));
-        let objects = Objects::open(&url).await?;
+        let mut objects = Objects::open(&url).await?;
+        if let Some(folder) = url.strip_prefix("file:") {
+            objects = objects.on(disk.holding(Path::new(folder)));
+        }
         Ok(Jobs::new(objects, clock, kept_for).fresh_for(fresh_for))
     }
 }

@@ -438,6 +438,10 @@ async fn enqueue(
         tracing::info!(id = %job.id, first_request = job.origin.request, "returning an existing job for an equal query");
         return Ok(job);
     }
+    if !job_backend.jobs.has_room() {
+        metrics::counter!("airshed_queries_total", "path" => "refused").increment(1);
+        return Err(Problem::NoRoom);
+    }
     let job = job_backend.jobs.create_again(query, again, origin.here()).await?;
     if let Err(error) = job_backend.queues.requests.send(&message::of(job.id, &job.origin)).await {
         job_backend.jobs.withdraw(job.id).await?;
