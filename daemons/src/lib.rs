@@ -21,7 +21,7 @@ pub mod control;
 pub mod index;
 pub mod transfer;
 
-pub use airshed_common::{Clock, feed_status, reason};
+pub use airshed_common::{Clock, Disk, feed_status, reason};
 #[cfg(feature = "aws")]
 pub use airshed_deploy::{cost, provision};
 pub use airshed_history::{Flagging, neighbours};
@@ -34,6 +34,6 @@ pub use airshed_ingest::{
 #[cfg(feature = "loadtest")]
 pub use airshed_loadtest as loadtest;
 pub use airshed_serve::{
-    events, freshness, jobs, message, networks, objects, request, server, sweeper, telemetry,
+    events, freshness, jobs, keys, message, networks, objects, request, server, sweeper, telemetry,
     trace, watch, worker,
 };

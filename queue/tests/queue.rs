@@ -53,7 +53,7 @@ async fn the_oldest_message_that_waits_is_known() {
 
 #[tokio::test]
 async fn urls_choose_the_queue() {
-    assert!(!airshed_queue::open("channel:", 10).await.unwrap().shared);
-    let error = airshed_queue::open("redis:x", 10).await.err().unwrap();
+    assert!(!airshed_queue::open("channel:", 10, 1).await.unwrap().shared);
+    let error = airshed_queue::open("redis:x", 10, 1).await.err().unwrap();
     assert_eq!(error.kind(), ErrorKind::Invalid);
 }

@@ -93,7 +93,7 @@ pub trait View: Send + Sync + 'static {
 #[async_trait]
 pub trait Store: View {
     /// Stores readings; they are durable when it returns. An empty batch fails if the store is
-    /// known to reject writes.
+    /// known to reject writes: after a failure it tries a write.
     ///
     /// [`Invalid`](crate::ErrorKind::Invalid) for a reading that does not pass its
     /// [check](Reading::check): with neither PM10 nor PM2.5, with coordinates out of range, or with

@@ -125,6 +125,11 @@ impl Jobs {
         Self { fresh_for, ..self }
     }
 
+    /// Whether there is room on the disk for results.
+    pub fn has_room(&self) -> bool {
+        self.objects.has_room()
+    }
+
     /// A new job, queued and recorded.
     pub async fn create(
         &self,

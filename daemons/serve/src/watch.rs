@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use airshed_common::{Clock, reason};
+use airshed_common::{Clock, Disk, reason};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
@@ -42,6 +42,7 @@ pub struct GaugeSampler {
     store: Option<(Arc<dyn Store>, Freshness)>,
     queues: Option<Queues>,
     clock: Clock,
+    disk: Disk,
     looked_at_queues: Mutex<Option<Instant>>,
 }
 
@@ -55,7 +56,14 @@ impl GaugeSampler {
     ) -> Self {
         let store =
             store.map(|store| (Arc::clone(&store), Freshness::new(store, clock.clone(), None)));
-        Self { metrics, store, queues, clock, looked_at_queues: Mutex::default() }
+        let (disk, looked_at_queues) = Default::default();
+        Self { metrics, store, queues, clock, disk, looked_at_queues }
+    }
+
+    /// Also samples a disk.
+    #[must_use]
+    pub fn with_disk(self, disk: Disk) -> Self {
+        Self { disk, ..self }
     }
 
     /// All metrics in Prometheus' text format. A gauge that cannot be sampled keeps its last value.
@@ -66,6 +74,10 @@ impl GaugeSampler {
 
     async fn sample(&self) {
         look_at_process();
+        if let Some(free) = self.disk.free() {
+            gauge!("airshed_disk_free_bytes").set(free as f64);
+            gauge!("airshed_disk_reserve_bytes").set(self.disk.reserve() as f64);
+        }
         if let Some((store, freshness)) = &self.store
             && let Err(error) = self.look_at_store(store.as_ref(), freshness).await
         {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use airshed_common::{hexadecimal, reason};
+use airshed_common::{hexadecimal, is_disk_full, reason};
 use futures::FutureExt;
 use object_store::buffered::BufWriter;
 use queue::{Delivery, Queues};
@@ -95,6 +95,8 @@ fn died() -> String {
 enum JobError {
     /// Permanent: a retry cannot help.
     Permanent(Failure),
+    /// There is no room for the file: other jobs come first, and a client may ask again.
+    NoRoom(Failure),
     /// Transient: a retry may help.
     Transient(Failure),
     /// There is no room for the result: a retry can help later.
@@ -120,6 +122,18 @@ impl Failure {
 const STORE_UNAVAILABLE: &str = "The store of readings was unavailable.";
 const STORE_DAMAGED: &str = "Some of the stored readings cannot be read.";
 const RESULTS_UNAVAILABLE: &str = "The store of results was unavailable.";
+const NO_ROOM: &str =
+    "There was no room on the server's disk for the file. Try again later, or ask for less.";
+
+impl JobError {
+    /// The file could not be written.
+    fn unwritten(error: &std::io::Error) -> Self {
+        match is_disk_full(error) {
+            true => Self::NoRoom(Failure::new(NO_ROOM, error)),
+            false => Self::Transient(Failure::new(RESULTS_UNAVAILABLE, error)),
+        }
+    }
+}
 
 impl From<JobsError> for JobError {
     fn from(error: JobsError) -> Self {
@@ -245,6 +259,7 @@ impl Worker {
             }
             Err(JobError::Over(why)) => self.give_up(&job, delivery, &why, true).await,
             Err(JobError::Permanent(why)) => self.give_up(&job, delivery, &why, false).await,
+            Err(JobError::NoRoom(why)) => self.give_up(&job, delivery, &why, true).await,
             Err(JobError::Transient(why)) if job.attempts >= MAX_ATTEMPTS => {
                 self.give_up(&job, delivery, &why, true).await;
             }
@@ -510,13 +525,13 @@ impl ResultFile<'_> {
         })?;
         let written = self.writer.write_all(text).await;
         text.clear();
-        written.map_err(|error| JobError::Transient(Failure::new(RESULTS_UNAVAILABLE, &error)))
+        written.map_err(|error| JobError::unwritten(&error))
     }
 
     /// The length and the SHA-256 of the whole file.
     async fn close(self) -> Result<(u64, String), JobError> {
         let closed = self.writer.shutdown().await;
-        closed.map_err(|error| JobError::Transient(Failure::new(RESULTS_UNAVAILABLE, &error)))?;
+        closed.map_err(|error| JobError::unwritten(&error))?;
         Ok((self.bytes, hexadecimal(&self.hash.finalize())))
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use airshed::backfill::{self, Archive, Backfilled, Files, PUBLIC, Progress, Step};
 use airshed::retention::first_day;
 use airshed::source::{ClientOptions, Source};
-use airshed::{Clock, control, reason};
+use airshed::{Clock, Disk, control, reason};
 use clap::Args;
 use indicatif::{HumanCount, HumanDuration, ProgressBar};
 use jiff::civil::Date;
@@ -22,6 +22,7 @@ use super::files::{self, interrupted};
 use super::logging::Logging;
 use super::output::say;
 use super::quality_flags::QualityFlags;
+use super::reserve::ReserveFlag;
 use super::store_flags::StoreFlags;
 use super::target::Target;
 use super::{Failure, bad_call, wall_clock};
@@ -84,6 +85,8 @@ pub(super) struct Backfill {
     #[arg(long, value_name = "DIR")]
     copies: Option<PathBuf>,
     #[command(flatten)]
+    reserve: ReserveFlag,
+    #[command(flatten)]
     flags: QualityFlags,
     #[command(flatten)]
     store: StoreFlags,
@@ -93,9 +96,10 @@ pub(super) struct Backfill {
 
 impl Backfill {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
-        let backfill = self.checked()?;
+        let mut backfill = self.checked()?;
         let _exporting = self.logging.start("backfill")?;
         let target = Target::of_import(&self.store.paced(self.capacity)).await?;
+        backfill.disk = self.reserve.disk(&self.store)?;
         let now = wall_clock()();
         if let Some(keep) = target.kept_elsewhere().await? {
             self.check_kept(keep, now)?;
@@ -181,6 +185,7 @@ impl Backfill {
             },
             pause: Duration::from_secs(1) / self.rate,
             copies: self.copies.clone(),
+            disk: Disk::default(), // when the store is there
         })
     }
 
@@ -340,6 +345,7 @@ impl CatchUpFlags {
         store: Arc<dyn Store>,
         flags: &StoreFlags,
         feed: &FeedFlags,
+        disk: Disk,
         clock: Clock,
         stop: CancellationToken,
     ) -> Result<Option<impl Future<Output = ()> + Send + use<>>, Failure> {
@@ -365,6 +371,7 @@ impl CatchUpFlags {
             client: feed.client(),
             pause: Duration::from_secs(1) / 4,
             copies: None,
+            disk,
         };
         let before = i64::from(self.catch_up) - 1;
         let mut checked = None;

@@ -17,7 +17,7 @@ use airshed::server::{self, JobBackend};
 use airshed::source::{ClientOptions, Source};
 use airshed::sweeper::{self, Sweeper};
 use airshed::worker;
-use airshed::{Clock, Destination, reason};
+use airshed::{Clock, Destination, Disk, reason};
 use clap::Args;
 use queue::Queues;
 use store::{Notifying, Store};
@@ -103,7 +103,8 @@ impl Serve {
         {
             let (store, clock) = (Arc::clone(&parts.store), parts.clock.clone());
             let (catch_up, stop) = (&self.catch_up, stop.clone());
-            let task = catch_up.task(store, &self.store, &self.feed, clock, stop).await?;
+            let disk = self.jobs.reserve.disk(&self.store)?;
+            let task = catch_up.task(store, &self.store, &self.feed, disk, clock, stop).await?;
             task.into_iter().for_each(|task| tasks.add("catch-up", task));
         }
         for Collecting { collector, schedule, spread } in collectors {
@@ -268,7 +269,8 @@ impl Collect {
             // A single collection is an ordinary command.
             let networks = self.networks.networks();
             let target = Target::of_collection(&self.store, self.feed.keep(), networks).await?;
-            measuring.watch(&mut tasks, target.opened().await.as_ref(), None, &clock);
+            let opened = target.opened().await;
+            measuring.watch(&mut tasks, opened.as_ref(), None, &Disk::default(), &clock);
             let destination = || Box::new(target.clone()) as Box<dyn Destination>;
             let collectors = self.feed.collectors(destination, None, &clock, status, grace)?;
             if self.feed.has_samples() {
@@ -287,7 +289,7 @@ impl Collect {
             return Ok(if done { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         let store = self.store.open_to_keep(self.feed.keep()).await?;
-        measuring.watch(&mut tasks, Some(&store), None, &clock);
+        measuring.watch(&mut tasks, Some(&store), None, &Disk::default(), &clock);
         let (networks, policy) = (self.networks.networks(), self.feed.policy());
         tasks.add_control(&self.store, &store, &networks, "collect", policy);
         let means = self.feed.means(&store, &self.store);
@@ -327,9 +329,10 @@ impl Serving {
         let (stop, clock) = (stop_on_signals()?, wall_clock());
         let listener = self.http.listen().await?;
         let store = self.store.open().await?;
-        let queues = self.jobs.queues().await?;
+        let queues = self.jobs.queues(1).await?;
+        let disk = self.jobs.reserve.disk(&self.store)?;
         let job_backend = if queues.shared {
-            let jobs = self.jobs.jobs(&self.store.data, clock.clone(), false).await?;
+            let jobs = self.jobs.jobs(&self.store.data, &disk, clock.clone(), false).await?;
             Some(JobBackend { jobs, queues })
         } else {
             warn!(
@@ -345,12 +348,12 @@ impl Serving {
             tasks.add("sweeper", sweeper::run(sweeper, stop.clone()));
         }
         let queues = job_backend.as_ref().map(|job_backend| &job_backend.queues);
-        let watch = measuring.watch(&mut tasks, Some(&store), queues, &clock);
+        let watch = measuring.watch(&mut tasks, Some(&store), queues, &disk, &clock);
         let networks = self.networks.networks();
         tasks.add_control(&self.store, &store, &networks, "server", Policy::default());
         let mut server =
             self.http.server(&self.store, store, job_backend, watch, clock, networks)?;
-        server.neighbours = limits;
+        (server.neighbours, server.limits.disk) = (limits, disk);
         self.http.add_admin(&mut tasks, &server.watch).await?;
         let (listener, _socket) = listener.announced();
         tasks.add("server", server::run(server, listener, stop));
@@ -377,7 +380,7 @@ pub(super) struct Working {
 impl Working {
     pub(super) async fn run(self) -> Result<ExitCode, Failure> {
         let _exporting = self.logging.start("worker")?;
-        let queues = self.jobs.queues().await?;
+        let queues = self.jobs.queues(self.worker.concurrency).await?;
         if !queues.shared {
             return Err(bad_call(
                 "a separate worker needs a --queue shared between processes; channel: exists \
@@ -388,8 +391,9 @@ impl Working {
         let (stop, clock) = (stop_on_signals()?, wall_clock());
         let store = self.store.open().await?;
         let mut tasks = Tasks::new(stop.clone());
-        measuring.watch(&mut tasks, None, None, &clock);
-        let jobs = self.jobs.jobs(&self.store.data, clock, false).await?;
+        let disk = self.jobs.reserve.disk(&self.store)?;
+        measuring.watch(&mut tasks, None, None, &disk, &clock);
+        let jobs = self.jobs.jobs(&self.store.data, &disk, clock, false).await?;
         let networks = self.networks.networks();
         tasks.add_control(&self.store, &store, &networks, "worker", Policy::default());
         let worker = self.worker.worker(store, queues, jobs, networks);
@@ -433,21 +437,22 @@ impl Parts {
         measuring: Measuring,
         listener: Listening,
     ) -> Result<Option<SocketFile>, Failure> {
-        let queues: Queues = jobs.queues().await?;
-        let jobs = jobs.jobs(&store.data, self.clock.clone(), !queues.shared).await?;
+        let queues: Queues = jobs.queues(worker.concurrency).await?;
+        let disk = jobs.reserve.disk(store)?;
+        let jobs = jobs.jobs(&store.data, &disk, self.clock.clone(), !queues.shared).await?;
         let sweeper = Sweeper::new(jobs.clone(), Arc::clone(&queues.requests));
         let interrupted = if queues.shared { Vec::new() } else { jobs.ids().await? };
         let job_backend = JobBackend { jobs: jobs.clone(), queues: queues.clone() };
         let flags = store;
         let store = Arc::clone(&self.store);
-        let watch = measuring.watch(tasks, Some(&store), Some(&queues), &self.clock);
+        let watch = measuring.watch(tasks, Some(&store), Some(&queues), &disk, &self.clock);
         let clock = self.clock.clone();
         let (shown, job_backend) = (Arc::clone(&store), Some(job_backend));
         let networks = Arc::clone(&self.networks);
         let mut server = http.server(flags, shown, job_backend, watch, clock, networks)?;
         server.feed = self.status.clone();
         server.events = Some(self.events.clone());
-        server.neighbours = self.limits.clone();
+        (server.neighbours, server.limits.disk) = (self.limits.clone(), disk);
         if let Some((receiver, writer)) = self.pushing.take() {
             server.push = Some(Arc::new(receiver));
             tasks.add("writer", writer.run(tasks.stop.clone()));

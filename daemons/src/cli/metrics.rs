@@ -2,9 +2,9 @@ use std::io::Write;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use airshed::Clock;
 use airshed::telemetry::{self, Emf};
 use airshed::watch::{self, GaugeSampler};
+use airshed::{Clock, Disk};
 use clap::Args;
 use metrics_exporter_prometheus::PrometheusHandle;
 use queue::Queues;
@@ -94,10 +94,12 @@ impl Measuring {
         tasks: &mut Tasks,
         store: Option<&Arc<dyn Store>>,
         queues: Option<&Queues>,
+        disk: &Disk,
         clock: &Clock,
     ) -> Arc<GaugeSampler> {
         let (store, clock) = (store.cloned(), clock.clone());
-        let watch = Arc::new(GaugeSampler::new(self.handle, store, queues.cloned(), clock));
+        let watch = GaugeSampler::new(self.handle, store, queues.cloned(), clock);
+        let watch = Arc::new(watch.with_disk(disk.clone()));
         if let Some(emf) = self.emf {
             let print = |line: &str| {
                 // A closed standard output is not an error.

@@ -1,3 +1,4 @@
+mod access;
 #[cfg(feature = "backfill")]
 mod backfill;
 #[cfg(feature = "aws")]
@@ -6,6 +7,7 @@ mod daemons;
 mod feed_flags;
 mod files;
 mod index;
+mod keys;
 mod left_out;
 #[cfg(feature = "loadtest")]
 mod loadtest;
@@ -20,6 +22,7 @@ mod provision;
 mod publish;
 mod push;
 mod quality_flags;
+mod reserve;
 mod retention;
 mod settings;
 mod store_flags;
@@ -100,6 +103,11 @@ enum Command {
     /// Example: airshed retention apply --keep-readings 365
     #[command(subcommand)]
     Retention(retention::Retention),
+    /// Add, list and revoke API keys.
+    ///
+    /// Example: airshed keys add newsroom
+    #[command(subcommand)]
+    Keys(keys::Keys),
     /// Convert a store's file to the format of this version at once, instead of gradually.
     Migrate(migrate::Migrate),
     /// Load-test a server; every response is followed to its file and verified.
@@ -184,6 +192,7 @@ pub(crate) fn main() -> ExitCode {
             Command::Export(export) => export.run().await,
             Command::Publish(publish) => publish.run().await,
             Command::Retention(retention) => retention.run().await,
+            Command::Keys(keys) => keys.run(),
             Command::Migrate(migrate) => migrate.run().await,
             #[cfg(feature = "loadtest")]
             Command::LoadTest(loadtest) => loadtest.run().await,

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use airshed::control::{Socket, SocketFile};
-use airshed::jobs::Jobs;
+use airshed::jobs::{Jobs, Quota};
 use airshed::networks::Networks;
 use airshed::objects::{Objects, remove_unfinished};
 use airshed::server::{CorsOrigins, JobBackend, Limits, Listener, Server, Site};
 use airshed::watch::{self, GaugeSampler};
 use airshed::worker::Worker;
-use airshed::{Clock, reason};
+use airshed::{Clock, Disk, reason};
 use clap::Args;
 use http::HeaderValue;
 use jiff::SignedDuration;
@@ -19,7 +19,9 @@ use queue::Queues;
 use store::{AqiStandard, Store, Window};
 use tokio::net::{TcpListener, TcpSocket, lookup_host};
 
+use super::access::AccessFlags;
 use super::left_out::check_aws;
+use super::reserve::{ReserveFlag, size};
 use super::store_flags::{StoreFlags, begins};
 use super::tasks::Tasks;
 use super::{Failure, bad_call};
@@ -83,23 +85,44 @@ pub(super) struct JobFlags {
     /// The result store: memory:, file:DIR or s3://BUCKET/PREFIX [default: file:DATA/results]
     #[arg(long, env = "AIRSHED_RESULTS", value_name = "URL", value_parser = results_url)]
     results: Option<String>,
+    /// Maximum size of all results, such as 50GiB, of which one client may have half; 0: none [default: 20GiB; 1GiB
+    /// with memory:, none with s3:]
+    #[arg(long, env = "AIRSHED_RESULTS_QUOTA", value_name = "SIZE", value_parser = size)]
+    results_quota: Option<u64>,
     /// Retention period of results in hours.
     #[arg(long, env = "AIRSHED_KEEP_RESULTS", default_value_t = 24, value_name = "HOURS", value_parser = clap::value_parser!(u32).range(1..))]
     keep_results: u32,
     /// Minutes for which an equal query reuses a result; 0: never.
     #[arg(long, env = "AIRSHED_FRESH_RESULTS", default_value_t = 10, value_name = "MINUTES")]
     fresh_results: u32,
+    #[command(flatten)]
+    pub(super) reserve: ReserveFlag,
 }
 
 impl JobFlags {
-    pub(super) async fn queues(&self) -> Result<Queues, Failure> {
-        Ok(queue::open(&self.queue, self.queue_capacity).await?)
+    /// `workers`: the number of concurrent jobs, of which large ones leave one to others.
+    pub(super) async fn queues(&self, workers: usize) -> Result<Queues, Failure> {
+        let large = workers.saturating_sub(1).max(1);
+        Ok(queue::open(&self.queue, self.queue_capacity, large).await?)
+    }
+
+    /// What the results may occupy: by default little in memory, and anything in a bucket.
+    fn quota(&self, results: &str) -> Quota {
+        let by_default = match results {
+            "memory:" => 1 << 30,
+            bucket if bucket.starts_with("s3:") => u64::MAX,
+            _ => 20 << 30,
+        };
+        let bytes = self.results_quota.unwrap_or(by_default);
+        let bytes = if bytes == 0 { u64::MAX } else { bytes };
+        Quota { bytes, open: (self.queue_capacity * 3).div_ceil(4) }
     }
 
     /// `alone`: no other process uses the same results.
     pub(super) async fn jobs(
         &self,
         data: &Path,
+        disk: &Disk,
         clock: Clock,
         alone: bool,
     ) -> Result<Jobs, Failure> {
@@ -110,8 +133,12 @@ impl JobFlags {
         }
         let kept_for = SignedDuration::from_hours(i64::from(self.keep_results));
         let fresh_for = SignedDuration::from_mins(i64::from(self.fresh_results));
-        let objects = Objects::open(&url).await?;
-        Ok(Jobs::new(objects, clock, kept_for).fresh_for(fresh_for))
+        let mut objects = Objects::open(&url).await?;
+        if let Some(folder) = url.strip_prefix("file:") {
+            objects = objects.on(disk.holding(Path::new(folder)));
+        }
+        let jobs = Jobs::new(objects, clock, kept_for).fresh_for(fresh_for);
+        Ok(jobs.with_quota(self.quota(&url)))
     }
 }
 
@@ -132,6 +159,8 @@ pub(super) struct HttpFlags {
     /// tel:.
     #[arg(long, env = "AIRSHED_SECURITY_CONTACT", value_name = "URI", value_parser = security_contact)]
     security_contact: Option<String>,
+    #[command(flatten)]
+    access: AccessFlags,
     /// Maximum number of concurrent direct responses; further queries become jobs.
     #[arg(long, env = "AIRSHED_IN_FLIGHT", default_value_t = 100, value_name = "N")]
     in_flight: usize,
@@ -222,6 +251,7 @@ impl HttpFlags {
     ) -> Result<Server, Failure> {
         let write_timeout = Duration::from_secs(self.write_timeout.max(1));
         let limits = Limits {
+            rate: self.access.rate(),
             in_flight: self.in_flight,
             large_in_flight: self.large_in_flight,
             large: self.large,
@@ -254,6 +284,7 @@ impl HttpFlags {
             window,
             neighbours: Default::default(),
             site,
+            access: self.access.access(&flags.data)?,
         })
     }
 

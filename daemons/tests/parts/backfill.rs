@@ -78,6 +78,7 @@ fn plan(archive: Archive, folder: &Path, count: i64) -> Backfill {
         client: Default::default(),
         pause: Duration::ZERO,
         copies: None,
+        disk: Default::default(),
     }
 }
 

@@ -87,6 +87,7 @@ async fn temperature_and_humidity_stand_beside_the_particulates_of_their_locatio
         client: Default::default(),
         pause: Duration::ZERO,
         copies: None,
+        disk: Default::default(),
     };
     let rig = Rig::start(Options::default()).await;
     let store = Arc::clone(&rig.store) as Arc<dyn Store>;

@@ -93,7 +93,7 @@ async fn what_a_stop_interrupted_is_taken_up_again() {
     rig.store.put(&readings(10)).await.unwrap();
     let path = location(&rig.get_as_job(ALL).await);
     // The queue within the process is gone; the record is not.
-    let fresh = queue::open("channel:", 10).await.unwrap();
+    let fresh = queue::open("channel:", 10, 1).await.unwrap();
     let sweeper = Sweeper::new(rig.jobs.clone(), Arc::clone(&fresh.requests));
     assert_eq!(sweeper.resume(rig.jobs.ids().await.unwrap()).await.unwrap(), 1);
     let worker = worker::Worker {
@@ -184,7 +184,7 @@ async fn a_job_that_takes_long_is_begun_once() {
     let jobs = Jobs::new(in_memory(), clock(), SignedDuration::from_hours(24));
     let store = Slow(Arc::default());
     store.put(&readings(3)).await.unwrap();
-    let queues = queue::open("channel:", 10).await.unwrap();
+    let queues = queue::open("channel:", 10, 1).await.unwrap();
     let ask =
         Defaults::default().json(br#"{"startDate":"2026-01-01","endDate":"2026-01-01"}"#).unwrap();
     let job = jobs.create(ask.to_object(), RequestContext::default()).await.unwrap();
@@ -244,7 +244,7 @@ fn at_time(objects: &Objects, text: &'static str) -> Jobs {
 }
 
 async fn sweep(jobs: &Jobs) -> Queues {
-    let queues = queue::open("channel:", 10).await.unwrap();
+    let queues = queue::open("channel:", 10, 1).await.unwrap();
     let mut sweeper = Sweeper::new(jobs.clone(), Arc::clone(&queues.requests));
     sweeper.sweep().await.unwrap();
     queues
@@ -313,7 +313,7 @@ async fn a_job_that_everybody_forgot_is_sent_again_and_fails_in_the_end() {
     assert_eq!(sent("2026-02-01T13:00:00Z").await, both);
     // One sweeper does not send it again at each look.
     let later = at_time(&objects, "2026-02-01T13:00:00Z");
-    let queues = queue::open("channel:", 10).await.unwrap();
+    let queues = queue::open("channel:", 10, 1).await.unwrap();
     let mut sweeper = Sweeper::new(later, Arc::clone(&queues.requests));
     for _ in 0..3 {
         sweeper.sweep().await.unwrap();

@@ -183,7 +183,7 @@ fn at_time(objects: &Objects, text: &'static str) -> Jobs {
 }
 
 async fn sweep(jobs: &Jobs) {
-    let queues = queue::open("channel:", 10).await.unwrap();
+    let queues = queue::open("channel:", 10, 1).await.unwrap();
     Sweeper::new(jobs.clone(), Arc::clone(&queues.requests)).sweep().await.unwrap();
 }
 

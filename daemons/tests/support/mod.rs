@@ -132,7 +132,7 @@ impl Rig {
     pub(super) async fn start(options: Options) -> Self {
         let jobs = Jobs::new(in_memory(), clock(), SignedDuration::from_hours(24));
         let jobs = jobs.fresh_for(options.fresh_for);
-        let queues = queue::open("channel:", options.queue_capacity).await.unwrap();
+        let queues = queue::open("channel:", options.queue_capacity, 1).await.unwrap();
         let stop = CancellationToken::new();
         let job_backend = JobBackend { jobs: jobs.clone(), queues: queues.clone() };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -169,6 +169,7 @@ impl Rig {
             window: options.window,
             neighbours: Default::default(),
             site: Default::default(),
+            access: Default::default(),
         };
         let server = tokio::spawn(run(server, listener, stop.clone()));
         if options.workers > 0 {

@@ -49,6 +49,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         window: None, // of any averaging period
         neighbours: Default::default(),
         site: Default::default(),
+        access: Default::default(),
     };
     let stop = CancellationToken::new();
     let airshed = server::service(parts, &stop)?;

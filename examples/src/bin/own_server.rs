@@ -40,6 +40,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         window: None, // of any averaging period
         neighbours: Default::default(),
         site: Default::default(),
+        access: Default::default(),
     };
     let running = tokio::spawn(server::run(parts, listener, stop.clone()));
 

@@ -33,7 +33,7 @@ mod write;
 use std::fmt;
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -41,9 +41,10 @@ use jiff::Timestamp;
 
 use crate::blocks::{DAYS, day_and_second};
 use crate::{
-    Country, Error, Network, Page, Position, Query, Reading, RetryPolicy, Store, Summary, View,
-    Window,
+    Country, Error, ErrorKind, Network, Page, Position, Query, Reading, RetryPolicy, Store,
+    Summary, View, Window,
 };
+use days::Touched;
 pub use pace::Pace;
 use pace::Pacer;
 use service::Table;
@@ -56,6 +57,8 @@ pub struct DynamoDb {
     table: Arc<Table>,
     answers: Arc<read::Answers>,
     known: Arc<summary::CountCache>,
+    /// A partition of the last put, if that failed.
+    failed: Arc<Mutex<Option<Touched>>>,
 }
 
 impl fmt::Debug for DynamoDb {
@@ -105,7 +108,8 @@ impl DynamoDb {
             Pace::HalfOfTable => provisioned.map(|all| all.div_ceil(TWO)),
         };
         table.pacer = units.map(Pacer::new);
-        Ok(Self { table: Arc::new(table), answers: Arc::default(), known: Arc::default() })
+        let (answers, known, failed) = Default::default();
+        Ok(Self { table: Arc::new(table), answers, known, failed })
     }
 
     /// The table's name.
@@ -157,7 +161,23 @@ impl View for DynamoDb {
 #[async_trait]
 impl Store for DynamoDb {
     async fn put(&self, batch: &[Reading]) -> Result<(), Error> {
-        write::put(&self.table, batch).await
+        let failed = || self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(first) = batch.first() else {
+            // The smallest write that there is.
+            let Some(touched) = failed().clone() else { return Ok(()) };
+            days::bump_version(&self.table, &touched).await?;
+            *failed() = None;
+            return Ok(());
+        };
+        let put = write::put(&self.table, batch).await;
+        let day = day_and_second(first.timestamp).0;
+        *failed() = match &put {
+            Err(error) if error.kind() != ErrorKind::Invalid => {
+                Some(Touched::from([(day, [first.country].into())]))
+            }
+            _ => None,
+        };
+        put
     }
 
     async fn delete_before(&self, moment: Timestamp) -> Result<u64, Error> {

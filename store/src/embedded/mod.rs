@@ -84,6 +84,9 @@ type Held = RwLock<Option<Arc<State>>>;
 struct Writer {
     sensor_countries: SensorCountries,
     next_value: u64,
+    /// Whether the last write failed; then also a change of nothing is written, to find out whether
+    /// writing works again.
+    failed: bool,
 }
 
 /// Options for opening an [`Embedded`] store.
@@ -152,7 +155,11 @@ impl Embedded {
             held: Mutex::default(),
             caches: Caches::new(cache_bytes),
             clock: None,
-            writer: Mutex::new(Writer { sensor_countries: SensorCountries::default(), next_value }),
+            writer: Mutex::new(Writer {
+                sensor_countries: SensorCountries::default(),
+                next_value,
+                failed: false,
+            }),
         })))
     }
 }
@@ -465,7 +472,7 @@ impl Shared {
         changes: Vec<Change>,
         stored: &BTreeMap<i32, i64>,
     ) -> Result<(), Error> {
-        if changes.is_empty() {
+        if changes.is_empty() && !writer.failed {
             return Ok(());
         }
         state.database.check_writable()?;
@@ -480,12 +487,14 @@ impl Shared {
         let (lengths, tables) = match written {
             Ok(written) => written,
             Err(error) => {
+                writer.failed = true;
                 drop((state, database));
                 self.reopen();
                 return Err(error);
             }
         };
 
+        writer.failed = false;
         for Change { tree, removed, .. } in &changes {
             let replaced = removed.iter().filter_map(|first| state.directory.get(*tree, first));
             replaced.for_each(|entry| drop(self.caches.blocks.remove(&entry.place.number())));

@@ -2,19 +2,19 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::path::Path;
 use std::time::Duration;
 
+use airshed_common::Disk;
 use bytes::Bytes;
 use jiff::civil::Date;
 use reqwest::header::RETRY_AFTER;
 use reqwest::{Client, Method, Response, StatusCode, Url};
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::Backfill;
 use super::archive::{Files, Named, names_in};
 use super::copies::{Copies, Copy, Version};
 use super::layout::{self, Days, Layout};
-use crate::source::ClientOptions;
 
 use super::unread::{Known, state_of_bytes};
 
@@ -39,6 +39,8 @@ pub(super) struct Fetcher {
     client: Client,
     /// Where what is fetched is kept.
     copies: Option<Copies>,
+    /// The disk of temporary files.
+    temporary: Disk,
     pause: Duration,
     next: Instant,
     /// Files that failed one after the other, perhaps by the server's fault.
@@ -170,16 +172,14 @@ impl Why {
 }
 
 impl Fetcher {
-    pub(super) fn new(
-        base: &Url,
-        options: &ClientOptions,
-        pause: Duration,
-        copies: Option<&Path>,
-    ) -> Result<Self, reqwest::Error> {
-        let client = crate::source::client(options)?;
+    pub(super) fn new(base: &Url, backfill: &Backfill) -> Result<Self, reqwest::Error> {
+        let client = crate::source::client(&backfill.client)?;
         let layout = Layout::of(base);
+        let copies = backfill.copies.as_deref();
         let copies = copies.map(|folder| Copies::new(folder, &layout.root));
-        Ok(Self { layout, client, copies, pause, next: Instant::now(), failed_in_row: 0 })
+        let temporary = backfill.disk.holding(&std::env::temp_dir());
+        let (pause, next) = (backfill.pause, Instant::now());
+        Ok(Self { layout, client, copies, temporary, pause, next, failed_in_row: 0 })
     }
 
     /// The files of a day; `None` if it has no folder.
@@ -402,7 +402,10 @@ impl Fetcher {
                 };
                 Body::File(match (file, copies) {
                     (Some(mut file), Some(copies)) => {
-                        into_file(response, file.as_file_mut(), Why::Copy).await.map_err(now)?;
+                        let kept = file.as_file_mut();
+                        into_file(response, kept, &Disk::default(), Why::Copy)
+                            .await
+                            .map_err(now)?;
                         copies
                             .put_file(url, file, version.clone())
                             .map_err(Why::Copy)
@@ -410,7 +413,9 @@ impl Fetcher {
                     }
                     _ => {
                         let mut file = tempfile::tempfile().map_err(Why::Local).map_err(now)?;
-                        into_file(response, &mut file, Why::Local).await.map_err(now)?;
+                        into_file(response, &mut file, &self.temporary, Why::Local)
+                            .await
+                            .map_err(now)?;
                         file
                     }
                 })
@@ -439,6 +444,7 @@ async fn in_memory(mut response: Response) -> Result<Bytes, Why> {
 async fn into_file(
     mut response: Response,
     file: &mut File,
+    disk: &Disk,
     failed: fn(io::Error) -> Why,
 ) -> Result<(), Why> {
     let mut bytes = 0;
@@ -447,7 +453,7 @@ async fn into_file(
         if bytes > MOST_OF_MONTH {
             return Err(Why::TooLarge(MOST_OF_MONTH));
         }
-        file.write_all(&chunk).map_err(failed)?;
+        disk.bound(&mut *file).write_all(&chunk).map_err(failed)?;
     }
     io::Seek::rewind(file).map_err(failed)
 }

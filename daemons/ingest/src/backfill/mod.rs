@@ -23,6 +23,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use airshed_common::Disk;
 use airshed_history::Flagging;
 use airshed_history::archive::Report;
 use airshed_history::climate::Locations;
@@ -81,6 +82,8 @@ pub struct Backfill {
     /// The folder where what is fetched is kept, in the archive's own layout; a file that is there is
     /// only fetched again if it has changed since.
     pub copies: Option<PathBuf>,
+    /// The disk of the readings, whose reserve temporary files leave free.
+    pub disk: Disk,
 }
 
 /// What a backfill did.
@@ -256,8 +259,7 @@ impl Source {
     fn of(backfill: &Backfill) -> Result<Self, BackfillError> {
         Ok(match &backfill.archive {
             Archive::Url(url) => {
-                let copies = backfill.copies.as_deref();
-                let fetcher = Fetcher::new(url, &backfill.client, backfill.pause, copies);
+                let fetcher = Fetcher::new(url, backfill);
                 Self::Server(Box::new(fetcher.map_err(|error| BackfillError::List(error.into()))?))
             }
             Archive::Paths(paths) => {
@@ -526,7 +528,7 @@ impl Runner<'_> {
         if let Some(month) = of {
             days = month.max(*days.start())..=month.last_of_month().min(*days.end());
         }
-        Splitter::new(&days, wanted)
+        Splitter::new(&days, wanted, &self.backfill.disk)
     }
 
     fn keep(&mut self, splitter: Splitter, of: Option<Date>) -> Result<(), BackfillError> {

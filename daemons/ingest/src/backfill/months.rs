@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
+use airshed_common::Disk;
 use airshed_history::archive::Report;
 use jiff::civil::Date;
 
@@ -47,8 +48,9 @@ impl Splitter {
     pub(super) fn new(
         days: &RangeInclusive<Date>,
         wanted: &RangeInclusive<Date>,
+        disk: &Disk,
     ) -> io::Result<Self> {
-        let spool = Spool::new(days, wanted)?;
+        let spool = Spool::new(days, wanted, disk)?;
         Ok(Self { spool, report: Report::default(), failed: Vec::new(), files: 0 })
     }
 

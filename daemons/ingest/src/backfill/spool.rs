@@ -6,6 +6,7 @@ use std::io::{self, BufWriter, Read, Write};
 use std::ops::{ControlFlow, RangeInclusive};
 use std::path::PathBuf;
 
+use airshed_common::{Bounded, Disk};
 use airshed_history::Fixed;
 use airshed_history::archive::{self, Report, Row};
 use jiff::civil::Date;
@@ -24,7 +25,8 @@ const HEADER: &str =
 /// A temporary folder with files of the archive's form.
 pub(super) struct Spool {
     folder: TempDir,
-    open: HashMap<(i64, u64, Option<bool>), BufWriter<File>>,
+    disk: Disk,
+    open: HashMap<(i64, u64, Option<bool>), BufWriter<Bounded<File>>>,
     days: RangeInclusive<i64>,
     wanted: RangeInclusive<i64>,
     /// Rows of days that are not wanted.
@@ -37,12 +39,14 @@ impl Spool {
     pub(super) fn new(
         days: &RangeInclusive<Date>,
         wanted: &RangeInclusive<Date>,
+        disk: &Disk,
     ) -> io::Result<Self> {
         let numbers =
             |days: &RangeInclusive<Date>| number_of(*days.start())..=number_of(*days.end());
         let (days, wanted) = (numbers(days), numbers(wanted));
         let folder = tempfile::Builder::new().prefix("airshed-backfill-").tempdir()?;
-        Ok(Self { folder, open: HashMap::new(), days, wanted, others: 0, failed: None })
+        let (disk, open) = (disk.holding(folder.path()), HashMap::new());
+        Ok(Self { folder, disk, open, days, wanted, others: 0, failed: None })
     }
 
     /// Adds the rows of a file; those before a damaged part are added.
@@ -86,7 +90,7 @@ impl Spool {
             let path = self.folder.path().join(name_of(key));
             let is_new = !path.exists();
             let file = File::options().append(true).create(true).open(path)?;
-            let mut file = BufWriter::new(file);
+            let mut file = BufWriter::new(self.disk.bound(file));
             if is_new {
                 file.write_all(HEADER.as_bytes())?;
             }

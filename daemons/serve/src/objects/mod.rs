@@ -1,5 +1,6 @@
 //! The object store of job records and results: memory, a directory, or S3.
 
+mod bounded;
 #[cfg(feature = "s3")]
 pub mod s3;
 
@@ -7,6 +8,7 @@ use std::ops::Deref;
 use std::path::Path as FilePath;
 use std::sync::Arc;
 
+use airshed_common::Disk;
 use async_trait::async_trait;
 use http::HeaderValue;
 use object_store::local::LocalFileSystem;
@@ -14,11 +16,14 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, Result};
 
+use self::bounded::Bounded;
+
 /// Objects by path, in a store shared by all servers and workers.
 #[derive(Debug, Clone)]
 pub struct Objects {
     store: Arc<dyn ObjectStore>,
     presigner: Option<Arc<dyn Presigner>>,
+    disk: Disk,
 }
 
 /// Creates presigned URLs.
@@ -41,7 +46,20 @@ pub struct OpenError(String);
 impl Objects {
     /// Objects in a store without presigned URLs.
     pub fn new(store: Arc<dyn ObjectStore>) -> Self {
-        Self { store, presigner: None }
+        Self { store, presigner: None, disk: Disk::default() }
+    }
+
+    /// The same on a disk, whose reserve results leave free. Records, which are small, may use it: what
+    /// became of a job is recorded in any case.
+    #[must_use]
+    pub fn on(self, disk: Disk) -> Self {
+        let store = Arc::new(Bounded::new(self.store, disk.clone()));
+        Self { store, disk, ..self }
+    }
+
+    /// Whether there is room for results.
+    pub fn has_room(&self) -> bool {
+        self.disk.take(0).is_ok()
     }
 
     /// Opens the object store of a URL: `memory:`, `file:DIR` (created if missing) or

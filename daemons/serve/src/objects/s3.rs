@@ -84,7 +84,7 @@ pub(super) async fn open(url: &str) -> Result<Objects, OpenError> {
     }
     let presigner = Signed { bucket: Arc::clone(&s3), prefix: place.prefix.clone() };
     let store = Arc::new(PrefixStore::new(s3, place.prefix));
-    Ok(Objects { store, presigner: Some(Arc::new(presigner)) })
+    Ok(Objects { presigner: Some(Arc::new(presigner)), ..Objects::new(store) })
 }
 
 /// Presigned URLs for the objects of a bucket.

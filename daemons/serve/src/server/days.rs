@@ -116,7 +116,7 @@ async fn file(
     let metadata = metadata.with_stored(request.stored_at(view.as_ref()).await?);
     let mut encoder = request.encoder(metadata)?;
     let mut pages = request.pages_in(view);
-    let mut making = Making::begin(LONGEST_IN_MEMORY);
+    let mut making = Making::begin(LONGEST_IN_MEMORY, shared.temporary.clone());
     while let Some(page) = pages.next().await {
         let page = page?;
         let encoded = in_background(move || {

@@ -13,14 +13,13 @@ use tokio::time::{Instant, interval_at, timeout};
 
 use super::Shared;
 use super::answer::{Answer, CutOff, set};
+use super::client::Client;
+use super::connection::Holding;
 use super::problem::Problem;
 use crate::events::{Heard, Listener};
 
 /// Interval of keep-alive comments on an idle connection, for proxies that would close it.
 const ALIVE: Duration = Duration::from_secs(15);
-
-/// Maximum number of concurrent listeners.
-const LISTENERS: usize = 1000;
 
 pub(super) fn answer(shared: &Arc<Shared>, client: &Client) -> Result<Answer, Problem> {
     let Some(events) = &shared.server.events else { return Err(Problem::NoEvents) };

@@ -39,6 +39,8 @@ pub(super) async fn ready(shared: &Shared) -> Answer {
     let collects_first = feed.is_some_and(|state| !state.first_ended);
     let reason = if shared.stop.is_cancelled() {
         Some("shutting down")
+    } else if !shared.server.limits.disk.takes_readings() {
+        Some("the disk is full; see the server log")
     } else if !shared.store_takes_readings().await {
         Some("the store rejects writes; see the server log")
     } else if collects_first {

@@ -57,7 +57,7 @@ use std::time::Duration;
 
 use airshed_common::feed_status::FeedStatus;
 use airshed_common::push::PushReceiver;
-use airshed_common::{Clock, StoreWatch, reason};
+use airshed_common::{Clock, Disk, StoreWatch, reason};
 pub use airshed_history::neighbours;
 use http::header::{CONTENT_DISPOSITION, ETAG, LINK, LOCATION, RETRY_AFTER};
 use http::{HeaderValue, Method, Request, Response};
@@ -209,6 +209,8 @@ pub struct Limits {
     /// Cache size in bytes for complete responses; 0 if checking for changes of the store is
     /// billed.
     pub kept_answers: u64,
+    /// The disk of the readings, with a reserve for them.
+    pub disk: Disk,
 }
 
 impl Default for Limits {
@@ -228,6 +230,7 @@ impl Default for Limits {
             min_rate,
             drain,
             kept_answers,
+            disk: Disk::default(),
         }
     }
 }
@@ -272,6 +275,8 @@ struct Shared {
     kept: Kept,
     series: Series,
     days: Days,
+    /// The disk of temporary files, if they take room from the readings.
+    temporary: Disk,
     memory: ResponseMemory,
     freshness: Freshness,
     ended: broadcast::Sender<Uuid>,
@@ -281,13 +286,9 @@ struct Shared {
 }
 
 impl Shared {
-    /// Whether the store accepts puts, tested with an empty one. After a failed put of the
-    /// collector, only the collector can clear the failure.
+    /// Whether the store accepts puts, tested with an empty one, which is written after a failure.
     async fn store_takes_readings(&self) -> bool {
         let collector = self.server.feed.as_ref().map(|feed| &feed.store);
-        if collector.is_some_and(StoreWatch::refuses) {
-            return false;
-        }
         collector.unwrap_or(&self.store_watch).note(&self.server.store.put(&[]).await)
     }
 }
@@ -338,6 +339,7 @@ where
     let admission = AdmissionControl::new(&server.limits, server.job_backend.is_some());
     let kept = Kept::new(server.limits.kept_answers);
     let memory = ResponseMemory::new(server.limits.kept_answers);
+    let temporary = server.limits.disk.holding(&std::env::temp_dir());
     let networks = Arc::clone(&server.networks);
     let freshness = Freshness::new(Arc::clone(&server.store), server.clock.clone(), Some(networks));
     let (ended, _) = broadcast::channel(WAKE_BUFFER);
@@ -349,6 +351,7 @@ where
         latest: Latest::default(),
         series: Series::default(),
         days: Days::default(),
+        temporary,
         memory,
         kept,
         freshness,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use airshed_common::reason;
+use airshed_common::{is_disk_full, reason};
 use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
@@ -69,6 +69,8 @@ pub(super) enum Problem {
     Failed { reason: String, retryable: bool },
     /// No capacity, and the queue is full.
     Busy(&'static str),
+    /// The disk has no room for results, or for the file of a day.
+    NoRoom,
     /// This process does not store readings.
     NoEvents,
     /// This process takes no pushed measurements.
@@ -112,6 +114,9 @@ impl From<store::Error> for Problem {
 
 impl From<JobsError> for Problem {
     fn from(error: JobsError) -> Self {
+        if is_disk_full(&error) {
+            return Self::NoRoom;
+        }
         Self::Internal { log: reason(&error), transient: true }
     }
 }
@@ -165,6 +170,7 @@ impl Problem {
             Self::Busy(_) | Self::Internal { transient: true, .. } => {
                 set(&mut answer, RETRY_AFTER, "5");
             }
+            Self::NoRoom => set(&mut answer, RETRY_AFTER, "60"),
             _ => {}
         }
         debug_assert!(answer.headers().contains_key(CONTENT_TYPE));
@@ -337,6 +343,13 @@ impl Problem {
                 (StatusCode::INTERNAL_SERVER_ERROR, "failed", "The job failed", reason.clone())
             }
             Self::Busy(why) => (StatusCode::SERVICE_UNAVAILABLE, "busy", "Busy", (*why).to_owned()),
+            Self::NoRoom => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "no-room",
+                "No room",
+                "The server's disk has no room for the file. Retry later, or ask for less."
+                    .to_owned(),
+            ),
             Self::Stopping => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "stopping",

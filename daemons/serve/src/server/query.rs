@@ -475,6 +475,10 @@ async fn enqueue(shared: Arc<Shared>, asked: Asked) -> Result<Job, Problem> {
         tracing::info!(id = %job.id, work = %job.work(), first_request = work.origin.request, "sharing the work of an equal query");
         return Ok(job);
     }
+    if !jobs.has_room() {
+        metrics::counter!("airshed_queries_total", "path" => "refused").increment(1);
+        return Err(Problem::NoRoom);
+    }
     let job = jobs.request(ask).await?;
     if let Err(error) = message::send(job_backend.queues.requests.as_ref(), &job).await {
         jobs.withdraw(&job).await?;

@@ -154,6 +154,13 @@ pub const METRICS: &[Metric] = &[
         "Age of the oldest waiting message, by queue; for SQS only in CloudWatch.",
     )
     .by(&["queue"], None),
+    // The disk.
+    gauge("airshed_disk_free_bytes", Unit::Bytes, "Free bytes on the disk of the readings."),
+    gauge(
+        "airshed_disk_reserve_bytes",
+        Unit::Bytes,
+        "Bytes of the disk that only readings may use (--reserve).",
+    ),
     // What AWS counts.
     counter("airshed_sqs_requests_total", "Requests to SQS, by queue.").by(&["queue"], None),
     counter("airshed_s3_requests_total", "Requests to S3, by kind: write, read, delete.")

@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::sync::Arc;
 
-use airshed_common::{hexadecimal, reason};
+use airshed_common::{Bounded, Disk, hexadecimal, is_disk_full, reason};
 use bytes::Bytes;
 use futures::stream;
 use http_body_util::{BodyExt, StreamBody};
@@ -123,37 +123,38 @@ pub(super) struct Making {
     longest_in_memory: usize,
     /// What is not on disk.
     buffer: Vec<u8>,
-    disk: Option<fs::File>,
+    disk: Disk,
+    file: Option<Bounded<fs::File>>,
     hash: Sha256,
     length: usize,
 }
 
 impl Making {
     /// A file that is on disk when it gets longer.
-    pub(super) fn begin(longest_in_memory: usize) -> Self {
-        let (buffer, disk) = (Vec::new(), None);
-        Self { longest_in_memory, buffer, disk, hash: Sha256::new(), length: 0 }
+    pub(super) fn begin(longest_in_memory: usize, disk: Disk) -> Self {
+        let (buffer, file) = (Vec::new(), None);
+        Self { longest_in_memory, buffer, disk, file, hash: Sha256::new(), length: 0 }
     }
 
     pub(super) fn add(&mut self, bytes: &[u8]) -> Result<(), Problem> {
         self.hash.update(bytes);
         self.length += bytes.len();
-        match &mut self.disk {
+        match &mut self.file {
             Some(file) => file.write_all(bytes).map_err(not_written)?,
             None => self.buffer.extend_from_slice(bytes),
         }
         if self.buffer.len() > self.longest_in_memory {
-            let mut file = without_name().map_err(not_written)?;
+            let mut file = self.disk.bound(without_name().map_err(not_written)?);
             file.write_all(&std::mem::take(&mut self.buffer)).map_err(not_written)?;
-            self.disk = Some(file);
+            self.file = Some(file);
         }
         Ok(())
     }
 
     pub(super) fn finish(self) -> File {
-        let content = match self.disk {
+        let content = match self.file {
             None => Content::Memory(self.buffer.into()),
-            Some(file) => Content::Disk(Arc::new(file)),
+            Some(file) => Content::Disk(Arc::new(file.into_inner())),
         };
         let tag = format!("\"{}\"", &hexadecimal(&self.hash.finalize())[..32]);
         File { content, length: self.length, tag }
@@ -170,6 +171,9 @@ fn without_name() -> io::Result<fs::File> {
 }
 
 fn not_written(error: io::Error) -> Problem {
+    if is_disk_full(&error) {
+        return Problem::NoRoom;
+    }
     let folder = std::env::temp_dir();
     let log = format!("cannot write the file of a day to {}: {error}", folder.display());
     Problem::Internal { log, transient: false }
@@ -183,7 +187,7 @@ mod tests {
     async fn a_long_file_has_the_same_parts_as_one_in_memory() {
         let bytes: Vec<u8> = (0..CHUNK * 3).map(|at| (at % 251) as u8).collect();
         let made = |longest_in_memory| {
-            let mut making = Making::begin(longest_in_memory);
+            let mut making = Making::begin(longest_in_memory, Disk::default());
             bytes.chunks(100_000).for_each(|part| making.add(part).unwrap());
             making.finish()
         };
