@@ -69,10 +69,6 @@ impl Events {
     pub fn listen(&self) -> Listener {
         Listener(self.0.subscribe())
     }
-
-    pub(crate) fn listeners(&self) -> usize {
-        self.0.receiver_count()
-    }
 }
 
 /// A subscription to events.

@@ -41,8 +41,8 @@ use uuid::Uuid;
 
 pub use self::download::ResultFile;
 pub(crate) use self::fingerprint::Fingerprints;
-pub(crate) use self::record::parts_of;
 pub use self::owned::Listed;
+pub(crate) use self::record::parts_of;
 pub use self::record::{Ask, Before, Callback, Comparison, Job, Made, Part, State, TimeRange};
 use self::usage::Usage;
 pub use self::usage::{OverQuota, OwnQuota, Quota};
@@ -175,13 +175,9 @@ impl Jobs {
             let work = self.work(work).await?;
             return Ok(Some(self.as_of_now(job.seen_in(work))));
         }
-        Ok(Some(match (job.withdrawn, &job.state) {
-            (None, _) => job,
-            (Some(_), State::Done { .. }) => Job { state: State::Expired, ..job },
-            (Some(at), _) => {
-                let expires = at.saturating_add(self.kept_for).unwrap_or(Timestamp::MAX);
-                self.as_of_now(Job { state: State::Cancelled { expires }, ..job })
-            }
+        Ok(Some(match job.withdrawn.clone() {
+            None => job,
+            Some(state) => self.as_of_now(Job { state, ..job }),
         }))
     }
 
@@ -363,7 +359,10 @@ impl Jobs {
             }
             let is_needed = seen.shares.is_none() && self.is_joined(id).await?;
             let changed = match is_needed {
-                true => self.replace(&seen, Job { withdrawn: Some((self.clock)()), ..seen.clone() }).await,
+                true => {
+                    self.replace(&seen, Job { withdrawn: Some(state.clone()), ..seen.clone() })
+                        .await
+                }
                 false => self.update(&seen, state.clone()).await,
             };
             match changed {

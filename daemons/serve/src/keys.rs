@@ -277,8 +277,8 @@ fn read(path: &Path) -> Result<Vec<Key>, KeysError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(failed(error.to_string())),
     };
-    let file: File =
-        serde_json::from_slice(&text).map_err(|error| failed(format!("not a file of keys: {error}")))?;
+    let file: File = serde_json::from_slice(&text)
+        .map_err(|error| failed(format!("not a file of keys: {error}")))?;
     match file.version {
         VERSION => Ok(file.keys),
         other => Err(failed(format!(
@@ -289,8 +289,12 @@ fn read(path: &Path) -> Result<Vec<Key>, KeysError> {
 
 /// Replaces the file at once, for the eyes of its owner.
 fn write(path: &Path, keys: Vec<Key>) -> Result<(), KeysError> {
-    let failed = |error: &dyn std::error::Error| KeysError { path: path.to_owned(), reason: error.to_string() };
-    let text = serde_json::to_vec_pretty(&File { version: VERSION, keys }).map_err(|e| failed(&e))?;
+    let failed = |error: &dyn std::error::Error| KeysError {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    };
+    let text =
+        serde_json::to_vec_pretty(&File { version: VERSION, keys }).map_err(|e| failed(&e))?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
     let written = tempfile::NamedTempFile::new_in(folder).and_then(|mut file| {

@@ -538,11 +538,15 @@ impl ResultFile<'_> {
 
 fn no_room(over: OverQuota) -> String {
     let what = match over {
-        OverQuota::Own { most, .. } => format!("With it your results would have more than {most} bytes"),
+        OverQuota::Own { most, .. } => {
+            format!("With it your results would have more than {most} bytes")
+        }
         OverQuota::All { most } => format!("With it all results would have more than {most} bytes"),
         OverQuota::Open(jobs) => format!("You have {jobs} jobs that have not ended"),
     };
-    format!("{what}. Ask for fewer rows, or for the compressed format parquet; or delete results, and retry.")
+    format!(
+        "{what}. Ask for fewer rows, or for the compressed format parquet; or delete results, and retry."
+    )
 }
 
 /// A request that cannot be parsed is a permanent failure.

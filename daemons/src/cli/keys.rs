@@ -44,12 +44,7 @@ pub(super) struct Add {
     name: String,
     /// What its holder may do: read (queries), jobs (create them), delete (cancel own jobs and delete their
     /// results), admin (see and cancel everybody's jobs).
-    #[arg(
-        long,
-        value_name = "RIGHTS",
-        value_delimiter = ',',
-        default_value = "read,jobs,delete"
-    )]
+    #[arg(long, value_name = "RIGHTS", value_delimiter = ',', default_value = "read,jobs,delete")]
     rights: Vec<Right>,
     /// Requests per second, ten seconds' of them at once [default: as without a key]
     #[arg(long, value_name = "N")]

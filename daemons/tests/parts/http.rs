@@ -204,6 +204,7 @@ async fn the_openapi_document_names_every_field_and_route() {
         "/api/query",
         "/.well-known/security.txt",
         "/api/query.csv-metadata.json",
+        "/api/jobs",
         "/api/results/{id}",
         "/api/results/{id}/csv-metadata.json",
         "/api/results/{id}/status",

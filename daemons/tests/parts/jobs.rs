@@ -1,5 +1,6 @@
 //! Jobs: every one ends, and its file is the direct answer's.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -334,13 +335,18 @@ async fn equal_queries_share_a_job_while_its_result_is_fresh() {
     let rig = Rig::start(Options { fresh_for, workers: 0, ..Options::default() }).await;
     rig.store.put(&readings(30)).await.unwrap();
     // At the same time, too.
-    let mut asked: Vec<_> = futures::future::join_all((0..20).map(|_| rig.get_as_job(ALL))).await;
-    let first = location(&asked.remove(0));
-    for answer in &asked {
-        assert_eq!(location(answer), first);
+    let asked: Vec<_> = futures::future::join_all((0..20).map(|_| rig.get_as_job(ALL))).await;
+    let ids: BTreeSet<_> = asked.iter().map(location).collect();
+    assert_eq!(ids.len(), 20, "an id is its client's secret");
+    let mut works = BTreeSet::new();
+    for location in &ids {
+        works.insert(job_at(&rig, location).await.work());
     }
+    assert_eq!(works.len(), 1);
+    let work = *works.first().unwrap();
+    let first = format!("/api/results/{work}");
     let other = location(&rig.get_as_job(&format!("{ALL}&country=FR")).await);
-    assert_ne!(other, first);
+    assert_ne!(job_at(&rig, &other).await.work(), work);
     let worker = worker::Worker {
         store: Arc::clone(&rig.store),
         queues: rig.queues.clone(),
@@ -350,9 +356,11 @@ async fn equal_queries_share_a_job_while_its_result_is_fresh() {
         networks: Arc::default(),
     };
     tokio::spawn(worker::run(worker, rig.stop.clone()));
-    assert_eq!(rig.get(&format!("{first}?wait=30")).await.status(), 200);
+    for location in &ids {
+        assert_eq!(rig.get(&format!("{location}?wait=30")).await.status(), 200);
+    }
     let again = rig.get_as_job(ALL).await;
-    assert_eq!(location(&again), first, "done and fresh");
+    assert_eq!(job_at(&rig, &location(&again)).await.work(), work, "done and fresh");
     assert_eq!(json(again).await["status"], "done");
 
     // Not one that is no longer fresh, nor one that failed.
@@ -371,7 +379,13 @@ async fn equal_queries_share_a_job_while_its_result_is_fresh() {
     );
     rig.jobs.fail(&job, "for a test", true).await.unwrap();
     assert_eq!(same().await, None);
-    assert_ne!(location(&rig.get_as_job(ALL).await), first);
+    let next = location(&rig.get_as_job(ALL).await);
+    assert_ne!(job_at(&rig, &next).await.work(), work);
+}
+
+async fn job_at(rig: &Rig, location: &str) -> airshed::jobs::Job {
+    let id = location.rsplit('/').next().unwrap().parse().unwrap();
+    rig.jobs.get(id).await.unwrap().unwrap()
 }
 
 /// From the moment that a worker has it.
@@ -380,10 +394,10 @@ async fn equal_queries_share_a_job_that_is_running() {
     let fresh_for = SignedDuration::from_mins(10);
     let rig = Rig::start(Options { fresh_for, ..Options::default() }).await;
     rig.store.put(&readings(100_000)).await.unwrap();
-    let mut jobs = std::collections::BTreeSet::new();
+    let mut jobs = BTreeSet::new();
     loop {
         let answer = rig.get_as_job(&format!("{ALL}&columns=all")).await;
-        jobs.insert(location(&answer));
+        jobs.insert(job_at(&rig, &location(&answer)).await.work());
         if json(answer).await["state"] == "done" {
             break;
         }
@@ -513,11 +527,16 @@ async fn a_finished_job_is_deleted_with_its_file_or_refuses_with_the_reason() {
     assert!(json(again).await["detail"].as_str().unwrap().contains("already expired"));
     let next = location(&rig.get_as_job(ALL).await);
     assert_ne!(next, job, "the query was forgotten");
-    // Asked for by two, it stays for both.
-    assert_eq!(location(&rig.get_as_job(ALL).await), next);
+    // Asked for by two, it stays for the other one, and goes with the last.
+    let other = location(&rig.get_as_job(ALL).await);
     assert_eq!(rig.get(&format!("{next}?wait=30")).await.status(), 200);
-    assert_eq!(delete(&next).await.status(), 409);
-    assert_eq!(rig.get(&next).await.status(), 200);
+    assert_eq!(delete(&next).await.status(), 200);
+    assert_eq!(rig.get(&next).await.status(), 410);
+    assert_eq!(rig.get(&other).await.status(), 200);
+    let work = job_at(&rig, &other).await;
+    assert_eq!(delete(&other).await.status(), 200);
+    assert_eq!(rig.get(&other).await.status(), 410);
+    assert!(rig.jobs.result(&work).await.unwrap().is_none());
 }
 
 #[tokio::test]

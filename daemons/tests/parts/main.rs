@@ -2,6 +2,7 @@
 //! free ports. Nothing has to be installed.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod access;
 mod area;
 mod backfill;
 mod better;
@@ -31,6 +32,7 @@ mod retention;
 mod scaled;
 mod sensor;
 mod series;
+mod sharing;
 mod standards;
 #[path = "../support/mod.rs"]
 mod support;

@@ -3,6 +3,7 @@
 
 pub(super) mod client;
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,11 +12,11 @@ use airshed::Clock;
 use airshed::collector::{Backoff, Collector};
 use airshed::events::Events;
 use airshed::feed_status::FeedStatus;
-use airshed::jobs::Jobs;
+use airshed::jobs::{Jobs, Quota};
 use airshed::networks::Networks;
 use airshed::objects::Objects;
 use airshed::push::PushReceiver;
-use airshed::server::{CorsOrigins, JobBackend, Limits, Server, run};
+use airshed::server::{Access, CorsOrigins, JobBackend, Limits, Server, run};
 use airshed::source::{ClientOptions, Fetcher, Source};
 use airshed::telemetry;
 use airshed::watch::GaugeSampler;
@@ -101,6 +102,9 @@ pub(super) struct Options {
     pub window: Option<store::Window>,
     pub push: Option<Arc<dyn PushReceiver>>,
     pub clock: Clock,
+    pub access: Access,
+    pub rate: Option<NonZeroU32>,
+    pub quota: Quota,
 }
 
 impl Default for Options {
@@ -124,14 +128,22 @@ impl Default for Options {
             window: None,
             push: None,
             clock: clock(),
+            access: Access::default(),
+            rate: Limits::default().rate,
+            quota: Quota::default(),
         }
     }
 }
 
 impl Rig {
     pub(super) async fn start(options: Options) -> Self {
-        let jobs = Jobs::new(in_memory(), clock(), SignedDuration::from_hours(24));
-        let jobs = jobs.fresh_for(options.fresh_for);
+        Self::start_with(in_memory(), options).await
+    }
+
+    /// With results of an earlier server.
+    pub(super) async fn start_with(objects: Objects, options: Options) -> Self {
+        let jobs = Jobs::new(objects, clock(), SignedDuration::from_hours(24));
+        let jobs = jobs.fresh_for(options.fresh_for).with_quota(options.quota);
         let queues = queue::open("channel:", options.queue_capacity, 1).await.unwrap();
         let stop = CancellationToken::new();
         let job_backend = JobBackend { jobs: jobs.clone(), queues: queues.clone() };
@@ -161,6 +173,7 @@ impl Rig {
                 kept_answers: options.kept_answers,
                 large: options.large,
                 large_in_flight: 1,
+                rate: options.rate,
                 ..Limits::default()
             },
             cors: CorsOrigins::Any,
@@ -169,7 +182,7 @@ impl Rig {
             window: options.window,
             neighbours: Default::default(),
             site: Default::default(),
-            access: Default::default(),
+            access: options.access,
         };
         let server = tokio::spawn(run(server, listener, stop.clone()));
         if options.workers > 0 {

@@ -68,12 +68,12 @@ pub struct Job {
     /// The job that has its work and its file: one for an equal query, requested before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shares: Option<Uuid>,
-    /// When it was given up by the one who requested it, while others share its work.
+    /// Its state for the client who requested it, if that gave it up while others share its work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub withdrawn: Option<Timestamp>,
+    pub withdrawn: Option<State>,
     /// Estimated upper bound of its rows when it was requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub estimate: Option<u64>,
+    pub expected_rows: Option<u64>,
     /// Whether it is one of the large ones, of which a worker leaves room for others.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub large: bool,
@@ -115,8 +115,8 @@ pub struct Ask {
     pub owner: Option<String>,
     /// See [`Job::client`].
     pub client: Option<String>,
-    /// See [`Job::estimate`].
-    pub estimate: Option<u64>,
+    /// See [`Job::expected_rows`].
+    pub expected_rows: Option<u64>,
     /// See [`Job::large`].
     pub large: bool,
     /// See [`Job::result_bytes`].
@@ -202,8 +202,17 @@ impl State {
 impl Job {
     /// A new job.
     pub(super) fn new(ask: Ask, now: Timestamp) -> Self {
-        let Ask { query, origin, again, owner, client, estimate, large, result_bytes, callback } =
-            ask;
+        let Ask {
+            query,
+            origin,
+            again,
+            owner,
+            client,
+            expected_rows,
+            large,
+            result_bytes,
+            callback,
+        } = ask;
         Self {
             id: Uuid::new_v4(),
             state: State::Queued,
@@ -222,7 +231,7 @@ impl Job {
             client,
             shares: None,
             withdrawn: None,
-            estimate,
+            expected_rows,
             large,
             result_bytes,
             callback: callback.map(|url| Callback { url, told: None }),

@@ -32,6 +32,9 @@ pub struct OwnQuota {
     pub open: Option<usize>,
 }
 
+/// Bytes of a row in the shortest format.
+const LEAST_BYTES: u64 = 20;
+
 /// Why a client gets no more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OverQuota {
@@ -93,6 +96,7 @@ impl Sum {
 
 impl Known {
     fn set(&mut self, id: Uuid, used: Option<Used>) {
+        let used = used.filter(|used| used.is_open || used.bytes > 0);
         let before = match used.clone() {
             Some(used) => self.jobs.insert(id, used),
             None => self.jobs.remove(&id),
@@ -143,8 +147,7 @@ impl Usage {
         let written = known.jobs.get(&job.id).filter(|_| running).map_or(0, |used| used.bytes);
         let bytes = bytes.max(written);
         let client = job.client.clone();
-        let used = Used { client, is_open, bytes, expires };
-        known.set(job.id, (is_open || bytes > 0).then_some(used));
+        known.set(job.id, Some(Used { client, is_open, bytes, expires }));
     }
 
     pub(super) fn forget(&self, id: Uuid) {
@@ -153,8 +156,10 @@ impl Usage {
 }
 
 impl Jobs {
-    /// Whether a client, known by its [pseudonym](Self::pseudonym), may have another job.
-    pub fn admit(&self, client: &str, own: OwnQuota) -> Result<(), OverQuota> {
+    /// Whether a client, known by its [pseudonym](Self::pseudonym), may have another job, of about so
+    /// many rows. A result can still turn out longer: then it is [noted](Self::note_written).
+    pub fn admit(&self, client: &str, own: OwnQuota, rows: u64) -> Result<(), OverQuota> {
+        let least = rows.saturating_mul(LEAST_BYTES);
         let quota = self.usage.quota;
         let open = own.open.unwrap_or(quota.open);
         let most = own.bytes.unwrap_or(quota.bytes / 2);
@@ -163,11 +168,11 @@ impl Jobs {
         if has.open >= open {
             return Err(OverQuota::Open(open));
         }
-        if has.bytes >= most {
+        if has.bytes.saturating_add(least) > most {
             let own = known.jobs.values().filter(|used| used.client.as_deref() == Some(client));
             return Err(OverQuota::Own { most, until: own.filter_map(|used| used.expires).min() });
         }
-        match known.all.bytes >= quota.bytes {
+        match known.all.bytes.saturating_add(least) > quota.bytes {
             true => Err(OverQuota::All { most: quota.bytes }),
             false => Ok(()),
         }
@@ -204,7 +209,12 @@ mod tests {
 
     fn used() -> impl Strategy<Value = Option<Used>> {
         let used = (prop::option::of("[ab]"), any::<bool>(), 0u64..1000);
-        let used = used.prop_map(|(client, is_open, bytes)| Used { client, is_open, bytes, expires: None });
+        let used = used.prop_map(|(client, is_open, bytes)| Used {
+            client,
+            is_open,
+            bytes,
+            expires: None,
+        });
         prop::option::of(used)
     }
 

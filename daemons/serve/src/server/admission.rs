@@ -142,8 +142,17 @@ impl AdmissionControl {
         if request.reads_far_more() {
             return true;
         }
-        let estimate = self.estimate(&request.query, store).await;
-        estimate.is_ok_and(|readings| readings > self.large_from)
+        self.expected_rows(request, store).await.is_some_and(|rows| rows > self.large_from)
+    }
+
+    /// Estimated upper bound of the rows of a response; unknown if the store fails.
+    pub(super) async fn expected_rows(
+        &self,
+        request: &QueryRequest,
+        store: &dyn Store,
+    ) -> Option<u64> {
+        let estimate = self.estimate(&request.query, store).await.ok()?;
+        Some(estimate.min(request.limit.unwrap_or(u64::MAX)))
     }
 
     async fn wait_for(&self, pool: &Arc<Pool>, client: &Client) -> Result<Permit, Problem> {
@@ -178,7 +187,6 @@ impl AdmissionControl {
         }
     }
 }
-
 
 fn too_many(what: &'static str) -> Problem {
     Problem::TooMany { what, left: None, wait: RETRY }

@@ -86,10 +86,9 @@ impl Caller {
     /// administer, and nothing can be done to what belongs to a key.
     pub(super) fn may(&self, right: Right) -> Result<(), Problem> {
         match &self.key {
-            Some(key) if !key.rights.contains(&right) => Err(Problem::Forbidden(format!(
-                "The key {} has no right to {right}.",
-                key.name
-            ))),
+            Some(key) if !key.rights.contains(&right) => {
+                Err(Problem::Forbidden(format!("The key {} has no right to {right}.", key.name)))
+            }
             _ => Ok(()),
         }
     }
@@ -193,16 +192,28 @@ mod tests {
         // What a client wrote itself is left of what its proxy adds.
         let forged = ["for=192.0.2.1, for=203.0.113.7;proto=https"];
         assert_eq!(seen(&forged, &[], Some("127.0.0.1"), &local), "203.0.113.7");
-        assert_eq!(seen(&[], &["192.0.2.1", "203.0.113.7, 127.0.0.2"], Some("::1"), &local), "203.0.113.7");
+        assert_eq!(
+            seen(&[], &["192.0.2.1", "203.0.113.7, 127.0.0.2"], Some("::1"), &local),
+            "203.0.113.7"
+        );
         // A client that writes the header that its proxy does not set.
-        assert_eq!(seen(&["for=192.0.2.1"], &["203.0.113.7"], Some("127.0.0.1"), &local), "127.0.0.1");
+        assert_eq!(
+            seen(&["for=192.0.2.1"], &["203.0.113.7"], Some("127.0.0.1"), &local),
+            "127.0.0.1"
+        );
         assert_eq!(seen(&one, &["203.0.113.7"], Some("127.0.0.1"), &local), "203.0.113.7");
         // Ports, brackets, and names that are no addresses.
         let v6 = ["For=\"[2001:db8::1]:4711\""];
         assert_eq!(seen(&v6, &[], Some("127.0.0.1"), &local), "2001:db8::1");
-        assert_eq!(seen(&["for=\"203.0.113.7:80\""], &[], Some("127.0.0.1"), &local), "203.0.113.7");
+        assert_eq!(
+            seen(&["for=\"203.0.113.7:80\""], &[], Some("127.0.0.1"), &local),
+            "203.0.113.7"
+        );
         assert_eq!(seen(&["for=_hidden"], &[], Some("127.0.0.1"), &local), "127.0.0.1");
-        assert_eq!(seen(&["for=203.0.113.7, for=unknown"], &[], Some("127.0.0.1"), &local), "127.0.0.1");
+        assert_eq!(
+            seen(&["for=203.0.113.7, for=unknown"], &[], Some("127.0.0.1"), &local),
+            "127.0.0.1"
+        );
     }
 
     #[test]

@@ -234,7 +234,8 @@ mod tests {
             (Box::pin(pool.take(&greedy, PATIENCE)), Box::pin(pool.take(&other, PATIENCE)));
         assert!((&mut first).now_or_never().is_none() && (&mut second).now_or_never().is_none());
         held.pop();
-        assert!(second.await.is_ok() && (&mut first).now_or_never().is_none());
+        let second = second.await;
+        assert!(second.is_ok() && (&mut first).now_or_never().is_none());
         drop(others);
         assert!(first.await.is_ok());
     }

@@ -454,15 +454,17 @@ async fn enqueue(shared: Arc<Shared>, asked: Asked) -> Result<Job, Problem> {
         bytes: key.and_then(|key| key.result_bytes),
         open: key.and_then(|key| key.open_jobs),
     };
-    jobs.admit(&client, own).map_err(|over| refused(over, jobs.now()))?;
     let store = shared.server.store.as_ref();
+    let expected_rows = shared.admission.expected_rows(&request, store).await;
+    let admitted = jobs.admit(&client, own, expected_rows.unwrap_or_default());
+    admitted.map_err(|over| refused(over, jobs.now()))?;
     let ask = Ask {
         query,
         origin: origin.here(),
         again,
         owner: caller.owner().map(str::to_owned),
         client: Some(client),
-        estimate: shared.admission.estimate(&request.query, store).await.ok(),
+        expected_rows,
         large: shared.admission.is_large(&request, store).await,
         result_bytes: own.bytes,
         callback: None,

@@ -83,7 +83,9 @@ impl Rates {
                 return Ok(None);
             }
             return match self.count_in(*quota, limiter, client) {
-                Err(_) if !self.others_wait(client) => Ok(Some(Left { quota: *quota, requests: 0 })),
+                Err(_) if !self.others_wait(client) => {
+                    Ok(Some(Left { quota: *quota, requests: 0 }))
+                }
                 counted => counted,
             };
         };

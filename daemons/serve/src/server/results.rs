@@ -331,7 +331,7 @@ pub(super) async fn described(job_backend: &JobBackend, job: &Job, headers: &Hea
     {
         body["waiting"] = depth.waiting.into();
     }
-    body["cost"] = json!({ "rows": job.estimate, "large": job.large });
+    body["cost"] = json!({ "rows": job.expected_rows, "large": job.large });
     if let Some(callback) = &job.callback {
         body["callback"] = json!(callback);
     }

@@ -14,8 +14,8 @@ use super::problem::Problem;
 use super::rates::Left;
 use super::whole::is_expected;
 use super::{
-    Shared, area, dataset, days, estimate, events, health, jobs, latest, openapi, page, push, query,
-    results, sensor, series, sidecar, site, summary,
+    Shared, area, dataset, days, estimate, events, health, jobs, latest, openapi, page, push,
+    query, results, sensor, series, sidecar, site, summary,
 };
 use crate::keys::Right;
 use crate::request::BadRequest;
@@ -276,11 +276,8 @@ async fn handled(
         Route::Latest => latest::answer(shared, query, headers, client).await,
         Route::Series => series::answer(shared, query, client).await,
         Route::Day => {
-            let path = days::Path {
-                network: part("network"),
-                window: part("window"),
-                name: part("file"),
-            };
+            let path =
+                days::Path { network: part("network"), window: part("window"), name: part("file") };
             days::answer(shared, path, headers, client).await
         }
         Route::Area => area::answer(shared, query, headers, client).await,

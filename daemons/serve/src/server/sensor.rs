@@ -43,11 +43,7 @@ pub(super) async fn resource(
     Ok(answer)
 }
 
-pub(super) async fn page(
-    shared: &Shared,
-    id: &str,
-    client: &Client,
-) -> Result<Answer, Problem> {
+pub(super) async fn page(shared: &Shared, id: &str, client: &Client) -> Result<Answer, Problem> {
     let profile = Profile::read(shared, id, client).await?;
     let licences = shared.server.networks.licences(&profile.request.query);
     let mut answer = html_page(StatusCode::OK, html::written(&profile, &licences));
