@@ -13,6 +13,7 @@ mod demo;
 mod events;
 mod feed;
 mod freshness;
+mod full_disk;
 mod headers;
 mod http;
 mod index;

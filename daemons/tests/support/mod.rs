@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use airshed::Clock;
 use airshed::collector::{Backoff, Collector};
 use airshed::events::Events;
 use airshed::feed_status::FeedStatus;
@@ -20,6 +19,7 @@ use airshed::source::{ClientOptions, Fetcher, Source};
 use airshed::telemetry;
 use airshed::watch::GaugeSampler;
 use airshed::worker::{self, Worker};
+use airshed::{Clock, Disk};
 use jiff::{SignedDuration, Timestamp};
 use object_store::memory::InMemory;
 use queue::Queues;
@@ -101,6 +101,7 @@ pub(super) struct Options {
     pub window: Option<store::Window>,
     pub push: Option<Arc<dyn PushReceiver>>,
     pub clock: Clock,
+    pub disk: Disk,
 }
 
 impl Default for Options {
@@ -124,13 +125,15 @@ impl Default for Options {
             window: None,
             push: None,
             clock: clock(),
+            disk: Disk::default(),
         }
     }
 }
 
 impl Rig {
     pub(super) async fn start(options: Options) -> Self {
-        let jobs = Jobs::new(in_memory(), clock(), SignedDuration::from_hours(24));
+        let objects = in_memory().on(options.disk.clone());
+        let jobs = Jobs::new(objects, clock(), SignedDuration::from_hours(24));
         let jobs = jobs.fresh_for(options.fresh_for);
         let queues = queue::open("channel:", options.queue_capacity).await.unwrap();
         let stop = CancellationToken::new();
@@ -161,6 +164,7 @@ impl Rig {
                 kept_answers: options.kept_answers,
                 large: options.large,
                 large_in_flight: 1,
+                disk: options.disk,
                 ..Limits::default()
             },
             cors: CorsOrigins::Any,
