@@ -21,7 +21,7 @@ pub mod control;
 pub mod index;
 pub mod transfer;
 
-pub use airshed_common::{Clock, Disk, feed_status, reason};
+pub use airshed_common::{Clock, Disk, feed_status, has_room_for_readings, reason};
 #[cfg(feature = "aws")]
 pub use airshed_deploy::{cost, provision};
 pub use airshed_history::{Flagging, neighbours};

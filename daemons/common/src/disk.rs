@@ -51,10 +51,7 @@ impl Disk {
         let found = rustix::fs::statvfs(folder)?;
         let usual = || USUAL_RESERVE.min(found.f_blocks.saturating_mul(found.f_frsize) / 20);
         let folder = folder.to_owned();
-        let free = move || {
-            let found = rustix::fs::statvfs(&folder)?;
-            Ok(found.f_bavail.saturating_mul(found.f_frsize))
-        };
+        let free = move || free_at(&folder);
         Ok(Self::new(reserve.unwrap_or_else(usual), Box::new(free), Some(device)))
     }
 
@@ -133,6 +130,16 @@ impl Disk {
     pub fn bound<W: Write>(&self, writer: W) -> Bounded<W> {
         Bounded { writer, disk: self.clone() }
     }
+}
+
+/// Whether there is room to put readings on the disk of a file; it is assumed if that is unknown.
+pub fn has_room_for_readings(file: &Path) -> bool {
+    free_at(file).map_or(true, |free| free >= LEAST_FOR_PUT)
+}
+
+fn free_at(path: &Path) -> io::Result<u64> {
+    let found = rustix::fs::statvfs(path)?;
+    Ok(found.f_bavail.saturating_mul(found.f_frsize))
 }
 
 /// Room that was [taken](Disk::take), until it is dropped.

@@ -12,7 +12,7 @@ pub mod push;
 mod store_watch;
 mod text;
 
-pub use disk::{Bounded, Disk, Taken, is_disk_full};
+pub use disk::{Bounded, Disk, Taken, has_room_for_readings, is_disk_full};
 pub use moment::{check_moment, last_moment};
 pub use store_watch::StoreWatch;
 pub use text::{hexadecimal, reason};

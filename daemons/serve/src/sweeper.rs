@@ -11,6 +11,7 @@ use airshed_common::reason;
 use futures::StreamExt;
 use jiff::{SignedDuration, Timestamp};
 use queue::Queue;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error_span, info, warn};
 use uuid::Uuid;
@@ -45,8 +46,19 @@ pub struct Sweeper {
 struct Known {
     state: &'static str,
     created: Timestamp,
+    updated: Timestamp,
+    /// When its record was first found like this. The clock may leap, this does not.
+    since: Instant,
+    checked: Timestamp,
     /// When to check again.
     later: Timestamp,
+}
+
+impl Known {
+    /// Also if the clock was set back meanwhile.
+    fn is_due(&self, now: Timestamp) -> bool {
+        self.later <= now || now < self.checked
+    }
 }
 
 /// Sweeps until stopped.
@@ -56,6 +68,7 @@ pub async fn run(mut sweeper: Sweeper, stop: CancellationToken) {
             warn!(reason = reason(&error), "cannot sweep the jobs");
         }
         tokio::select! {
+            biased;
             () = tokio::time::sleep(EVERY) => {}
             () = stop.cancelled() => return,
         }
@@ -95,12 +108,15 @@ impl Sweeper {
         let ids = self.jobs.ids().await?;
         let there = ids.iter().filter_map(|id| Some((*id, *self.known.get(id)?)));
         self.known = there.collect();
-        let is_due = |id: &Uuid| self.known.get(id).is_none_or(|known| known.later <= now);
+        let is_due = |id: &Uuid| self.known.get(id).is_none_or(|known| known.is_due(now));
         let due = ids.into_iter().filter(is_due);
         for job in self.read(due.collect()).await {
             // Checked again next time, unless set below.
-            let (state, created) = (job.state.name(), job.created);
-            self.known.insert(job.id, Known { state, created, later: now });
+            let (state, created, updated) = (job.state.name(), job.created, job.updated);
+            let same = self.known.get(&job.id).filter(|known| known.updated == updated);
+            let since = same.map_or_else(Instant::now, |known| known.since);
+            let known = Known { state, created, updated, since, checked: now, later: now };
+            self.known.insert(job.id, known);
             let looked = match job.state {
                 State::Done { expires, .. }
                 | State::Failed { expires, .. }
@@ -109,7 +125,7 @@ impl Sweeper {
                 State::Queued | State::Running { .. } if job.shares.is_some() => Ok(None),
                 State::Queued | State::Running { .. } => {
                     let span = error_span!("job", request = job.origin.request);
-                    self.wake(&job).instrument(span).await
+                    self.wake(&job, since).instrument(span).await
                 }
             };
             // A failure for one job must not block the others.
@@ -118,7 +134,7 @@ impl Sweeper {
                 None
             });
             if let Some(later) = later {
-                self.known.insert(job.id, Known { state, created, later });
+                self.known.insert(job.id, Known { later, ..known });
             }
         }
         self.report(now);
@@ -138,12 +154,13 @@ impl Sweeper {
     }
 
     /// Requeues a stalled job. Returns when to do so again.
-    async fn wake(&self, job: &Job) -> Result<Option<Timestamp>, JobsError> {
+    async fn wake(&self, job: &Job, since: Instant) -> Result<Option<Timestamp>, JobsError> {
         let patience = match job.state {
             State::Running { .. } => RUNNING_SILENT,
             _ => QUEUED_SILENT,
         };
-        if self.jobs.without_progress(job) < patience {
+        let unchanged = SignedDuration::try_from(since.elapsed()).unwrap_or(SignedDuration::MAX);
+        if self.jobs.without_progress(job).max(unchanged) < patience {
             return Ok(None);
         }
         if self.jobs.is_overdue(job) {

@@ -157,6 +157,7 @@ async fn work(worker: Worker, stop: CancellationToken) {
     let requests = &worker.queues.requests;
     while !stop.is_cancelled() {
         let received = tokio::select! {
+            biased;
             received = requests.receive(1, worker.heartbeat_timeout, WAIT) => received,
             () = stop.cancelled() => return,
         };
@@ -182,6 +183,7 @@ async fn drain_dead_letters(worker: Worker, stop: CancellationToken) {
     let dead = &worker.queues.dead_requests;
     while !stop.is_cancelled() {
         let received = tokio::select! {
+            biased;
             received = dead.receive(10, worker.heartbeat_timeout, WAIT) => received,
             () = stop.cancelled() => return,
         };
@@ -205,6 +207,7 @@ async fn drain_dead_letters(worker: Worker, stop: CancellationToken) {
 
 async fn pause(stop: &CancellationToken) {
     tokio::select! {
+        biased;
         () = tokio::time::sleep(PAUSE) => {}
         () = stop.cancelled() => {}
     }
@@ -399,6 +402,7 @@ impl Worker {
         let mut estimate = None;
         loop {
             tokio::select! {
+                biased;
                 written = &mut writing => return written,
                 () = stop.cancelled() => return Err(JobError::Requeued),
                 () = tokio::time::sleep(self.heartbeat_timeout / HEARTBEATS) => {}

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use airshed::control::{self, Client, Socket};
-use airshed::reason;
+use airshed::{has_room_for_readings, reason};
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 use store::{CacheOptions, Cached, ErrorKind, Metered, SensorType, Store};
@@ -199,6 +199,7 @@ impl StoreFlags {
         let mut options = store::OpenOptions::default();
         options.file.cache_bytes = bytes;
         options.file.clock = Some(Timestamp::now);
+        options.file.has_room = Some(has_room_for_readings);
         options.file.create = access == Access::Make;
         options.file.write = access != Access::Read;
         #[cfg(feature = "aws")]

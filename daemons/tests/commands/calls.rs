@@ -274,6 +274,7 @@ const VARIABLES: &[(&str, &str)] = &[
     ("AIRSHED_RESULTS", "ftp:x"),
     ("AIRSHED_KEEP_RESULTS", "0"),
     ("AIRSHED_FRESH_RESULTS", "x"),
+    ("AIRSHED_RESERVE", "much"),
     ("AIRSHED_LISTEN", "here"),
     ("AIRSHED_ADMIN_LISTEN", "here"),
     ("AIRSHED_SECURITY_CONTACT", "me"),

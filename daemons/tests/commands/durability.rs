@@ -16,7 +16,7 @@ use super::support::{answer, at, feed_of};
 const SENSORS: usize = 3000;
 
 /// Serves another feed at each request: each a second later than the one before.
-async fn ever_new_feed() -> (String, Arc<Mutex<Vec<Timestamp>>>) {
+pub(super) async fn ever_new_feed() -> (String, Arc<Mutex<Vec<Timestamp>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/data.24h.json", listener.local_addr().unwrap());
     let served = Arc::new(Mutex::new(Vec::new()));

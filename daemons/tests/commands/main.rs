@@ -11,6 +11,7 @@ mod daemon;
 mod durability;
 mod exports;
 mod feeds;
+mod full_disk;
 mod greedy;
 mod imports;
 mod listening;

@@ -14,6 +14,7 @@ mod demo;
 mod events;
 mod feed;
 mod freshness;
+mod full_disk;
 mod headers;
 mod http;
 mod index;

@@ -8,7 +8,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use airshed::Clock;
 use airshed::collector::{Backoff, Collector};
 use airshed::events::Events;
 use airshed::feed_status::FeedStatus;
@@ -21,6 +20,7 @@ use airshed::source::{ClientOptions, Fetcher, Source};
 use airshed::telemetry;
 use airshed::watch::GaugeSampler;
 use airshed::worker::{self, Worker};
+use airshed::{Clock, Disk};
 use jiff::{SignedDuration, Timestamp};
 use object_store::memory::InMemory;
 use queue::Queues;
@@ -105,6 +105,7 @@ pub(super) struct Options {
     pub access: Access,
     pub rate: Option<NonZeroU32>,
     pub quota: Quota,
+    pub disk: Disk,
 }
 
 impl Default for Options {
@@ -131,6 +132,7 @@ impl Default for Options {
             access: Access::default(),
             rate: Limits::default().rate,
             quota: Quota::default(),
+            disk: Disk::default(),
         }
     }
 }
@@ -142,6 +144,7 @@ impl Rig {
 
     /// With results of an earlier server.
     pub(super) async fn start_with(objects: Objects, options: Options) -> Self {
+        let objects = objects.on(options.disk.clone());
         let jobs = Jobs::new(objects, clock(), SignedDuration::from_hours(24));
         let jobs = jobs.fresh_for(options.fresh_for).with_quota(options.quota);
         let queues = queue::open("channel:", options.queue_capacity, 1).await.unwrap();
@@ -174,6 +177,7 @@ impl Rig {
                 large: options.large,
                 large_in_flight: 1,
                 rate: options.rate,
+                disk: options.disk,
                 ..Limits::default()
             },
             cors: CorsOrigins::Any,

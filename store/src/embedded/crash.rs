@@ -2,6 +2,8 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
@@ -22,6 +24,8 @@ struct Platters {
     /// The contents that reads see.
     seen: Vec<u8>,
     unsynced: Vec<Change>,
+    /// Calls that change something.
+    writes: u64,
     /// Number of writes and syncs until the power cut; `None`: no power cut.
     calls_left: Option<u32>,
     /// The error of each further write.
@@ -63,6 +67,7 @@ impl Disk {
     fn change(&self, change: Change) -> Result<(), io::Error> {
         let mut disk = self.0.lock().unwrap();
         disk.call()?;
+        disk.writes += 1;
         match &change {
             Change::Length(length) => disk.seen.resize(*length as usize, 0),
             Change::Write(offset, bytes) => write(&mut disk.seen, *offset as usize, bytes),
@@ -152,6 +157,48 @@ async fn an_error_names_what_the_system_said() {
         disk.0.lock().unwrap().failure = None;
         store.put(&batch).await.unwrap();
     }
+}
+
+/// After a failure an empty batch is a write, which says whether the store takes readings again; while
+/// the disk has no room, nothing is tried, and snapshots last.
+#[tokio::test]
+async fn an_empty_batch_tells_when_a_full_disk_has_room_again() {
+    static HAS_ROOM: AtomicBool = AtomicBool::new(true);
+    let batch = |second| {
+        let moment = jiff::Timestamp::from_second(second).unwrap();
+        [Reading { pm10: Some(5.into()), ..Reading::new(7, crate::Window::Hour, moment) }]
+    };
+    let disk = Disk::default();
+    let mut store = open(&disk).unwrap();
+    Arc::get_mut(&mut store.0).unwrap().has_room = Some(|_| HAS_ROOM.load(Relaxed));
+    let fails = |failure| disk.0.lock().unwrap().failure = failure;
+    let writes = || disk.0.lock().unwrap().writes;
+    store.put(&batch(0)).await.unwrap();
+    let before = writes();
+    store.put(&[]).await.unwrap();
+    assert_eq!(writes(), before, "nothing has failed: an empty batch writes nothing");
+
+    fails(Some(io::ErrorKind::StorageFull));
+    HAS_ROOM.store(false, Relaxed);
+    store.put(&batch(1)).await.unwrap_err();
+    fails(None); // only the room is missing from here on
+    let snapshot = store.snapshot().await.unwrap();
+    let before = writes();
+    for batch in [&batch(1)[..], &[]] {
+        let error = store.put(batch).await.unwrap_err();
+        assert!(error.to_string().contains("no space left"), "{error}");
+    }
+    assert_eq!(writes(), before, "nothing is tried");
+    assert_eq!(all(snapshot.as_ref(), &Query::everything()).await.len(), 1);
+
+    HAS_ROOM.store(true, Relaxed);
+    fails(Some(io::ErrorKind::TimedOut));
+    store.put(&[]).await.unwrap_err();
+    fails(None);
+    store.put(&[]).await.unwrap();
+    assert!(writes() > before);
+    store.put(&batch(1)).await.unwrap();
+    assert_eq!(all(&store, &Query::everything()).await.len(), 2);
 }
 
 #[derive(Debug, Clone)]

@@ -66,14 +66,18 @@ pub(super) fn file_error(error: io::Error) -> Error {
             (ErrorKind::Invalid, "the file name is invalid or too long")
         }
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
-            (
-                ErrorKind::Io,
-                "no space left on the disk (or its quota); data stored before is unaffected",
-            )
+            return no_space().because(error);
         }
         _ => return disk_failed().because(error),
     };
     Error::new(kind, message).because(error)
+}
+
+pub(super) fn no_space() -> Error {
+    Error::new(
+        ErrorKind::Io,
+        "no space left on the disk (or its quota); data stored before is unaffected",
+    )
 }
 
 pub(super) fn disk_failed() -> Error {

@@ -33,7 +33,7 @@ use jiff::Timestamp;
 use redb::{Database, DatabaseError};
 
 use self::entries::Place;
-use self::failure::{error_at, open_error};
+use self::failure::{error_at, no_space, open_error};
 use self::file::{Closing, Identity, Opened, Tables, guarded};
 use crate::blocks::{
     self, Block, Caches, Change, Directory, Item, Load, SensorCountries, Stations, Tree,
@@ -67,6 +67,7 @@ struct Shared {
     held: Mutex<Vec<Weak<Held>>>,
     caches: Caches,
     clock: Option<fn() -> Timestamp>,
+    has_room: Option<fn(&Path) -> bool>,
     writer: Mutex<Writer>,
 }
 
@@ -104,11 +105,14 @@ pub struct Options {
     /// The clock, to note when readings are put ([`View::stored_at`]). Default: none, and nothing is
     /// noted.
     pub clock: Option<fn() -> Timestamp>,
+    /// Whether there is room on the disk of a file for another put. Asked after a write has failed,
+    /// before the next one, since each failure ends the snapshots. Default: none, and writes are tried.
+    pub has_room: Option<fn(&Path) -> bool>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { cache_bytes: 256 << 20, create: true, write: true, clock: None }
+        Self { cache_bytes: 256 << 20, create: true, write: true, clock: None, has_room: None }
     }
 }
 
@@ -140,7 +144,7 @@ impl Embedded {
         let mut store = Self::open_with(path, Box::new(open), cache_bytes)?;
         if let Some(shared) = Arc::get_mut(&mut store.0) {
             shared.identity = file::identity(&shared.path);
-            shared.clock = options.clock;
+            (shared.clock, shared.has_room) = (options.clock, options.has_room);
         }
         Ok(store)
     }
@@ -155,6 +159,7 @@ impl Embedded {
             held: Mutex::default(),
             caches: Caches::new(cache_bytes),
             clock: None,
+            has_room: None,
             writer: Mutex::new(Writer {
                 sensor_countries: SensorCountries::default(),
                 next_value,
@@ -414,6 +419,9 @@ impl Shared {
     fn put(&self, batch: &[Reading]) -> Result<(), Error> {
         self.check_place()?;
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        if writer.failed && self.has_room.is_some_and(|has_room| !has_room(&self.path)) {
+            return Err(no_space());
+        }
         let state = self.state()?;
         let load = self.loader(&state);
         let changes = state.directory.plan_put(batch, &mut writer.sensor_countries, &load)?;

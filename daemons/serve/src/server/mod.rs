@@ -303,6 +303,7 @@ async fn look_at_store(shared: Arc<Shared>) {
     }
     loop {
         tokio::select! {
+            biased;
             () = tokio::time::sleep(LOOKS) => {}
             () = shared.stop.cancelled() => return,
         }
@@ -463,8 +464,9 @@ async fn hear_of_ended_jobs(shared: Arc<Shared>) {
     let (hidden, wait) = (Duration::from_secs(30), Duration::from_secs(20));
     loop {
         let received = tokio::select! {
-            received = job_backend.queues.responses.receive(10, hidden, wait) => received,
+            biased;
             () = shared.stop.cancelled() => return,
+            received = job_backend.queues.responses.receive(10, hidden, wait) => received,
         };
         match received {
             Ok(deliveries) => {

@@ -276,6 +276,7 @@ async fn wait_for_end(
         let look_again = deadline.min(Instant::now() + LOOK);
         loop {
             tokio::select! {
+                biased;
                 heard = ended.recv() => match heard {
                     Ok(other) if other != id && other != job.work() => continue,
                     Ok(_) | Err(RecvError::Lagged(_)) => break,

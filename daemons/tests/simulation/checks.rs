@@ -1,0 +1,159 @@
+//! What has to hold at the end of a run.
+
+use std::collections::{BTreeSet, HashSet};
+use std::ops::RangeInclusive;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde_json::Value;
+use store::conformance::all as all_of;
+use store::{Query, Window};
+
+use super::process::{KEPT, Lasting, Process, direct};
+use super::scenario::Told;
+
+/// A job that a client was told of.
+pub(super) struct Accepted {
+    pub(super) location: String,
+    /// The question.
+    pub(super) path: String,
+    pub(super) asked: Timestamp,
+    /// Of the readings, when it was asked for.
+    pub(super) state: usize,
+}
+
+/// The kinds of ends that jobs came to.
+pub(super) type Ends = BTreeSet<String>;
+
+pub(super) async fn all(lasting: &Lasting, process: &Process, told: Told) -> Result<Ends, String> {
+    if let Some(wrong) = told.wrong.first() {
+        return Err(wrong.clone());
+    }
+    readings_are_there(lasting, &told).await?;
+    let mut ends = Ends::new();
+    for record in records(lasting).await {
+        has_ended_truly(lasting, &told, &record)?;
+        let end = record["reason"].as_str().or(record["status"].as_str());
+        ends.insert(end.unwrap_or_default().to_owned());
+    }
+    for accepted in &told.accepted {
+        is_answered(lasting, process, accepted).await?;
+    }
+    works(lasting, process).await?;
+    Ok(ends)
+}
+
+async fn readings_are_there(lasting: &Lasting, told: &Told) -> Result<(), String> {
+    let present = lasting.stored.at(lasting.stored.state());
+    let identity = |reading: &store::Reading| (reading.sensor, reading.timestamp);
+    let there: HashSet<_> =
+        all_of(present.as_ref(), &Query::everything()).await.iter().map(identity).collect();
+    match told.acknowledged.iter().find(|reading| !there.contains(&identity(reading))) {
+        Some(lost) => Err(format!("acknowledged and lost: {lost:?}")),
+        None => Ok(()),
+    }
+}
+
+async fn records(lasting: &Lasting) -> Vec<Value> {
+    let mut records = lasting.kept.of("jobs").await;
+    records.extend(lasting.kept.of("records").await);
+    records.iter().map(|record| serde_json::from_slice(record).unwrap()).collect()
+}
+
+/// A job has ended, and its record gives a reason that can be true.
+fn has_ended_truly(lasting: &Lasting, told: &Told, record: &Value) -> Result<(), String> {
+    let location = format!("/api/results/{}", record["id"].as_str().unwrap());
+    let time = |field: &str| record[field].as_str().unwrap().parse::<Timestamp>().unwrap();
+    let is_old = lasting.world.latest().duration_since(time("created")) > KEPT;
+    let is_true = match record["status"].as_str().unwrap() {
+        "done" => true,
+        "cancelled" => told.cancelled.contains(&location),
+        "expired" => is_old || told.cancelled.contains(&location),
+        "failed" => match record["reason"].as_str().unwrap() {
+            reason if reason.contains("no room") => lasting.world.was_short(),
+            reason if reason.contains("retention period") => is_old,
+            reason if reason.contains("restart") => lasting.queues.is_none(),
+            reason if reason.contains("unavailable") || reason.contains("5 attempts") => {
+                record["attempts"].as_u64() >= Some(5)
+            }
+            _ => false,
+        },
+        _ => false,
+    };
+    is_true.then_some(()).ok_or_else(|| format!("an untrue end: {record}"))
+}
+
+/// A client gets the file, which is the direct answer of a moment since the question, or is told why
+/// there is none.
+async fn is_answered(
+    lasting: &Lasting,
+    process: &Process,
+    accepted: &Accepted,
+) -> Result<(), String> {
+    let Accepted { location, path, asked, state } = accepted;
+    let (status, _, body) = process.get(location).await.ok_or("no answer")?;
+    let shown = || format!("{location} is {status}: {body:?}");
+    match (status, &body) {
+        (200, Some(body)) => {
+            // An equal job may have been made from what was there before this question.
+            let _ = state;
+            let states = 0..=lasting.stored.state();
+            match is_answer_of(lasting, states, path, body).await {
+                true => Ok(()),
+                false => Err(format!("not the answer of any moment: {}", shown())),
+            }
+        }
+        // Without readings, there is no file; or the reason, which was checked.
+        (404 | 410 | 500, Some(body)) => {
+            let text = String::from_utf8_lossy(body);
+            let is_forgotten = lasting.world.latest().duration_since(*asked) > KEPT;
+            match text.contains("unknown-job") && !is_forgotten {
+                true => Err(format!("forgotten: {}", shown())),
+                false => Ok(()),
+            }
+        }
+        _ => Err(shown()),
+    }
+}
+
+/// Whether bytes are the direct answer in one of some states of the readings.
+pub(super) async fn is_answer_of(
+    lasting: &Lasting,
+    states: RangeInclusive<usize>,
+    path: &str,
+    body: &Bytes,
+) -> bool {
+    for state in states.rev() {
+        let (status, _, answer) = direct(&lasting.world, &lasting.stored, state, path).await;
+        if status == 200 && answer.as_ref() == Some(body) {
+            return true;
+        }
+    }
+    false
+}
+
+/// When everything is calm, everything works.
+async fn works(lasting: &Lasting, process: &Process) -> Result<(), String> {
+    let status = |answer: Option<(u16, _, _)>| answer.map(|(status, _, _)| status);
+    let ready = status(process.get("/readyz").await);
+    if ready != Some(200) {
+        return Err(format!("in the end /readyz is {ready:?}"));
+    }
+    let moment = lasting.world.now();
+    let moment = Timestamp::from_second(moment.as_second()).unwrap();
+    let last =
+        store::Reading { pm10: Some(1.into()), ..store::Reading::new(99, Window::Day24, moment) };
+    if !process.put(&[last]).await {
+        return Err("in the end nothing can be put".to_owned());
+    }
+    let day = moment.strftime("%F");
+    let path = format!("/api/query?window=24h&startDate={day}&endDate={day}");
+    let Some((202, Some(location), _)) = process.ask(http::Method::GET, &path, true).await else {
+        return Err("in the end there are no jobs".to_owned());
+    };
+    let made = status(process.get(&format!("{location}?wait=60")).await);
+    if made != Some(200) {
+        return Err(format!("in the end a job is {made:?}"));
+    }
+    Ok(())
+}
