@@ -11,7 +11,7 @@
 //! - `airshed-common` has what several of them share: [`Clock`], [`reason`], [`feed_status`].
 //!
 //! This crate adds: [`control`], through which commands reach the process that has the store open;
-//! [`transfer`], import and export of files; [`index`], the AQI calculator.
+//! [`transfer`], import and export of files; [`webhooks`], messages to clients; [`index`], the AQI calculator.
 //!
 //! Each daemon is a function `run(parts, stop)`: it ends when the token is cancelled, and reads
 //! neither the environment nor the wall clock nor signals; the binary does. AWS backends resolve
@@ -20,6 +20,7 @@
 pub mod control;
 pub mod index;
 pub mod transfer;
+pub mod webhooks;
 
 pub use airshed_common::{Clock, Disk, feed_status, has_room_for_readings, reason};
 #[cfg(feature = "aws")]
@@ -34,6 +35,6 @@ pub use airshed_ingest::{
 #[cfg(feature = "loadtest")]
 pub use airshed_loadtest as loadtest;
 pub use airshed_serve::{
-    events, freshness, jobs, keys, message, networks, objects, request, server, sweeper, telemetry,
-    trace, watch, worker,
+    callbacks, events, freshness, jobs, keys, message, networks, objects, request, server, sweeper,
+    telemetry, trace, watch, worker,
 };

@@ -46,6 +46,7 @@ pub(crate) use self::record::parts_of;
 pub use self::record::{Ask, Before, Callback, Comparison, Job, Made, Part, State, TimeRange};
 use self::usage::Usage;
 pub use self::usage::{OverQuota, OwnQuota, Quota};
+use crate::callbacks::Webhooks;
 use crate::objects::Objects;
 use crate::trace::RequestContext;
 
@@ -76,6 +77,7 @@ pub struct Jobs {
     fresh_for: SignedDuration,
     salt: Arc<OnceCell<[u8; 32]>>,
     usage: Arc<Usage>,
+    webhooks: Option<Arc<dyn Webhooks>>,
 }
 
 /// The result of cancelling a job.
@@ -110,7 +112,18 @@ impl Jobs {
     pub fn new(objects: Objects, clock: Clock, kept_for: SignedDuration) -> Self {
         let (turn, fresh_for) = (Arc::default(), SignedDuration::ZERO);
         let (salt, usage) = (Arc::default(), Arc::default());
-        Self { objects, turn, clock, kept_for, fresh_for, salt, usage }
+        Self { objects, turn, clock, kept_for, fresh_for, salt, usage, webhooks: None }
+    }
+
+    /// Tells the end of jobs whose clients wish that.
+    #[must_use]
+    pub fn with_webhooks(self, webhooks: Arc<dyn Webhooks>) -> Self {
+        Self { webhooks: Some(webhooks), ..self }
+    }
+
+    /// What tells the end of jobs, if anything does.
+    pub(crate) fn webhooks(&self) -> Option<&Arc<dyn Webhooks>> {
+        self.webhooks.as_ref()
     }
 
     /// Bounds what results occupy.
@@ -379,6 +392,27 @@ impl Jobs {
                 }
             }
         }
+    }
+
+    /// The jobs that share a job's work.
+    pub(crate) async fn joined(&self, work: Uuid) -> Result<Vec<Uuid>, JobsError> {
+        let folder = joined_folder(work);
+        let listed = self.objects.list(Some(&folder)).map_ok(|object| object.location);
+        let paths: Result<Vec<Path>, _> = listed.try_collect().await;
+        let paths = paths.map_err(|source| JobsError { path: folder, source })?;
+        Ok(paths.iter().filter_map(|path| path.filename()?.parse().ok()).collect())
+    }
+
+    /// Records that the end of a job was told, or that this was given up.
+    pub(crate) async fn note_told(&self, job: &Job) -> Result<Job, JobsError> {
+        let told = Some((self.clock)());
+        let callback = job.callback.clone().map(|callback| Callback { told, ..callback });
+        // Of a job that was withdrawn, the state is that of its client.
+        let state = match job.withdrawn {
+            Some(_) => self.work(job.id).await?.map_or(job.state.clone(), |work| work.state),
+            None => job.state.clone(),
+        };
+        self.replace(job, Job { callback, state, ..job.clone() }).await
     }
 
     /// Whether other jobs share a job's work.

@@ -1,6 +1,6 @@
 //! Answering queries: [`request`] parses a query, [`server`] answers it directly or creates one of
 //! the [`jobs`] and queues a [`message`], [`worker`] processes queued jobs, [`sweeper`] expires
-//! finished jobs and requeues stalled ones; results are [`objects`]; [`keys`] are those of clients; [`networks`] has the terms of
+//! finished jobs and requeues stalled ones; results are [`objects`]; [`keys`] are those of clients, [`callbacks`] tell them the end of jobs; [`networks`] has the terms of
 //! the data, [`freshness`] the data age. [`telemetry`] lists the metrics, [`watch`] samples gauges
 //! at scrape time, [`trace`] identifies a request from the client to the worker's log.
 //!
@@ -10,6 +10,7 @@
 //!
 //! Out of scope: the feed and deployments.
 
+pub mod callbacks;
 pub mod events;
 pub mod freshness;
 pub mod jobs;

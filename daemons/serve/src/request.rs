@@ -32,7 +32,7 @@ use self::raw::{RawFields, parsed, read_flag};
 use crate::scaled::{self, Scaled};
 
 /// The fields that a request can have.
-pub const FIELDS: [&str; 29] = [
+pub const FIELDS: [&str; 30] = [
     "startDate",
     "endDate",
     "index",
@@ -62,6 +62,7 @@ pub const FIELDS: [&str; 29] = [
     "without",
     "quality",
     "limit",
+    "callback",
 ];
 
 /// A parsed request.
@@ -89,6 +90,8 @@ pub struct QueryRequest {
     pub local_times: bool,
     /// The maximum number of rows.
     pub limit: Option<u64>,
+    /// Where the end of a job is to be told. It is no part of the query: equal queries share their work.
+    pub callback: Option<String>,
     /// The network of sensors given by number only; see [`at_home_in`](Self::at_home_in).
     pub home: Network,
     /// The sensors given by number only.
@@ -382,6 +385,11 @@ impl QueryRequest {
         }
         // The worker that parses the request again may have a different default, and a later build
         // may have a newer version of a standard given without a version.
+        let callbacks: Vec<_> = fields.extract_if(.., |(field, _)| field == "callback").collect();
+        if callbacks.len() > 1 {
+            return Err(BadRequest::new("callback", "given twice"));
+        }
+        let callback = callbacks.into_iter().next().map(|(_, url)| url);
         let is_of_report = fields.iter().any(|(f, value)| f == "dialect" && value == "report");
         match fields.iter_mut().find(|(field, _)| field == "index") {
             Some((_, name)) => {
@@ -536,6 +544,7 @@ impl QueryRequest {
             zone,
             local_times,
             limit,
+            callback,
             home,
             by_number,
             fields,

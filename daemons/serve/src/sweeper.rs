@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error_span, info, warn};
 use uuid::Uuid;
 
+use crate::callbacks::pending;
 use crate::jobs::{Job, Jobs, JobsError, State};
 use crate::message;
 
@@ -118,6 +119,9 @@ impl Sweeper {
             let known = Known { state, created, updated, since, checked: now, later: now };
             self.known.insert(job.id, known);
             let looked = match job.state {
+                _ if pending(&job).is_some() && self.jobs.webhooks().is_some() => {
+                    self.tell(&job).await.map(|()| None)
+                }
                 State::Done { expires, .. }
                 | State::Failed { expires, .. }
                 | State::Cancelled { expires } => Ok(Some(expires)),
@@ -150,6 +154,14 @@ impl Sweeper {
             let oldest = created.iter().min().map(|oldest| now.duration_since(*oldest));
             let age = oldest.map_or(0.0, |age| age.as_secs_f64().max(0.0));
             metrics::gauge!("airshed_job_age_seconds", "state" => state).set(age);
+        }
+    }
+
+    async fn tell(&self, job: &Job) -> Result<(), JobsError> {
+        // As its client sees it.
+        match (self.jobs.get(job.id).await?, self.jobs.webhooks()) {
+            (Some(job), Some(webhooks)) => self.jobs.tell(&job, webhooks).await,
+            _ => Ok(()),
         }
     }
 

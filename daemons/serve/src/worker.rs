@@ -495,6 +495,9 @@ impl Worker {
 
     /// Wakes requests that wait for the job. They also poll, at longer intervals.
     async fn notify(&self, id: Uuid) {
+        let jobs = self.jobs.clone();
+        let told = async move { jobs.tell_end(id).await };
+        tokio::spawn(log_untold(id, told).in_current_span());
         if let Err(error) =
             self.queues.responses.send(&message::of(id, &RequestContext::default())).await
         {
@@ -537,6 +540,12 @@ impl ResultFile<'_> {
         let closed = self.writer.shutdown().await;
         closed.map_err(|error| JobError::unwritten(&error))?;
         Ok((self.bytes, hexadecimal(&self.hash.finalize())))
+    }
+}
+
+async fn log_untold(id: Uuid, told: impl Future<Output = Result<(), JobsError>>) {
+    if let Err(error) = told.await {
+        warn!(%id, reason = reason(&error), "cannot tell that a job has ended; trying again later");
     }
 }
 

@@ -10,6 +10,7 @@ use airshed::networks::Networks;
 use airshed::objects::{Objects, remove_unfinished};
 use airshed::server::{CorsOrigins, JobBackend, Limits, Listener, Server, Site};
 use airshed::watch::{self, GaugeSampler};
+use airshed::webhooks::{Range, WebhookSender};
 use airshed::worker::Worker;
 use airshed::{Clock, Disk, reason};
 use clap::Args;
@@ -73,6 +74,14 @@ fn origin(text: &str) -> Result<String, &'static str> {
     known.then(|| text.to_owned()).ok_or(wanted)
 }
 
+/// Whom callbacks may reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Callbacks {
+    Public,
+    Any,
+    None,
+}
+
 /// The queue and the result store.
 #[derive(Args, Clone)]
 pub(super) struct JobFlags {
@@ -92,6 +101,10 @@ pub(super) struct JobFlags {
     /// Retention period of results in hours.
     #[arg(long, env = "AIRSHED_KEEP_RESULTS", default_value_t = 24, value_name = "HOURS", value_parser = clap::value_parser!(u32).range(1..))]
     keep_results: u32,
+    /// Whom the end of a job may be told, if a query has the field callback: public (addresses of the
+    /// internet), any (also of this machine and its networks) or none.
+    #[arg(long, env = "AIRSHED_CALLBACKS", default_value = "public", value_name = "WHOM")]
+    callbacks: Callbacks,
     /// Minutes for which an equal query reuses a result; 0: never.
     #[arg(long, env = "AIRSHED_FRESH_RESULTS", default_value_t = 10, value_name = "MINUTES")]
     fresh_results: u32,
@@ -138,7 +151,13 @@ impl JobFlags {
             objects = objects.on(disk.holding(Path::new(folder)));
         }
         let jobs = Jobs::new(objects, clock, kept_for).fresh_for(fresh_for);
-        Ok(jobs.with_quota(self.quota(&url)))
+        let jobs = jobs.with_quota(self.quota(&url));
+        let range = match self.callbacks {
+            Callbacks::None => return Ok(jobs),
+            Callbacks::Public => Range::Public,
+            Callbacks::Any => Range::Any,
+        };
+        Ok(jobs.with_webhooks(Arc::new(WebhookSender::new(range)?)))
     }
 }
 

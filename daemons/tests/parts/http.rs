@@ -252,13 +252,16 @@ fn example(field: &str) -> &'static str {
         "without" => "zero",
         "quality" => "all",
         "limit" => "5",
+        "callback" => "https://example.org/",
         other => panic!("{other} has no example"),
     }
 }
 
 #[tokio::test]
 async fn the_openapi_document_names_the_fields_that_each_route_takes() {
-    let rig = Rig::start(Options { window: Some(store::Window::Day), ..Options::default() }).await;
+    let sender = airshed::webhooks::WebhookSender::new(airshed::webhooks::Range::Public).unwrap();
+    let (window, webhooks) = (Some(store::Window::Day), Some(Arc::new(sender) as _));
+    let rig = Rig::start(Options { window, webhooks, ..Options::default() }).await;
     let document = json(rig.get("/openapi.json").await).await;
     let shared = &document["components"]["parameters"];
     for (route, needed) in [

@@ -6,6 +6,7 @@ mod access;
 mod area;
 mod backfill;
 mod better;
+mod callbacks;
 mod clients;
 mod climate;
 mod collector;

@@ -31,8 +31,9 @@ pub(super) async fn all(lasting: &Lasting, process: &Process, told: Told) -> Res
     }
     readings_are_there(lasting, &told).await?;
     let mut ends = Ends::new();
-    for record in records(lasting).await {
-        has_ended_truly(lasting, &told, &record)?;
+    let records = records(lasting).await;
+    for record in &records {
+        has_ended_truly(lasting, &told, record, &records)?;
         let end = record["reason"].as_str().or(record["status"].as_str());
         ends.insert(end.unwrap_or_default().to_owned());
     }
@@ -61,7 +62,19 @@ async fn records(lasting: &Lasting) -> Vec<Value> {
 }
 
 /// A job has ended, and its record gives a reason that can be true.
-fn has_ended_truly(lasting: &Lasting, told: &Told, record: &Value) -> Result<(), String> {
+fn has_ended_truly(
+    lasting: &Lasting,
+    told: &Told,
+    record: &Value,
+    records: &[Value],
+) -> Result<(), String> {
+    if record["status"] == "queued" && !record["shares"].is_null() {
+        // Its end is that of the work; which is forgotten, it is long ago.
+        return match records.iter().find(|work| work["id"] == record["shares"]) {
+            Some(work) => has_ended_truly(lasting, told, work, records),
+            None => Ok(()),
+        };
+    }
     let location = format!("/api/results/{}", record["id"].as_str().unwrap());
     let time = |field: &str| record[field].as_str().unwrap().parse::<Timestamp>().unwrap();
     let is_old = lasting.world.latest().duration_since(time("created")) > KEPT;

@@ -26,6 +26,13 @@ pub(super) struct Kept {
 }
 
 impl Kept {
+    /// With the salt of pseudonyms, which would be random.
+    pub(super) async fn new() -> Self {
+        let kept = Self::default();
+        kept.objects.put(&Path::from("salt"), PutPayload::from_static(b"salt")).await.unwrap();
+        kept
+    }
+
     /// All objects of a folder, as they are.
     pub(super) async fn of(&self, folder: &str) -> Vec<Vec<u8>> {
         let folder = Path::from(folder);

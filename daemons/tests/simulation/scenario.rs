@@ -75,7 +75,7 @@ impl System {
         let lasting = Lasting {
             world: world.clone(),
             stored: Stored::new().await,
-            kept: Kept::default(),
+            kept: Kept::new().await,
             queues: shared.then(Channels::new),
             is_directory: !shared,
         };

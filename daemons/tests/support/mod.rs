@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use airshed::callbacks::Webhooks;
 use airshed::collector::{Backoff, Collector};
 use airshed::events::Events;
 use airshed::feed_status::FeedStatus;
@@ -105,6 +106,7 @@ pub(super) struct Options {
     pub access: Access,
     pub rate: Option<NonZeroU32>,
     pub quota: Quota,
+    pub webhooks: Option<Arc<dyn Webhooks>>,
     pub disk: Disk,
 }
 
@@ -132,6 +134,7 @@ impl Default for Options {
             access: Access::default(),
             rate: Limits::default().rate,
             quota: Quota::default(),
+            webhooks: None,
             disk: Disk::default(),
         }
     }
@@ -147,6 +150,10 @@ impl Rig {
         let objects = objects.on(options.disk.clone());
         let jobs = Jobs::new(objects, clock(), SignedDuration::from_hours(24));
         let jobs = jobs.fresh_for(options.fresh_for).with_quota(options.quota);
+        let jobs = match options.webhooks {
+            Some(webhooks) => jobs.with_webhooks(webhooks),
+            None => jobs,
+        };
         let queues = queue::open("channel:", options.queue_capacity, 1).await.unwrap();
         let stop = CancellationToken::new();
         let job_backend = JobBackend { jobs: jobs.clone(), queues: queues.clone() };

@@ -10,8 +10,18 @@ use crate::freshness;
 use crate::request::{BadRequest, Dates, Defaults, QueryRequest};
 
 /// Fields that only files have.
-const OF_FILES: [&str; 9] =
-    ["columns", "format", "dialect", "delimiter", "decimal", "bom", "metadata", "times", "limit"];
+const OF_FILES: [&str; 10] = [
+    "columns",
+    "format",
+    "dialect",
+    "delimiter",
+    "decimal",
+    "bom",
+    "metadata",
+    "times",
+    "limit",
+    "callback",
+];
 
 /// The selected readings.
 pub(super) struct Chosen {
@@ -40,7 +50,9 @@ pub(super) async fn read(
     let defaults = Defaults { dates: Some(dates), ..shared.server.defaults() };
     let request = defaults.form(query.unwrap_or_default().as_bytes())?;
     let request = shared.server.restrict(request).await?;
-    if let Some(name) = request.fields().find(|name| OF_FILES.contains(name)) {
+    let callback = request.callback.iter().map(|_| "callback");
+    let of_file = request.fields().chain(callback).find(|name| OF_FILES.contains(name));
+    if let Some(name) = of_file {
         return Err(BadRequest::new(name, "only for files; use /api/query").into());
     }
     let moment = request.query.until.min(newest);

@@ -81,7 +81,14 @@ async fn answer_to(
     headers: &HeaderMap,
     origin: &RequestContext,
 ) -> Result<Answer, Problem> {
-    if prefers_a_job(headers) && shared.server.job_backend.is_some() {
+    if let Some(url) = &request.callback {
+        let webhooks = shared.server.job_backend.as_ref().and_then(|jobs| jobs.jobs.webhooks());
+        let known = webhooks.ok_or_else(|| "this server calls nobody".to_owned());
+        let checked = known.and_then(|webhooks| webhooks.check(url));
+        checked.map_err(|reason| BadRequest::new("callback", reason))?;
+    }
+    let wants_a_job = prefers_a_job(headers) || request.callback.is_some();
+    if wants_a_job && shared.server.job_backend.is_some() {
         return as_job(shared, request, None, caller, headers, origin).await;
     }
     let client = &caller.client;
@@ -467,7 +474,7 @@ async fn enqueue(shared: Arc<Shared>, asked: Asked) -> Result<Job, Problem> {
         expected_rows,
         large: shared.admission.is_large(&request, store).await,
         result_bytes: own.bytes,
-        callback: None,
+        callback: request.callback.clone(),
     };
     if let Some(work) = jobs.find_by_query(&ask.query, state.as_deref()).await?
         && (again.is_none() || work.again == again)

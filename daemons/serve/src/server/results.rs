@@ -136,6 +136,15 @@ pub(super) async fn cancel(
     };
     // There may be no waiting request.
     let _ = shared.ended.send(id);
+    let (jobs, ended) = (job_backend.jobs.clone(), (*job).clone());
+    let telling = async move {
+        let webhooks = jobs.webhooks().cloned();
+        let told = async { jobs.tell(&ended, &webhooks?).await.err() };
+        if let Some(error) = told.await {
+            tracing::warn!(%id, reason = reason(&error), "cannot tell that a job was cancelled");
+        }
+    };
+    tokio::spawn(telling.in_current_span());
     Ok(respond_json(StatusCode::OK, &described(job_backend, &job, headers).await))
 }
 

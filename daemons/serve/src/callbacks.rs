@@ -1,0 +1,81 @@
+//! Telling the end of a job to the URL that its client named.
+
+use std::sync::Arc;
+
+use airshed_common::reason;
+use async_trait::async_trait;
+use futures::{StreamExt, TryStreamExt};
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::jobs::{Callback, Job, Jobs, JobsError};
+
+/// For how long it is tried again, at each sweep.
+const TRIED: SignedDuration = SignedDuration::from_hours(1);
+
+/// Callbacks that are sent at once.
+const AT_ONCE: usize = 8;
+
+/// Sends messages to URLs of clients.
+#[async_trait]
+pub trait Webhooks: Send + Sync {
+    /// Whether messages can be sent to a URL at all; if not, why.
+    fn check(&self, url: &str) -> Result<(), String>;
+
+    /// Sends a message once; if it was not accepted, why.
+    async fn post(&self, url: &str, message: &Value) -> Result<(), String>;
+}
+
+impl Jobs {
+    /// Tells the clients of a job that has ended, those who share its work as well. What cannot be told
+    /// is tried again by the sweeper.
+    pub(crate) async fn tell_end(&self, work: Uuid) -> Result<(), JobsError> {
+        let Some(webhooks) = self.webhooks() else { return Ok(()) };
+        let mut ids = self.joined(work).await?;
+        ids.push(work);
+        let telling = futures::stream::iter(ids).map(async |id| match self.get(id).await? {
+            Some(job) => self.tell(&job, webhooks).await,
+            None => Ok(()),
+        });
+        telling.buffer_unordered(AT_ONCE).try_collect().await
+    }
+
+    /// Tells the end of a job, if that is to be told and was not.
+    pub(crate) async fn tell(
+        &self,
+        job: &Job,
+        webhooks: &Arc<dyn Webhooks>,
+    ) -> Result<(), JobsError> {
+        let Some(callback) = pending(job) else { return Ok(()) };
+        let posted = webhooks.post(&callback.url, &message(job)).await;
+        metrics::counter!("airshed_callbacks_total", "sent" => posted.is_ok().to_string())
+            .increment(1);
+        if let Err(why) = &posted {
+            tracing::warn!(id = %job.id, url = callback.url, why, "cannot tell that a job has ended");
+            if self.without_progress(job) < TRIED {
+                return Ok(());
+            }
+        }
+        match self.note_told(job).await {
+            Err(error) if error.is_conflict() => {
+                tracing::debug!(id = %job.id, reason = reason(&error), "it may be told twice");
+                Ok(())
+            }
+            noted => noted.map(drop),
+        }
+    }
+}
+
+/// The callback of a job that has ended, unless it was called.
+pub(crate) fn pending(job: &Job) -> Option<&Callback> {
+    job.callback.as_ref().filter(|callback| callback.told.is_none() && job.state.is_final())
+}
+
+fn message(job: &Job) -> Value {
+    let mut message = serde_json::to_value(&job.state).unwrap_or_default(); // plain JSON
+    message["id"] = json!(job.id);
+    message["state"] = job.state.name().into();
+    message["location"] = format!("/api/results/{}", job.id).into();
+    message
+}
