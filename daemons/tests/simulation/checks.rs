@@ -77,7 +77,11 @@ fn has_ended_truly(
     }
     let location = format!("/api/results/{}", record["id"].as_str().unwrap());
     let time = |field: &str| record[field].as_str().unwrap().parse::<Timestamp>().unwrap();
-    let is_old = lasting.world.latest().duration_since(time("created")) > KEPT;
+    // The clock may have leapt back before the file was made.
+    let begun = record["made"]["at"]
+        .as_str()
+        .map_or(time("created"), |made| time("created").min(made.parse().unwrap()));
+    let is_old = lasting.world.latest().duration_since(begun) > KEPT;
     let is_true = match record["status"].as_str().unwrap() {
         "done" => true,
         "cancelled" => told.cancelled.contains(&location),

@@ -180,6 +180,8 @@ impl System {
             let answer = process.ask(Method::GET, &path, true).await;
             let Some((202, Some(location), _)) = answer else { return };
             lasting.world.note(&format!("accepted {location}"));
+            // The clock may have leapt meanwhile.
+            let asked = asked.min(lasting.world.now());
             let accepted = Accepted { location: location.clone(), path, asked, state };
             told.lock().unwrap().accepted.push(accepted);
             let _ = process.get(&format!("{location}?wait=60")).await;
