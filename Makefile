@@ -96,7 +96,7 @@ soak: check-tools check-python check-node check-chromium web
 	PROPTEST_CASES=20000 $(CARGO) test --locked --release --package airshed-aqi --package airshed-store --package airshed-fuzz
 	PROPTEST_CASES=30000 $(CARGO) test --locked --release --package airshed-history --features parquet --test history -- archive:: damaged::
 	$(CARGO) test --locked --package airshed --no-default-features --test embedded
-	for feature in aws backfill columnar import loadtest otlp; do \
+	for feature in aws backfill columnar import loadtest otlp tls; do \
 		$(CARGO) clippy --locked --package airshed --no-default-features --features $$feature -- -D warnings || exit 1; \
 	done
 	$(CARGO) build --locked --release --package airshed

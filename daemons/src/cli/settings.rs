@@ -22,8 +22,10 @@ use tokio::net::{TcpListener, TcpSocket, lookup_host};
 use super::access::AccessFlags;
 use super::left_out::check_aws;
 use super::reserve::{ReserveFlag, size};
+use super::signals::Reload;
 use super::store_flags::{StoreFlags, begins};
 use super::tasks::Tasks;
+use super::tls::{Encryption, TlsFlags};
 use super::{Failure, bad_call};
 
 fn queue_url(text: &str) -> Result<String, &'static str> {
@@ -152,6 +154,8 @@ pub(super) struct HttpFlags {
     /// Port on all addresses, as platforms set it, if there is no --listen.
     #[arg(long, env = "PORT", value_name = "PORT", hide = true)]
     port: Option<u16>,
+    #[command(flatten)]
+    tls: TlsFlags,
     /// Address and port of a separate server for /metrics and /healthz; /metrics is then not public.
     #[arg(long, env = "AIRSHED_ADMIN_LISTEN", value_name = "ADDRESS", value_parser = address)]
     admin_listen: Option<String>,
@@ -211,17 +215,19 @@ impl HttpFlags {
             (None, Some(port)) => format!("0.0.0.0:{port}"),
             (None, None) => "127.0.0.1:8501".to_owned(),
         };
+        let encryption = self.tls.read()?;
         if let Some(path) = listen.strip_prefix("unix:") {
             let socket = Socket::listen_for_all(Path::new(path));
             let Socket { listener, file, .. } =
                 socket.map_err(|error| format!("cannot listen on {listen}: {}", reason(&error)))?;
-            return Ok(Listening { listener: listener.into(), shown: listen, file: Some(file) });
+            let listener = listener.into();
+            return Ok(Listening { listener, encryption, shown: listen, file: Some(file) });
         }
         let listener = listen_on(&listen).await.map_err(|error| {
             format!("cannot listen on {listen}: {error}; choose another --listen")
         })?;
-        let shown = format!("http://{}", listener.local_addr()?);
-        Ok(Listening { listener: listener.into(), shown, file: None })
+        let shown = format!("{}://{}", encryption.scheme(), listener.local_addr()?);
+        Ok(Listening { listener: listener.into(), encryption, shown, file: None })
     }
 
     /// Adds the server of what is not public, if it has an address of its own.
@@ -307,6 +313,7 @@ impl HttpFlags {
 /// A bound listener.
 pub(super) struct Listening {
     listener: Listener,
+    encryption: Encryption,
     /// For the log.
     shown: String,
     file: Option<SocketFile>,
@@ -315,8 +322,13 @@ pub(super) struct Listening {
 impl Listening {
     /// Logs the address once the server is listening. A socket's file is removed when the second part
     /// is dropped.
-    pub(super) fn announced(self) -> (Listener, Option<SocketFile>) {
-        let Self { listener, shown, file } = self;
+    pub(super) fn announced(
+        self,
+        tasks: &mut Tasks,
+        reload: &Reload,
+    ) -> (Listener, Option<SocketFile>) {
+        let Self { listener, encryption, shown, file } = self;
+        let listener = encryption.on(listener, tasks, reload);
         tracing::info!(address = %shown, "listening");
         (listener, file)
     }

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::daemon::{Daemon, airshed};
+use super::support::certificate::Pair;
 use super::support::feed_of;
 
 fn serve(folder: &Path, more: &[&str], environment: &[(&str, &str)]) -> Daemon {
@@ -147,4 +148,36 @@ async fn metrics_are_only_on_the_admin_listener() {
     let expires: jiff::Timestamp = expires.parse().unwrap();
     let ahead = expires.duration_since(jiff::Timestamp::now()).as_hours() / 24;
     assert!((170..365).contains(&ahead), "{ahead}");
+}
+
+/// A broken pair leaves the certificate as it is, and is logged.
+#[tokio::test]
+async fn a_hang_up_reloads_the_certificate() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut pair = Pair::new();
+    let files = [pair.certificate(), pair.key()].map(|path| path.display().to_string());
+    let flags = ["--listen", "127.0.0.1:0", "--tls-cert", &files[0], "--tls-key", &files[1]];
+    let mut daemon = serve(folder.path(), &flags, &[]);
+    let base = daemon.base();
+    let answers = async |client: reqwest::Client| {
+        let answer = client.get(format!("{base}/healthz")).send().await;
+        answer.is_ok_and(|answer| answer.status() == 200)
+    };
+    let first = || pair.client().build().unwrap();
+    assert!(base.starts_with("https://") && answers(first()).await, "{base}");
+    let key = fs::read(pair.key()).unwrap();
+    fs::write(pair.key(), "nonsense").unwrap();
+    daemon.signal("-HUP");
+    let warned = daemon.wait_for("cannot reload the certificate; keeping the old one");
+    assert!(warned["reason"].as_str().unwrap().contains(&files[1]), "{warned}");
+    assert!(answers(first()).await);
+    fs::write(pair.key(), key).unwrap();
+    let old = first();
+    pair.replace();
+    daemon.signal("-HUP");
+    daemon.wait_for("certificate reloaded");
+    let new = pair.client().build().unwrap();
+    assert!(answers(new).await && !answers(old).await);
+    daemon.signal("-TERM");
+    assert_eq!(ended(&mut daemon), Some(0));
 }

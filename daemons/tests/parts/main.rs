@@ -37,4 +37,5 @@ mod sharing;
 mod standards;
 #[path = "../support/mod.rs"]
 mod support;
+mod tls;
 mod windows;

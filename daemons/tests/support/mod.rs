@@ -1,6 +1,7 @@
 //! What several tests need: real data, a server of our own, a feed that misbehaves.
 #![allow(dead_code, reason = "each of the test binaries uses a part of it")]
 
+pub(super) mod certificate;
 pub(super) mod client;
 
 use std::num::NonZeroU32;
@@ -15,7 +16,7 @@ use airshed::jobs::{Jobs, Quota};
 use airshed::networks::Networks;
 use airshed::objects::Objects;
 use airshed::push::PushReceiver;
-use airshed::server::{Access, CorsOrigins, JobBackend, Limits, Server, run};
+use airshed::server::{Access, CorsOrigins, JobBackend, Limits, Listener, Server, Tls, run};
 use airshed::source::{ClientOptions, Fetcher, Source};
 use airshed::telemetry;
 use airshed::watch::GaugeSampler;
@@ -106,6 +107,7 @@ pub(super) struct Options {
     pub rate: Option<NonZeroU32>,
     pub quota: Quota,
     pub disk: Disk,
+    pub tls: Option<Tls>,
 }
 
 impl Default for Options {
@@ -133,6 +135,7 @@ impl Default for Options {
             rate: Limits::default().rate,
             quota: Quota::default(),
             disk: Disk::default(),
+            tls: None,
         }
     }
 }
@@ -151,7 +154,13 @@ impl Rig {
         let stop = CancellationToken::new();
         let job_backend = JobBackend { jobs: jobs.clone(), queues: queues.clone() };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let base = format!("http://{}", listener.local_addr().unwrap());
+        let scheme = if options.tls.is_some() { "https" } else { "http" };
+        let base = format!("{scheme}://{}", listener.local_addr().unwrap());
+        let listener = Listener::from(listener);
+        let listener = match &options.tls {
+            Some(tls) => listener.with_tls(tls),
+            None => listener,
+        };
         let metrics = telemetry::prometheus().unwrap();
         let (watched_store, watched) = (Arc::clone(&options.store), Some(queues.clone()));
         let sampled_by = options.clock.clone();

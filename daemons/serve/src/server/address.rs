@@ -4,7 +4,7 @@ use http::HeaderMap;
 use http::header::{HOST, HeaderName};
 
 /// Set by servers in front that end TLS; the scheme that the client used.
-const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+pub(super) const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// The URL of a path, from the request's `Host`; `None` if that is missing or no host.
 pub(super) fn of(headers: &HeaderMap, path: &str) -> Option<String> {
