@@ -8,7 +8,7 @@ use airshed::control::{Socket, SocketFile};
 use airshed::jobs::{Jobs, Quota};
 use airshed::networks::Networks;
 use airshed::objects::{Objects, remove_unfinished};
-use airshed::server::{CorsOrigins, JobBackend, Limits, Listener, Server, Site};
+use airshed::server::{BasePath, CorsOrigins, JobBackend, Limits, Listener, Server, Site};
 use airshed::watch::{self, GaugeSampler};
 use airshed::worker::Worker;
 use airshed::{Clock, Disk, reason};
@@ -159,6 +159,15 @@ pub(super) struct HttpFlags {
     /// Address and port of a separate server for /metrics and /healthz; /metrics is then not public.
     #[arg(long, env = "AIRSHED_ADMIN_LISTEN", value_name = "ADDRESS", value_parser = address)]
     admin_listen: Option<String>,
+    /// Path below which a proxy serves this server, such as /air. Requests may have it or not.
+    #[arg(
+        long,
+        env = "AIRSHED_BASE_PATH",
+        default_value_t,
+        hide_default_value = true,
+        value_name = "PATH"
+    )]
+    base_path: BasePath,
     /// Where to report security problems, published at /.well-known/security.txt: mailto:, https: or
     /// tel:.
     #[arg(long, env = "AIRSHED_SECURITY_CONTACT", value_name = "URI", value_parser = security_contact)]
@@ -274,6 +283,7 @@ impl HttpFlags {
         let site = Site {
             metrics: self.admin_listen.is_none(),
             security_contact: self.security_contact.clone(),
+            base_path: self.base_path.clone(),
         };
         Ok(Server {
             store,

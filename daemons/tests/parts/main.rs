@@ -5,6 +5,7 @@
 mod access;
 mod area;
 mod backfill;
+mod base_path;
 mod better;
 mod clients;
 mod climate;

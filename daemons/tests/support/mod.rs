@@ -16,7 +16,7 @@ use airshed::jobs::{Jobs, Quota};
 use airshed::networks::Networks;
 use airshed::objects::Objects;
 use airshed::push::PushReceiver;
-use airshed::server::{Access, CorsOrigins, JobBackend, Limits, Listener, Server, Tls, run};
+use airshed::server::{Access, BasePath, CorsOrigins, JobBackend, Limits, Listener, Server, Site, Tls, run};
 use airshed::source::{ClientOptions, Fetcher, Source};
 use airshed::telemetry;
 use airshed::watch::GaugeSampler;
@@ -108,6 +108,7 @@ pub(super) struct Options {
     pub quota: Quota,
     pub disk: Disk,
     pub tls: Option<Tls>,
+    pub base_path: BasePath,
 }
 
 impl Default for Options {
@@ -136,6 +137,7 @@ impl Default for Options {
             quota: Quota::default(),
             disk: Disk::default(),
             tls: None,
+            base_path: BasePath::default(),
         }
     }
 }
@@ -194,7 +196,7 @@ impl Rig {
             index: options.index,
             window: options.window,
             neighbours: Default::default(),
-            site: Default::default(),
+            site: Site { base_path: options.base_path, ..Site::default() },
             access: options.access,
         };
         let server = tokio::spawn(run(server, listener, stop.clone()));

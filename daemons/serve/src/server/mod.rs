@@ -13,6 +13,7 @@ mod address;
 mod admission;
 mod answer;
 mod area;
+mod base_path;
 mod client;
 mod connection;
 mod dataset;
@@ -83,6 +84,7 @@ use uuid::Uuid;
 
 use self::admission::{AdmissionControl, KeyedLock};
 pub use self::answer::BoxError;
+pub use self::base_path::{BasePath, BasePathError};
 pub use self::client::Peer;
 use self::connection::Pace;
 use self::days::Days;
@@ -309,7 +311,7 @@ async fn look_at_store(shared: Arc<Shared>) {
 }
 
 /// The server as a [`tower::Service`], to be mounted in axum or put behind your own TLS. It expects
-/// request paths from the root, without a prefix.
+/// request paths from the root, or from [`Site::base_path`].
 ///
 /// Background tasks listen for finished jobs, and check the store, until `stop` is cancelled.
 /// Returns [`TryCurrentError`] outside of a tokio runtime.

@@ -27,7 +27,7 @@ use super::frames::{FRAME, Frames};
 use super::kept::Collecting;
 use super::problem::Problem;
 use super::whole::{is_known, tagged, unchanged};
-use super::{Shared, html, results, sidecar};
+use super::{Shared, address, html, results, sidecar};
 use crate::jobs::{Ask, Job, OverQuota, OwnQuota};
 use crate::keys::Right;
 use crate::message;
@@ -66,7 +66,7 @@ pub(super) async fn answer(
     let stats = http_request.uri().query().map(str::to_owned);
     let request = read(http_request, &shared.server.defaults()).await?;
     let request = shared.server.restrict(request).await?;
-    let description = sidecar::link_of_query(stats, &request);
+    let description = sidecar::link_of_query(stats, &request, &headers);
     let mut answer = answer_to(shared, request, caller, &headers, origin).await?;
     if matches!(answer.status(), StatusCode::OK | StatusCode::NOT_MODIFIED) {
         answer.headers_mut().extend(description.map(|link| (LINK, link)));
@@ -409,7 +409,7 @@ pub(super) async fn as_job(
     let enqueued = tokio::spawn(enqueued).await;
     let job =
         enqueued.map_err(|panic| Problem::Internal { log: reason(&panic), transient: false })??;
-    let location = format!("/api/results/{}", job.id);
+    let location = address::path(headers, &format!("/api/results/{}", job.id));
     let mut answer = if html::is_browser(headers) {
         respond(StatusCode::SEE_OTHER, "text/plain", "The job was accepted.\n")
     } else {

@@ -61,7 +61,9 @@ pub(super) async fn answer(
                 (format!("\"{sha256}\""), RowCounts { doubtful, truncated, left_out });
             let file = Stored { job: &job, bytes, tag: &tag, rows: &rows };
             let mut answer = serve_file(shared, job_backend, file, &caller.client, headers).await?;
-            answer.headers_mut().extend(sidecar::link_of_result(id).map(|link| (LINK, link)));
+            answer
+                .headers_mut()
+                .extend(sidecar::link_of_result(id, headers).map(|link| (LINK, link)));
             if let Err(error) = job_backend.jobs.note_fetched(&job).await
                 && !error.is_conflict()
             {
@@ -298,7 +300,7 @@ async fn progress(job_backend: &JobBackend, job: &Job, headers: &HeaderMap) -> A
         _ => (None, None),
     };
     let mut answer = if html::is_browser(headers) {
-        html::progress(job.state.name(), rows, estimate)
+        html::progress(job.state.name(), rows, estimate, headers)
     } else {
         respond_json(StatusCode::ACCEPTED, &described(job_backend, job, headers).await)
     };
