@@ -1,4 +1,5 @@
 mod access;
+mod access_log;
 #[cfg(feature = "backfill")]
 mod backfill;
 #[cfg(feature = "aws")]

@@ -8,7 +8,9 @@ use airshed::control::{Socket, SocketFile};
 use airshed::jobs::{Jobs, Quota};
 use airshed::networks::Networks;
 use airshed::objects::{Objects, remove_unfinished};
-use airshed::server::{BasePath, CorsOrigins, JobBackend, Limits, Listener, Server, Site};
+use airshed::server::{
+    AccessLog, BasePath, CorsOrigins, JobBackend, Limits, Listener, Server, Site,
+};
 use airshed::watch::{self, GaugeSampler};
 use airshed::worker::Worker;
 use airshed::{Clock, Disk, reason};
@@ -20,13 +22,14 @@ use store::{AqiStandard, Store, Window};
 use tokio::net::{TcpListener, TcpSocket, lookup_host};
 
 use super::access::AccessFlags;
+use super::access_log::{AccessLogFlags, logging_to};
 use super::left_out::check_aws;
 use super::reserve::{ReserveFlag, size};
 use super::signals::Reload;
 use super::store_flags::{StoreFlags, begins};
 use super::tasks::Tasks;
 use super::tls::{Encryption, TlsFlags};
-use super::{Failure, bad_call};
+use super::{Failure, bad_call, wall_clock};
 
 fn queue_url(text: &str) -> Result<String, &'static str> {
     check_aws(begins(text, &["sqs:"]))?;
@@ -156,6 +159,8 @@ pub(super) struct HttpFlags {
     port: Option<u16>,
     #[command(flatten)]
     tls: TlsFlags,
+    #[command(flatten)]
+    access_log: AccessLogFlags,
     /// Address and port of a separate server for /metrics and /healthz; /metrics is then not public.
     #[arg(long, env = "AIRSHED_ADMIN_LISTEN", value_name = "ADDRESS", value_parser = address)]
     admin_listen: Option<String>,
@@ -225,18 +230,25 @@ impl HttpFlags {
             (None, None) => "127.0.0.1:8501".to_owned(),
         };
         let encryption = self.tls.read()?;
+        let access_log = self.access_log.open(wall_clock())?;
         if let Some(path) = listen.strip_prefix("unix:") {
             let socket = Socket::listen_for_all(Path::new(path));
             let Socket { listener, file, .. } =
                 socket.map_err(|error| format!("cannot listen on {listen}: {}", reason(&error)))?;
             let listener = listener.into();
-            return Ok(Listening { listener, encryption, shown: listen, file: Some(file) });
+            return Ok(Listening {
+                listener,
+                encryption,
+                access_log,
+                shown: listen,
+                file: Some(file),
+            });
         }
         let listener = listen_on(&listen).await.map_err(|error| {
             format!("cannot listen on {listen}: {error}; choose another --listen")
         })?;
         let shown = format!("{}://{}", encryption.scheme(), listener.local_addr()?);
-        Ok(Listening { listener: listener.into(), encryption, shown, file: None })
+        Ok(Listening { listener: listener.into(), encryption, access_log, shown, file: None })
     }
 
     /// Adds the server of what is not public, if it has an address of its own.
@@ -324,6 +336,7 @@ impl HttpFlags {
 pub(super) struct Listening {
     listener: Listener,
     encryption: Encryption,
+    access_log: Option<AccessLog>,
     /// For the log.
     shown: String,
     file: Option<SocketFile>,
@@ -337,8 +350,12 @@ impl Listening {
         tasks: &mut Tasks,
         reload: &Reload,
     ) -> (Listener, Option<SocketFile>) {
-        let Self { listener, encryption, shown, file } = self;
+        let Self { listener, encryption, access_log, shown, file } = self;
         let listener = encryption.on(listener, tasks, reload);
+        let listener = match access_log {
+            Some(log) => logging_to(log, listener, tasks, reload),
+            None => listener,
+        };
         tracing::info!(address = %shown, "listening");
         (listener, file)
     }

@@ -181,3 +181,34 @@ async fn a_hang_up_reloads_the_certificate() {
     daemon.signal("-TERM");
     assert_eq!(ended(&mut daemon), Some(0));
 }
+
+/// As logrotate does it.
+#[tokio::test]
+async fn after_a_rotation_a_hang_up_opens_the_access_log_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let flags = ["--listen", "127.0.0.1:0", "--access-log", "access.log"];
+    let mut daemon = serve(folder.path(), &flags, &[]);
+    let base = daemon.base();
+    let [log, old] = ["access.log", "access.log.1"].map(|name| folder.path().join(name));
+    let lines = |path: &Path| fs::read_to_string(path).unwrap_or_default();
+    let deadline = Instant::now() + PATIENCE;
+    assert_eq!(status(&format!("{base}/healthz?first")).await, 200);
+    let until = async |is_there: &dyn Fn() -> bool| {
+        while !is_there() {
+            assert!(Instant::now() < deadline, "it does not come");
+            tokio::task::yield_now().await;
+        }
+    };
+    until(&|| lines(&log).contains("?first")).await;
+    fs::rename(&log, &old).unwrap();
+    daemon.signal("-HUP");
+    until(&|| log.exists()).await;
+    assert_eq!(status(&format!("{base}/healthz?second")).await, 200);
+    daemon.signal("-TERM");
+    assert_eq!(ended(&mut daemon), Some(0));
+    // What waited was written before the end.
+    assert!(lines(&old).contains("?first") && !lines(&old).contains("?second"), "{}", lines(&old));
+    assert!(lines(&log).contains("?second") && !lines(&log).contains("?first"), "{}", lines(&log));
+    let mode = fs::metadata(&log).unwrap().permissions().mode();
+    assert_eq!(mode & 0o007, 0, "queries and ids of jobs are not for everybody");
+}

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod access;
+mod access_log;
 mod area;
 mod backfill;
 mod base_path;

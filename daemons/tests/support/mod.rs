@@ -16,7 +16,7 @@ use airshed::jobs::{Jobs, Quota};
 use airshed::networks::Networks;
 use airshed::objects::Objects;
 use airshed::push::PushReceiver;
-use airshed::server::{Access, BasePath, CorsOrigins, JobBackend, Limits, Listener, Server, Site, Tls, run};
+use airshed::server::{Access, AccessLog, BasePath, CorsOrigins, JobBackend, Limits, Listener, Server, Site, Tls, run};
 use airshed::source::{ClientOptions, Fetcher, Source};
 use airshed::telemetry;
 use airshed::watch::GaugeSampler;
@@ -109,6 +109,7 @@ pub(super) struct Options {
     pub disk: Disk,
     pub tls: Option<Tls>,
     pub base_path: BasePath,
+    pub access_log: Option<AccessLog>,
 }
 
 impl Default for Options {
@@ -138,6 +139,7 @@ impl Default for Options {
             disk: Disk::default(),
             tls: None,
             base_path: BasePath::default(),
+            access_log: None,
         }
     }
 }
@@ -161,6 +163,10 @@ impl Rig {
         let listener = Listener::from(listener);
         let listener = match &options.tls {
             Some(tls) => listener.with_tls(tls),
+            None => listener,
+        };
+        let listener = match options.access_log {
+            Some(log) => listener.with_access_log(log),
             None => listener,
         };
         let metrics = telemetry::prometheus().unwrap();

@@ -13,11 +13,13 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Response;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
 #[cfg(feature = "tls")]
 use tokio::time::{sleep, sleep_until};
 
+use super::access_log::Entry;
 #[cfg(feature = "tls")]
 use super::connection::Pace;
 
@@ -27,7 +29,13 @@ const PIECE: usize = 16 << 10;
 
 /// The exchanges of a connection.
 #[derive(Clone)]
-pub(super) struct Exchanges(Arc<Mutex<Open>>);
+pub(super) struct Exchanges(Arc<Connected>);
+
+struct Connected {
+    open: Mutex<Open>,
+    /// Whether the connection has ended: what is left of its responses is not sent.
+    has_ended: AtomicBool,
+}
 
 struct Open {
     exchanges: Vec<Weak<Exchange>>,
@@ -37,17 +45,21 @@ struct Open {
 
 impl Exchanges {
     pub(super) fn new() -> Self {
-        Self(Arc::new(Mutex::new(Open { exchanges: Vec::new(), changed: Instant::now() })))
+        let open = Open { exchanges: Vec::new(), changed: Instant::now() };
+        Self(Arc::new(Connected { open: Mutex::new(open), has_ended: AtomicBool::new(false) }))
     }
 
-    /// To be called when a request arrives.
-    pub(super) fn begin(&self) -> Arc<Exchange> {
+    /// To be called when a request arrives, with its entry in the access log.
+    pub(super) fn begin(&self, entry: Option<Entry>) -> Arc<Exchange> {
         let exchange = Arc::new(Exchange {
             of: self.clone(),
             sending: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             has_waited: AtomicBool::new(false),
             ended: Mutex::new(None),
+            is_whole: AtomicBool::new(false),
+            total: AtomicU64::new(0),
+            entry,
         });
         let mut open = self.lock();
         open.exchanges.retain(|other| other.strong_count() > 0);
@@ -57,8 +69,13 @@ impl Exchanges {
         exchange
     }
 
+    /// To be called when the connection has ended, before what it holds is dropped.
+    pub(super) fn end(&self) {
+        self.0.has_ended.store(true, Relaxed);
+    }
+
     fn lock(&self) -> MutexGuard<'_, Open> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -108,6 +125,11 @@ pub(super) struct Exchange {
     has_waited: AtomicBool,
     /// The body, once it has ended: it holds the permit of its response.
     ended: Mutex<Option<Box<dyn Any + Send>>>,
+    /// Whether the body came to its end, and none of it was left when the connection ended.
+    is_whole: AtomicBool,
+    /// Bytes sent.
+    total: AtomicU64,
+    entry: Option<Entry>,
 }
 
 impl Exchange {
@@ -128,6 +150,9 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
+        if let Some(entry) = &self.entry {
+            entry.end(self.total.load(Relaxed), self.is_whole.load(Relaxed));
+        }
         self.of.lock().changed = Instant::now();
     }
 }
@@ -146,7 +171,13 @@ impl AsRef<[u8]> for Piece {
 impl Drop for Piece {
     fn drop(&mut self) {
         let (exchange, bytes) = (&self.exchange, self.bytes.len() as u64);
-        exchange.sent.fetch_add(bytes, Relaxed);
+        match exchange.of.0.has_ended.load(Relaxed) {
+            true => exchange.is_whole.store(false, Relaxed),
+            false => {
+                exchange.sent.fetch_add(bytes, Relaxed);
+                exchange.total.fetch_add(bytes, Relaxed);
+            }
+        }
         if exchange.sending.fetch_sub(bytes, Relaxed) == bytes {
             exchange.has_waited.store(false, Relaxed);
         }
@@ -158,12 +189,20 @@ pub(super) struct Sending<B: Send + 'static> {
     body: Option<B>,
     /// What is left of its last frame.
     rest: Bytes,
+    /// Whether it came to its end.
+    has_ended: bool,
     exchange: Arc<Exchange>,
 }
 
-impl<B: Send + 'static> Sending<B> {
-    pub(super) fn new(body: B, exchange: Arc<Exchange>) -> Self {
-        Self { body: Some(body), rest: Bytes::new(), exchange }
+impl<B: Body<Data = Bytes> + Unpin + Send + 'static> Sending<B> {
+    pub(super) fn of(answer: Response<B>, exchange: Arc<Exchange>) -> Response<Self> {
+        if let Some(entry) = &exchange.entry {
+            entry.answer(&answer);
+        }
+        answer.map(|body| {
+            let has_ended = body.is_end_stream(); // it is not polled then
+            Self { body: Some(body), rest: Bytes::new(), has_ended, exchange }
+        })
     }
 }
 
@@ -181,13 +220,21 @@ impl<B: Body<Data = Bytes> + Unpin + Send> Body for Sending<B> {
             match ready!(Pin::new(body).poll_frame(context)) {
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) => this.rest = data,
-                    Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
+                    Err(trailers) => {
+                        this.has_ended = true;
+                        return Poll::Ready(Some(Ok(trailers)));
+                    }
                 },
-                end => return Poll::Ready(end),
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => {
+                    this.has_ended = true;
+                    return Poll::Ready(None);
+                }
             }
         }
         let length = this.rest.len().min(PIECE);
         let piece = this.exchange.piece(this.rest.split_to(length));
+        this.has_ended = this.is_end_stream();
         Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 
@@ -209,6 +256,7 @@ impl<B: Body<Data = Bytes> + Unpin + Send> Body for Sending<B> {
 
 impl<B: Send + 'static> Drop for Sending<B> {
     fn drop(&mut self) {
+        self.exchange.is_whole.store(self.has_ended, Relaxed);
         let body = self.body.take().map(|body| Box::new(body) as _);
         *self.exchange.ended.lock().unwrap_or_else(PoisonError::into_inner) = body;
     }

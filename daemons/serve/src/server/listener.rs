@@ -6,14 +6,15 @@ use std::net::IpAddr;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio_util::either::Either;
 
+use super::access_log::AccessLog;
 #[cfg(feature = "tls")]
 use super::tls::{Acceptor, Tls};
 
 /// A bound listener: an address and a port, or a socket in the file system, for a proxy on the same
 /// machine.
-#[derive(Debug)]
 pub struct Listener {
     socket: Either<TcpListener, UnixListener>,
+    access_log: Option<AccessLog>,
     #[cfg(feature = "tls")]
     tls: Option<Acceptor>,
 }
@@ -24,6 +25,7 @@ impl Listener {
     fn new(socket: Either<TcpListener, UnixListener>) -> Self {
         Self {
             socket,
+            access_log: None,
             #[cfg(feature = "tls")]
             tls: None,
         }
@@ -33,6 +35,15 @@ impl Listener {
     #[cfg(feature = "tls")]
     pub fn with_tls(self, tls: &Tls) -> Self {
         Self { tls: Some(tls.acceptor()), ..self }
+    }
+
+    /// The same; the responses are logged there.
+    pub fn with_access_log(self, log: AccessLog) -> Self {
+        Self { access_log: Some(log), ..self }
+    }
+
+    pub(super) fn access_log(&self) -> Option<AccessLog> {
+        self.access_log.clone()
     }
 
     #[cfg(feature = "tls")]

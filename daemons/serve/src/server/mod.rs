@@ -7,8 +7,9 @@
 //! and `sensor` say what the readings of an area or of a sensor amount to; `problem` is the only
 //! place where an error becomes a status. `connection`, `exchange`, `frames` and `memory` bound what slow
 //! clients occupy, `range` is about parts of files. `client` says who sends a request; `pool` and `rates`
-//! are what clients share.
+//! are what clients share. `access_log` has a line for each response.
 
+mod access_log;
 mod address;
 mod admission;
 mod answer;
@@ -82,6 +83,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::{debug, info, warn};
 use uuid::Uuid;
 
+pub use self::access_log::{AccessLog, Addresses, Form, NameError};
 use self::admission::{AdmissionControl, KeyedLock};
 pub use self::answer::BoxError;
 pub use self::base_path::{BasePath, BasePathError};

@@ -8,9 +8,10 @@ use http::{HeaderMap, Method, Request, Version};
 use matchit::{Match, Router};
 use tracing::{Instrument, error_span, field};
 
+use super::access_log::Note;
 use super::address::FORWARDED_PREFIX;
 use super::answer::{Answer, RequestBody, full, respond, set};
-use super::client::Caller;
+use super::client::{Caller, address_of};
 use super::problem::Problem;
 use super::rates::Left;
 use super::whole::is_expected;
@@ -186,7 +187,16 @@ async fn answer_within(
     }
     let matched = ROUTES.at(&path).ok();
     let route = matched.as_ref().map(|matched| *matched.value);
+    let note = request.extensions().get::<Arc<Note>>().cloned();
+    if let Some((note, address)) = note.as_ref().zip(address_of(shared, &request)) {
+        note.set_address(address);
+    }
     let admitted = admitted(shared, &request, route);
+    if let (Some(note), Ok(Admitted { caller: Caller { key: Some(key), .. }, .. })) =
+        (&note, &admitted)
+    {
+        note.set_key(&key.name);
+    }
     let left = admitted.as_ref().ok().and_then(|admitted| admitted.left);
     let answered = match (admitted, matched) {
         (Err(problem), _) => Err(problem),

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tower::Service;
 use tracing::{debug, warn};
 
+use super::access_log::{AccessLog, Entry};
 use super::answer::BoxError;
 use super::client::Peer;
 use super::connection::{Connection, Pace};
@@ -44,8 +45,8 @@ pub(super) async fn serve<S, B>(
         + 'static,
     B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin + Send + 'static,
 {
-    let (pace, peer) = (limits.pace(), None);
-    let transport = Transport { service, pace, peer, stop: stop.clone() };
+    let (pace, log) = (limits.pace(), listener.access_log());
+    let transport = Transport { service, pace, log, peer: None, stop: stop.clone() };
     let mut connections = JoinSet::new();
     let mut refused = Refused::default();
     loop {
@@ -103,6 +104,7 @@ impl Refused {
 struct Transport<S> {
     service: S,
     pace: Pace,
+    log: Option<AccessLog>,
     peer: Option<Peer>,
     stop: CancellationToken,
 }
@@ -136,7 +138,8 @@ where
     }
 
     async fn http1(self, stream: impl AsyncRead + AsyncWrite + Unpin, is_over_tls: bool) {
-        let service = TowerToHyperService::new(self.exchanging(Exchanges::new(), is_over_tls));
+        let exchanges = Exchanges::new();
+        let service = TowerToHyperService::new(self.exchanging(exchanges.clone(), is_over_tls));
         let mut builder = http1::Builder::new();
         builder.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
         let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
@@ -144,9 +147,10 @@ where
             ended = connection.as_mut() => ended,
             () = self.stop.cancelled() => {
                 connection.as_mut().graceful_shutdown();
-                connection.await
+                connection.as_mut().await
             }
         };
+        exchanges.end();
         note_end(ended);
     }
 
@@ -166,7 +170,7 @@ where
             }
             connection.as_mut().graceful_shutdown();
             tokio::select! {
-                ended = connection => ended,
+                ended = connection.as_mut() => ended,
                 () = exchanges.idle(HEADER_TIMEOUT) => Ok(()), // it does not agree to the end
             }
         };
@@ -177,6 +181,7 @@ where
                 debug!("connection closed: its client reads a response too slowly");
             }
         }
+        exchanges.end();
     }
 
     /// The service of a connection.
@@ -192,9 +197,10 @@ where
     > + Clone
     + Send
     + use<S, B> {
-        let (service, peer) = (self.service.clone(), self.peer);
+        let (service, peer, log) = (self.service.clone(), self.peer, self.log.clone());
         tower::service_fn(move |mut request: Request<Incoming>| {
-            let exchange = exchanges.begin();
+            let entry = log.as_ref().map(|log| Entry::begin(log, &mut request));
+            let exchange = exchanges.begin(entry);
             request.extensions_mut().insert(routes::Direct);
             peer.map(|peer| request.extensions_mut().insert(peer));
             if is_over_tls {
@@ -203,10 +209,7 @@ where
             }
             name_host(&mut request);
             let answered = service.clone().call(request);
-            async move {
-                let answer = answered.await?;
-                Ok(answer.map(|body| Sending::new(body, exchange)))
-            }
+            async move { Ok(Sending::of(answered.await?, exchange)) }
         })
     }
 }
