@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: demo test quick house api soak bench interop web web-tests check-tools check-python check-node check-chromium check-prometheus check-curl check-faketime check-valgrind check fmt clean
+.PHONY: demo test quick house api soak bench interop web web-tests check-tools check-python check-node check-chromium check-prometheus check-curl check-faketime check-proxies check-valgrind check fmt clean
 
 # A simulated network, collected, indexed, stored and served on http://127.0.0.1:8501
 demo: check-tools
@@ -12,7 +12,7 @@ demo: check-tools
 # All checks, as in CI. The tests of the workspace build the binary that the page's tests use;
 # another selection of packages would compile everything again. The house is checked while they wait
 # for emulators.
-test: check-tools check-python check-node check-chromium check-prometheus check-curl check-faketime check-valgrind fmt web check
+test: check-tools check-python check-node check-chromium check-prometheus check-curl check-faketime check-proxies check-valgrind fmt web check
 	$(CARGO) test --locked --workspace --no-run
 	@mkdir -p $${CARGO_TARGET_DIR:-target}; log=$${CARGO_TARGET_DIR:-target}/house.log; \
 	echo "meanwhile: make house, see $$log"; $(MAKE) --no-print-directory house > $$log 2>&1 & house=$$!; \
@@ -96,7 +96,7 @@ soak: check-tools check-python check-node check-chromium web
 	PROPTEST_CASES=20000 $(CARGO) test --locked --release --package airshed-aqi --package airshed-store --package airshed-fuzz
 	PROPTEST_CASES=30000 $(CARGO) test --locked --release --package airshed-history --features parquet --test history -- archive:: damaged::
 	$(CARGO) test --locked --package airshed --no-default-features --test embedded
-	for feature in aws backfill columnar import loadtest otlp; do \
+	for feature in aws backfill columnar import loadtest otlp tls; do \
 		$(CARGO) clippy --locked --package airshed --no-default-features --features $$feature -- -D warnings || exit 1; \
 	done
 	$(CARGO) build --locked --release --package airshed
@@ -148,6 +148,11 @@ check-curl:
 
 check-faketime:
 	@tools/ensure.sh "The tests of wrong clocks need faketime" faketime tools/has.sh faketime
+
+# The recipes of docs/proxies.md are run. nginx is in a folder that is not in everybody's PATH.
+check-proxies:
+	@tools/ensure.sh "The tests of recipes for proxies need Caddy" caddy tools/has.sh caddy && \
+	tools/ensure.sh "The tests of recipes for proxies need nginx" nginx-light tools/has.sh nginx /usr/sbin/nginx
 
 clean:
 	$(CARGO) clean

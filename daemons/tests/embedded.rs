@@ -5,7 +5,8 @@
     feature = "columnar",
     feature = "import",
     feature = "loadtest",
-    feature = "otlp"
+    feature = "otlp",
+    feature = "tls"
 )))]
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -52,6 +53,10 @@ fn what_was_left_out_is_said_and_nothing_is_made() {
         (
             &["collect", "--contact", "x", "--otlp", "http://127.0.0.1:1"],
             "built without OpenTelemetry (feature `otlp`)",
+        ),
+        (
+            &["server", "--tls-cert", "cert.pem", "--tls-key", "key.pem"],
+            "built without TLS (feature `tls`)",
         ),
         (&["export", "--format", "parquet"], "the formats are csv, json, ndjson, geojson"),
     ] {

@@ -13,7 +13,7 @@ form.addEventListener("submit", async (event) => {
   say("Sending the query…");
   try {
     const query = new URLSearchParams([...new FormData(form)].filter(([, value]) => value !== ""));
-    await follow(await fetch(`/api/query?${query}`));
+    await follow(await fetch(`${form.action}?${query}`));
   } catch (error) {
     complain(error instanceof TypeError ? "The server cannot be reached, or the transfer was interrupted." : String(error));
   } finally {

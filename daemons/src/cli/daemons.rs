@@ -22,6 +22,7 @@ use clap::Args;
 use queue::Queues;
 use store::{Notifying, Store};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -34,10 +35,11 @@ use super::networks::NetworkFlags;
 use super::push::{PushFlags, Pushing};
 use super::quality_flags::{LimitFlags, QualityFlags};
 use super::settings::{HttpFlags, JobFlags, Listening, WorkerFlags};
+use super::signals::{Reload, stop_on_signals, stop_or_reload_on_signals};
 use super::store_flags::StoreFlags;
 use super::target::Target;
 use super::tasks::Tasks;
-use super::{Failure, bad_call, stop_on_signals, wall_clock};
+use super::{Failure, bad_call, wall_clock};
 
 #[derive(Args)]
 pub(super) struct Serve {
@@ -73,7 +75,7 @@ impl Serve {
         #[cfg(feature = "backfill")]
         self.catch_up.check(self.feed.contact())?;
         let measuring = self.metrics.start("serve").await?;
-        let (stop, clock) = (stop_on_signals()?, wall_clock());
+        let ((stop, reload), clock) = (stop_or_reload_on_signals()?, wall_clock());
         let listener = self.http.listen().await?;
         let store = self.store.open_to_keep(self.feed.keep()).await?;
         let (store, events) = notifying(store);
@@ -94,7 +96,8 @@ impl Serve {
             .map(|pushing| pushing.start(&store, &self.store, &networks, days, flagging, &clock));
         let mut parts =
             Parts { store, clock, status: Some(status), networks, events, pushing, limits };
-        let daemons = Inside { jobs: &self.jobs, http: &self.http, worker: &self.worker };
+        let daemons =
+            Inside { jobs: &self.jobs, http: &self.http, worker: &self.worker, reload: &reload };
         let _socket =
             parts.serve_and_work(&mut tasks, &self.store, daemons, measuring, listener).await?;
         let policy = self.feed.policy();
@@ -189,7 +192,10 @@ impl Demo {
         info!(feed = format!("{origin}{FEED_PATH}"), sensors = self.sensors, "simulated network");
         tasks.add("network", demo::run(network, feed, clock.clone(), stop.clone()));
 
-        let daemons = Inside { jobs: &self.jobs, http: &self.http, worker: &self.worker };
+        // A demo in a terminal ends with it, instead of reading its files again.
+        let (_, reload) = watch::channel(());
+        let daemons =
+            Inside { jobs: &self.jobs, http: &self.http, worker: &self.worker, reload: &reload };
         let _socket =
             parts.serve_and_work(&mut tasks, &store, daemons, measuring, listener).await?;
         tasks.add_control(&store, &parts.store, &parts.networks, "demo", Policy::default());
@@ -326,7 +332,7 @@ impl Serving {
         let _exporting = self.logging.start("server")?;
         let limits = self.limits.limits();
         let measuring = self.metrics.start("server").await?;
-        let (stop, clock) = (stop_on_signals()?, wall_clock());
+        let ((stop, reload), clock) = (stop_or_reload_on_signals()?, wall_clock());
         let listener = self.http.listen().await?;
         let store = self.store.open().await?;
         let queues = self.jobs.queues(1).await?;
@@ -355,7 +361,7 @@ impl Serving {
             self.http.server(&self.store, store, job_backend, watch, clock, networks)?;
         (server.neighbours, server.limits.disk) = (limits, disk);
         self.http.add_admin(&mut tasks, &server.watch).await?;
-        let (listener, _socket) = listener.announced();
+        let (listener, _socket) = listener.announced(&mut tasks, &reload);
         tasks.add("server", server::run(server, listener, stop));
         tasks.run().await
     }
@@ -425,6 +431,7 @@ struct Inside<'a> {
     jobs: &'a JobFlags,
     http: &'a HttpFlags,
     worker: &'a WorkerFlags,
+    reload: &'a Reload,
 }
 
 impl Parts {
@@ -433,7 +440,7 @@ impl Parts {
         &mut self,
         tasks: &mut Tasks,
         store: &StoreFlags,
-        Inside { jobs, http, worker }: Inside<'_>,
+        Inside { jobs, http, worker, reload }: Inside<'_>,
         measuring: Measuring,
         listener: Listening,
     ) -> Result<Option<SocketFile>, Failure> {
@@ -458,7 +465,7 @@ impl Parts {
             tasks.add("writer", writer.run(tasks.stop.clone()));
         }
         http.add_admin(tasks, &server.watch).await?;
-        let (listener, file) = listener.announced();
+        let (listener, file) = listener.announced(tasks, reload);
         let stop = tasks.stop.clone();
         let worker = worker.worker(store, queues, jobs, Arc::clone(&self.networks));
         tasks.add("server", server::run(server, listener, stop.clone()));

@@ -53,3 +53,42 @@ pub(super) mod traces {
         }
     }
 }
+
+/// Connections are not encrypted.
+#[cfg(not(feature = "tls"))]
+pub(super) mod tls {
+    use airshed::server::Listener;
+
+    use crate::cli::signals::Reload;
+    use crate::cli::tasks::Tasks;
+    use crate::cli::{Failure, bad_call};
+
+    #[derive(clap::Args, Clone)]
+    pub(in crate::cli) struct TlsFlags {
+        #[arg(long, env = "AIRSHED_TLS_CERT", hide = true)]
+        tls_cert: Option<std::path::PathBuf>,
+        #[arg(long, env = "AIRSHED_TLS_KEY", hide = true)]
+        tls_key: Option<std::path::PathBuf>,
+    }
+
+    pub(in crate::cli) struct Encryption;
+
+    impl TlsFlags {
+        pub(in crate::cli) fn read(&self) -> Result<Encryption, Failure> {
+            match (&self.tls_cert, &self.tls_key) {
+                (None, None) => Ok(Encryption),
+                _ => Err(bad_call("this airshed was built without TLS (feature `tls`)")),
+            }
+        }
+    }
+
+    impl Encryption {
+        pub(in crate::cli) fn scheme(&self) -> &'static str {
+            "http"
+        }
+
+        pub(in crate::cli) fn on(self, listener: Listener, _: &mut Tasks, _: &Reload) -> Listener {
+            listener
+        }
+    }
+}

@@ -14,7 +14,8 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::output::{Output, say, standard};
-use super::{Failure, bad_call, stop_on_signals};
+use super::signals::stop_on_signals;
+use super::{Failure, bad_call};
 
 #[derive(Args)]
 pub(super) struct LoadTest {

@@ -1,4 +1,5 @@
 mod access;
+mod access_log;
 #[cfg(feature = "backfill")]
 mod backfill;
 #[cfg(feature = "aws")]
@@ -25,9 +26,12 @@ mod quality_flags;
 mod reserve;
 mod retention;
 mod settings;
+mod signals;
 mod store_flags;
 mod target;
 mod tasks;
+#[cfg(feature = "tls")]
+mod tls;
 #[cfg(feature = "otlp")]
 mod traces;
 
@@ -38,11 +42,11 @@ use std::time::Duration;
 use airshed::{Clock, reason};
 use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
-use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
 
 #[cfg(not(all(feature = "aws", feature = "backfill", feature = "loadtest")))]
 use left_out::LeftOut;
+#[cfg(not(feature = "tls"))]
+use left_out::tls;
 #[cfg(not(feature = "otlp"))]
 use left_out::traces;
 
@@ -164,9 +168,6 @@ fn bad_call(message: impl Into<String>) -> Failure {
     Box::new(BadCall(message.into()))
 }
 
-/// The total time for a graceful shutdown.
-const STOP_WITHIN: Duration = Duration::from_secs(10);
-
 pub(crate) fn main() -> ExitCode {
     quiet_handled_panics();
     // A connection is a file descriptor: raise the limit as far as the system allows. A lower limit
@@ -285,31 +286,4 @@ fn fail(failure: &Failure) -> ExitCode {
 
 fn wall_clock() -> Clock {
     Arc::new(jiff::Timestamp::now)
-}
-
-/// A token that Ctrl-C, SIGTERM and SIGHUP cancel. A second signal, or a shutdown that takes too long, ends
-/// the process at once.
-fn stop_on_signals() -> Result<CancellationToken, Failure> {
-    let stop = CancellationToken::new();
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hang_up = signal(SignalKind::hangup())?;
-    let cancelled = stop.clone();
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hang_up.recv() => {}
-        }
-        tracing::info!("shutting down: draining responses, requeueing running jobs");
-        cancelled.cancel();
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            () = tokio::time::sleep(STOP_WITHIN) => {}
-        }
-        tracing::warn!("shutdown timed out; exiting with work unfinished");
-        std::process::exit(1);
-    });
-    Ok(stop)
 }

@@ -8,7 +8,9 @@ use airshed::control::{Socket, SocketFile};
 use airshed::jobs::{Jobs, Quota};
 use airshed::networks::Networks;
 use airshed::objects::{Objects, remove_unfinished};
-use airshed::server::{CorsOrigins, JobBackend, Limits, Listener, Server, Site};
+use airshed::server::{
+    AccessLog, BasePath, CorsOrigins, JobBackend, Limits, Listener, Server, Site,
+};
 use airshed::watch::{self, GaugeSampler};
 use airshed::webhooks::{Range, WebhookSender};
 use airshed::worker::Worker;
@@ -21,11 +23,14 @@ use store::{AqiStandard, Store, Window};
 use tokio::net::{TcpListener, TcpSocket, lookup_host};
 
 use super::access::AccessFlags;
+use super::access_log::{AccessLogFlags, logging_to};
 use super::left_out::check_aws;
 use super::reserve::{ReserveFlag, size};
+use super::signals::Reload;
 use super::store_flags::{StoreFlags, begins};
 use super::tasks::Tasks;
-use super::{Failure, bad_call};
+use super::tls::{Encryption, TlsFlags};
+use super::{Failure, bad_call, wall_clock};
 
 fn queue_url(text: &str) -> Result<String, &'static str> {
     check_aws(begins(text, &["sqs:"]))?;
@@ -171,9 +176,22 @@ pub(super) struct HttpFlags {
     /// Port on all addresses, as platforms set it, if there is no --listen.
     #[arg(long, env = "PORT", value_name = "PORT", hide = true)]
     port: Option<u16>,
+    #[command(flatten)]
+    tls: TlsFlags,
+    #[command(flatten)]
+    access_log: AccessLogFlags,
     /// Address and port of a separate server for /metrics and /healthz; /metrics is then not public.
     #[arg(long, env = "AIRSHED_ADMIN_LISTEN", value_name = "ADDRESS", value_parser = address)]
     admin_listen: Option<String>,
+    /// Path below which a proxy serves this server, such as /air. Requests may have it or not.
+    #[arg(
+        long,
+        env = "AIRSHED_BASE_PATH",
+        default_value_t,
+        hide_default_value = true,
+        value_name = "PATH"
+    )]
+    base_path: BasePath,
     /// Where to report security problems, published at /.well-known/security.txt: mailto:, https: or
     /// tel:.
     #[arg(long, env = "AIRSHED_SECURITY_CONTACT", value_name = "URI", value_parser = security_contact)]
@@ -230,17 +248,26 @@ impl HttpFlags {
             (None, Some(port)) => format!("0.0.0.0:{port}"),
             (None, None) => "127.0.0.1:8501".to_owned(),
         };
+        let encryption = self.tls.read()?;
+        let access_log = self.access_log.open(wall_clock())?;
         if let Some(path) = listen.strip_prefix("unix:") {
             let socket = Socket::listen_for_all(Path::new(path));
             let Socket { listener, file, .. } =
                 socket.map_err(|error| format!("cannot listen on {listen}: {}", reason(&error)))?;
-            return Ok(Listening { listener: listener.into(), shown: listen, file: Some(file) });
+            let listener = listener.into();
+            return Ok(Listening {
+                listener,
+                encryption,
+                access_log,
+                shown: listen,
+                file: Some(file),
+            });
         }
         let listener = listen_on(&listen).await.map_err(|error| {
             format!("cannot listen on {listen}: {error}; choose another --listen")
         })?;
-        let shown = format!("http://{}", listener.local_addr()?);
-        Ok(Listening { listener: listener.into(), shown, file: None })
+        let shown = format!("{}://{}", encryption.scheme(), listener.local_addr()?);
+        Ok(Listening { listener: listener.into(), encryption, access_log, shown, file: None })
     }
 
     /// Adds the server of what is not public, if it has an address of its own.
@@ -287,6 +314,7 @@ impl HttpFlags {
         let site = Site {
             metrics: self.admin_listen.is_none(),
             security_contact: self.security_contact.clone(),
+            base_path: self.base_path.clone(),
         };
         Ok(Server {
             store,
@@ -326,6 +354,8 @@ impl HttpFlags {
 /// A bound listener.
 pub(super) struct Listening {
     listener: Listener,
+    encryption: Encryption,
+    access_log: Option<AccessLog>,
     /// For the log.
     shown: String,
     file: Option<SocketFile>,
@@ -334,8 +364,17 @@ pub(super) struct Listening {
 impl Listening {
     /// Logs the address once the server is listening. A socket's file is removed when the second part
     /// is dropped.
-    pub(super) fn announced(self) -> (Listener, Option<SocketFile>) {
-        let Self { listener, shown, file } = self;
+    pub(super) fn announced(
+        self,
+        tasks: &mut Tasks,
+        reload: &Reload,
+    ) -> (Listener, Option<SocketFile>) {
+        let Self { listener, encryption, access_log, shown, file } = self;
+        let listener = encryption.on(listener, tasks, reload);
+        let listener = match access_log {
+            Some(log) => logging_to(log, listener, tasks, reload),
+            None => listener,
+        };
         tracing::info!(address = %shown, "listening");
         (listener, file)
     }

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::daemon::{Daemon, airshed};
+use super::support::certificate::Pair;
 use super::support::feed_of;
 
 fn serve(folder: &Path, more: &[&str], environment: &[(&str, &str)]) -> Daemon {
@@ -147,4 +148,67 @@ async fn metrics_are_only_on_the_admin_listener() {
     let expires: jiff::Timestamp = expires.parse().unwrap();
     let ahead = expires.duration_since(jiff::Timestamp::now()).as_hours() / 24;
     assert!((170..365).contains(&ahead), "{ahead}");
+}
+
+/// A broken pair leaves the certificate as it is, and is logged.
+#[tokio::test]
+async fn a_hang_up_reloads_the_certificate() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut pair = Pair::new();
+    let files = [pair.certificate(), pair.key()].map(|path| path.display().to_string());
+    let flags = ["--listen", "127.0.0.1:0", "--tls-cert", &files[0], "--tls-key", &files[1]];
+    let mut daemon = serve(folder.path(), &flags, &[]);
+    let base = daemon.base();
+    let answers = async |client: reqwest::Client| {
+        let answer = client.get(format!("{base}/healthz")).send().await;
+        answer.is_ok_and(|answer| answer.status() == 200)
+    };
+    let first = || pair.client().build().unwrap();
+    assert!(base.starts_with("https://") && answers(first()).await, "{base}");
+    let key = fs::read(pair.key()).unwrap();
+    fs::write(pair.key(), "nonsense").unwrap();
+    daemon.signal("-HUP");
+    let warned = daemon.wait_for("cannot reload the certificate; keeping the old one");
+    assert!(warned["reason"].as_str().unwrap().contains(&files[1]), "{warned}");
+    assert!(answers(first()).await);
+    fs::write(pair.key(), key).unwrap();
+    let old = first();
+    pair.replace();
+    daemon.signal("-HUP");
+    daemon.wait_for("certificate reloaded");
+    let new = pair.client().build().unwrap();
+    assert!(answers(new).await && !answers(old).await);
+    daemon.signal("-TERM");
+    assert_eq!(ended(&mut daemon), Some(0));
+}
+
+/// As logrotate does it.
+#[tokio::test]
+async fn after_a_rotation_a_hang_up_opens_the_access_log_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let flags = ["--listen", "127.0.0.1:0", "--access-log", "access.log"];
+    let mut daemon = serve(folder.path(), &flags, &[]);
+    let base = daemon.base();
+    let [log, old] = ["access.log", "access.log.1"].map(|name| folder.path().join(name));
+    let lines = |path: &Path| fs::read_to_string(path).unwrap_or_default();
+    let deadline = Instant::now() + PATIENCE;
+    assert_eq!(status(&format!("{base}/healthz?first")).await, 200);
+    let until = async |is_there: &dyn Fn() -> bool| {
+        while !is_there() {
+            assert!(Instant::now() < deadline, "it does not come");
+            tokio::task::yield_now().await;
+        }
+    };
+    until(&|| lines(&log).contains("?first")).await;
+    fs::rename(&log, &old).unwrap();
+    daemon.signal("-HUP");
+    until(&|| log.exists()).await;
+    assert_eq!(status(&format!("{base}/healthz?second")).await, 200);
+    daemon.signal("-TERM");
+    assert_eq!(ended(&mut daemon), Some(0));
+    // What waited was written before the end.
+    assert!(lines(&old).contains("?first") && !lines(&old).contains("?second"), "{}", lines(&old));
+    assert!(lines(&log).contains("?second") && !lines(&log).contains("?first"), "{}", lines(&log));
+    let mode = fs::metadata(&log).unwrap().permissions().mode();
+    assert_eq!(mode & 0o007, 0, "queries and ids of jobs are not for everybody");
 }

@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod access;
+mod access_log;
 mod area;
 mod backfill;
+mod base_path;
 mod better;
 mod callbacks;
 mod clients;
@@ -38,4 +40,5 @@ mod sharing;
 mod standards;
 #[path = "../support/mod.rs"]
 mod support;
+mod tls;
 mod windows;

@@ -1,4 +1,5 @@
-//! What needs other programs: emulators of AWS (Python, Node.js), Prometheus, curl, faketime.
+//! What needs other programs: emulators of AWS (Python, Node.js), Prometheus, curl, faketime,
+//! Caddy, nginx.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod aws;
@@ -12,6 +13,7 @@ mod duckdb;
 #[path = "../../../store/tests/emulator/mod.rs"]
 mod emulator;
 mod provision;
+mod proxies;
 mod proxy;
 mod readme;
 #[path = "../support/mod.rs"]

@@ -1,6 +1,7 @@
 //! What several tests need: real data, a server of our own, a feed that misbehaves.
 #![allow(dead_code, reason = "each of the test binaries uses a part of it")]
 
+pub(super) mod certificate;
 pub(super) mod client;
 
 use std::num::NonZeroU32;
@@ -16,7 +17,7 @@ use airshed::jobs::{Jobs, Quota};
 use airshed::networks::Networks;
 use airshed::objects::Objects;
 use airshed::push::PushReceiver;
-use airshed::server::{Access, CorsOrigins, JobBackend, Limits, Server, run};
+use airshed::server::{Access, AccessLog, BasePath, CorsOrigins, JobBackend, Limits, Listener, Server, Site, Tls, run};
 use airshed::source::{ClientOptions, Fetcher, Source};
 use airshed::telemetry;
 use airshed::watch::GaugeSampler;
@@ -108,6 +109,9 @@ pub(super) struct Options {
     pub quota: Quota,
     pub webhooks: Option<Arc<dyn Webhooks>>,
     pub disk: Disk,
+    pub tls: Option<Tls>,
+    pub base_path: BasePath,
+    pub access_log: Option<AccessLog>,
 }
 
 impl Default for Options {
@@ -136,6 +140,9 @@ impl Default for Options {
             quota: Quota::default(),
             webhooks: None,
             disk: Disk::default(),
+            tls: None,
+            base_path: BasePath::default(),
+            access_log: None,
         }
     }
 }
@@ -158,7 +165,17 @@ impl Rig {
         let stop = CancellationToken::new();
         let job_backend = JobBackend { jobs: jobs.clone(), queues: queues.clone() };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let base = format!("http://{}", listener.local_addr().unwrap());
+        let scheme = if options.tls.is_some() { "https" } else { "http" };
+        let base = format!("{scheme}://{}", listener.local_addr().unwrap());
+        let listener = Listener::from(listener);
+        let listener = match &options.tls {
+            Some(tls) => listener.with_tls(tls),
+            None => listener,
+        };
+        let listener = match options.access_log {
+            Some(log) => listener.with_access_log(log),
+            None => listener,
+        };
         let metrics = telemetry::prometheus().unwrap();
         let (watched_store, watched) = (Arc::clone(&options.store), Some(queues.clone()));
         let sampled_by = options.clock.clone();
@@ -192,7 +209,7 @@ impl Rig {
             index: options.index,
             window: options.window,
             neighbours: Default::default(),
-            site: Default::default(),
+            site: Site { base_path: options.base_path, ..Site::default() },
             access: options.access,
         };
         let server = tokio::spawn(run(server, listener, stop.clone()));

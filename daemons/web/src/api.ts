@@ -1,4 +1,4 @@
-// The server's API, and whether the server is reachable.
+// The server's API, whose paths are relative to the page's, and whether the server is reachable.
 
 import type { Frame } from "./map/frame";
 import type { SensorId } from "./sensor-id";
@@ -140,7 +140,7 @@ const lookUntilThere = async () => {
   while (!reachable) {
     await new Promise((done) => setTimeout(done, 2000));
     try {
-      const answer = await fetch("/healthz", { cache: "no-store", signal: limited() });
+      const answer = await fetch("healthz", { cache: "no-store", signal: limited() });
       if (answer.ok) setReachable(true);
     } catch {
       // Still offline.
@@ -180,7 +180,7 @@ export interface Known extends Summary {
 }
 
 export const summary = async (signal?: AbortSignal): Promise<Known> => ({
-  ...(await json<Summary>("/api/summary", signal)),
+  ...(await json<Summary>("api/summary", signal)),
   since: Date.now(),
 });
 
@@ -190,22 +190,22 @@ export const ageOf = ({ dataAgeSeconds, since }: Known, now: number): number | n
 
 /** Rows of a file, as JSON. */
 export const rows = <T>(query: URLSearchParams, signal?: AbortSignal) =>
-  json<T[]>(`/api/query?${query}`, signal);
+  json<T[]>(`api/query?${query}`, signal);
 
 export const tally = async (query: URLSearchParams, signal?: AbortSignal): Promise<Tally | null> =>
-  (await json<Summary>(`/api/summary?${query}`, signal)).selection ?? null;
+  (await json<Summary>(`api/summary?${query}`, signal)).selection ?? null;
 
 /** The latest readings, ready to be drawn. */
 export const latest = async (query: URLSearchParams, signal?: AbortSignal): Promise<Frame> => {
-  const answer = await ask(`/api/latest?${query}`, { signal: limited(signal) });
+  const answer = await ask(`api/latest?${query}`, { signal: limited(signal) });
   return work<Frame>({ task: "frame", text: await answer.arrayBuffer() });
 };
 
 export const estimate = (query: URLSearchParams, signal?: AbortSignal) =>
-  json<Estimate>(`/api/estimate?${query}`, signal);
+  json<Estimate>(`api/estimate?${query}`, signal);
 
 export const series = (query: URLSearchParams, signal?: AbortSignal) =>
-  json<Series>(`/api/series?${query}`, signal);
+  json<Series>(`api/series?${query}`, signal);
 
 type Described = Omit<JobStatus, "status"> & { state: JobStatus["status"] };
 
@@ -213,12 +213,12 @@ type Described = Omit<JobStatus, "status"> & { state: JobStatus["status"] };
 const inOurWords = ({ state, ...job }: Described): JobStatus => ({ ...job, status: state });
 
 export const jobStatus = async (id: string, wait: number): Promise<JobStatus> =>
-  inOurWords(await json<Described>(`/api/results/${id}/status?wait=${wait}`));
+  inOurWords(await json<Described>(`api/results/${id}/status?wait=${wait}`));
 
 /** The updated job; `null` if it is shared with other requests and was not cancelled. */
 export const cancelJob = async (id: string): Promise<JobStatus | null> => {
   try {
-    const answer = await ask(`/api/results/${id}`, { method: "DELETE" });
+    const answer = await ask(`api/results/${id}`, { method: "DELETE" });
     return inOurWords((await answer.json()) as Described);
   } catch (error) {
     if (error instanceof Refusal && error.status === 409) return null;

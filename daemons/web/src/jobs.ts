@@ -97,7 +97,7 @@ export const cancel = async (id: string) => {
 /** Repeats the query; if that creates another job, it replaces this one. */
 export const askAgain = async (job: Job) => {
   const headers = { Accept: "application/json", Prefer: "respond-async" };
-  const answer = await ask(`/api/query?${job.query}`, { headers });
+  const answer = await ask(`api/query?${job.query}`, { headers });
   const { id } = (await answer.json()) as { id: string };
   if (id !== job.id) forget(job.id);
   add(id, job.query);
@@ -110,7 +110,7 @@ const take = (answer: JobStatus, more: Partial<Job> = {}) => {
   change(id, { status, rows, estimate, bytes, waiting, reason, retryable, expires, ended, ...more });
 };
 
-export const resultOf = (job: Job) => `/api/results/${job.id}`;
+export const resultOf = (job: Job) => `api/results/${job.id}`;
 
 /** Lets the browser download a file, which may be larger than memory. */
 export const download = (address: string) => {

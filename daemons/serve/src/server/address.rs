@@ -4,9 +4,22 @@ use http::HeaderMap;
 use http::header::{HOST, HeaderName};
 
 /// Set by servers in front that end TLS; the scheme that the client used.
-const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+pub(super) const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
-/// The URL of a path, from the request's `Host`; `None` if that is missing or no host.
+/// The path below which clients find the server; the server sets it on every request.
+pub(super) const FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
+
+/// The path below which clients find the server, or nothing.
+pub(super) fn base(headers: &HeaderMap) -> &str {
+    headers.get(&FORWARDED_PREFIX).and_then(|base| base.to_str().ok()).unwrap_or_default()
+}
+
+/// A path of the server, as clients know it.
+pub(super) fn path(headers: &HeaderMap, path: &str) -> String {
+    format!("{}{path}", base(headers))
+}
+
+/// The URL of a path of the server, from the request's `Host`; `None` if that is missing or no host.
 pub(super) fn of(headers: &HeaderMap, path: &str) -> Option<String> {
     let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let is_host = |host: &&str| {
@@ -15,5 +28,5 @@ pub(super) fn of(headers: &HeaderMap, path: &str) -> Option<String> {
     };
     let host = text(&HOST).filter(is_host)?;
     let scheme = if text(&FORWARDED_PROTO) == Some("https") { "https" } else { "http" };
-    Some(format!("{scheme}://{host}{path}"))
+    Some(format!("{scheme}://{host}{}{path}", base(headers)))
 }

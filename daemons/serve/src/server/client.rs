@@ -65,9 +65,7 @@ impl Caller {
         by_key: bool,
     ) -> Result<Self, Problem> {
         let access = &shared.server.access;
-        let peer = request.extensions().get::<Peer>().map(|Peer(peer)| peer.to_canonical());
-        let address = sender(request.headers(), peer, &access.proxies);
-        let client = address.map_or(Client::Unknown, Client::at);
+        let client = address_of(shared, request).map_or(Client::Unknown, Client::at);
         let keys = access.keys.as_ref().filter(|keys| by_key && !keys.is_empty());
         let Some(keys) = keys else {
             return Ok(Self { client, key: None });
@@ -101,6 +99,12 @@ impl Caller {
     pub(super) fn owner(&self) -> Option<&str> {
         self.key.as_ref().map(|key| key.name.as_str())
     }
+}
+
+/// The address that a request was sent from.
+pub(super) fn address_of<B>(shared: &Shared, request: &Request<B>) -> Option<IpAddr> {
+    let peer = request.extensions().get::<Peer>().map(|Peer(peer)| peer.to_canonical());
+    sender(request.headers(), peer, &shared.server.access.proxies)
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {

@@ -1,10 +1,7 @@
-//! A client's connection: how slowly it may read, and what its responses hold until their last byte
-//! has been sent.
+//! A client's connection, which fails if it reads too slowly.
 
-use std::any::Any;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -37,7 +34,6 @@ pub(super) struct Connection {
     pace: Pace,
     /// While the client keeps the server waiting.
     waiting: Option<Waiting>,
-    unsent: Unsent,
 }
 
 struct Waiting {
@@ -54,12 +50,7 @@ impl Connection {
             #[cfg(any(target_os = "linux", target_os = "android"))]
             let _ = SockRef::from(stream).set_tcp_notsent_lowat(UNSENT);
         }
-        Self { stream, pace, waiting: None, unsent: Unsent::default() }
-    }
-
-    /// What the responses of this connection hold.
-    pub(super) fn unsent(&self) -> Unsent {
-        self.unsent.clone()
+        Self { stream, pace, waiting: None }
     }
 
     /// The result of a write, or an error if the client has read too little for too long.
@@ -128,36 +119,11 @@ impl AsyncWrite for Connection {
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.stream).poll_flush(context))?;
         self.waiting = None;
-        self.unsent.release();
         Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(context)
-    }
-}
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.unsent.release();
-    }
-}
-
-/// The bodies of a connection that have ended, but whose last bytes may not have been sent: they
-/// hold the permits of their responses.
-#[derive(Clone, Default)]
-pub(super) struct Unsent(Arc<Mutex<Vec<Box<dyn Any + Send>>>>);
-
-impl Unsent {
-    fn release(&self) {
-        let mut bodies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let sent = std::mem::take(&mut *bodies);
-        drop(bodies);
-        drop(sent);
-    }
-
-    fn hold(&self, body: Box<dyn Any + Send>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(body);
     }
 }
 
@@ -190,48 +156,5 @@ impl<B: Body<Data = Bytes> + Unpin, P: Unpin> Body for Holding<B, P> {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
-    }
-}
-
-/// A body that lasts until its last byte has been sent, not only handed over.
-pub(super) struct Lasting<B: Send + 'static> {
-    body: Option<B>,
-    unsent: Unsent,
-}
-
-impl<B: Send + 'static> Lasting<B> {
-    pub(super) fn new(body: B, unsent: Unsent) -> Self {
-        Self { body: Some(body), unsent }
-    }
-}
-
-impl<B: Body<Data = Bytes> + Unpin + Send> Body for Lasting<B> {
-    type Data = Bytes;
-    type Error = B::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        match &mut self.body {
-            Some(body) => Pin::new(body).poll_frame(context),
-            None => Poll::Ready(None),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.as_ref().is_none_or(Body::is_end_stream)
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.as_ref().map(Body::size_hint).unwrap_or_default()
-    }
-}
-
-impl<B: Send + 'static> Drop for Lasting<B> {
-    fn drop(&mut self) {
-        if let Some(body) = self.body.take() {
-            self.unsent.hold(Box::new(body));
-        }
     }
 }

@@ -35,8 +35,9 @@ const KEYWORDS: [&str; 5] =
 
 /// What the server offers now.
 struct Offer {
-    /// The server's URL without a path; empty if it is not known, so that URLs are relative.
+    /// The server's URL up to its base path; only that if the host is not known, so that URLs are relative.
     base: String,
+    base_path: String,
     networks: Vec<(Network, Terms)>,
     licences: Vec<String>,
     attribution: String,
@@ -76,7 +77,8 @@ impl Offer {
         let networks = &shared.server.networks;
         let of_networks = networks.of(&everything);
         Ok(Self {
-            base: address::of(headers, "").unwrap_or_default(),
+            base: address::of(headers, "").unwrap_or_else(|| address::base(headers).to_owned()),
+            base_path: address::base(headers).to_owned(),
             networks: of_networks.map(|(network, terms)| (network, terms.clone())).collect(),
             licences: networks.licences(&everything).into_iter().map(str::to_owned).collect(),
             attribution: networks.attribution(&everything),
@@ -264,7 +266,8 @@ impl Offer {
             let name = format.name();
             let _ = writeln!(files, "<li id=\"{name}\"><a href=\"{url}\">{name}</a> ({kind})</li>");
         }
-        PAGE.replace("{{title}}", TITLE)
+        PAGE.replace("{{base}}", &self.base_path)
+            .replace("{{title}}", TITLE)
             .replace("{{description}}", DESCRIPTION)
             .replace("{{readings}}", &grouped(self.readings))
             .replace("{{period}}", &period)

@@ -3,6 +3,7 @@
 use http::header::{ACCEPT, CONTENT_SECURITY_POLICY};
 use http::{HeaderMap, StatusCode};
 
+use super::address;
 use super::answer::{Answer, respond, set};
 
 const MESSAGE: &str = include_str!("../../page/message.html");
@@ -18,8 +19,14 @@ pub(super) fn is_browser(headers: &HeaderMap) -> bool {
 }
 
 /// The page of an error.
-pub(super) fn message(status: StatusCode, title: &str, detail: &str) -> Answer {
+pub(super) fn message(
+    status: StatusCode,
+    title: &str,
+    detail: &str,
+    headers: &HeaderMap,
+) -> Answer {
     let html = MESSAGE
+        .replace("{{base}}", address::base(headers))
         .replace("{{refresh}}", "")
         .replace("{{title}}", &escaped(title))
         .replace("{{detail}}", &escaped(detail));
@@ -27,11 +34,17 @@ pub(super) fn message(status: StatusCode, title: &str, detail: &str) -> Answer {
 }
 
 /// The page of a waiting job, which reloads itself.
-pub(super) fn progress(state: &str, rows: Option<u64>, estimate: Option<u64>) -> Answer {
+pub(super) fn progress(
+    state: &str,
+    rows: Option<u64>,
+    estimate: Option<u64>,
+    headers: &HeaderMap,
+) -> Answer {
     let of = estimate.map_or(String::new(), |most| format!(" of at most about {}", grouped(most)));
     let rows = rows.map_or(String::new(), |rows| format!(" {} rows so far{of}.", grouped(rows)));
     let detail = format!("The job is {state}.{rows} The file will be downloaded when it is ready.");
     let html = MESSAGE
+        .replace("{{base}}", address::base(headers))
         .replace("{{refresh}}", "<meta http-equiv=\"refresh\" content=\"2\">")
         .replace("{{title}}", "Preparing your file")
         .replace("{{detail}}", &escaped(&detail));

@@ -3,11 +3,11 @@
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
-use super::Shared;
 use super::answer::{Answer, json as respond_json};
 use super::client::Caller;
 use super::problem::Problem;
 use super::results::described;
+use super::{Shared, address};
 use crate::jobs::State;
 use crate::request::{BadRequest, whole};
 
@@ -55,7 +55,7 @@ pub(super) async fn answer(
     for job in &listed.jobs {
         let mut shown = described(job_backend, job, headers).await;
         shown["query"] = json!(job.query);
-        shown["location"] = format!("/api/results/{}", job.id).into();
+        shown["location"] = address::path(headers, &format!("/api/results/{}", job.id)).into();
         jobs.push(shown);
     }
     Ok(respond_json(StatusCode::OK, &json!({ "jobs": jobs, "next": listed.next })))

@@ -1,18 +1,20 @@
 //! The HTTP server: streams responses while it has capacity, and creates jobs beyond that.
 //!
-//! [`run`] accepts connections; `routes` maps paths to handlers; `query` and `results` implement
+//! [`run`] serves connections (`transport`), also over TLS (`tls`); `routes` maps paths to handlers; `query` and `results` implement
 //! queries and jobs, `sidecar` describes their files, `dataset` all of the data, `days` has them as
 //! one file a day; `admission` limits concurrency; `latest`, `series`, `summary` and `estimate` serve
 //! the page, `push` accepts measurements, `health` serves operators, `page` is the web page; `area`
 //! and `sensor` say what the readings of an area or of a sensor amount to; `problem` is the only
-//! place where an error becomes a status. `connection`, `frames` and `memory` bound what slow clients
-//! occupy, `range` is about parts of files. `client` says who sends a request; `pool` and `rates` are
-//! what clients share.
+//! place where an error becomes a status. `connection`, `exchange`, `frames` and `memory` bound what slow
+//! clients occupy, `range` is about parts of files. `client` says who sends a request; `pool` and `rates`
+//! are what clients share. `access_log` has a line for each response.
 
+mod access_log;
 mod address;
 mod admission;
 mod answer;
 mod area;
+mod base_path;
 mod client;
 mod connection;
 mod dataset;
@@ -20,6 +22,7 @@ mod days;
 mod encoding;
 mod estimate;
 mod events;
+mod exchange;
 mod file;
 mod filters;
 mod frames;
@@ -46,10 +49,12 @@ mod sidecar;
 mod site;
 mod summary;
 mod tally;
+#[cfg(feature = "tls")]
+mod tls;
+mod transport;
 mod whole;
 
 use std::convert::Infallible;
-use std::io;
 use std::num::NonZeroU32;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -63,17 +68,12 @@ use http::header::{CONTENT_DISPOSITION, ETAG, LINK, LOCATION, RETRY_AFTER};
 use http::{HeaderValue, Method, Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Bytes};
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use ipnet::IpNet;
 use jiff::SignedDuration;
 use queue::Queues;
 use store::{AqiStandard, Query, Store, Window};
 use tokio::runtime::TryCurrentError;
 use tokio::sync::broadcast;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tower::{Service, ServiceBuilder};
 use tower_http::CompressionLevel;
@@ -83,10 +83,12 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::{debug, info, warn};
 use uuid::Uuid;
 
+pub use self::access_log::{AccessLog, Addresses, Form, NameError};
 use self::admission::{AdmissionControl, KeyedLock};
 pub use self::answer::BoxError;
+pub use self::base_path::{BasePath, BasePathError};
 pub use self::client::Peer;
-use self::connection::{Connection, Lasting, Pace};
+use self::connection::Pace;
 use self::days::Days;
 use self::file::RowCounts;
 use self::kept::Kept;
@@ -95,6 +97,8 @@ pub use self::listener::Listener;
 use self::memory::ResponseMemory;
 use self::series::Series;
 pub use self::site::Site;
+#[cfg(feature = "tls")]
+pub use self::tls::{Tls, TlsError};
 use crate::events::Events;
 use crate::freshness::Freshness;
 use crate::jobs::Jobs;
@@ -260,9 +264,6 @@ pub enum CorsOrigins {
     Only(Vec<HeaderValue>),
 }
 
-/// Timeout for a request's headers, and for idle connections.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
-
 /// Maximum number of job completions that a slow listener may lag.
 const WAKE_BUFFER: usize = 1024;
 
@@ -312,7 +313,7 @@ async fn look_at_store(shared: Arc<Shared>) {
 }
 
 /// The server as a [`tower::Service`], to be mounted in axum or put behind your own TLS. It expects
-/// request paths from the root, without a prefix.
+/// request paths from the root, or from [`Site::base_path`].
 ///
 /// Background tasks listen for finished jobs, and check the store, until `stop` is cancelled.
 /// Returns [`TryCurrentError`] outside of a tokio runtime.
@@ -386,73 +387,12 @@ fn answered(shared: Arc<Shared>, request: Request<answer::RequestBody>) -> Answe
 /// Serves until stopped, then drains open responses for a limited time. Must run within a tokio
 /// runtime.
 pub async fn run(server: Server, listener: impl Into<Listener>, stop: CancellationToken) {
-    let listener = listener.into();
-    let (drain, pace) = (server.limits.drain, server.limits.pace());
+    let limits = server.limits.clone();
     let service = match service(server, &stop) {
         Ok(service) => service,
         Err(error) => return warn!(reason = reason(&error), "cannot start the server"),
     };
-    let graceful = GracefulShutdown::new();
-    let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
-    let mut refused = Refused::default();
-    loop {
-        let (stream, peer) = tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    // Usually out of file descriptors: wait until some are closed.
-                    refused.note(&error);
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                    continue;
-                }
-            },
-            () = stop.cancelled() => break,
-        };
-        let peer = peer.map(Peer);
-        let stream = Connection::new(stream, pace);
-        let unsent = stream.unsent();
-        let lasting =
-            move |answer: Response<_>| answer.map(|body| Lasting::new(body, unsent.clone()));
-        let direct = move |mut request: Request<_>| {
-            request.extensions_mut().insert(routes::Direct);
-            peer.map(|peer| request.extensions_mut().insert(peer));
-            request
-        };
-        let service = ServiceBuilder::new()
-            .map_request(direct)
-            .map_response(lasting)
-            .service(service.clone());
-        let service = TowerToHyperService::new(service);
-        let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                debug!(reason = reason(&error), "connection ended early");
-            }
-        });
-    }
-    drop(listener);
-    if tokio::time::timeout(drain, graceful.shutdown()).await.is_err() {
-        warn!("some clients were still reading; aborting their responses");
-    }
-}
-
-/// Connections that could not be accepted, of which the log has one line a minute.
-#[derive(Default)]
-struct Refused {
-    logged: Option<Instant>,
-    since: u64,
-}
-
-impl Refused {
-    fn note(&mut self, error: &io::Error) {
-        self.since += 1;
-        if self.logged.is_none_or(|logged| logged.elapsed() > Duration::from_secs(60)) {
-            let attempts = self.since;
-            warn!(reason = reason(error), attempts, "cannot accept connections; trying again");
-            (self.logged, self.since) = (Some(Instant::now()), 0);
-        }
-    }
+    transport::serve(service, listener.into(), &limits, stop).await;
 }
 
 /// Wakes the requests that wait for a job. Any server may receive the completion of any job, so

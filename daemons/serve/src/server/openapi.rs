@@ -7,11 +7,12 @@ use serde_json::{Map, Value, json};
 use store::{Column, Flags, Kind};
 
 use super::answer::{Answer, respond};
+use super::base_path::BasePath;
 
 /// The document without the columns.
 const DOCUMENT: &str = include_str!("../../page/openapi.json");
 
-pub(super) fn document() -> Answer {
+pub(super) fn document(base: &BasePath) -> Answer {
     static TEXT: LazyLock<String> = LazyLock::new(|| {
         let usual: Vec<_> = Column::DEFAULT.iter().map(|column| column.name()).collect();
         DOCUMENT
@@ -19,7 +20,8 @@ pub(super) fn document() -> Answer {
             .replace("{{usual}}", &usual.join(", "))
             .replace("\"{{reading}}\"", &reading().to_string())
     });
-    respond(StatusCode::OK, "application/json", TEXT.as_str())
+    let server = if base.is_empty() { "/".to_owned() } else { base.to_string() };
+    respond(StatusCode::OK, "application/json", TEXT.replace("{{server}}", &server))
 }
 
 /// The JSON schema of a reading.

@@ -166,7 +166,8 @@ pub(super) async fn form(shared: &Shared) -> Result<Answer, Problem> {
         .replace("{{attribution}}", &escaped(&networks.attribution(&everything)))
         .replace("{{licence}}", &licences)
         .replace("{{index}}", &escaped(index.standard().name))
-        .replace("{{fields}}", &fields(shared).await?);
+        .replace("{{fields}}", &fields(shared).await?)
+        .replace("{{base}}", &shared.server.site.base_path.to_string());
     Ok(html_page(StatusCode::OK, html))
 }
 
@@ -227,6 +228,7 @@ async fn fields(shared: &Shared) -> Result<String, Problem> {
     }
     let max = high.map_or(String::new(), |high| format!(" max=\"{high}\""));
     Ok(FIELDS
+        .replace("{{base}}", &shared.server.site.base_path.to_string())
         .replace("{{index}}", &escaped(index.standard().short_name))
         .replace("{{low}}", &low.to_string())
         .replace("{{max}}", &max)

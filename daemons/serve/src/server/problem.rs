@@ -133,7 +133,7 @@ impl Problem {
             _ => None,
         };
         let mut answer = if html::is_browser(headers) {
-            html::message(status, title, &detail)
+            html::message(status, title, &detail, headers)
         } else if prefers_text(headers) {
             respond(status, "text/plain; charset=utf-8", detail)
         } else {

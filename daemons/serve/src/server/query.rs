@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use tracing::Instrument;
 use uuid::Uuid;
 
+use super::access_log::{Note, Rows};
 use super::answer::{
     Answer, BoxError, CutOff, RequestBody, full, json as respond_json, respond, set,
 };
@@ -27,7 +28,7 @@ use super::frames::{FRAME, Frames};
 use super::kept::Collecting;
 use super::problem::Problem;
 use super::whole::{is_known, tagged, unchanged};
-use super::{Shared, html, results, sidecar};
+use super::{Shared, address, html, results, sidecar};
 use crate::jobs::{Ask, Job, OverQuota, OwnQuota};
 use crate::keys::Right;
 use crate::message;
@@ -64,9 +65,13 @@ pub(super) async fn answer(
         headers.remove(IF_NONE_MATCH); // whose meaning there is another
     }
     let stats = http_request.uri().query().map(str::to_owned);
+    let note = http_request.extensions().get::<Arc<Note>>().cloned();
     let request = read(http_request, &shared.server.defaults()).await?;
     let request = shared.server.restrict(request).await?;
-    let description = sidecar::link_of_query(stats, &request);
+    if let Some(note) = note {
+        note.set_query(&serde_json::to_string(&request.to_object()).unwrap_or_default());
+    }
+    let description = sidecar::link_of_query(stats, &request, &headers);
     let mut answer = answer_to(shared, request, caller, &headers, origin).await?;
     if matches!(answer.status(), StatusCode::OK | StatusCode::NOT_MODIFIED) {
         answer.headers_mut().extend(description.map(|link| (LINK, link)));
@@ -200,7 +205,9 @@ async fn directly(
         None => None,
     };
     metrics::counter!("airshed_queries_total", "path" => "direct").increment(1);
-    let mut stats = ResponseStats { begun: Instant::now(), rows: 0, doubtful: 0 };
+    let logged = Rows::default();
+    let mut stats =
+        ResponseStats { begun: Instant::now(), rows: 0, doubtful: 0, logged: logged.clone() };
     let mut kept = shared.kept.collecting(tag.clone());
     let mut pages = request.pages_in(Arc::clone(&view));
     let mut first = match pages.next().await {
@@ -275,6 +282,7 @@ async fn directly(
         // The encoders poll again after the end.
         Response::new(Holding::new(body.fuse(), permit).boxed_unsync())
     };
+    answer.extensions_mut().insert(logged);
     describe_file(shared, &mut answer, &request, rows.as_ref());
     if let Some(tag) = &tag {
         tagged(&mut answer, tag);
@@ -385,11 +393,14 @@ struct ResponseStats {
     begun: Instant,
     rows: u64,
     doubtful: u64,
+    /// For the access log.
+    logged: Rows,
 }
 
 impl ResponseStats {
     /// Records the metrics of a complete response.
     fn whole(&self) {
+        self.logged.set(self.rows);
         let took = self.begun.elapsed();
         metrics::histogram!("airshed_query_seconds", "path" => "direct").record(took);
         metrics::histogram!("airshed_query_rows", "path" => "direct").record(self.rows as f64);
@@ -416,7 +427,7 @@ pub(super) async fn as_job(
     let enqueued = tokio::spawn(enqueued).await;
     let job =
         enqueued.map_err(|panic| Problem::Internal { log: reason(&panic), transient: false })??;
-    let location = format!("/api/results/{}", job.id);
+    let location = address::path(headers, &format!("/api/results/{}", job.id));
     let mut answer = if html::is_browser(headers) {
         respond(StatusCode::SEE_OTHER, "text/plain", "The job was accepted.\n")
     } else {

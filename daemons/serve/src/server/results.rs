@@ -20,6 +20,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tracing::Instrument;
 use uuid::Uuid;
 
+use super::access_log::Rows;
 use super::address;
 use super::answer::{Answer, BoxError, CutOff, json as respond_json, respond, set};
 use super::client::{Caller, Client};
@@ -56,12 +57,17 @@ pub(super) async fn answer(
         State::Cancelled { .. } => Err(Problem::Cancelled),
         State::Failed { reason, retryable, .. } => Err(Problem::Failed { reason, retryable }),
         State::Done { rows: 0, .. } => Err(Problem::NoData { others: Vec::new() }),
-        State::Done { bytes, ref sha256, doubtful, truncated, left_out, .. } => {
+        State::Done { bytes, ref sha256, doubtful, truncated, left_out, rows: count, .. } => {
             let (tag, rows) =
                 (format!("\"{sha256}\""), RowCounts { doubtful, truncated, left_out });
             let file = Stored { job: &job, bytes, tag: &tag, rows: &rows };
             let mut answer = serve_file(shared, job_backend, file, &caller.client, headers).await?;
-            answer.headers_mut().extend(sidecar::link_of_result(id).map(|link| (LINK, link)));
+            if answer.status() == StatusCode::OK {
+                answer.extensions_mut().insert(Rows::of(count));
+            }
+            answer
+                .headers_mut()
+                .extend(sidecar::link_of_result(id, headers).map(|link| (LINK, link)));
             if let Err(error) = job_backend.jobs.note_fetched(&job).await
                 && !error.is_conflict()
             {
@@ -307,7 +313,7 @@ async fn progress(job_backend: &JobBackend, job: &Job, headers: &HeaderMap) -> A
         _ => (None, None),
     };
     let mut answer = if html::is_browser(headers) {
-        html::progress(job.state.name(), rows, estimate)
+        html::progress(job.state.name(), rows, estimate, headers)
     } else {
         respond_json(StatusCode::ACCEPTED, &described(job_backend, job, headers).await)
     };

@@ -8,8 +8,10 @@ use http::{HeaderMap, Method, Request, Version};
 use matchit::{Match, Router};
 use tracing::{Instrument, error_span, field};
 
+use super::access_log::Note;
+use super::address::FORWARDED_PREFIX;
 use super::answer::{Answer, RequestBody, full, respond, set};
-use super::client::Caller;
+use super::client::{Caller, address_of};
 use super::problem::Problem;
 use super::rates::Left;
 use super::whole::is_expected;
@@ -104,42 +106,48 @@ impl Route {
     }
 }
 
+const FIXED: &[(&str, Route)] = &[
+    ("/", Route::Page),
+    ("/form", Route::Form),
+    ("/assets/{*path}", Route::Built),
+    ("/api/query", Route::Query),
+    ("/api/jobs", Route::Jobs),
+    ("/api/results/{id}", Route::Result),
+    ("/api/results/{id}/status", Route::Status),
+    ("/api/query.csv-metadata.json", Route::Sidecar),
+    ("/api/results/{id}/csv-metadata.json", Route::SidecarOfResult),
+    ("/dataset", Route::Dataset),
+    ("/dataset.jsonld", Route::DatasetJsonLd),
+    ("/api/latest", Route::Latest),
+    ("/api/series", Route::Series),
+    ("/api/area", Route::Area),
+    ("/data/{network}/{window}/{file}", Route::Day),
+    ("/api/sensors/{id}", Route::Sensor),
+    ("/sensor/{id}", Route::SensorPage),
+    ("/api/summary", Route::Summary),
+    ("/api/estimate", Route::Estimate),
+    ("/api/events", Route::Events),
+    ("/api/push", Route::Push),
+    ("/healthz", Route::Health),
+    ("/readyz", Route::Ready),
+    ("/metrics", Route::Metrics),
+    ("/openapi.json", Route::OpenApi),
+    ("/.well-known/security.txt", Route::Security),
+];
+
 static ROUTES: LazyLock<Router<Route>> = LazyLock::new(|| {
     let mut router = Router::new();
-    let fixed = [
-        ("/", Route::Page),
-        ("/form", Route::Form),
-        ("/assets/{*path}", Route::Built),
-        ("/api/query", Route::Query),
-        ("/api/jobs", Route::Jobs),
-        ("/api/results/{id}", Route::Result),
-        ("/api/results/{id}/status", Route::Status),
-        ("/api/query.csv-metadata.json", Route::Sidecar),
-        ("/api/results/{id}/csv-metadata.json", Route::SidecarOfResult),
-        ("/dataset", Route::Dataset),
-        ("/dataset.jsonld", Route::DatasetJsonLd),
-        ("/api/latest", Route::Latest),
-        ("/api/series", Route::Series),
-        ("/api/area", Route::Area),
-        ("/data/{network}/{window}/{file}", Route::Day),
-        ("/api/sensors/{id}", Route::Sensor),
-        ("/sensor/{id}", Route::SensorPage),
-        ("/api/summary", Route::Summary),
-        ("/api/estimate", Route::Estimate),
-        ("/api/events", Route::Events),
-        ("/api/push", Route::Push),
-        ("/healthz", Route::Health),
-        ("/readyz", Route::Ready),
-        ("/metrics", Route::Metrics),
-        ("/openapi.json", Route::OpenApi),
-        ("/.well-known/security.txt", Route::Security),
-    ];
     let assets = page::ASSETS.iter().map(|asset| (asset.path, Route::Asset(asset)));
-    for (path, route) in fixed.into_iter().chain(assets) {
+    for (path, route) in FIXED.iter().copied().chain(assets) {
         router.insert(path, route).expect("the paths above do not conflict");
     }
     router
 });
+
+/// Whether a path of the server begins with this.
+pub(super) fn is_first_segment(segment: &str) -> bool {
+    FIXED.iter().any(|(path, _)| path.split('/').nth(1) == Some(segment))
+}
 
 /// Answers any request.
 pub(super) async fn answer(shared: &Arc<Shared>, request: Request<RequestBody>) -> Answer {
@@ -161,21 +169,40 @@ pub(super) async fn answer(shared: &Arc<Shared>, request: Request<RequestBody>) 
 
 async fn answer_within(
     shared: &Arc<Shared>,
-    request: Request<RequestBody>,
+    mut request: Request<RequestBody>,
     origin: &RequestContext,
 ) -> Answer {
     let start = Instant::now();
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let site = &shared.server.site;
+    // Whatever the client says.
+    request.headers_mut().remove(FORWARDED_PREFIX);
+    if let Some(base) = site.base_path.header().filter(|_| !site.base_path.is_empty()) {
+        request.headers_mut().insert(FORWARDED_PREFIX, base);
+    }
+    let method = request.method().clone();
+    let path = site.base_path.strip(request.uri().path()).to_owned();
     let mut headers = request.headers().clone();
     if method != Method::GET {
         headers.remove(RANGE); // it is defined for GET only
     }
     let matched = ROUTES.at(&path).ok();
     let route = matched.as_ref().map(|matched| *matched.value);
+    let note = request.extensions().get::<Arc<Note>>().cloned();
+    if let Some((note, address)) = note.as_ref().zip(address_of(shared, &request)) {
+        note.set_address(address);
+    }
     let admitted = admitted(shared, &request, route);
+    if let (Some(note), Ok(Admitted { caller: Caller { key: Some(key), .. }, .. })) =
+        (&note, &admitted)
+    {
+        note.set_key(&key.name);
+    }
     let left = admitted.as_ref().ok().and_then(|admitted| admitted.left);
     let answered = match (admitted, matched) {
         (Err(problem), _) => Err(problem),
+        (Ok(_), None) if path.is_empty() && !site.base_path.is_empty() => {
+            Ok(site::to_page(site, request.uri().query()))
+        }
         (Ok(_), None) => Err(Problem::NoSuchPath),
         (Ok(Admitted { caller, .. }), Some(matched)) => {
             let handled = handled(shared, request, &matched, &caller, &headers, origin);
@@ -297,7 +324,7 @@ async fn handled(
         Route::Ready => Ok(health::ready(shared).await),
         Route::Metrics if !shared.server.site.metrics => Err(Problem::NoSuchPath),
         Route::Metrics => Ok(health::metrics(shared).await),
-        Route::OpenApi => Ok(openapi::document()),
+        Route::OpenApi => Ok(openapi::document(&shared.server.site.base_path)),
         Route::Security => site::security(shared),
     }
 }

@@ -46,7 +46,10 @@ pub(super) async fn resource(
 pub(super) async fn page(shared: &Shared, id: &str, client: &Client) -> Result<Answer, Problem> {
     let profile = Profile::read(shared, id, client).await?;
     let licences = shared.server.networks.licences(&profile.request.query);
-    let mut answer = html_page(StatusCode::OK, html::written(&profile, &licences));
+    let mut answer = html_page(
+        StatusCode::OK,
+        html::written(&profile, &licences, &shared.server.site.base_path),
+    );
     shared.server.set_licences(&mut answer, &profile.request.query);
     Ok(answer)
 }

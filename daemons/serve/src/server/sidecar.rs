@@ -3,8 +3,8 @@
 //! `/api/results/<id>/csv-metadata.json` of that of a job, also when the file has expired. The
 //! responses refer to them in their `Link` header.
 
-use http::StatusCode;
 use http::header::HeaderValue;
+use http::{HeaderMap, StatusCode};
 use store::{Format, Metadata};
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -13,7 +13,7 @@ use super::answer::{Answer, respond};
 use super::client::{Caller, Client};
 use super::estimate::{COUNTING, Counted, count};
 use super::problem::Problem;
-use super::{Shared, results};
+use super::{Shared, address, results};
 use crate::request::QueryRequest;
 
 const MEDIA_TYPE: &str = "application/csvm+json";
@@ -81,7 +81,11 @@ fn as_csv(query: &str, request: &QueryRequest) -> String {
 
 /// The `Link` to the description of the response to a query; `given` is its query string, which a
 /// POST has not.
-pub(super) fn link_of_query(given: Option<String>, request: &QueryRequest) -> Option<HeaderValue> {
+pub(super) fn link_of_query(
+    given: Option<String>,
+    request: &QueryRequest,
+    headers: &HeaderMap,
+) -> Option<HeaderValue> {
     let query = given.filter(|query| !query.is_empty()).unwrap_or_else(|| {
         let mut fields = form_urlencoded::Serializer::new(String::new());
         for (name, value) in request.to_object() {
@@ -89,12 +93,12 @@ pub(super) fn link_of_query(given: Option<String>, request: &QueryRequest) -> Op
         }
         fields.finish()
     });
-    link_to(&format!("/api/query.csv-metadata.json?{query}"))
+    link_to(&address::path(headers, &format!("/api/query.csv-metadata.json?{query}")))
 }
 
 /// The `Link` to the description of a job's file.
-pub(super) fn link_of_result(id: Uuid) -> Option<HeaderValue> {
-    link_to(&format!("/api/results/{id}/csv-metadata.json"))
+pub(super) fn link_of_result(id: Uuid, headers: &HeaderMap) -> Option<HeaderValue> {
+    link_to(&address::path(headers, &format!("/api/results/{id}/csv-metadata.json")))
 }
 
 fn link_to(path: &str) -> Option<HeaderValue> {

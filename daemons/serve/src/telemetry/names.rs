@@ -78,6 +78,14 @@ pub const METRICS: &[Metric] = &[
     )
     .by(&[], Some(Dimension::None)),
     gauge("airshed_readings", Unit::Count, "Number of stored readings."),
+    counter(
+        "airshed_access_log_dropped_total",
+        "Lines of the access log that could not be written.",
+    ),
+    counter(
+        "airshed_slow_clients_total",
+        "Connections closed because their clients read too slowly.",
+    ),
     // The store.
     seconds(
         "airshed_store_seconds",

@@ -12,7 +12,7 @@ export const Footer = () => {
         {communityAlone ? <CommunityLicence /> : <Licences />} {t.licenceNote}
       </p>
       <p>
-        <a href="/form">{t.plainForm}</a> · <a href="/dataset">{t.aboutData}</a> · <a href="/openapi.json">{t.api}</a> · <a href="/readyz">{t.state}</a> ·{" "}
+        <a href="form">{t.plainForm}</a> · <a href="dataset">{t.aboutData}</a> · <a href="openapi.json">{t.api}</a> · <a href="readyz">{t.state}</a> ·{" "}
         {scale.advice && <a href={scale.advice}>{t.aboutIndex(scale.name)}</a>}
       </p>
     </footer>

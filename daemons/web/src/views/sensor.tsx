@@ -151,7 +151,7 @@ const Found = ({ series: s, moment: past, stale, palette, dark }: FoundProps) =>
       {s.intervalSeconds !== null && <p class="note">{t.seriesThinned(words.span(s.intervalSeconds))}</p>}
       <Facts series={s} />
       <p>
-        <a class="button" href={`/api/query?${download}`} download>
+        <a class="button" href={`api/query?${download}`} download>
           {t.downloadSeries}
         </a>
       </p>

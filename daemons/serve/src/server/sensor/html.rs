@@ -5,6 +5,7 @@ use std::fmt::Write;
 use airshed_history::plausibility::RULE_VERSION;
 use jiff::{SignedDuration, Timestamp};
 
+use super::super::base_path::BasePath;
 use super::super::html::escaped;
 use super::{Month, Profile};
 
@@ -14,7 +15,7 @@ const PAGE: &str = include_str!("../../../page/sensor.html");
 const MONTH: SignedDuration = SignedDuration::from_hours(30 * 24);
 const WEEK: SignedDuration = SignedDuration::from_hours(6 * 24); // and the last day
 
-pub(super) fn written(profile: &Profile, licences: &[&str]) -> String {
+pub(super) fn written(profile: &Profile, licences: &[&str], base: &BasePath) -> String {
     let Profile { sensor, past, last, plausibility, attribution, .. } = profile;
     let model = last.sensor_type.map(|kind| kind.as_str().to_owned());
     let indoors = match last.indoor {
@@ -60,6 +61,7 @@ pub(super) fn written(profile: &Profile, licences: &[&str]) -> String {
         .replace("{{months}}", &past.months.iter().map(row).collect::<String>())
         .replace("{{attribution}}", &escaped(attribution))
         .replace("{{licence}}", &licences.iter().map(licence).collect::<String>())
+        .replace("{{base}}", &base.to_string())
 }
 
 fn neighbours(profile: &Profile) -> String {
@@ -69,7 +71,7 @@ fn neighbours(profile: &Profile) -> String {
     }
     let link = |(sensor, days): &(store::Sensor, usize)| {
         let name = sensor.to_string();
-        format!("<a href=\"/sensor/{}\">{}</a> ({days})", link(&name), escaped(&name))
+        format!("<a href=\"{{{{base}}}}/sensor/{}\">{}</a> ({days})", link(&name), escaped(&name))
     };
     let links: Vec<_> = all.iter().map(link).collect();
     format!("<p>Neighbours, with the number of days: {}.</p>\n", links.join(", "))

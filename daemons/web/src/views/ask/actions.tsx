@@ -28,7 +28,7 @@ export const Actions = ({ query, busy, onReset }: Props) => {
 };
 
 const curl = (query: string) =>
-  `curl --fail --remote-name --remote-header-name '${location.origin}/api/query?${query.replaceAll("'", "%27")}'`;
+  `curl --fail --remote-name --remote-header-name '${new URL("api/query", location.href).href}?${query.replaceAll("'", "%27")}'`;
 
 const Copy = ({ label, text }: { label: string; text: () => string }) => {
   const { t } = useWords();

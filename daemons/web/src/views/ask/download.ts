@@ -64,7 +64,7 @@ const fetchFile = async (
 ): Promise<Message> => {
   const headers: Record<string, string> = { Accept: "application/json" };
   if (large) headers.Prefer = "respond-async";
-  const answer = await ask(`/api/query?${query}`, { headers });
+  const answer = await ask(`api/query?${query}`, { headers });
   if (answer.status === 202) {
     const job = (await answer.json()) as { id: string };
     add(job.id, query);
