@@ -123,3 +123,71 @@ async fn if_match_asks_for_the_state_that_is_named() {
     assert_eq!(rig.get(&job).await.status(), 410);
     assert_eq!(delete("*").await, 412, "there is none");
 }
+
+/// The usual type is answered unless another one is named, and wanted more.
+#[tokio::test]
+async fn a_client_gets_the_media_type_that_it_prefers() {
+    let rig = Rig::start(Options::default()).await;
+    rig.store.put(&readings(7)).await.unwrap();
+    let (html, plain) = ("text/html; charset=utf-8", "text/plain; charset=utf-8");
+    let (problem, linked) = ("application/problem+json", "application/ld+json");
+    let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+    for (accept, of_an_error, of_the_dataset) in [
+        (None, problem, html),
+        (Some("*/*"), problem, html),
+        (Some("text/*"), problem, html),
+        (Some("image/png"), problem, html),
+        (Some(browser), html, html),
+        (Some("TEXT/HTML"), html, html),
+        (Some("text/html;q=0"), problem, html),
+        (Some("text/html;q=0, application/json"), problem, linked),
+        (Some("application/json, text/html;q=0.5"), problem, linked),
+        (Some("application/json;q=0.5, text/html; q=0.6"), html, html),
+        (Some("application/problem+json;q=0.4, text/html;level=1;q=0.5"), html, html),
+        (Some("application/ld+json, */*"), problem, linked),
+        (Some("application/json, text/html"), problem, html),
+        (Some("application/json, text/plain, */*"), problem, linked),
+        (Some("text/plain, application/json;q=0.5"), plain, linked),
+        (Some("text/html;q=2"), problem, html),
+        (Some("text/html;q=x, , ;q=1, a/b/c"), problem, html),
+    ] {
+        for (path, expected) in [("/nowhere", of_an_error), ("/dataset", of_the_dataset)] {
+            let mut request = rig.http.get(format!("{}{path}", rig.base));
+            if let Some(accept) = accept {
+                request = request.header("accept", accept);
+            }
+            let answer = request.send().await.unwrap();
+            assert_eq!(answer.headers()["content-type"], expected, "{accept:?} of {path}");
+        }
+    }
+}
+
+/// What is known to be refused is not asked for.
+#[tokio::test]
+async fn a_body_is_asked_for_if_it_is_wanted() {
+    let rig = Rig::start(Options::default()).await;
+    rig.store.put(&readings(7)).await.unwrap();
+    let body = r#"{"startDate": "2026-01-01", "endDate": "2026-01-31"}"#;
+    let (json, length) = ("application/json", body.len());
+    for (kind, length, first) in [
+        (json, length, "HTTP/1.1 100 Continue"),
+        (json, 100_000, "HTTP/1.1 413 Payload Too Large"),
+        ("text/csv", length, "HTTP/1.1 415 Unsupported Media Type"),
+    ] {
+        let mut client = TcpStream::connect(rig.base.trim_start_matches("http://")).await.unwrap();
+        let head = format!(
+            "POST /api/query HTTP/1.1\r\nHost: a\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\
+             Expect: 100-continue\r\nConnection: close\r\n\r\n"
+        );
+        client.write_all(head.as_bytes()).await.unwrap();
+        let mut begun = vec![0; first.len()];
+        client.read_exact(&mut begun).await.unwrap();
+        assert_eq!(String::from_utf8(begun).unwrap(), first);
+        if first.contains("100") {
+            client.write_all(body.as_bytes()).await.unwrap();
+            let mut answer = String::new();
+            client.read_to_string(&mut answer).await.unwrap();
+            assert!(answer.contains("HTTP/1.1 200 OK"), "{answer}");
+        }
+    }
+}

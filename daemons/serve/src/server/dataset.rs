@@ -7,7 +7,7 @@
 
 use std::fmt::Write as _;
 
-use http::header::{ACCEPT, VARY};
+use http::header::VARY;
 use http::{HeaderMap, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -15,6 +15,7 @@ use store::{AqiStandard, Country, Format, Network};
 
 use super::answer::{Answer, respond, set};
 use super::html::{escaped, grouped, html_page};
+use super::media_type::{HTML, prefers};
 use super::problem::Problem;
 use super::{Shared, address};
 use crate::networks::Terms;
@@ -51,7 +52,7 @@ struct Offer {
 
 /// The page, or the JSON-LD for clients that prefer it.
 pub(super) async fn page(shared: &Shared, headers: &HeaderMap) -> Result<Answer, Problem> {
-    let mut answer = match prefers_json(headers) {
+    let mut answer = match prefers(headers, &[MEDIA_TYPE, "application/json"], HTML) {
         true => json_ld(shared, headers).await?,
         false => html_page(StatusCode::OK, Offer::of(shared, headers).await?.page()),
     };
@@ -63,11 +64,6 @@ pub(super) async fn page(shared: &Shared, headers: &HeaderMap) -> Result<Answer,
 pub(super) async fn json_ld(shared: &Shared, headers: &HeaderMap) -> Result<Answer, Problem> {
     let description = Offer::of(shared, headers).await?.dcat();
     Ok(respond(StatusCode::OK, MEDIA_TYPE, description.to_string()))
-}
-
-fn prefers_json(headers: &HeaderMap) -> bool {
-    let accepted = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
-    accepted.contains("json") && !accepted.contains("text/html")
 }
 
 impl Offer {

@@ -41,7 +41,7 @@ pub(super) fn chosen(headers: &HeaderMap) -> Option<&'static str> {
 }
 
 /// From `q=0` to `q=1`.
-fn weight(parameter: &str) -> Option<f32> {
+pub(super) fn weight(parameter: &str) -> Option<f32> {
     let (name, weight) = parameter.trim().split_once('=')?;
     let weight: f32 = weight.trim().parse().ok()?;
     (name.trim().eq_ignore_ascii_case("q") && (0.0..=1.0).contains(&weight)).then_some(weight)

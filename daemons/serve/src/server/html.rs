@@ -1,10 +1,11 @@
 //! HTML pages for browsers: errors, and waiting for a job.
 
-use http::header::{ACCEPT, CONTENT_SECURITY_POLICY};
+use http::header::CONTENT_SECURITY_POLICY;
 use http::{HeaderMap, StatusCode};
 
 use super::address;
 use super::answer::{Answer, respond, set};
+use super::media_type::{HTML, JSON, prefers};
 
 const MESSAGE: &str = include_str!("../../page/message.html");
 
@@ -14,8 +15,7 @@ const POLICY: &str = "default-src 'self'; base-uri 'none'; form-action 'self'; \
 
 /// Whether a browser requests a page.
 pub(super) fn is_browser(headers: &HeaderMap) -> bool {
-    let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
-    accept.is_some_and(|accept| accept.contains("text/html"))
+    prefers(headers, HTML, JSON)
 }
 
 /// The page of an error.

@@ -32,6 +32,7 @@ mod jobs;
 mod kept;
 mod latest;
 mod listener;
+mod media_type;
 mod memory;
 mod openapi;
 mod page;

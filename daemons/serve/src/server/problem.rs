@@ -3,29 +3,17 @@
 use std::time::Duration;
 
 use airshed_common::{is_disk_full, reason};
-use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 use store::{Network, Window};
 
 use super::answer::{Answer, respond, set};
 use super::html;
+use super::media_type::{JSON, prefers};
 use super::rates::Left;
 use crate::jobs::JobsError;
 use crate::request::BadRequest;
-
-/// Whether the client prefers plain text: the first media type with the highest weight.
-fn prefers_text(headers: &HeaderMap) -> bool {
-    let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    let ranges = accepted.flat_map(|value| value.split(',')).map(|range| {
-        let mut parts = range.split(';').map(str::trim);
-        let name = parts.next().unwrap_or_default();
-        let weight = parts.find_map(|part| part.strip_prefix("q=")?.parse::<f32>().ok());
-        (name, weight.unwrap_or(1.0))
-    });
-    let first = ranges.reduce(|first, next| if next.1 > first.1 { next } else { first });
-    first.is_some_and(|(name, _)| name.eq_ignore_ascii_case("text/plain"))
-}
 
 /// All error responses.
 #[derive(Debug)]
@@ -134,7 +122,7 @@ impl Problem {
         };
         let mut answer = if html::is_browser(headers) {
             html::message(status, title, &detail, headers)
-        } else if prefers_text(headers) {
+        } else if prefers(headers, &["text/plain"], JSON) {
             respond(status, "text/plain; charset=utf-8", detail)
         } else {
             let mut problem = json!({

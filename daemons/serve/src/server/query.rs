@@ -164,15 +164,20 @@ async fn read(
 
 /// A body of limited length, which comes in time.
 pub(super) async fn body_within(body: RequestBody, most: usize) -> Result<Bytes, Problem> {
+    if hyper::body::Body::size_hint(&body).lower() > most as u64 {
+        return Err(too_long(most)); // without asking for it, as by `Expect: 100-continue`
+    }
     let body = Limited::new(body, most).collect();
     match timeout(BODY_TIMEOUT, body).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            Err(Problem::TooLong(BadRequest::new("body", format!("longer than {most} bytes"))))
-        }
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_long(most)),
         Ok(Err(_)) => Err(BadRequest::new("body", "incomplete").into()),
         Err(_) => Err(Problem::TooSlow),
     }
+}
+
+fn too_long(most: usize) -> Problem {
+    Problem::TooLong(BadRequest::new("body", format!("longer than {most} bytes")))
 }
 
 /// `Prefer: respond-async` (RFC 7240).
