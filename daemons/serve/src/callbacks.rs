@@ -48,7 +48,7 @@ impl Jobs {
         webhooks: &Arc<dyn Webhooks>,
     ) -> Result<(), JobsError> {
         let Some(callback) = pending(job) else { return Ok(()) };
-        let posted = webhooks.post(&callback.url, &message(job)).await;
+        let posted = webhooks.post(&callback.url, &message(job, &callback.base)).await;
         metrics::counter!("airshed_callbacks_total", "sent" => posted.is_ok().to_string())
             .increment(1);
         if let Err(why) = &posted {
@@ -72,10 +72,10 @@ pub(crate) fn pending(job: &Job) -> Option<&Callback> {
     job.callback.as_ref().filter(|callback| callback.told.is_none() && job.state.is_final())
 }
 
-fn message(job: &Job) -> Value {
+fn message(job: &Job, base: &str) -> Value {
     let mut message = serde_json::to_value(&job.state).unwrap_or_default(); // plain JSON
     message["id"] = json!(job.id);
     message["state"] = job.state.name().into();
-    message["location"] = format!("/api/results/{}", job.id).into();
+    message["location"] = format!("{base}/api/results/{}", job.id).into();
     message
 }

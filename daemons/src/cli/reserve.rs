@@ -23,10 +23,11 @@ pub(super) fn size(text: &str) -> Result<u64, &'static str> {
 }
 
 impl ReserveFlag {
-    /// The disk of the store's file, which exists; without such a file, one without an end.
+    /// The disk of the store's file, whose folder may not be there yet; without such a file, one without
+    /// an end.
     pub(super) fn disk(&self, store: &StoreFlags) -> Result<Disk, Failure> {
         let Some(file) = store.file() else { return Ok(Disk::default()) };
-        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = file.ancestors().skip(1).find(|folder| folder.is_dir());
         let folder = folder.unwrap_or(Path::new("."));
         let disk = Disk::of(folder, self.reserve).map_err(|error| {
             format!("cannot find out how much room is free in {}: {error}", folder.display())

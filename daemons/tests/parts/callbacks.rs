@@ -92,7 +92,10 @@ async fn each_client_of_shared_work_is_told_its_own_end() {
     let told = taking.wait_for(3).await;
     let heard: BTreeSet<_> = told
         .iter()
-        .map(|(url, message)| (url.clone(), message["location"].as_str().unwrap().to_owned()))
+        .map(|(url, message)| {
+            let location = message["location"].as_str().unwrap();
+            (url.clone(), location.strip_prefix(&rig.base).unwrap().to_owned())
+        })
         .collect();
     assert_eq!(heard, expected);
     for (_, message) in &told[1..] {
@@ -123,7 +126,11 @@ async fn what_could_not_be_told_is_told_by_a_later_sweep_or_given_up() {
     *taking.is_out_of_order.lock().unwrap() = true;
     let first = at(0, &taking);
     let ask = |url: &str| airshed::jobs::Ask {
-        callback: Some(url.to_owned()),
+        callback: Some(airshed::jobs::Callback {
+            url: url.to_owned(),
+            base: String::new(),
+            told: None,
+        }),
         ..airshed::jobs::Ask::default()
     };
     let failed = async |url| {

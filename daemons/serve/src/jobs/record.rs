@@ -97,6 +97,9 @@ pub(super) const FORMAT: u32 = 1;
 pub struct Callback {
     /// The URL.
     pub url: String,
+    /// What is before the paths of this server for the client: `https://example.org`, or less if that
+    /// is not known.
+    pub base: String,
     /// When it was told, or given up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub told: Option<Timestamp>,
@@ -121,8 +124,8 @@ pub struct Ask {
     pub large: bool,
     /// See [`Job::result_bytes`].
     pub result_bytes: Option<u64>,
-    /// The URL of its [`Callback`].
-    pub callback: Option<String>,
+    /// See [`Job::callback`].
+    pub callback: Option<Callback>,
 }
 
 /// The state of a job.
@@ -234,7 +237,7 @@ impl Job {
             expected_rows,
             large,
             result_bytes,
-            callback: callback.map(|url| Callback { url, told: None }),
+            callback,
             version: None,
         }
     }

@@ -29,7 +29,7 @@ use super::kept::Collecting;
 use super::problem::Problem;
 use super::whole::{is_known, tagged, unchanged};
 use super::{Shared, address, html, results, sidecar};
-use crate::jobs::{Ask, Job, OverQuota, OwnQuota};
+use crate::jobs::{Ask, Callback, Job, OverQuota, OwnQuota};
 use crate::keys::Right;
 use crate::message;
 use crate::request::{BadRequest, Defaults, QueryRequest};
@@ -427,7 +427,11 @@ pub(super) async fn as_job(
     }
     // The handler is dropped when its client disconnects; the job is created all the same.
     caller.may(Right::Jobs)?;
-    let ask = Asked { request, again, caller: caller.clone(), origin: origin.clone() };
+    let base = address::of(headers, "").unwrap_or_else(|| address::base(headers).to_owned());
+    let callback = request.callback.clone();
+    let callback = callback.map(|url| Callback { url, base, told: None });
+    let (caller, origin) = (caller.clone(), origin.clone());
+    let ask = Asked { request, again, callback, caller, origin };
     let enqueued = enqueue(Arc::clone(shared), ask).in_current_span();
     let enqueued = tokio::spawn(enqueued).await;
     let job =
@@ -453,12 +457,13 @@ struct Asked {
     request: QueryRequest,
     /// The job whose query it repeats.
     again: Option<Uuid>,
+    callback: Option<Callback>,
     caller: Caller,
     origin: RequestContext,
 }
 
 async fn enqueue(shared: Arc<Shared>, asked: Asked) -> Result<Job, Problem> {
-    let Asked { request, again, caller, origin } = asked;
+    let Asked { request, again, callback, caller, origin } = asked;
     let Some(job_backend) = &shared.server.job_backend else {
         return Err(Problem::NoSuchPath);
     };
@@ -490,7 +495,7 @@ async fn enqueue(shared: Arc<Shared>, asked: Asked) -> Result<Job, Problem> {
         expected_rows,
         large: shared.admission.is_large(&request, store).await,
         result_bytes: own.bytes,
-        callback: request.callback.clone(),
+        callback,
     };
     if let Some(work) = jobs.find_by_query(&ask.query, state.as_deref()).await?
         && (again.is_none() || work.again == again)
