@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use airshed::keys::Keys;
+use airshed::keys::{Keys, KeysError};
 use airshed::server::Access;
 use clap::Args;
 use ipnet::IpNet;
@@ -15,11 +15,11 @@ use super::{Failure, bad_call};
 pub(super) struct AccessFlags {
     /// The file of API keys, which `airshed keys` writes; it is read again when it changes [default:
     /// DATA/keys.json]
-    #[arg(long, env = "AIRSHED_KEYS", value_name = "FILE")]
-    keys: Option<PathBuf>,
+    #[arg(long, env = "AIRSHED_KEYS", value_name = "FILE", value_parser = open)]
+    keys: Option<Arc<Keys>>,
     /// Refuse requests without a key; without this, keys only give their holders a name and a share of
     /// their own.
-    #[arg(long, env = "AIRSHED_KEYS_ONLY")]
+    #[arg(long)]
     keys_only: bool,
     /// Addresses or networks of proxies, such as 127.0.0.1 or 10.0.0.0/8, whose Forwarded or
     /// X-Forwarded-For names the client; with them also whatever reaches --listen unix:PATH.
@@ -29,6 +29,11 @@ pub(super) struct AccessFlags {
     /// number. A client is a key, an IPv4 address, or the first 64 bits of an IPv6 address.
     #[arg(long, env = "AIRSHED_RATE", default_value_t = 50, value_name = "N")]
     rate: u32,
+}
+
+/// Opened while flags are parsed, so that an error names the flag or the variable.
+fn open(file: &str) -> Result<Arc<Keys>, KeysError> {
+    Keys::open(file).map(Arc::new)
 }
 
 fn network(text: &str) -> Result<IpNet, &'static str> {
@@ -43,15 +48,17 @@ impl AccessFlags {
     }
 
     pub(super) fn access(&self, data: &Path) -> Result<Access, Failure> {
-        let path = self.keys.clone().unwrap_or_else(|| in_data(data));
-        let keys = Keys::open(path)?;
+        let keys = match &self.keys {
+            Some(keys) => Arc::clone(keys),
+            None => Arc::new(Keys::open(in_data(data))?),
+        };
         if self.keys_only && keys.is_empty() {
             return Err(bad_call(
                 "--keys-only without any key would refuse every request: run `airshed keys add` first",
             ));
         }
         let (keys_only, proxies) = (self.keys_only, self.trusted_proxies.clone());
-        Ok(Access { keys: Some(Arc::new(keys)), keys_only, proxies })
+        Ok(Access { keys: Some(keys), keys_only, proxies })
     }
 }
 

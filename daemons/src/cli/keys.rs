@@ -93,7 +93,7 @@ impl Keys {
                     std::fs::create_dir_all(folder)
                         .map_err(|error| format!("cannot create {}: {error}", folder.display()))?;
                 }
-                let secret = KeyFile::add(&path, add.new()?, now)?;
+                let secret = KeyFile::add(&path, add.described()?, now)?;
                 writeln!(out, "{secret}")?;
             }
             Self::List(list) => {
@@ -111,7 +111,7 @@ impl Keys {
 }
 
 impl Add {
-    fn new(&self) -> Result<NewKey, Failure> {
+    fn described(&self) -> Result<NewKey, Failure> {
         let end = |day: Date| TimeZone::UTC.to_timestamp(day.tomorrow()?.at(0, 0, 0, 0));
         let expires = self.until.map(end).transpose();
         Ok(NewKey {

@@ -48,7 +48,10 @@ fn responses_that_nobody_reads_hold_little_memory() {
     };
     let clients: Vec<_> = (0..150).map(ask).collect();
     let served = clients.iter().filter(|(_, status)| status == b"HTTP/1.1 200").count();
-    assert_eq!(served, 75, "a client gets three quarters of the places: this server has no workers");
+    assert_eq!(
+        served, 75,
+        "a client gets three quarters of the places: this server has no workers"
+    );
     let peak = server.peak_kib() >> 10;
     assert!(peak < 320, "{peak} MiB");
     drop(clients);

@@ -14,6 +14,7 @@ mod feeds;
 mod full_disk;
 mod greedy;
 mod imports;
+mod keys;
 mod listening;
 mod live_means;
 mod loadtest;

@@ -227,7 +227,7 @@ async fn the_jobs_of_a_key_are_listed_page_by_page() {
     assert_eq!(found[0]["query"]["startDate"], "2026-01-01");
     assert_eq!(locations(&list(&one, "&state=cancelled").await), [jobs[3].clone()]);
     assert_eq!(list(&one, "&state=queued").await.len(), 6);
-    assert_eq!(locations(&list(&other, "").await), [others.clone()]);
+    assert_eq!(locations(&list(&other, "").await), [others]);
     assert_eq!(server.get(&other, "/api/jobs?owner=newsroom").await.status(), 403);
     assert_eq!(list(&admin, "&owner=newsroom").await.len(), 7);
     assert_eq!(list(&admin, "").await.len(), 0);

@@ -197,7 +197,7 @@ async fn a_message_is_posted_as_json_and_redirects_are_not_followed() {
     sender.post(&target.url, &message).await.unwrap();
     assert!(sender.post(&target.url, &message).await.unwrap_err().contains("302"));
     assert!(sender.post(&target.url, &message).await.unwrap_err().contains("500"));
-    let requests = target.requests.lock().unwrap();
+    let requests = target.requests.lock().unwrap().clone();
     assert!(
         requests[0].starts_with("POST /static/v2/data.24h.json HTTP/1.1\r\n"),
         "{}",

@@ -17,7 +17,9 @@ use airshed::jobs::{Jobs, Quota};
 use airshed::networks::Networks;
 use airshed::objects::Objects;
 use airshed::push::PushReceiver;
-use airshed::server::{Access, AccessLog, BasePath, CorsOrigins, JobBackend, Limits, Listener, Server, Site, Tls, run};
+use airshed::server::{
+    Access, AccessLog, BasePath, CorsOrigins, JobBackend, Limits, Listener, Server, Site, Tls, run,
+};
 use airshed::source::{ClientOptions, Fetcher, Source};
 use airshed::telemetry;
 use airshed::watch::GaugeSampler;
