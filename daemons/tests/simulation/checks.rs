@@ -26,8 +26,8 @@ pub(super) struct Accepted {
 pub(super) type Ends = BTreeSet<String>;
 
 pub(super) async fn all(lasting: &Lasting, process: &Process, told: Told) -> Result<Ends, String> {
-    if let Some(wrong) = told.wrong.first() {
-        return Err(wrong.clone());
+    if let Some(wrong) = lasting.world.first_wrong() {
+        return Err(wrong);
     }
     readings_are_there(lasting, &told).await?;
     let mut ends = Ends::new();
@@ -39,6 +39,9 @@ pub(super) async fn all(lasting: &Lasting, process: &Process, told: Told) -> Res
     }
     for accepted in &told.accepted {
         is_answered(lasting, process, accepted).await?;
+    }
+    for record in records(lasting).await {
+        has_its_file(lasting, process, &record).await?;
     }
     works(lasting, process).await?;
     Ok(ends)
@@ -81,7 +84,7 @@ fn has_ended_truly(
     let begun = record["made"]["at"]
         .as_str()
         .map_or(time("created"), |made| time("created").min(made.parse().unwrap()));
-    let is_old = lasting.world.latest().duration_since(begun) > KEPT;
+    let is_old = lasting.world.latest().duration_since(begun) >= KEPT;
     let is_true = match record["status"].as_str().unwrap() {
         "done" => true,
         "cancelled" => told.cancelled.contains(&location),
@@ -97,7 +100,23 @@ fn has_ended_truly(
         },
         _ => false,
     };
-    is_true.then_some(()).ok_or_else(|| format!("an untrue end: {record}"))
+    is_true
+        .then_some(())
+        .ok_or_else(|| format!("an untrue end of {location}: {}", record["status"]))
+}
+
+/// What is done can be fetched until it expires.
+async fn has_its_file(lasting: &Lasting, process: &Process, record: &Value) -> Result<(), String> {
+    let expires = record["expires"].as_str().and_then(|at| at.parse::<Timestamp>().ok());
+    let is_kept = expires.is_some_and(|expires| expires > lasting.world.latest());
+    if record["status"] != "done" || record["rows"] == 0 || !is_kept {
+        return Ok(());
+    }
+    let location = format!("/api/results/{}", record["id"].as_str().unwrap());
+    let (status, _, body) = process.get(&location).await.ok_or("no answer")?;
+    let length = body.map(|body| body.len() as u64);
+    let is_whole = status == 200 && length == record["bytes"].as_u64();
+    is_whole.then_some(()).ok_or_else(|| format!("{status} instead of the file of {location}"))
 }
 
 /// A client gets the file, which is the direct answer of a moment since the question, or is told why

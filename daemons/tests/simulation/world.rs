@@ -40,6 +40,7 @@ struct Inner {
     disk: Mutex<Disk>,
     /// Whether the disk was ever full but for the reserve, or full.
     was_short: AtomicBool,
+    wrong: Mutex<Vec<String>>,
 }
 
 /// What becomes of a call.
@@ -64,6 +65,7 @@ impl World {
             calm: AtomicBool::new(false),
             disk: Mutex::new(Disk::Free),
             was_short: AtomicBool::new(false),
+            wrong: Mutex::default(),
         }))
     }
 
@@ -119,6 +121,15 @@ impl World {
 
     pub(super) fn was_short(&self) -> bool {
         self.0.was_short.load(Relaxed)
+    }
+
+    /// Notes what must not be.
+    pub(super) fn wrong(&self, what: String) {
+        self.0.wrong.lock().unwrap().push(what);
+    }
+
+    pub(super) fn first_wrong(&self) -> Option<String> {
+        self.0.wrong.lock().unwrap().first().cloned()
     }
 
     /// What becomes of a call, after a while.
