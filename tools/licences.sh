@@ -11,7 +11,7 @@ crates=daemons/licences/crates.txt page=daemons/licences/page.txt
 
 if [ "${1-}" = write ]; then
 	if ! "$tools/bin/cargo-about" --version 2> /dev/null | grep -q " 0.9.3$"; then
-		CARGO_TARGET_DIR=$tools/build "$cargo" install --quiet --locked --debug --features cli --root "$tools" cargo-about@0.9.3
+		CARGO_TARGET_DIR=$tools/build "$cargo" install --quiet --locked --features cli --root "$tools" cargo-about@0.9.3
 		rm -rf "$tools/build"
 	fi
 	"$tools/bin/cargo-about" generate --locked --all-features --fail --manifest-path daemons/Cargo.toml \

@@ -17,9 +17,6 @@ pub(super) struct Accepted {
     pub(super) location: String,
     /// The question.
     pub(super) path: String,
-    pub(super) asked: Timestamp,
-    /// Of the readings, when it was asked for.
-    pub(super) state: usize,
 }
 
 /// The kinds of ends that jobs came to.
@@ -119,20 +116,18 @@ async fn has_its_file(lasting: &Lasting, process: &Process, record: &Value) -> R
     is_whole.then_some(()).ok_or_else(|| format!("{status} instead of the file of {location}"))
 }
 
-/// A client gets the file, which is the direct answer of a moment since the question, or is told why
-/// there is none.
+/// A client gets the file, which is the direct answer of a moment (an equal question may have been asked
+/// before), or is told why there is none.
 async fn is_answered(
     lasting: &Lasting,
     process: &Process,
     accepted: &Accepted,
 ) -> Result<(), String> {
-    let Accepted { location, path, asked, state } = accepted;
+    let Accepted { location, path } = accepted;
     let (status, _, body) = process.get(location).await.ok_or("no answer")?;
     let shown = || format!("{location} is {status}: {body:?}");
     match (status, &body) {
         (200, Some(body)) => {
-            // An equal job may have been made from what was there before this question.
-            let _ = state;
             let states = 0..=lasting.stored.state();
             match is_answer_of(lasting, states, path, body).await {
                 true => Ok(()),
@@ -142,7 +137,8 @@ async fn is_answered(
         // Without readings, there is no file; or the reason, which was checked.
         (404 | 410 | 500, Some(body)) => {
             let text = String::from_utf8_lossy(body);
-            let is_forgotten = lasting.world.latest().duration_since(*asked) > KEPT;
+            // The clock may have passed what was asked before, which an equal question joined.
+            let is_forgotten = lasting.world.may_have_passed(KEPT);
             match text.contains("unknown-job") && !is_forgotten {
                 true => Err(format!("forgotten: {}", shown())),
                 false => Ok(()),

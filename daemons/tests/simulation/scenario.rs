@@ -173,15 +173,12 @@ impl System {
 
     fn ask_for_a_job(&mut self) {
         let (process, path) = (self.process(), self.question());
-        let (lasting, told) = (self.lasting.clone(), Arc::clone(&self.told));
+        let (world, told) = (self.world.clone(), Arc::clone(&self.told));
         self.clients.spawn(async move {
-            let (asked, state) = (lasting.world.now(), lasting.stored.state());
             let answer = process.ask(Method::GET, &path, true).await;
             let Some((202, Some(location), _)) = answer else { return };
-            lasting.world.note(&format!("accepted {location}"));
-            // The clock may have leapt meanwhile.
-            let asked = asked.min(lasting.world.now());
-            let accepted = Accepted { location: location.clone(), path, asked, state };
+            world.note(&format!("accepted {location}"));
+            let accepted = Accepted { location: location.clone(), path };
             told.lock().unwrap().accepted.push(accepted);
             let _ = process.get(&format!("{location}?wait=60")).await;
         });
