@@ -37,8 +37,8 @@ pub(super) async fn all(lasting: &Lasting, process: &Process, told: Told) -> Res
     for accepted in &told.accepted {
         is_answered(lasting, process, accepted).await?;
     }
-    for record in records(lasting).await {
-        has_its_file(lasting, process, &record).await?;
+    for record in &records {
+        has_its_file(lasting, process, &told, record).await?;
     }
     works(lasting, process).await?;
     Ok(ends)
@@ -103,13 +103,21 @@ fn has_ended_truly(
 }
 
 /// What is done can be fetched until it expires.
-async fn has_its_file(lasting: &Lasting, process: &Process, record: &Value) -> Result<(), String> {
+async fn has_its_file(
+    lasting: &Lasting,
+    process: &Process,
+    told: &Told,
+    record: &Value,
+) -> Result<(), String> {
     let expires = record["expires"].as_str().and_then(|at| at.parse::<Timestamp>().ok());
     let is_kept = expires.is_some_and(|expires| expires > lasting.world.latest());
     if record["status"] != "done" || record["rows"] == 0 || !is_kept {
         return Ok(());
     }
     let location = format!("/api/results/{}", record["id"].as_str().unwrap());
+    if told.cancelled.contains(&location) {
+        return Ok(()); // its owner gave it up; others may still share it
+    }
     let (status, _, body) = process.get(&location).await.ok_or("no answer")?;
     let length = body.map(|body| body.len() as u64);
     let is_whole = status == 200 && length == record["bytes"].as_u64();
