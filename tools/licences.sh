@@ -6,23 +6,19 @@ set -eu
 cd "$(dirname "$0")/.."
 cargo=${CARGO:-cargo}
 target=${CARGO_TARGET_DIR:-target}
-tools=$target/tools
 crates=daemons/licences/crates.txt page=daemons/licences/page.txt
-
-if [ "${1-}" = write ]; then
-	if ! "$tools/bin/cargo-about" --version 2> /dev/null | grep -q " 0.9.3$"; then
-		CARGO_TARGET_DIR=$tools/build "$cargo" install --quiet --locked --features cli --root "$tools" cargo-about@0.9.3
-		rm -rf "$tools/build"
-	fi
-	"$tools/bin/cargo-about" generate --locked --all-features --fail --manifest-path daemons/Cargo.toml \
-		--config tools/licences/about.toml --output-file "$crates" tools/licences/about.hbs
-	node tools/licences/page.mjs > "$page"
-	exit
-fi
 
 # The crates of the binary with all features, but for this workspace's own.
 "$cargo" tree --locked --package airshed --all-features --edges normal --prefix none --no-dedupe --format '{p}' |
 	sed -n '/(\//d; s/ (proc-macro)//; s/^\([^ ]*\) v\([^ ]*\).*/\1 \2/p' | sort -u > "$target/crates.txt"
+
+if [ "${1-}" = write ]; then
+	# (cargo-about, which compares texts, takes a quarter of an hour.)
+	python3 tools/licences/crates.py "$cargo" "$target/crates.txt" > "$crates"
+	node tools/licences/page.mjs > "$page"
+	exit
+fi
+
 failed=0
 while read -r name version; do
 	grep -q "^$name $version\( \|$\)" "$crates" || { echo "$crates lacks $name $version"; failed=1; }
