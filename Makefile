@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: demo test quick house api soak bench interop web web-tests check-tools check-python check-node check-chromium check-prometheus check-curl check-faketime check-proxies check-valgrind check fmt clean
+.PHONY: demo test quick house api licences dist coverage mutants miri soak bench interop web web-tests check-tools check-python check-node check-chromium check-prometheus check-curl check-faketime check-proxies check-valgrind check fmt clean
 
 # A simulated network, collected, indexed, stored and served on http://127.0.0.1:8501
 demo: check-tools
@@ -34,7 +34,7 @@ test: check-tools check-python check-node check-chromium check-prometheus check-
 # The checks that need no Node, browser, emulator or Prometheus: a minute when warm.
 quick: check-tools fmt
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
-	$(CARGO) test --locked --workspace --lib --test laws --test model --test values --test queue --test store --test parts --test commands -- --skip durability::
+	$(CARGO) test --locked --workspace --lib --test laws --test model --test values --test queue --test store --test parts --test commands --test simulation -- --skip durability::
 
 # Licences and sources of dependencies; the libraries with their declared Rust version, and with each
 # feature alone; their public API, as recorded in aqi/api.txt, store/api.txt and queue/api.txt.
@@ -44,6 +44,40 @@ house: check-tools
 # Records the public API after a change.
 api: check-tools
 	CARGO=$(CARGO) tools/house.sh api
+
+# Writes the notices of third parties anew, after a change of dependencies: `airshed licences`.
+licences: check-tools check-node
+	cd daemons/web && npm ci --no-audit --no-fund --loglevel=error
+	CARGO=$(CARGO) tools/licences.sh write
+
+# What is released: the program with its page, notices, and a bill of materials (CycloneDX), in
+# target/dist.
+dist: check-tools web
+	CARGO=$(CARGO) tools/dist.sh
+
+# Lines (on stable Rust; branches need nightly: LLVM_COV="--branch" CARGO="cargo +nightly") that the tests reach that need
+# no emulator and no browser: target/llvm-cov/html.
+coverage: check-tools check-python
+	command -v cargo-llvm-cov > /dev/null || $(CARGO) install --locked cargo-llvm-cov
+	$(CARGO) llvm-cov $(LLVM_COV) --workspace --locked --html --lib --test laws --test model --test values --test queue --test store \
+		--test parts --test commands --test simulation
+	$(CARGO) llvm-cov report | tail -1
+
+# Changes of the code that a test has to notice: of the queue, and of jobs, worker and sweeper.
+# SHARD=K/N does a part of them; target/mutants.out has those that survived.
+SHARD ?= 0/1
+mutants: check-tools
+	command -v cargo-mutants > /dev/null || $(CARGO) install --locked cargo-mutants
+	$(CARGO) mutants --jobs 1 --shard $(SHARD) --timeout 120 --build-timeout 600 --output $${CARGO_TARGET_DIR:-target} --test-workspace true \
+		--file queue/src/channel.rs --file 'daemons/serve/src/jobs.rs' --file 'daemons/serve/src/jobs/*.rs' \
+		--file daemons/serve/src/sweeper.rs --file daemons/serve/src/worker.rs --file daemons/common/src/disk.rs \
+		-- --locked --lib --test queue --test parts --test simulation
+
+# Undefined behaviour in what decodes bytes, and in aqi: under an interpreter, minutes.
+miri: check-tools
+	$(CARGO) +nightly miri setup
+	MIRIFLAGS=-Zmiri-disable-isolation PROPTEST_CASES=4 $(CARGO) +nightly miri test --locked --package airshed-aqi --test values
+	MIRIFLAGS=-Zmiri-disable-isolation PROPTEST_CASES=2 $(CARGO) +nightly miri test --locked --package airshed-store --lib -- blocks::
 
 # Builds the page, which is then embedded in the binary.
 web: check-node
@@ -94,6 +128,7 @@ soak: check-tools check-python check-node check-chromium web
 	AIRSHED_LOAD=100000 $(CARGO) test --locked --release --package airshed --test commands -- holds_without --nocapture
 	AIRSHED_KILLS=200 $(CARGO) test --locked --package airshed --test commands --test services -- durability workers_are_killed killed_
 	PROPTEST_CASES=20000 $(CARGO) test --locked --release --package airshed-aqi --package airshed-store --package airshed-fuzz
+	AIRSHED_SEEDS=10000 $(CARGO) test --locked --package airshed --test simulation
 	PROPTEST_CASES=30000 $(CARGO) test --locked --release --package airshed-history --features parquet --test history -- archive:: damaged::
 	$(CARGO) test --locked --package airshed --no-default-features --test embedded
 	for feature in aws backfill columnar import loadtest otlp tls; do \

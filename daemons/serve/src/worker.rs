@@ -336,6 +336,7 @@ impl Worker {
         let writing =
             self.write_result(file, encoder, (&request, view), &progress, &mut fingerprints);
         let written = self.write_alive(writing, &request, job, delivery, stop, &progress).await;
+        let is_written = written.is_ok();
         let ended = match written {
             Ok(state) => {
                 fingerprints.complete(&mut job.parts);
@@ -362,9 +363,27 @@ impl Worker {
                 Ok(())
             }
             Err(stopped) => {
-                let _ = self.jobs.delete_result(job).await;
+                if !is_written || self.is_superseded(job, &stopped).await {
+                    let _ = self.jobs.delete_result(job).await;
+                }
                 Err(stopped)
             }
+        }
+    }
+
+    /// Whether the complete file of this attempt is nobody's, since its record was not changed. If only
+    /// the answer to that change was lost, the record has the file; while it is unknown, it stays,
+    /// until the job is cleared.
+    async fn is_superseded(&self, job: &Job, stopped: &JobError) -> bool {
+        if !matches!(stopped, JobError::LeaseLost) {
+            return false;
+        }
+        match self.jobs.get(job.id).await {
+            Ok(Some(now)) => {
+                !matches!(now.state, State::Done { .. }) || now.attempts != job.attempts
+            }
+            Ok(None) => true,
+            Err(_) => false,
         }
     }
 

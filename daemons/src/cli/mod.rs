@@ -10,6 +10,7 @@ mod files;
 mod index;
 mod keys;
 mod left_out;
+mod licences;
 #[cfg(feature = "loadtest")]
 mod loadtest;
 mod logging;
@@ -147,6 +148,8 @@ enum Command {
     ///
     /// Example: airshed index uk_daqi PM2.5=11.5 PM10=20
     Index(index::Index),
+    /// Print the terms of this program, and of what others wrote in it and its page.
+    Licences(licences::Licences),
 }
 
 /// A top-level error, worded for the user at the terminal.
@@ -207,6 +210,7 @@ pub(crate) fn main() -> ExitCode {
             Command::Cost(_) | Command::Provision(_) => Err(bad_call(left_out::AWS)),
             Command::NeighbourLimits(limits) => limits.run(),
             Command::Index(index) => index.run(),
+            Command::Licences(licences) => licences.run(),
         }
     });
     // A put in progress on a blocking thread either completes or has no effect, so there is no need

@@ -24,6 +24,7 @@ mod index;
 mod jobs;
 mod kept;
 mod live_means;
+mod lost_answers;
 mod metadata;
 mod networks;
 mod page;

@@ -17,17 +17,14 @@ pub(super) struct Accepted {
     pub(super) location: String,
     /// The question.
     pub(super) path: String,
-    pub(super) asked: Timestamp,
-    /// Of the readings, when it was asked for.
-    pub(super) state: usize,
 }
 
 /// The kinds of ends that jobs came to.
 pub(super) type Ends = BTreeSet<String>;
 
 pub(super) async fn all(lasting: &Lasting, process: &Process, told: Told) -> Result<Ends, String> {
-    if let Some(wrong) = told.wrong.first() {
-        return Err(wrong.clone());
+    if let Some(wrong) = lasting.world.first_wrong() {
+        return Err(wrong);
     }
     readings_are_there(lasting, &told).await?;
     let mut ends = Ends::new();
@@ -39,6 +36,9 @@ pub(super) async fn all(lasting: &Lasting, process: &Process, told: Told) -> Res
     }
     for accepted in &told.accepted {
         is_answered(lasting, process, accepted).await?;
+    }
+    for record in &records {
+        has_its_file(lasting, process, &told, record).await?;
     }
     works(lasting, process).await?;
     Ok(ends)
@@ -81,7 +81,7 @@ fn has_ended_truly(
     let begun = record["made"]["at"]
         .as_str()
         .map_or(time("created"), |made| time("created").min(made.parse().unwrap()));
-    let is_old = lasting.world.latest().duration_since(begun) > KEPT;
+    let is_old = lasting.world.latest().duration_since(begun) >= KEPT;
     let is_true = match record["status"].as_str().unwrap() {
         "done" => true,
         "cancelled" => told.cancelled.contains(&location),
@@ -97,23 +97,45 @@ fn has_ended_truly(
         },
         _ => false,
     };
-    is_true.then_some(()).ok_or_else(|| format!("an untrue end: {record}"))
+    is_true
+        .then_some(())
+        .ok_or_else(|| format!("an untrue end of {location}: {}", record["status"]))
 }
 
-/// A client gets the file, which is the direct answer of a moment since the question, or is told why
-/// there is none.
+/// What is done can be fetched until it expires.
+async fn has_its_file(
+    lasting: &Lasting,
+    process: &Process,
+    told: &Told,
+    record: &Value,
+) -> Result<(), String> {
+    let expires = record["expires"].as_str().and_then(|at| at.parse::<Timestamp>().ok());
+    let is_kept = expires.is_some_and(|expires| expires > lasting.world.latest());
+    if record["status"] != "done" || record["rows"] == 0 || !is_kept {
+        return Ok(());
+    }
+    let location = format!("/api/results/{}", record["id"].as_str().unwrap());
+    if told.cancelled.contains(&location) {
+        return Ok(()); // its owner gave it up; others may still share it
+    }
+    let (status, _, body) = process.get(&location).await.ok_or("no answer")?;
+    let length = body.map(|body| body.len() as u64);
+    let is_whole = status == 200 && length == record["bytes"].as_u64();
+    is_whole.then_some(()).ok_or_else(|| format!("{status} instead of the file of {location}"))
+}
+
+/// A client gets the file, which is the direct answer of a moment (an equal question may have been asked
+/// before), or is told why there is none.
 async fn is_answered(
     lasting: &Lasting,
     process: &Process,
     accepted: &Accepted,
 ) -> Result<(), String> {
-    let Accepted { location, path, asked, state } = accepted;
+    let Accepted { location, path } = accepted;
     let (status, _, body) = process.get(location).await.ok_or("no answer")?;
     let shown = || format!("{location} is {status}: {body:?}");
     match (status, &body) {
         (200, Some(body)) => {
-            // An equal job may have been made from what was there before this question.
-            let _ = state;
             let states = 0..=lasting.stored.state();
             match is_answer_of(lasting, states, path, body).await {
                 true => Ok(()),
@@ -123,7 +145,8 @@ async fn is_answered(
         // Without readings, there is no file; or the reason, which was checked.
         (404 | 410 | 500, Some(body)) => {
             let text = String::from_utf8_lossy(body);
-            let is_forgotten = lasting.world.latest().duration_since(*asked) > KEPT;
+            // The clock may have passed what was asked before, which an equal question joined.
+            let is_forgotten = lasting.world.may_have_passed(KEPT);
             match text.contains("unknown-job") && !is_forgotten {
                 true => Err(format!("forgotten: {}", shown())),
                 false => Ok(()),

@@ -15,6 +15,8 @@ use object_store::{
     Result,
 };
 
+use uuid::Uuid;
+
 use super::world::{Disk, Fate, Life, World};
 
 /// What is there, whoever asks.
@@ -43,6 +45,14 @@ impl Kept {
             found.push(object.bytes().await.unwrap().to_vec());
         }
         found
+    }
+
+    /// The state that a job's record has.
+    pub(super) async fn state_of(&self, id: Uuid) -> Option<String> {
+        let record = self.objects.get(&Path::from(format!("jobs/{id}.json"))).await.ok()?;
+        let record = record.bytes().await.unwrap();
+        let record: serde_json::Value = serde_json::from_slice(&record).unwrap();
+        record["status"].as_str().map(str::to_owned)
     }
 
     fn sorted(&self, mut listed: Vec<ObjectMeta>) -> Vec<ObjectMeta> {

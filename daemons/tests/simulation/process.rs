@@ -58,7 +58,7 @@ impl Process {
         world.note("a process starts");
         let store = Arc::new(Readings { stored, world: world.clone(), life: life.clone() });
         let shared = queues.is_some();
-        let queues = queues.unwrap_or_else(Channels::new).seen_by(&world, &life, shared);
+        let queues = queues.unwrap_or_else(Channels::new).seen_by(&world, &life, &kept, shared);
         let objects = Objects { kept, world: world.clone(), life: life.clone(), is_directory };
         let disk = disk(&world);
         let objects = objects::Objects::new(Arc::new(objects)).on(disk.clone());

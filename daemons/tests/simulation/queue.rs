@@ -1,12 +1,15 @@
 //! A queue that loses, delays and repeats messages.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use airshed::message;
 use async_trait::async_trait;
 use queue::{Channel, Delivery, Depth, Error, ErrorKind, Options, Queue, Queues, Receipt};
+use uuid::Uuid;
 
+use super::objects::Kept;
 use super::world::{Fate, Life, World};
 
 /// Three queues, as in [`queue::open`].
@@ -27,10 +30,11 @@ impl Channels {
     }
 
     /// As a process sees them.
-    pub(super) fn seen_by(&self, world: &World, life: &Life, shared: bool) -> Queues {
+    pub(super) fn seen_by(&self, world: &World, life: &Life, kept: &Kept, shared: bool) -> Queues {
         let seen = |inner: &Channel, name| {
             let (inner, world, life) = (inner.clone(), world.clone(), life.clone());
-            Arc::new(Unreliable { inner, world, life, name }) as Arc<dyn Queue>
+            let (kept, received) = (kept.clone(), Mutex::default());
+            Arc::new(Unreliable { inner, world, life, name, kept, received }) as Arc<dyn Queue>
         };
         Queues {
             requests: seen(&self.requests, "requests"),
@@ -46,6 +50,9 @@ struct Unreliable {
     world: World,
     life: Life,
     name: &'static str,
+    kept: Kept,
+    /// The jobs of what was received.
+    received: Mutex<HashMap<Receipt, Uuid>>,
 }
 
 impl Unreliable {
@@ -107,12 +114,22 @@ impl Queue for Unreliable {
         for delivery in &received {
             let id = message::id_in(&delivery.body).unwrap();
             self.world.note(&format!("{} receive {id}, {}", self.name, delivery.receives));
+            self.received.lock().unwrap().insert(delivery.receipt.clone(), id);
         }
         Ok(received)
     }
 
     async fn ack(&self, receipt: &Receipt) -> Result<(), Error> {
-        match self.fate("ack").await {
+        let fate = self.fate("ack").await;
+        let id = self.received.lock().unwrap().get(receipt).copied();
+        if let Some(id) = id.filter(|_| self.name == "requests") {
+            let state = self.kept.state_of(id).await;
+            // Otherwise it would only go on when the sweeper finds it.
+            if matches!(state.as_deref(), Some("queued" | "running")) {
+                self.world.wrong(format!("{id} is acknowledged before its end"));
+            }
+        }
+        match fate {
             Fate::Refused => return Err(unanswered()),
             Fate::Lost => return Ok(()),
             Fate::Done => {}

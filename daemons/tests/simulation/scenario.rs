@@ -41,7 +41,6 @@ pub(super) struct Told {
     pub(super) accepted: Vec<Accepted>,
     /// The locations of jobs that were to be cancelled or deleted.
     pub(super) cancelled: HashSet<String>,
-    pub(super) wrong: Vec<String>,
 }
 
 pub(super) fn run(seed: u64) -> Run {
@@ -161,28 +160,25 @@ impl System {
     /// A direct answer is that of a moment between question and answer.
     fn ask(&mut self) {
         let (process, path) = (self.process(), self.question());
-        let (lasting, told) = (self.lasting.clone(), Arc::clone(&self.told));
+        let lasting = self.lasting.clone();
         self.clients.spawn(async move {
             let first = lasting.stored.state();
             let Some((200, _, Some(body))) = process.get(&path).await else { return };
             let last = lasting.stored.state();
             if !checks::is_answer_of(&lasting, first..=last, &path, &body).await {
-                told.lock().unwrap().wrong.push(format!("a direct answer to {path}"));
+                lasting.world.wrong(format!("a direct answer to {path}"));
             }
         });
     }
 
     fn ask_for_a_job(&mut self) {
         let (process, path) = (self.process(), self.question());
-        let (lasting, told) = (self.lasting.clone(), Arc::clone(&self.told));
+        let (world, told) = (self.world.clone(), Arc::clone(&self.told));
         self.clients.spawn(async move {
-            let (asked, state) = (lasting.world.now(), lasting.stored.state());
             let answer = process.ask(Method::GET, &path, true).await;
             let Some((202, Some(location), _)) = answer else { return };
-            lasting.world.note(&format!("accepted {location}"));
-            // The clock may have leapt meanwhile.
-            let asked = asked.min(lasting.world.now());
-            let accepted = Accepted { location: location.clone(), path, asked, state };
+            world.note(&format!("accepted {location}"));
+            let accepted = Accepted { location: location.clone(), path };
             told.lock().unwrap().accepted.push(accepted);
             let _ = process.get(&format!("{location}?wait=60")).await;
         });
@@ -219,7 +215,7 @@ impl System {
             // A read of the store may have failed by chance.
             if !body.as_deref().is_some_and(|body| body.contains("store unavailable")) {
                 let what = format!("/readyz is {status} with the disk {before:?}: {body:?}");
-                self.told.lock().unwrap().wrong.push(what);
+                self.world.wrong(what);
             }
         }
     }

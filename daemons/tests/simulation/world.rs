@@ -15,6 +15,11 @@ use uuid::Uuid;
 /// The length of an id as text.
 const ID: usize = 36;
 
+/// When a run begins.
+fn start() -> Timestamp {
+    "2026-02-01T12:00:00Z".parse().unwrap()
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Disk {
     Free,
@@ -33,6 +38,8 @@ struct Inner {
     began: Instant,
     /// Seconds that the wall clock is ahead of the time that has passed.
     leapt: AtomicI64,
+    /// Seconds of all leaps ahead.
+    ahead: AtomicI64,
     /// The latest that the wall clock has shown.
     latest: AtomicI64,
     /// Calls no longer fail by chance.
@@ -40,6 +47,7 @@ struct Inner {
     disk: Mutex<Disk>,
     /// Whether the disk was ever full but for the reserve, or full.
     was_short: AtomicBool,
+    wrong: Mutex<Vec<String>>,
 }
 
 /// What becomes of a call.
@@ -60,10 +68,12 @@ impl World {
             ids: Mutex::default(),
             began: Instant::now(),
             leapt: AtomicI64::new(0),
+            ahead: AtomicI64::new(0),
             latest: AtomicI64::new(i64::MIN),
             calm: AtomicBool::new(false),
             disk: Mutex::new(Disk::Free),
             was_short: AtomicBool::new(false),
+            wrong: Mutex::default(),
         }))
     }
 
@@ -77,9 +87,8 @@ impl World {
     }
 
     pub(super) fn now(&self) -> Timestamp {
-        let start: Timestamp = "2026-02-01T12:00:00Z".parse().unwrap();
         let passed = SignedDuration::try_from(self.0.began.elapsed()).unwrap();
-        let now = start + passed + SignedDuration::from_secs(self.0.leapt.load(Relaxed));
+        let now = start() + passed + SignedDuration::from_secs(self.0.leapt.load(Relaxed));
         self.0.latest.fetch_max(now.as_second(), Relaxed);
         now
     }
@@ -95,7 +104,13 @@ impl World {
 
     pub(super) fn leap(&self, seconds: i64) {
         self.0.leapt.fetch_add(seconds, Relaxed);
+        self.0.ahead.fetch_add(seconds.max(0), Relaxed);
         self.note(&format!("the clock leaps by {seconds} s"));
+    }
+
+    /// Whether leaps ahead may have passed so much time.
+    pub(super) fn may_have_passed(&self, time: SignedDuration) -> bool {
+        self.0.ahead.load(Relaxed) >= time.as_secs()
     }
 
     pub(super) fn calm_down(&self) {
@@ -119,6 +134,15 @@ impl World {
 
     pub(super) fn was_short(&self) -> bool {
         self.0.was_short.load(Relaxed)
+    }
+
+    /// Notes what must not be.
+    pub(super) fn wrong(&self, what: String) {
+        self.0.wrong.lock().unwrap().push(what);
+    }
+
+    pub(super) fn first_wrong(&self) -> Option<String> {
+        self.0.wrong.lock().unwrap().first().cloned()
     }
 
     /// What becomes of a call, after a while.
