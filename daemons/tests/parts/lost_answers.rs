@@ -104,7 +104,7 @@ async fn a_job_that_is_recorded_as_done_has_its_file() {
     let jobs = Jobs::new(Objects::new(objects.clone()), clock(), SignedDuration::from_hours(24));
     let store = Arc::new(Memory::new());
     store.put(&readings(10)).await.unwrap();
-    let queues = queue::open("channel:", 10).await.unwrap();
+    let queues = queue::open("channel:", 10, 1).await.unwrap();
     let worker = Worker {
         store,
         queues: queues.clone(),
