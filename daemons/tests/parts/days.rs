@@ -208,7 +208,8 @@ async fn slow_days_leave_the_map_alone() {
             tokio::spawn(async move { rig.get(&path).await.status() })
         })
         .collect();
-    while store.waiting.load(Ordering::Relaxed) < 6 {
+    // A client gets three quarters of the places.
+    while store.waiting.load(Ordering::Relaxed) < 5 {
         tokio::task::yield_now().await;
     }
     for path in ["/api/latest", "/api/summary?startDate=2026-01-01", "/api/series?sensor=1"] {
