@@ -5,8 +5,10 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::fs::{File as Opened, OpenOptions};
 use std::io::Write;
 use std::num::NonZeroU32;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,7 +20,6 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
 
 /// By which a key is known as one, for example by scanners of published code.
 const PREFIX: &str = "airshed_";
@@ -188,16 +189,13 @@ impl Keys {
         Arc::clone(&known.keys)
     }
 
-    /// The key with this secret, if it is valid. It takes the same time whatever they have in common.
+    /// The key with this secret, if it is valid. Hashes are compared, so the time that it takes says
+    /// nothing about a secret.
     pub fn find(&self, secret: &str, now: Timestamp) -> Option<Arc<Key>> {
         let hash = hash_of(secret);
-        let mut found = None;
-        for key in &*self.list() {
-            if bool::from(key.hash.as_bytes().ct_eq(hash.as_bytes())) {
-                found = Some(Arc::clone(key));
-            }
-        }
-        found.filter(|key| key.is_valid(now))
+        let keys = self.list();
+        let found = keys.iter().find(|key| key.hash == hash);
+        found.filter(|key| key.is_valid(now)).cloned()
     }
 
     /// Adds a key to a file, which is made if it is not there; returns its secret, which is in no file.
@@ -249,7 +247,7 @@ fn change<T>(
     let failed = |reason: String| KeysError { path: path.to_owned(), reason };
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
-    let lock = std::fs::File::create(&name).and_then(|lock| lock.lock().map(|()| lock));
+    let lock = Opened::create(&name).and_then(|lock| lock.lock().map(|()| lock));
     let _lock = lock.map_err(|error| failed(format!("cannot lock it: {error}")))?;
     let mut keys = read(path)?;
     let changed = change(&mut keys).map_err(failed)?;
@@ -287,20 +285,24 @@ fn read(path: &Path) -> Result<Vec<Key>, KeysError> {
     }
 }
 
-/// Replaces the file at once, for the eyes of its owner.
+/// Replaces the file at once, for the eyes of its owner. Only the holder of the lock writes it.
 fn write(path: &Path, keys: Vec<Key>) -> Result<(), KeysError> {
-    let failed = |error: &dyn std::error::Error| KeysError {
-        path: path.to_owned(),
-        reason: error.to_string(),
-    };
-    let text =
-        serde_json::to_vec_pretty(&File { version: VERSION, keys }).map_err(|e| failed(&e))?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
-    let written = tempfile::NamedTempFile::new_in(folder).and_then(|mut file| {
-        file.write_all(&text)?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)
-    });
-    written.map(drop).map_err(|error| failed(&error))
+    let mut new = path.as_os_str().to_owned();
+    new.push(".new");
+    let new = PathBuf::from(new);
+    let written = serde_json::to_vec_pretty(&File { version: VERSION, keys })
+        .map_err(Into::into)
+        .and_then(|text| {
+            // One that a killed process left has the rights of its own time.
+            match std::fs::remove_file(&new) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            let mut file =
+                OpenOptions::new().create_new(true).write(true).mode(0o600).open(&new)?;
+            file.write_all(&text)?;
+            file.sync_all()?;
+            std::fs::rename(&new, path)
+        });
+    written.map_err(|error| KeysError { path: path.to_owned(), reason: error.to_string() })
 }

@@ -198,6 +198,10 @@ pub(super) struct HttpFlags {
     security_contact: Option<String>,
     #[command(flatten)]
     access: AccessFlags,
+    /// Maximum number of connections; further ones are closed. One client gets three quarters of them,
+    /// but for --trusted-proxies.
+    #[arg(long, env = "AIRSHED_CONNECTIONS", default_value_t = 4096, value_name = "N", value_parser = at_least_one)]
+    connections: usize,
     /// Maximum number of concurrent direct responses; further queries become jobs.
     #[arg(long, env = "AIRSHED_IN_FLIGHT", default_value_t = 100, value_name = "N")]
     in_flight: usize,
@@ -297,6 +301,7 @@ impl HttpFlags {
     ) -> Result<Server, Failure> {
         let write_timeout = Duration::from_secs(self.write_timeout.max(1));
         let limits = Limits {
+            connections: self.connections,
             rate: self.access.rate(),
             in_flight: self.in_flight,
             large_in_flight: self.large_in_flight,

@@ -298,6 +298,7 @@ const VARIABLES: &[(&str, &str)] = &[
     ("AIRSHED_KEYS", "."),
     ("AIRSHED_TRUSTED_PROXIES", "localhost"),
     ("AIRSHED_RATE", "fast"),
+    ("AIRSHED_CONNECTIONS", "0"),
     ("AIRSHED_IN_FLIGHT", "x"),
     ("AIRSHED_LARGE_IN_FLIGHT", "x"),
     ("AIRSHED_LARGE", "x"),

@@ -13,6 +13,7 @@ mod exports;
 mod feeds;
 mod full_disk;
 mod greedy;
+mod hostile;
 mod imports;
 mod keys;
 mod listening;

@@ -30,7 +30,7 @@ pub(super) enum Client {
 }
 
 impl Client {
-    fn at(address: IpAddr) -> Self {
+    pub(super) fn at(address: IpAddr) -> Self {
         Self::Address(match address.to_canonical() {
             IpAddr::V6(address) => {
                 Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into()

@@ -22,17 +22,22 @@ use tokio::time::{sleep, sleep_until};
 use super::access_log::Entry;
 #[cfg(feature = "tls")]
 use super::connection::Pace;
+use super::frames::FRAME;
 
-/// The longest piece, in bytes. HTTP/2 keeps up to one of them beside what its client has allowed, and
+/// The longest piece over HTTP/2, in bytes. One of them is kept beside what its client has allowed, and
 /// they are what its client's progress is measured in.
-const PIECE: usize = 16 << 10;
+#[cfg(feature = "tls")]
+const SHORT: usize = 16 << 10;
 
 /// The exchanges of a connection.
 #[derive(Clone)]
 pub(super) struct Exchanges(Arc<Connected>);
 
 struct Connected {
-    open: Mutex<Open>,
+    /// The longest piece of a response.
+    piece: usize,
+    /// Those that are watched, if they are.
+    open: Option<Mutex<Open>>,
     /// Whether the connection has ended: what is left of its responses is not sent.
     has_ended: AtomicBool,
 }
@@ -44,9 +49,20 @@ struct Open {
 }
 
 impl Exchanges {
-    pub(super) fn new() -> Self {
+    /// One after the other: the connection itself shows how slowly its client reads.
+    pub(super) fn in_turn() -> Self {
+        Self::of_pieces(FRAME, None)
+    }
+
+    /// Several at once, each of which is watched.
+    #[cfg(feature = "tls")]
+    pub(super) fn side_by_side() -> Self {
         let open = Open { exchanges: Vec::new(), changed: Instant::now() };
-        Self(Arc::new(Connected { open: Mutex::new(open), has_ended: AtomicBool::new(false) }))
+        Self::of_pieces(SHORT, Some(Mutex::new(open)))
+    }
+
+    fn of_pieces(piece: usize, open: Option<Mutex<Open>>) -> Self {
+        Self(Arc::new(Connected { piece, open, has_ended: AtomicBool::new(false) }))
     }
 
     /// To be called when a request arrives, with its entry in the access log.
@@ -61,11 +77,11 @@ impl Exchanges {
             total: AtomicU64::new(0),
             entry,
         });
-        let mut open = self.lock();
-        open.exchanges.retain(|other| other.strong_count() > 0);
-        open.exchanges.push(Arc::downgrade(&exchange));
-        open.changed = Instant::now();
-        drop(open);
+        if let Some(mut open) = self.open() {
+            open.exchanges.retain(|other| other.strong_count() > 0);
+            open.exchanges.push(Arc::downgrade(&exchange));
+            open.changed = Instant::now();
+        }
         exchange
     }
 
@@ -74,8 +90,9 @@ impl Exchanges {
         self.0.has_ended.store(true, Relaxed);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Open> {
-        self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
+    fn open(&self) -> Option<MutexGuard<'_, Open>> {
+        let open = self.0.open.as_ref()?;
+        Some(open.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -86,7 +103,8 @@ impl Exchanges {
     pub(super) async fn too_slow(&self, pace: Pace) {
         loop {
             sleep(pace.window).await;
-            let open: Vec<_> = self.lock().exchanges.iter().filter_map(Weak::upgrade).collect();
+            let Some(open) = self.open() else { continue };
+            let open: Vec<_> = open.exchanges.iter().filter_map(Weak::upgrade).collect();
             // All of them, since each begins to count anew.
             let slow = open.iter().filter(|exchange| exchange.is_too_slow(pace.least)).count();
             if slow > 0 {
@@ -108,7 +126,7 @@ impl Exchanges {
 
     /// `None`: there is an exchange now.
     fn unused_since(&self) -> Option<Instant> {
-        let open = self.lock();
+        let open = self.open()?;
         let is_open = open.exchanges.iter().any(|exchange| exchange.strong_count() > 0);
         (!is_open).then_some(open.changed)
     }
@@ -153,7 +171,9 @@ impl Drop for Exchange {
         if let Some(entry) = &self.entry {
             entry.end(self.total.load(Relaxed), self.is_whole.load(Relaxed));
         }
-        self.of.lock().changed = Instant::now();
+        if let Some(mut open) = self.of.open() {
+            open.changed = Instant::now();
+        }
     }
 }
 
@@ -232,7 +252,7 @@ impl<B: Body<Data = Bytes> + Unpin + Send> Body for Sending<B> {
                 }
             }
         }
-        let length = this.rest.len().min(PIECE);
+        let length = this.rest.len().min(this.exchange.of.0.piece);
         let piece = this.exchange.piece(this.rest.split_to(length));
         this.has_ended = this.is_end_stream();
         Poll::Ready(Some(Ok(Frame::data(piece))))

@@ -191,6 +191,9 @@ pub struct JobBackend {
 /// The limits of a server.
 #[derive(Debug, Clone)]
 pub struct Limits {
+    /// Maximum number of connections, of which one client gets three quarters; those of proxies do not
+    /// count as one client's.
+    pub connections: usize,
     /// Requests per second that a client may send while others have to wait, ten seconds' of them at
     /// once; `None`: any number.
     pub rate: Option<NonZeroU32>,
@@ -225,6 +228,7 @@ impl Default for Limits {
         let stale_after = SignedDuration::from_hours(26); // a day's fetch, with some margin
         let (redirect_min_bytes, kept_answers, min_rate) = (None, 64 << 20, 1000);
         Self {
+            connections: 4096,
             rate: NonZeroU32::new(50),
             in_flight: 100,
             large_in_flight,
@@ -388,12 +392,12 @@ fn answered(shared: Arc<Shared>, request: Request<answer::RequestBody>) -> Answe
 /// Serves until stopped, then drains open responses for a limited time. Must run within a tokio
 /// runtime.
 pub async fn run(server: Server, listener: impl Into<Listener>, stop: CancellationToken) {
-    let limits = server.limits.clone();
+    let (limits, proxies) = (server.limits.clone(), server.access.proxies.clone());
     let service = match service(server, &stop) {
         Ok(service) => service,
         Err(error) => return warn!(reason = reason(&error), "cannot start the server"),
     };
-    transport::serve(service, listener.into(), &limits, stop).await;
+    transport::serve(service, listener.into(), &limits, proxies, stop).await;
 }
 
 /// Wakes the requests that wait for a job. Any server may receive the completion of any job, so

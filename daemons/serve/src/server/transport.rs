@@ -12,6 +12,7 @@ use hyper::body::{Body, Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use ipnet::IpNet;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
@@ -21,10 +22,11 @@ use tracing::{debug, warn};
 
 use super::access_log::{AccessLog, Entry};
 use super::answer::BoxError;
-use super::client::Peer;
+use super::client::{Client, Peer};
 use super::connection::{Connection, Pace};
 use super::exchange::{Exchanges, Sending};
 use super::listener::{Listener, Stream};
+use super::pool::Pool;
 use super::{Limits, address, routes};
 
 const HTTPS: HeaderValue = HeaderValue::from_static("https");
@@ -37,6 +39,7 @@ pub(super) async fn serve<S, B>(
     service: S,
     listener: Listener,
     limits: &Limits,
+    proxies: Vec<IpNet>,
     stop: CancellationToken,
 ) where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send>
@@ -47,7 +50,7 @@ pub(super) async fn serve<S, B>(
 {
     let (pace, log) = (limits.pace(), listener.access_log());
     let transport = Transport { service, pace, log, peer: None, stop: stop.clone() };
-    let mut connections = JoinSet::new();
+    let (mut connections, places) = (JoinSet::new(), Pool::new(limits.connections));
     let mut refused = Refused::default();
     loop {
         let (stream, peer) = tokio::select! {
@@ -63,10 +66,19 @@ pub(super) async fn serve<S, B>(
             Some(_) = connections.join_next() => continue,
             () = stop.cancelled() => break,
         };
+        let client = match peer.map(|peer| peer.to_canonical()) {
+            Some(peer) if !proxies.iter().any(|net| net.contains(&peer)) => Client::at(peer),
+            _ => Client::Unknown,
+        };
+        let Ok(place) = places.try_take(&client) else {
+            metrics::counter!("airshed_refused_connections_total").increment(1);
+            continue; // closes it
+        };
         #[cfg(feature = "tls")]
         let tls = listener.tls();
         let transport = Transport { peer: peer.map(Peer), ..transport.clone() };
         connections.spawn(async move {
+            let _place = place;
             #[cfg(feature = "tls")]
             if let Some(tls) = tls {
                 return transport.talk_over_tls(&tls, stream).await;
@@ -138,7 +150,7 @@ where
     }
 
     async fn http1(self, stream: impl AsyncRead + AsyncWrite + Unpin, is_over_tls: bool) {
-        let exchanges = Exchanges::new();
+        let exchanges = Exchanges::in_turn();
         let service = TowerToHyperService::new(self.exchanging(exchanges.clone(), is_over_tls));
         let mut builder = http1::Builder::new();
         builder.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
@@ -158,7 +170,7 @@ where
     /// make progress: a client can leave one of them unread. One that does loses the connection.
     #[cfg(feature = "tls")]
     async fn http2(self, stream: impl AsyncRead + AsyncWrite + Unpin) {
-        let exchanges = Exchanges::new();
+        let exchanges = Exchanges::side_by_side();
         let service = TowerToHyperService::new(self.exchanging(exchanges.clone(), true));
         let builder = super::tls::http2();
         let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));

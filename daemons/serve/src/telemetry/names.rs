@@ -86,6 +86,15 @@ pub const METRICS: &[Metric] = &[
         "airshed_slow_clients_total",
         "Connections closed because their clients read too slowly.",
     ),
+    counter(
+        "airshed_refused_connections_total",
+        "Connections closed at once, since their client or all clients had too many.",
+    ),
+    counter(
+        "airshed_callbacks_total",
+        "Ends of jobs told to URLs of clients, by sent: true, false.",
+    )
+    .by(&["sent"], None),
     // The store.
     seconds(
         "airshed_store_seconds",
