@@ -4,8 +4,9 @@
 //!
 //! - `airshed-ingest` collects readings: [`source`], [`feed`], [`collector`], [`means`],
 //!   [`push`], [`retention`], [`schedule`], and [`demo`], a simulated network;
-//! - `airshed-serve` answers queries: [`request`], [`server`], [`jobs`], [`message`], [`worker`],
-//!   [`sweeper`], [`objects`], [`freshness`], [`telemetry`], [`watch`], [`trace`];
+//! - `airshed-serve` answers queries: [`request`], [`server`], [`keys`], [`jobs`], [`message`],
+//!   [`worker`], [`sweeper`], [`callbacks`], [`objects`], [`networks`], [`events`], [`freshness`],
+//!   [`telemetry`], [`watch`], [`trace`];
 //! - `airshed-history` has the flags: [`Flagging`], [`neighbours`];
 //! - `airshed-loadtest` is [`loadtest`], `airshed-deploy` is [`provision`] and [`cost`];
 //! - `airshed-common` has what several of them share: [`Clock`], [`reason`], [`feed_status`].

@@ -16,7 +16,7 @@ use tokio::net::lookup_host;
 
 /// Addresses that are not of the public internet, from IANA's registries of special-purpose addresses
 /// (RFC 6890); of the ranges that embed addresses of IPv4 all.
-const SPECIAL: [&str; 26] = [
+const SPECIAL: [&str; 29] = [
     "0.0.0.0/8",
     "10.0.0.0/8",
     "100.64.0.0/10",
@@ -40,8 +40,11 @@ const SPECIAL: [&str; 26] = [
     "2001::/23",
     "2001:db8::/32",
     "2002::/16",
+    "3fff::/20",
+    "5f00::/16",
     "fc00::/7",
     "fe80::/10",
+    "fec0::/10",
     "ff00::/8",
 ];
 

@@ -6,13 +6,14 @@ use async_trait::async_trait;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
-use crate::ready::Ready;
+use crate::ready::{Next, Ready};
 use crate::{Delivery, Depth, Error, ErrorKind, Queue, Receipt, Sender};
 
 /// An in-process queue, not persistent. Clones share the queue.
 ///
-/// Of several [senders](Sender), the one with the fewest messages in flight is next; of its messages, those that are
-/// not large come first, unless a large one has waited for [`Options::patience`]. Messages of one sender and one size come in order.
+/// Of several [senders](Sender), the one with the fewest messages in flight is next; of its messages,
+/// those that are not large come first. A large one that has waited for [`Options::patience`] comes
+/// before all. Messages of one sender and one size come in order.
 #[derive(Debug, Clone)]
 pub struct Channel(Arc<Shared>);
 
@@ -119,11 +120,12 @@ impl Channel {
         }
         let has_room = large < large_in_flight;
         let next = state.ready.senders().filter_map(|(sender, lanes)| {
-            let (is_large, number) = lanes.next(has_room, now, patience)?;
+            let Next { is_late, is_large, number } = lanes.next(has_room, now, patience)?;
             let held = in_flight.get(sender).copied().unwrap_or_default();
-            Some(((held, is_large, number), sender.to_owned()))
+            Some(((!is_late, held, is_large, number), sender))
         });
-        let ((_, is_large, _), sender) = next.min()?;
+        let ((_, _, is_large, _), sender) = next.min()?;
+        let sender = sender.to_owned();
         state.ready.pop(&sender, is_large)
     }
 

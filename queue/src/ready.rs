@@ -15,6 +15,16 @@ pub(crate) struct Ready {
     arrivals: u64,
 }
 
+/// What would be delivered next of a sender's messages.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Next {
+    /// Whether it is a large one that has waited for long.
+    pub(crate) is_late: bool,
+    pub(crate) is_large: bool,
+    /// Of its arrival.
+    pub(crate) number: u64,
+}
+
 /// The messages of a sender, each with the number of its arrival.
 #[derive(Debug, Default)]
 pub(crate) struct Lanes {
@@ -61,22 +71,22 @@ impl Lanes {
         if is_large { &mut self.large } else { &mut self.small }
     }
 
-    /// Whether the next message is a large one, and the number of its arrival.
+    /// The message that is next, if one can be delivered now.
     pub(crate) fn next(
         &self,
         has_room_for_large: bool,
         now: Instant,
         patience: Duration,
-    ) -> Option<(bool, u64)> {
-        let number = |lane: &VecDeque<(u64, Message)>| lane.front().map(|(number, _)| *number);
-        let large = number(&self.large).filter(|_| has_room_for_large);
-        let has_waited = |(_, message): &(u64, Message)| now - message.sent >= patience;
-        match (number(&self.small), large) {
-            (Some(_), Some(large)) if self.large.front().is_some_and(has_waited) => {
-                Some((true, large))
-            }
-            (Some(small), _) => Some((false, small)),
-            (None, large) => Some((true, large?)),
-        }
+    ) -> Option<Next> {
+        let large = self.large.front().filter(|_| has_room_for_large);
+        let large = large.map(|(number, message)| Next {
+            is_late: now - message.sent >= patience,
+            is_large: true,
+            number: *number,
+        });
+        let small = self.small.front();
+        let small =
+            small.map(|(number, _)| Next { is_late: false, is_large: false, number: *number });
+        large.filter(|large| large.is_late || small.is_none()).or(small)
     }
 }

@@ -174,7 +174,14 @@ impl Keys {
             known.looked = Instant::now();
             let stamp = stamp_of(&self.path);
             if stamp != known.stamp {
-                match read(&self.path) {
+                let is_gone = stamp.is_none() && !known.keys.is_empty();
+                let read = match is_gone {
+                    true => {
+                        Err(KeysError { path: self.path.clone(), reason: "it is gone".to_owned() })
+                    }
+                    false => read(&self.path),
+                };
+                match read {
                     Ok(keys) => {
                         (known.keys, known.stamp) = (shared(keys), stamp);
                         tracing::info!(keys = known.keys.len(), "the keys were read again");

@@ -147,6 +147,7 @@ impl Sweeper {
 
     /// Sets the gauges: the number of jobs in each state, and the age of the oldest.
     fn report(&self, now: Timestamp) {
+        metrics::gauge!("airshed_results_bytes").set(self.jobs.result_bytes() as f64);
         for state in State::NAMES {
             let created = self.known.values().filter(|known| known.state == state);
             let created: Vec<_> = created.map(|known| known.created).collect();

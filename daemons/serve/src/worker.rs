@@ -99,8 +99,6 @@ enum JobError {
     NoRoom(Failure),
     /// Transient: a retry may help.
     Transient(Failure),
-    /// There is no room for the result: a retry can help later.
-    Over(Failure),
     /// The worker is shutting down.
     Requeued,
     /// Another worker has the message now.
@@ -260,7 +258,6 @@ impl Worker {
                 info!(%id, state = job.state.name(), attempts = job.attempts, "job done");
                 self.finish(delivery, id).await;
             }
-            Err(JobError::Over(why)) => self.give_up(&job, delivery, &why, true).await,
             Err(JobError::Permanent(why)) => self.give_up(&job, delivery, &why, false).await,
             Err(JobError::NoRoom(why)) => self.give_up(&job, delivery, &why, true).await,
             Err(JobError::Transient(why)) if job.attempts >= MAX_ATTEMPTS => {
@@ -547,7 +544,7 @@ impl ResultFile<'_> {
         self.hash.update(&text);
         self.jobs.note_written(&self.job, self.bytes).map_err(|over| {
             let public = no_room(over);
-            JobError::Over(Failure { log: public.clone(), public })
+            JobError::NoRoom(Failure { log: public.clone(), public })
         })?;
         let written = self.writer.write_all(text).await;
         text.clear();

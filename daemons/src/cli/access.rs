@@ -13,20 +13,22 @@ use super::{Failure, bad_call};
 
 #[derive(Args, Clone)]
 pub(super) struct AccessFlags {
-    /// The file of API keys, which `airshed keys` writes; it is read again when it changes [default:
+    /// File of API keys, as `airshed keys` writes it. It is read again when it changes [default:
     /// DATA/keys.json]
     #[arg(long, env = "AIRSHED_KEYS", value_name = "FILE", value_parser = open)]
     keys: Option<Arc<Keys>>,
-    /// Refuse requests without a key; without this, keys only give their holders a name and a share of
-    /// their own.
+    /// Refuse requests without a key. Otherwise a key only gives its holder a share of the capacity and
+    /// jobs of their own.
     #[arg(long)]
     keys_only: bool,
-    /// Addresses or networks of proxies, such as 127.0.0.1 or 10.0.0.0/8, whose Forwarded or
-    /// X-Forwarded-For names the client; with them also whatever reaches --listen unix:PATH.
+    /// Addresses or networks of proxies, such as 127.0.0.1,10.0.0.0/8, whose header Forwarded or
+    /// X-Forwarded-For names the client. If any are given, whatever connects to --listen unix:PATH
+    /// counts as one.
     #[arg(long, env = "AIRSHED_TRUSTED_PROXIES", value_name = "NETWORK", value_delimiter = ',', value_parser = network)]
     trusted_proxies: Vec<IpNet>,
-    /// Requests per second of one client while other clients have to wait, ten seconds' of them at once; 0: any
-    /// number. A client is a key, an IPv4 address, or the first 64 bits of an IPv6 address.
+    /// Requests per second that one client may send while other clients have to wait, and ten times as
+    /// many at once; 0: no limit. A client is the holder of a key, an IPv4 address, or the first 64 bits
+    /// of an IPv6 address.
     #[arg(long, env = "AIRSHED_RATE", default_value_t = 50, value_name = "N")]
     rate: u32,
 }

@@ -19,8 +19,8 @@ fn log_file(text: &str) -> Result<PathBuf, &'static str> {
 
 #[derive(Args, Clone)]
 pub(super) struct AccessLogFlags {
-    /// Append a line for each response to this file, when its last byte has been sent; - for standard
-    /// output. After a rotation, SIGHUP opens it again.
+    /// Append a line to this file for each response, when its last byte has been sent; - for standard
+    /// output. After renaming the file, send SIGHUP to open a new one.
     #[arg(long, env = "AIRSHED_ACCESS_LOG", value_name = "FILE", value_parser = log_file)]
     access_log: Option<PathBuf>,
     /// Form of the access log: common, combined (with referrer and user agent), or json, which has a

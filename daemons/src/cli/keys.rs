@@ -24,13 +24,13 @@ pub(super) enum Keys {
     Add(Add),
     /// List the keys, without their secrets.
     List(List),
-    /// Revoke a key for good; a running server refuses it within a second.
+    /// Revoke a key for good; a running server refuses it within about a second.
     Revoke(Revoke),
 }
 
 #[derive(Args)]
 struct FileFlags {
-    /// The file of keys [default: DATA/keys.json]
+    /// File of API keys, which a server with the same --keys reads [default: DATA/keys.json]
     #[arg(long, env = "AIRSHED_KEYS", value_name = "FILE")]
     keys: Option<PathBuf>,
     /// Data directory.
@@ -40,13 +40,14 @@ struct FileFlags {
 
 #[derive(Args)]
 pub(super) struct Add {
-    /// The name of its holder, for logs and lists.
+    /// A name for the key, for logs and lists. It cannot be given again, even after it was revoked.
     name: String,
-    /// What its holder may do: read (queries), jobs (create them), delete (cancel own jobs and delete their
-    /// results), admin (see and cancel everybody's jobs).
+    /// What its holder may do: read (send queries; needed for everything), jobs (create jobs), delete
+    /// (cancel own jobs and delete their results), admin (see everybody's jobs; with delete, cancel them).
     #[arg(long, value_name = "RIGHTS", value_delimiter = ',', default_value = "read,jobs,delete")]
     rights: Vec<Right>,
-    /// Requests per second, ten seconds' of them at once [default: as without a key]
+    /// Requests per second, and ten times as many at once, also while nobody else waits [default: as
+    /// without a key]
     #[arg(long, value_name = "N")]
     rate: Option<NonZeroU32>,
     /// Maximum number of jobs that have not ended [default: as without a key]

@@ -11,8 +11,8 @@ use super::store_flags::StoreFlags;
 
 #[derive(Args, Clone)]
 pub(super) struct ReserveFlag {
-    /// Room on the disk of the readings that results and temporary files leave free, so that readings
-    /// can be stored: such as 500MiB; 0: none [default: 1GiB, or 5 % of the disk if that is less]
+    /// Free space on the disk of the readings that only they may use, such as 500MiB: results and
+    /// temporary files stop before it; 0: none [default: 1GiB, or 5 % of the disk if that is less]
     #[arg(long, env = "AIRSHED_RESERVE", value_name = "SIZE", value_parser = size)]
     reserve: Option<u64>,
 }

@@ -93,21 +93,22 @@ pub(super) struct JobFlags {
     /// The queue: channel: (within this process) or sqs:REQUEST,RESPONSE.
     #[arg(long, env = "AIRSHED_QUEUE", default_value = "channel:", value_name = "URL", value_parser = queue_url)]
     queue: String,
-    /// Maximum number of queued queries; further ones are refused.
+    /// Maximum number of queued queries, of which one client may have three quarters; further ones are
+    /// refused.
     #[arg(long, env = "AIRSHED_QUEUE_CAPACITY", default_value_t = 10_000, value_name = "N", value_parser = at_least_one)]
     queue_capacity: usize,
     /// The result store: memory:, file:DIR or s3://BUCKET/PREFIX [default: file:DATA/results]
     #[arg(long, env = "AIRSHED_RESULTS", value_name = "URL", value_parser = results_url)]
     results: Option<String>,
-    /// Maximum size of all results, such as 50GiB, of which one client may have half; 0: none [default: 20GiB; 1GiB
-    /// with memory:, none with s3:]
+    /// Maximum size of all results, such as 50GiB, of which one client may have half; 0: no limit
+    /// [default: 20GiB; 1GiB with memory:, no limit with s3:]
     #[arg(long, env = "AIRSHED_RESULTS_QUOTA", value_name = "SIZE", value_parser = size)]
     results_quota: Option<u64>,
     /// Retention period of results in hours.
     #[arg(long, env = "AIRSHED_KEEP_RESULTS", default_value_t = 24, value_name = "HOURS", value_parser = clap::value_parser!(u32).range(1..))]
     keep_results: u32,
-    /// Whom the end of a job may be told, if a query has the field callback: public (addresses of the
-    /// internet), any (also of this machine and its networks) or none.
+    /// Where the end of a job is posted, if its query names a URL in the field callback: public (only
+    /// to addresses of the public internet), any (also to this machine and its networks), or none.
     #[arg(long, env = "AIRSHED_CALLBACKS", default_value = "public", value_name = "WHOM")]
     callbacks: Callbacks,
     /// Minutes for which an equal query reuses a result; 0: never.
@@ -180,10 +181,12 @@ pub(super) struct HttpFlags {
     tls: TlsFlags,
     #[command(flatten)]
     access_log: AccessLogFlags,
-    /// Address and port of a separate server for /metrics and /healthz; /metrics is then not public.
+    /// Address and port of a separate server for /metrics and /healthz; the address of --listen then has
+    /// no /metrics.
     #[arg(long, env = "AIRSHED_ADMIN_LISTEN", value_name = "ADDRESS", value_parser = address)]
     admin_listen: Option<String>,
-    /// Path below which a proxy serves this server, such as /air. Requests may have it or not.
+    /// Path below which a proxy publishes this server, such as /air. The proxy may strip it from
+    /// requests or not.
     #[arg(
         long,
         env = "AIRSHED_BASE_PATH",
@@ -202,10 +205,11 @@ pub(super) struct HttpFlags {
     /// but for --trusted-proxies.
     #[arg(long, env = "AIRSHED_CONNECTIONS", default_value_t = 4096, value_name = "N", value_parser = at_least_one)]
     connections: usize,
-    /// Maximum number of concurrent direct responses; further queries become jobs.
+    /// Maximum number of concurrent direct responses, of which one client gets three quarters while
+    /// others ask; further queries become jobs.
     #[arg(long, env = "AIRSHED_IN_FLIGHT", default_value_t = 100, value_name = "N")]
     in_flight: usize,
-    /// Maximum number of concurrent direct responses to large queries.
+    /// Maximum number of concurrent direct responses to large queries, shared in the same way.
     #[arg(long, env = "AIRSHED_LARGE_IN_FLIGHT", default_value_t = 10, value_name = "N")]
     large_in_flight: usize,
     /// Estimated number of readings above which a query is large.

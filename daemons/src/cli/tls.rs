@@ -16,8 +16,8 @@ fn readable(path: &str) -> Result<PathBuf, std::io::Error> {
 /// The certificate of the server.
 #[derive(Args, Clone)]
 pub(super) struct TlsFlags {
-    /// Serve HTTPS (and HTTP/2) with the certificate in this file, in PEM format with those of its
-    /// issuers. It is read again when it changes, and at SIGHUP.
+    /// Serve HTTPS (and HTTP/2) with the certificate in this file, in PEM format, followed by those of
+    /// its issuers. The file is read again when it changes, and at SIGHUP.
     #[arg(long, env = "AIRSHED_TLS_CERT", value_name = "FILE", value_parser = readable, requires = "tls_key")]
     tls_cert: Option<PathBuf>,
     /// Private key of the certificate, in PEM format.

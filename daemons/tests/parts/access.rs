@@ -79,7 +79,7 @@ const EVERYDAY: [Right; 3] = [Right::Read, Right::Jobs, Right::Delete];
 
 #[tokio::test]
 async fn without_keys_everything_is_as_it_was_and_jobs_are_not_listed() {
-    let server = Keyed::start(true, Options::default()).await;
+    let server = Keyed::start(false, Options::default()).await;
     assert_eq!(server.get("", ALL).await.status(), 200);
     assert_eq!(server.get("whatever a client sends", ALL).await.status(), 200);
     let job = location(&server.job("", ALL).await);
@@ -166,7 +166,16 @@ async fn a_revoked_or_expired_key_is_refused_and_its_name_not_given_again() {
     for name in ["", "two words", "a/b", "ä"] {
         assert!(Keys::add(&path, named(name), at(NOW)).is_err(), "{name}");
     }
-    // A file that became unreadable changes nothing, and is an error at the start.
+    // A file that is gone or became unreadable changes nothing, and is an error at the start.
+    let third =
+        Keys::add(&path, NewKey { rights: EVERYDAY.into(), ..named("third") }, at(NOW)).unwrap();
+    server.until(&third, |status| status == 200).await;
+    let kept = std::fs::read(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    std::thread::sleep(Duration::from_millis(1100)); // it is looked at each second
+    assert_eq!(server.get("", ALL).await.status(), 401);
+    assert_eq!(server.get(&third, ALL).await.status(), 200);
+    std::fs::write(&path, kept).unwrap();
     std::fs::write(&path, "{").unwrap();
     assert_eq!(server.get("", ALL).await.status(), 401);
     assert!(Keys::open(&path).is_err());

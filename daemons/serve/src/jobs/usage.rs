@@ -146,7 +146,8 @@ impl Usage {
         let running = !job.state.is_final();
         let written = known.jobs.get(&job.id).filter(|_| running).map_or(0, |used| used.bytes);
         let bytes = bytes.max(written);
-        let client = job.client.clone();
+        // What others use and its client does not is nobody's.
+        let client = job.client.clone().filter(|_| job.withdrawn.is_none());
         known.set(job.id, Some(Used { client, is_open, bytes, expires }));
     }
 

@@ -86,7 +86,8 @@ impl Objects {
         };
         std::fs::create_dir_all(folder).map_err(|error| unusable(&error))?;
         let files = LocalFileSystem::new_with_prefix(folder).map_err(|error| unusable(&error))?;
-        Ok(Self::new(Arc::new(files.with_fsync(true))))
+        let files = files.with_fsync(true).with_automatic_cleanup(true);
+        Ok(Self::new(Arc::new(files)))
     }
 
     /// The store itself, for writers that need ownership.

@@ -113,19 +113,19 @@ impl AdmissionControl {
         self.wait_for(&self.downloads, client).await
     }
 
-    /// Permits for a query; `None` if there is no capacity now.
+    /// Permits for a query, if there are some now.
     pub(super) async fn take(
         &self,
         request: &QueryRequest,
         store: &dyn Store,
         client: &Client,
-    ) -> Option<Permits> {
+    ) -> Result<Permits, Refused> {
         let taken = |pool: &Arc<Pool>| {
             let taken = pool.try_take(client);
             if let Err(Refused::Others) = taken {
                 self.rates.note_wait(client);
             }
-            taken.ok()
+            taken
         };
         let one = taken(&self.all)?;
         let large = match self.is_large(request, store).await {
@@ -133,7 +133,7 @@ impl AdmissionControl {
             false => None,
         };
         metrics::gauge!("airshed_queries_in_flight").increment(1);
-        Some(Permits { _one: one, _large: large })
+        Ok(Permits { _one: one, _large: large })
     }
 
     /// Whether a query may match many readings, or read many for the few that it matches. A query whose size cannot be estimated is not
@@ -188,7 +188,7 @@ impl AdmissionControl {
     }
 }
 
-fn too_many(what: &'static str) -> Problem {
+pub(super) fn too_many(what: &'static str) -> Problem {
     Problem::TooMany { what, left: None, wait: RETRY }
 }
 

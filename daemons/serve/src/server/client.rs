@@ -1,7 +1,7 @@
 //! Who sends a request: the holder of a key, or an address.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use http::header::{AUTHORIZATION, FORWARDED, HeaderName};
@@ -10,7 +10,7 @@ use ipnet::IpNet;
 
 use super::Shared;
 use super::problem::Problem;
-use crate::keys::{Key, Right};
+use crate::keys::{Key, Keys, Right};
 
 /// The address at the other end of a request's connection. A program that embeds the
 /// [service](super::service) sets it as an extension of the request; where there is none, all requests
@@ -66,7 +66,8 @@ impl Caller {
     ) -> Result<Self, Problem> {
         let access = &shared.server.access;
         let client = address_of(shared, request).map_or(Client::Unknown, Client::at);
-        let keys = access.keys.as_ref().filter(|keys| by_key && !keys.is_empty());
+        let is_used = |keys: &&Arc<Keys>| by_key && (access.keys_only || !keys.is_empty());
+        let keys = access.keys.as_ref().filter(is_used);
         let Some(keys) = keys else {
             return Ok(Self { client, key: None });
         };
@@ -141,7 +142,8 @@ fn sender(headers: &HeaderMap, peer: Option<IpAddr>, proxies: &[IpNet]) -> Optio
     };
     let (new, old) = (named(&FORWARDED, forwarded), named(&X_FORWARDED_FOR, plain));
     match (new, old) {
-        (Some(new), Some(old)) if new != old => peer,
+        // Behind a Unix socket all such count as one client.
+        (Some(new), Some(old)) if new != old => peer.or(Some(Ipv4Addr::UNSPECIFIED.into())),
         (new, old) => new.or(old).or(peer),
     }
 }
@@ -232,7 +234,7 @@ mod tests {
         /// Whatever a client writes, what its proxy adds at the end counts, or else the proxy.
         #[test]
         fn nobody_can_pass_for_another(
-            old in "[ -~]{0,60}", new in "[ -~]{0,60}", adds_new: bool,
+            old in "[ -~]{0,60}", new in "[ -~]{0,60}", adds_new: bool, by_socket: bool,
         ) {
             let added = "203.0.113.7";
             let (element, hop) = (format!("{new},for={added}"), format!("{old},{added}"));
@@ -240,8 +242,10 @@ mod tests {
                 true => (element.as_str(), old.as_str()),
                 false => (new.as_str(), hop.as_str()),
             };
-            let seen = seen(&[new], &[old], Some("127.0.0.1"), &["127.0.0.1/32"]);
-            prop_assert!(seen == added || seen == "127.0.0.1", "{}", seen);
+            let peer = (!by_socket).then_some("127.0.0.1");
+            let seen = seen(&[new], &[old], peer, &["127.0.0.1/32"]);
+            let proxy = if by_socket { "0.0.0.0" } else { "127.0.0.1" };
+            prop_assert!(seen == added || seen == proxy, "{}", seen);
         }
     }
 }

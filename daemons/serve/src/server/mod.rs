@@ -66,7 +66,7 @@ use airshed_common::push::PushReceiver;
 use airshed_common::{Clock, Disk, StoreWatch, reason};
 pub use airshed_history::neighbours;
 use http::header::{CONTENT_DISPOSITION, ETAG, LINK, LOCATION, RETRY_AFTER};
-use http::{HeaderValue, Method, Request, Response};
+use http::{HeaderName, HeaderValue, Method, Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Bytes};
 use ipnet::IpNet;
@@ -450,6 +450,9 @@ fn cors_layer(origins: &CorsOrigins) -> CorsLayer {
         .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::DELETE])
         .allow_headers(tower_http::cors::Any)
         .expose_headers([
+            HeaderName::from_static("ratelimit"),
+            HeaderName::from_static("ratelimit-policy"),
+            HeaderName::from_static("preference-applied"),
             LOCATION,
             RETRY_AFTER,
             CONTENT_DISPOSITION,

@@ -91,7 +91,9 @@ impl Pool {
     }
 
     fn with(size: usize, elastic: bool) -> Arc<Self> {
-        let (most, state) = ((size * 3).div_ceil(4), Mutex::default());
+        // At least one for others, unless there is but one.
+        let most = (size - (size / 4).max(1).min(size.saturating_sub(1))).max(1);
+        let state = Mutex::default();
         Arc::new(Self { size, most, elastic, state })
     }
 

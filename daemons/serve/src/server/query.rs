@@ -18,6 +18,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::access_log::{Note, Rows};
+use super::admission::too_many;
 use super::answer::{
     Answer, BoxError, CutOff, RequestBody, full, json as respond_json, respond, set,
 };
@@ -26,6 +27,7 @@ use super::connection::Holding;
 use super::file::{RowCounts, describe_file, headers_of_file};
 use super::frames::{FRAME, Frames};
 use super::kept::Collecting;
+use super::pool::Refused;
 use super::problem::Problem;
 use super::whole::{is_known, tagged, unchanged};
 use super::{Shared, address, html, results, sidecar};
@@ -48,6 +50,8 @@ const VERSION_WITHIN: Duration = Duration::from_secs(1);
 
 /// Bytes for the end of a file.
 const TAIL: usize = 4 << 10;
+
+const AT_CAPACITY: &str = "Server at capacity. Retry in a moment.";
 
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -92,8 +96,7 @@ async fn answer_to(
         let checked = known.and_then(|webhooks| webhooks.check(url));
         checked.map_err(|reason| BadRequest::new("callback", reason))?;
     }
-    let wants_a_job = prefers_a_job(headers) || request.callback.is_some();
-    if wants_a_job && shared.server.job_backend.is_some() {
+    if wants_a_job(&request, headers) && shared.server.job_backend.is_some() {
         return as_job(shared, request, None, caller, headers, origin).await;
     }
     let client = &caller.client;
@@ -108,8 +111,11 @@ async fn answer_to(
         return directly(shared, request, Lookup { view, tag }, headers, permit).await;
     }
     match shared.admission.take(&request, shared.server.store.as_ref(), client).await {
-        Some(permits) => directly(shared, request, Lookup { view, tag }, headers, permits).await,
-        None => as_job(shared, request, None, caller, headers, origin).await,
+        Ok(permits) => directly(shared, request, Lookup { view, tag }, headers, permits).await,
+        Err(Refused::Own) if shared.server.job_backend.is_none() => {
+            Err(too_many("concurrent requests of one client"))
+        }
+        Err(_) => as_job(shared, request, None, caller, headers, origin).await,
     }
 }
 
@@ -178,6 +184,10 @@ pub(super) async fn body_within(body: RequestBody, most: usize) -> Result<Bytes,
 
 fn too_long(most: usize) -> Problem {
     Problem::TooLong(BadRequest::new("body", format!("longer than {most} bytes")))
+}
+
+fn wants_a_job(request: &QueryRequest, headers: &HeaderMap) -> bool {
+    prefers_a_job(headers) || request.callback.is_some()
 }
 
 /// `Prefer: respond-async` (RFC 7240).
@@ -423,10 +433,13 @@ pub(super) async fn as_job(
 ) -> Result<Answer, Problem> {
     if shared.server.job_backend.is_none() {
         metrics::counter!("airshed_queries_total", "path" => "refused").increment(1);
-        return Err(Problem::Busy("Server at capacity. Retry in a moment."));
+        return Err(Problem::Busy(AT_CAPACITY));
     }
     // The handler is dropped when its client disconnects; the job is created all the same.
-    caller.may(Right::Jobs)?;
+    if let Err(problem) = caller.may(Right::Jobs) {
+        let is_wish = again.is_some() || wants_a_job(&request, headers);
+        return Err(if is_wish { problem } else { Problem::Busy(AT_CAPACITY) });
+    }
     let base = address::of(headers, "").unwrap_or_else(|| address::base(headers).to_owned());
     let callback = request.callback.clone();
     let callback = callback.map(|url| Callback { url, base, told: None });

@@ -95,6 +95,7 @@ pub const METRICS: &[Metric] = &[
         "Ends of jobs told to URLs of clients, by sent: true, false.",
     )
     .by(&["sent"], None),
+    gauge("airshed_results_bytes", Unit::Bytes, "Size of all results."),
     // The store.
     seconds(
         "airshed_store_seconds",
