@@ -45,13 +45,20 @@ fn next(waiting: &[Sent], held: &BTreeMap<String, (Sent, Receipt)>, now: u64) ->
     let in_flight = |sender| held.values().filter(|(sent, _)| sent.sender == sender).count();
     let large = held.values().filter(|(sent, _)| sent.is_large).count();
     let is_late = |sent: &Sent| sent.is_large && now - sent.at >= PATIENCE.as_secs();
-    let able = waiting.iter().enumerate().filter(|(_, sent)| !sent.is_large || large < LARGE);
+    // Messages of one sender and one size come in order.
+    let is_first = |at: usize, sent: &Sent| {
+        let is_same = |other: &Sent| other.sender == sent.sender && other.is_large == sent.is_large;
+        !waiting[..at].iter().any(is_same)
+    };
+    let able = waiting.iter().enumerate().filter(|(at, sent)| is_first(*at, sent));
+    let able = able.filter(|(_, sent)| !sent.is_large || large < LARGE);
     let order =
         |at: usize, sent: &Sent| (!is_late(sent), in_flight(sent.sender), sent.is_large, at);
     able.min_by_key(|(at, sent)| order(*at, sent)).map(|(at, _)| at)
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn the_next_message_is_that_of_the_rule(steps in steps()) {
         let runtime = tokio::runtime::Builder::new_current_thread();
