@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: demo test quick house api licences dist coverage mutants miri soak bench interop web web-tests check-tools check-python check-node check-chromium check-prometheus check-curl check-faketime check-proxies check-valgrind check fmt clean
+.PHONY: demo test quick house api dist coverage mutants miri soak bench interop web web-tests check-tools check-python check-node check-chromium check-prometheus check-curl check-faketime check-proxies check-valgrind check fmt clean
 
 # A simulated network, collected, indexed, stored and served on http://127.0.0.1:8501
 demo: check-tools
@@ -23,6 +23,7 @@ test: check-tools check-python check-node check-chromium check-prometheus check-
 	$(CARGO) test --locked --workspace --bench parts --bench aws
 	$(CARGO) build --locked --workspace --bins
 	$${CARGO_TARGET_DIR:-target}/debug/guards
+	CARGO=$(CARGO) tools/licences.sh
 	for example in explain_index sensor index_service reanalysis own_store own_server inside_axum; do \
 		$${CARGO_TARGET_DIR:-target}/debug/$$example > /dev/null || exit 1; \
 	done
@@ -44,11 +45,6 @@ house: check-tools
 # Records the public API after a change.
 api: check-tools
 	CARGO=$(CARGO) tools/house.sh api
-
-# Writes the notices of third parties anew, after a change of dependencies: `airshed licences`.
-licences: check-tools check-node
-	cd daemons/web && npm ci --no-audit --no-fund --loglevel=error
-	CARGO=$(CARGO) tools/licences.sh write
 
 # What is released: the program with its page, notices, and a bill of materials (CycloneDX), in
 # target/dist.

@@ -7,12 +7,12 @@ cargo=${CARGO:-cargo}
 target=${CARGO_TARGET_DIR:-target}
 tools=$target/tools
 dist=$target/dist
-CARGO=$cargo tools/licences.sh
 if ! "$tools/bin/cargo-cyclonedx" cyclonedx --version 2> /dev/null | grep -q " 0.5.9$"; then
 	CARGO_TARGET_DIR=$tools/build "$cargo" install --quiet --locked --debug --root "$tools" cargo-cyclonedx@0.5.9
 	rm -rf "$tools/build"
 fi
 "$cargo" build --locked --release --package airshed
+CARGO=$cargo tools/licences.sh "$target/release/airshed"
 rm -rf "$dist"
 mkdir -p "$dist"
 cp "$target/release/airshed" "$dist/"

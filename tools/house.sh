@@ -46,7 +46,6 @@ done
 
 install cargo-deny 0.20.2
 "$tools/bin/cargo-deny" check --hide-inclusion-graph bans licenses sources
-CARGO=$cargo tools/licences.sh || failed=1
 
 # The pinned toolchain is the declared one, so that whatever is built here is built with it.
 declared=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)

@@ -3,14 +3,14 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use airshed::server;
 use clap::Args;
 
 use super::Failure;
 use super::output::standard;
 
-/// Written by `make licences`, for all features.
-const CRATES: &str = include_str!("../../licences/crates.txt");
-const PAGE: &str = include_str!("../../licences/page.txt");
+/// Collected by the build script.
+const CRATES: &str = include_str!(concat!(env!("OUT_DIR"), "/crates.txt"));
 
 #[derive(Args)]
 pub(super) struct Licences;
@@ -18,13 +18,16 @@ pub(super) struct Licences;
 impl Licences {
     pub(super) fn run(self) -> Result<ExitCode, Failure> {
         let mut output = standard();
-        writeln!(
+        writeln!(output, "Airshed is licensed under MIT OR Apache-2.0, as you choose.\n")?;
+        if let Some(page) = server::licences_of_page() {
+            writeln!(
+                output,
+                "The page contains, besides outlines of countries by Natural Earth (public domain):\n\n{page}"
+            )?;
+        }
+        write!(
             output,
-            "Airshed is licensed under MIT OR Apache-2.0, as you choose.\n\n\
-             The page contains, besides outlines of countries by Natural Earth (public domain):\n\n\
-             {PAGE}\n\
-             The program contains these crates, some of them only with certain features:\n\n\
-             {CRATES}"
+            "The program contains these crates, some of them only with certain features:\n\n{CRATES}"
         )?;
         output.flush()?;
         Ok(ExitCode::SUCCESS)

@@ -96,6 +96,7 @@ use self::kept::Kept;
 use self::latest::Latest;
 pub use self::listener::Listener;
 use self::memory::ResponseMemory;
+pub use self::page::licences_of_page;
 use self::series::Series;
 pub use self::site::Site;
 #[cfg(feature = "tls")]

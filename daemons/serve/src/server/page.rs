@@ -26,6 +26,12 @@ use crate::freshness;
 #[allow_missing = true]
 struct Built;
 
+/// The terms of what others wrote in the page; `None` if it was not built.
+pub fn licences_of_page() -> Option<String> {
+    let file = Built::get("licences.txt")?;
+    Some(String::from_utf8_lossy(&file.data).into_owned())
+}
+
 /// A file of the form.
 pub(super) struct Asset {
     pub(super) path: &'static str,
