@@ -122,6 +122,7 @@ SOAK_SECONDS ?= 300
 soak: check-tools check-python check-node check-chromium web
 	tools/seams.sh
 	AIRSHED_LOAD=100000 $(CARGO) test --locked --release --package airshed --test commands -- holds_without --nocapture
+	AIRSHED_HOSTILE=10000 $(CARGO) test --locked --release --package airshed --test commands -- hostile --nocapture
 	AIRSHED_KILLS=200 $(CARGO) test --locked --package airshed --test commands --test services -- durability workers_are_killed killed_
 	PROPTEST_CASES=20000 $(CARGO) test --locked --release --package airshed-aqi --package airshed-store --package airshed-fuzz
 	AIRSHED_SEEDS=10000 $(CARGO) test --locked --package airshed --test simulation

@@ -11,8 +11,8 @@ use crate::{Delivery, Depth, Error, ErrorKind, Queue, Receipt, Sender};
 
 /// An in-process queue, not persistent. Clones share the queue.
 ///
-/// Of several [senders](Sender), the one with the fewest messages in flight is next; of its messages,
-/// those that are not large come first. A large one that has waited for [`Options::patience`] comes
+/// Of several [senders](Sender), the one with the fewest messages in flight is next, and messages that
+/// are not large; then the one whose last turn is longest ago. A large one that has waited for [`Options::patience`] comes
 /// before all. Messages of one sender and one size come in order.
 #[derive(Debug, Clone)]
 pub struct Channel(Arc<Shared>);
@@ -120,11 +120,11 @@ impl Channel {
         }
         let has_room = large < large_in_flight;
         let next = state.ready.senders().filter_map(|(sender, lanes)| {
-            let Next { is_late, is_large, number } = lanes.next(has_room, now, patience)?;
+            let Next { is_late, is_large, served, number } = lanes.next(has_room, now, patience)?;
             let held = in_flight.get(sender).copied().unwrap_or_default();
-            Some(((!is_late, held, is_large, number), sender))
+            Some(((!is_late, held, is_large, served, number), sender))
         });
-        let ((_, _, is_large, _), sender) = next.min()?;
+        let ((_, _, is_large, ..), sender) = next.min()?;
         let sender = sender.to_owned();
         state.ready.pop(&sender, is_large)
     }

@@ -13,6 +13,7 @@ pub(crate) struct Ready {
     senders: HashMap<String, Lanes>,
     messages: usize,
     arrivals: u64,
+    deliveries: u64,
 }
 
 /// What would be delivered next of a sender's messages.
@@ -21,6 +22,8 @@ pub(crate) struct Next {
     /// Whether it is a large one that has waited for long.
     pub(crate) is_late: bool,
     pub(crate) is_large: bool,
+    /// Of the last delivery to its sender.
+    pub(crate) served: u64,
     /// Of its arrival.
     pub(crate) number: u64,
 }
@@ -30,6 +33,8 @@ pub(crate) struct Next {
 pub(crate) struct Lanes {
     small: VecDeque<(u64, Message)>,
     large: VecDeque<(u64, Message)>,
+    /// The number of the last delivery to this sender, while it has messages.
+    served: u64,
 }
 
 impl Ready {
@@ -53,6 +58,8 @@ impl Ready {
         let lanes = self.senders.get_mut(sender)?;
         let (_, message) = lanes.of(is_large).pop_front()?;
         self.messages -= 1;
+        self.deliveries += 1;
+        lanes.served = self.deliveries;
         if lanes.small.is_empty() && lanes.large.is_empty() {
             self.senders.remove(sender);
         }
@@ -82,11 +89,16 @@ impl Lanes {
         let large = large.map(|(number, message)| Next {
             is_late: now - message.sent >= patience,
             is_large: true,
+            served: self.served,
             number: *number,
         });
         let small = self.small.front();
-        let small =
-            small.map(|(number, _)| Next { is_late: false, is_large: false, number: *number });
+        let small = small.map(|(number, _)| Next {
+            is_late: false,
+            is_large: false,
+            served: self.served,
+            number: *number,
+        });
         large.filter(|large| large.is_late || small.is_none()).or(small)
     }
 }

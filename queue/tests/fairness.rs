@@ -41,7 +41,12 @@ struct Sent {
 }
 
 /// Which message is next, by looking at all of them.
-fn next(waiting: &[Sent], held: &BTreeMap<String, (Sent, Receipt)>, now: u64) -> Option<usize> {
+fn next(
+    waiting: &[Sent],
+    held: &BTreeMap<String, (Sent, Receipt)>,
+    turns: &BTreeMap<u8, usize>,
+    now: u64,
+) -> Option<usize> {
     let in_flight = |sender| held.values().filter(|(sent, _)| sent.sender == sender).count();
     let large = held.values().filter(|(sent, _)| sent.is_large).count();
     let is_late = |sent: &Sent| sent.is_large && now - sent.at >= PATIENCE.as_secs();
@@ -52,8 +57,10 @@ fn next(waiting: &[Sent], held: &BTreeMap<String, (Sent, Receipt)>, now: u64) ->
     };
     let able = waiting.iter().enumerate().filter(|(at, sent)| is_first(*at, sent));
     let able = able.filter(|(_, sent)| !sent.is_large || large < LARGE);
-    let order =
-        |at: usize, sent: &Sent| (!is_late(sent), in_flight(sent.sender), sent.is_large, at);
+    let order = |at: usize, sent: &Sent| {
+        let turn = turns.get(&sent.sender).copied().unwrap_or_default();
+        (!is_late(sent), in_flight(sent.sender), sent.is_large, turn, at)
+    };
     able.min_by_key(|(at, sent)| order(*at, sent)).map(|(at, _)| at)
 }
 
@@ -69,7 +76,7 @@ proptest! {
             options.max_receives = u32::MAX;
             let queue = Channel::new(options);
             let (mut waiting, mut now) = (Vec::<Sent>::new(), 0);
-            let mut held = BTreeMap::new();
+            let (mut held, mut turns) = (BTreeMap::new(), BTreeMap::new());
             for (number, step) in steps.into_iter().enumerate() {
                 match step {
                     Step::Send { sender, is_large } => {
@@ -79,12 +86,15 @@ proptest! {
                         waiting.push(Sent { body, sender, is_large, at: now });
                     }
                     Step::Receive => {
-                        let expected = next(&waiting, &held, now);
+                        let expected = next(&waiting, &held, &turns, now);
                         let received = queue.receive(1, HIDDEN, Duration::ZERO).await.unwrap();
                         let body = received.first().map(|one| one.body.clone());
                         assert_eq!(body, expected.map(|at| waiting[at].body.clone()));
                         if let Some(at) = expected {
                             let sent = waiting.remove(at);
+                            turns.insert(sent.sender, number);
+                            // Who has no message any more has not had a turn.
+                            turns.retain(|sender, _| waiting.iter().any(|sent| sent.sender == *sender));
                             held.insert(sent.body.clone(), (sent, received[0].receipt.clone()));
                         }
                     }

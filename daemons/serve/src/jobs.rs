@@ -46,7 +46,7 @@ pub(crate) use self::record::parts_of;
 pub use self::record::{Ask, Before, Callback, Comparison, Job, Made, Part, State, TimeRange};
 use self::usage::Usage;
 pub use self::usage::{OverQuota, OwnQuota, Quota};
-use crate::callbacks::Webhooks;
+use crate::callbacks::{Calls, Webhooks};
 use crate::objects::Objects;
 use crate::trace::RequestContext;
 
@@ -78,6 +78,7 @@ pub struct Jobs {
     salt: Arc<OnceCell<[u8; 32]>>,
     usage: Arc<Usage>,
     webhooks: Option<Arc<dyn Webhooks>>,
+    calls: Calls,
 }
 
 /// The result of cancelling a job.
@@ -112,13 +113,27 @@ impl Jobs {
     pub fn new(objects: Objects, clock: Clock, kept_for: SignedDuration) -> Self {
         let (turn, fresh_for) = (Arc::default(), SignedDuration::ZERO);
         let (salt, usage) = (Arc::default(), Arc::default());
-        Self { objects, turn, clock, kept_for, fresh_for, salt, usage, webhooks: None }
+        Self {
+            objects,
+            turn,
+            clock,
+            kept_for,
+            fresh_for,
+            salt,
+            usage,
+            webhooks: None,
+            calls: Calls::default(),
+        }
     }
 
     /// Tells the end of jobs whose clients wish that.
     #[must_use]
     pub fn with_webhooks(self, webhooks: Arc<dyn Webhooks>) -> Self {
         Self { webhooks: Some(webhooks), ..self }
+    }
+
+    pub(crate) fn calls(&self) -> &Calls {
+        &self.calls
     }
 
     /// What tells the end of jobs, if anything does.

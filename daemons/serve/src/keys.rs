@@ -8,7 +8,7 @@ use std::fmt;
 use std::fs::{File as Opened, OpenOptions};
 use std::io::Write;
 use std::num::NonZeroU32;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -147,11 +147,14 @@ pub struct Keys {
 struct Read {
     keys: Arc<[Arc<Key>]>,
     looked: Instant,
+    /// Of the file whose keys they are.
     stamp: Option<Stamp>,
+    /// Whether the log says that the file cannot be read.
+    has_failed: bool,
 }
 
 /// By which a change of the file is noticed.
-type Stamp = (SystemTime, u64);
+type Stamp = (SystemTime, u64, u64, i64);
 
 impl Keys {
     /// Reads the keys of a file; one that is not there yet has none.
@@ -159,7 +162,10 @@ impl Keys {
         let path = path.into();
         let stamp = stamp_of(&path);
         let keys = shared(read(&path)?);
-        Ok(Self { path, read: Mutex::new(Read { keys, looked: Instant::now(), stamp }) })
+        Ok(Self {
+            path,
+            read: Mutex::new(Read { keys, looked: Instant::now(), stamp, has_failed: false }),
+        })
     }
 
     /// Whether there is no key, not even one that is not valid any more.
@@ -184,12 +190,15 @@ impl Keys {
                 match read {
                     Ok(keys) => {
                         (known.keys, known.stamp) = (shared(keys), stamp);
+                        known.has_failed = false;
                         tracing::info!(keys = known.keys.len(), "the keys were read again");
                     }
-                    Err(error) => {
-                        known.stamp = stamp; // said once
+                    // Tried again each second: one of them may have been revoked.
+                    Err(error) if !known.has_failed => {
+                        known.has_failed = true;
                         tracing::error!(reason = reason(&error), "the keys remain as they were");
                     }
+                    Err(_) => {}
                 }
             }
         }
@@ -272,7 +281,8 @@ fn hash_of(secret: &str) -> String {
 
 fn stamp_of(path: &Path) -> Option<Stamp> {
     let file = std::fs::metadata(path).ok()?;
-    Some((file.modified().ok()?, file.len()))
+    let (inode, changed) = (file.ino(), file.ctime());
+    Some((file.modified().ok()?, file.len(), inode, changed))
 }
 
 fn read(path: &Path) -> Result<Vec<Key>, KeysError> {
@@ -307,6 +317,13 @@ fn write(path: &Path, keys: Vec<Key>) -> Result<(), KeysError> {
             }
             let mut file =
                 OpenOptions::new().create_new(true).write(true).mode(0o600).open(&new)?;
+            if let Ok(old) = std::fs::metadata(path) {
+                // A server under another user goes on reading it.
+                file.set_permissions(old.permissions())?;
+                if (old.uid(), old.gid()) != (file.metadata()?.uid(), file.metadata()?.gid()) {
+                    fchown(&file, Some(old.uid()), Some(old.gid()))?;
+                }
+            }
             file.write_all(&text)?;
             file.sync_all()?;
             std::fs::rename(&new, path)

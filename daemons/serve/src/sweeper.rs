@@ -11,6 +11,7 @@ use airshed_common::reason;
 use futures::StreamExt;
 use jiff::{SignedDuration, Timestamp};
 use queue::Queue;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error_span, info, warn};
@@ -31,6 +32,9 @@ const RUNNING_SILENT: SignedDuration = SignedDuration::from_mins(5);
 /// jobs are just waiting.
 const QUEUED_SILENT: SignedDuration = SignedDuration::from_hours(1);
 
+/// Number of ends told concurrently.
+const CALLS_AT_ONCE: usize = 64;
+
 /// Number of records read concurrently.
 const READS_AT_ONCE: usize = 16;
 
@@ -41,6 +45,7 @@ pub struct Sweeper {
     /// Jobs that need no action yet, so that a sweep costs a listing and the records of new and
     /// active jobs.
     known: HashMap<Uuid, Known>,
+    telling: Option<JoinHandle<()>>,
 }
 
 #[derive(Clone, Copy)]
@@ -79,7 +84,7 @@ pub async fn run(mut sweeper: Sweeper, stop: CancellationToken) {
 impl Sweeper {
     /// A sweeper for jobs of a queue.
     pub fn new(jobs: Jobs, requests: Arc<dyn Queue>) -> Self {
-        Self { jobs, requests, known: HashMap::new() }
+        Self { jobs, requests, known: HashMap::new(), telling: None }
     }
 
     /// Requeues, oldest first, those of some jobs that are not finished: an in-process queue lost them
@@ -111,6 +116,7 @@ impl Sweeper {
         self.known = there.collect();
         let is_due = |id: &Uuid| self.known.get(id).is_none_or(|known| known.is_due(now));
         let due = ids.into_iter().filter(is_due);
+        let mut untold = Vec::new();
         for job in self.read(due.collect()).await {
             // Checked again next time, unless set below.
             let (state, created, updated) = (job.state.name(), job.created, job.updated);
@@ -120,7 +126,8 @@ impl Sweeper {
             self.known.insert(job.id, known);
             let looked = match job.state {
                 _ if pending(&job).is_some() && self.jobs.webhooks().is_some() => {
-                    self.tell(&job).await.map(|()| None)
+                    untold.push(job.id);
+                    Ok(None)
                 }
                 State::Done { expires, .. }
                 | State::Failed { expires, .. }
@@ -141,6 +148,7 @@ impl Sweeper {
                 self.known.insert(job.id, Known { later, ..known });
             }
         }
+        self.tell(untold);
         self.report(now);
         Ok(())
     }
@@ -158,12 +166,21 @@ impl Sweeper {
         }
     }
 
-    async fn tell(&self, job: &Job) -> Result<(), JobsError> {
-        // As its client sees it.
-        match (self.jobs.get(job.id).await?, self.jobs.webhooks()) {
-            (Some(job), Some(webhooks)) => self.jobs.tell(&job, webhooks).await,
-            _ => Ok(()),
+    /// Beside the sweeps, which wait for no client; those of the last sweep may still go on.
+    fn tell(&mut self, ids: Vec<Uuid>) {
+        if ids.is_empty() || self.telling.as_ref().is_some_and(|telling| !telling.is_finished()) {
+            return;
         }
+        let jobs = self.jobs.clone();
+        let telling = async move {
+            let calls = futures::stream::iter(ids).map(async |id| {
+                if let Err(error) = jobs.tell_one(id).await {
+                    warn!(%id, reason = reason(&error), "cannot tell that a job has ended");
+                }
+            });
+            calls.buffer_unordered(CALLS_AT_ONCE).collect::<()>().await;
+        };
+        self.telling = Some(tokio::spawn(telling));
     }
 
     /// Requeues a stalled job. Returns when to do so again.

@@ -457,8 +457,11 @@ impl Worker {
         let (mut text, mut doubtful) = (Vec::new(), 0);
         let mut pages = request.pages_of(view);
         while let Some(page) = pages.next().await.transpose()? {
+            // A page takes milliseconds: whoever waits for this thread has it between them.
             encoder.page(&mut text, &page)?;
+            tokio::task::yield_now().await;
             fingerprints.add(&page)?;
+            tokio::task::yield_now().await;
             progress.rows.fetch_add(page.len() as u64, Relaxed);
             doubtful += page.implausible() as u64;
             file.take(&mut text).await?;

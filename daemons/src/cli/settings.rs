@@ -203,7 +203,7 @@ pub(super) struct HttpFlags {
     access: AccessFlags,
     /// Maximum number of connections; further ones are closed. One client gets three quarters of them,
     /// but for --trusted-proxies.
-    #[arg(long, env = "AIRSHED_CONNECTIONS", default_value_t = 4096, value_name = "N", value_parser = at_least_one)]
+    #[arg(long, env = "AIRSHED_CONNECTIONS", default_value_t = 2048, value_name = "N", value_parser = at_least_one)]
     connections: usize,
     /// Maximum number of concurrent direct responses, of which one client gets three quarters while
     /// others ask; further queries become jobs.

@@ -450,3 +450,16 @@ fn a_store_of_an_earlier_format_migrates_at_once() {
     let other = output(&["migrate", "--store", "memory:"], "");
     assert_eq!(other.status.code(), Some(2));
 }
+
+#[test]
+fn the_terms_of_others_are_in_the_program() {
+    let done = airshed(&["licences"]).output().unwrap();
+    assert!(done.status.success());
+    let terms = String::from_utf8(done.stdout).unwrap();
+    for expected in
+        ["\ntokio 1.", "\nredb ", "\nhyper 1.", "Apache License", "Permission is hereby granted"]
+    {
+        assert!(terms.contains(expected), "{expected}");
+    }
+    assert!(!terms.contains("airshed-store"), "only of others");
+}

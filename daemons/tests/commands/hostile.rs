@@ -37,6 +37,11 @@ async fn ask(server: SocketAddr, from: &str, path: &str) -> std::io::Result<(u16
     stream.write_all(head.as_bytes()).await?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await?;
+    let text = String::from_utf8_lossy(&answer[..answer.len().min(1000)]).into_owned();
+    let location = text.lines().find_map(|line| line.strip_prefix("location: "));
+    if let (true, Some(location)) = (text.starts_with("HTTP/1.1 202"), location) {
+        return Box::pin(ask(server, from, &format!("{location}?wait=30"))).await;
+    }
     let status =
         answer.get(9..12).and_then(|status| std::str::from_utf8(status).ok()?.parse().ok());
     Ok((status.unwrap_or(0), answer.len()))
@@ -70,13 +75,13 @@ async fn one_hostile_connection(
     };
     if !path.is_empty() {
         let head = format!("GET {path} HTTP/1.1\r\nhost: airshed\r\naccept-encoding: gzip\r\n\r\n");
-        let sent = if number % 3 == 0 { head.len() - 2 } else { head.len() };
+        let sent = if number.is_multiple_of(3) { head.len() - 2 } else { head.len() };
         stream.write_all(&head.as_bytes()[..sent]).await?;
     }
     let mut few = [0; 64];
     while !stop.load(Relaxed) {
         // Every other one reads a little, the others nothing at all.
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             match timeout(Duration::from_millis(100), stream.read(&mut few)).await {
                 Ok(Ok(0)) => return Ok(()),
                 Ok(read) => drop(read?),

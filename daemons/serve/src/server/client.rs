@@ -126,10 +126,9 @@ fn sender(headers: &HeaderMap, peer: Option<IpAddr>, proxies: &[IpNet]) -> Optio
     }
     let named = |name: &HeaderName, address: fn(&str) -> Option<IpAddr>| {
         let values = headers.get_all(name).iter();
-        let hops: Vec<_> = values
-            .flat_map(|value| value.to_str().unwrap_or_default().split(','))
-            .map(address)
-            .collect();
+        // Whatever bytes a client wrote, what its proxy added is at the end.
+        let texts: Vec<_> = values.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+        let hops: Vec<_> = texts.iter().flat_map(|text| text.split(',')).map(address).collect();
         let known = hops.iter().rev().map_while(|hop| *hop);
         let mut nearest = None;
         for address in known {
@@ -208,6 +207,11 @@ mod tests {
             "127.0.0.1"
         );
         assert_eq!(seen(&one, &["203.0.113.7"], Some("127.0.0.1"), &local), "203.0.113.7");
+        let odd = HeaderValue::from_bytes(b"\xff, 203.0.113.7").unwrap();
+        let odd = HeaderMap::from_iter([(X_FORWARDED_FOR, odd)]);
+        let proxies = ["127.0.0.1/32".parse().unwrap()];
+        let peer = "127.0.0.1".parse().ok();
+        assert_eq!(sender(&odd, peer, &proxies), "203.0.113.7".parse().ok());
         // Ports, brackets, and names that are no addresses.
         let v6 = ["For=\"[2001:db8::1]:4711\""];
         assert_eq!(seen(&v6, &[], Some("127.0.0.1"), &local), "2001:db8::1");

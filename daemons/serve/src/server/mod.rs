@@ -229,7 +229,7 @@ impl Default for Limits {
         let stale_after = SignedDuration::from_hours(26); // a day's fetch, with some margin
         let (redirect_min_bytes, kept_answers, min_rate) = (None, 64 << 20, 1000);
         Self {
-            connections: 4096,
+            connections: 2048,
             rate: NonZeroU32::new(50),
             in_flight: 100,
             large_in_flight,

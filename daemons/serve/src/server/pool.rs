@@ -14,8 +14,8 @@ pub(super) struct Pool {
     size: usize,
     /// How many a client can hold, so that others find some however long it holds them.
     most: usize,
-    /// Whether one that is alone can hold all.
-    elastic: bool,
+    /// How many it can hold while no other client asks.
+    most_alone: usize,
     state: Mutex<State>,
 }
 
@@ -54,6 +54,11 @@ pub(super) enum Refused {
     Others,
 }
 
+/// Three quarters; at least one is for others, unless there is but one.
+fn share_of(size: usize) -> usize {
+    size - (size / 4).max(1).min(size.saturating_sub(1))
+}
+
 /// The two clients that did something last.
 #[derive(Default)]
 pub(super) struct Recent {
@@ -82,19 +87,17 @@ const REMEMBERED: Duration = Duration::from_secs(60);
 impl Pool {
     /// Permits of which a client can hold three quarters.
     pub(super) fn new(size: usize) -> Arc<Self> {
-        Self::with(size, false)
+        let most = share_of(size);
+        Self::with(size, most, most)
     }
 
-    /// The same, but all while no other client asks.
+    /// The same, but nine tenths while no other client asks.
     pub(super) fn elastic(size: usize) -> Arc<Self> {
-        Self::with(size, true)
+        Self::with(size, share_of(size), size - size / 10)
     }
 
-    fn with(size: usize, elastic: bool) -> Arc<Self> {
-        // At least one for others, unless there is but one.
-        let most = (size - (size / 4).max(1).min(size.saturating_sub(1))).max(1);
-        let state = Mutex::default();
-        Arc::new(Self { size, most, elastic, state })
+    fn with(size: usize, most: usize, most_alone: usize) -> Arc<Self> {
+        Arc::new(Self { size, most, most_alone, state: Mutex::default() })
     }
 
     /// A permit, if there is one now.
@@ -148,9 +151,11 @@ impl Pool {
     }
 
     fn has_its_share(&self, state: &State, client: &Client) -> bool {
-        state.held.get(client).is_some_and(|held| *held >= self.most)
-            && *client != Client::Unknown
-            && (!self.elastic || state.asked.others_than(client, REMEMBERED))
+        let held = state.held.get(client).copied().unwrap_or_default();
+        *client != Client::Unknown
+            && held > 0
+            && held >= self.most
+            && (held >= self.most_alone || state.asked.others_than(client, REMEMBERED))
     }
 
     fn give_back(self: &Arc<Self>, client: &Client) {

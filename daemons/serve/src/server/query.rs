@@ -515,6 +515,9 @@ async fn enqueue(shared: Arc<Shared>, asked: Asked) -> Result<Job, Problem> {
         && let Some(job) = jobs.join(&work, ask.clone()).await?
     {
         metrics::counter!("airshed_queries_total", "path" => "same job").increment(1);
+        if job.state.is_final() {
+            results::tell_end(jobs, job.id);
+        }
         tracing::info!(id = %job.id, work = %job.work(), first_request = work.origin.request, "sharing the work of an equal query");
         return Ok(job);
     }

@@ -31,7 +31,7 @@ use super::problem::Problem;
 use super::range::{Requested, requested, set_part, unsatisfiable};
 use super::whole::{is_expected, is_satisfied, tagged, unchanged};
 use super::{JobBackend, Shared, html, query, sidecar};
-use crate::jobs::{Cancellation, Job, State};
+use crate::jobs::{Cancellation, Job, Jobs, State};
 use crate::keys::Right;
 use crate::request::{BadRequest, QueryRequest, whole};
 use crate::trace::RequestContext;
@@ -42,12 +42,14 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// Polling interval of a waiting request, in case it is not woken.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// `fetches`: whether the client gets the bytes, not only the head of the answer.
 pub(super) async fn answer(
     shared: &Shared,
     id: &str,
     caller: &Caller,
     query: Option<&str>,
     headers: &HeaderMap,
+    fetches: bool,
 ) -> Result<Answer, Problem> {
     let (job_backend, id) = named(shared, id)?;
     let job = wait_for_end(shared, job_backend, id, caller, read_wait(query)?).await?;
@@ -68,7 +70,9 @@ pub(super) async fn answer(
             answer
                 .headers_mut()
                 .extend(sidecar::link_of_result(id, headers).map(|link| (LINK, link)));
-            if let Err(error) = job_backend.jobs.note_fetched(&job).await
+            if answer.status().is_success()
+                && fetches
+                && let Err(error) = job_backend.jobs.note_fetched(&job).await
                 && !error.is_conflict()
             {
                 tracing::warn!(%id, reason = reason(&error), "cannot record that a result was fetched");
@@ -142,21 +146,24 @@ pub(super) async fn cancel(
     };
     // There may be no waiting request.
     let _ = shared.ended.send(id);
-    let (jobs, ended) = (job_backend.jobs.clone(), (*job).clone());
-    let telling = async move {
-        let webhooks = jobs.webhooks().cloned();
-        let told = async { jobs.tell(&ended, &webhooks?).await.err() };
-        if let Some(error) = told.await {
-            tracing::warn!(%id, reason = reason(&error), "cannot tell that a job was cancelled");
-        }
-    };
-    tokio::spawn(telling.in_current_span());
+    tell_end(&job_backend.jobs, id);
     Ok(respond_json(StatusCode::OK, &described(job_backend, &job, headers).await))
 }
 
 fn named<'a>(shared: &'a Shared, id: &str) -> Result<(&'a JobBackend, Uuid), Problem> {
     let job_backend = shared.server.job_backend.as_ref().ok_or(Problem::UnknownJob)?;
     Ok((job_backend, id.parse().map_err(|_| Problem::UnknownJob)?))
+}
+
+/// Tells the client of a job that has ended, if it wishes that.
+pub(super) fn tell_end(jobs: &Jobs, id: Uuid) {
+    let jobs = jobs.clone();
+    let telling = async move {
+        if let Err(error) = jobs.tell_one(id).await {
+            tracing::warn!(%id, reason = reason(&error), "cannot tell that a job has ended");
+        }
+    };
+    tokio::spawn(telling.in_current_span());
 }
 
 /// A job, unless it belongs to somebody else's key: then it is as good as unknown.

@@ -286,7 +286,10 @@ async fn handled(
             match *request.method() {
                 Method::DELETE => results::cancel(shared, id, caller, headers).await,
                 Method::POST => results::again(shared, id, caller, headers, origin).await,
-                _ => results::answer(shared, id, caller, query, headers).await,
+                _ => {
+                    let fetches = request.method() == Method::GET;
+                    results::answer(shared, id, caller, query, headers, fetches).await
+                }
             }
         }
         Route::Status => {
