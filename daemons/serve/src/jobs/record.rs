@@ -253,7 +253,17 @@ impl Job {
             _ if self.state.is_final() => self,
             None => Self { state: State::Expired, ..self },
             Some(work) => Self {
-                state: work.state,
+                state: match work.state {
+                    // At the moment at which this one began to share it.
+                    State::Cancelled { expires } => State::Failed {
+                        reason: "The job whose work it shared was cancelled just then. Send the \
+                                 query again."
+                            .to_owned(),
+                        retryable: true,
+                        expires,
+                    },
+                    state => state,
+                },
                 updated: work.updated.max(self.updated),
                 attempts: work.attempts,
                 made_from: work.made_from,
