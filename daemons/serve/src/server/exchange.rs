@@ -49,9 +49,10 @@ struct Open {
 }
 
 impl Exchanges {
-    /// One after the other: the connection itself shows how slowly its client reads.
+    /// One after the other: the connection itself shows how slowly its client reads, so that only an access
+    /// log needs pieces.
     pub(super) fn in_turn() -> Self {
-        Self::of_pieces(FRAME, None)
+        Self::of_pieces(usize::MAX, None)
     }
 
     /// Several at once, each of which is watched.
@@ -75,6 +76,7 @@ impl Exchanges {
             ended: Mutex::new(None),
             is_whole: AtomicBool::new(false),
             total: AtomicU64::new(0),
+            piece: if entry.is_some() { self.0.piece.min(FRAME) } else { self.0.piece },
             entry,
         });
         if let Some(mut open) = self.open() {
@@ -147,6 +149,8 @@ pub(super) struct Exchange {
     is_whole: AtomicBool,
     /// Bytes sent.
     total: AtomicU64,
+    /// The longest piece of the response.
+    piece: usize,
     entry: Option<Entry>,
 }
 
@@ -252,7 +256,7 @@ impl<B: Body<Data = Bytes> + Unpin + Send> Body for Sending<B> {
                 }
             }
         }
-        let length = this.rest.len().min(this.exchange.of.0.piece);
+        let length = this.rest.len().min(this.exchange.piece);
         let piece = this.exchange.piece(this.rest.split_to(length));
         this.has_ended = this.is_end_stream();
         Poll::Ready(Some(Ok(Frame::data(piece))))
