@@ -12,7 +12,7 @@
 //!
 //! Equal queries share the work: each has a job of its own, whose id only its client knows and which it
 //! can cancel, and `joined/<work>/<id>` says which jobs need another one's work. Of a job that others
-//! have joined, cancelling only withdraws its client. (Before, they shared the id, which is marked by
+//! have joined, cancelling only ends it for its client. (Before, they shared the id, which is marked by
 //! `shared/<id>`; those nobody can cancel.) `owners/<key>/` has the jobs of a key, the newest first.
 
 mod client;
@@ -44,12 +44,14 @@ pub use self::download::ResultFile;
 pub(crate) use self::fingerprint::Fingerprints;
 pub use self::owned::Listed;
 pub(crate) use self::record::parts_of;
-pub use self::record::{Ask, Before, Callback, Comparison, Job, Made, Part, State, TimeRange};
+pub use self::record::{
+    Before, Callback, Comparison, Job, JobRequest, Made, Part, State, TimeRange,
+};
 pub use self::shared::Cancellation;
 use self::shared::joined_path;
 use self::usage::Usage;
 pub use self::usage::{OverQuota, OwnQuota, Quota};
-use crate::callbacks::{Calls, Webhooks};
+use crate::callbacks::{CallbackLimits, Webhooks};
 use crate::objects::Objects;
 use crate::trace::RequestContext;
 
@@ -81,7 +83,7 @@ pub struct Jobs {
     salt: Arc<OnceCell<[u8; 32]>>,
     usage: Arc<Usage>,
     webhooks: Option<Arc<dyn Webhooks>>,
-    calls: Calls,
+    callback_limits: CallbackLimits,
 }
 
 /// The job records or results could not be read or written.
@@ -114,21 +116,21 @@ impl Jobs {
             salt,
             usage,
             webhooks: None,
-            calls: Calls::default(),
+            callback_limits: CallbackLimits::default(),
         }
     }
 
-    /// Tells the end of jobs whose clients wish that.
+    /// Notifies clients of the end of their jobs, if they asked for that.
     #[must_use]
     pub fn with_webhooks(self, webhooks: Arc<dyn Webhooks>) -> Self {
         Self { webhooks: Some(webhooks), ..self }
     }
 
-    pub(crate) fn calls(&self) -> &Calls {
-        &self.calls
+    pub(crate) fn callback_limits(&self) -> &CallbackLimits {
+        &self.callback_limits
     }
 
-    /// What tells the end of jobs, if anything does.
+    /// What sends the notifications, if anything does.
     pub(crate) fn webhooks(&self) -> Option<&Arc<dyn Webhooks>> {
         self.webhooks.as_ref()
     }
@@ -156,12 +158,12 @@ impl Jobs {
         query: Map<String, Value>,
         origin: RequestContext,
     ) -> Result<Job, JobsError> {
-        self.request(Ask { query, origin, ..Ask::default() }).await
+        self.request(JobRequest { query, origin, ..JobRequest::default() }).await
     }
 
     /// The same, with all that can be said about it.
-    pub async fn request(&self, ask: Ask) -> Result<Job, JobsError> {
-        self.record_new(Job::new(ask, (self.clock)())).await
+    pub async fn request(&self, request: JobRequest) -> Result<Job, JobsError> {
+        self.record_new(Job::new(request, (self.clock)())).await
     }
 
     async fn record_new(&self, job: Job) -> Result<Job, JobsError> {
@@ -174,9 +176,9 @@ impl Jobs {
 
     /// The job as its client sees it; `None` for an id that is unknown or was forgotten.
     pub async fn get(&self, id: Uuid) -> Result<Option<Job>, JobsError> {
-        let Some(job) = self.work(id).await? else { return Ok(None) };
+        let Some(job) = self.record(id).await? else { return Ok(None) };
         if let Some(work) = job.shares {
-            let work = self.work(work).await?;
+            let work = self.record(work).await?;
             return Ok(Some(self.as_of_now(job.seen_in(work))));
         }
         Ok(Some(match job.withdrawn.clone() {
@@ -185,8 +187,8 @@ impl Jobs {
         }))
     }
 
-    /// The job as its worker sees it: also if its client gave it up while others share it.
-    pub async fn work(&self, id: Uuid) -> Result<Option<Job>, JobsError> {
+    /// The record as it is, for workers: also of a job that was cancelled by its client while others share its work.
+    pub async fn record(&self, id: Uuid) -> Result<Option<Job>, JobsError> {
         // Moved in this order, so it is in one place or in both.
         match self.get_at(record_path(id)).await? {
             None => self.get_at(lasting_path(id)).await,
@@ -196,7 +198,7 @@ impl Jobs {
 
     /// The job as the sweeper sees it: one that shares another's work by that work's state.
     pub(crate) async fn to_sweep(&self, id: Uuid) -> Result<Option<Job>, JobsError> {
-        match self.work(id).await? {
+        match self.record(id).await? {
             Some(Job { shares: Some(_), .. }) => self.get(id).await,
             work => Ok(work),
         }
@@ -231,7 +233,7 @@ impl Jobs {
         let Some((named, _)) = self.read(&query_path(query)).await? else { return Ok(None) };
         let id = std::str::from_utf8(&named).ok().and_then(|id| id.parse().ok());
         let Some(id) = id else { return Ok(None) };
-        let mut job = self.work(id).await?.filter(|job| job.query == *query);
+        let mut job = self.record(id).await?.filter(|job| job.query == *query);
         // Its worker is about to record what it is computed from.
         let begun = Instant::now();
         let is_starting =
@@ -241,7 +243,7 @@ impl Jobs {
             && begun.elapsed() < STARTS_WITHIN
         {
             tokio::time::sleep(STARTS_WITHIN / 50).await;
-            job = self.work(id).await?;
+            job = self.record(id).await?;
         }
         Ok(job.filter(|job| {
             let unchanged = state.is_some() && job.made_from.as_deref() == state;
@@ -343,13 +345,13 @@ impl Jobs {
         Ok(self.put(changed, text, PutMode::Overwrite).await)
     }
 
-    /// Records that the end of a job was told, or that this was given up.
-    pub(crate) async fn note_told(&self, job: &Job) -> Result<Job, JobsError> {
-        let told = Some((self.clock)());
-        let callback = job.callback.clone().map(|callback| Callback { told, ..callback });
+    /// Records that the client was notified of the end of a job, or that this was given up.
+    pub(crate) async fn record_notified(&self, job: &Job) -> Result<Job, JobsError> {
+        let notified = Some((self.clock)());
+        let callback = job.callback.clone().map(|callback| Callback { notified, ..callback });
         // Of a job that was withdrawn, the state is that of its client.
         let state = match job.withdrawn {
-            Some(_) => self.work(job.id).await?.map_or(job.state.clone(), |work| work.state),
+            Some(_) => self.record(job.id).await?.map_or(job.state.clone(), |work| work.state),
             None => job.state.clone(),
         };
         self.replace(job, Job { callback, state, ..job.clone() }).await
@@ -386,7 +388,7 @@ impl Jobs {
 
     /// The result of the last attempt; `None` if the file was deleted.
     pub async fn result(&self, job: &Job) -> Result<Option<ResultFile>, JobsError> {
-        let path = result_path(job.work(), job.attempts);
+        let path = result_path(job.work_id(), job.attempts);
         match ResultFile::open(self.objects.clone(), path.clone()).await {
             Ok(found) => Ok(Some(found)),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
@@ -402,7 +404,7 @@ impl Jobs {
         media_type: &str,
         disposition: &str,
     ) -> Result<Option<HeaderValue>, JobsError> {
-        let path = result_path(job.work(), job.attempts);
+        let path = result_path(job.work_id(), job.attempts);
         let link = self.objects.presign(&path, media_type, disposition).await.transpose();
         link.map_err(|source| JobsError { path, source })
     }

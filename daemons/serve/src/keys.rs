@@ -105,7 +105,7 @@ impl Key {
     }
 }
 
-/// A new key: what `airshed keys add` is told.
+/// The options of a new key.
 #[derive(Debug, Clone, Default)]
 pub struct NewKey {
     /// Its name.
@@ -173,36 +173,44 @@ impl Keys {
         self.list().is_empty()
     }
 
-    /// All keys, in the order in which they were added.
+    /// All keys, in the order in which they were added; read again if the file has changed, which is
+    /// checked once a second.
     pub fn list(&self) -> Arc<[Arc<Key>]> {
         let mut known = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         if known.looked.elapsed() >= LOOK {
-            known.looked = Instant::now();
-            let stamp = stamp_of(&self.path);
-            if stamp != known.stamp {
-                let is_gone = stamp.is_none() && !known.keys.is_empty();
-                let read = match is_gone {
-                    true => {
-                        Err(KeysError { path: self.path.clone(), reason: "it is gone".to_owned() })
-                    }
-                    false => read(&self.path),
-                };
-                match read {
-                    Ok(keys) => {
-                        (known.keys, known.stamp) = (shared(keys), stamp);
-                        known.has_failed = false;
-                        tracing::info!(keys = known.keys.len(), "the keys were read again");
-                    }
-                    // Tried again each second: one of them may have been revoked.
-                    Err(error) if !known.has_failed => {
-                        known.has_failed = true;
-                        tracing::error!(reason = reason(&error), "the keys remain as they were");
-                    }
-                    Err(_) => {}
-                }
-            }
+            self.look(&mut known);
         }
         Arc::clone(&known.keys)
+    }
+
+    /// Reads the file now, if it has changed. After a failure the keys remain as they were, and it is
+    /// tried again.
+    pub fn reload(&self) {
+        self.look(&mut self.read.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn look(&self, known: &mut Read) {
+        known.looked = Instant::now();
+        let stamp = stamp_of(&self.path);
+        if stamp == known.stamp {
+            return;
+        }
+        let is_gone = stamp.is_none() && !known.keys.is_empty();
+        let read = match is_gone {
+            true => Err(KeysError { path: self.path.clone(), reason: "it is gone".to_owned() }),
+            false => read(&self.path),
+        };
+        match read {
+            Ok(keys) => {
+                (known.keys, known.stamp, known.has_failed) = (shared(keys), stamp, false);
+                tracing::info!(keys = known.keys.len(), "the keys were read again");
+            }
+            Err(error) if !known.has_failed => {
+                known.has_failed = true;
+                tracing::error!(reason = reason(&error), "the keys remain as they were");
+            }
+            Err(_) => {} // logged once
+        }
     }
 
     /// The key with this secret, if it is valid. Hashes are compared, so the time that it takes says

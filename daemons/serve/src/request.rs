@@ -90,7 +90,7 @@ pub struct QueryRequest {
     pub local_times: bool,
     /// The maximum number of rows.
     pub limit: Option<u64>,
-    /// Where the end of a job is to be told. It is no part of the query: equal queries share their work.
+    /// Where to notify the client of the end of a job. It is not part of the query: equal queries share their work.
     pub callback: Option<String>,
     /// The network of sensors given by number only; see [`at_home_in`](Self::at_home_in).
     pub home: Network,

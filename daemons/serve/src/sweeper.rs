@@ -32,8 +32,8 @@ const RUNNING_SILENT: SignedDuration = SignedDuration::from_mins(5);
 /// jobs are just waiting.
 const QUEUED_SILENT: SignedDuration = SignedDuration::from_hours(1);
 
-/// Number of ends told concurrently.
-const CALLS_AT_ONCE: usize = 64;
+/// Number of clients notified concurrently.
+const NOTIFIED_AT_ONCE: usize = 64;
 
 /// Number of records read concurrently.
 const READS_AT_ONCE: usize = 16;
@@ -45,7 +45,7 @@ pub struct Sweeper {
     /// Jobs that need no action yet, so that a sweep costs a listing and the records of new and
     /// active jobs.
     known: HashMap<Uuid, Known>,
-    telling: Option<JoinHandle<()>>,
+    notifying: Option<JoinHandle<()>>,
 }
 
 #[derive(Clone, Copy)]
@@ -84,7 +84,7 @@ pub async fn run(mut sweeper: Sweeper, stop: CancellationToken) {
 impl Sweeper {
     /// A sweeper for jobs of a queue.
     pub fn new(jobs: Jobs, requests: Arc<dyn Queue>) -> Self {
-        Self { jobs, requests, known: HashMap::new(), telling: None }
+        Self { jobs, requests, known: HashMap::new(), notifying: None }
     }
 
     /// Requeues, oldest first, those of some jobs that are not finished: an in-process queue lost them
@@ -116,7 +116,7 @@ impl Sweeper {
         self.known = there.collect();
         let is_due = |id: &Uuid| self.known.get(id).is_none_or(|known| known.is_due(now));
         let due = ids.into_iter().filter(is_due);
-        let mut untold = Vec::new();
+        let mut unnotified = Vec::new();
         for job in self.read(due.collect()).await {
             // Checked again next time, unless set below.
             let (state, created, updated) = (job.state.name(), job.created, job.updated);
@@ -126,7 +126,7 @@ impl Sweeper {
             self.known.insert(job.id, known);
             let looked = match job.state {
                 _ if pending(&job).is_some() && self.jobs.webhooks().is_some() => {
-                    untold.push(job.id);
+                    unnotified.push(job.id);
                     Ok(None)
                 }
                 State::Done { expires, .. }
@@ -148,7 +148,7 @@ impl Sweeper {
                 self.known.insert(job.id, Known { later, ..known });
             }
         }
-        self.tell(untold);
+        self.notify(unnotified);
         self.report(now);
         Ok(())
     }
@@ -166,21 +166,23 @@ impl Sweeper {
         }
     }
 
-    /// Beside the sweeps, which wait for no client; those of the last sweep may still go on.
-    fn tell(&mut self, ids: Vec<Uuid>) {
-        if ids.is_empty() || self.telling.as_ref().is_some_and(|telling| !telling.is_finished()) {
+    /// Notifies clients in the background: a sweep must not wait for them. Skipped while the previous notifications are running.
+    fn notify(&mut self, ids: Vec<Uuid>) {
+        if ids.is_empty()
+            || self.notifying.as_ref().is_some_and(|notifying| !notifying.is_finished())
+        {
             return;
         }
         let jobs = self.jobs.clone();
-        let telling = async move {
+        let notifying = async move {
             let calls = futures::stream::iter(ids).map(async |id| {
-                if let Err(error) = jobs.tell_one(id).await {
-                    warn!(%id, reason = reason(&error), "cannot tell that a job has ended");
+                if let Err(error) = jobs.notify_client(id).await {
+                    warn!(%id, reason = reason(&error), "cannot notify the client of a job");
                 }
             });
-            calls.buffer_unordered(CALLS_AT_ONCE).collect::<()>().await;
+            calls.buffer_unordered(NOTIFIED_AT_ONCE).collect::<()>().await;
         };
-        self.telling = Some(tokio::spawn(telling));
+        self.notifying = Some(tokio::spawn(notifying));
     }
 
     /// Requeues a stalled job. Returns when to do so again.

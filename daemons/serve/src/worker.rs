@@ -231,7 +231,7 @@ impl Worker {
             );
             return drop(requests.extend(&delivery.receipt, Duration::ZERO).await);
         };
-        let job = match self.jobs.work(id).await {
+        let job = match self.jobs.record(id).await {
             Ok(Some(job)) => job,
             Ok(None) => {
                 warn!(%id, "a message about a job that has no record; dropped");
@@ -275,7 +275,7 @@ impl Worker {
                 let _ = self.jobs.update(&handed_back, State::Queued).await;
                 let _ = requests.extend(&delivery.receipt, Duration::ZERO).await;
             }
-            Err(JobError::LeaseLost) => match self.jobs.work(id).await {
+            Err(JobError::LeaseLost) => match self.jobs.record(id).await {
                 Ok(Some(Job { state, .. })) if state.is_final() => {
                     info!(%id, state = state.name(), "job ended elsewhere");
                     self.finish(delivery, id).await;
@@ -490,7 +490,7 @@ impl Worker {
             warn!(body = delivery.body, "a dead letter that names no job");
             return Ok(false);
         };
-        let Some(job) = self.jobs.work(id).await? else { return Ok(true) };
+        let Some(job) = self.jobs.record(id).await? else { return Ok(true) };
         if !job.state.is_final() && job.attempts < MAX_ATTEMPTS {
             // It was received the maximum number of times, but the attempts were not used: the
             // deliveries were lost, for example those to a worker that was just killed.
@@ -500,23 +500,23 @@ impl Worker {
         if !job.state.is_final() {
             warn!(%id, "job failed: its workers crashed or stopped sending heartbeats");
             self.jobs.fail(&job, &died(), true).await?;
-            self.notify(id).await;
+            self.announce(id).await;
         }
         Ok(job.state == State::Expired)
     }
 
     async fn finish(&self, delivery: &Delivery, id: Uuid) {
-        self.notify(id).await;
+        self.announce(id).await;
         if let Err(error) = self.queues.requests.ack(&delivery.receipt).await {
             debug!(%id, reason = reason(&error), "not acknowledged; it will be redelivered");
         }
     }
 
     /// Wakes requests that wait for the job. They also poll, at longer intervals.
-    async fn notify(&self, id: Uuid) {
+    async fn announce(&self, id: Uuid) {
         let jobs = self.jobs.clone();
-        let told = async move { jobs.tell_end(id).await };
-        tokio::spawn(log_untold(id, told).in_current_span());
+        let notifying = async move { jobs.notify_clients(id).await };
+        tokio::spawn(log_failure(id, notifying).in_current_span());
         if let Err(error) =
             self.queues.responses.send(&message::of(id, &RequestContext::default())).await
         {
@@ -562,9 +562,9 @@ impl ResultFile<'_> {
     }
 }
 
-async fn log_untold(id: Uuid, told: impl Future<Output = Result<(), JobsError>>) {
-    if let Err(error) = told.await {
-        warn!(%id, reason = reason(&error), "cannot tell that a job has ended; trying again later");
+async fn log_failure(id: Uuid, notifying: impl Future<Output = Result<(), JobsError>>) {
+    if let Err(error) = notifying.await {
+        warn!(%id, reason = reason(&error), "cannot notify the clients of a job; retrying at the next sweep");
     }
 }
 

@@ -9,6 +9,8 @@ use airshed::server::Access;
 use clap::Args;
 use ipnet::IpNet;
 
+use super::signals::Reload;
+use super::tasks::Tasks;
 use super::{Failure, bad_call};
 
 #[derive(Args, Clone)]
@@ -62,6 +64,20 @@ impl AccessFlags {
         let (keys_only, proxies) = (self.keys_only, self.trusted_proxies.clone());
         Ok(Access { keys: Some(keys), keys_only, proxies })
     }
+}
+
+/// Reads the keys again at each reload.
+pub(super) fn reload_keys(access: &Access, tasks: &mut Tasks, reload: &Reload) {
+    let Some(keys) = access.keys.clone() else { return };
+    let (stop, mut reload) = (tasks.stop.clone(), reload.clone());
+    tasks.add("keys", async move {
+        loop {
+            tokio::select! {
+                Ok(()) = reload.changed() => keys.reload(),
+                () = stop.cancelled() => return,
+            }
+        }
+    });
 }
 
 /// Where the keys of a store are.

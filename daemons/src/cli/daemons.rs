@@ -26,6 +26,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use super::access::reload_keys;
 #[cfg(feature = "backfill")]
 use super::backfill::CatchUpFlags;
 use super::feed_flags::{Collecting, FeedFlags, collector};
@@ -361,6 +362,7 @@ impl Serving {
             self.http.server(&self.store, store, job_backend, watch, clock, networks)?;
         (server.neighbours, server.limits.disk) = (limits, disk);
         self.http.add_admin(&mut tasks, &server.watch).await?;
+        reload_keys(&server.access, &mut tasks, &reload);
         let (listener, _socket) = listener.announced(&mut tasks, &reload);
         tasks.add("server", server::run(server, listener, stop));
         tasks.run().await
@@ -465,6 +467,7 @@ impl Parts {
             tasks.add("writer", writer.run(tasks.stop.clone()));
         }
         http.add_admin(tasks, &server.watch).await?;
+        reload_keys(&server.access, tasks, reload);
         let (listener, file) = listener.announced(tasks, reload);
         let stop = tasks.stop.clone();
         let worker = worker.worker(store, queues, jobs, Arc::clone(&self.networks));

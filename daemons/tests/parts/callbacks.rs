@@ -106,14 +106,14 @@ async fn each_client_of_shared_work_is_told_its_own_end() {
             (Some("done"), Some(&*tag))
         );
     }
-    // One who comes later is told at once; nobody is told twice.
+    // A client that joins later is notified at once, and nobody twice.
     rig.get(&format!("{ALL}&callback=https://example.org/late")).await;
     assert_eq!(taking.wait_for(4).await[3].0, "https://example.org/late");
     let mut sweeper = Sweeper::new(rig.jobs.clone(), Arc::clone(&rig.queues.requests));
     sweeper.sweep().await.unwrap();
     assert_eq!(taking.taken.lock().unwrap().len(), 4);
     let status = json(rig.get(&format!("{cancelled}/status")).await).await;
-    assert!(status["callback"]["told"].is_string(), "{status}");
+    assert!(status["callback"]["notified"].is_string(), "{status}");
 }
 
 /// Whether it could not be sent, or the process ended before.
@@ -129,13 +129,13 @@ async fn what_could_not_be_told_is_told_by_a_later_sweep_or_given_up() {
     let taking = Arc::new(Taking::default());
     *taking.is_out_of_order.lock().unwrap() = true;
     let first = at(0, &taking);
-    let ask = |url: &str| airshed::jobs::Ask {
+    let ask = |url: &str| airshed::jobs::JobRequest {
         callback: Some(airshed::jobs::Callback {
             url: url.to_owned(),
             base: String::new(),
-            told: None,
+            notified: None,
         }),
-        ..airshed::jobs::Ask::default()
+        ..airshed::jobs::JobRequest::default()
     };
     let failed = async |url| {
         let job = first.request(ask(url)).await.unwrap();
@@ -157,7 +157,7 @@ async fn what_could_not_be_told_is_told_by_a_later_sweep_or_given_up() {
         let mut sweeper = Sweeper::new(at(minutes, &taking), Arc::clone(&queues.requests));
         sweeper.sweep().await.unwrap();
     };
-    let told = async |id| first.get(id).await.unwrap().unwrap().callback.unwrap().told;
+    let told = async |id| first.get(id).await.unwrap().unwrap().callback.unwrap().notified;
     let until_told = async |id| {
         let told = async {
             while told(id).await.is_none() {

@@ -340,13 +340,13 @@ async fn equal_queries_share_a_job_while_its_result_is_fresh() {
     assert_eq!(ids.len(), 20, "an id is its client's secret");
     let mut works = BTreeSet::new();
     for location in &ids {
-        works.insert(job_at(&rig, location).await.work());
+        works.insert(job_at(&rig, location).await.work_id());
     }
     assert_eq!(works.len(), 1);
     let work = *works.first().unwrap();
     let first = format!("/api/results/{work}");
     let other = location(&rig.get_as_job(&format!("{ALL}&country=FR")).await);
-    assert_ne!(job_at(&rig, &other).await.work(), work);
+    assert_ne!(job_at(&rig, &other).await.work_id(), work);
     let worker = worker::Worker {
         store: Arc::clone(&rig.store),
         queues: rig.queues.clone(),
@@ -360,7 +360,7 @@ async fn equal_queries_share_a_job_while_its_result_is_fresh() {
         assert_eq!(rig.get(&format!("{location}?wait=30")).await.status(), 200);
     }
     let again = rig.get_as_job(ALL).await;
-    assert_eq!(job_at(&rig, &location(&again)).await.work(), work, "done and fresh");
+    assert_eq!(job_at(&rig, &location(&again)).await.work_id(), work, "done and fresh");
     assert_eq!(json(again).await["status"], "done");
 
     // Not one that is no longer fresh, nor one that failed.
@@ -380,7 +380,7 @@ async fn equal_queries_share_a_job_while_its_result_is_fresh() {
     rig.jobs.fail(&job, "for a test", true).await.unwrap();
     assert_eq!(same().await, None);
     let next = location(&rig.get_as_job(ALL).await);
-    assert_ne!(job_at(&rig, &next).await.work(), work);
+    assert_ne!(job_at(&rig, &next).await.work_id(), work);
 }
 
 async fn job_at(rig: &Rig, location: &str) -> airshed::jobs::Job {
@@ -397,7 +397,7 @@ async fn equal_queries_share_a_job_that_is_running() {
     let mut jobs = BTreeSet::new();
     loop {
         let answer = rig.get_as_job(&format!("{ALL}&columns=all")).await;
-        jobs.insert(job_at(&rig, &location(&answer)).await.work());
+        jobs.insert(job_at(&rig, &location(&answer)).await.work_id());
         if json(answer).await["state"] == "done" {
             break;
         }

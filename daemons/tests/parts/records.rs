@@ -173,7 +173,7 @@ async fn a_file_is_made_again_once() {
     for _ in 0..3 {
         let same = location(&post(&rig, &job).await);
         let id = same.rsplit('/').next().unwrap().parse().unwrap();
-        let work = rig.jobs.get(id).await.unwrap().unwrap().work();
+        let work = rig.jobs.get(id).await.unwrap().unwrap().work_id();
         assert_eq!(format!("/api/results/{work}"), second);
     }
     let (third, _) = again(&rig, &second).await;

@@ -178,7 +178,7 @@ proptest! {
                 if expected.values().all(|state| matches!(state, Expected::Cancelled | Expected::Deleted)) {
                     let waiting = rig.jobs.ids().await.unwrap();
                     for id in waiting {
-                        let work: Job = rig.jobs.work(id).await.unwrap().unwrap();
+                        let work: Job = rig.jobs.record(id).await.unwrap().unwrap();
                         assert!(work.shares.is_some() || work.state.is_final(), "nobody needs it: {work:?}");
                     }
                     assert_eq!(results(&objects, "results").await, Vec::<String>::new());

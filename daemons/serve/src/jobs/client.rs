@@ -1,4 +1,4 @@
-//! By which name a record knows a client: one that says nothing about its address.
+//! Pseudonyms of clients, for records that must not contain their addresses.
 
 use airshed_common::hexadecimal;
 use object_store::path::Path;

@@ -80,7 +80,7 @@ pub struct Job {
     /// The bytes of results that its client may have, if that is not what any may have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result_bytes: Option<u64>,
-    /// Where its end is to be told.
+    /// Where to notify its client of its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub callback: Option<Callback>,
     /// The version of the record that this was read from or written to.
@@ -92,7 +92,7 @@ pub struct Job {
 /// can have.
 pub(super) const FORMAT: u32 = 1;
 
-/// Where the end of a job is told.
+/// Where to notify a client of the end of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Callback {
     /// The URL.
@@ -100,14 +100,14 @@ pub struct Callback {
     /// What is before the paths of this server for the client: `https://example.org`, or less if that
     /// is not known.
     pub base: String,
-    /// When it was told, or given up.
+    /// When the client was notified, or that was given up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub told: Option<Timestamp>,
+    pub notified: Option<Timestamp>,
 }
 
 /// A request for a job.
 #[derive(Debug, Clone, Default)]
-pub struct Ask {
+pub struct JobRequest {
     /// See [`Job::query`].
     pub query: Map<String, Value>,
     /// See [`Job::origin`].
@@ -204,8 +204,8 @@ impl State {
 
 impl Job {
     /// A new job.
-    pub(super) fn new(ask: Ask, now: Timestamp) -> Self {
-        let Ask {
+    pub(super) fn new(request: JobRequest, now: Timestamp) -> Self {
+        let JobRequest {
             query,
             origin,
             again,
@@ -215,7 +215,7 @@ impl Job {
             large,
             result_bytes,
             callback,
-        } = ask;
+        } = request;
         Self {
             id: Uuid::new_v4(),
             state: State::Queued,
@@ -243,7 +243,7 @@ impl Job {
     }
 
     /// The job that has its work and its file: itself, or the one whose work it shares.
-    pub fn work(&self) -> Uuid {
+    pub fn work_id(&self) -> Uuid {
         self.shares.unwrap_or(self.id)
     }
 

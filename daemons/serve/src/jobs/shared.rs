@@ -5,7 +5,7 @@ use object_store::path::Path;
 use object_store::{ObjectStoreExt, PutPayload};
 use uuid::Uuid;
 
-use super::record::{Ask, Job, State};
+use super::record::{Job, JobRequest, State};
 use super::{Jobs, JobsError, shared_path};
 
 /// The result of cancelling a job.
@@ -21,13 +21,13 @@ pub enum Cancellation {
 
 impl Jobs {
     /// A new job that shares the work of another one; `None` if that was cancelled meanwhile.
-    pub async fn join(&self, work: &Job, ask: Ask) -> Result<Option<Job>, JobsError> {
-        let job = Job { shares: Some(work.work()), ..Job::new(ask, (self.clock)()) };
+    pub async fn join(&self, work: &Job, request: JobRequest) -> Result<Option<Job>, JobsError> {
+        let job = Job { shares: Some(work.work_id()), ..Job::new(request, (self.clock)()) };
         // Noted before the work is looked at: who cancels it now finds the note.
-        let path = joined_path(job.work(), job.id);
+        let path = joined_path(job.work_id(), job.id);
         let put = self.objects.put(&path, PutPayload::new()).await;
         put.map_err(|source| JobsError { path: path.clone(), source })?;
-        let there = self.work(job.work()).await?;
+        let there = self.record(job.work_id()).await?;
         if there.is_none_or(|work| matches!(work.state, State::Cancelled { .. } | State::Expired)) {
             self.delete(path).await?;
             return Ok(None);
@@ -97,7 +97,7 @@ impl Jobs {
     /// A job that shared another's work needs it no more. The work that nobody needs is cancelled.
     async fn leave(&self, work: Uuid, id: Uuid) -> Result<(), JobsError> {
         self.delete(joined_path(work, id)).await?;
-        while let Some(job) = self.work(work).await?.filter(|work| work.withdrawn.is_some()) {
+        while let Some(job) = self.record(work).await?.filter(|work| work.withdrawn.is_some()) {
             if self.is_joined(work).await? {
                 break;
             }

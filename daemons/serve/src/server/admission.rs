@@ -36,7 +36,7 @@ const LISTENERS: usize = 1000;
 /// How long a request waits for a permit of these kinds.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
-/// When a client that has its share is told to try again.
+/// `Retry-After` of a client that has its share.
 const RETRY: Duration = Duration::from_secs(5);
 
 /// The permits for direct responses.
@@ -156,14 +156,12 @@ impl AdmissionControl {
     }
 
     async fn wait_for(&self, pool: &Arc<Pool>, client: &Client) -> Result<Permit, Problem> {
-        let refused = match pool.try_take(client) {
-            Ok(permit) => return Ok(permit),
-            Err(refused) => refused,
+        let note = |refused| {
+            if refused == Refused::Others {
+                self.rates.note_wait(client);
+            }
         };
-        if refused == Refused::Others {
-            self.rates.note_wait(client);
-        }
-        pool.take(client, LONGEST_WAIT).await.map_err(|refused| match refused {
+        pool.take(client, LONGEST_WAIT, note).await.map_err(|refused| match refused {
             Refused::Own => too_many("concurrent requests of one client"),
             Refused::Others => Problem::Busy("Too many concurrent requests. Retry in a moment."),
         })

@@ -107,11 +107,12 @@ impl Pool {
         self.grant(&mut state, client)
     }
 
-    /// A permit, as soon as there is one.
+    /// A permit, as soon as there is one; calls `waits` if there is none now.
     pub(super) async fn take(
         self: &Arc<Self>,
         client: &Client,
         patience: Duration,
+        waits: impl FnOnce(Refused),
     ) -> Result<Permit, Refused> {
         let (waiting, refused) = {
             let mut state = self.state();
@@ -128,6 +129,7 @@ impl Pool {
             queue.push_back(Waiting { number, permit });
             (waiting, refused)
         };
+        waits(refused);
         match timeout(patience, waiting).await {
             Ok(Ok(permit)) => Ok(permit),
             _ => Err(refused),
@@ -233,12 +235,14 @@ mod tests {
         let (greedy, other) = (client(1), client(2));
         let mut held: Vec<_> = (0..6).map(|_| pool.try_take(&greedy).ok().unwrap()).collect();
         assert_eq!(pool.try_take(&greedy).err(), Some(Refused::Own));
-        assert_eq!(pool.take(&greedy, PATIENCE).await.err(), Some(Refused::Own));
+        assert_eq!(pool.take(&greedy, PATIENCE, drop).await.err(), Some(Refused::Own));
         let others = [pool.try_take(&other).ok().unwrap(), pool.try_take(&other).ok().unwrap()];
-        assert_eq!(pool.take(&other, PATIENCE).await.err(), Some(Refused::Others));
+        assert_eq!(pool.take(&other, PATIENCE, drop).await.err(), Some(Refused::Others));
         // A place goes to the client that has fewer, though the other one has waited longer.
-        let (mut first, mut second) =
-            (Box::pin(pool.take(&greedy, PATIENCE)), Box::pin(pool.take(&other, PATIENCE)));
+        let (mut first, mut second) = (
+            Box::pin(pool.take(&greedy, PATIENCE, drop)),
+            Box::pin(pool.take(&other, PATIENCE, drop)),
+        );
         assert!((&mut first).now_or_never().is_none() && (&mut second).now_or_never().is_none());
         held.pop();
         let second = second.await;
@@ -291,7 +295,7 @@ mod tests {
                     Step::Take(number) => held.extend(pool.try_take(&client(number))),
                     Step::Wait(number) => {
                         let pool = Arc::clone(&pool);
-                        let taking = async move { pool.take(&client(number), PATIENCE).await };
+                        let taking = async move { pool.take(&client(number), PATIENCE, drop).await };
                         waiting.push((number, Box::pin(taking.fuse())));
                     }
                     Step::GiveUp(at) if !waiting.is_empty() => {

@@ -31,7 +31,7 @@ use super::pool::Refused;
 use super::problem::Problem;
 use super::whole::{is_known, tagged, unchanged};
 use super::{Shared, address, html, results, sidecar};
-use crate::jobs::{Ask, Callback, Job, OverQuota, OwnQuota};
+use crate::jobs::{Callback, Job, JobRequest, OverQuota, OwnQuota};
 use crate::keys::Right;
 use crate::message;
 use crate::request::{BadRequest, Defaults, QueryRequest};
@@ -442,10 +442,10 @@ pub(super) async fn as_job(
     }
     let base = address::of(headers, "").unwrap_or_else(|| address::base(headers).to_owned());
     let callback = request.callback.clone();
-    let callback = callback.map(|url| Callback { url, base, told: None });
+    let callback = callback.map(|url| Callback { url, base, notified: None });
     let (caller, origin) = (caller.clone(), origin.clone());
-    let ask = Asked { request, again, callback, caller, origin };
-    let enqueued = enqueue(Arc::clone(shared), ask).in_current_span();
+    let new = NewJob { request, again, callback, caller, origin };
+    let enqueued = enqueue(Arc::clone(shared), new).in_current_span();
     let enqueued = tokio::spawn(enqueued).await;
     let job =
         enqueued.map_err(|panic| Problem::Internal { log: reason(&panic), transient: false })??;
@@ -466,7 +466,7 @@ pub(super) async fn as_job(
 }
 
 /// A query that is to become a job.
-struct Asked {
+struct NewJob {
     request: QueryRequest,
     /// The job whose query it repeats.
     again: Option<Uuid>,
@@ -475,8 +475,8 @@ struct Asked {
     origin: RequestContext,
 }
 
-async fn enqueue(shared: Arc<Shared>, asked: Asked) -> Result<Job, Problem> {
-    let Asked { request, again, callback, caller, origin } = asked;
+async fn enqueue(shared: Arc<Shared>, new: NewJob) -> Result<Job, Problem> {
+    let NewJob { request, again, callback, caller, origin } = new;
     let Some(job_backend) = &shared.server.job_backend else {
         return Err(Problem::NoSuchPath);
     };
@@ -499,7 +499,7 @@ async fn enqueue(shared: Arc<Shared>, asked: Asked) -> Result<Job, Problem> {
     let expected_rows = shared.admission.expected_rows(&request, store).await;
     let admitted = jobs.admit(&client, own, expected_rows.unwrap_or_default());
     admitted.map_err(|over| refused(over, jobs.now()))?;
-    let ask = Ask {
+    let request = JobRequest {
         query,
         origin: origin.here(),
         again,
@@ -510,22 +510,22 @@ async fn enqueue(shared: Arc<Shared>, asked: Asked) -> Result<Job, Problem> {
         result_bytes: own.bytes,
         callback,
     };
-    if let Some(work) = jobs.find_by_query(&ask.query, state.as_deref()).await?
+    if let Some(work) = jobs.find_by_query(&request.query, state.as_deref()).await?
         && (again.is_none() || work.again == again)
-        && let Some(job) = jobs.join(&work, ask.clone()).await?
+        && let Some(job) = jobs.join(&work, request.clone()).await?
     {
         metrics::counter!("airshed_queries_total", "path" => "same job").increment(1);
         if job.state.is_final() {
-            results::tell_end(jobs, job.id);
+            results::notify_client(jobs, job.id);
         }
-        tracing::info!(id = %job.id, work = %job.work(), first_request = work.origin.request, "sharing the work of an equal query");
+        tracing::info!(id = %job.id, work = %job.work_id(), first_request = work.origin.request, "sharing the work of an equal query");
         return Ok(job);
     }
     if !jobs.has_room() {
         metrics::counter!("airshed_queries_total", "path" => "refused").increment(1);
         return Err(Problem::NoRoom);
     }
-    let job = jobs.request(ask).await?;
+    let job = jobs.request(request).await?;
     if let Err(error) = message::send(job_backend.queues.requests.as_ref(), &job).await {
         jobs.withdraw(&job).await?;
         metrics::counter!("airshed_queries_total", "path" => "refused").increment(1);

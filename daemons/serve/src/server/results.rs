@@ -146,7 +146,7 @@ pub(super) async fn cancel(
     };
     // There may be no waiting request.
     let _ = shared.ended.send(id);
-    tell_end(&job_backend.jobs, id);
+    notify_client(&job_backend.jobs, id);
     Ok(respond_json(StatusCode::OK, &described(job_backend, &job, headers).await))
 }
 
@@ -155,15 +155,15 @@ fn named<'a>(shared: &'a Shared, id: &str) -> Result<(&'a JobBackend, Uuid), Pro
     Ok((job_backend, id.parse().map_err(|_| Problem::UnknownJob)?))
 }
 
-/// Tells the client of a job that has ended, if it wishes that.
-pub(super) fn tell_end(jobs: &Jobs, id: Uuid) {
+/// Notifies the client of a job that has ended, if it asked for that.
+pub(super) fn notify_client(jobs: &Jobs, id: Uuid) {
     let jobs = jobs.clone();
-    let telling = async move {
-        if let Err(error) = jobs.tell_one(id).await {
-            tracing::warn!(%id, reason = reason(&error), "cannot tell that a job has ended");
+    let notifying = async move {
+        if let Err(error) = jobs.notify_client(id).await {
+            tracing::warn!(%id, reason = reason(&error), "cannot notify the client of a job");
         }
     };
-    tokio::spawn(telling.in_current_span());
+    tokio::spawn(notifying.in_current_span());
 }
 
 /// A job, unless it belongs to somebody else's key: then it is as good as unknown.
@@ -300,7 +300,7 @@ async fn wait_for_end(
             tokio::select! {
                 biased;
                 heard = ended.recv() => match heard {
-                    Ok(other) if other != id && other != job.work() => continue,
+                    Ok(other) if other != id && other != job.work_id() => continue,
                     Ok(_) | Err(RecvError::Lagged(_)) => break,
                     Err(RecvError::Closed) => {
                         sleep_until(look_again).await;

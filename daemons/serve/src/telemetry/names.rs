@@ -90,11 +90,8 @@ pub const METRICS: &[Metric] = &[
         "airshed_refused_connections_total",
         "Connections closed at once, since their client or all clients had too many.",
     ),
-    counter(
-        "airshed_callbacks_total",
-        "Ends of jobs told to URLs of clients, by sent: true, false.",
-    )
-    .by(&["sent"], None),
+    counter("airshed_callbacks_total", "Callbacks of jobs that have ended, by sent: true, false.")
+        .by(&["sent"], None),
     gauge("airshed_results_bytes", Unit::Bytes, "Size of all results."),
     // The store.
     seconds(
